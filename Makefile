@@ -1,0 +1,113 @@
+# The one door. `make help` says what is behind it; CI calls only `make test`.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+CARGO  ?= cargo
+PORT   ?= 8080
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Runs a command and keeps its count of tests for the last lines of `make test`.
+TALLY  := $(BIN)/python tools/tally $(TARGET)/tally
+
+# What a wheel is made of. Folders too: their time tells of a file that went away.
+SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type d -o -type f \) -print) \
+           Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
+
+.PHONY: help run test lint bench wheel clean lock \
+        format program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.installed ## build, install into .venv, serve the demo site (PORT=8080)
+	@PORT=$(PORT) $(BIN)/python examples/demo/serve.py
+
+test: lint rust-tests outside-tests smoke ## build everything, pass every test
+	@$(TALLY) --sum
+
+lint: fmt clippy ruff mypy tidy stubs ## formatting, lints, types, the tidy tests
+
+bench: $(VENV)/.installed program ## side by side with peers, see docs/performance.md
+	@PATH="$(CURDIR)/$(BIN):$$PATH" benches/run
+
+wheel: dist/.wheel ## one wheel in dist/
+	@ls dist/*.whl
+
+format: $(VENV)/.tools ## put Rust and Python into shape
+	$(CARGO) fmt --all
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
+clean: ## take away all that was built
+	rm -rf $(TARGET) dist $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## write requirements-dev.txt anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --no-python-downloads --python-version 3.9 --group dev --upgrade \
+	    --no-annotate --custom-compile-command 'make lock' --output-file requirements-dev.txt
+
+# Python's tools, and what is built for it
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
+	    echo 'slimHTTP needs CPython 3.9 or newer as `$(PYTHON)`; another one: make PYTHON=python3.12 …' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo '`$(PYTHON)` cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.tools: requirements-dev.txt $(VENV)/.created
+	@echo 'installing the tools of requirements-dev.txt into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+dist/.wheel: $(SOURCES) | $(VENV)/.tools
+	@rm -rf dist
+	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
+	@touch $@
+
+$(VENV)/.installed: dist/.wheel | $(VENV)/.tools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+# The whole workspace is selected, not `-p slimhttp-cli`: with the same packages selected Cargo
+# chooses the same features, and what the wheel has compiled is not compiled again.
+program: dist/.wheel
+	$(CARGO) build --quiet --release --locked --workspace --bin slimhttp
+
+# The parts of `make lint` and `make test`
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	PYO3_PYTHON=$(PYTHON) $(CARGO) clippy --quiet --workspace --all-targets --locked -- -D warnings
+
+ruff: $(VENV)/.tools
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+
+mypy: $(VENV)/.tools
+	$(BIN)/mypy --no-error-summary
+
+# No build, and no conftest but its own.
+tidy: $(VENV)/.tools ## the rules of the house, from the source alone
+	$(TALLY) tidy $(BIN)/python -m pytest --quiet --confcutdir=tests/tidy tests/tidy
+
+# From the installed package, so that what is judged is what is shipped.
+stubs: $(VENV)/.installed
+	$(BIN)/python -m mypy.stubtest --concise --mypy-config-file tools/stubtest.ini slimHTTP
+
+rust-tests: $(VENV)/.created
+	$(TALLY) rust $(CARGO) test --workspace --locked
+
+outside-tests: $(VENV)/.installed program
+	SLIMHTTP_BIN=$(abspath $(TARGET))/release/slimhttp \
+	    $(TALLY) outside $(BIN)/python -m pytest --quiet --ignore=tests/tidy tests
+
+smoke: dist/.wheel
+	$(TALLY) smoke $(BIN)/python tools/abi3_smoke dist/*.whl

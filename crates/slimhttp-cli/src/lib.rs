@@ -1,0 +1,311 @@
+//! The command line: flags and files → configuration → server. The program
+//! `slimhttp` is [`run`]; the Python face takes [`prepare`] and starts what
+//! comes of it with Python behind it.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
+use slimhttp_server::server::{self, Server, Setup, StartError};
+use slimhttp_site::config::Config;
+use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::value::Value;
+
+use crate::document::Document;
+use crate::options::{Check, Command, Listen, Options, Run, Serve};
+use crate::signals::Signals;
+
+mod document;
+pub mod log;
+mod options;
+mod signals;
+#[cfg(test)]
+mod tests;
+mod text;
+
+/// The status of a program that was called wrongly.
+const USAGE: i32 = 2;
+/// The status of a program that could not do what was asked.
+const FAILURE: i32 = 1;
+
+/// What the arguments ask for, ready to be started.
+pub struct Prepared {
+    /// What to bind.
+    pub setup: Setup,
+    /// Where the configuration stands, to explain what is wrong with it.
+    pub origin: Origin,
+}
+
+/// Where a configuration stands: in flags or in a file.
+#[derive(Debug)]
+pub struct Origin(Option<Document>);
+
+impl Origin {
+    /// Why a server did not start, for a person: each fault of the configuration
+    /// with file, line and column. Ends with a line end.
+    pub fn explain(&self, error: &StartError) -> String {
+        match error {
+            StartError::Config(faults) => self.show(faults),
+            StartError::Listen { address, port, cause } => explain_listen(address, *port, cause),
+        }
+    }
+
+    fn show(&self, faults: &Faults) -> String {
+        match &self.0 {
+            Some(document) => document.show(faults),
+            None => faults.0.iter().map(|fault| format!("slimhttp: {fault}\n")).collect(),
+        }
+    }
+}
+
+fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
+    let place = match address {
+        "" => format!("port {port} of every interface"),
+        address if address.contains(':') && !address.starts_with('[') => {
+            format!("[{address}]:{port}")
+        }
+        address => format!("{address}:{port}"),
+    };
+    let hint = match cause.kind() {
+        io::ErrorKind::AddrInUse => {
+            "\n  hint: another program has it; `--port 0` takes a free port"
+        }
+        io::ErrorKind::PermissionDenied if port < 1024 => {
+            "\n  hint: ports below 1024 need a privilege; `--port 8080` does not"
+        }
+        _ => "",
+    };
+    format!("slimhttp: cannot listen on {place}: {cause}{hint}\n")
+}
+
+/// Reads the arguments that follow the program's name and says what they ask to
+/// start. With `python` the program is `python -m slimHTTP`: a `module` in the
+/// configuration is no fault, and the caller puts its own handler in
+/// [`Setup::handler`], where a stand-in waits.
+///
+/// # Errors
+/// The status to exit with; everything has been said already. That is also how
+/// `check`, `--help` and `--version` end.
+pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result<Prepared, i32> {
+    let name = if python { "python -m slimHTTP" } else { "slimhttp" };
+    let options = Options::read(args, name).map_err(|error| {
+        // Whoever closed the terminal does not want to know.
+        let _ = error.print();
+        error.exit_code()
+    })?;
+    match options.command {
+        Command::Serve(serve) => prepare_serve(&serve, python),
+        Command::Run(run) => prepare_run(&run, python),
+        Command::Check(check) => Err(run_check(&check, python)),
+    }
+}
+
+/// The whole program: serves until Ctrl-C or SIGTERM, lets requests in flight
+/// finish, and returns the status to exit with. A second signal cuts them off.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
+    match prepare(args, false) {
+        Ok(prepared) => {
+            log::init();
+            serve(prepared)
+        }
+        Err(status) => status,
+    }
+}
+
+fn serve(Prepared { setup, origin }: Prepared) -> i32 {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(cause) => return fail(&format!("slimhttp: cannot wait for signals: {cause}\n")),
+    };
+    let server = match Server::bind(setup) {
+        Ok(server) => server,
+        Err(error) => return fail(&origin.explain(&error)),
+    };
+    if let Err(cause) = server.start() {
+        return fail(&format!("slimhttp: cannot start: {cause}\n"));
+    }
+    if !server.live().current().site.service.quiet {
+        say(&format!("{}\n", server.greeting()));
+    }
+
+    signals.wait();
+    tracing::info!("stopping; once more stops at once");
+    server.stop();
+    while !server.wait(Duration::ZERO) {
+        if signals.within(Duration::from_millis(20)) {
+            server.close();
+            return FAILURE;
+        }
+    }
+    0
+}
+
+fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
+    let folder = serve.folder.display();
+    match std::fs::metadata(&serve.folder) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => {
+            return Err(misuse(&format!(
+                "slimhttp: expected a folder, found the file {folder}\n  \
+                 hint: `run {folder}` takes a configuration file\n"
+            )));
+        }
+        Err(cause) => {
+            return Err(misuse(&format!("slimhttp: {folder} cannot be served: {cause}\n")));
+        }
+    }
+    let config = serve.config().map_err(|why| misuse(&format!("slimhttp: {why}\n")))?;
+    let base = std::env::current_dir()
+        .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))?;
+    let setup = Setup {
+        tls: false,
+        address: serve.listen.addr.clone().unwrap_or_default(),
+        port: serve.listen.port.unwrap_or(8080),
+        config,
+        base,
+        handler: handler(python),
+    };
+    Ok(Prepared { setup, origin: Origin(None) })
+}
+
+fn prepare_run(run: &Run, python: bool) -> Result<Prepared, i32> {
+    let document = read(&run.file)?;
+    let (setup, faults) = setup_of(&document, &run.listen, python)?;
+    if !faults.is_empty() {
+        let (all, _) = judge(&setup, faults);
+        return Err(fail(&document.show(&Faults(all))));
+    }
+    Ok(Prepared { setup, origin: Origin(Some(document)) })
+}
+
+fn run_check(check: &Check, python: bool) -> i32 {
+    let judged = read(&check.file).and_then(|document| {
+        let (setup, faults) = setup_of(&document, &Listen::default(), python)?;
+        let (faults, warnings) = judge(&setup, faults);
+        if !faults.is_empty() {
+            return Err(fail(&document.show(&Faults(faults))));
+        }
+        Ok((document, warnings))
+    });
+    match judged {
+        Ok((document, warnings)) => {
+            let file = document.path.display();
+            for warning in warnings {
+                say(&format!("{file}: warning: {warning}\n"));
+            }
+            // The one answer that goes to standard output: it is what was asked for.
+            let _ = writeln!(io::stdout().lock(), "{file}: fine");
+            0
+        }
+        Err(status) => status,
+    }
+}
+
+fn read(path: &Path) -> Result<Document, i32> {
+    Document::read(path).map_err(|unreadable| fail(&unreadable.to_string()))
+}
+
+/// What a file and the flags beside it say together, and what is wrong with the
+/// two options that are needed before any configuration is compiled.
+fn setup_of(
+    document: &Document,
+    listen: &Listen,
+    python: bool,
+) -> Result<(Setup, Vec<Fault>), i32> {
+    let base = document.folder().map_err(|cause| {
+        fail(&format!("{}: its folder is unknown: {cause}\n", document.path.display()))
+    })?;
+    let mut config = document.config.clone();
+    if let Some(addr) = &listen.addr {
+        config.set(&["addr".into()], addr.as_str().into());
+    }
+    if let Some(port) = listen.port {
+        config.set(&["port".into()], i64::from(port).into());
+    }
+
+    let mut faults = Vec::new();
+    let mut wrong = |key: &str, expected: &str, found: &Value| {
+        faults.push(Fault {
+            place: Place::default().key(key),
+            expected: expected.to_owned(),
+            found: Some(found.to_string()),
+            hint: None,
+        });
+    };
+    let tls = names_certificate(&config);
+    let address = match config.root().get("addr") {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(address)) => address.to_string(),
+        Some(other) => {
+            wrong("addr", "a host name or an address", other);
+            String::new()
+        }
+    };
+    let usual = if tls { 443 } else { 80 };
+    let port = match config.root().get("port") {
+        None | Some(Value::Null) => usual,
+        Some(Value::Integer(port)) if u16::try_from(*port).is_ok() => {
+            u16::try_from(*port).unwrap_or(usual)
+        }
+        Some(other) => {
+            wrong("port", "a whole number from 0 to 65535", other);
+            usual
+        }
+    };
+    Ok((Setup { tls, address, port, config, base, handler: handler(python) }, faults))
+}
+
+/// Whether a configuration asks for HTTPS: it names a certificate.
+fn names_certificate(config: &Config) -> bool {
+    let root = config.root();
+    root.contains_key("cert")
+        || root.contains_key("key")
+        || matches!(root.get("ssl"), Some(Value::Table(_)))
+}
+
+/// Every fault of a setup, those in `known` and those that compiling finds, and
+/// the warnings where there is none.
+fn judge(setup: &Setup, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
+    match server::check(setup) {
+        Ok(warnings) => (known, warnings),
+        Err(Faults(mut found)) => {
+            let unseen = |fault: &Fault| !found.iter().any(|other| other.place == fault.place);
+            let known: Vec<_> = known.into_iter().filter(unseen).collect();
+            found.extend(known);
+            (found, Vec::new())
+        }
+    }
+}
+
+/// Who stands for Python until Python comes.
+fn handler(python: bool) -> Option<Arc<dyn Handler>> {
+    python.then(|| Arc::new(StandIn) as Arc<dyn Handler>)
+}
+
+/// Nobody, in Python's place: with it, a `module` is no fault.
+struct StandIn;
+
+impl Handler for StandIn {
+    fn call(&self, _: Callee, _: Arc<Request>) -> AnswerFuture {
+        Box::pin(std::future::ready(Err(HandlerFault::Stopped)))
+    }
+}
+
+/// Says `text` to the person in front of the program. A standard error that is
+/// gone is no reason to fail.
+fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn fail(text: &str) -> i32 {
+    say(text);
+    FAILURE
+}
+
+fn misuse(text: &str) -> i32 {
+    say(text);
+    USAGE
+}

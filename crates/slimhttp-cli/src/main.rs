@@ -1,0 +1,6 @@
+//! The `slimhttp` program.
+
+fn main() -> std::process::ExitCode {
+    let status = slimhttp_cli::run(std::env::args_os().skip(1));
+    std::process::ExitCode::from(u8::try_from(status).unwrap_or(1))
+}

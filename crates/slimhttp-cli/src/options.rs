@@ -1,0 +1,194 @@
+//! The flags, and what they say in a configuration's words.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use slimhttp_site::config::Config;
+use slimhttp_site::value::{Table, Value};
+
+#[cfg(test)]
+mod tests;
+
+/// A small, quick HTTP server: folders, virtual hosts, reverse proxies.
+#[derive(Debug, Parser)]
+#[command(version, subcommand_required = true, arg_required_else_help = true)]
+#[command(no_binary_name = true, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a folder, on port 8080 unless told otherwise.
+    Serve(Serve),
+    /// Serve what a configuration file says, on its port, else on 80, or on 443
+    /// with a certificate.
+    Run(Run),
+    /// Say every fault of a configuration file, and change nothing.
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+
+    /// The file that answers for a folder, `index.html` unless given; may be
+    /// given again, the first that exists answers.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) index: Vec<String>,
+
+    /// Note each request on standard error.
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "combined")]
+    pub(crate) access_log: Option<AccessFormat>,
+
+    /// Say everything on error pages. Not for the public.
+    #[arg(long)]
+    pub(crate) debug: bool,
+
+    /// Threads that answer; else one for each processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The configuration, TOML or JSON; relative paths in it start at its folder.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration, TOML or JSON.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Where to listen. What is given here wins over a file.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Listen {
+    /// The address to listen on: a name, an IPv4 or an IPv6 address; else every
+    /// interface.
+    #[arg(long, value_name = "A")]
+    pub(crate) addr: Option<String>,
+
+    /// The port; 0 takes a free one.
+    #[arg(long, short, value_name = "P")]
+    pub(crate) port: Option<u16>,
+}
+
+/// The shape of an access log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccessFormat {
+    /// The common log format of NCSA httpd.
+    Common,
+    /// Common, then referrer and user agent.
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+impl AccessFormat {
+    /// The word of the `access_log` option.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Common => "common",
+            Self::Combined => "combined",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl Options {
+    /// Reads the arguments that follow the program's `name`.
+    ///
+    /// # Errors
+    /// What to print, and with which status to exit: help and version are among
+    /// these.
+    pub(crate) fn read(
+        args: impl IntoIterator<Item = OsString>,
+        name: &'static str,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command()
+            .name(name)
+            .bin_name(name)
+            .display_name("slimhttp")
+            .after_help(examples(name));
+        let read = command
+            .try_get_matches_from_mut(args)
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        read.map_err(|error| direct(error.format(&mut command)))
+    }
+}
+
+/// Points somebody who named no command to the one that fits: to `serve` for a
+/// folder, to `run` for a file.
+fn direct(mut error: clap::Error) -> clap::Error {
+    let given = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(given))) => given.clone(),
+        _ => return error,
+    };
+    let tip = match std::fs::metadata(&given) {
+        Ok(found) if found.is_dir() => format!("to serve `{given}`, write `serve {given}`"),
+        Ok(_) => format!("to run `{given}`, write `run {given}`"),
+        Err(_) if error.get(ContextKind::SuggestedSubcommand).is_some() => return error,
+        Err(_) => "the commands are `serve`, `run` and `check`".to_owned(),
+    };
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    error
+}
+
+fn examples(name: &str) -> String {
+    format!(
+        "Examples:\n  \
+           {name} serve                          this folder on http://localhost:8080/\n  \
+           {name} serve public -p 3000 --access-log\n  \
+           {name} run site.toml --port 8080      a configuration file\n  \
+           {name} check site.toml                its faults, with line and column\n\n\
+         Environment:\n  \
+           SLIMHTTP_LOG   what is logged: error, warn, info (default), debug, trace, off,\n                 \
+                          or directives such as slimhttp_server::proxy=trace,hyper=debug\n  \
+           NO_COLOR       no colours"
+    )
+}
+
+impl Serve {
+    /// The configuration that these flags spell.
+    ///
+    /// # Errors
+    /// The folder's name is not UTF-8, which no configuration can say.
+    pub(crate) fn config(&self) -> Result<Config, String> {
+        let Some(folder) = self.folder.to_str() else {
+            return Err(format!("expected a name in UTF-8, found {:?}", self.folder));
+        };
+        let mut root = Table::new();
+        let mut set = |key: &str, value: Value| root.insert(Arc::from(key), value);
+        set("web_root", folder.into());
+        if !self.index.is_empty() {
+            let names: Vec<_> = self.index.iter().map(|name| name.as_str().into()).collect();
+            set("index", Value::List(names.into()));
+        }
+        if let Some(format) = self.access_log {
+            set("access_log", format.word().into());
+        }
+        if self.debug {
+            set("debug", true.into());
+        }
+        if let Some(workers) = self.workers {
+            set("workers", i64::from(workers).into());
+        }
+        Ok(Config::new(root))
+    }
+}

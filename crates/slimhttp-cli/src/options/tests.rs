@@ -1,0 +1,103 @@
+//! Lines of arguments: what they spell, and what is said of wrong ones.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use slimhttp_site::value::Value;
+
+use super::{Command, Options};
+
+fn read(line: &str) -> Result<Options, clap::Error> {
+    Options::read(line.split_whitespace().map(OsString::from), "slimhttp")
+}
+
+#[test]
+fn the_flags_do_not_contradict_each_other() {
+    Options::command().debug_assert();
+}
+
+/// The configuration that a `serve` line spells, as `key=value` in the order of
+/// keys.
+fn config(line: &str) -> String {
+    let Command::Serve(serve) = read(line).expect("a line").command else {
+        panic!("{line} is not `serve`");
+    };
+    let config = serve.config().expect("a configuration");
+    let show = |value: &Value| match value {
+        Value::List(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let pairs = config.root().iter().map(|(key, value)| format!("{key}={}", show(value)));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn serve_spells_a_configuration() {
+    for (line, expected) in [
+        ("serve", "web_root=`.`"),
+        ("serve public", "web_root=`public`"),
+        ("serve a --index i.html --index j.html", "index=`i.html`,`j.html` web_root=`a`"),
+        ("serve --access-log", "access_log=`combined` web_root=`.`"),
+        ("serve a --access-log json", "access_log=`json` web_root=`a`"),
+        ("serve --access-log=common a", "access_log=`common` web_root=`a`"),
+        ("serve --debug", "debug=`true` web_root=`.`"),
+        ("serve --workers 3", "web_root=`.` workers=`3`"),
+        // Where it listens is no part of the configuration.
+        ("serve --addr ::1 --port 1", "web_root=`.`"),
+    ] {
+        assert_eq!(config(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_folder_name_that_no_configuration_can_say_is_refused() {
+    let args = ["serve".into(), OsString::from_vec(b"a\xff".to_vec())];
+    let Ok(Options { command: Command::Serve(serve) }) = Options::read(args, "slimhttp") else {
+        panic!("not `serve`");
+    };
+    assert_eq!(serve.config(), Err("expected a name in UTF-8, found \"a\\xFF\"".to_owned()));
+}
+
+#[test]
+fn wrong_lines_are_refused_with_the_status_of_usage() {
+    for (line, kind, says) in [
+        ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "Usage: slimhttp <COMMAND>"),
+        ("srve", ErrorKind::InvalidSubcommand, "'serve'"),
+        ("frobnicate", ErrorKind::InvalidSubcommand, "`serve`, `run` and `check`"),
+        ("src", ErrorKind::InvalidSubcommand, "to serve `src`, write `serve src`"),
+        ("Cargo.toml", ErrorKind::InvalidSubcommand, "to run `Cargo.toml`, write `run Cargo.toml`"),
+        ("run", ErrorKind::MissingRequiredArgument, "<FILE>"),
+        ("check", ErrorKind::MissingRequiredArgument, "<FILE>"),
+        ("run a b", ErrorKind::UnknownArgument, "'b'"),
+        ("check a --port 1", ErrorKind::UnknownArgument, "'--port'"),
+        ("serve --port 65536", ErrorKind::ValueValidation, "0..=65535"),
+        ("serve --port http", ErrorKind::ValueValidation, "'http'"),
+        ("serve --workers 0", ErrorKind::ValueValidation, "1..=1024"),
+        ("serve --access-log pretty", ErrorKind::InvalidValue, "common, combined, json"),
+        ("serve --acces-log", ErrorKind::UnknownArgument, "'--access-log'"),
+    ] {
+        let error = read(line).expect_err(line);
+        let said = error.to_string();
+        assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line}: {said}");
+        assert!(said.contains(says), "{line}: {said}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_failure_and_bear_the_programs_name() {
+    for (line, name, says) in [
+        ("--version", "slimhttp", concat!("slimhttp ", env!("CARGO_PKG_VERSION"))),
+        ("--version", "python -m slimHTTP", concat!("slimhttp ", env!("CARGO_PKG_VERSION"))),
+        ("--help", "slimhttp", "\n  slimhttp run site.toml --port 8080 "),
+        ("--help", "python -m slimHTTP", "\n  python -m slimHTTP check site.toml "),
+        ("serve --help", "python -m slimHTTP", "Usage: python -m slimHTTP serve [OPTIONS] [DIR]"),
+    ] {
+        let args = line.split_whitespace().map(OsString::from);
+        let error = Options::read(args, name).expect_err(line);
+        let said = error.to_string();
+        assert_eq!(error.exit_code(), 0, "{line}: {said}");
+        assert!(said.contains(says), "{line}: {said}");
+    }
+}

@@ -1,0 +1,231 @@
+//! Where lines end: the thread that takes them from the backlog and writes them
+//! to standard error or a file.
+//!
+//! The file is opened anew when another one, or none, stands at its path, so
+//! that a log may be rotated by moving it away; truncating it works as well,
+//! since every write appends.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+
+use super::{Backlog, cost};
+
+/// How much is written at once; the last line may exceed it.
+const BATCH: usize = 64 << 10;
+/// How long lines are gathered once they come in quick succession. In this time
+/// a new line wakes nobody, which is what makes a line cheap under load.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often the path is looked at, and how often a warning is given, at most.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// Where the lines of one log are written.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// Standard error.
+    Stderr,
+    /// A file.
+    File(LogFile),
+}
+
+/// An open log file.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: File,
+    /// Device and inode of a regular file. `None` for anything else, which is
+    /// not rotated.
+    identity: Option<(u64, u64)>,
+    /// Whether a write ended amidst a line.
+    torn: bool,
+    looked: Instant,
+}
+
+impl Sink {
+    /// Opens the file at `path` for appending; without one, standard error.
+    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
+        path.map_or(Ok(Self::Stderr), |path| LogFile::open(path).map(Self::File))
+    }
+
+    /// Writes what `lines` brings until its other end is dropped.
+    pub(super) fn drain(mut self, lines: &Receiver<Vec<u8>>, backlog: &Backlog) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut complaints = Complaints::default();
+        loop {
+            // Idle: wait for a line and write it at once.
+            let mut next = match lines.recv_timeout(complaints.patience()) {
+                Ok(line) => Some(line),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            // Busy: as long as each pause brings lines, write what it brought.
+            while let Some(line) = next {
+                let mut waiting = cost(&line);
+                batch.extend_from_slice(&line);
+                while batch.len() < BATCH
+                    && let Ok(line) = lines.try_recv()
+                {
+                    waiting += cost(&line);
+                    batch.extend_from_slice(&line);
+                }
+                if let Err(cause) = self.write(&batch) {
+                    let count = batch.iter().filter(|&&byte| byte == b'\n').count();
+                    complaints.failed(count, cause);
+                }
+                backlog.written(waiting);
+                let more = batch.len() >= BATCH;
+                batch.clear();
+                if !more {
+                    thread::sleep(PAUSE);
+                }
+                next = lines.try_recv().ok();
+                complaints.dropped(backlog);
+                complaints.voice(&self, SELDOM);
+            }
+            complaints.dropped(backlog);
+            complaints.voice(&self, SELDOM);
+        }
+        complaints.dropped(backlog);
+        complaints.voice(&self, Duration::ZERO);
+    }
+
+    fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Stderr => io::stderr().lock().write_all(batch),
+            Self::File(log) => log.write(batch),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Stderr => "standard error".to_owned(),
+            Self::File(log) => log.path.display().to_string(),
+        }
+    }
+}
+
+impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let (file, identity) = open(path)?;
+        Ok(Self { path: path.to_owned(), file, identity, torn: false, looked: Instant::now() })
+    }
+
+    fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+        self.follow();
+        if self.torn {
+            self.file.write_all(b"\n")?;
+            self.torn = false;
+        }
+        let mut rest = batch;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.torn = rest[count - 1] != b'\n';
+                    rest = &rest[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the path anew where our file stands there no longer. Where that
+    /// fails, the old file goes on and the next look tries again.
+    fn follow(&mut self) {
+        if self.identity.is_none() || self.looked.elapsed() < SELDOM {
+            return;
+        }
+        self.looked = Instant::now();
+        let there = std::fs::metadata(&self.path).ok().map(|found| identity(&found));
+        if there == self.identity {
+            return;
+        }
+        match open(&self.path) {
+            Ok((file, identity)) => {
+                (self.file, self.identity, self.torn) = (file, identity, false);
+            }
+            Err(cause) => tracing::warn!(
+                "the access log {} was moved away and cannot be opened anew: {cause}",
+                self.path.display()
+            ),
+        }
+    }
+}
+
+/// Opens a file for appending, and says which one it is if it is a regular one.
+fn open(path: &Path) -> io::Result<(File, Option<(u64, u64)>)> {
+    // Without NONBLOCK a FIFO that nobody reads would hold the caller for ever.
+    // It is taken back at once: our thread may wait.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+    let found = file.metadata()?;
+    if found.file_type().is_block_device() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a disk"));
+    }
+    let identity = found.is_file().then(|| identity(&found));
+    Ok((file, identity))
+}
+
+fn identity(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
+/// What is to be said of lines that were lost, and when it was said last.
+#[derive(Debug, Default)]
+struct Complaints {
+    lost: u64,
+    cause: Option<io::Error>,
+    last: Option<Instant>,
+}
+
+impl Complaints {
+    /// Counts the lines that found the backlog full.
+    fn dropped(&mut self, backlog: &Backlog) {
+        self.lost += backlog.dropped.swap(0, Ordering::Relaxed);
+    }
+
+    /// Counts `lines` of a batch that could not be written.
+    fn failed(&mut self, lines: usize, cause: io::Error) {
+        self.lost += lines as u64;
+        self.cause = Some(cause);
+    }
+
+    /// How long to wait for a line before something is to be said.
+    fn patience(&self) -> Duration {
+        if self.lost > 0 { SELDOM } else { Duration::from_secs(3600) }
+    }
+
+    /// Warns, unless the last warning is younger than `interval`; what is kept
+    /// back is part of the next one.
+    fn voice(&mut self, sink: &Sink, interval: Duration) {
+        if self.lost == 0 || self.last.is_some_and(|last| last.elapsed() < interval) {
+            return;
+        }
+        let (name, lost) = (sink.name(), self.lost);
+        match self.cause.take() {
+            Some(cause) => {
+                tracing::warn!("access log {name}: up to {lost} lines lost: {cause}");
+            }
+            None => tracing::warn!(
+                "access log {name}: {lost} lines dropped, requests come faster than they are written"
+            ),
+        }
+        self.lost = 0;
+        self.last = Some(Instant::now());
+    }
+}

@@ -1,0 +1,217 @@
+//! What is known of one connection by those who watch it: how far its reading
+//! and writing are, and whether it is to end. One sweep per worker and tick
+//! looks at all of them, so that no request sets or clears a timer.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use slimhttp_site::site::Service;
+
+/// How far the reading side of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Reading {
+    /// Between requests.
+    Idle = 0,
+    /// Within a head, or a TLS handshake.
+    Head = 1,
+    /// Within a body.
+    Body = 2,
+    /// Upgraded: the bytes are somebody else's.
+    Through = 3,
+}
+
+/// Why a connection is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Ending {
+    /// It is not.
+    No = 0,
+    /// After the exchange in flight, at once where there is none.
+    Gracefully = 1,
+    /// Its head took too long: 408.
+    HeadTimeout = 2,
+    /// It was idle, or its body or its reading of our response stalled.
+    Cut = 3,
+}
+
+/// The state of one connection, shared by its task and its worker's sweep.
+#[derive(Debug)]
+pub(crate) struct ConnectionState {
+    reading: AtomicU8,
+    /// Milliseconds since [`Self::born`] at which the reading state was entered
+    /// or last made progress.
+    read_at: AtomicU64,
+    /// The same for a write that the client does not take; 0: none waits.
+    blocked_at: AtomicU64,
+    in_flight: AtomicU32,
+    ending: AtomicU8,
+    upgraded: AtomicBool,
+    born: Instant,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl ConnectionState {
+    pub(crate) fn new() -> Self {
+        Self {
+            reading: AtomicU8::new(Reading::Head as u8),
+            read_at: AtomicU64::new(0),
+            blocked_at: AtomicU64::new(0),
+            in_flight: AtomicU32::new(0),
+            ending: AtomicU8::new(Ending::No as u8),
+            upgraded: AtomicBool::new(false),
+            born: Instant::now(),
+            waker: Mutex::new(None),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        // Never 0, which means "not blocked".
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Notes progress in reading. A head's time counts from its first byte, so
+    /// bytes within a head are no progress.
+    pub(crate) fn read(&self, reading: Reading) {
+        let before = self.reading.swap(reading as u8, Ordering::Relaxed);
+        if before != reading as u8 || reading != Reading::Head {
+            self.read_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the client takes no more bytes, or does again.
+    pub(crate) fn write_blocked(&self, blocked: bool) {
+        let since = self.blocked_at.load(Ordering::Relaxed);
+        if blocked && since == 0 {
+            self.blocked_at.store(self.now(), Ordering::Relaxed);
+        } else if !blocked && since != 0 {
+            self.blocked_at.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// One more exchange has begun.
+    pub(crate) fn begin(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One exchange has ended; the idle time counts from now.
+    pub(crate) fn end(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.read_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// From now on the bytes are not HTTP.
+    pub(crate) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn ending(&self) -> Ending {
+        match self.ending.load(Ordering::Acquire) {
+            0 => Ending::No,
+            1 => Ending::Gracefully,
+            2 => Ending::HeadTimeout,
+            _ => Ending::Cut,
+        }
+    }
+
+    /// Asks the connection to end; a stronger wish replaces a weaker one.
+    pub(crate) fn finish(&self, ending: Ending) {
+        if self.ending.fetch_max(ending as u8, Ordering::AcqRel) < ending as u8 {
+            let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Keeps the waker of the connection's task for [`Self::finish`].
+    pub(crate) fn watch(&self, waker: &Waker) {
+        let mut kept = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *kept {
+            Some(kept) => kept.clone_from(waker),
+            empty => *empty = Some(waker.clone()),
+        }
+    }
+
+    /// Waits until the connection is to be cut. For an upgraded one, whose own
+    /// task has ended.
+    pub(crate) async fn cut(&self) {
+        std::future::poll_fn(|context| {
+            self.watch(context.waker());
+            match self.ending() {
+                Ending::No | Ending::Gracefully => Poll::Pending,
+                Ending::HeadTimeout | Ending::Cut => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+
+    /// Ends the connection if one of its times is over.
+    fn judge(&self, limits: &Service) {
+        let now = self.now();
+        let blocked = self.blocked_at.load(Ordering::Relaxed);
+        if blocked != 0 && over(now, blocked, limits.send_timeout) {
+            return self.finish(Ending::Cut);
+        }
+        let since = self.read_at.load(Ordering::Relaxed);
+        match self.reading.load(Ordering::Relaxed) {
+            // While an exchange is in flight nobody owes us a byte.
+            0 if !self.is_busy() && over(now, since, limits.idle_timeout) => {
+                self.finish(Ending::Cut)
+            }
+            1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
+            2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
+            _ => {}
+        }
+    }
+}
+
+fn over(now: u64, since: u64, limit: Duration) -> bool {
+    u128::from(now.saturating_sub(since)) >= limit.as_millis()
+}
+
+/// Every connection of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    states: Mutex<Vec<Arc<ConnectionState>>>,
+}
+
+impl Connections {
+    pub(crate) fn add(&self, state: &Arc<ConnectionState>) {
+        self.lock().push(state.clone());
+    }
+
+    /// Judges every connection and forgets those that have ended: nobody else
+    /// holds them.
+    pub(crate) fn sweep(&self, limits: &Service) {
+        let mut states = self.lock();
+        states.retain(|state| Arc::strong_count(state) > 1);
+        for state in states.iter() {
+            state.judge(limits);
+        }
+        if states.capacity() > 64 && states.len() * 4 < states.capacity() {
+            states.shrink_to_fit();
+        }
+    }
+
+    /// Asks every connection to end.
+    pub(crate) fn finish(&self, ending: Ending) {
+        for state in self.lock().iter() {
+            state.finish(ending);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<ConnectionState>>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,71 @@
+//! What happened, for whoever watches: a bounded ring that costs nothing while
+//! nobody does.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many events are kept; the oldest make room.
+const KEPT: usize = 4096;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A connection was accepted.
+    Accepted {
+        /// The client.
+        peer: SocketAddr,
+    },
+    /// A connection ended.
+    Closed {
+        /// The client.
+        peer: SocketAddr,
+    },
+    /// A request was answered.
+    Answered {
+        /// The client.
+        peer: SocketAddr,
+        /// The method.
+        method: http::Method,
+        /// The target as sent.
+        target: String,
+        /// The key of the virtual host.
+        vhost: Option<Arc<str>>,
+        /// The response's status; 499 where the client left before it.
+        status: u16,
+    },
+}
+
+/// The newest events.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    watched: AtomicBool,
+    ring: Mutex<VecDeque<Event>>,
+}
+
+impl Events {
+    pub(crate) fn watch(&self) {
+        self.watched.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Keeps an event, made only where somebody watches.
+    pub(crate) fn push(&self, event: impl FnOnce() -> Event) {
+        if !self.is_watched() {
+            return;
+        }
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if ring.len() == KEPT {
+            ring.pop_front();
+        }
+        ring.push_back(event());
+    }
+
+    pub(crate) fn take(&self) -> Vec<Event> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+}

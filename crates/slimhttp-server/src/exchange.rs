@@ -1,0 +1,408 @@
+//! One request, one response: the only function that sees everything.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use slimhttp_site::plan::{Action, Head};
+use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::Scope;
+
+use crate::access_log::{AccessWriter, Entry};
+use crate::body::{Body, BodyError};
+use crate::connection_state::{ConnectionState, Ending};
+use crate::event::Event;
+use crate::files::{self, Asked, Found};
+use crate::guarded::{FaultCell, FramingFault};
+use crate::handler::{Answer, Callee, HandlerFault, Request};
+use crate::incoming::{RequestBody, announced_length_fits};
+use crate::jail;
+use crate::proxy;
+use crate::respond::{self, Refused};
+use crate::server::Shared;
+use crate::snapshot::Snapshot;
+use crate::worker::Seat;
+
+/// What every exchange of one connection knows.
+pub(crate) struct ConnectionContext {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Arc<ConnectionState>,
+    pub(crate) fault: FaultCell,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) tls: bool,
+    /// Held until the last exchange, or the tunnel of an upgrade, has ended.
+    pub(crate) _seat: Seat,
+}
+
+/// Answers one request, always.
+pub(crate) async fn answer(
+    connection: Arc<ConnectionContext>,
+    request: http::Request<Incoming>,
+) -> Response<Tracked> {
+    let tracker = Tracker::begin(&connection);
+    let snapshot = connection.shared.live.pinned();
+    let (mut parts, incoming) = request.into_parts();
+    // Taken out, so that the plan may borrow it while the fields move on.
+    let uri = std::mem::take(&mut parts.uri);
+    let head =
+        Head { method: &parts.method, uri: &uri, version: parts.version, headers: &parts.headers };
+    let plan = snapshot.site.plan(&head);
+    let scope = plan.scope;
+    let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
+
+    let path = plan.target.as_ref().map_or(&b"/"[..], |target| &target.path);
+    let query = plan.target.as_ref().and_then(|target| target.query);
+    let mut exchange = Exchange {
+        connection: &connection,
+        scope,
+        uri: &uri,
+        path,
+        query,
+        asked: None,
+        body: Some(RequestBody::Incoming(incoming)),
+        upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
+        method: std::mem::take(&mut parts.method),
+        version: parts.version,
+        headers: std::mem::take(&mut parts.headers),
+    };
+    let debug = scope.options.debug;
+    let outcome = exchange.perform(plan.actions).await;
+    let mut response = match outcome {
+        Ok(response) => respond::finish(response),
+        Err(refused) => respond::finish(respond::refuse(refused, debug)),
+    };
+    let leaving = connection.state.ending() != Ending::No;
+    if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    tracker.finish(response)
+}
+
+/// A request on its way through the actions of its plan.
+struct Exchange<'x> {
+    connection: &'x Arc<ConnectionContext>,
+    scope: &'x Arc<Scope>,
+    uri: &'x Uri,
+    path: &'x [u8],
+    query: Option<&'x str>,
+    /// As handlers saw it, once one was asked; it then holds the fields.
+    asked: Option<Arc<Request>>,
+    body: Option<RequestBody>,
+    upgrade: Option<hyper::upgrade::OnUpgrade>,
+    method: Method,
+    version: Version,
+    headers: HeaderMap,
+}
+
+impl Exchange<'_> {
+    /// Tries the actions in turn: the first that replies ends the request.
+    async fn perform<'s>(
+        &mut self,
+        actions: impl IntoIterator<Item = Action<'s>>,
+    ) -> Result<Response<Body>, Refused> {
+        announced_length_fits(&self.headers, self.scope.options.max_body)?;
+        if let Some(expectation) = self.headers.get(EXPECT) {
+            // RFC 9110 section 10.1.1 knows one expectation.
+            if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::ExpectationFailed.into());
+            }
+        }
+        for action in actions {
+            let answer = match action {
+                Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
+                Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
+                Action::Proxy(upstreams) => {
+                    let forwarded = self.forwarded();
+                    return Box::pin(proxy::forward(upstreams, forwarded)).await;
+                }
+                Action::File(path) => {
+                    match files::send(&self.scope.options, &path, &self.file_asked())? {
+                        Found::Reply(response) => return Ok(response),
+                        Found::Script(file, path) => {
+                            let options = &self.scope.options;
+                            let root = options.web_root.as_deref().unwrap_or("/".as_ref());
+                            let path = root.join(path.as_path());
+                            let script = Callee::Script { path, file, reload: options.reload };
+                            self.call(script).await?
+                        }
+                    }
+                }
+                Action::Refuse(refusal) => return Err(refusal.into()),
+            };
+            match answer {
+                Answer::Reply(response) => return Ok(response),
+                Answer::File(path, fields) => return self.send_named(&path, fields),
+                Answer::Pass => {}
+            }
+        }
+        Err(Refusal::NotFound.into())
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.asked.as_ref().map_or(&self.headers, |asked| &asked.headers)
+    }
+
+    fn method(&self) -> &Method {
+        self.asked.as_ref().map_or(&self.method, |asked| &asked.method)
+    }
+
+    fn file_asked(&self) -> Asked<'_> {
+        Asked { method: self.method(), headers: self.headers(), path: self.path, query: self.query }
+    }
+
+    /// Asks a handler, with the whole body.
+    async fn call(&mut self, callee: Callee) -> Result<Answer, Refused> {
+        let Some(handler) = &self.connection.shared.handler else {
+            return Err(Refused::because(Refusal::NotFound, "no handlers run in this program"));
+        };
+        let asked = match &self.asked {
+            Some(asked) => asked.clone(),
+            None => {
+                let max_body = self.scope.options.max_body;
+                let body = match &mut self.body {
+                    Some(body) => body.collect(max_body, &self.connection.fault).await?,
+                    None => Bytes::new(),
+                };
+                let asked = Arc::new(Request {
+                    method: std::mem::take(&mut self.method),
+                    uri: self.uri.clone(),
+                    version: self.version,
+                    headers: std::mem::take(&mut self.headers),
+                    path: self.path.to_vec(),
+                    body,
+                    peer: self.connection.peer,
+                    local: self.connection.local,
+                    tls: self.connection.tls,
+                    scope: self.scope.clone(),
+                    companion: std::sync::OnceLock::new(),
+                });
+                self.asked.insert(asked).clone()
+            }
+        };
+        handler.call(callee, asked).await.map_err(|fault| match fault {
+            HandlerFault::Raised { page } => {
+                Refused { refusal: Refusal::Internal, page, detail: None }
+            }
+            HandlerFault::QueueFull => Refused::because(
+                Refusal::Unavailable,
+                "too many calls wait for Python: see `max_queue`",
+            ),
+            HandlerFault::Stopped => Refusal::Unavailable.into(),
+        })
+    }
+
+    /// A file that a handler named; it must be below the scope's `web_root`.
+    fn send_named(
+        &self,
+        file: &std::path::Path,
+        fields: HeaderMap,
+    ) -> Result<Response<Body>, Refused> {
+        let path = self
+            .scope
+            .options
+            .web_root
+            .as_deref()
+            .and_then(|root| Some((root, jail::below(root, file)?)));
+        let Some((root, path)) = path else {
+            tracing::error!(
+                "a handler named {}, which is not below the `web_root` of its scope",
+                file.display()
+            );
+            return Err(Refused::because(
+                Refusal::Internal,
+                format!("{} is not below `web_root`", file.display()),
+            ));
+        };
+        files::send_named(root, &path, &self.file_asked(), fields)
+    }
+
+    fn forwarded(&mut self) -> proxy::Forwarded {
+        proxy::Forwarded {
+            connection: self.connection.clone(),
+            scope: self.scope.clone(),
+            method: self.method().clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: match &self.asked {
+                Some(asked) => asked.headers.clone(),
+                None => std::mem::take(&mut self.headers),
+            },
+            body: self.body.take().unwrap_or(RequestBody::Collected(Bytes::new())),
+            upgrade: self.upgrade.take(),
+        }
+    }
+}
+
+/// Counts the exchange as in flight until its response is sent or given up.
+struct Tracker {
+    state: Arc<ConnectionState>,
+    note: Option<Box<Note>>,
+}
+
+/// What the access log and the watchers of events are told of an exchange.
+struct Note {
+    shared: Arc<Shared>,
+    log: Option<AccessWriter>,
+    started: Instant,
+    time: SystemTime,
+    peer: SocketAddr,
+    method: Method,
+    target: String,
+    version: Version,
+    vhost: Option<Arc<str>>,
+    host: Option<Vec<u8>>,
+    referer: Option<Vec<u8>>,
+    user_agent: Option<Vec<u8>>,
+    status: u16,
+    sent: u64,
+}
+
+impl Tracker {
+    fn begin(connection: &ConnectionContext) -> Self {
+        connection.state.begin();
+        Self { state: connection.state.clone(), note: None }
+    }
+
+    /// Takes down what is told later, where anybody wants to be told.
+    fn note(
+        mut self,
+        connection: &ConnectionContext,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        parts: &http::request::Parts,
+        uri: &Uri,
+    ) -> Self {
+        let log = scope.options.access_log.as_ref();
+        if log.is_none() && !connection.shared.events.is_watched() {
+            return self;
+        }
+        let text =
+            |name| parts.headers.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
+        self.note = Some(Box::new(Note {
+            shared: connection.shared.clone(),
+            log: log.and_then(|log| snapshot.access_logs.get(log)).cloned(),
+            started: Instant::now(),
+            time: SystemTime::now(),
+            peer: connection.peer,
+            method: parts.method.clone(),
+            target: uri.to_string(),
+            version: parts.version,
+            vhost: scope.name.clone(),
+            host: text(HOST),
+            referer: text(REFERER),
+            user_agent: text(USER_AGENT),
+            status: 0,
+            sent: 0,
+        }));
+        self
+    }
+
+    fn finish(mut self, response: Response<Body>) -> Response<Tracked> {
+        if let Some(note) = &mut self.note {
+            note.status = response.status().as_u16();
+        }
+        response.map(|body| Tracked { body, tracker: self })
+    }
+}
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        self.state.end();
+        if let Some(note) = self.note.take() {
+            note.tell();
+        }
+    }
+}
+
+impl Note {
+    fn tell(self) {
+        // A client that left before there was an answer: nginx's 499.
+        let status = if self.status == 0 { 499 } else { self.status };
+        if let Some(log) = &self.log {
+            log.note(&Entry {
+                time: self.time,
+                peer: self.peer,
+                method: self.method.as_str(),
+                target: &self.target,
+                version: self.version,
+                status,
+                bytes: self.sent,
+                referer: self.referer.as_deref(),
+                user_agent: self.user_agent.as_deref(),
+                host: self.host.as_deref(),
+                vhost: self.vhost.as_deref(),
+                duration: self.started.elapsed(),
+            });
+        }
+        self.shared.events.push(|| Event::Answered {
+            peer: self.peer,
+            method: self.method.clone(),
+            target: self.target.clone(),
+            vhost: self.vhost.clone(),
+            status,
+        });
+    }
+}
+
+/// Notes a request that was refused before there was an exchange.
+pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault) {
+    let snapshot = connection.shared.live.pinned();
+    let wanted = snapshot.site.global.options.access_log.as_ref();
+    let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };
+    let mut words = fault.request_line.split(' ');
+    log.note(&Entry {
+        time: SystemTime::now(),
+        peer: connection.peer,
+        method: words.next().unwrap_or_default(),
+        target: words.next().unwrap_or_default(),
+        version: Version::HTTP_11,
+        status: fault.refusal.status().as_u16(),
+        bytes: 0,
+        referer: None,
+        user_agent: None,
+        host: None,
+        vhost: None,
+        duration: std::time::Duration::ZERO,
+    });
+}
+
+/// A response body that tells when it has been sent, or given up.
+pub(crate) struct Tracked {
+    body: Body,
+    tracker: Tracker,
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let (Some(Ok(frame)), Some(note)) = (&frame, &mut self.tracker.note) {
+            note.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        if let Some(Err(error)) = &frame {
+            tracing::warn!("a response was broken off: {error}");
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,198 @@
+//! The socket as the HTTP library sees it: every byte read is first judged by
+//! the strict framing of [`slimhttp_site::framing`], so that nothing lenient in
+//! the library ever acts on a malformed request.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use slimhttp_site::framing::{Framing, Limits, Phase};
+use slimhttp_site::refusal::Refusal;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connection_state::{ConnectionState, Reading};
+
+/// Bytes read at a time. The buffer is the worker's, not the connection's: an
+/// idle connection holds none.
+const READ_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
+}
+
+/// What the framing found wrong, and the request line it was found in.
+#[derive(Debug)]
+pub(crate) struct FramingFault {
+    /// What to answer.
+    pub(crate) refusal: Refusal,
+    /// As sent, for the log.
+    pub(crate) request_line: String,
+    /// Whether it was found in a head, so that nobody has answered it yet.
+    pub(crate) in_head: bool,
+}
+
+/// Shared with the connection, which outlives the library's hold on the socket.
+pub(crate) type FaultCell = Arc<OnceLock<FramingFault>>;
+
+/// A socket whose requests are judged as they are read.
+pub(crate) struct Guarded<S> {
+    socket: S,
+    /// `None` where the bytes are not HTTP/1: the library frames HTTP/2.
+    framing: Option<Framing>,
+    state: Arc<ConnectionState>,
+    fault: FaultCell,
+    /// Whether the client has sent anything.
+    pub(crate) read_any: bool,
+    /// Whether the library was told that nothing more comes because of a fault
+    /// in a head, with every earlier request answered: the fault is ours to
+    /// answer, and our side stays open for that.
+    pub(crate) gave_up: bool,
+}
+
+impl<S> Guarded<S> {
+    pub(crate) fn http1(
+        socket: S,
+        limits: Limits,
+        state: Arc<ConnectionState>,
+    ) -> (Self, FaultCell) {
+        let fault = FaultCell::default();
+        let framing = Some(Framing::new(limits));
+        (
+            Self { socket, framing, state, fault: fault.clone(), read_any: false, gave_up: false },
+            fault,
+        )
+    }
+
+    pub(crate) fn http2(socket: S, state: Arc<ConnectionState>) -> Self {
+        Self {
+            socket,
+            framing: None,
+            state,
+            fault: FaultCell::default(),
+            read_any: false,
+            gave_up: false,
+        }
+    }
+
+    /// Whether the last request was read to its end.
+    pub(crate) fn message_complete(&self) -> bool {
+        self.framing.as_ref().is_none_or(Framing::message_complete)
+    }
+
+    pub(crate) fn into_socket(self) -> S {
+        self.socket
+    }
+}
+
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Judges `bytes`; how many of them may go on.
+    fn judge(&mut self, bytes: &[u8]) -> usize {
+        let Some(framing) = &mut self.framing else {
+            self.state.read(Reading::Idle);
+            return bytes.len();
+        };
+        if self.state.is_upgraded() {
+            framing.pass_through();
+        }
+        let fed = framing.feed(bytes);
+        self.state.read(match framing.phase() {
+            Phase::Idle | Phase::Faulted => Reading::Idle,
+            Phase::Head => Reading::Head,
+            Phase::Body => Reading::Body,
+            Phase::Through => Reading::Through,
+        });
+        if let Some(refusal) = fed.fault {
+            let request_line = framing.request_line().to_string();
+            // A fault in a body leaves the message of the last head incomplete.
+            let in_head = framing.message_complete();
+            let _ = self.fault.set(FramingFault { refusal, request_line, in_head });
+        }
+        fed.pass
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if let Some(fault) = this.fault.get() {
+            return match fault.in_head {
+                // Earlier requests of this connection are answered first; the
+                // library asks again when they are.
+                true if this.state.is_busy() => Poll::Pending,
+                true => {
+                    this.gave_up = true;
+                    Poll::Ready(Ok(()))
+                }
+                false => Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData))),
+            };
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let size = cursor.remaining().min(scratch.len());
+            let mut buffer = ReadBuf::new(&mut scratch[..size]);
+            ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer))?;
+            let bytes = buffer.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            this.read_any = true;
+            let pass = this.judge(bytes);
+            cursor.put_slice(&bytes[..pass]);
+            if pass == 0 && this.fault.get().is_some() {
+                // An empty read would say that the client has gone.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Guarded<S> {
+    fn note<T>(&self, outcome: Poll<T>) -> Poll<T> {
+        self.state.write_blocked(outcome.is_pending());
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Guarded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.note(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        self.note(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.socket).poll_flush(context);
+        self.note(outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gave_up {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}

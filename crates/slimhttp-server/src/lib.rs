@@ -1,0 +1,26 @@
+//! Answering: sockets, TLS, HTTP, files, proxying, and the change of the site
+//! while it runs. No Python. The library that a Rust program embeds.
+//!
+//! A request runs downhill: [`listener`] → [`worker`] → [`connection`] →
+//! [`exchange`] → { files · proxy · handler · upgrade } → [`respond`] → socket.
+
+pub mod access_log;
+pub mod body;
+mod connection;
+mod connection_state;
+pub mod event;
+mod exchange;
+mod files;
+mod guarded;
+pub mod handler;
+mod incoming;
+mod jail;
+mod listener;
+pub mod live;
+mod proxy;
+mod respond;
+pub mod server;
+pub mod snapshot;
+mod tls;
+mod upgrade;
+mod worker;

@@ -1,0 +1,312 @@
+//! Forwarding: the request goes to an upstream as it comes in, the response
+//! comes back as it arrives; nothing is held until complete. Each worker has
+//! connections of its own to the upstreams, so a slow one delays nobody else.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use slimhttp_site::forward::{self, Hop, Via};
+use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::{Proxy, Scope, Upstream};
+use tokio::time::Sleep;
+
+use crate::body::{Body, BodyError};
+use crate::exchange::ConnectionContext;
+use crate::incoming::{ForwardedBody, RequestBody};
+use crate::respond::Refused;
+use crate::upgrade;
+
+/// Idle connections kept to each upstream, by each worker.
+const IDLE_PER_UPSTREAM: usize = 64;
+
+/// How long an idle connection to an upstream is kept. Shorter than what most
+/// servers allow, so that they rarely close one just as we use it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+type UpstreamClient = Client<HttpsConnector<HttpConnector>, ForwardedBody>;
+
+thread_local! {
+    /// The clients of this worker, by how long a connection may take.
+    static CLIENTS: RefCell<HashMap<Duration, UpstreamClient>> = RefCell::new(HashMap::new());
+    /// Whose turn it is, among several upstreams.
+    static TURN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A request on its way upstream.
+pub(crate) struct Forwarded {
+    pub(crate) connection: Arc<ConnectionContext>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: RequestBody,
+    pub(crate) upgrade: Option<OnUpgrade>,
+}
+
+/// Forwards a request to the first upstream that takes it.
+///
+/// # Errors
+/// 502 where none can be reached or the answer is nonsense, 504 where it is
+/// late, 508 where the request has been in this scope before.
+pub(crate) async fn forward(
+    proxy: &Proxy,
+    forwarded: Forwarded,
+) -> Result<Response<Body>, Refused> {
+    let Forwarded { connection, scope, method, uri, version, headers, body, upgrade } = forwarded;
+    let mark = connection.shared.mark(&scope);
+    if let Some(chain) = forward::seen_before(&headers, &mark) {
+        tracing::error!("a proxy leads back to itself: {chain}");
+        return Err(Refused::because(Refusal::LoopDetected, chain));
+    }
+
+    // An upgrade is offered only where the client asked for one in HTTP/1.1.
+    let upgrade = upgrade.filter(|_| upgrade::is_asked(&headers));
+    let hop = Hop {
+        client: connection.peer.ip().to_canonical(),
+        tls: connection.tls,
+        host: &host_of(&headers, &uri),
+        trusted: is_trusted(&scope, &connection),
+        received_version: version,
+        mark: &mark,
+        upgrade: upgrade.is_some(),
+    };
+    let fields = forward::request_headers(&headers, &hop);
+    let max_body = scope.options.max_body;
+    let body = ForwardedBody::new(body, max_body);
+
+    let count = proxy.upstreams.len();
+    let first = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1)));
+    let mut refused = Refused::from(Refusal::BadGateway);
+    for attempt in 0..count {
+        let upstream = &proxy.upstreams[first.wrapping_add(attempt) % count];
+        let mut request = Request::new(body.clone());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = target(upstream, &uri).ok_or(Refusal::BadGateway)?;
+        *request.headers_mut() = fields.clone();
+        let response = client(proxy.connect_timeout).request(request);
+        match tokio::time::timeout(proxy.read_timeout, response).await {
+            Ok(Ok(response)) => return answer(response, proxy, upgrade, &connection, &mark),
+            Ok(Err(error)) => {
+                if body.is_too_long() {
+                    return Err(Refusal::ContentTooLarge(max_body).into());
+                }
+                if let Some(fault) = connection.fault.get() {
+                    return Err(fault.refusal.clone().into());
+                }
+                let cause = cause(&error);
+                tracing::error!("upstream {}: {cause}", name(upstream));
+                let refusal =
+                    if is_timeout(&error) { Refusal::GatewayTimeout } else { Refusal::BadGateway };
+                refused = Refused::because(refusal, format!("{}: {cause}", name(upstream)));
+                // Only what surely reached nobody is tried elsewhere.
+                if !(error.is_connect() && body.is_untouched()) {
+                    break;
+                }
+            }
+            Err(_) => {
+                let silence = proxy.read_timeout;
+                tracing::error!("upstream {}: no answer within {silence:?}", name(upstream));
+                let detail = format!("{}: no answer within {silence:?}", name(upstream));
+                return Err(Refused::because(Refusal::GatewayTimeout, detail));
+            }
+        }
+    }
+    Err(refused)
+}
+
+/// The response on its way back.
+fn answer(
+    mut response: Response<Incoming>,
+    proxy: &Proxy,
+    upgrade: Option<OnUpgrade>,
+    connection: &Arc<ConnectionContext>,
+    mark: &str,
+) -> Result<Response<Body>, Refused> {
+    let via = Via { received_version: response.version(), mark };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(client) = upgrade else {
+            return Err(Refused::because(Refusal::BadGateway, "101 without a request to switch"));
+        };
+        let upstream = hyper::upgrade::on(&mut response);
+        let (mut parts, _) = response.into_parts();
+        forward::response_headers(&mut parts.headers, true, &via);
+        upgrade::tunnel(client, upstream, connection);
+        return Ok(Response::from_parts(parts, Body::Empty));
+    }
+    let (mut parts, body) = response.into_parts();
+    forward::response_headers(&mut parts.headers, false, &via);
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    let body = if body.is_end_stream() {
+        Body::Empty
+    } else {
+        Body::stream(Silence::new(body, proxy.read_timeout))
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// The worker's client for connections that may take `connect_timeout`.
+fn client(connect_timeout: Duration) -> UpstreamClient {
+    CLIENTS.with_borrow_mut(|clients| {
+        clients.entry(connect_timeout).or_insert_with(|| new_client(connect_timeout)).clone()
+    })
+}
+
+fn new_client(connect_timeout: Duration) -> UpstreamClient {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(connect_timeout));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config((*tls()).clone())
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_PER_UPSTREAM)
+        .set_host(false)
+        .build(connector)
+}
+
+/// TLS towards upstreams: verified against the system's certificates
+/// (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
+fn tls() -> Arc<rustls::ClientConfig> {
+    static TLS: OnceLock<Arc<rustls::ClientConfig>> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!("a certificate of the system cannot be read: {error}");
+        }
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        let config = rustls::ClientConfig::builder_with_provider(crate::tls::provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the default versions of TLS");
+        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+    })
+    .clone()
+}
+
+/// The upstream's URI for a request target.
+fn target(upstream: &Upstream, uri: &Uri) -> Option<Uri> {
+    let host = &upstream.host;
+    let authority = if host.contains(':') {
+        format!("[{host}]:{}", upstream.port)
+    } else {
+        format!("{host}:{}", upstream.port)
+    };
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if upstream.tls { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(Authority::try_from(authority).ok()?);
+    parts.path_and_query =
+        Some(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).ok()
+}
+
+fn host_of(headers: &HeaderMap, uri: &Uri) -> String {
+    match headers.get(http::header::HOST) {
+        Some(host) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
+        None => uri.authority().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn is_trusted(scope: &Scope, connection: &ConnectionContext) -> bool {
+    let client = connection.peer.ip().to_canonical();
+    scope.options.trusted_proxies.iter().any(|network| network.contains(&client))
+}
+
+fn name(upstream: &Upstream) -> String {
+    format!("{}:{}", upstream.host, upstream.port)
+}
+
+/// The whole chain of causes on one line.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// An upstream's body that may not be silent for longer than a time. The timer
+/// is set only while nothing is there to send on.
+struct Silence {
+    body: Incoming,
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Silence {
+    fn new(body: Incoming, limit: Duration) -> Self {
+        Self { body, limit, timer: None }
+    }
+}
+
+impl HttpBody for Silence {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                this.timer = None;
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+            }
+            Poll::Pending => {
+                let limit = this.limit;
+                let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+                if timer.as_mut().poll(context).is_ready() {
+                    let error = format!("the upstream was silent for {limit:?}");
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,149 @@
+//! A reply or a refusal → the final response. The only place where a refusal
+//! becomes a page.
+
+use std::fmt::Write as _;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SERVER};
+use http::{HeaderValue, Response};
+use slimhttp_site::refusal::Refusal;
+
+use crate::body::Body;
+
+/// A refusal, and what may be told of it with `debug`.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    /// A whole page that says everything (a traceback); shown with `debug` only.
+    pub(crate) page: Option<String>,
+    /// One line or a few that say why; shown with `debug` only, but for a loop,
+    /// whose chain is the whole point of the answer (C7.4).
+    pub(crate) detail: Option<String>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, page: None, detail: None }
+    }
+}
+
+impl Refused {
+    pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
+        Self { refusal, page: None, detail: Some(detail.into()) }
+    }
+}
+
+/// The response that says no: a small plain page that tells nothing of the
+/// inside, or with `debug` everything.
+pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
+    let Refused { refusal, page, detail } = refused;
+    let status = refusal.status();
+    let html = match (debug, page) {
+        (true, Some(page)) => page,
+        _ => {
+            let tell = debug || refusal == Refusal::LoopDetected;
+            small_page(&refusal, detail.as_deref().filter(|_| tell), debug)
+        }
+    };
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    match &refusal {
+        Refusal::MethodNotAllowed(methods) => {
+            // Method names are tokens, so the list is always a valid value.
+            if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
+                headers.insert(ALLOW, allow);
+            }
+        }
+        Refusal::Unavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Refusal::BadRequest(_)
+        | Refusal::UriTooLong
+        | Refusal::HeaderTooLarge
+        | Refusal::ContentTooLarge(_)
+        | Refusal::RequestTimeout => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    if debug {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Puts on a response what every response carries.
+pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().entry(SERVER).or_insert(HeaderValue::from_static("slimHTTP"));
+    response
+}
+
+/// A response as bytes, for a connection that the HTTP library has given up:
+/// it ends with this.
+pub(crate) fn last_words(refusal: &Refusal) -> Vec<u8> {
+    let status = refusal.status();
+    let html = small_page(refusal, None, false);
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    format!(
+        "HTTP/1.1 {} {}\r\nserver: slimHTTP\r\ndate: {date}\r\ncontent-type: text/html; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{html}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        html.len()
+    )
+    .into_bytes()
+}
+
+fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
+    let status = refusal.status();
+    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let mut page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title>\
+         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:15vh auto;padding:0 1rem}}\
+         pre{{white-space:pre-wrap}}</style><h1>{title}</h1>"
+    );
+    if let Some(explanation) = explanation(refusal) {
+        let _ = write!(page, "<p>{explanation}</p>");
+    }
+    if let (true, Refusal::BadRequest(what)) = (debug, refusal) {
+        let _ = write!(page, "<pre>{}</pre>", escape(what));
+    }
+    if let Some(detail) = detail {
+        let _ = write!(page, "<pre>{}</pre>", escape(detail));
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+/// What helps the person in front of the page, where the title does not.
+fn explanation(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::NotFound => "There is nothing here.",
+        Refusal::Internal => "Something went wrong on this server. It has been noted.",
+        Refusal::BadGateway => {
+            "The server behind this one cannot be reached or gave no valid answer."
+        }
+        Refusal::GatewayTimeout => "The server behind this one did not answer in time.",
+        Refusal::Unavailable => "This server is busy. Please try again in a moment.",
+        Refusal::LoopDetected => "This request has come back to the server that forwarded it.",
+        _ => return None,
+    })
+}
+
+/// Text → HTML text.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

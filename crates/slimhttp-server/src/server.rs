@@ -1,0 +1,305 @@
+//! A server: one listener, its I/O threads and its live site.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use slimhttp_site::compile::Routes;
+use slimhttp_site::config::Config;
+use slimhttp_site::fault::Faults;
+use slimhttp_site::site::{Listener, Scope, Site};
+
+use crate::event::{Event, Events};
+use crate::handler::Handler;
+use crate::listener;
+use crate::live::{Draft, Live};
+use crate::snapshot;
+use crate::worker::{self, Hall, Stop, reachable};
+
+/// How long the end of a server waits for the last lines of its access logs.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// What a server is started with.
+pub struct Setup {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// `''` for every interface, a name, an IPv4 or IPv6 address, with or
+    /// without brackets.
+    pub address: String,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// The first configuration.
+    pub config: Config,
+    /// The folder against which relative paths are resolved.
+    pub base: PathBuf,
+    /// Who answers calls; without one, a `module` in the configuration is a fault.
+    pub handler: Option<Arc<dyn Handler>>,
+}
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration is wrong.
+    Config(Faults),
+    /// The address cannot be listened on.
+    Listen {
+        /// As configured; empty for every interface.
+        address: String,
+        /// As configured.
+        port: u16,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+}
+
+/// Address, port and the system's reason, and what to do about it.
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(faults) => faults.fmt(f),
+            Self::Listen { address, port, cause } => {
+                let place = match address.as_str() {
+                    "" => "every interface".to_string(),
+                    address => format!("`{address}`"),
+                };
+                write!(f, "cannot listen on {place}, port {port}: {cause}")?;
+                match cause.kind() {
+                    std::io::ErrorKind::AddrInUse => {
+                        write!(
+                            f,
+                            "\n  hint: another program has this port; stop it or choose another `port`"
+                        )
+                    }
+                    std::io::ErrorKind::PermissionDenied if *port < 1024 => {
+                        write!(
+                            f,
+                            "\n  hint: ports below 1024 belong to the administrator; try `port` 8080"
+                        )
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What the threads of one server share. Nothing in it is changed by requests
+/// but counters of connections.
+pub(crate) struct Shared {
+    pub(crate) live: Arc<Live>,
+    pub(crate) address: SocketAddr,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) events: Events,
+    pub(crate) hall: Arc<Hall>,
+    pub(crate) stop: Stop,
+    /// Tells this server from every other in `Via`.
+    id: u64,
+}
+
+impl Shared {
+    /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
+    /// one that comes back to the same scope has gone in a circle.
+    pub(crate) fn mark(&self, scope: &Scope) -> String {
+        let scope = scope.name.as_deref().map_or(0, |name| {
+            // FNV-1a: a short name that is the same for the same key.
+            name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            })
+        });
+        format!("slimhttp-{:016x}-{scope:08x}", self.id)
+    }
+}
+
+/// One listener with its I/O threads. Dropping it closes it.
+pub struct Server {
+    shared: Arc<Shared>,
+    /// Taken by [`Server::start`].
+    listeners: Mutex<Option<Vec<TcpListener>>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.shared.address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Binds and listens. Clients that connect now wait until [`Server::start`].
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn bind(setup: Setup) -> Result<Self, StartError> {
+        raise_descriptor_limit();
+        let Setup { tls, address, port, config, base, handler } = setup;
+        let listening = |cause| StartError::Listen { address: address.clone(), port, cause };
+        let listeners = listener::bind(&address, port).map_err(listening)?;
+        let bound = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(listening)?;
+        let first = bound[0];
+        let listener = Listener {
+            tls,
+            address: address.clone(),
+            bound: bound.iter().map(SocketAddr::ip).collect(),
+            configured_port: port,
+            port: first.port(),
+        };
+        let draft = Draft { config, routes: Routes::default(), base };
+        let live =
+            Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
+        snapshot::announce(&live);
+        let shared = Arc::new(Shared {
+            live,
+            address: first,
+            handler,
+            events: Events::default(),
+            hall: Arc::default(),
+            stop: Stop::default(),
+            id: RandomState::new().hash_one(first),
+        });
+        Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })
+    }
+
+    /// The first address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The live site.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.shared.live
+    }
+
+    /// Starts the I/O threads; a second call does nothing.
+    ///
+    /// # Errors
+    /// The system's, where it gives no more threads or descriptors.
+    pub fn start(&self) -> std::io::Result<()> {
+        let Some(listeners) = self.take_listeners() else { return Ok(()) };
+        let count = self.shared.live.current().site.service.workers.max(1);
+        worker::start(&self.shared, listeners, count)
+    }
+
+    fn take_listeners(&self) -> Option<Vec<TcpListener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Stops accepting and frees the port, lets requests in flight finish, and
+    /// cuts what is left after `grace_period`. Returns at once; see [`Server::wait`].
+    pub fn stop(&self) {
+        snapshot::retire(&self.shared.live);
+        self.shared.stop.ask();
+        if self.take_listeners().is_some() {
+            // It never started, so there is nobody to say that all has ended.
+            self.shared.stop.finished();
+        }
+    }
+
+    /// Cuts everything now.
+    pub fn close(&self) {
+        self.stop();
+        self.shared.stop.cut();
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.is_asked()
+    }
+
+    /// Waits until a stop is complete, at most `timeout`; whether it is.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let ended = self.shared.stop.wait(timeout);
+        self.shared.live.flush_access_logs(FLUSH);
+        ended
+    }
+
+    /// Begins to keep events (the newest 4,096).
+    pub fn watch_events(&self) {
+        self.shared.events.watch();
+    }
+
+    /// Takes the events kept so far.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.shared.events.take()
+    }
+
+    /// The line that greets at start: URL, what is served, how to stop.
+    pub fn greeting(&self) -> String {
+        let snapshot = self.shared.live.current();
+        let listener = self.shared.live.listener();
+        let scheme = if listener.tls { "https" } else { "http" };
+        format!(
+            "slimHTTP serves {} at {scheme}://{}/ (Ctrl-C stops)",
+            summary(&snapshot.site),
+            reachable(self.shared.address)
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Checks a configuration as [`Server::bind`] would, without a server; the
+/// warnings are returned.
+///
+/// # Errors
+/// Every fault at once.
+pub fn check(setup: &Setup) -> Result<Vec<String>, Faults> {
+    let address = setup.address.trim_start_matches('[').trim_end_matches(']');
+    let listener = Listener {
+        tls: setup.tls,
+        address: setup.address.clone(),
+        bound: match address {
+            "" => vec![Ipv6Addr::UNSPECIFIED.into()],
+            address => address.parse().ok().into_iter().collect(),
+        },
+        configured_port: setup.port,
+        port: setup.port,
+    };
+    let draft =
+        Draft { config: setup.config.clone(), routes: Routes::default(), base: setup.base.clone() };
+    snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)
+        .map(|site| site.warnings)
+}
+
+/// What a site serves, in a few words.
+fn summary(site: &Site) -> String {
+    let options = &site.global.options;
+    let mut parts = Vec::new();
+    if let Some(proxy) = &options.proxy {
+        let first = &proxy.upstreams[0];
+        parts.push(format!("what {}:{} answers", first.host, first.port));
+    } else if let Some(module) = &options.module {
+        parts.push(module.path.display().to_string());
+    } else if let Some(root) = &options.web_root {
+        parts.push(root.display().to_string());
+    }
+    match site.hosts.len() {
+        0 => {}
+        1 => parts.push("1 virtual host".into()),
+        count => parts.push(format!("{count} virtual hosts")),
+    }
+    parts.join(" and ")
+}
+
+/// Every connection takes a descriptor, and the usual soft limit of 1,024 is
+/// for programs that call `select`; the hard limit is the machine's own.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let now = getrlimit(Resource::Nofile);
+    if now.current != now.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
+    }
+}

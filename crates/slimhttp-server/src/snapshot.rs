@@ -1,0 +1,151 @@
+//! A site, opened: with its certificate and its access logs. What did not
+//! change since the snapshot before is carried over by reference.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
+use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::site::{AccessLog, Listener, Site};
+
+use crate::access_log::{AccessLogs, AccessWriter};
+use crate::live::{Draft, Live};
+use crate::tls;
+
+/// The site in force with what it opens.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What decides. Shared, so that other instances can follow it.
+    pub site: Arc<Site>,
+    /// What an HTTPS server presents.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// The open access logs of every scope.
+    pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
+}
+
+impl Snapshot {
+    /// Compiles and opens a draft.
+    ///
+    /// # Errors
+    /// Every fault; nothing is opened then.
+    pub(crate) fn open(
+        draft: &Draft,
+        listener: &Listener,
+        python: bool,
+        logs: &AccessLogs,
+        previous: Option<(&Snapshot, &Routes)>,
+    ) -> Result<Self, Faults> {
+        let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
+        let site = compile_site(draft, listener, python, before)?;
+        let tls = match previous {
+            _ if !listener.tls => None,
+            Some((before, _)) if before.site.service.certificate == site.service.certificate => {
+                before.tls.clone()
+            }
+            _ => Some(tls::open(&site.service).map_err(|found| {
+                Faults(vec![Fault {
+                    place: Place::default().key("cert"),
+                    expected: "a certificate and its private key in PEM form".into(),
+                    found: Some(found),
+                    hint: None,
+                }])
+            })?),
+        };
+        let access_logs = open_access_logs(&site, logs)?;
+        for warning in &site.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self { site: Arc::new(site), tls, access_logs })
+    }
+}
+
+/// Opens every access log that a scope names; one that is open already, for
+/// the site before, is shared.
+fn open_access_logs(
+    site: &Site,
+    logs: &AccessLogs,
+) -> Result<HashMap<AccessLog, AccessWriter>, Faults> {
+    let mut open = HashMap::new();
+    let mut faults = Vec::new();
+    let scopes = std::iter::once(&site.global).chain(site.hosts.iter().map(|(_, scope)| scope));
+    for scope in scopes {
+        let Some(wanted) = &scope.options.access_log else { continue };
+        if open.contains_key(wanted) {
+            continue;
+        }
+        match logs.open(wanted) {
+            Ok(writer) => {
+                open.insert(wanted.clone(), writer);
+            }
+            Err(error) => {
+                let place = match &scope.name {
+                    Some(name) => Place::default().key("vhosts").key(name),
+                    None => Place::default(),
+                };
+                let path = wanted.file.as_deref().unwrap_or("stderr".as_ref()).display();
+                faults.push(Fault {
+                    place: place.key("access_log"),
+                    expected: "a file that can be written".into(),
+                    found: Some(format!("`{path}`: {error}")),
+                    hint: None,
+                });
+            }
+        }
+    }
+    if faults.is_empty() { Ok(open) } else { Err(Faults(faults)) }
+}
+
+/// Compiles a draft with the world as it is now.
+pub(crate) fn compile_site(
+    draft: &Draft,
+    listener: &Listener,
+    python: bool,
+    previous: Option<(&Site, &Routes)>,
+) -> Result<Site, Faults> {
+    let world = Surroundings {
+        base: draft.base.clone(),
+        listener,
+        python,
+        look: &look,
+        local_site: &local_site,
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    compile(&draft.config, &draft.routes, &world, previous)
+}
+
+fn look(path: &Path) -> PathKind {
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.is_file() => PathKind::File,
+        Ok(facts) if facts.is_dir() => PathKind::Folder,
+        Ok(_) => PathKind::Other,
+        Err(_) => PathKind::Missing,
+    }
+}
+
+/// The live sites of this process, for finding proxies that go in a circle.
+/// Looked at by changes only, never by requests.
+static LOCAL: Mutex<Vec<Weak<Live>>> = Mutex::new(Vec::new());
+
+/// Makes a live site known to the circle test of the others.
+pub(crate) fn announce(live: &Arc<Live>) {
+    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    local.retain(|other| other.strong_count() > 0);
+    local.push(Arc::downgrade(live));
+}
+
+/// Takes a live site out of the circle test: its port is free for others now.
+pub(crate) fn retire(live: &Arc<Live>) {
+    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    local.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(live)));
+}
+
+/// The site that this process serves at `host`:`port`, if it does.
+fn local_site(host: &str, port: u16) -> Option<Arc<Site>> {
+    let local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    local
+        .iter()
+        .filter_map(Weak::upgrade)
+        .find(|live| live.listener().is_reached_by(host, port))
+        .map(|live| live.current().site.clone())
+}

@@ -1,0 +1,363 @@
+//! The I/O threads: one runtime each, and nothing shared between them while
+//! they answer. The first also accepts, and deals connections out in turn.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use slimhttp_site::site::Service;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::connection;
+use crate::connection_state::{Connections, Ending};
+use crate::server::Shared;
+
+/// How long accepting pauses when the system has no more descriptors.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// One I/O thread.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) connections: Connections,
+    handle: Handle,
+    active: Arc<Active>,
+}
+
+/// The connections of one worker that have not ended.
+#[derive(Debug, Default)]
+struct Active {
+    count: AtomicUsize,
+    changed: Notify,
+}
+
+/// A connection's place among those that the server allows at once; leaving it
+/// lets the next one in.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    active: Arc<Active>,
+    hall: Arc<Hall>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.active.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.active.changed.notify_one();
+        }
+        self.hall.taken.fetch_sub(1, Ordering::Relaxed);
+        self.hall.left.notify_one();
+    }
+}
+
+/// The connections of all workers.
+#[derive(Debug, Default)]
+pub(crate) struct Hall {
+    taken: AtomicUsize,
+    left: Notify,
+}
+
+/// Starts `count` threads that serve `listeners` until the server stops.
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    listeners: Vec<TcpListener>,
+    count: usize,
+) -> io::Result<()> {
+    let mut workers = Vec::with_capacity(count);
+    let mut runtimes = Vec::with_capacity(count);
+    for _ in 0..count {
+        let runtime =
+            Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
+        workers.push(Arc::new(Worker {
+            connections: Connections::default(),
+            handle: runtime.handle().clone(),
+            active: Arc::default(),
+        }));
+        runtimes.push(runtime);
+    }
+    let workers: Arc<[Arc<Worker>]> = workers.into();
+    let mut accepting =
+        Some(Accepting { listeners, workers: workers.clone(), shared: shared.clone() });
+    let finished = Arc::new(Finished { left: AtomicUsize::new(count), shared: shared.clone() });
+    for (index, runtime) in runtimes.into_iter().enumerate() {
+        let accepting = accepting.take();
+        let (shared, worker, finished) = (shared.clone(), workers[index].clone(), finished.clone());
+        std::thread::Builder::new().name(format!("slimhttp-io-{index}")).spawn(move || {
+            run(runtime, &shared, &worker, accepting);
+            finished.one();
+        })?;
+    }
+    Ok(())
+}
+
+/// Tells the server when its last worker has ended.
+struct Finished {
+    left: AtomicUsize,
+    shared: Arc<Shared>,
+}
+
+impl Finished {
+    fn one(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.stop.finished();
+        }
+    }
+}
+
+fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: Option<Accepting>) {
+    runtime.block_on(async {
+        if let Some(accepting) = accepting {
+            accepting.spawn();
+        }
+        let sweeping = sweep(shared, worker);
+        tokio::select! {
+            () = shared.stop.asked() => {}
+            () = sweeping => {}
+        }
+        drain(shared, worker).await;
+    });
+    // A read from a dead disk must not hold the end up.
+    runtime.shutdown_background();
+}
+
+/// Looks at every connection once a tick.
+async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
+    loop {
+        // The look also lets go of the last site that this worker saw.
+        let service = shared.live.pinned().site.service.clone();
+        worker.connections.sweep(&service);
+        tokio::time::sleep(tick(&service)).await;
+    }
+}
+
+/// Fine enough for the shortest of the times, coarse enough to cost nothing.
+fn tick(service: &Service) -> Duration {
+    let shortest =
+        [service.header_timeout, service.body_timeout, service.send_timeout, service.idle_timeout]
+            .into_iter()
+            .min()
+            .unwrap_or(Duration::from_secs(1));
+    (shortest / 8).clamp(Duration::from_millis(20), Duration::from_millis(500))
+}
+
+/// Lets exchanges in flight finish, within the grace period.
+async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
+    // What was accepted just before the end is dealt with before the listeners
+    // close, so that every connection is known here by now.
+    shared.stop.accepting_ended().await;
+    let service = shared.live.pinned().site.service.clone();
+    worker.connections.finish(Ending::Gracefully);
+    let end = Instant::now() + service.grace_period;
+    loop {
+        if worker.active.count.load(Ordering::Relaxed) == 0
+            || Instant::now() >= end
+            || shared.stop.is_cut()
+        {
+            break;
+        }
+        let next = Instant::now() + tick(&service);
+        let _ = tokio::time::timeout_at(next.min(end), worker.active.changed.notified()).await;
+        worker.connections.sweep(&service);
+        worker.connections.finish(Ending::Gracefully);
+    }
+    worker.connections.finish(Ending::Cut);
+    let end = Instant::now() + Duration::from_millis(200);
+    while worker.active.count.load(Ordering::Relaxed) > 0 && Instant::now() < end {
+        let _ = tokio::time::timeout_at(end, worker.active.changed.notified()).await;
+    }
+}
+
+/// The accepting side, on the first worker.
+struct Accepting {
+    listeners: Vec<TcpListener>,
+    workers: Arc<[Arc<Worker>]>,
+    shared: Arc<Shared>,
+}
+
+impl Accepting {
+    fn spawn(self) {
+        let Self { listeners, workers, shared } = self;
+        let tasks: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(accept(listener, workers.clone(), shared.clone())))
+            .collect();
+        tokio::spawn(async move {
+            for task in tasks {
+                let _ = task.await;
+            }
+            shared.stop.no_more_accepting();
+        });
+    }
+}
+
+async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<Shared>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("cannot accept connections: {error}"),
+    };
+    let mut turns = (0..workers.len()).cycle();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shared.stop.asked() => break,
+            accepted = async { room(&shared).await; listener.accept().await } => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => deal(socket, peer, &workers, &shared, turns.next().unwrap_or(0)),
+            Err(error) if client_has_gone(&error) => {}
+            Err(error) => {
+                tracing::error!("cannot accept a connection: {error}");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+        }
+    }
+    // Whoever has connected by now is not turned away.
+    while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
+        deal(socket, peer, &workers, &shared, turns.next().unwrap_or(0));
+    }
+}
+
+/// Whether an error in accepting is about one client only.
+fn client_has_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// Hands a connection to the worker whose turn it is. The first worker, on
+/// whose thread this runs, keeps its own where they are.
+fn deal(
+    socket: TcpStream,
+    peer: SocketAddr,
+    workers: &[Arc<Worker>],
+    shared: &Arc<Shared>,
+    turn: usize,
+) {
+    let worker = workers[turn].clone();
+    let seat = Seat { active: worker.active.clone(), hall: shared.hall.clone() };
+    seat.active.count.fetch_add(1, Ordering::Relaxed);
+    seat.hall.taken.fetch_add(1, Ordering::Relaxed);
+    let shared = shared.clone();
+    if turn == 0 {
+        tokio::spawn(connection::serve(socket, peer, shared, worker, seat));
+        return;
+    }
+    // A socket belongs to the runtime that watches it.
+    let Ok(socket) = socket.into_std() else { return };
+    worker.handle.clone().spawn(async move {
+        if let Ok(socket) = TcpStream::from_std(socket) {
+            connection::serve(socket, peer, shared, worker, seat).await;
+        }
+    });
+}
+
+fn has_room(shared: &Shared) -> bool {
+    shared.hall.taken.load(Ordering::Relaxed) < shared.live.pinned().site.service.max_connections
+}
+
+/// Waits until another connection is allowed.
+async fn room(shared: &Shared) {
+    static TOLD: OnceLock<()> = OnceLock::new();
+    while !has_room(shared) {
+        TOLD.get_or_init(|| {
+            tracing::warn!("`max_connections` are open: others wait to be accepted")
+        });
+        shared.hall.left.notified().await;
+    }
+}
+
+/// How a server ends: asked once, finished once.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    state: tokio::sync::watch::Sender<Stage>,
+    done: (std::sync::Mutex<bool>, std::sync::Condvar),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    Asked,
+    AcceptingEnded,
+    Cut,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { state: tokio::sync::watch::Sender::new(Stage::Serving), done: Default::default() }
+    }
+}
+
+impl Stop {
+    fn raise(&self, stage: Stage) {
+        self.state.send_if_modified(|now| {
+            let raised = stage > *now;
+            *now = stage.max(*now);
+            raised
+        });
+    }
+
+    async fn reached(&self, stage: Stage) {
+        // The sender is `self`, so the channel cannot close meanwhile.
+        let _ = self.state.subscribe().wait_for(|now| *now >= stage).await;
+    }
+
+    /// Asks everyone to finish.
+    pub(crate) fn ask(&self) {
+        self.raise(Stage::Asked);
+    }
+
+    /// Asks everyone to drop what they do.
+    pub(crate) fn cut(&self) {
+        self.raise(Stage::Cut);
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.state.borrow() >= Stage::Asked
+    }
+
+    fn is_cut(&self) -> bool {
+        *self.state.borrow() >= Stage::Cut
+    }
+
+    async fn asked(&self) {
+        self.reached(Stage::Asked).await;
+    }
+
+    fn no_more_accepting(&self) {
+        self.raise(Stage::AcceptingEnded);
+    }
+
+    async fn accepting_ended(&self) {
+        self.reached(Stage::AcceptingEnded).await;
+    }
+
+    /// Everything has ended.
+    pub(crate) fn finished(&self) {
+        let (done, changed) = &self.done;
+        *done.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Waits until everything has ended, at most `timeout`; whether it has.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        let (done, changed) = &self.done;
+        let done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (done, _) = changed
+            .wait_timeout_while(done, timeout, |done| !*done)
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *done
+    }
+}
+
+/// The address that a client would use for `address`.
+pub(crate) fn reachable(address: SocketAddr) -> String {
+    let port = address.port();
+    match address.ip().to_canonical() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+        ip @ std::net::IpAddr::V4(_) => format!("{ip}:{port}"),
+    }
+}

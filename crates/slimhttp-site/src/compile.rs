@@ -1,0 +1,192 @@
+//! Configuration and routes → [`Site`]: every rule, all faults at once.
+//!
+//! 1. `layer` reads each table by the table of options.
+//! 2. `scope` and `service` lay the layers over each other and check what binds
+//!    several options.
+//! 3. `hosts` does that for every virtual host that the change concerns and
+//!    carries the others over.
+//! 4. `circle` follows the upstreams that are this process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::fault::Faults;
+use crate::options::{self, Stands};
+use crate::site::{Listener, Service, Site};
+use crate::value::{Table, Value};
+
+mod circle;
+mod hosts;
+mod layer;
+mod read;
+mod report;
+mod routes;
+mod scope;
+mod service;
+#[cfg(test)]
+pub(crate) mod tests;
+mod upstream;
+
+pub use routes::Routes;
+
+use circle::Circles;
+use hosts::Hosts;
+use layer::{Layers, Level};
+use report::{At, Report};
+
+/// What is known of a path without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// Something else.
+    Other,
+    /// Nothing is there, or it may not be looked at.
+    Missing,
+}
+
+/// The world around a configuration, as far as its rules need it.
+pub struct Surroundings<'w> {
+    /// The folder against which relative paths are resolved.
+    pub base: PathBuf,
+    /// What is listened on.
+    pub listener: &'w Listener,
+    /// Whether Python handlers can be called: without, `module` is a fault.
+    pub python: bool,
+    /// Looks at a path. Injected, so that this crate touches no disk.
+    pub look: &'w dyn Fn(&Path) -> PathKind,
+    /// Follows an upstream `host`, `port` to the site that this very process
+    /// serves there: the listener and the site in force. `None` where it is
+    /// somebody else. For finding circles (C7.4).
+    pub local_site: &'w dyn Fn(&str, u16) -> Option<Arc<Site>>,
+    /// The processors of the machine: the default number of workers.
+    pub processors: usize,
+}
+
+/// Checks and resolves a configuration.
+///
+/// With `previous`, what did not change since then is carried over by
+/// reference and not checked again: one virtual host edited among 10,000 costs
+/// what one costs. The warnings of the new site are what this change found. A
+/// relative path that stands as it stood stays what it was resolved to.
+///
+/// # Errors
+/// Every fault at once.
+pub fn compile(
+    config: &Config,
+    routes: &Routes,
+    world: &Surroundings<'_>,
+    previous: Option<(&Site, &Routes)>,
+) -> Result<Site, Faults> {
+    let mut report = Report::default();
+    let root = At::root();
+    let table = config.root();
+    let previous = previous.map(|(site, routes)| Previous { site, routes });
+
+    // The global level.
+    let earlier = previous.map(|Previous { site, .. }| scope::Earlier {
+        table: site.config.root(),
+        options: &site.global.options,
+    });
+    let layer = scope::read(table, Level::Global, world, earlier, &root, &mut report);
+    let layers = Layers { own: &layer, outer: None };
+    let options = scope::options(layers, world, earlier, &root, &mut report);
+    let service = service(&layer, table, world, previous, &root, &mut report);
+    let global = hosts::scope(hosts::Parts {
+        name: None,
+        options: hosts::Options::New(options),
+        routes: routes.shared(None),
+        before: previous.map(|Previous { site, routes }| hosts::Before {
+            scope: &site.global,
+            routes: routes.shared(None),
+        }),
+        global: None,
+    });
+
+    // The virtual hosts.
+    let empty = Table::new();
+    let vhosts = match table.get("vhosts") {
+        None | Some(Value::Null) => &empty,
+        Some(Value::Table(vhosts)) => vhosts,
+        Some(other) => {
+            let hint = "a host name and its options: `{'example.com': {'web_root': './web'}}`";
+            let expected = "a table of virtual hosts";
+            report.fault(&root.key("vhosts"), expected, other.described(), hint.to_owned());
+            &empty
+        }
+    };
+    // Whether virtual hosts may be carried over: what they inherit is the same.
+    let inherited = previous.filter(|previous| {
+        let written = previous.site.config.root();
+        let everywhere = |option: &&options::OptionSpec| option.stands == Stands::Everywhere;
+        options::all()
+            .iter()
+            .filter(everywhere)
+            .all(|option| table.get(option.key) == written.get(option.key))
+    });
+    let hosts = Hosts { vhosts, routes, world, layer: &layer, global: &global, previous };
+    let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
+
+    // Upstreams that lead back here.
+    let circles = Circles {
+        global: &global,
+        hosts: &compiled.table,
+        world,
+        previous: previous.map(|previous| previous.site),
+    };
+    let every_other = inherited.is_none().then_some(None);
+    let names = compiled.touched.iter().map(Some).chain(every_other);
+    circles.report(names, table, &mut report);
+
+    let Report { mut faults, warnings } = report;
+    if !faults.is_empty() {
+        faults.sort_by(|one, other| one.place.cmp(&other.place));
+        return Err(Faults(faults));
+    }
+    Ok(Site {
+        config: config.clone(),
+        global,
+        hosts: compiled.table,
+        service,
+        port: world.listener.port,
+        warnings,
+    })
+}
+
+/// The site in force and the routes that it was made of.
+#[derive(Clone, Copy)]
+struct Previous<'p> {
+    site: &'p Site,
+    routes: &'p Routes,
+}
+
+/// The options of the server, by reference where they are as before.
+fn service(
+    layer: &layer::Layer,
+    table: &Table,
+    world: &Surroundings<'_>,
+    previous: Option<Previous<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Arc<Service> {
+    let earlier = previous.map(|Previous { site, .. }| {
+        let written = site.config.root();
+        let same = |key: &str| table.get(key) == written.get(key);
+        let same_certificate = ["ssl", "cert", "key"].into_iter().all(same);
+        (&site.service, same_certificate)
+    });
+    let service = service::service(
+        layer,
+        world,
+        earlier.map(|(service, same_certificate)| service::Earlier { service, same_certificate }),
+        at,
+        report,
+    );
+    match earlier {
+        Some((earlier, _)) if **earlier == service => Arc::clone(earlier),
+        _ => Arc::new(service),
+    }
+}

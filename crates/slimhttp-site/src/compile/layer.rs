@@ -1,0 +1,149 @@
+//! What one scope's table says, key by key, each in its shape; nothing is
+//! inherited and no default filled in.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::read::{Checked, did_you_mean, read};
+use super::report::{At, Report};
+use crate::options::{self, Shape, Stands};
+use crate::value::{Table, Value};
+
+/// Which kind of scope a table describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Global,
+    Host,
+}
+
+/// The options that a table gives. An option that stands there but is wrong is
+/// known to be there, so that no second fault says that it is missing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Layer {
+    given: SmallVec<[(&'static str, Option<Checked>); 2]>,
+}
+
+impl Layer {
+    /// Reads `table`. Every fault goes to the report, what is right is kept.
+    pub(super) fn read(
+        table: &Table,
+        level: Level,
+        base: &Path,
+        at: &At<'_>,
+        report: &mut Report,
+    ) -> Self {
+        let mut layer = Self::default();
+        for (key, value) in table {
+            let here = at.key(key);
+            let Some(option) = options::find(key) else {
+                unknown(key, value, level, &here, report);
+                continue;
+            };
+            if level == Level::Host && option.stands == Stands::GlobalOnly {
+                misplaced(option.key, &here, report);
+            } else if !value.is_null() && option.takes != Shape::Hosts {
+                let checked = read(option.takes, value, base, &here, report);
+                layer.given.push((option.key, checked));
+            }
+        }
+        layer
+    }
+
+    /// Whether `key` stands there, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.given.iter().any(|(name, _)| *name == key)
+    }
+
+    /// What stands under `key`, if it is right.
+    pub(super) fn get(&self, key: &str) -> Option<&Checked> {
+        debug_assert!(options::find(key).is_some(), "`{key}` is no option");
+        self.given.iter().find(|(name, _)| *name == key)?.1.as_ref()
+    }
+
+    /// Puts what `key` came to before in place of what it comes to now.
+    pub(super) fn keep(&mut self, key: &str, earlier: Checked) {
+        if let Some((_, Some(now))) = self.given.iter_mut().find(|(name, _)| *name == key) {
+            *now = earlier;
+        }
+    }
+}
+
+/// The layers that a scope looks through, its own first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layers<'l> {
+    pub(super) own: &'l Layer,
+    pub(super) outer: Option<&'l Layer>,
+}
+
+impl<'l> Layers<'l> {
+    /// These without what is inherited.
+    pub(super) fn own_only(self) -> Self {
+        Self { outer: None, ..self }
+    }
+
+    pub(super) fn get(self, key: &str) -> Option<&'l Checked> {
+        self.own.get(key).or_else(|| self.outer?.get(key))
+    }
+
+    pub(super) fn flag(self, key: &str) -> Option<bool> {
+        match self.get(key)? {
+            Checked::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub(super) fn number(self, key: &str) -> Option<u64> {
+        match self.get(key)? {
+            Checked::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn seconds(self, key: &str) -> Option<Duration> {
+        match self.get(key)? {
+            Checked::Seconds(seconds) => Some(*seconds),
+            _ => None,
+        }
+    }
+
+    pub(super) fn word(self, key: &str) -> Option<&'l str> {
+        match self.get(key)? {
+            Checked::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    pub(super) fn path(self, key: &str) -> Option<&'l PathBuf> {
+        match self.get(key)? {
+            Checked::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// Notes a key that is no option.
+fn unknown(key: &str, value: &Value, level: Level, at: &At<'_>, report: &mut Report) {
+    let hint = match options::suggest(key, level == Level::Host) {
+        Some(option) if level == Level::Host && option.stands == Stands::GlobalOnly => {
+            Some(format!("did you mean `{}`? It stands at the global level only", option.key))
+        }
+        Some(option) => Some(did_you_mean(option.key)),
+        None if level == Level::Global && value.as_table().is_some() => {
+            Some("a virtual host stands in the table `vhosts`".to_owned())
+        }
+        None => None,
+    };
+    report.fault(at, "a known option", Value::from(key).to_string(), hint);
+}
+
+/// Notes a key that stands at the global level only.
+fn misplaced(key: &str, at: &At<'_>, report: &mut Report) {
+    let hint = match key {
+        "port" => "a host with its port is a key of `vhosts`, such as `example.com:8443`",
+        "vhosts" => "virtual hosts do not nest; `*.example.com` stands for every name below",
+        _ => "move it out of `vhosts`",
+    };
+    report.fault(at, "this option at the global level only", None, hint.to_owned());
+}

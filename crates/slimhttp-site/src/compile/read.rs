@@ -1,0 +1,345 @@
+//! One value as written → what its option's [`Shape`] makes of it. What depends
+//! on other options, or on the world, is checked later.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::report::{At, Report};
+use super::upstream::{self, Endpoint};
+use crate::options::{self, ACCESS_FORMATS, Shape};
+use crate::site::{AccessFormat, AccessLog};
+use crate::value::{Table, Value};
+
+/// A value that has the shape of its option.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Checked {
+    Flag(bool),
+    Number(u64),
+    Seconds(Duration),
+    /// One of an option's words, or an address.
+    Word(String),
+    /// An absolute path.
+    Path(PathBuf),
+    Names(Vec<String>),
+    Upstreams(Vec<Endpoint>),
+    Networks(Vec<IpNet>),
+    AccessLog(Option<AccessLog>),
+    /// Certificate and key.
+    Certificate(PathBuf, PathBuf),
+}
+
+/// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
+/// the report then says.
+pub(super) fn read(
+    shape: Shape,
+    value: &Value,
+    base: &Path,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<Checked> {
+    let read = match (shape, value) {
+        (Shape::Bool | Shape::Tls | Shape::Switch(_), Value::Bool(flag)) => Checked::Flag(*flag),
+        (Shape::Tls, Value::Table(table)) => return certificate(table, base, at, report),
+        (Shape::WholeNumber { least, most }, Value::Integer(number)) => {
+            match u64::try_from(*number).ok().filter(|number| (least..=most).contains(number)) {
+                Some(number) => Checked::Number(number),
+                None => return wrong(shape, value.to_string(), at, report),
+            }
+        }
+        (Shape::Seconds { least, most }, Value::Integer(_) | Value::Float(_)) => {
+            match seconds(value).filter(|seconds| (least..=most).contains(seconds)) {
+                Some(seconds) => Checked::Seconds(Duration::from_secs_f64(seconds)),
+                None => return wrong(shape, value.to_string(), at, report),
+            }
+        }
+        (Shape::Bytes { least, most }, Value::Integer(_) | Value::String(_)) => {
+            match bytes(value).filter(|bytes| (least..=most).contains(bytes)) {
+                Some(bytes) => Checked::Number(bytes),
+                None => return wrong(shape, value.to_string(), at, report),
+            }
+        }
+        (Shape::OneOf(words) | Shape::Switch(words), Value::String(text)) => {
+            return word(shape, words, text, at, report).map(|word| Checked::Word(word.to_owned()));
+        }
+        (Shape::Path, Value::String(text)) => Checked::Path(path(text, base, at, report)?),
+        (Shape::Address, Value::String(text)) => Checked::Word(text.trim().to_owned()),
+        (Shape::Names, Value::String(_)) => Checked::Names(vec![name(value, at, report)?]),
+        (Shape::Names, Value::List(items)) => Checked::Names(list(items, at, report, name)?),
+        (Shape::Upstreams, Value::String(_)) => {
+            Checked::Upstreams(vec![endpoint(value, at, report)?])
+        }
+        (Shape::Upstreams, Value::List(items)) => {
+            Checked::Upstreams(list(items, at, report, endpoint)?)
+        }
+        (Shape::Networks, Value::String(_)) => Checked::Networks(vec![network(value, at, report)?]),
+        // Nobody at all may be trusted, so this one list may be empty.
+        (Shape::Networks, Value::List(items)) if items.is_empty() => Checked::Networks(Vec::new()),
+        (Shape::Networks, Value::List(items)) => {
+            Checked::Networks(list(items, at, report, network)?)
+        }
+        (Shape::AccessLog, Value::Bool(on)) => Checked::AccessLog(
+            on.then_some(AccessLog { format: AccessFormat::Combined, file: None }),
+        ),
+        (Shape::AccessLog, Value::String(text)) => {
+            let word = word(shape, ACCESS_FORMATS, text, at, report)?;
+            Checked::AccessLog(Some(AccessLog { format: access_format(word), file: None }))
+        }
+        (Shape::AccessLog, Value::Table(table)) => {
+            Checked::AccessLog(Some(access_log(table, base, at, report)?))
+        }
+        _ => {
+            report.fault(at, shape.to_string(), value.described(), unquote(shape, value));
+            return None;
+        }
+    };
+    Some(read)
+}
+
+/// Notes that `found` is not what `shape` says.
+fn wrong<T>(shape: Shape, found: String, at: &At<'_>, report: &mut Report) -> Option<T> {
+    report.fault(at, shape.to_string(), found, None);
+    None
+}
+
+/// The hint for a bool or a number that stands in quotes.
+fn unquote(shape: Shape, value: &Value) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let bare = match shape {
+        Shape::Bool | Shape::Tls => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
+        Shape::WholeNumber { .. } => text.parse::<u64>().is_ok(),
+        Shape::Seconds { .. } => text.parse::<f64>().is_ok(),
+        _ => false,
+    };
+    bare.then(|| "write it without quotes".to_owned())
+}
+
+/// Reads a list that must not be empty; every item is looked at.
+fn list<T>(
+    items: &[Value],
+    at: &At<'_>,
+    report: &mut Report,
+    item: fn(&Value, &At<'_>, &mut Report) -> Option<T>,
+) -> Option<Vec<T>> {
+    if items.is_empty() {
+        report.fault(at, "a list that is not empty", "an empty list".to_owned(), None);
+        return None;
+    }
+    let read: Vec<Option<T>> = items
+        .iter()
+        .enumerate()
+        .map(|(index, value)| item(value, &at.index(index), report))
+        .collect();
+    read.into_iter().collect()
+}
+
+/// One of the words of a shape.
+fn word(
+    shape: Shape,
+    words: &'static [&'static str],
+    text: &str,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<&'static str> {
+    let found = words.iter().find(|word| **word == text).copied();
+    if found.is_none() {
+        let meant = options::nearest(text, words.iter().copied());
+        let hint = match (shape, text.to_ascii_lowercase().as_str()) {
+            (Shape::Switch(_) | Shape::AccessLog, "true" | "false") => {
+                Some("write it without quotes".to_owned())
+            }
+            _ => meant.map(did_you_mean),
+        };
+        report.fault(at, shape.to_string(), Value::from(text).to_string(), hint);
+    }
+    found
+}
+
+/// The hint for a key or a word that looks misspelt.
+pub(super) fn did_you_mean(meant: &str) -> String {
+    format!("did you mean `{meant}`?")
+}
+
+fn seconds(value: &Value) -> Option<f64> {
+    match value {
+        // No whole number of seconds that is in range is too great for an `f64`.
+        #[allow(clippy::cast_precision_loss)]
+        Value::Integer(whole) => Some(*whole as f64),
+        Value::Float(seconds) => Some(*seconds),
+        _ => None,
+    }
+}
+
+/// A number of bytes, or a text of a number and a unit.
+fn bytes(value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::Integer(number) => return u64::try_from(*number).ok(),
+        Value::String(text) => text.trim(),
+        _ => return None,
+    };
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+    let factor: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return None,
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(factor);
+    }
+    // A fraction: exact up to 2^53, which is more than anything here holds.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    number.parse::<f64>().ok().map(|number| (number * factor as f64) as u64)
+}
+
+/// A path as written → absolute and clean, symbolic links untouched.
+fn path(text: &str, base: &Path, at: &At<'_>, report: &mut Report) -> Option<PathBuf> {
+    if text.trim().is_empty() {
+        return wrong(Shape::Path, "an empty text".to_owned(), at, report);
+    }
+    if text.contains('\0') {
+        return wrong(Shape::Path, Value::from(text).to_string(), at, report);
+    }
+    Some(clean(&base.join(text)))
+}
+
+/// Resolves `.` and `..` by the text alone: `..` above the root stays there.
+pub(super) fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// A name of a file in the folder at hand.
+fn name(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> {
+    let Some(text) = value.as_str() else {
+        report.fault(at, "a file name", value.described(), None);
+        return None;
+    };
+    let plain =
+        !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '\\', '\0']);
+    if plain && text.len() <= 255 {
+        return Some(text.to_owned());
+    }
+    let found = if text.is_empty() { "an empty text".to_owned() } else { value.to_string() };
+    report.fault(at, "a plain file name, without a folder", found, None);
+    None
+}
+
+fn endpoint(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Endpoint> {
+    let Some(text) = value.as_str() else {
+        report.fault(at, Shape::Upstreams.to_string(), value.described(), None);
+        return None;
+    };
+    match upstream::parse(text) {
+        Ok(endpoint) => Some(endpoint),
+        Err(wrong) => {
+            let found =
+                if text.is_empty() { "an empty text".to_owned() } else { value.to_string() };
+            report.fault(at, wrong.expected, found, wrong.hint);
+            None
+        }
+    }
+}
+
+fn network(value: &Value, at: &At<'_>, report: &mut Report) -> Option<IpNet> {
+    let text = value.as_str().map(str::trim);
+    let read = text.and_then(|text| {
+        text.parse::<IpNet>()
+            .ok()
+            .or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))
+    });
+    match read {
+        // The bits behind the prefix mean nothing: `10.0.0.1/8` is `10.0.0.0/8`.
+        Some(network) => Some(network.trunc()),
+        None => {
+            let found = if text.is_some() { value.to_string() } else { value.described() };
+            report.fault(at, "an address or a network such as `10.0.0.0/8`", found, None);
+            None
+        }
+    }
+}
+
+fn access_format(word: &str) -> AccessFormat {
+    match word {
+        "common" => AccessFormat::Common,
+        "json" => AccessFormat::Json,
+        _ => AccessFormat::Combined,
+    }
+}
+
+/// Looks at every key of a table that has these keys only. Whether all were known.
+fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut Report) -> bool {
+    let mut all = true;
+    for key in table.keys().filter(|key| !keys.contains(&&***key)) {
+        let expected = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
+        let hint = options::nearest(key, keys.iter().copied()).map(did_you_mean);
+        report.fault(&at.key(key), expected, Value::from(&**key).to_string(), hint);
+        all = false;
+    }
+    all
+}
+
+/// What a table gives for `key`.
+fn given<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
+    table.get(key).filter(|value| !value.is_null())
+}
+
+fn access_log(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<AccessLog> {
+    let known = known_keys(table, &["format", "file"], at, report);
+    let format = match given(table, "format") {
+        None => Some(AccessFormat::Combined),
+        Some(value) => {
+            match read(Shape::OneOf(ACCESS_FORMATS), value, base, &at.key("format"), report) {
+                Some(Checked::Word(word)) => Some(access_format(&word)),
+                _ => None,
+            }
+        }
+    };
+    let file = match given(table, "file") {
+        None => Some(None),
+        Some(value) => file(value, base, &at.key("file"), report).map(Some),
+    };
+    if known { Some(AccessLog { format: format?, file: file? }) } else { None }
+}
+
+/// A path within a table.
+fn file(value: &Value, base: &Path, at: &At<'_>, report: &mut Report) -> Option<PathBuf> {
+    match read(Shape::Path, value, base, at, report)? {
+        Checked::Path(path) => Some(path),
+        _ => None,
+    }
+}
+
+fn certificate(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<Checked> {
+    let known = known_keys(table, &["cert", "key"], at, report);
+    let mut half = |key: &str| match given(table, key) {
+        Some(value) => file(value, base, &at.key(key), report),
+        None => {
+            report.fault(
+                &at.key(key),
+                "a path",
+                None,
+                "`cert` and `key` belong together".to_owned(),
+            );
+            None
+        }
+    };
+    let (cert, key) = (half("cert"), half("key"));
+    if known { Some(Checked::Certificate(cert?, key?)) } else { None }
+}

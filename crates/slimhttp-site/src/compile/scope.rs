@@ -1,0 +1,274 @@
+//! The options of one scope: its own layer over the inherited one over the
+//! defaults, and the rules that bind several options together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::layer::{Layer, Layers, Level};
+use super::read::Checked;
+use super::report::{At, Report};
+use super::{PathKind, Surroundings};
+use crate::site::{AccessLog, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
+use crate::value::Table;
+
+/// What is served where nothing says what.
+const WEB_ROOT: &str = "/srv/http";
+const INDEX: &str = "index.html";
+const MAX_BODY: u64 = 16 << 20;
+const PROXY_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The ways of answering. A virtual host that names one inherits neither
+/// `module` nor `proxy`.
+const WAYS: [&str; 3] = ["web_root", "module", "proxy"];
+
+/// A scope as it was before the change.
+#[derive(Clone, Copy)]
+pub(super) struct Earlier<'e> {
+    /// What stood there.
+    pub(super) table: &'e Table,
+    /// What came of it.
+    pub(super) options: &'e ScopeOptions,
+}
+
+/// Reads a scope's table. A relative path that stands as it stood is resolved
+/// as it was, even if the working directory is another one by now.
+pub(super) fn read(
+    table: &Table,
+    level: Level,
+    world: &Surroundings<'_>,
+    earlier: Option<Earlier<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Layer {
+    let mut layer = Layer::read(table, level, &world.base, at, report);
+    if let Some(Earlier { table: written, options }) = earlier {
+        let module = options.module.as_ref().map(|module| module.path.clone());
+        let resolved = [
+            ("web_root", options.web_root.clone().map(Checked::Path)),
+            ("module", module.map(Checked::Path)),
+            ("access_log", Some(Checked::AccessLog(options.access_log.clone()))),
+        ];
+        for (key, checked) in resolved {
+            if let Some(checked) = checked.filter(|_| table.get(key) == written.get(key)) {
+                layer.keep(key, checked);
+            }
+        }
+    }
+    layer
+}
+
+/// Puts a scope's options together and checks what binds them. Where something
+/// is wrong the report says so, and the result is of no use.
+pub(super) fn options(
+    layers: Layers<'_>,
+    world: &Surroundings<'_>,
+    earlier: Option<Earlier<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> ScopeOptions {
+    let own = layers.own_only();
+    let before = earlier.map(|earlier| earlier.options);
+    exclusive(layers, at, report);
+    web_root_exists(own, world, earlier, at, report);
+    module_exists(own, world, before, at, report);
+    log_opens(own, world, before, at, report);
+
+    let named = WAYS.iter().any(|way| layers.own.has(way));
+    let ways = if named { own } else { layers };
+    let reload = match layers.word("reload") {
+        Some("changed") => Reload::Changed,
+        Some("never") => Reload::Never,
+        _ => Reload::Always,
+    };
+    let module = ways.path("module").map(|path| Module { path: path.clone(), reload });
+    let proxy = proxy(ways, layers);
+    let web_root = match layers.path("web_root") {
+        Some(path) => Some(path.clone()),
+        None if module.is_some() || proxy.is_some() => None,
+        None => Some(PathBuf::from(WEB_ROOT)),
+    };
+    ScopeOptions {
+        web_root,
+        index: match layers.get("index") {
+            Some(Checked::Names(names)) => names.clone(),
+            _ => vec![INDEX.to_owned()],
+        },
+        module,
+        proxy: proxy.map(|proxy| shared(proxy, before)),
+        reload,
+        scripts: match layers.get("scripts") {
+            Some(Checked::Flag(false)) => Scripts::Off,
+            Some(Checked::Word(_)) => Scripts::Executable,
+            _ => Scripts::On,
+        },
+        debug: layers.flag("debug").unwrap_or(false),
+        max_body: layers.number("max_body").unwrap_or(MAX_BODY),
+        access_log: access_log(layers).cloned(),
+        trusted_proxies: match layers.get("trusted_proxies") {
+            Some(Checked::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// Says which options exclude or need each other (C2.5).
+fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
+    let own = layers.own;
+    if own.has("proxy") && own.has("module") {
+        report.fault(at, "either `proxy` or `module`", "both".to_owned(), None);
+    }
+    match own.get("ssl") {
+        Some(Checked::Certificate(..)) if layers.outer.is_some() => report.fault(
+            &at.key("ssl"),
+            "`true` or `false`",
+            "a table".to_owned(),
+            "the certificate of the server stands at the global level".to_owned(),
+        ),
+        Some(Checked::Flag(_)) if !own.has("proxy") => {
+            let hint = if layers.outer.is_some() {
+                "`ssl` says whether TLS is spoken to the `proxy` of the same virtual host"
+            } else {
+                "the certificate of an HTTPS server is a table of `cert` and `key`"
+            };
+            report.fault(&at.key("ssl"), "a `proxy` beside it", None, hint.to_owned());
+        }
+        Some(Checked::Flag(true)) => {
+            if let Some(Checked::Upstreams(endpoints)) = own.get("proxy")
+                && endpoints.iter().any(|endpoint| endpoint.tls == Some(false))
+            {
+                let hint = "a URL says itself whether TLS is spoken; leave `ssl` out";
+                let found = "`true` beside `http://`".to_owned();
+                report.fault(&at.key("ssl"), "`https://` or no `ssl`", found, hint.to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A `web_root` that is missing is odd, since it may come; a file is wrong.
+fn web_root_exists(
+    own: Layers<'_>,
+    world: &Surroundings<'_>,
+    earlier: Option<Earlier<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let Some(path) = own.path("web_root") else { return };
+    // What was only the default before has never been looked at.
+    let written = |table: &Table| table.get("web_root").is_some_and(|value| !value.is_null());
+    if earlier.is_some_and(|Earlier { table, options }| {
+        written(table) && options.web_root.as_ref() == Some(path)
+    }) {
+        return;
+    }
+    let at = at.key("web_root");
+    match (world.look)(path) {
+        PathKind::Folder => {}
+        PathKind::Missing => report.warn(
+            &at,
+            format_args!("`{}` does not exist (yet); requests answer 404", path.display()),
+        ),
+        PathKind::File => report.fault(&at, "a folder", seen(path, "a file"), None),
+        PathKind::Other => report.fault(&at, "a folder", seen(path, "something else"), None),
+    }
+}
+
+fn module_exists(
+    own: Layers<'_>,
+    world: &Surroundings<'_>,
+    before: Option<&ScopeOptions>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let Some(path) = own.path("module") else { return };
+    let at = at.key("module");
+    if !world.python {
+        report.fault(
+            &at,
+            "no `module`: this program runs without Python",
+            format!("`{}`", path.display()),
+            "run it with `python -m slimHTTP run FILE`".to_owned(),
+        );
+        return;
+    }
+    let known = before.and_then(|before| before.module.as_ref());
+    if known.is_some_and(|module| module.path == *path) {
+        return;
+    }
+    let script = path.extension().is_some_and(|extension| extension == "py");
+    match (world.look)(path) {
+        PathKind::File if script => {}
+        PathKind::File => report.fault(&at, "a `.py` file", format!("`{}`", path.display()), None),
+        PathKind::Folder => report.fault(&at, "a `.py` file", seen(path, "a folder"), None),
+        PathKind::Other => report.fault(&at, "a `.py` file", seen(path, "something else"), None),
+        PathKind::Missing => {
+            report.fault(&at, "a `.py` file that exists", format!("`{}`", path.display()), None);
+        }
+    }
+}
+
+/// A log file may be new, its folder may not.
+fn log_opens(
+    own: Layers<'_>,
+    world: &Surroundings<'_>,
+    before: Option<&ScopeOptions>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let Some(AccessLog { file: Some(path), .. }) = access_log(own) else { return };
+    let known = before.and_then(|before| before.access_log.as_ref());
+    if known.is_some_and(|log| log.file.as_ref() == Some(path)) {
+        return;
+    }
+    let log = at.key("access_log");
+    let at = log.key("file");
+    if (world.look)(path) == PathKind::Folder {
+        report.fault(&at, "a file", seen(path, "a folder"), None);
+    } else if path.parent().is_some_and(|folder| (world.look)(folder) != PathKind::Folder) {
+        let found = format!("`{}`", path.display());
+        report.fault(&at, "a file in a folder that exists", found, None);
+    }
+}
+
+fn access_log<'l>(layers: Layers<'l>) -> Option<&'l AccessLog> {
+    match layers.get("access_log")? {
+        Checked::AccessLog(log) => log.as_ref(),
+        _ => None,
+    }
+}
+
+/// A path and what it turned out to be.
+fn seen(path: &Path, kind: &str) -> String {
+    format!("`{}`, {kind}", path.display())
+}
+
+/// The upstreams of the layers that may name them; the time-outs are inherited
+/// on their own.
+fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
+    let Some(Checked::Upstreams(endpoints)) = ways.get("proxy") else { return None };
+    // `ssl` belongs to the `proxy` beside it.
+    let beside = if ways.own.has("proxy") { Some(ways.own) } else { ways.outer };
+    let ssl = matches!(beside.and_then(|layer| layer.get("ssl")), Some(Checked::Flag(true)));
+    Some(Proxy {
+        upstreams: endpoints
+            .iter()
+            .map(|endpoint| Upstream {
+                tls: endpoint.tls.unwrap_or(ssl),
+                host: Arc::clone(&endpoint.host),
+                port: endpoint.port,
+            })
+            .collect(),
+        connect_timeout: layers.seconds("proxy_connect_timeout").unwrap_or(PROXY_CONNECT_TIMEOUT),
+        read_timeout: layers.seconds("proxy_read_timeout").unwrap_or(PROXY_READ_TIMEOUT),
+    })
+}
+
+/// The proxy as it was, where it is the same, so that its connections stay.
+fn shared(proxy: Proxy, before: Option<&ScopeOptions>) -> Arc<Proxy> {
+    match before.and_then(|before| before.proxy.as_ref()) {
+        Some(earlier) if **earlier == proxy => Arc::clone(earlier),
+        _ => Arc::new(proxy),
+    }
+}

@@ -1,0 +1,174 @@
+//! The options of the whole server, and what of them is fixed at start (C3.4).
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layer::{Layer, Layers};
+use super::read::Checked;
+use super::report::{At, Report};
+use super::{PathKind, Surroundings};
+use crate::site::{Listener, Service};
+
+/// The server's options as they are in force.
+#[derive(Clone, Copy)]
+pub(super) struct Earlier<'e> {
+    pub(super) service: &'e Service,
+    /// Whether nothing that names the certificate was edited.
+    pub(super) same_certificate: bool,
+}
+
+/// Puts the options of the server together.
+pub(super) fn service(
+    global: &Layer,
+    world: &Surroundings<'_>,
+    earlier: Option<Earlier<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Service {
+    listener(global, world.listener, at, report);
+    let layers = Layers { own: global, outer: None };
+    // Every bound of the options fits a `usize` of 32 bits.
+    let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
+    let seconds =
+        |key: &str, default: u64| layers.seconds(key).unwrap_or(Duration::from_secs(default));
+    let mut fixed = |key: &str, earlier: Option<usize>, default: usize| match (number(key), earlier)
+    {
+        (given, None) => given.unwrap_or(default),
+        (None, Some(running)) => running,
+        (Some(given), Some(running)) => {
+            if given != running {
+                report.fault(
+                    &at.key(key),
+                    format!("`{running}`, the number it was started with"),
+                    format!("`{given}`"),
+                    format!("`{key}` is fixed at start: start the server anew to change it"),
+                );
+            }
+            running
+        }
+    };
+    let running = earlier.map(|earlier| earlier.service);
+    let workers = fixed("workers", running.map(|service| service.workers), world.processors.max(1));
+    let threads = fixed("threads", running.map(|service| service.threads), 1);
+    Service {
+        workers,
+        threads,
+        max_connections: number("max_connections").unwrap_or(10_000),
+        max_head: number("max_head").unwrap_or(32 << 10),
+        max_headers: number("max_headers").unwrap_or(100),
+        max_uri: number("max_uri").unwrap_or(8 << 10),
+        max_queue: number("max_queue").unwrap_or(1024),
+        header_timeout: seconds("header_timeout", 30),
+        body_timeout: seconds("body_timeout", 60),
+        send_timeout: seconds("send_timeout", 60),
+        idle_timeout: seconds("idle_timeout", 75),
+        grace_period: seconds("grace_period", 10),
+        certificate: match earlier {
+            // What stands as it stood is resolved as it was, and not looked at again.
+            Some(Earlier { service, same_certificate: true }) => service.certificate.clone(),
+            _ => certificate(layers, world, at, report),
+        },
+        quiet: layers.flag("quiet").unwrap_or(false),
+    }
+}
+
+/// `addr` and `port` may only say again what is so.
+fn listener(global: &Layer, listener: &Listener, at: &At<'_>, report: &mut Report) {
+    let layers = Layers { own: global, outer: None };
+    if let Some(address) = layers.word("addr")
+        && !same_address(address, &listener.address)
+    {
+        let started = match listener.address.as_str() {
+            "" => "an empty text (every interface)".to_owned(),
+            started => format!("`{started}`"),
+        };
+        let found = match address {
+            "" => "an empty text (every interface)".to_owned(),
+            address => format!("`{address}`"),
+        };
+        let hint = format!(
+            "address and port are fixed at start: start another instance with \
+             `slimHTTP.server(…, addr='{address}')` and close this one"
+        );
+        report.fault(
+            &at.key("addr"),
+            format!("{started}, the address it was started with"),
+            found,
+            hint,
+        );
+    }
+    if let Some(port) = layers.number("port")
+        && ![listener.configured_port, listener.port].contains(&u16::try_from(port).unwrap_or(0))
+    {
+        let hint = format!(
+            "address and port are fixed at start: start another instance with \
+             `slimHTTP.server(…, port={port})` and close this one"
+        );
+        report.fault(
+            &at.key("port"),
+            format!("`{}`, the port it was started with", listener.port),
+            format!("`{port}`"),
+            hint,
+        );
+    }
+}
+
+/// Whether two spellings are of one address or name.
+fn same_address(one: &str, other: &str) -> bool {
+    let bare = |text: &str| -> String {
+        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()
+    };
+    let (one, other) = (bare(one), bare(other));
+    match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+/// The certificate and key, from `cert` and `key` or from the table `ssl`. Both
+/// files may be missing (the server then makes them); one alone may not.
+fn certificate(
+    layers: Layers<'_>,
+    world: &Surroundings<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<(PathBuf, PathBuf)> {
+    let own = layers.own;
+    let ssl = at.key("ssl");
+    let table = match layers.get("ssl") {
+        Some(Checked::Certificate(cert, key)) => Some((cert, key)),
+        _ => None,
+    };
+    if table.is_some() && (own.has("cert") || own.has("key")) {
+        let hint = "leave out `cert` and `key`, or `ssl`".to_owned();
+        report.fault(&ssl, "the certificate in one place", "it in two".to_owned(), hint);
+        return None;
+    }
+    for (half, other) in [("cert", "key"), ("key", "cert")] {
+        if own.has(half) && !own.has(other) {
+            let hint = "`cert` and `key` belong together".to_owned();
+            report.fault(&at.key(other), "a path", None, hint);
+        }
+    }
+    let (pair, cert_at, key_at) = match table {
+        Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
+        None => ((layers.path("cert")?, layers.path("key")?), at.key("cert"), at.key("key")),
+    };
+    let (cert, key) = pair;
+    let (cert_kind, key_kind) = ((world.look)(cert), (world.look)(key));
+    let halves = [(cert, cert_at, cert_kind, key_kind), (key, key_at, key_kind, cert_kind)];
+    for (path, at, kind, other) in halves {
+        match kind {
+            PathKind::Folder => {
+                report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
+            }
+            PathKind::Missing if other != PathKind::Missing => {
+                report.fault(&at, "a PEM file that exists", format!("`{}`", path.display()), None);
+            }
+            _ => {}
+        }
+    }
+    Some((cert.clone(), key.clone()))
+}

@@ -1,0 +1,186 @@
+//! A configuration as a literal, and what it comes to: faults as their text, or
+//! a site to look at.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::{PathKind, Routes, Surroundings, compile};
+use crate::config::Config;
+use crate::fault::Faults;
+use crate::site::{Listener, Scope, Site};
+use crate::value::{Table, Value};
+
+mod carry;
+mod circle;
+mod fixed;
+mod keys;
+mod routes;
+mod scopes;
+mod shapes;
+
+/// What a JSON literal says.
+pub(crate) fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(flag) => Value::Bool(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Integer(whole),
+            None => Value::Float(number.as_f64().expect("a JSON number is one")),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+        Json::Object(entries) => Value::Table(
+            entries.iter().map(|(key, item)| (Arc::from(key.as_str()), value(item))).collect(),
+        ),
+    }
+}
+
+/// The configuration that a JSON object says.
+pub(crate) fn config(json: &Json) -> Config {
+    Config::new(value(json).as_table().expect("a configuration is an object").clone())
+}
+
+/// A disk for tests: `/srv/http`, and a folder `/base` with a few of each kind.
+pub(super) fn look(path: &Path) -> PathKind {
+    match path.to_str().expect("test paths are UTF-8") {
+        "/" | "/srv/http" | "/base" | "/base/web" | "/base/logs" | "/base/pkg.py" | "/other"
+        | "/other/web" => PathKind::Folder,
+        "/base/app.py" | "/other/app.py" | "/base/notes.txt" | "/base/one.pem"
+        | "/base/two.pem" => PathKind::File,
+        "/dev/null" => PathKind::Other,
+        _ => PathKind::Missing,
+    }
+}
+
+/// A plain HTTP server on every interface, port 8080.
+pub(super) fn everywhere() -> Listener {
+    Listener {
+        tls: false,
+        address: String::new(),
+        bound: vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
+        configured_port: 8080,
+        port: 8080,
+    }
+}
+
+/// A world around [`everywhere`] and [`look`], with Python and no other server.
+pub(super) fn world(listener: &Listener) -> Surroundings<'_> {
+    Surroundings {
+        base: "/base".into(),
+        listener,
+        python: true,
+        look: &look,
+        local_site: &|_, _| None,
+        processors: 4,
+    }
+}
+
+/// Compiles a configuration alone.
+pub(crate) fn compiled(json: &Json) -> Result<Site, Faults> {
+    compile(&config(json), &Routes::default(), &world(&everywhere()), None)
+}
+
+/// The site of a configuration that has no fault.
+#[track_caller]
+pub(crate) fn site(json: Json) -> Site {
+    compiled(&json).unwrap_or_else(|faults| panic!("{json}\n{faults}"))
+}
+
+/// Checks that a configuration has exactly these faults; an empty text is none.
+#[track_caller]
+pub(super) fn check(json: Json, expected: &str) {
+    let found = compiled(&json).err().map(|faults| faults.to_string()).unwrap_or_default();
+    assert_eq!(found, expected, "\nfor {json}");
+}
+
+/// Compiles on top of what is in force.
+pub(super) fn change(
+    before: (&Site, &Routes),
+    config: &Config,
+    routes: &Routes,
+) -> Result<Site, Faults> {
+    compile(config, routes, &world(&everywhere()), Some(before))
+}
+
+/// A key of a configuration.
+pub(super) fn way<const N: usize>(keys: [&str; N]) -> [Arc<str>; N] {
+    keys.map(Arc::from)
+}
+
+/// The scope of a host at port 8080.
+pub(super) fn host<'s>(site: &'s Site, name: &str) -> &'s Arc<Scope> {
+    site.scope_for(name, 8080)
+}
+
+#[test]
+fn c1_7_nothing_configured_serves_srv_http() {
+    let site = site(json!({}));
+    assert_eq!(site.global.options.web_root.as_deref(), Some(Path::new("/srv/http")));
+    assert_eq!(site.global.options.index, ["index.html"]);
+    assert!(site.hosts.is_empty());
+    assert_eq!(site.warnings, Vec::<String>::new());
+    assert_eq!(site.port, 8080);
+}
+
+#[test]
+fn c2_6_every_fault_is_reported_at_once_in_document_order() {
+    check(
+        json!({
+            "web_rot": "x",
+            "workers": 0,
+            "index": ["a", "b/c", 3],
+            "vhosts": {
+                "b.example": {"module": "nothing.py", "debug": 1},
+                "a.example": {"proxy": "10.0.0.1"},
+                "": {"web_root": 7},
+                "c.example": [],
+            },
+        }),
+        "\
+index[1]: expected a plain file name, without a folder, found `b/c`
+index[2]: expected a file name, found the number `3`
+vhosts.\"\": expected a host name, found an empty name
+vhosts.\"\".web_root: expected a path, found the number `7`
+vhosts.\"a.example\".proxy: expected `host:port`, found `10.0.0.1`
+vhosts.\"b.example\".debug: expected `true` or `false`, found the number `1`
+vhosts.\"b.example\".module: expected a `.py` file that exists, found `/base/nothing.py`
+vhosts.\"c.example\": expected a table of options, found a list of 0
+web_rot: expected a known option, found `web_rot`
+  hint: did you mean `web_root`?
+workers: expected a whole number from 1 to 1024, found `0`",
+    );
+}
+
+#[test]
+fn a_table_of_ten_thousand_is_compiled_once_and_edited_in_one_place() {
+    // The costs stand in the benchmarks; here, that the shape scales at all.
+    let vhosts: Table = (0..10_000)
+        .map(|number| {
+            let options: Table =
+                [(Arc::from("web_root"), Value::from("web"))].into_iter().collect();
+            (Arc::from(format!("host-{number}.example")), Value::Table(options))
+        })
+        .collect();
+    let root: Table = [(Arc::from("vhosts"), Value::Table(vhosts))].into_iter().collect();
+    let mut config = Config::new(root);
+    let routes = Routes::default();
+    let first = compile(&config, &routes, &world(&everywhere()), None).expect("valid");
+    assert_eq!(first.hosts.len(), 10_000);
+    assert!(config.set(&way(["vhosts", "host-77.example", "debug"]), true.into()));
+    let looks = std::cell::Cell::new(0);
+    let listener = everywhere();
+    let counting = |path: &Path| {
+        looks.set(looks.get() + 1);
+        look(path)
+    };
+    let world = Surroundings { look: &counting, ..world(&listener) };
+    let second = compile(&config, &routes, &world, Some((&first, &routes))).expect("valid");
+    assert_eq!(looks.get(), 0, "the edit names no path, so nothing is looked at");
+    for (key, scope) in second.hosts.iter() {
+        let same = first.hosts.get(key).is_some_and(|before| Arc::ptr_eq(before, scope));
+        assert_eq!(same, &*key.name != "host-77.example", "{}", key.name);
+    }
+}

@@ -1,0 +1,91 @@
+//! What is fixed at start (C3.4).
+
+use super::*;
+
+#[test]
+fn c3_4_the_same_address_and_port_are_fine() {
+    let listener = Listener { configured_port: 0, ..everywhere() };
+    for written in [json!({}), json!({"port": 0}), json!({"port": 8080}), json!({"addr": ""})] {
+        let site = compile(&config(&written), &Routes::default(), &world(&listener), None);
+        assert!(site.is_ok(), "{written}: {site:?}");
+    }
+    for (started, written) in [
+        ("::1", "::1"),
+        ("::1", "[::1]"),
+        ("[::1]", "0:0:0:0:0:0:0:1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("Server.Example", "server.example."),
+    ] {
+        let listener = Listener { address: started.to_owned(), ..everywhere() };
+        let config = config(&json!({ "addr": written }));
+        let site = compile(&config, &Routes::default(), &world(&listener), None);
+        assert!(site.is_ok(), "{started} {written}: {site:?}");
+    }
+}
+
+#[test]
+fn c3_4_another_address_or_port_is_a_fault_that_says_how() {
+    check(
+        json!({"port": 9090}),
+        "port: expected `8080`, the port it was started with, found `9090`\
+         \n  hint: address and port are fixed at start: start another instance with \
+         `slimHTTP.server(…, port=9090)` and close this one",
+    );
+    check(
+        json!({"addr": "127.0.0.1"}),
+        "addr: expected an empty text (every interface), the address it was started with, \
+         found `127.0.0.1`\
+         \n  hint: address and port are fixed at start: start another instance with \
+         `slimHTTP.server(…, addr='127.0.0.1')` and close this one",
+    );
+    let listener = Listener { address: "::1".to_owned(), ..everywhere() };
+    let config = config(&json!({"addr": "", "port": 80}));
+    let faults =
+        compile(&config, &Routes::default(), &world(&listener), None).expect_err("another address");
+    assert_eq!(
+        faults.0.iter().map(|fault| fault.expected.as_str()).collect::<Vec<_>>(),
+        ["`::1`, the address it was started with", "`8080`, the port it was started with"]
+    );
+}
+
+#[test]
+fn c3_4_workers_and_threads_are_fixed_once_running() {
+    let routes = Routes::default();
+    let first = site(json!({"workers": 2}));
+    assert_eq!((first.service.workers, first.service.threads), (2, 1));
+    assert_eq!(site(json!({})).service.workers, 4, "the number of processors");
+    for (written, fault) in [
+        (json!({"workers": 2, "threads": 1}), ""),
+        // What is not given stays what it is.
+        (json!({}), ""),
+        (
+            json!({"workers": 3}),
+            "workers: expected `2`, the number it was started with, found `3`\
+             \n  hint: `workers` is fixed at start: start the server anew to change it",
+        ),
+        (
+            json!({"threads": 8}),
+            "threads: expected `1`, the number it was started with, found `8`\
+             \n  hint: `threads` is fixed at start: start the server anew to change it",
+        ),
+    ] {
+        let changed = change((&first, &routes), &config(&written), &routes);
+        match changed {
+            Ok(site) => {
+                assert_eq!(fault, "");
+                assert_eq!(site.service.workers, 2);
+            }
+            Err(faults) => assert_eq!(faults.to_string(), fault),
+        }
+    }
+}
+
+#[test]
+fn c3_4_every_other_service_option_may_change() {
+    let routes = Routes::default();
+    let first = site(json!({}));
+    let written = config(&json!({"max_connections": 5, "quiet": true}));
+    let second = change((&first, &routes), &written, &routes).expect("valid");
+    assert_eq!((second.service.max_connections, second.service.quiet), (5, true));
+    assert!(Arc::ptr_eq(&second.global, &first.global), "the scopes do not notice");
+}

@@ -1,0 +1,91 @@
+//! One upstream as written: `host:port`, `http://host`, `https://host:port`.
+
+use std::sync::Arc;
+
+use crate::host::Authority;
+
+/// An upstream before it is known whether `ssl` stands beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// What the scheme says of TLS; `None` without a scheme.
+    pub(super) tls: Option<bool>,
+    /// The name in normal form, or the address without brackets.
+    pub(super) host: Arc<str>,
+    /// The port, never 0.
+    pub(super) port: u16,
+}
+
+/// What should stand instead, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) expected: &'static str,
+    pub(super) hint: Option<String>,
+}
+
+const HOST_AND_PORT: Wrong = Wrong { expected: "`host:port`", hint: None };
+const PORT: Wrong = Wrong { expected: "a port from 1 to 65535", hint: None };
+
+/// Reads one upstream.
+pub(super) fn parse(text: &str) -> Result<Endpoint, Wrong> {
+    let (tls, authority) = match text.split_once("://") {
+        None => (None, text),
+        Some((scheme, rest)) => {
+            let tls = match scheme {
+                _ if scheme.eq_ignore_ascii_case("http") => false,
+                _ if scheme.eq_ignore_ascii_case("https") => true,
+                _ => return Err(Wrong { expected: "`http://` or `https://`", hint: None }),
+            };
+            (Some(tls), rest.strip_suffix('/').unwrap_or(rest))
+        }
+    };
+    if authority.contains(['/', '?', '#']) {
+        let hint = "a request goes on with the path that it came with".to_owned();
+        return Err(Wrong { expected: "an upstream without a path", hint: Some(hint) });
+    }
+    if authority.contains('@') {
+        return Err(Wrong { expected: "an upstream without a user name", hint: None });
+    }
+    let (host, port) = split(authority)?;
+    let port = match port {
+        Some(digits) => port_number(digits).ok_or(PORT)?,
+        None => match tls {
+            Some(tls) => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            None => return Err(HOST_AND_PORT),
+        },
+    };
+    match Authority::parse(host.as_bytes()) {
+        Some(Authority { host, port: None }) => Ok(Endpoint { tls, host: host.into(), port }),
+        _ => Err(HOST_AND_PORT),
+    }
+}
+
+/// The host, still in its brackets, and what stands behind its colon.
+fn split(authority: &str) -> Result<(&str, Option<&str>), Wrong> {
+    let host_end = match authority.find(']') {
+        Some(end) if authority.starts_with('[') => end + 1,
+        _ if authority.matches(':').count() > 1 => {
+            let hint = "an IPv6 address stands in brackets: `[::1]:80`".to_owned();
+            return Err(Wrong { hint: Some(hint), ..HOST_AND_PORT });
+        }
+        _ => authority.find(':').unwrap_or(authority.len()),
+    };
+    match authority.split_at(host_end) {
+        (host, "") => Ok((host, None)),
+        (host, behind) => match behind.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None => Err(HOST_AND_PORT),
+        },
+    }
+}
+
+/// A port in plain digits: `str::parse` takes a leading `+`, a port does not.
+fn port_number(digits: &str) -> Option<u16> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|port| plain && *port != 0)
+}

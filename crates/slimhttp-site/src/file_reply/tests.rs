@@ -1,0 +1,218 @@
+//! Whole replies: every status with exactly its fields.
+
+use super::*;
+
+/// 1994-11-06 08:49:37 UTC, the date of RFC 9110 section 5.6.7.
+const NOV_6: i64 = 784_111_777;
+const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+fn facts(length: u64) -> FileFacts<'static> {
+    FileFacts {
+        length,
+        modified: Some(NOV_6),
+        etag: ETag::strong("v1").unwrap(),
+        content_type: "text/plain; charset=utf-8",
+    }
+}
+
+fn reply(method: &str, lines: &[(&'static str, &str)], facts: &FileFacts<'_>) -> FileReply {
+    let mut request = HeaderMap::new();
+    for (name, value) in lines {
+        request.append(*name, value.parse().unwrap());
+    }
+    file_reply(&Method::from_bytes(method.as_bytes()).unwrap(), &request, facts)
+}
+
+/// Every field, sorted: a reply has exactly these.
+fn lines(headers: &HeaderMap) -> Vec<String> {
+    let line = |(name, value): (_, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
+    let mut lines: Vec<_> = headers.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+const WHOLE: &[&str] = &[
+    "accept-ranges: bytes",
+    "content-length: 10",
+    "content-type: text/plain; charset=utf-8",
+    "etag: \"v1\"",
+    "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
+];
+const LAST_3: &[&str] = &[
+    "accept-ranges: bytes",
+    "content-length: 3",
+    "content-range: bytes 7-9/10",
+    "content-type: text/plain; charset=utf-8",
+    "etag: \"v1\"",
+    "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
+];
+const VALIDATORS: &[&str] = &["etag: \"v1\"", "last-modified: Sun, 06 Nov 1994 08:49:37 GMT"];
+const UNSATISFIABLE: &[&str] = &["accept-ranges: bytes", "content-range: bytes */10"];
+
+#[test]
+fn c5_4_replies() {
+    use Content::{Nothing, Range, Whole};
+    type Case<'c> = (&'c str, &'c [(&'static str, &'c str)], u16, &'static [&'static str], Content);
+    const R: &str = "range";
+    let cases: &[Case<'_>] = &[
+        // 15.3.1, 9.3.2
+        ("GET", &[], 200, WHOLE, Whole),
+        ("HEAD", &[], 200, WHOLE, Nothing),
+        // 14.2, 15.3.7.1
+        ("GET", &[(R, "bytes=-3")], 206, LAST_3, Range(7..=9)),
+        ("GET", &[(R, "bytes=7-")], 206, LAST_3, Range(7..=9)),
+        ("GET", &[(R, "bytes=7-7,8-100")], 206, LAST_3, Range(7..=9)),
+        ("HEAD", &[(R, "bytes=-3")], 200, WHOLE, Nothing),
+        ("HEAD", &[(R, "bytes=10-")], 200, WHOLE, Nothing),
+        ("GET", &[(R, "lines=1-2")], 200, WHOLE, Whole),
+        ("GET", &[(R, "bytes=3-2")], 200, WHOLE, Whole),
+        // 15.5.17
+        ("GET", &[(R, "bytes=10-")], 416, UNSATISFIABLE, Nothing),
+        // 13.1.5
+        ("GET", &[(R, "bytes=-3"), ("if-range", "\"v1\"")], 206, LAST_3, Range(7..=9)),
+        ("GET", &[(R, "bytes=-3"), ("if-range", SAME)], 206, LAST_3, Range(7..=9)),
+        ("GET", &[(R, "bytes=-3"), ("if-range", "\"v0\"")], 200, WHOLE, Whole),
+        ("GET", &[(R, "bytes=-3"), ("if-range", "W/\"v1\"")], 200, WHOLE, Whole),
+        ("GET", &[(R, "bytes=-3"), ("if-range", EARLIER)], 200, WHOLE, Whole),
+        ("GET", &[(R, "bytes=10-"), ("if-range", "\"v0\"")], 200, WHOLE, Whole),
+        ("GET", &[("if-range", "\"v0\"")], 200, WHOLE, Whole),
+        // 15.4.5
+        ("GET", &[("if-none-match", "\"v1\"")], 304, VALIDATORS, Nothing),
+        ("HEAD", &[("if-none-match", "W/\"v1\"")], 304, VALIDATORS, Nothing),
+        ("GET", &[("if-modified-since", SAME)], 304, VALIDATORS, Nothing),
+        ("GET", &[("if-modified-since", EARLIER)], 200, WHOLE, Whole),
+        // 15.5.13
+        ("GET", &[("if-match", "\"v0\"")], 412, &[], Nothing),
+        ("HEAD", &[("if-unmodified-since", EARLIER)], 412, &[], Nothing),
+        // 13.2.2: preconditions stand before ranges.
+        ("GET", &[(R, "bytes=-3"), ("if-none-match", "\"v1\"")], 304, VALIDATORS, Nothing),
+        ("GET", &[(R, "bytes=10-"), ("if-match", "\"v0\"")], 412, &[], Nothing),
+        ("GET", &[(R, "bytes=-3"), ("if-match", "\"v1\"")], 206, LAST_3, Range(7..=9)),
+    ];
+    for (method, request, status, expect, content) in cases {
+        let found = reply(method, request, &facts(10));
+        let context = format!("{method} {request:?}");
+        assert_eq!(found.status.as_u16(), *status, "{context}");
+        assert_eq!(lines(&found.headers), *expect, "{context}");
+        assert_eq!(found.content, *content, "{context}");
+    }
+}
+
+#[test]
+fn c5_4_several_ranges_are_one_multipart() {
+    let file = b"0123456789";
+    let found = reply("GET", &[("range", "bytes=8-9,0-0,3-4")], &facts(10));
+    let Content::Multipart { parts, end } = found.content else { panic!("{:?}", found.content) };
+    let mut sent = Vec::new();
+    for part in &parts {
+        sent.extend_from_slice(part.head.as_bytes());
+        sent.extend_from_slice(&file[*part.range.start() as usize..=*part.range.end() as usize]);
+    }
+    sent.extend_from_slice(end.as_bytes());
+    let sent = String::from_utf8(sent).unwrap();
+
+    let media_type = found.headers["content-type"].to_str().unwrap();
+    let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |span: &str, bytes: &str| {
+        format!(
+            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Range: bytes {span}/10\r\n\r\n{bytes}\r\n"
+        )
+    };
+    let expect = part("8-9", "89") + &part("0-0", "0") + &part("3-4", "34");
+    assert_eq!(sent, expect + "--" + boundary + "--\r\n");
+
+    let expect = [
+        "accept-ranges: bytes".to_owned(),
+        format!("content-length: {}", sent.len()),
+        format!("content-type: {media_type}"),
+        "etag: \"v1\"".to_owned(),
+        format!("last-modified: {SAME}"),
+    ];
+    assert_eq!(found.status, StatusCode::PARTIAL_CONTENT);
+    assert_eq!(lines(&found.headers), expect);
+}
+
+#[test]
+fn c5_4_a_boundary_is_legal_and_belongs_to_one_content() {
+    let boundary = |tag: &str| {
+        let facts = FileFacts { etag: ETag::strong(tag).unwrap(), ..facts(10) };
+        let reply = reply("GET", &[("range", "bytes=0-0,9-9")], &facts);
+        let text = reply.headers["content-type"].to_str().unwrap().to_owned();
+        text.rsplit_once('=').unwrap().1.to_owned()
+    };
+    assert_eq!(boundary("a"), boundary("a"));
+    assert_ne!(boundary("a"), boundary("b"));
+    // RFC 2046 section 5.1.1: 1 to 70 characters of a small set.
+    let text = boundary("a");
+    assert!(text.len() <= 70 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{text}");
+}
+
+#[test]
+fn c5_4_an_empty_file() {
+    let cases = [
+        ("GET", &[][..], 200, Content::Whole),
+        ("HEAD", &[], 200, Content::Nothing),
+        ("GET", &[("range", "bytes=-3")], 200, Content::Whole),
+        ("GET", &[("range", "bytes=0-")], 416, Content::Nothing),
+    ];
+    for (method, request, status, content) in cases {
+        let found = reply(method, request, &facts(0));
+        assert_eq!((found.status.as_u16(), found.content), (status, content), "{request:?}");
+        match status {
+            200 => assert_eq!(found.headers["content-length"], "0"),
+            _ => assert_eq!(found.headers["content-range"], "bytes */0"),
+        }
+    }
+}
+
+#[test]
+fn c5_4_a_time_that_no_date_can_say_is_not_said() {
+    for modified in [None, Some(-1), Some(i64::MIN), Some(i64::MAX)] {
+        let facts = FileFacts { modified, ..facts(10) };
+        for (name, value) in [("if-modified-since", SAME), ("if-unmodified-since", EARLIER)] {
+            let found = reply("GET", &[(name, value)], &facts);
+            assert_eq!(found.status, StatusCode::OK, "{modified:?} {name}");
+            assert!(!found.headers.contains_key("last-modified"), "{modified:?}");
+        }
+    }
+}
+
+#[test]
+fn a_type_that_no_field_can_carry_becomes_bytes() {
+    let facts = FileFacts { content_type: "text/plain\r\nset-cookie: a=b", ..facts(10) };
+    let found = reply("GET", &[], &facts);
+    assert_eq!(found.headers["content-type"], "application/octet-stream");
+
+    let found = reply("GET", &[("range", "bytes=0-0,9-9")], &facts);
+    let Content::Multipart { parts, .. } = found.content else { panic!("{:?}", found.content) };
+    assert!(parts[0].head.contains("\r\nContent-Type: application/octet-stream\r\n"));
+}
+
+#[test]
+fn c5_4_every_fact_changes_the_tag() {
+    let facts = [(1, 2, 3, 4, 5), (9, 2, 3, 4, 5), (1, 9, 3, 4, 5), (1, 2, 9, 4, 5)];
+    let times = [(1, 2, 3, 9, 5), (1, 2, 3, 4, 9), (1, 2, 3, -4, 5), (1, 2, 3, 5, 4)];
+    let mut tags = std::collections::HashSet::new();
+    for (device, inode, length, mtime, ctime) in facts.into_iter().chain(times) {
+        let tag = etag_of(device, inode, length, mtime, ctime);
+        assert!(!tag.is_weak());
+        assert!(tags.insert(tag.to_string()), "{tag}");
+    }
+    assert_eq!(etag_of(1, 2, 3, 4, 5), etag_of(1, 2, 3, 4, 5));
+}
+
+#[test]
+fn the_hash_is_fnv_1a() {
+    // Vectors of draft-eastlake-fnv.
+    for (bytes, text) in [
+        ("", "6c62272e07bb014262b821756295c58d"),
+        ("a", "d228cb696f1a8caf78912b704e4a8964"),
+        ("foobar", "343e1662793c64bf6f0d3597ba446f18"),
+    ] {
+        let mut hash = Fnv::new();
+        hash.write(bytes.as_bytes());
+        assert_eq!(hash.text(), text, "{bytes}");
+    }
+}

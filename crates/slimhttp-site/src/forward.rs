@@ -1,0 +1,358 @@
+//! The head that goes upstream, and the head that comes back. RFC 9110 sections
+//! 7.6 (intermediaries) and 7.8 (upgrade), RFC 9112.
+//!
+//! What belongs to one connection stays on it; who asked is added and cannot be
+//! forged; everything else passes as it came.
+//!
+//! `Proxy-Authenticate`, `Proxy-Authorization` and `Expect` pass: RFC 9110 does
+//! not tie them to a connection (sections 11.7 and 10.1.1), and half of a
+//! challenge would be worse than none.
+
+use std::net::IpAddr;
+
+use http::Version;
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// The hop from a client to us.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop<'h> {
+    /// The address of the peer of the connection.
+    pub client: IpAddr,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+    /// The host as the client sent it (`Host` or `:authority`), port included;
+    /// empty where an HTTP/1.0 client sent none.
+    pub host: &'h str,
+    /// Whether the peer is a proxy whose word about its own client counts.
+    pub trusted: bool,
+    /// The version of the request.
+    pub received_version: Version,
+    /// Our pseudonym in `Via`, a token; the same for every hop through us and
+    /// different from any other server's, see [`seen_before`].
+    pub mark: &'h str,
+    /// Whether an upgrade that the client asks for may be asked of the upstream.
+    pub upgrade: bool,
+}
+
+/// One member of a `Via` field (RFC 9110 section 7.6.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'m> {
+    /// The version in which the message was received.
+    pub received_version: Version,
+    /// Our pseudonym, as in [`Hop::mark`].
+    pub mark: &'m str,
+}
+
+impl Via<'_> {
+    /// The member as text: `1.1 mark`. `None` where the mark is no token.
+    fn value(&self) -> Option<HeaderValue> {
+        let version = match self.received_version {
+            Version::HTTP_09 => "0.9",
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_2 => "2",
+            Version::HTTP_3 => "3",
+            _ => "1.1",
+        };
+        HeaderValue::try_from(format!("{version} {}", self.mark)).ok()
+    }
+
+    fn append_to(&self, headers: &mut HeaderMap) {
+        if let Some(value) = self.value() {
+            headers.append(header::VIA, value);
+        }
+    }
+}
+
+/// The header of a request as it goes upstream over HTTP/1.1.
+///
+/// `Host` stays as the client sent it. A client that is not trusted cannot say
+/// anything about where the request came from: its `X-Forwarded-*`, `Forwarded`
+/// and `X-Real-IP` are dropped. A trusted proxy's word is kept; to its
+/// `X-Forwarded-For` its own address is appended.
+pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
+    let mut sent = headers.clone();
+    sent.reserve(6);
+
+    // RFC 9110 section 7.8: HTTP/1.0 knows no upgrade. `h2c` is never passed on:
+    // behind it, requests would travel that nobody here looks at.
+    let upgrade = hop.upgrade
+        && hop.received_version == Version::HTTP_11
+        && !members(headers, &header::UPGRADE).any(|member| member.eq_ignore_ascii_case(b"h2c"));
+    // Section 10.1.4: of `TE`, only `trailers` is not about the connection's
+    // codings, and it has to be listed in `Connection` again.
+    let trailers = members(headers, &header::TE).any(|member| {
+        let coding = member.split(|&byte| byte == b';').next().unwrap_or_default();
+        coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
+    });
+    remove_hop_by_hop(&mut sent, upgrade);
+    // A client's trailers need not be kept (section 6.5.1), so none is announced.
+    sent.remove(header::TRAILER);
+    if trailers {
+        sent.insert(header::TE, HeaderValue::from_static("trailers"));
+        let options = if sent.contains_key(header::UPGRADE) { "upgrade, te" } else { "te" };
+        sent.insert(header::CONNECTION, HeaderValue::from_static(options));
+    }
+
+    join_cookies(&mut sent);
+    if let (Entry::Vacant(host), Some(value)) = (sent.entry(header::HOST), host_value(hop)) {
+        host.insert(value);
+    }
+    say_who_asked(&mut sent, hop);
+    Via { received_version: hop.received_version, mark: hop.mark }.append_to(&mut sent);
+    sent
+}
+
+/// The header of a response as it goes back to the client. `keep_upgrade` is for
+/// 101 and 426, whose `Upgrade` is meant for the client (RFC 9110 section 7.8).
+///
+/// `Trailer` stays: `TE: trailers` told the upstream that trailers arrive.
+pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'_>) {
+    remove_hop_by_hop(headers, keep_upgrade);
+    via.append_to(headers);
+}
+
+/// Whether a message has come through the server with this mark before: one of
+/// the members of `Via` has it as its received-by. Then the chain, in the order
+/// of the hops and cut to some hundred printable characters, for a person to
+/// read (the caller escapes it for HTML).
+pub fn seen_before(headers: &HeaderMap, mark: &str) -> Option<String> {
+    const BOUND: usize = 400;
+    let hops = || {
+        let lines = headers.get_all(header::VIA).iter();
+        lines.flat_map(|line| via_members(line.as_bytes())).filter_map(received_by)
+    };
+    // A host in the place of a pseudonym is case-insensitive, so all are.
+    if !hops().any(|by| by.eq_ignore_ascii_case(mark.as_bytes())) {
+        return None;
+    }
+    let mut chain = String::new();
+    for (place, by) in hops().enumerate() {
+        if place > 0 {
+            chain.push_str(" → ");
+        }
+        if chain.len() + by.len() > BOUND {
+            chain.push('…');
+            break;
+        }
+        chain.extend(by.iter().map(
+            |&byte| {
+                if byte.is_ascii_graphic() { byte as char } else { '?' }
+            },
+        ));
+    }
+    Some(chain)
+}
+
+/// Removes what belongs to a single connection (RFC 9110 section 7.6.1): the
+/// fields that `Connection` names, `Connection`, and those that are known to.
+/// With `keep_upgrade`, an `Upgrade` stays and `Connection: upgrade` with it.
+///
+/// A `Connection` cannot take away what is meant for the recipient: the section
+/// forbids senders to name such a field, and a sender that does so wants us to
+/// strip what someone relies on (`Connection: Authorization`). Such an option is
+/// passed over, see [`is_end_to_end`].
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keep_upgrade: bool) {
+    let upgrade: SmallVec<[HeaderValue; 1]> = if keep_upgrade {
+        headers.get_all(header::UPGRADE).iter().cloned().collect()
+    } else {
+        SmallVec::new()
+    };
+    let connection: SmallVec<[HeaderValue; 1]> =
+        headers.get_all(header::CONNECTION).iter().cloned().collect();
+    for option in connection.iter().flat_map(|line| list(line.as_bytes())) {
+        if let Ok(name) = HeaderName::from_bytes(option)
+            && !is_end_to_end(name.as_str())
+        {
+            headers.remove(name);
+        }
+    }
+    for name in [
+        header::CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+    if !upgrade.is_empty() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    for protocol in upgrade {
+        headers.append(header::UPGRADE, protocol);
+    }
+}
+
+/// Fields that no `Connection` may name: they are for the recipient, and either
+/// security or the meaning of the message hangs on them. `name` is lower case.
+fn is_end_to_end(name: &str) -> bool {
+    const PREFIXES: &[&str] = &[
+        "x-forwarded",
+        "if-",
+        "sec-",
+        "access-control-",
+        "content-",
+        "cross-origin-",
+        "proxy-auth",
+    ];
+    const NAMES: &[&str] = &[
+        "authorization",
+        "cache-control",
+        "cookie",
+        "date",
+        "etag",
+        "expect",
+        "expires",
+        "forwarded",
+        "host",
+        "location",
+        "origin",
+        "range",
+        "referer",
+        "set-cookie",
+        "strict-transport-security",
+        "vary",
+        "via",
+        "www-authenticate",
+        "x-content-type-options",
+        "x-frame-options",
+        "x-real-ip",
+    ];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether upstreams read this field as who asked. `_` counts as `-`: a CGI or
+/// WSGI upstream cannot tell `X_Forwarded_For` from `X-Forwarded-For`.
+fn tells_who_asked(name: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    let begins = |with: &str| {
+        name.len() >= with.len() && name.bytes().map(fold).zip(with.bytes()).all(|(a, b)| a == b)
+    };
+    begins("x-forwarded") || (begins("x-real-ip") && name.len() == 9) || name == "forwarded"
+}
+
+/// `X-Forwarded-For`, `-Proto` and `-Host`.
+fn say_who_asked(headers: &mut HeaderMap, hop: &Hop<'_>) {
+    // A proxy that is trusted writes the usual spelling; the others come from
+    // its client.
+    let forged = |name: &&HeaderName| {
+        tells_who_asked(name.as_str()) && (!hop.trusted || name.as_str().contains('_'))
+    };
+    let forged: SmallVec<[HeaderName; 4]> = headers.keys().filter(forged).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+
+    // One line: many a program reads only the first.
+    let mut chain = Vec::new();
+    for line in headers.get_all(FORWARDED_FOR) {
+        chain.extend_from_slice(line.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(hop.client.to_canonical().to_string().as_bytes());
+    let chain = HeaderValue::try_from(chain).expect("fields and an address, joined by commas");
+    headers.insert(FORWARDED_FOR, chain);
+
+    if let Entry::Vacant(proto) = headers.entry(FORWARDED_PROTO) {
+        proto.insert(HeaderValue::from_static(if hop.tls { "https" } else { "http" }));
+    }
+    if let (Entry::Vacant(host), Some(value)) = (headers.entry(FORWARDED_HOST), host_value(hop)) {
+        host.insert(value);
+    }
+}
+
+fn host_value(hop: &Hop<'_>) -> Option<HeaderValue> {
+    HeaderValue::from_str(hop.host).ok().filter(|host| !host.is_empty())
+}
+
+/// HTTP/2 may split `Cookie`; HTTP/1.1 has one line (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    if let (Some(_), Some(_)) = (lines.next(), lines.next()) {
+        let lines = headers.get_all(header::COOKIE).iter();
+        let joined = lines.map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+        let joined = HeaderValue::try_from(joined).expect("cookies, joined by semicolons");
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+/// The members of a list field, all its lines together (RFC 9110 section 5.6.1).
+fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    headers.get_all(name).iter().flat_map(|line| list(line.as_bytes()))
+}
+
+fn list(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// The second word of a member of `Via`: `received-protocol RWS received-by`.
+fn received_by(member: &[u8]) -> Option<&[u8]> {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let mut words = member.split(blank).filter(|word| !word.is_empty());
+    words.next()?;
+    let by = words.next()?;
+    let end = memchr::memchr(b'(', by).unwrap_or(by.len());
+    Some(&by[..end])
+}
+
+/// Splits a line of `Via` at the commas outside its comments (RFC 9110 section
+/// 5.6.5: they nest, and a backslash quotes).
+///
+/// A comment that is never closed is no comment: otherwise a client could hide
+/// our mark, and with it the loop, behind a single parenthesis.
+fn via_members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    let mut comments = true;
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let mut at = 0;
+        while let Some(&byte) = line.get(at) {
+            match byte {
+                b',' => {
+                    rest = Some(&line[at + 1..]);
+                    return Some(&line[..at]);
+                }
+                b'(' if comments => match comment_length(&line[at..]) {
+                    Some(length) => at += length,
+                    // What is open once is open to the end of the line.
+                    None => comments = false,
+                },
+                _ => at += 1,
+            }
+        }
+        rest = None;
+        Some(line)
+    })
+}
+
+/// The length of the comment that `text` begins with.
+fn comment_length(text: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'\\' => at += 1,
+            b'(' => depth += 1,
+            b')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! What to answer. Everything here is a pure function of its arguments: no
+//! socket, no file, no clock, no thread, no async, no Python.
+//!
+//! A configuration runs downhill: [`config::Config`] (what the user wrote) →
+//! [`compile::compile`] → [`site::Site`] (immutable). A request runs downhill:
+//! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
+//! server crate performs it.
+
+pub mod compile;
+pub mod conditions;
+pub mod config;
+pub mod content_type;
+pub mod fault;
+pub mod file_reply;
+pub mod forward;
+pub mod framing;
+pub mod host;
+pub mod options;
+pub mod path;
+pub mod plan;
+pub mod range;
+pub mod raw_reply;
+pub mod refusal;
+pub mod route;
+pub mod site;
+pub mod value;

@@ -1,0 +1,402 @@
+//! Every option there is, once: its key, where it may stand, what it takes, its
+//! default and what it means. The reader of configurations finds unknown keys,
+//! wrong types and ranges by this table; the reference in the docs is made of it.
+
+use std::fmt;
+
+#[cfg(test)]
+mod tests;
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// The key, as written in a configuration.
+    pub key: &'static str,
+    /// Where it may stand.
+    pub stands: Stands,
+    /// What it takes.
+    pub takes: Shape,
+    /// What holds where it is left out, as a person writes it; where that is a
+    /// literal, it is in backticks.
+    pub default: &'static str,
+    /// What it means: one line, in Markdown.
+    pub doc: &'static str,
+    /// What other programs call it, for the hint at an unknown key.
+    pub elsewhere: &'static [&'static str],
+}
+
+/// Where an option may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// At the global level and in any virtual host, which inherits what it
+    /// leaves out.
+    Everywhere,
+    /// At the global level only.
+    GlobalOnly,
+}
+
+/// What an option takes. `Display` says so in an error's words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// `True` or `False`.
+    Bool,
+    /// A whole number, both bounds included.
+    WholeNumber {
+        /// The least.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// A number of seconds, fractions allowed, both bounds included.
+    Seconds {
+        /// The least.
+        least: f64,
+        /// The greatest.
+        most: f64,
+    },
+    /// A number of bytes, or a text such as `10MB` (powers of 1000) or `64KiB`
+    /// (powers of 1024); both bounds included.
+    Bytes {
+        /// The least.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// A path, absolute or relative.
+    Path,
+    /// A plain file name or a list of them.
+    Names,
+    /// `host:port`, a URL, or a list of either.
+    Upstreams,
+    /// An address or a network, or a list of either.
+    Networks,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// `True`, `False` or one of these words.
+    Switch(&'static [&'static str]),
+    /// `True`, `False`, a format, or a table of `format` and `file`.
+    AccessLog,
+    /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
+    Tls,
+    /// A host name, an address, or an empty text.
+    Address,
+    /// A table of virtual hosts.
+    Hosts,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool | Self::Tls => f.write_str("`true` or `false`"),
+            Self::WholeNumber { least, most } => write!(f, "a whole number from {least} to {most}"),
+            Self::Seconds { least, most } => {
+                write!(f, "a number of seconds from {least} to {most}")
+            }
+            Self::Bytes { least, most } => {
+                write!(f, "a number of bytes from {least} to {most}, or a text such as `64KiB`")
+            }
+            Self::Path => f.write_str("a path"),
+            Self::Names => f.write_str("a file name or a list of file names"),
+            Self::Upstreams => f.write_str("`host:port`"),
+            Self::Networks => f.write_str("an address, a network, or a list of these"),
+            Self::OneOf(words) => alternatives(f, "", words),
+            Self::Switch(words) => alternatives(f, "`true`, `false`", words),
+            Self::AccessLog => {
+                alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
+                f.write_str(", or a table of `format` and `file`")
+            }
+            Self::Address => f.write_str("a host name or an address"),
+            Self::Hosts => f.write_str("a table of virtual hosts"),
+        }
+    }
+}
+
+/// Writes `first`, then `words` in backticks, the last one behind "or".
+fn alternatives(f: &mut fmt::Formatter<'_>, first: &str, words: &[&str]) -> fmt::Result {
+    f.write_str(first)?;
+    for (position, word) in words.iter().enumerate() {
+        let joint = match position {
+            0 if first.is_empty() => "",
+            _ if position + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        write!(f, "{joint}`{word}`")?;
+    }
+    Ok(())
+}
+
+/// The words of `access_log`.
+pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
+/// The words of `reload`.
+pub const RELOADS: &[&str] = &["always", "changed", "never"];
+/// The one word of `scripts` beside the bools.
+pub const EXECUTABLE: &[&str] = &["executable"];
+
+/// A year: no time-out is longer.
+const YEAR: f64 = 31_536_000.0;
+/// A time that something may take: never nothing, or nothing would succeed.
+const TIMEOUT: Shape = Shape::Seconds { least: 0.001, most: YEAR };
+/// What `usize` holds on every platform and no program needs.
+const MANY: u64 = 10_000_000;
+
+const fn everywhere(key: &'static str, takes: Shape) -> OptionSpec {
+    OptionSpec { key, stands: Stands::Everywhere, takes, default: "", doc: "", elsewhere: &[] }
+}
+
+const fn global(key: &'static str, takes: Shape) -> OptionSpec {
+    OptionSpec { stands: Stands::GlobalOnly, ..everywhere(key, takes) }
+}
+
+/// Every option, those of a scope first, in the order of the docs.
+pub const fn all() -> &'static [OptionSpec] {
+    OPTIONS
+}
+
+const OPTIONS: &[OptionSpec] = &[
+    // How a scope answers.
+    OptionSpec {
+        default: "`/srv/http`",
+        doc: "The folder of files. A relative path is resolved when the change is applied. \
+              Without one, a module or proxy alone answers.",
+        elsewhere: &["root", "document_root", "doc_root", "docroot", "directory", "folder", "path"],
+        ..everywhere("web_root", Shape::Path)
+    },
+    OptionSpec {
+        default: "`index.html`",
+        doc: "The name, or the names in the order in which they are tried, that answers for a folder.",
+        elsewhere: &["directory_index", "index_file", "index_files", "indexes"],
+        ..everywhere("index", Shape::Names)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "A Python file (`.py`) that answers before `web_root` does. Excludes `proxy`.",
+        elsewhere: &["app", "script", "python", "handler"],
+        ..everywhere("module", Shape::Path)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "Where requests are forwarded: `host:port`, a URL without a path, or a list of either. \
+              Excludes `module`.",
+        elsewhere: &["proxy_pass", "reverse_proxy", "upstream", "upstreams", "backend", "backends"],
+        ..everywhere("proxy", Shape::Upstreams)
+    },
+    OptionSpec {
+        default: "`false`",
+        doc: "Beside `proxy`: whether TLS is spoken to it. At the global level also a table of `cert` \
+              and `key`, the certificate of an HTTPS server.",
+        elsewhere: &["tls", "proxy_ssl", "https"],
+        ..everywhere("ssl", Shape::Tls)
+    },
+    OptionSpec {
+        default: "`always`",
+        doc: "When `module` is run anew: for every request (`always`), after an edit (`changed`), or \
+              only once (`never`).",
+        elsewhere: &["autoreload", "hot_reload"],
+        ..everywhere("reload", Shape::OneOf(RELOADS))
+    },
+    OptionSpec {
+        default: "`true`",
+        doc: "Whether `.py` files under `web_root` are run when a URL names them; `executable`: only \
+              those with the executable bit. The others answer 404; none is ever sent.",
+        elsewhere: &["cgi"],
+        ..everywhere("scripts", Shape::Switch(EXECUTABLE))
+    },
+    OptionSpec {
+        default: "`false`",
+        doc: "Whether error pages show the traceback. Not for the public.",
+        elsewhere: &["development", "dev"],
+        ..everywhere("debug", Shape::Bool)
+    },
+    OptionSpec {
+        default: "`16MiB`",
+        doc: "The longest request body; a longer one is answered 413.",
+        elsewhere: &[
+            "client_max_body_size",
+            "max_content_length",
+            "body_limit",
+            "max_request_size",
+        ],
+        ..everywhere("max_body", Shape::Bytes { least: 0, most: i64::MAX as u64 })
+    },
+    OptionSpec {
+        default: "`false`",
+        doc: "Where each request is noted: `true` for the combined format on standard error, a format \
+              (`common`, `combined`, `json`), or a table of `format` and `file`.",
+        elsewhere: &["log", "accesslog", "access_log_file", "logfile"],
+        ..everywhere("access_log", Shape::AccessLog)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "Addresses and networks whose `X-Forwarded-*` fields are believed.",
+        elsewhere: &["set_real_ip_from", "forwarded_allow_ips", "proxy_headers", "trusted_hosts"],
+        ..everywhere("trusted_proxies", Shape::Networks)
+    },
+    OptionSpec {
+        default: "`5`",
+        doc: "Seconds that a connection to an upstream may take to come about.",
+        elsewhere: &["connect_timeout", "dial_timeout"],
+        ..everywhere("proxy_connect_timeout", TIMEOUT)
+    },
+    OptionSpec {
+        default: "`60`",
+        doc: "Seconds that an upstream may stay silent, before its head and within its body.",
+        elsewhere: &["read_timeout", "proxy_timeout"],
+        ..everywhere("proxy_read_timeout", TIMEOUT)
+    },
+    // The server as a whole.
+    OptionSpec {
+        default: "none",
+        doc: "The virtual hosts: a table of options for each host name.",
+        elsewhere: &["hosts", "virtual_hosts", "virtualhosts", "servers", "sites", "server_name"],
+        ..global("vhosts", Shape::Hosts)
+    },
+    OptionSpec {
+        default: "every interface",
+        doc: "The address to listen on. Fixed at start.",
+        elsewhere: &["host", "bind", "listen", "address", "interface"],
+        ..global("addr", Shape::Address)
+    },
+    OptionSpec {
+        default: "80, or 443 for HTTPS",
+        doc: "The port to listen on; `0` takes a free one. Fixed at start.",
+        elsewhere: &["listen_port"],
+        ..global("port", Shape::WholeNumber { least: 0, most: 65_535 })
+    },
+    OptionSpec {
+        default: "the number of processors",
+        doc: "Threads that read, write and answer. Fixed at start.",
+        elsewhere: &["worker_processes", "processes", "io_threads"],
+        ..global("workers", Shape::WholeNumber { least: 1, most: 1024 })
+    },
+    OptionSpec {
+        default: "`1`",
+        doc: "Python handlers that may run at once. Fixed at start.",
+        elsewhere: &["python_threads", "worker_threads"],
+        ..global("threads", Shape::WholeNumber { least: 1, most: 1024 })
+    },
+    OptionSpec {
+        default: "`10000`",
+        doc: "Connections at once; more wait to be accepted.",
+        elsewhere: &["worker_connections", "limit_concurrency", "maxconn"],
+        ..global("max_connections", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
+        default: "`32KiB`",
+        doc: "The longest request line and header section together; a longer one is answered 431.",
+        elsewhere: &["large_client_header_buffers", "max_header_size", "limit_request_field_size"],
+        ..global("max_head", Shape::Bytes { least: 1024, most: 16 << 20 })
+    },
+    OptionSpec {
+        default: "`100`",
+        doc: "Header fields of a request; more are answered 431.",
+        elsewhere: &["limit_request_fields", "max_header_count"],
+        ..global("max_headers", Shape::WholeNumber { least: 8, most: 10_000 })
+    },
+    OptionSpec {
+        default: "`8KiB`",
+        doc: "The longest request target; a longer one is answered 414.",
+        elsewhere: &["limit_request_line", "max_url"],
+        // 65,534 bytes is what `http::Uri` can hold.
+        ..global("max_uri", Shape::Bytes { least: 64, most: 65_534 })
+    },
+    OptionSpec {
+        default: "`1024`",
+        doc: "Requests that may wait for Python; more are answered 503.",
+        elsewhere: &["backlog", "queue"],
+        ..global("max_queue", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
+        default: "`30`",
+        doc: "Seconds that a request's head may take, from its first byte.",
+        elsewhere: &["client_header_timeout", "read_header_timeout"],
+        ..global("header_timeout", TIMEOUT)
+    },
+    OptionSpec {
+        default: "`60`",
+        doc: "Seconds that a request's body may pause.",
+        elsewhere: &["client_body_timeout"],
+        ..global("body_timeout", TIMEOUT)
+    },
+    OptionSpec {
+        default: "`60`",
+        doc: "Seconds that a client may take no byte of a response.",
+        elsewhere: &["write_timeout"],
+        ..global("send_timeout", TIMEOUT)
+    },
+    OptionSpec {
+        default: "`75`",
+        doc: "Seconds that a connection may stay without a request.",
+        elsewhere: &["keepalive_timeout", "timeout_keep_alive", "keep_alive", "keepalive"],
+        ..global("idle_timeout", TIMEOUT)
+    },
+    OptionSpec {
+        default: "`10`",
+        doc: "Seconds that requests in flight may take to finish when the server stops.",
+        elsewhere: &["graceful_timeout", "shutdown_timeout", "timeout_graceful_shutdown"],
+        ..global("grace_period", Shape::Seconds { least: 0.0, most: YEAR })
+    },
+    OptionSpec {
+        default: "`false`",
+        doc: "Whether the line at start is left out.",
+        elsewhere: &["silent"],
+        ..global("quiet", Shape::Bool)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "The certificate chain of an HTTPS server, a PEM file. Together with `key`.",
+        elsewhere: &["certfile", "ssl_certificate", "ssl_certfile", "certificate"],
+        ..global("cert", Shape::Path)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "The private key of an HTTPS server, a PEM file. Together with `cert`.",
+        elsewhere: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
+        ..global("key", Shape::Path)
+    },
+];
+
+/// The option of this key.
+pub fn find(key: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.key == key)
+}
+
+/// The option that a misspelt `key` most likely means; `in_host` prefers those
+/// that may stand in a virtual host.
+pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
+    let fits = |option: &&OptionSpec| !in_host || option.stands == Stands::Everywhere;
+    let others = |option: &&OptionSpec| !fits(option);
+    let spelling = plain(key);
+    let same = |option: &&OptionSpec| plain(option.key) == spelling;
+    let known = |option: &&OptionSpec| option.elsewhere.iter().any(|name| plain(name) == spelling);
+    let find = |rule: &dyn Fn(&&OptionSpec) -> bool| OPTIONS.iter().find(rule);
+    find(&same)
+        .or_else(|| find(&known))
+        .or_else(|| {
+            nearest(key, OPTIONS.iter().filter(fits).map(|option| option.key)).and_then(self::find)
+        })
+        .or_else(|| {
+            nearest(key, OPTIONS.iter().filter(others).map(|option| option.key))
+                .and_then(self::find)
+        })
+}
+
+/// The one of `words` that is at most a slip or two away from `word`.
+pub(crate) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let spelling = plain(word);
+    words
+        .map(|candidate| (strsim::damerau_levenshtein(&spelling, &plain(candidate)), candidate))
+        // A third of the letters may be wrong: two of six, none of two.
+        .filter(|(slips, candidate)| slips * 3 <= candidate.len().min(spelling.len()))
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A key without what people write differently: case, `-`, `_` and spaces.
+fn plain(key: &str) -> String {
+    // An option's key is short; a text that is not need not be read to its end.
+    key.chars()
+        .take(64)
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! The table is whole, and true to what is compiled.
+
+use std::collections::HashSet;
+
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::compile::tests::{compiled, site};
+
+#[test]
+fn every_option_is_described_once() {
+    let mut seen = HashSet::new();
+    for option in all() {
+        assert!(seen.insert(option.key), "`{}` stands there twice", option.key);
+        assert!(!option.doc.is_empty() && !option.default.is_empty(), "`{}`", option.key);
+        assert!(option.doc.ends_with('.'), "`{}` is described in sentences", option.key);
+        assert!(!option.doc.contains('\n'), "`{}` takes one line", option.key);
+        assert_eq!(find(option.key).map(|found| found.key), Some(option.key));
+    }
+    let mut elsewhere = HashSet::new();
+    for option in all() {
+        for name in option.elsewhere {
+            assert!(find(name).is_none(), "`{name}` is a key of ours");
+            assert!(elsewhere.insert(name), "`{name}` means two options");
+        }
+    }
+}
+
+/// A default is a literal in backticks: giving it is the same as giving nothing.
+#[test]
+fn c2_1_the_defaults_are_what_holds_without_them() {
+    let nothing = site(json!({}));
+    for option in all() {
+        let Some(literal) = option.default.strip_prefix('`') else { continue };
+        let literal = literal.trim_end_matches('`');
+        // `ssl` may be given beside a proxy only.
+        if option.key == "ssl" {
+            continue;
+        }
+        let written = literal.parse::<Json>().unwrap_or_else(|_| json!(literal));
+        let mut root = json!({});
+        root[option.key] = written;
+        let given = site(root);
+        assert_eq!(given.service, nothing.service, "`{}`", option.key);
+        assert_eq!(given.global.options, nothing.global.options, "`{}`", option.key);
+    }
+}
+
+/// Every option is read: another value than the default makes another site.
+#[test]
+fn c2_1_every_option_has_an_effect() {
+    let proxied = |mut root: Json| {
+        root["proxy"] = json!("a:1");
+        root
+    };
+    let moduled = |mut root: Json| {
+        root["module"] = json!("app.py");
+        root
+    };
+    let plain = |root: Json| root;
+    for option in all() {
+        let (value, beside): (Json, &dyn Fn(Json) -> Json) = match option.key {
+            // Fixed by the listener; they have tests of their own.
+            "addr" | "port" | "vhosts" => continue,
+            "web_root" => (json!("web"), &plain),
+            "index" => (json!("home.html"), &plain),
+            "module" => (json!("app.py"), &plain),
+            "proxy" => (json!("b:1"), &plain),
+            "reload" => (json!("never"), &moduled),
+            "trusted_proxies" => (json!("::1"), &plain),
+            "ssl" => (json!(true), &proxied),
+            "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
+            "cert" | "key" => (json!("one.pem"), &|mut root: Json| {
+                let other = if root["cert"].is_null() { "cert" } else { "key" };
+                root[other] = json!("two.pem");
+                root
+            }),
+            _ => match option.takes {
+                Shape::Bool => (json!(true), &plain),
+                Shape::Switch(_) => (json!(false), &plain),
+                Shape::AccessLog => (json!(true), &plain),
+                _ => (json!(1777), &plain),
+            },
+        };
+        // 1777 is out of range for these.
+        let value = match option.key {
+            "workers" | "threads" => json!(17),
+            _ => value,
+        };
+        let mut root = json!({});
+        root[option.key] = value;
+        let base = match option.key {
+            "ssl" | "proxy_connect_timeout" | "proxy_read_timeout" => proxied(json!({})),
+            "reload" => moduled(json!({})),
+            _ => json!({}),
+        };
+        let (given, nothing) = (site(beside(root)), site(base));
+        assert!(
+            given.service != nothing.service || given.global.options != nothing.global.options,
+            "`{}` changes nothing",
+            option.key
+        );
+    }
+}
+
+/// What may stand anywhere is known in a virtual host, the rest is misplaced.
+#[test]
+fn c2_1_where_each_option_may_stand() {
+    for option in all() {
+        let mut scope = json!({});
+        // A value that no option takes: the fault shows that it was read.
+        scope[option.key] = json!({"no such key": 1});
+        let faults = compiled(&json!({"vhosts": {"a": scope}})).expect_err(option.key);
+        let misplaced = faults.to_string().contains("at the global level only");
+        assert_eq!(misplaced, option.stands == Stands::GlobalOnly, "{faults}");
+    }
+}
+
+#[test]
+fn shapes_say_what_they_take() {
+    for (shape, text) in [
+        (Shape::OneOf(&["a"]), "`a`"),
+        (Shape::OneOf(&["a", "b"]), "`a` or `b`"),
+        (Shape::OneOf(&["a", "b", "c"]), "`a`, `b` or `c`"),
+        (Shape::Switch(&["a"]), "`true`, `false` or `a`"),
+        (Shape::WholeNumber { least: 1, most: 9 }, "a whole number from 1 to 9"),
+        (Shape::Address, "a host name or an address"),
+    ] {
+        assert_eq!(shape.to_string(), text);
+    }
+}

@@ -1,0 +1,271 @@
+//! The request target: split, percent-decoded once, dot segments resolved
+//! (RFC 3986 sections 2.4 and 5.2.4), and the only way to a path on disk.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use smallvec::SmallVec;
+
+use crate::refusal::Refusal;
+
+#[cfg(test)]
+mod tests;
+
+/// The longest name of a file, in bytes: `NAME_MAX` of every usual file system.
+const LONGEST_NAME: usize = 255;
+
+/// What is encoded in a segment: all but `pchar` of RFC 3986 section 3.3.
+const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// The path and query of a request target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'r> {
+    /// The path as sent, still encoded; begins with `/`. It may begin with
+    /// `//host`, so a `Location` is made by [`SafePath::url_path`] instead.
+    pub raw_path: &'r str,
+    /// What stands behind the first `?`, still encoded.
+    pub query: Option<&'r str>,
+    /// The path decoded once, `.` and `..` resolved, empty segments merged.
+    /// Begins with `/`; the trailing slash is kept. A `/` that was sent encoded
+    /// makes the path unfit for disk, see [`Target::safe_path`].
+    pub path: Cow<'r, [u8]>,
+    /// Whether any segment as sent held an encoded slash, even one that a later
+    /// `..` took away. Only then can a `..` be left over in `path`, inside of
+    /// what was sent as one segment.
+    encoded_slash: bool,
+}
+
+impl<'r> Target<'r> {
+    /// Reads an origin-form target (`/a%20b?x=1`). The absolute form is reduced
+    /// to this by the caller.
+    ///
+    /// Bytes beyond ASCII and the characters that RFC 3986 leaves out but
+    /// clients send (`"<>\^{|}` and the backquote) stand for themselves; a
+    /// backslash is part of a name like any other character. Empty segments go
+    /// before `..` is resolved, as on disk: `/a//../b` is `/b`.
+    ///
+    /// # Errors
+    /// [`Refusal::BadRequest`] for a bad percent-encoding, an encoded NUL, a
+    /// byte that no target may have, no leading slash, or `..` above the root.
+    pub fn parse(raw: &'r str) -> Result<Self, Refusal> {
+        if !raw.starts_with('/') {
+            return Err(Refusal::BadRequest("the target does not begin with a slash"));
+        }
+        if raw.bytes().any(|byte| matches!(byte, 0..=b' ' | b'#' | 0x7f)) {
+            return Err(Refusal::BadRequest("the target holds a control byte, a space or a `#`"));
+        }
+        let (raw_path, query) = match memchr::memchr(b'?', raw.as_bytes()) {
+            Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
+            None => (raw, None),
+        };
+        let (path, encoded_slash) = if is_normal(raw_path.as_bytes()) {
+            (Cow::Borrowed(raw_path.as_bytes()), false)
+        } else {
+            let (path, encoded_slash) = resolve(raw_path.as_bytes())?;
+            (Cow::Owned(path), encoded_slash)
+        };
+        Ok(Self { raw_path, query, path, encoded_slash })
+    }
+
+    /// The path below a `web_root`, or `None` where no file can have it (an
+    /// encoded slash, a segment of more than 255 bytes).
+    ///
+    /// A trailing slash is not part of it: whoever opens it asks
+    /// [`Target::is_folder`] too.
+    pub fn safe_path(&self) -> Option<SafePath> {
+        if self.encoded_slash {
+            return None;
+        }
+        let mut path = SafePath::root();
+        path.0.reserve_exact(self.path.len());
+        for segment in self.path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()) {
+            path.0.push(plain_name(segment)?);
+        }
+        Some(path)
+    }
+
+    /// Whether the path names a folder: it ends with a slash.
+    pub fn is_folder(&self) -> bool {
+        self.path.ends_with(b"/")
+    }
+
+    /// The decoded path as text; bytes that are not UTF-8 become U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.path)
+    }
+}
+
+/// Whether a path is its own decoded and resolved form. A name that begins with
+/// a dot is not looked at closely: [`resolve`] leaves it as it is.
+fn is_normal(path: &[u8]) -> bool {
+    let mut before = 0;
+    path.iter().all(|&byte| {
+        let slash_before = std::mem::replace(&mut before, byte) == b'/';
+        byte != b'%' && !(slash_before && matches!(byte, b'/' | b'.'))
+    })
+}
+
+/// Decodes and resolves a path that begins with `/`. Tells too whether it held
+/// an encoded slash.
+///
+/// The path is split before it is decoded and resolved after it: `%2e%2e` is
+/// `..`, but `%2f..%2f` is part of a segment's name and never climbs.
+fn resolve(raw: &[u8]) -> Result<(Vec<u8>, bool), Refusal> {
+    let mut path = Vec::with_capacity(raw.len());
+    let mut encoded_slash = false;
+    // Where in `path` each segment's slash stands. A search for the last slash
+    // would not do, because the segment that `..` takes away may hold one.
+    let mut starts = SmallVec::<[usize; 16]>::new();
+    let mut folder = false;
+    for segment in raw[1..].split(|&byte| byte == b'/') {
+        let start = path.len();
+        path.push(b'/');
+        encoded_slash |= decode(segment, &mut path)?;
+        folder = match &path[start + 1..] {
+            b"" | b"." => {
+                path.truncate(start);
+                true
+            }
+            b".." => {
+                let parent =
+                    starts.pop().ok_or(Refusal::BadRequest("`..` leads above the root"))?;
+                path.truncate(parent);
+                true
+            }
+            _ => {
+                starts.push(start);
+                false
+            }
+        };
+    }
+    if folder {
+        path.push(b'/');
+    }
+    Ok((path, encoded_slash))
+}
+
+/// Appends the decoded `segment` to `path` and tells whether a slash was
+/// encoded in it.
+fn decode(segment: &[u8], path: &mut Vec<u8>) -> Result<bool, Refusal> {
+    let mut encoded_slash = false;
+    let mut rest = segment;
+    while let Some(percent) = memchr::memchr(b'%', rest) {
+        path.extend_from_slice(&rest[..percent]);
+        let [high, low, behind @ ..] = &rest[percent + 1..] else {
+            return Err(BAD_ENCODING);
+        };
+        let byte = hex(*high)? << 4 | hex(*low)?;
+        if byte == 0 {
+            return Err(Refusal::BadRequest("the target holds an encoded NUL"));
+        }
+        encoded_slash |= byte == b'/';
+        path.push(byte);
+        rest = behind;
+    }
+    path.extend_from_slice(rest);
+    Ok(encoded_slash)
+}
+
+const BAD_ENCODING: Refusal =
+    Refusal::BadRequest("a `%` without two hexadecimal digits in the target");
+
+fn hex(digit: u8) -> Result<u8, Refusal> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(BAD_ENCODING),
+    }
+}
+
+/// `name` as a name on disk, or `None` where it is not exactly one plain name.
+fn plain_name(name: &[u8]) -> Option<&OsStr> {
+    let plain = !matches!(name, b"" | b"." | b"..")
+        && name.len() <= LONGEST_NAME
+        && memchr::memchr2(b'/', 0, name).is_none();
+    if plain { os_name(name) } else { None }
+}
+
+/// Any bytes are a name.
+#[cfg(unix)]
+fn os_name(name: &[u8]) -> Option<&OsStr> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(OsStr::from_bytes(name))
+}
+
+/// Names are text. A backslash parts them, a colon begins a drive or a stream,
+/// and dots or spaces at the end are dropped, so such a name is another one.
+#[cfg(not(unix))]
+fn os_name(name: &[u8]) -> Option<&OsStr> {
+    let name = std::str::from_utf8(name).ok()?;
+    (!name.contains(['\\', ':']) && !name.ends_with(['.', ' '])).then_some(OsStr::new(name))
+}
+
+/// A relative path of plain names: no `..`, no `.`, no NUL, no leading slash.
+/// The only constructors are [`Target::safe_path`], [`SafePath::root`] and
+/// [`SafePath::join`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SafePath(PathBuf);
+
+impl SafePath {
+    /// The path of the `web_root` itself: empty.
+    pub fn root() -> Self {
+        Self(PathBuf::new())
+    }
+
+    /// This path with one more plain name, or `None` where `name` is none.
+    pub fn join(&self, name: &str) -> Option<Self> {
+        plain_name(name.as_bytes()).map(|name| Self(self.0.join(name)))
+    }
+
+    /// The path, relative; empty for the root itself.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path as a URL has it: begins with `/`, encoded, without a trailing
+    /// slash except for the root. A `Location` made of it stays on this host:
+    /// it begins with one slash, and a backslash, which browsers take for one,
+    /// is encoded.
+    pub fn url_path(&self) -> String {
+        let mut url = String::new();
+        for name in &self.0 {
+            url.push('/');
+            url.extend(percent_encode(name.as_encoded_bytes(), NOT_IN_SEGMENT));
+        }
+        if url.is_empty() {
+            url.push('/');
+        }
+        url
+    }
+
+    /// Whether the last name ends with a dot and `extension` (`"py"`), in any
+    /// case of ASCII: file systems that ignore case would open `a.py` for
+    /// `/a.PY`, and a script's source must not be sent as a file.
+    pub fn extension_is(&self, extension: &str) -> bool {
+        let name = self.0.file_name().unwrap_or_default().as_encoded_bytes();
+        let Some(dot) = name.len().checked_sub(extension.len() + 1) else {
+            return false;
+        };
+        name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(extension.as_bytes())
+    }
+}

@@ -1,0 +1,168 @@
+//! What is to be done about a request: a closed set of actions, as data.
+
+use std::sync::Arc;
+
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{HeaderMap, Method, Version};
+
+use crate::host::Authority;
+use crate::path::{SafePath, Target};
+use crate::refusal::Refusal;
+use crate::route::{Found, HandlerId, Methods, Params};
+use crate::site::{Module, Proxy, Scope, Scripts, Site};
+
+/// What a request asks, before its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'u, 'h> {
+    /// The method.
+    pub method: &'h Method,
+    /// The request target, as hyper and most libraries give it: origin form,
+    /// absolute form, authority form or `*`.
+    pub uri: &'u http::Uri,
+    /// The protocol version.
+    pub version: Version,
+    /// The header fields.
+    pub headers: &'h HeaderMap,
+}
+
+/// Who answers and how, in the order in which they are asked.
+#[derive(Debug)]
+pub struct Plan<'s, 'r> {
+    /// The scope that the host picked.
+    pub scope: &'s Arc<Scope>,
+    /// The target; `None` only where the sole action refuses it.
+    pub target: Option<Target<'r>>,
+    /// The actions: the first that replies ends the request.
+    pub actions: Actions<'s>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action<'s> {
+    /// Ask the handler of a route.
+    Call(HandlerId, Params),
+    /// Ask the scope's Python module.
+    Module(&'s Module),
+    /// Forward to an upstream.
+    Proxy(&'s Arc<Proxy>),
+    /// Send a file, or run it where it is a script.
+    File(SafePath),
+    /// Say no.
+    Refuse(Refusal),
+}
+
+impl Site {
+    /// Decides what is to be done about a request. Pure: the same head gives
+    /// the same plan, whether it is then performed or only explained.
+    pub fn plan<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
+        let authority = match authority(head) {
+            Ok(authority) => authority,
+            Err(refusal) => return Plan::refuse(&self.global, None, refusal),
+        };
+        let scope = match &authority {
+            Some(named) => self.scope_for(&named.host, named.port.unwrap_or(self.port)),
+            None => &self.global,
+        };
+        // CONNECT is for forward proxies (RFC 9110 section 9.3.6), and `*` names
+        // no resource (section 7.1): neither has anything here that answers it.
+        let Some(path_and_query) = head.uri.path_and_query() else {
+            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::get_and_head()));
+        };
+        if path_and_query.as_str() == "*" {
+            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::get_and_head()));
+        }
+        let target = match Target::parse(path_and_query.as_str()) {
+            Ok(target) => target,
+            Err(refusal) => return Plan::refuse(scope, None, refusal),
+        };
+
+        let mut actions = Actions::new();
+        match scope.routes.find(&target.path, head.method) {
+            Found::Handler(handler, params) => actions.push(Action::Call(handler, params)),
+            Found::OtherMethods(methods) => {
+                return Plan::refuse(scope, Some(target), Refusal::MethodNotAllowed(methods));
+            }
+            Found::Nothing => {}
+        }
+        if let Some(proxy) = &scope.options.proxy {
+            actions.push(Action::Proxy(proxy));
+            return Plan { scope, target: Some(target), actions };
+        }
+        if let Some(module) = &scope.options.module {
+            actions.push(Action::Module(module));
+        }
+        if scope.options.web_root.is_some() {
+            actions.push(file_action(scope, &target, head.method));
+        }
+        Plan { scope, target: Some(target), actions }
+    }
+}
+
+/// The actions of a plan, in the order in which they are tried.
+pub type Actions<'s> = smallvec::SmallVec<[Action<'s>; 3]>;
+
+impl<'s, 'r> Plan<'s, 'r> {
+    fn refuse(scope: &'s Arc<Scope>, target: Option<Target<'r>>, refusal: Refusal) -> Self {
+        Self { scope, target, actions: smallvec::smallvec![Action::Refuse(refusal)] }
+    }
+}
+
+/// Files answer `GET` and `HEAD`; a script below `web_root` answers every
+/// method, and whether a folder's index is one is known only on disk.
+fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Action<'s> {
+    let Some(path) = target.safe_path() else {
+        return Action::Refuse(Refusal::NotFound);
+    };
+    let may_be_script = match scope.options.scripts {
+        Scripts::Off => false,
+        Scripts::On | Scripts::Executable if target.is_folder() => {
+            scope.options.index.iter().any(|name| name.ends_with(".py"))
+        }
+        Scripts::On | Scripts::Executable => target.path.ends_with(b".py"),
+    };
+    if Methods::get_and_head().allows(method) || may_be_script {
+        Action::File(path)
+    } else {
+        Action::Refuse(Refusal::MethodNotAllowed(Methods::get_and_head()))
+    }
+}
+
+/// The one host that a request names (RFC 9112 section 3.2, RFC 9113 section
+/// 8.3.1). `None` only in HTTP/1.0, which may leave it out.
+fn authority<'r>(head: &Head<'r, 'r>) -> Result<Option<Authority<'r>>, Refusal> {
+    let mut fields = head.headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Refusal::BadRequest("more than one Host field"));
+    }
+    let parse = |raw: &'r [u8]| {
+        Authority::parse(raw).map(Some).ok_or(Refusal::BadRequest("a malformed host name"))
+    };
+    let in_target = match head.uri.authority() {
+        Some(authority) => parse(authority.as_str().as_bytes())?,
+        None => None,
+    };
+    match (in_target, field) {
+        (None, Some(field)) => parse(field.as_bytes()),
+        (Some(named), None) if head.version >= Version::HTTP_2 => Ok(Some(named)),
+        (Some(named), Some(field)) => {
+            let other = parse(field.as_bytes())?;
+            let default = head
+                .uri
+                .scheme()
+                .map_or(443, |scheme| if *scheme == Scheme::HTTP { 80 } else { 443 });
+            let same = |other: Authority<'_>| {
+                other.host == named.host
+                    && other.port.unwrap_or(default) == named.port.unwrap_or(default)
+            };
+            if other.is_some_and(same) {
+                Ok(Some(named))
+            } else {
+                Err(Refusal::BadRequest("a Host field that disagrees with the target"))
+            }
+        }
+        (named, None) if head.version < Version::HTTP_11 => Ok(named),
+        (_, None) => Err(Refusal::BadRequest("no Host field")),
+    }
+}

@@ -1,0 +1,66 @@
+//! Every way to say no, and its status. No other file chooses a failure status.
+
+use http::StatusCode;
+
+use crate::route::Methods;
+
+/// A request that is not answered with what it asked for, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request is malformed; the text says how (RFC 9112, for the log).
+    BadRequest(&'static str),
+    /// The client's address is not allowed.
+    Forbidden,
+    /// Nothing answers for this target.
+    NotFound,
+    /// The target exists, but not for this method. RFC 9110 section 15.5.6.
+    MethodNotAllowed(Methods),
+    /// The client took too long to send its request.
+    RequestTimeout,
+    /// The body is longer than `max_body` (bytes).
+    ContentTooLarge(u64),
+    /// The request target is longer than `max_uri`.
+    UriTooLong,
+    /// The header section is longer than `max_head` or has too many fields.
+    HeaderTooLarge,
+    /// An `Expect` other than `100-continue`.
+    ExpectationFailed,
+    /// A handler raised or returned nonsense, or the server failed inside.
+    Internal,
+    /// A method or transfer coding that no part of this server knows.
+    NotImplemented,
+    /// The upstream refused, reset or answered nonsense.
+    BadGateway,
+    /// Too much is waiting, or the server is stopping.
+    Unavailable,
+    /// The upstream did not answer in time.
+    GatewayTimeout,
+    /// An HTTP version that this server does not speak. RFC 9110 section 15.6.6.
+    VersionNotSupported,
+    /// The request has come through this very scope before. RFC 5842 section 7.2.
+    LoopDetected,
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::ContentTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Routes: which handler answers a path. Exact paths first, then patterns, the
+//! most specific first; a route answers nothing below its path unless it is a
+//! prefix route.
+//!
+//! The order is total. Two routes are compared segment by segment from the
+//! left, and the first segment in which they differ decides:
+//!
+//! 1. a literal segment;
+//! 2. a variable: the one with more literal text around it, then `int`, text,
+//!    `path`;
+//! 3. the end of the path;
+//! 4. for a prefix route whatever follows.
+//!
+//! So an exact path is the first of all, the longest prefix wins, `/files` with
+//! `prefix` comes behind `/files/<name>` and before `/<path:rest>`. Of the
+//! routes that match a path, the first in this order that has the method
+//! answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use smallvec::SmallVec;
+
+use crate::route::pattern::{Capture, Pattern, Shape};
+
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+/// The number under which a handler is known outside the site. Python objects
+/// never enter a site; they wait behind such a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(pub u64);
+
+/// The methods that something answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// Every method.
+    Any,
+    /// These only; never empty. `GET` includes `HEAD`.
+    Only(Arc<[Method]>),
+}
+
+impl Methods {
+    /// Only `GET` and `HEAD`: what files answer.
+    pub fn get_and_head() -> Self {
+        Self::Only(Arc::new([Method::GET, Method::HEAD]))
+    }
+
+    /// Whether `method` is answered; `HEAD` is wherever `GET` is.
+    pub fn allows(&self, method: &Method) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(methods) => {
+                methods.contains(method)
+                    || (method == Method::HEAD && methods.contains(&Method::GET))
+            }
+        }
+    }
+
+    /// The methods as named, or `None` where every one is answered.
+    fn names(&self) -> Option<&[Method]> {
+        match self {
+            Self::Any => None,
+            Self::Only(methods) => Some(methods),
+        }
+    }
+
+    /// Whether both are named and have none in common.
+    fn is_disjoint(&self, other: &Self) -> bool {
+        match (self.names(), other.names()) {
+            (Some(these), Some(those)) => !these.iter().any(|method| those.contains(method)),
+            _ => false,
+        }
+    }
+
+    /// The methods of both, these first.
+    fn union(&self, other: &Self) -> Self {
+        let (Some(these), Some(those)) = (self.names(), other.names()) else {
+            return Self::Any;
+        };
+        let new = those.iter().filter(|method| !these.contains(method));
+        Self::Only(these.iter().chain(new).cloned().collect())
+    }
+}
+
+/// The value of an `Allow` field (RFC 9110 section 10.2.1).
+impl fmt::Display for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Only(methods) = self else {
+            return f.write_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        };
+        for (position, method) in methods.iter().enumerate() {
+            if position > 0 {
+                f.write_str(", ")?;
+            }
+            f.write_str(method.as_str())?;
+        }
+        if methods.contains(&Method::GET) && !methods.contains(&Method::HEAD) {
+            f.write_str(", HEAD")?;
+        }
+        Ok(())
+    }
+}
+
+/// One registered route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The pattern as written: `/users/<name>`, `/files/<path:rest>`, `/n/<int:id>`.
+    pub pattern: Arc<str>,
+    /// The methods it answers.
+    pub methods: Methods,
+    /// Whether it answers everything below its path too (whole segments).
+    pub prefix: bool,
+    /// Who answers.
+    pub handler: HandlerId,
+}
+
+/// A value taken from a path by a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Param {
+    /// The decoded text.
+    Text(String),
+    /// The number of an `<int:…>`.
+    Integer(i64),
+}
+
+/// The values that a pattern took from a path, by name.
+pub type Params = SmallVec<[(Arc<str>, Param); 2]>;
+
+/// What a table says of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// This handler answers.
+    Handler(HandlerId, Params),
+    /// The path is known, but not for this method.
+    OtherMethods(Methods),
+    /// No route has this path.
+    Nothing,
+}
+
+/// The routes of one scope. Cloning is cheap.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    /// By the whole path, for one look-up; first in the order by its nature.
+    exact: imbl::HashMap<Arc<[u8]>, Siblings>,
+    /// All others, in the order in which they are asked.
+    patterns: imbl::OrdMap<Shape, Siblings>,
+}
+
+/// The routes of one path, in the order of registration: one, or several whose
+/// methods are named and disjoint.
+type Siblings = SmallVec<[Arc<Entry>; 1]>;
+
+/// A route and the names of its variables, from left to right. The names are
+/// not part of the shape: `/<a>` and `/<b>` are the same path.
+#[derive(Debug)]
+struct Entry {
+    route: Route,
+    names: SmallVec<[Arc<str>; 2]>,
+}
+
+impl RouteTable {
+    /// Registers `route`. One of the same path (patterns are the same when they
+    /// differ in names only) is replaced and its handlers returned; two routes
+    /// whose methods are both named and disjoint stand side by side.
+    ///
+    /// A prefix route and one that is none have different paths. A route for
+    /// `HEAD` and one for `GET` are disjoint; the former then answers `HEAD`.
+    ///
+    /// # Errors
+    /// What was expected of the pattern instead, for a message.
+    pub fn insert(&mut self, route: Route) -> Result<Vec<HandlerId>, String> {
+        let Pattern { shape, names } = Pattern::parse(&route.pattern, route.prefix)?;
+        let siblings = match shape {
+            Some(shape) => self.patterns.entry(shape).or_default(),
+            None => self.exact.entry(route.pattern.as_bytes().into()).or_default(),
+        };
+        let mut replaced = Vec::new();
+        siblings.retain(|old| {
+            let stays = old.route.methods.is_disjoint(&route.methods);
+            if !stays {
+                replaced.push(old.route.handler);
+            }
+            stays
+        });
+        siblings.push(Arc::new(Entry { route, names }));
+        Ok(replaced)
+    }
+
+    /// Finds who answers `path` (decoded, as [`crate::path::Target::path`]).
+    ///
+    /// A variable takes at least one byte; an `int` takes decimal digits that
+    /// fit an `i64`; only a `path` takes slashes. Bytes in a text that are not
+    /// UTF-8 become U+FFFD.
+    pub fn find(&self, path: &[u8], method: &Method) -> Found {
+        let mut others = Vec::new();
+        if let Some(siblings) = self.exact.get(path) {
+            match that_answers(siblings, method) {
+                Some(entry) => return Found::Handler(entry.route.handler, Params::new()),
+                None => others.push(siblings),
+            }
+        }
+        for (shape, siblings) in &self.patterns {
+            let Some(captures) = shape.captures(path) else { continue };
+            match that_answers(siblings, method) {
+                Some(entry) => {
+                    let params = entry
+                        .names
+                        .iter()
+                        .cloned()
+                        .zip(captures.into_iter().map(Param::from))
+                        .collect();
+                    return Found::Handler(entry.route.handler, params);
+                }
+                None => others.push(siblings),
+            }
+        }
+        let mut methods = others.into_iter().flatten().map(|entry| &entry.route.methods);
+        match methods.next() {
+            None => Found::Nothing,
+            Some(first) => {
+                Found::OtherMethods(methods.fold(first.clone(), |all, more| all.union(more)))
+            }
+        }
+    }
+
+    /// Every route, exact ones first, the others in the order in which they are
+    /// asked.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.exact.values().chain(self.patterns.values()).flatten().map(|entry| &entry.route)
+    }
+
+    /// Whether there is no route.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+}
+
+/// The one of `siblings` that answers `method`: one that names it before one
+/// that answers `HEAD` because of its `GET`.
+fn that_answers<'s>(siblings: &'s Siblings, method: &Method) -> Option<&'s Arc<Entry>> {
+    let named = |entry: &&Arc<Entry>| {
+        entry.route.methods.names().is_some_and(|names| names.contains(method))
+    };
+    let allowed = |entry: &&Arc<Entry>| entry.route.methods.allows(method);
+    siblings.iter().find(named).or_else(|| siblings.iter().find(allowed))
+}
+
+impl From<Capture<'_>> for Param {
+    fn from(capture: Capture<'_>) -> Self {
+        match capture {
+            Capture::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            Capture::Integer(number) => Self::Integer(number),
+        }
+    }
+}

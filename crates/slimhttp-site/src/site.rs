@@ -1,0 +1,227 @@
+//! The compiled site: immutable, complete, and the one function that decides.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::config::Config;
+use crate::host::HostTable;
+use crate::route::RouteTable;
+
+/// A whole configuration, checked and resolved.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// What the user wrote.
+    pub config: Config,
+    /// The scope of every host that no key names.
+    pub global: Arc<Scope>,
+    /// The scope of each virtual host.
+    pub hosts: HostTable<Arc<Scope>>,
+    /// The options of the whole server.
+    pub service: Arc<Service>,
+    /// The port in which a `Host` without one is looked up.
+    pub port: u16,
+    /// What is odd but not wrong, for the log: one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Site {
+    /// The scope that answers for `host` (in normal form, see
+    /// [`crate::host::Authority::host`]) at `port`: the most specific virtual
+    /// host, else the global level.
+    pub fn scope_for(&self, host: &str, port: u16) -> &Arc<Scope> {
+        self.hosts.find(host, port).unwrap_or(&self.global)
+    }
+}
+
+/// The options of one scope, its own and the inherited ones, and its routes.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The key of the virtual host as written; `None` for the global level.
+    pub name: Option<Arc<str>>,
+    /// The options.
+    pub options: Arc<ScopeOptions>,
+    /// The handlers registered for this scope.
+    pub routes: RouteTable,
+}
+
+/// What a scope's configuration says, every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScopeOptions {
+    /// The folder of files, absolute. `None` where nothing names one and
+    /// something else answers (a module or a proxy).
+    pub web_root: Option<PathBuf>,
+    /// The index names, in the order in which they are tried.
+    pub index: Vec<String>,
+    /// The Python file that answers.
+    pub module: Option<Module>,
+    /// The servers to which requests are forwarded.
+    pub proxy: Option<Arc<Proxy>>,
+    /// When a script under `web_root` is run anew, as [`Module::reload`].
+    pub reload: Reload,
+    /// Which `.py` files under `web_root` are run.
+    pub scripts: Scripts,
+    /// Whether error pages tell everything.
+    pub debug: bool,
+    /// The longest request body, in bytes.
+    pub max_body: u64,
+    /// Where each request is noted.
+    pub access_log: Option<AccessLog>,
+    /// Clients whose `X-Forwarded-*` fields are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// A Python file that answers a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Module {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// When it is run anew.
+    pub reload: Reload,
+}
+
+/// When a module is run anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reload {
+    /// For every request.
+    Always,
+    /// After an edit.
+    Changed,
+    /// Once.
+    Never,
+}
+
+/// Which `.py` files under a `web_root` are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scripts {
+    /// All.
+    On,
+    /// Those with the executable bit.
+    Executable,
+    /// None; they answer 404.
+    Off,
+}
+
+/// Where a scope forwards its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The servers, tried in turn; never empty.
+    pub upstreams: Vec<Upstream>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long the upstream may stay silent, before its head and within its body.
+    pub read_timeout: Duration,
+}
+
+/// One server behind us.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// Whether TLS is spoken to it.
+    pub tls: bool,
+    /// Its name or address, an IPv6 address without brackets.
+    pub host: Arc<str>,
+    /// Its port.
+    pub port: u16,
+}
+
+/// Where and how requests are noted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccessLog {
+    /// The shape of a line.
+    pub format: AccessFormat,
+    /// The file, absolute; `None` for standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// The shape of an access log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccessFormat {
+    /// The common log format of NCSA httpd.
+    Common,
+    /// Common, then referrer and user agent.
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The options of the whole server; they stand at the global level only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// I/O threads. Fixed at start.
+    pub workers: usize,
+    /// Python threads that run handlers. Fixed at start.
+    pub threads: usize,
+    /// Connections at once; more wait to be accepted.
+    pub max_connections: usize,
+    /// Bytes of a request's line and header section together.
+    pub max_head: usize,
+    /// Header fields of a request.
+    pub max_headers: usize,
+    /// Bytes of a request target.
+    pub max_uri: usize,
+    /// Calls that may wait for Python; more are answered 503.
+    pub max_queue: usize,
+    /// How long a request's head may take, from its first byte.
+    pub header_timeout: Duration,
+    /// How long a request's body may pause.
+    pub body_timeout: Duration,
+    /// How long a client may refuse to take bytes of a response.
+    pub send_timeout: Duration,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// How long requests in flight may take to finish when the server stops.
+    pub grace_period: Duration,
+    /// Certificate and key of an HTTPS server, PEM files, absolute.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Whether the line at start is left out.
+    pub quiet: bool,
+}
+
+/// What a server listens on: known before any configuration, fixed afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// The address as configured: `''`, a name, an address.
+    pub address: String,
+    /// The addresses that are bound.
+    pub bound: Vec<IpAddr>,
+    /// The port as configured (0: any).
+    pub configured_port: u16,
+    /// The port that is bound.
+    pub port: u16,
+}
+
+impl Listener {
+    /// Whether a connection to `host` and `port` from this machine arrives here.
+    pub fn is_reached_by(&self, host: &str, port: u16) -> bool {
+        if port != self.port {
+            return false;
+        }
+        let arrives = |address: IpAddr| {
+            // A connection to "any" goes to this machine.
+            let address = match address.to_canonical() {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+                address => address,
+            };
+            self.bound.iter().any(|bound| {
+                let bound = bound.to_canonical();
+                // A socket for every interface, opened for both families, takes either.
+                let family = bound.is_ipv4() == address.is_ipv4() || self.address.is_empty();
+                bound == address || (bound.is_unspecified() && address.is_loopback() && family)
+            })
+        };
+        match host.parse::<IpAddr>() {
+            Ok(address) => arrives(address),
+            // RFC 6761 section 6.3: these names are the machine's own.
+            Err(_) if host == "localhost" || host.ends_with(".localhost") => {
+                arrives(Ipv4Addr::LOCALHOST.into()) || arrives(Ipv6Addr::LOCALHOST.into())
+            }
+            Err(_) => host.eq_ignore_ascii_case(&self.address),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+"""Run for every request to counter.localhost: what it keeps, it keeps elsewhere.
+
+The instance is found by the address and port that it was given: ':8080' is every
+interface, port 8080.
+"""
+
+import os
+
+import slimHTTP
+
+# As the configuration guide does it: builtins outlive the module.
+if 'MyMemStorage' not in __builtins__:
+    __builtins__['MyMemStorage'] = {}
+if 'counter' not in MyMemStorage:
+    MyMemStorage['counter'] = 0
+
+print(f'The module ran with counter value {MyMemStorage["counter"]}.')
+MyMemStorage['counter'] += 1
+
+http = slimHTTP.instances[f':{os.environ.get("PORT", "8080")}']
+
+
+@http.route('/', vhost='counter.localhost')
+def front_page(request):
+    # Better: safe with several threads, and gone from nobody else's names.
+    visits = slimHTTP.memory.increment('visits')
+    return {'runs': MyMemStorage['counter'], 'visits': visits}
+
+
+def on_request(request):
+    return f'No route is named {request.url}, so on_request answers.\n'

@@ -1,0 +1,9 @@
+"""The index of a folder, written in Python: run for each request, never sent."""
+
+import pathlib
+
+
+def on_request(request):
+    names = sorted(path.name for path in pathlib.Path(__file__).parent.glob('*.txt'))
+    items = ''.join(f'<li><a href="{name}">{name}</a>' for name in names)
+    return f'<!doctype html><meta charset="utf-8"><title>Notes</title><ul>{items}</ul>\n'

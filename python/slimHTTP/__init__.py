@@ -1,0 +1,62 @@
+"""A web server driven from Python: files, virtual hosts, modules, proxying.
+
+>>> import slimHTTP
+>>> http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+>>> @http.route('/hello')
+... def hello(request):
+...     return f'Hello from {request.url}'
+>>> http.close()    # a program says `http.run()` instead, and serves
+
+This file is names only; each stands where it is defined.
+"""
+
+from __future__ import annotations
+
+from slimHTTP._errors import (
+    ConfError,
+    InvalidFrame,
+    LoggerError,
+    ModuleError,
+    NotYetImplemented,
+    UpgradeIssue,
+    slimHTTP_Error,
+)
+from slimHTTP._events import Events
+from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
+from slimHTTP._memory import memory
+from slimHTTP._modules import Imported
+from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
+from slimHTTP._routes import ROUTE_HANDLER
+from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
+from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
+
+__version__ = version()
+
+__all__ = [
+    "FILE",
+    "HTTP",
+    "HTTPS",
+    "HTTPS_SERVER",
+    "HTTP_CLIENT_IDENTITY",
+    "HTTP_PROXY_REQUEST",
+    "HTTP_REQUEST",
+    "HTTP_RESPONSE",
+    "HTTP_SERVER",
+    "ROUTE_HANDLER",
+    "STREAM_CHUNKED",
+    "ConfError",
+    "Events",
+    "Imported",
+    "InvalidFrame",
+    "LoggerError",
+    "ModuleError",
+    "NotYetImplemented",
+    "UpgradeIssue",
+    "VirtualStorage",
+    "__version__",
+    "host",
+    "instances",
+    "memory",
+    "server",
+    "slimHTTP_Error",
+]

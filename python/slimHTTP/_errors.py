@@ -1,0 +1,69 @@
+"""What can go wrong, as exceptions.
+
+All of them are `Exception`s, so that a program's `except Exception` catches
+them, and `slimHTTP_Error`s, so that one name catches them all. This file
+imports nothing: the extension raises these very classes.
+"""
+
+from __future__ import annotations
+
+
+class slimHTTP_Error(Exception):
+    """Anything that slimHTTP itself refuses or cannot do.
+
+    Raised as such where a server cannot listen: the text names the address,
+    the port and the system's reason.
+    """
+
+
+class ConfError(slimHTTP_Error):
+    """A configuration that was not applied; the one in force is unchanged.
+
+    `message` tells every fault at once: its place, what was expected there,
+    what was found, and a hint.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ModuleError(slimHTTP_Error):
+    """A module that cannot be read.
+
+    `message` says why; `path` is the module's file. A module that raises is no
+    `ModuleError`: what it raises stays what it is.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[ModuleError], tuple[str, str]]:
+        """Pickle both arguments, where `Exception` would keep the message only."""
+        return type(self), (self.message, self.path)
+
+
+class NotYetImplemented(slimHTTP_Error):
+    """A part of slimHTTP that this version does not have; `message` says which."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UpgradeIssue(slimHTTP_Error):
+    """A connection that could not change its protocol; `message` says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidFrame(slimHTTP_Error):
+    """A WebSocket frame that breaks its protocol."""
+
+
+class LoggerError(slimHTTP_Error):
+    """A log level that does not exist."""

@@ -1,0 +1,77 @@
+"""What the extension asks of Python: one object per server, the `face`.
+
+It is called on threads that are in `turn()`, and its names are the extension's
+to use; programs do not see it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from slimHTTP import _log, _traceback_page
+from slimHTTP._modules import Identity, Modules
+from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
+from slimHTTP._slimhttp import HTTP_REQUEST
+
+if TYPE_CHECKING:
+    from slimHTTP._server import HTTP_SERVER
+
+
+class Face:
+    """Runs modules, tells failures, keeps the event loop, for one server."""
+
+    #: Answers whose `path` is sent as a file.
+    file_types: Final[tuple[type, ...]] = (FILE, STREAM_CHUNKED)
+    #: Answers whose `ret_code`, `headers` and `payload` are sent.
+    response_type: Final[type] = HTTP_RESPONSE
+    json_dumps = staticmethod(json_dumps)
+
+    def __init__(self) -> None:
+        # Weak: the server holds the extension's server, and that holds the face.
+        self._instance: weakref.ref[HTTP_SERVER] | None = None
+        self._modules = Modules()
+
+    @property
+    def instance(self) -> HTTP_SERVER | None:
+        """The server, as programs know it."""
+        return None if self._instance is None else self._instance()
+
+    def belong_to(self, instance: HTTP_SERVER) -> None:
+        """Serve `instance` from now on."""
+        self._instance = weakref.ref(instance)
+
+    def run_module(self, request: HTTP_REQUEST, path: str, reload: str) -> Any:
+        """See `Modules.run_module`."""
+        return self._modules.run_module(self.instance, request, path, reload)
+
+    def run_script(
+        self, request: HTTP_REQUEST, path: str, source: bytes, identity: Identity, reload: str
+    ) -> Any:
+        """See `Modules.run_script`."""
+        return self._modules.run_script(self.instance, request, path, source, identity, reload)
+
+    def failed(
+        self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool
+    ) -> str | None:
+        """Log that `what` (a module's path, a handler's name) failed on `request`.
+
+        One record at ERROR with the traceback. With `debug`, gives the page
+        that tells the browser the same, else None.
+        """
+        _log.logger.error(
+            "%s",
+            _traceback_page.headline(error, request, what),
+            exc_info=(type(error), error, _traceback_page.trim(error)),
+        )
+        return _traceback_page.page(error, request, what) if debug else None
+
+    def log(self, level: int, message: str) -> None:
+        """Hand a record of the extension to `logging`."""
+        _log.logger.log(level, "%s", message)
+
+    def ensure_loop(self) -> None:
+        """See to it that the event loop serves this server."""
+        instance = self.instance
+        if instance is not None:
+            instance.join_loop()

@@ -1,0 +1,252 @@
+"""Answers as objects: `HTTP_RESPONSE`, `FILE` and `STREAM_CHUNKED`.
+
+A handler returns one and the extension sends it: it reads `ret_code`,
+`headers` and `payload` of the first, and `path` of the others. Everything else
+here serves programs that make a raw response by themselves.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import mimetypes
+import os
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, BinaryIO, Final, Union
+
+from slimHTTP._slimhttp import HTTP_REQUEST
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes.
+json_dumps: Final = functools.partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 section 5.5
+_WITHOUT_BODY: Final = frozenset((204, 304))
+
+
+class HTTP_RESPONSE:
+    r"""A whole response: status, header fields and body.
+
+    `headers` maps names to values, each `str` or `bytes`; a list as value is a
+    field that is repeated. `payload` is `bytes`, `str`, None (nothing), or a
+    dict or list, which becomes JSON. `ret_code` is the status, 200 unless given.
+    Further keyword arguments are kept in `kwargs`.
+
+    >>> HTTP_RESPONSE({'Location': '/new'}, ret_code=307).build()
+    b'HTTP/1.1 307 Temporary Redirect\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n'
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[Any, Any] | None = None,
+        payload: Any = b"",
+        *args: Any,
+        ret_code: int = 200,
+        **kwargs: Any,
+    ) -> None:
+        # A dict of its own: what is added to one response is in no other.
+        self.headers: dict[Any, Any] = dict(headers) if headers else {}
+        self.payload = payload
+        self.ret_code = ret_code
+        self.args = args
+        self.kwargs = kwargs
+
+    def __repr__(self) -> str:
+        return f"<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>"
+
+    def build(self) -> bytes:
+        """Give the response as bytes, head and body.
+
+        Raises ValueError where a field or the status is none that HTTP has,
+        TypeError where the payload is none.
+        """
+        body = self.clean_payload()
+        if self.ret_code in _WITHOUT_BODY:
+            return self.build_headers()
+        if self._has("content-length"):
+            return self.build_headers() + body
+        return self.build_headers({"Content-Length": str(len(body))}) + body
+
+    def build_headers(self, additional_headers: Mapping[Any, Any] | None = None) -> bytes:
+        """Give the head: status line, the fields and the additional ones, a blank line.
+
+        Raises ValueError as `build` does.
+        """
+        if not isinstance(self.ret_code, int) or not 200 <= self.ret_code <= 599:
+            raise ValueError(f"ret_code: expected a status from 200 to 599, found {self.ret_code}")
+        try:
+            phrase = HTTPStatus(self.ret_code).phrase
+        except ValueError:
+            phrase = ""
+        lines = [b"HTTP/1.1 %d %s" % (self.ret_code, phrase.encode("ascii"))]
+        for fields in (self.headers, additional_headers or {}):
+            for name, value in fields.items():
+                for one in value if isinstance(value, (list, tuple)) else (value,):
+                    lines.append(_field(name, one))
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def clean_payload(self) -> bytes:
+        """Turn the payload into the bytes that are sent, and give them.
+
+        Where no `Content-Type` is set, the payload's kind sets it. Raises
+        TypeError for a payload that is no body.
+        """
+        payload = self.payload
+        kind = "text/html; charset=utf-8"
+        if payload is None:
+            body = b""
+        elif isinstance(payload, (bytes, bytearray, memoryview)):
+            body = bytes(payload)
+        elif isinstance(payload, str):
+            body = payload.encode()
+        elif isinstance(payload, (dict, list)):
+            body = json_dumps(payload).encode()
+            kind = "application/json"
+        else:
+            raise TypeError(
+                "payload: expected bytes, str, dict, list or None,"
+                f" found `{type(payload).__name__}`"
+            )
+        if body and not self._has("content-type"):
+            self.headers["Content-Type"] = kind
+        self.payload = body
+        return body
+
+    def _has(self, name: str) -> bool:
+        return any(_bytes(key).lower() == name.encode() for key in self.headers)
+
+
+def _bytes(text: Any) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode()
+
+
+def _field(name: Any, value: Any) -> bytes:
+    line = _bytes(name) + b": " + _bytes(value)
+    if not _TOKEN.fullmatch(_bytes(name)) or _FORBIDDEN.search(line):
+        raise ValueError(f"expected a header field, found {line!r}")
+    return line
+
+
+class FILE:
+    """A file below the request's `web_root`; returned by a handler, it is sent.
+
+    The server sends it as it sends any file: with validators, ranges and the
+    right type. `path` is absolute; a relative one is meant below `web_root`, and
+    so is a URL such as `/img/logo.png`. `mime` is its type, `size` its length in
+    bytes, -1 where there is no such file. `headers` (type and length) and `data`
+    (its bytes) are for a raw response:
+
+    >>> with FILE(request, 'index.html') as page:           # doctest: +SKIP
+    ...     return request.build_headers(page.headers) + page.data
+    """
+
+    def __init__(self, request: HTTP_REQUEST, path: PathLike) -> None:
+        self.request = request
+        self.path = self._find(os.fspath(path))
+        self.mime = mimetypes.guess_type(self.path)[0] or "application/octet-stream"
+
+    def _find(self, path: str) -> str:
+        root = self.request.web_root
+        if root is None:
+            return os.path.abspath(path)
+        root = os.path.abspath(root)
+        if os.path.isabs(path) and not _is_below(os.path.normpath(path), root):
+            path = path.lstrip("/")
+        return os.path.normpath(os.path.join(root, path))
+
+    def __enter__(self) -> FILE:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}>"
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes, -1 where there is no such file below `web_root`."""
+        try:
+            return os.stat(self._inside()).st_size
+        except OSError:
+            return -1
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The fields `Content-Type` and `Content-Length` of the whole file."""
+        return {"Content-Type": self.mime, "Content-Length": str(max(self.size, 0))}
+
+    @property
+    def data(self) -> bytes:
+        """The whole file.
+
+        Raises OSError where it cannot be read, PermissionError where it lies
+        outside of `web_root`.
+        """
+        with self._open() as file:
+            return file.read()
+
+    def close(self) -> None:
+        """Let go of the file; it may be used again."""
+
+    def _open(self) -> BinaryIO:
+        return open(self._inside(), "rb")
+
+    def _inside(self) -> str:
+        root = self.request.web_root
+        path = os.path.realpath(self.path)
+        if root is not None and not _is_below(path, os.path.realpath(root)):
+            raise PermissionError(f"{self.path} is outside of web_root")
+        return path
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+class STREAM_CHUNKED(FILE):
+    """A file that a program reads piece by piece.
+
+    `chunk` reads the next `chunksize` bytes, beginning at byte `start`, and is
+    `b''` at the end; iteration gives the chunks. Returned by a handler, the file
+    is sent as a `FILE` is: the server reads it and answers the ranges that the
+    client asks for, whatever `start` says.
+    """
+
+    def __init__(
+        self, request: HTTP_REQUEST, path: PathLike, start: int = 0, chunksize: int = 51200
+    ) -> None:
+        super().__init__(request, path)
+        self.start = start
+        self.chunksize = chunksize
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> STREAM_CHUNKED:
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.chunk:
+            yield chunk
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The fields `Content-Type` and `Content-Length` of the part from `start` on."""
+        return {"Content-Type": self.mime, "Content-Length": str(max(self.size - self.start, 0))}
+
+    @property
+    def chunk(self) -> bytes:
+        """The next piece, `b''` at the end of the file; raises as `data` does."""
+        if self._file is None:
+            self._file = self._open()
+            self._file.seek(self.start)
+        return self._file.read(self.chunksize)
+
+    def close(self) -> None:
+        """Let go of the file; the next chunk begins at `start` again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

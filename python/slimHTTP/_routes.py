@@ -1,0 +1,121 @@
+"""What `route()` is given, checked before anybody relies on it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ROUTE_HANDLER:
+    """A route and who answers it, as `http.routes` shows them.
+
+    `route` is its path; `parser` the function that answers, None until
+    `gateway` has been given one.
+    """
+
+    def __init__(self, route: str) -> None:
+        self.route = route
+        self.parser: Callable[..., Any] | None = None
+
+    def gateway(self, function: F) -> F:
+        """Make `function` the one that answers, and give it back."""
+        self.parser = function
+        return function
+
+    def __repr__(self) -> str:
+        return f"<route {self.route} {self.parser!r}>"
+
+
+def check_route(url: object, vhost: object, methods: object) -> list[str] | None:
+    """Give the methods in upper case, or None for every one.
+
+    Raises TypeError or ValueError, naming what was expected and what was found,
+    where a route cannot be made of the arguments.
+    """
+    if callable(url):
+        raise TypeError("a route needs its path: write `@http.route('/path')`")
+    if not isinstance(url, str):
+        raise TypeError(f"url: expected a path such as `/hello`, found `{url!r}`")
+    if not url.startswith("/"):
+        raise ValueError(f"url: expected a path that begins with `/`, found `{url}`")
+    if vhost is not None and not isinstance(vhost, str):
+        raise TypeError(f"vhost: expected a host name or None, found `{vhost!r}`")
+    if methods is None:
+        return None
+    if isinstance(methods, (str, bytes)) or not isinstance(methods, Iterable):
+        raise TypeError(f"methods: expected a list such as `['GET']`, found `{methods!r}`")
+    listed = list(methods)
+    if not listed:
+        raise ValueError("methods: expected at least one, found an empty list")
+    for method in listed:
+        if not isinstance(method, str):
+            raise TypeError(f"methods: expected names such as `GET`, found `{method!r}`")
+    return [method.upper() for method in listed]
+
+
+def check_handler(handler: object) -> None:
+    """Raise TypeError where `handler` cannot be called."""
+    if not callable(handler):
+        raise TypeError(f"a route's handler: expected a function, found `{type(handler).__name__}`")
+
+
+def is_async(handler: Callable[..., Any]) -> bool:
+    """Tell whether a call of `handler` gives a coroutine.
+
+    An async generator is not meant: calling it does nothing yet.
+    """
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(type(handler), "__call__", None)  # noqa: B004 - not whether, but which
+    )
+
+
+def name_of(handler: Callable[..., Any]) -> str:
+    """Give the name by which logs call `handler`: `module.function`."""
+    inner = handler
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    name = getattr(inner, "__qualname__", None)
+    if name is None:  # An object with `__call__`.
+        inner = type(inner)
+        name = inner.__qualname__
+    module = getattr(inner, "__module__", None)
+    return f"{module}.{name}" if module else str(name)
+
+
+@functools.lru_cache(maxsize=1024)
+def host_and_port(name: str) -> tuple[str, str]:
+    """Give a vhost's name in normal form and its port, '' without one.
+
+    Lower case, no trailing dot, IDN as A-labels, IPv6 without brackets: what
+    makes two spellings of one host equal (RFC 9110 section 4.2.3).
+    """
+    if name.startswith("["):
+        host, _, port = name[1:].partition("]")
+        port = port[1:]
+    elif name.count(":") == 1:
+        host, _, port = name.partition(":")
+    else:
+        host, port = name, ""
+    host = host.rstrip(".").lower()
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            pass  # No host name at all: equal to itself only.
+    return host, port
+
+
+def same_host(one: str | None, other: str | None) -> bool:
+    """Tell whether two vhosts are one; a port matters where both name it."""
+    if one is None or other is None:
+        return one is other
+    if one == other:
+        return True
+    (host, port), (other_host, other_port) = host_and_port(one), host_and_port(other)
+    return host == other_host and (port == other_port or not port or not other_port)

@@ -1,0 +1,392 @@
+"""Servers as programs know them: `server()`, and the instance that it gives.
+
+An instance is a thin thing: the extension's server does the work, and each
+concern that is about Python has a file of its own. What stands here is the
+names that a program calls, and the order in which a server lives: bound by its
+constructor, started by the first of `run`, `poll` and `with`, stopped, closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NoReturn
+
+from slimHTTP import _log, _loop, _modules, _routes, _run
+from slimHTTP._config import ConfigTable, LiveStore, plain
+from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
+from slimHTTP._events import events_of
+from slimHTTP._face import Face
+from slimHTTP._routes import F
+from slimHTTP._slimhttp import Server
+
+#: The modes of a server.
+HTTP: Final = 1
+HTTPS: Final = 2
+
+#: Every open server by `'<addr>:<port>'` as configured: `':8080'` on every interface.
+#: One that took a free port (`port=0`) is found by that port too.
+instances: Final[dict[str, HTTP_SERVER]] = {}
+_instances_lock: Final = threading.Lock()
+
+
+def server(
+    mode: int = HTTPS, addr: str = "", port: int | None = None, **config: Any
+) -> HTTP_SERVER:
+    """Bind a server and give it; clients may connect from now on.
+
+    `mode` is `slimHTTP.HTTP` or `slimHTTP.HTTPS`. `addr` is a name or an
+    address, `''` for every interface. `port` is 80 or 443 unless given; 0 takes
+    a free one, and `port` of the server tells which. Any configuration key may
+    be given as a keyword.
+
+    Raises slimHTTP_Error where it cannot listen there, ConfError where the
+    configuration is faulty, ValueError for another mode.
+    """
+    if mode == HTTP:
+        return HTTP_SERVER(addr, port, **config)
+    if mode == HTTPS:
+        return HTTPS_SERVER(addr, port, **config)
+    raise ValueError(f"mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`")
+
+
+class HTTP_SERVER:
+    """A server: one listener, its site, and the Python that it asks.
+
+    Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
+    or in turns by `poll()`.
+    """
+
+    _tls: bool = False
+    _default_port: int = 80
+
+    def __init__(self, addr: str = "", port: int | None = None, **config: Any) -> None:
+        port = self._default_port if port is None else port
+        face = Face()
+        face.belong_to(self)
+        opened = Server(
+            tls=self._tls,
+            address=addr,
+            port=port,
+            config=plain(config),
+            base=os.getcwd(),
+            face=face,
+        )
+        self._take(opened, addr, port)
+
+    @classmethod
+    def adopt(cls, opened: Server, face: Face) -> HTTP_SERVER:
+        """Give the instance of a server that the command line has opened."""
+        kind = HTTPS_SERVER if opened.tls else cls
+        instance = kind.__new__(kind)
+        face.belong_to(instance)
+        addr = opened.get(("addr",)) if opened.kind(("addr",)) == "value" else ""
+        instance._take(opened, addr, opened.port)
+        return instance
+
+    def _take(self, opened: Server, addr: str, port: int) -> None:
+        self._server = opened
+        self._store = LiveStore(opened)
+        self._config = ConfigTable(self._store)
+        self._lock = threading.Lock()
+        self._workers: list[threading.Thread] | None = None  # None until started.
+        self._background: threading.Thread | None = None
+        self._watching = False
+        self._keys = list(dict.fromkeys((f"{addr}:{port}", f"{addr}:{opened.port}")))
+        with _instances_lock:
+            for key in self._keys:
+                instances[key] = self
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} {self._keys[-1]!r} {state}>"
+
+    # What it is.
+
+    @property
+    def address(self) -> str:
+        """The address that it listens on."""
+        return self._server.address
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; with `port=0` the one that was free."""
+        return self._server.port
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed; it cannot be opened again."""
+        return self._server.closed
+
+    @property
+    def config(self) -> ConfigTable:
+        """The configuration in force; editing it changes the site. See `ConfigTable`."""
+        return self._config
+
+    @property
+    def routes(self) -> dict[str | None, dict[str, _routes.ROUTE_HANDLER]]:
+        """A copy of the routes: by virtual host (None for the global level), by path."""
+        by_vhost: dict[str | None, dict[str, _routes.ROUTE_HANDLER]] = {None: {}}
+        for vhost, path, _methods, _prefix, handler in self._server.routes():
+            route = _routes.ROUTE_HANDLER(path)
+            route.gateway(handler)
+            by_vhost.setdefault(vhost, {})[path] = route
+        return by_vhost
+
+    # Configuring it.
+
+    def default_config(self) -> dict[str, Any]:
+        """Give the options of a server that is given none."""
+        return {
+            "web_root": "/srv/http",
+            "index": "index.html",
+            "vhosts": {},
+            "port": self._default_port,
+        }
+
+    def check_config(self, conf: Mapping[str, Any]) -> bool | ConfError:
+        """Check `conf` without applying it.
+
+        Gives True where it could be applied, else the ConfError (given, not
+        raised) that tells every fault.
+        """
+        try:
+            self._server.check(plain(conf))
+        except ConfError as error:
+            return error
+        return True
+
+    def configuration(self, config: Any = None) -> Any:
+        """Replace the runtime options as a whole: `@http.configuration` on a function.
+
+        The function is called once, at once, with `instance=` if it takes it,
+        and the dict that it returns is applied; the function itself is given
+        back. A dict in its place is applied as it is. `addr` and `port` are
+        fixed at start.
+
+        Raises ConfError, and changes nothing, where the configuration is faulty
+        or no dict.
+        """
+        if config is None:
+            return self.configuration
+        given = _ask(config, self) if callable(config) else config
+        if not isinstance(given, (dict, ConfigTable)):
+            source = f"`{_routes.name_of(config)}` returned" if callable(config) else "found"
+            if inspect.iscoroutine(given):
+                given.close()
+            raise ConfError(f"expected a dict of options, {source} `{type(given).__name__}`")
+        self._store.replace(given)
+        return config
+
+    def route(
+        self,
+        url: str,
+        vhost: str | None = None,
+        *,
+        methods: Iterable[str] | None = None,
+        prefix: bool = False,
+    ) -> Callable[[F], F]:
+        """Register a handler for a path: `@http.route('/users/<name>')`.
+
+        `vhost` is the virtual host that it answers for, None for the global
+        level. `methods` are those that it answers, every one unless given; to
+        others the server answers 405. `prefix=True` answers everything below
+        the path too. The handler is any callable that takes the request,
+        `async` or not; the same path again replaces it, and a decorated
+        function is given back unchanged, so that decorators stack.
+
+        In a module, a route for the module's own virtual host belongs to that
+        run of the module and answers before `on_request`.
+
+        Raises TypeError or ValueError for arguments of which no route can be made.
+        """
+        named = _routes.check_route(url, vhost, methods)
+
+        def register(handler: F) -> F:
+            _routes.check_handler(handler)
+            run = _modules.own_run(self, vhost)
+            if run is not None:
+                run.add_route(url, named, prefix, handler)
+            else:
+                asynchronous = _routes.is_async(handler)
+                name = _routes.name_of(handler)
+                self._server.add_route(url, vhost, named, prefix, handler, asynchronous, name)
+            return handler
+
+        return register
+
+    def GET(self, function: F) -> F:
+        """Replace the built-in answer to GET. Not in this version."""
+        _later("GET", "a route with `prefix=True` and `methods=['GET']`")
+
+    def allow(self, allow_list: Iterable[str]) -> Any:
+        """Accept clients from these addresses only. Not in this version."""
+        _later("allow", "a firewall, or a look at `request.CLIENT_IDENTITY.address`")
+
+    def on_accept(self, function: F) -> F:
+        """Call `function` for each accepted connection. Not in this version."""
+        _later("on_accept", "`poll()`, which yields `Events.SERVER_ACCEPT`")
+
+    def on_close(self, function: F) -> F:
+        """Call `function` for each ended connection. Not in this version."""
+        _later("on_close", "`poll()`, which yields `Events.SERVER_CLOSE`")
+
+    def on_upgrade(self, function: F) -> F:
+        """Call `function` when a client asks for another protocol. Not in this version."""
+        _later("on_upgrade", "`proxy`, which passes upgrades on")
+
+    # Serving.
+
+    def run(self) -> None:
+        """Serve until Ctrl-C, SIGTERM, `stop()` or `close()`.
+
+        Requests in flight finish first, within the grace period; a second
+        Ctrl-C does not wait and raises KeyboardInterrupt. Handlers run on the
+        thread that calls this, one at a time, and on further ones with
+        `threads=N`. Signals end it on the main thread only.
+
+        Raises slimHTTP_Error where the server is closed already.
+        """
+        _run.run(self, self._server, lambda: self._start(greeting=True))
+
+    def poll(
+        self, timeout: float | None = 0.001, fileno: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Do one turn of work and give the events since the last one.
+
+        Waits at most `timeout` seconds (None: a minute) for work; the work is
+        done when the call returns, whether the events are looked at or not.
+        Each is a tuple that begins with a number of `Events`:
+        `(SERVER_ACCEPT, client)`, `(CLIENT_REQUEST, client, method, url, vhost)`,
+        `(CLIENT_RESPONSE_DATA, client, status)`, `(SERVER_CLOSE, client)`.
+        `fileno` is accepted for older programs and has no meaning.
+
+        Raises slimHTTP_Error where the server is closed already.
+        """
+        if not self._watching:
+            self._watching = True
+            self._server.watch_events()
+        self._start(greeting=True)
+        going = _run.turn(self._server, 60.0 if timeout is None else timeout)
+        events = self._server.take_events()
+        if not going:
+            self.close()
+        return events_of(self, events)
+
+    def __enter__(self) -> HTTP_SERVER:
+        """Serve on a thread of its own until the block ends."""
+        self._start(greeting=False)
+        self._background = threading.Thread(
+            target=_run.work,
+            args=(self, self._server),
+            name=f"slimHTTP {self._keys[-1]}",
+            daemon=True,
+        )
+        self._background.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+        # A handler that never returns does not hold up the program for ever.
+        latest = time.monotonic() + self._server.grace_period + 1.0
+        for thread in (self._background, *(self._workers or ())):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(latest - time.monotonic(), 0.0))
+        self.close()
+
+    def stop(self) -> None:
+        """Stop gracefully, as the first Ctrl-C does; returns at once.
+
+        No new connections, the port is free; requests in flight finish within
+        the grace period, then `run()` returns. From any thread, and twice.
+        """
+        self._server.stop()
+        self._server.wake()
+
+    def close(self) -> None:
+        """Close at once, cutting what is in flight. From any thread, and twice."""
+        self._server.close()
+        self._server.wake()
+        _loop.detach(self._server)
+        with _instances_lock:
+            for key in self._keys:
+                if instances.get(key) is self:
+                    del instances[key]
+
+    def log(self, *args: object, level: int | str = logging.INFO) -> None:
+        """Log `args`, joined by spaces, to the logger `slimHTTP`.
+
+        `level` is a number or a name in any case. Raises LoggerError for a name
+        that is none.
+        """
+        number = _log.level_number(level)
+        if _log.logger.isEnabledFor(number):
+            _log.logger.log(number, "%s", " ".join(map(str, args)), stacklevel=2)
+
+    def join_loop(self) -> None:
+        """Let the event loop of `async def` handlers serve this server."""
+        _loop.attach(self._server)
+
+    def _start(self, *, greeting: bool) -> list[threading.Thread]:
+        with self._lock:
+            if self.closed:
+                raise slimHTTP_Error(f"{self!r} cannot serve any more: it is closed")
+            if self._workers is None:
+                _log.follow_environment()
+                self._server.start()
+                self._workers = _run.start_workers(self, self._server)
+                if greeting:
+                    _run.greet(self._server)
+            return self._workers
+
+
+class HTTPS_SERVER(HTTP_SERVER):
+    """A server that speaks TLS.
+
+    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`;
+    without one it makes a self-signed one and says so.
+    """
+
+    _tls = True
+    _default_port = 443
+
+    def default_config(self) -> dict[str, Any]:
+        """Give the options of a server that is given none."""
+        return {**super().default_config(), "ssl": {"cert": "cert.pem", "key": "key.pem"}}
+
+
+def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
+    """Call a configuration function with the instance, if and as it takes it."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # A callable that does not tell.
+        return function()
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD or (
+            parameter.name == "instance"
+            and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        ):
+            return function(instance=instance)
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL or (
+            parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            and parameter.default is parameter.empty
+        ):
+            return function(instance)
+    return function()
+
+
+def _later(name: str, instead: str) -> NoReturn:
+    raise NotYetImplemented(f"`http.{name}` is not in this version; use {instead}")
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what a program has left open, before the interpreter goes."""
+    for instance in list(instances.values()):
+        instance.close()

@@ -1,0 +1,164 @@
+"""A server's life as Python sees it: bound, started, stopped, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import slimHTTP
+from slimHTTP._server import _ask
+
+
+def open_server(**config: Any) -> slimHTTP.HTTP_SERVER:
+    return slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=0, **config)
+
+
+def test_c1_4_instances_by_configured_and_actual_port() -> None:
+    http = open_server()
+    keys = ("127.0.0.1:0", f"127.0.0.1:{http.port}")
+    for key in keys:
+        assert slimHTTP.instances[key] is http
+    other = open_server()
+    http.close()
+    http.close()
+    assert slimHTTP.instances[keys[0]] is other
+    assert keys[1] not in slimHTTP.instances
+    other.close()
+    assert keys[0] not in slimHTTP.instances
+
+
+def test_c1_1_modes_and_legacy_positions() -> None:
+    http = slimHTTP.server(slimHTTP.HTTP, "127.0.0.1", 0)
+    assert type(http) is slimHTTP.HTTP_SERVER
+    assert http.default_config()["port"] == 80
+    http.close()
+    with pytest.raises(ValueError, match="found `3`"):
+        slimHTTP.server(3)
+
+
+def test_c1_6_host_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match=r"slimHTTP\.server"):
+        http = slimHTTP.host(slimHTTP.HTTP, addr="127.0.0.1", port=0)
+    assert isinstance(http, slimHTTP.HTTP_SERVER)
+    http.close()
+
+
+def test_c1_3_a_taken_port_is_named() -> None:
+    http = open_server()
+    with pytest.raises(slimHTTP.slimHTTP_Error, match=str(http.port)):
+        slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=http.port)
+    http.close()
+
+
+def test_c1_5_a_with_block_serves_and_closes() -> None:
+    before = threading.active_count()
+    with open_server() as http:
+        assert not http.closed
+    assert http.closed
+    assert threading.active_count() <= before + 1
+    for use in (http.run, http.poll, http.__enter__):
+        with pytest.raises(slimHTTP.slimHTTP_Error, match="closed"):
+            use()
+
+
+def test_c1_5_run_outside_of_the_main_thread_serves_until_close() -> None:
+    http = open_server()
+    thread = threading.Thread(target=http.run)
+    thread.start()
+    time.sleep(0.1)
+    assert thread.is_alive()
+    http.close()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_c9_poll_works_in_a_task_beside_others() -> None:
+    http = open_server()
+
+    async def main() -> list[Any]:
+        events: list[Any] = []
+        for _ in range(5):
+            for event, *data in http.poll():
+                events.append((event, data))
+            await asyncio.sleep(0)
+        return events
+
+    assert asyncio.run(main()) == []
+    http.close()
+
+
+def test_c9_log_by_name_and_number(caplog: pytest.LogCaptureFixture) -> None:
+    http = open_server()
+    with caplog.at_level(logging.DEBUG, logger="slimHTTP"):
+        caplog.clear()
+        http.log("a", 5, level="debug")
+        http.log("b %s", level=logging.WARNING)
+    mine = [record for record in caplog.records if record.filename == "test_life.py"]
+    assert [(record.levelname, record.getMessage()) for record in mine] == [
+        ("DEBUG", "a 5"),
+        ("WARNING", "b %s"),
+    ]
+    http.close()
+
+
+@pytest.mark.parametrize("name", ["GET", "allow", "on_accept", "on_close", "on_upgrade"])
+def test_what_follows_later_says_so(name: str) -> None:
+    http = open_server()
+    with pytest.raises(slimHTTP.NotYetImplemented, match=f"`http.{name}` is not in this version"):
+        getattr(http, name)(print)
+    http.close()
+
+
+def test_a_callable_that_does_not_tell_its_parameters() -> None:
+    instance: Any = object()
+
+    class Silent:
+        __signature__ = "none"
+
+        def __call__(self, *given: object) -> tuple[object, ...]:
+            return given
+
+    assert _ask(Silent(), instance) == ()
+    assert _ask(lambda *given: given, instance) == (instance,)
+    assert _ask(lambda given, /: given, instance) is instance
+
+
+PROGRAM = """
+import signal, sys, slimHTTP
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+before = signal.getsignal(signal.SIGINT)
+try:
+    http.run()
+except KeyboardInterrupt:
+    print('interrupted')
+assert signal.getsignal(signal.SIGINT) is before
+assert signal.set_wakeup_fd(-1) == -1
+assert http.closed and not slimHTTP.instances
+print('returned')
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_c1_5_a_signal_ends_run_at_once_and_cleanly(number: int) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stderr is not None
+    assert "http" in program.stderr.readline()  # The greeting: it serves.
+    began = time.monotonic()
+    program.send_signal(number)
+    output, errors = program.communicate(timeout=10)
+    assert (output, program.returncode) == ("returned\n", 0), errors
+    assert time.monotonic() - began < 2
