@@ -1,2 +1,60 @@
 //! The Python face: the only crate that names PyO3. No thread of ours enters
 //! Python; Python's own threads take jobs from a queue and bring back answers.
+//!
+//! A call's way: an I/O thread hands a `job` in at the `desk`; it lies in the
+//! `queue` (or in the `loop_queue`, for the event loop); a Python thread in
+//! `Server.turn()` takes it, the `dispatcher` calls the handler with a
+//! `request`, `response` reads what it returned, and the reply slot of the job
+//! carries the answer back. What lies left of the dispatcher has no Python in
+//! it: an I/O thread knows Python objects as numbers.
+
+mod async_jobs;
+mod attendant;
+mod change;
+mod config;
+mod desk;
+mod dispatcher;
+mod errors;
+mod events;
+mod face;
+mod fields;
+mod handlers;
+mod identity;
+mod job;
+mod log;
+mod loop_queue;
+mod query;
+mod queue;
+mod request;
+mod response;
+mod routes;
+mod script;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod values;
+
+/// The compiled half of the package `slimHTTP`.
+#[pyo3::pymodule(gil_used = false)]
+mod _slimhttp {
+    #[pymodule_export]
+    use crate::identity::Identity;
+    #[pymodule_export]
+    use crate::request::HttpRequest;
+    #[pymodule_export]
+    use crate::routes::{Routes, match_route};
+    #[pymodule_export]
+    use crate::server::Server;
+
+    /// The version of the package.
+    #[pyo3::pyfunction]
+    fn version() -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    #[pymodule_init]
+    fn init() {
+        crate::log::install();
+    }
+}

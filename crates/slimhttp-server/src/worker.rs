@@ -152,17 +152,17 @@ async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
     let service = shared.live.pinned().site.service.clone();
     worker.connections.finish(Ending::Gracefully);
     let end = Instant::now() + service.grace_period;
-    loop {
-        if worker.active.count.load(Ordering::Relaxed) == 0
-            || Instant::now() >= end
-            || shared.stop.is_cut()
-        {
-            break;
+    let finished = async {
+        while worker.active.count.load(Ordering::Relaxed) > 0 {
+            let _ = tokio::time::timeout(tick(&service), worker.active.changed.notified()).await;
+            worker.connections.sweep(&service);
+            worker.connections.finish(Ending::Gracefully);
         }
-        let next = Instant::now() + tick(&service);
-        let _ = tokio::time::timeout_at(next.min(end), worker.active.changed.notified()).await;
-        worker.connections.sweep(&service);
-        worker.connections.finish(Ending::Gracefully);
+    };
+    tokio::select! {
+        () = finished => {}
+        () = tokio::time::sleep_until(end) => {}
+        () = shared.stop.reached(Stage::Cut) => {}
     }
     worker.connections.finish(Ending::Cut);
     let end = Instant::now() + Duration::from_millis(200);
@@ -316,10 +316,6 @@ impl Stop {
 
     pub(crate) fn is_asked(&self) -> bool {
         *self.state.borrow() >= Stage::Asked
-    }
-
-    fn is_cut(&self) -> bool {
-        *self.state.borrow() >= Stage::Cut
     }
 
     async fn asked(&self) {

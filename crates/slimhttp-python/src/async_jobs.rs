@@ -1,0 +1,372 @@
+//! The event loop's side: what waits in its queue becomes tasks, and what the
+//! tasks come to becomes answers. Everything here runs on the loop's thread.
+
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyModule;
+use slimhttp_server::body::Body;
+use slimhttp_server::handler::Answer;
+use tokio::sync::oneshot;
+
+use crate::desk::Side;
+use crate::dispatcher::{Dispatcher, Kept, Pending, reply};
+use crate::job::{InWords, Piece, Pull, Ticket};
+use crate::loop_queue::Note;
+use crate::response::{self, Head};
+use crate::stream::PulledBody;
+
+/// Does everything that waits for the event loop. `create_task` makes a task of
+/// a coroutine.
+///
+/// # Errors
+/// `KeyboardInterrupt`, and what keeps Python from going on at all.
+pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let mut outcome = Ok(());
+    for note in dispatcher.desk.loop_queue.take() {
+        // What one note raises is no reason to lose the others.
+        outcome = outcome.and(perform(dispatcher, create_task, note));
+    }
+    if dispatcher.desk.loop_queue.is_closed() {
+        for kept in dispatcher.take_all() {
+            outcome = outcome.and(cancel(create_task.py(), kept));
+        }
+    }
+    outcome
+}
+
+fn perform(
+    dispatcher: &Arc<Dispatcher>,
+    create_task: &Bound<'_, PyAny>,
+    note: Note,
+) -> PyResult<()> {
+    let py = create_task.py();
+    match note {
+        // Its client has left.
+        Note::Call(call) if call.reply.is_closed() => Ok(()),
+        Note::Call(call) => {
+            let (pending, result) = dispatcher.begin(py, call)?;
+            match result {
+                Ok(result) if is_coroutine(dispatcher, &result)? => {
+                    start_answer(dispatcher, create_task, pending, result)
+                }
+                result => dispatcher.settle(py, Side::Loop, pending, result),
+            }
+        }
+        Note::Adopt(ticket) => adopt(dispatcher, create_task, ticket),
+        Note::Pull(pull) => match dispatcher.channel(py, pull.stream) {
+            Some(channel) => channel.get().ask(py, pull),
+            None => Ok(()),
+        },
+        Note::Left(ticket) => match dispatcher.take(ticket) {
+            Some(kept) => cancel(py, kept),
+            None => Ok(()),
+        },
+    }
+}
+
+fn is_coroutine(dispatcher: &Dispatcher, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    object.is_instance(dispatcher.face.coroutine_type.bind(object.py()))
+}
+
+fn adopt(
+    dispatcher: &Arc<Dispatcher>,
+    create_task: &Bound<'_, PyAny>,
+    ticket: Ticket,
+) -> PyResult<()> {
+    let py = create_task.py();
+    match dispatcher.take(ticket) {
+        Some(Kept::Awaitable(awaitable, pending)) => {
+            let awaitable = awaitable.into_bound(py);
+            if pending.call.reply.is_closed() {
+                return close(&awaitable);
+            }
+            let coroutine = match is_coroutine(dispatcher, &awaitable)? {
+                true => awaitable,
+                false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
+            };
+            start_answer(dispatcher, create_task, pending, coroutine)
+        }
+        Some(Kept::AsyncIterator(iterator, head, pending)) => {
+            start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
+        }
+        // The client left in between, and its note came first.
+        Some(kept) => cancel(py, kept),
+        None => Ok(()),
+    }
+}
+
+fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
+    match kept {
+        Kept::Task(task) => {
+            task.call_method0(py, intern!(py, "cancel"))?;
+        }
+        Kept::Channel(channel) => channel.get().cancel(py)?,
+        Kept::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
+        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) => {}
+    }
+    Ok(())
+}
+
+/// Ends a coroutine that nobody will await, without Python's warning about it.
+fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(close) = awaitable.getattr(intern!(awaitable.py(), "close")) {
+        close.call0()?;
+    }
+    Ok(())
+}
+
+fn start_answer(
+    dispatcher: &Arc<Dispatcher>,
+    create_task: &Bound<'_, PyAny>,
+    pending: Pending,
+    coroutine: Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = create_task.py();
+    let task = match create_task.call1((coroutine,)) {
+        Ok(task) => task,
+        Err(error) => return dispatcher.fail(py, pending, error),
+    };
+    dispatcher.keep(pending.call.ticket, Kept::Task(task.clone().unbind()));
+    let done = Answered { dispatcher: dispatcher.clone(), pending: Mutex::new(Some(pending)) };
+    task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+    Ok(())
+}
+
+/// Called when a task that answers a call is done.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+struct Answered {
+    dispatcher: Arc<Dispatcher>,
+    pending: Mutex<Option<Pending>>,
+}
+
+#[pymethods]
+impl Answered {
+    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = task.py();
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(pending) = pending else { return Ok(()) };
+        drop(self.dispatcher.take(pending.call.ticket));
+        let result = task.call_method0(intern!(py, "result"));
+        if pending.call.reply.is_closed() && result.is_err() {
+            // Cancelled because the client has left.
+            return Ok(());
+        }
+        self.dispatcher.settle(py, Side::Loop, pending, result)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.pending.try_lock().as_deref() {
+            Ok(Some(pending)) => visit.call(&pending.request),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn start_stream(
+    dispatcher: &Arc<Dispatcher>,
+    create_task: &Bound<'_, PyAny>,
+    pending: Pending,
+    iterator: &Bound<'_, PyAny>,
+    head: Option<Head>,
+) -> PyResult<()> {
+    let py = create_task.py();
+    let ticket = dispatcher.desk.ticket();
+    // Until its head is out, the client's leaving is told by the call's ticket.
+    let call_ticket = pending.call.ticket;
+    let what = pending.what.clone();
+    let state = ChannelState { opening: Some((pending, head)), ..ChannelState::default() };
+    let channel = Channel {
+        dispatcher: dispatcher.clone(),
+        stream: ticket,
+        call: call_ticket,
+        what,
+        state: Mutex::new(state),
+    };
+    let channel = Bound::new(py, channel)?;
+    let new_future = py
+        .import(intern!(py, "asyncio"))?
+        .call_method0(intern!(py, "get_running_loop"))?
+        .getattr(intern!(py, "create_future"))?;
+    let coroutine =
+        pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
+    let task = create_task.call1((coroutine,))?;
+    channel.get().lock().task = Some(task.clone().unbind());
+    dispatcher.keep(call_ticket, Kept::Task(task.clone().unbind()));
+    dispatcher.keep(ticket, Kept::Channel(channel.clone().unbind()));
+    let done = channel.getattr(intern!(py, "finish"))?;
+    task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+    Ok(())
+}
+
+/// Between an async iterator and the body of a response: at most one chunk, and
+/// only when it was asked for.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+pub(crate) struct Channel {
+    dispatcher: Arc<Dispatcher>,
+    stream: Ticket,
+    call: Ticket,
+    what: Arc<str>,
+    state: Mutex<ChannelState>,
+}
+
+#[derive(Default)]
+struct ChannelState {
+    /// The call, until its answer is out with the first chunk.
+    opening: Option<(Pending, Option<Head>)>,
+    /// Where the chunk goes that the client waits for.
+    asked: Option<oneshot::Sender<Piece>>,
+    /// The future on which the iterator rests.
+    resting: Option<Py<PyAny>>,
+    task: Option<Py<PyAny>>,
+    /// The request and whether it is debugged, once the answer is out.
+    opened: Option<(Py<crate::request::HttpRequest>, bool)>,
+}
+
+impl Channel {
+    /// The client takes more.
+    fn ask(&self, py: Python<'_>, pull: Pull) -> PyResult<()> {
+        let mut state = self.lock();
+        let old = state.asked.replace(pull.reply);
+        let resting = state.resting.take();
+        drop(state);
+        drop(old);
+        if let Some(future) = resting {
+            let future = future.bind(py);
+            if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+                future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The client has left.
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        let task = self.lock().task.take();
+        if let Some(task) = task {
+            task.call_method0(py, intern!(py, "cancel"))?;
+        }
+        Ok(())
+    }
+
+    /// Sends the head, with the first chunk if there is one.
+    fn open(
+        &self,
+        py: Python<'_>,
+        pending: Pending,
+        head: Option<Head>,
+        first: Option<Bytes>,
+    ) -> PyResult<()> {
+        let head = match head.map_or_else(|| Head::of(pending.request.bind(py)), Ok) {
+            Ok(head) => head,
+            Err(error) => return self.dispatcher.fail(py, pending, error),
+        };
+        // From here on the body tells of the client's leaving.
+        drop(self.dispatcher.take(self.call));
+        let Pending { call, request, .. } = pending;
+        let body = match first {
+            None => Body::Empty,
+            Some(first) => {
+                let subject = InWords(&call.request).to_string().into();
+                let first = Some(first).filter(|first| !first.is_empty());
+                let desk = self.dispatcher.desk.clone();
+                Body::stream(PulledBody::new(desk, Side::Loop, self.stream, subject, first))
+            }
+        };
+        self.lock().opened = Some((request, call.request.scope.options.debug));
+        reply(call, Ok(Answer::Reply(head.with_stream(body))));
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ChannelState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Channel {
+    /// Hands a chunk over. `asked` is done once the client takes more.
+    fn give(&self, chunk: &Bound<'_, PyAny>, asked: Py<PyAny>) -> PyResult<()> {
+        let py = chunk.py();
+        let chunk = response::read_chunk(chunk, &self.what)?;
+        let mut state = self.lock();
+        let opening = state.opening.take();
+        let waiting = state.asked.take();
+        let old = state.resting.replace(asked);
+        drop(state);
+        drop(old);
+        match (opening, waiting) {
+            (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk)),
+            (None, Some(reply)) => {
+                // A client that has left gives its ticket back, which cancels this.
+                let _ = reply.send(Piece::Chunk(chunk));
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Called when the task is done: the iterator has ended, raised, or was
+    /// cancelled.
+    fn finish(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = task.py();
+        let state = std::mem::take(&mut *self.lock());
+        drop(self.dispatcher.take(self.call));
+        drop(self.dispatcher.take(self.stream));
+        let result = task.call_method0(intern!(py, "result"));
+        match (state.opening, result) {
+            (Some((pending, _)), Err(_)) if pending.call.reply.is_closed() => Ok(()),
+            (Some((pending, head)), Ok(_)) => self.open(py, pending, head, None),
+            (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
+            (None, Ok(_)) => {
+                if let Some(reply) = state.asked {
+                    let _ = reply.send(Piece::End);
+                }
+                Ok(())
+            }
+            (None, Err(error)) => {
+                // Nobody asks any more: cancelled because the client has left.
+                let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
+                    return Ok(());
+                };
+                let _ = reply.send(Piece::Fault);
+                if let Some((request, debug)) = &state.opened {
+                    let request = request.bind(py).as_any();
+                    self.dispatcher.face.failed(&error, request, &self.what, *debug);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        if let Some((pending, _)) = &state.opening {
+            visit.call(&pending.request)?;
+        }
+        if let Some((request, _)) = &state.opened {
+            visit.call(request)?;
+        }
+        visit.call(&state.resting)?;
+        visit.call(&state.task)
+    }
+}
+
+fn pump_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    static PUMP: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = PUMP.get_or_try_init(py, || {
+        PyModule::from_code(
+            py,
+            &CString::new(include_str!("pump.py"))?,
+            c"slimHTTP/pump.py",
+            c"slimHTTP._pump",
+        )
+        .map(Bound::unbind)
+    })?;
+    Ok(module.bind(py))
+}

@@ -1,0 +1,112 @@
+//! A change of the site as Python asks for it: the edits, what a new
+//! configuration keeps of the old one, and why a change is refused.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use slimhttp_server::live::Draft;
+use slimhttp_site::config::Config;
+use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::value::Value;
+
+use crate::{config, errors};
+
+/// What a new configuration keeps of the old one when it does not name it.
+const FIXED_AT_START: [&str; 4] = ["addr", "port", "workers", "threads"];
+
+/// A way through the tables of a configuration.
+pub(crate) type Way = Vec<Arc<str>>;
+
+/// Why a change is not made.
+pub(crate) enum Refused {
+    /// The configuration that it makes is wrong.
+    Faults(Faults),
+    /// There is no way to the value that it edits.
+    NoWay(Way),
+    /// No route has such a pattern or virtual host.
+    Route(Fault),
+}
+
+impl From<Faults> for Refused {
+    fn from(faults: Faults) -> Self {
+        Self::Faults(faults)
+    }
+}
+
+/// One step of a change.
+pub(crate) enum Edit {
+    /// Puts a value.
+    Set(Way, Value),
+    /// Takes one away.
+    Remove(Way),
+}
+
+impl Refused {
+    /// The exception that says so.
+    pub(crate) fn raised(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Faults(faults) => errors::conf_error(py, &faults),
+            Self::NoWay(way) => key_error(&way),
+            Self::Route(fault) => PyValueError::new_err(fault.to_string()),
+        }
+    }
+}
+
+/// Makes every edit, or none that counts.
+///
+/// # Errors
+/// The first whose way does not exist.
+pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), Refused> {
+    for edit in edits {
+        let (found, way) = match edit {
+            Edit::Set(way, value) => (draft.config.set(&way, value), way),
+            Edit::Remove(way) => (draft.config.remove(&way).is_some(), way),
+        };
+        if !found {
+            return Err(Refused::NoWay(way));
+        }
+    }
+    Ok(())
+}
+
+/// The configuration that follows `before` when `wanted` is asked for.
+pub(crate) fn successor(before: &Config, wanted: &Config) -> Config {
+    let mut root = wanted.root().clone();
+    for key in FIXED_AT_START {
+        if let Some(value) = before.root().get(key)
+            && !root.contains_key(key)
+        {
+            root.insert(key.into(), value.clone());
+        }
+    }
+    Config::new(root)
+}
+
+/// A way as Python gives it.
+pub(crate) fn read_way(path: Vec<String>) -> Way {
+    path.into_iter().map(Into::into).collect()
+}
+
+/// An edit as Python gives it: `('set', path, value)`, `('remove', path)`.
+///
+/// # Errors
+/// `ValueError` when it is neither; `ConfError` for a value that no configuration holds.
+pub(crate) fn read_edit(edit: &Bound<'_, PyTuple>) -> PyResult<Edit> {
+    let action: String = edit.get_item(0)?.extract()?;
+    let way = read_way(edit.get_item(1)?.extract()?);
+    match (action.as_str(), edit.len()) {
+        ("set", 3) => {
+            let place = way.iter().fold(Place::default(), |place, key| place.key(key));
+            Ok(Edit::Set(way, config::read_value(&edit.get_item(2)?, &place)?))
+        }
+        ("remove", 2) => Ok(Edit::Remove(way)),
+        _ => Err(PyValueError::new_err("an edit is ('set', path, value) or ('remove', path)")),
+    }
+}
+
+/// `KeyError` of the last key of a way.
+pub(crate) fn key_error(way: &[Arc<str>]) -> PyErr {
+    PyKeyError::new_err(way.last().map(|key| key.to_string()).unwrap_or_default())
+}

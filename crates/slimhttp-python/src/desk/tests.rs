@@ -1,0 +1,89 @@
+//! The desk: what an answer future comes to, and what its drop says.
+
+use std::io::Read;
+
+use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
+use slimhttp_site::route::Params;
+
+use super::{Door, Side, handler_id, side_of};
+use crate::attendant::WATCH;
+use crate::job::Job;
+use crate::loop_queue::Note;
+
+fn route(side: Side) -> Callee {
+    Callee::Route(handler_id(3, side), Params::new())
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("has descriptors").block_on(future)
+}
+
+#[test]
+fn the_number_of_a_handler_says_where_it_runs() {
+    for count in [0, 1, 2, 1 << 40] {
+        for side in [Side::Thread, Side::Loop] {
+            assert_eq!(side_of(handler_id(count, side)), side);
+        }
+    }
+    assert_ne!(handler_id(1, Side::Thread), handler_id(1, Side::Loop));
+}
+
+#[test]
+fn an_answer_comes_back() {
+    let (desk, _ear) = crate::tests::desk();
+    let waiting = Door(desk.clone()).call(route(Side::Thread), crate::tests::request("/"));
+    let Some((_, Job::Call(call))) = desk.next(None) else { panic!("no call waits") };
+    call.reply.send(Ok(Answer::Pass)).expect("is waited for");
+    assert!(matches!(block_on(waiting), Ok(Answer::Pass)));
+}
+
+#[test]
+fn each_fault_has_its_name() {
+    let (desk, _ear) = crate::tests::desk();
+    let door = Door(desk.clone());
+    let waiting = door.call(route(Side::Thread), crate::tests::request("/"));
+    desk.set_limit(1);
+    for (side, full) in [(Side::Thread, true), (Side::Loop, false)] {
+        let second = door.call(route(side), crate::tests::request("/"));
+        let third = door.call(route(side), crate::tests::request("/"));
+        assert!(matches!(block_on(third), Err(HandlerFault::QueueFull)), "{side:?}");
+        if full {
+            assert!(matches!(block_on(second), Err(HandlerFault::QueueFull)));
+        }
+    }
+    desk.close();
+    assert!(matches!(block_on(waiting), Err(HandlerFault::Stopped)), "it waited");
+    let late = door.call(route(Side::Thread), crate::tests::request("/"));
+    assert!(matches!(block_on(late), Err(HandlerFault::Stopped)), "it came too late");
+}
+
+#[test]
+fn c8_5_a_client_that_leaves_is_noted() {
+    let (desk, _ear) = crate::tests::desk();
+    desk.loop_queue.descriptor().expect("has descriptors");
+    let door = Door(desk.clone());
+    drop(door.call(route(Side::Thread), crate::tests::request("/a")));
+    let (_, job) = desk.next(None).expect("the job is skipped by who takes it");
+    assert!(job.is_abandoned());
+    drop(door.call(route(Side::Loop), crate::tests::request("/b")));
+    let notes = desk.loop_queue.take();
+    let [Note::Left(_), Note::Call(call), Note::Left(left)] = notes.as_slice() else {
+        panic!("{notes:?}")
+    };
+    assert_eq!(call.ticket, *left);
+    assert!(call.reply.is_closed());
+}
+
+#[test]
+fn the_attendant_is_called_once_for_a_backlog() {
+    let (desk, mut ear) = crate::tests::desk();
+    let door = Door(desk.clone());
+    let waiting = [0; 3].map(|_| door.call(route(Side::Thread), crate::tests::request("/")));
+    let mut bytes = [0; 8];
+    assert!(ear.read(&mut bytes).is_err(), "nobody works yet, so nobody holds anything up");
+    let (run, _) = desk.next(None).expect("has a job");
+    let (_, _) = desk.next(Some(run)).expect("has a job");
+    assert_eq!(ear.read(&mut bytes).ok(), Some(1));
+    assert_eq!(bytes[0], WATCH);
+    drop(waiting);
+}

@@ -1,0 +1,449 @@
+//! Job → callable → reply. The only file that calls handlers, and the keeper
+//! of every Python object that a request or a stream needs between its jobs.
+//!
+//! No Python runs under a lock of ours: not a call, not the end of an object.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::{PyIterator, PyString};
+use slimhttp_server::body::Body;
+use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
+use slimhttp_site::route::Params;
+use slimhttp_site::site::Reload;
+
+use crate::async_jobs::Channel;
+use crate::desk::{Desk, Side};
+use crate::face::Face;
+use crate::handlers::Handlers;
+use crate::job::{Call, InWords, Job, Piece, Pull, Ticket, Verdict};
+use crate::loop_queue::Note;
+use crate::request::HttpRequest;
+use crate::response::{self, Head, Reading};
+use crate::script;
+use crate::stream::PulledBody;
+
+/// The dispatcher of one server.
+pub(crate) struct Dispatcher {
+    /// Where jobs come from.
+    pub(crate) desk: Arc<Desk>,
+    /// The Python side of the package.
+    pub(crate) face: Arc<Face>,
+    /// The handlers of routes.
+    pub(crate) handlers: Handlers,
+    kept: Mutex<HashMap<Ticket, Kept>>,
+}
+
+/// What is kept between jobs.
+pub(crate) enum Kept {
+    /// The object of a request whose exchange goes on: a route has passed.
+    Request(Py<HttpRequest>),
+    /// The iterator of a response under way.
+    Iterator(Stream),
+    /// An awaitable on its way to the event loop.
+    Awaitable(Py<PyAny>, Pending),
+    /// An async iterator on its way to the event loop.
+    AsyncIterator(Py<PyAny>, Option<Head>, Pending),
+    /// A task that answers a call.
+    Task(Py<PyAny>),
+    /// An async iterator of a response under way.
+    Channel(Py<Channel>),
+}
+
+/// A call that has begun.
+pub(crate) struct Pending {
+    /// The call.
+    pub(crate) call: Call,
+    /// Its request as Python knows it.
+    pub(crate) request: Py<HttpRequest>,
+    /// Who answers, for messages.
+    pub(crate) what: Arc<str>,
+}
+
+/// An iterator with what its messages need.
+pub(crate) struct Stream {
+    iterator: Py<PyIterator>,
+    request: Py<HttpRequest>,
+    what: Arc<str>,
+    debug: bool,
+}
+
+/// What a [`Request`] carries while Python keeps an object for it.
+struct Companion {
+    desk: Arc<Desk>,
+    ticket: Ticket,
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        self.desk.queue.release(self.ticket);
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher without handlers.
+    pub(crate) fn new(desk: Arc<Desk>, face: Face) -> Self {
+        Self { desk, face: Arc::new(face), handlers: Handlers::default(), kept: Mutex::default() }
+    }
+
+    /// Does one job.
+    ///
+    /// # Errors
+    /// `KeyboardInterrupt`, and nothing else that a handler raises.
+    pub(crate) fn run(&self, py: Python<'_>, job: Job) -> PyResult<()> {
+        if job.is_abandoned() {
+            return Ok(());
+        }
+        match job {
+            Job::Call(call) => {
+                let (pending, result) = self.begin(py, call)?;
+                self.settle(py, Side::Thread, pending, result)
+            }
+            Job::Pull(pull) => self.pull(py, pull),
+        }
+    }
+
+    /// Calls whom a call asks; gives what it returned or raised.
+    ///
+    /// # Errors
+    /// When Python has no memory for a request.
+    pub(crate) fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        call: Call,
+    ) -> PyResult<(Pending, PyResult<Bound<'py, PyAny>>)> {
+        let request = self.request_object(py, &call)?;
+        let (what, result) = self.ask(&call, &request);
+        Ok((Pending { call, request: request.unbind(), what }, result))
+    }
+
+    /// Answers a call by what its handler returned or raised.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::run`].
+    pub(crate) fn settle(
+        &self,
+        py: Python<'_>,
+        side: Side,
+        pending: Pending,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let request = pending.request.bind(py).clone();
+        let reading =
+            result.and_then(|result| response::read(&self.face, &request, result, &pending.what));
+        match reading {
+            Ok(Reading::Answer(Answer::Pass)) => {
+                self.keep_request(&pending.call.request, &request);
+                reply(pending.call, Ok(Answer::Pass));
+                Ok(())
+            }
+            Ok(Reading::Answer(answer)) => {
+                reply(pending.call, Ok(answer));
+                Ok(())
+            }
+            Ok(Reading::Iterator(iterator, head)) => {
+                self.open_stream(py, side, pending, iterator, head)
+            }
+            Ok(Reading::Awaitable(awaitable)) => self
+                .hand_to_loop(py, pending, |pending| Kept::Awaitable(awaitable.unbind(), pending)),
+            Ok(Reading::AsyncIterator(iterator, head)) => {
+                self.hand_to_loop(py, pending, |pending| {
+                    Kept::AsyncIterator(iterator.unbind(), head, pending)
+                })
+            }
+            Err(error) => self.fail(py, pending, error),
+        }
+    }
+
+    /// Answers a call by the exception that its handler raised.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::run`].
+    pub(crate) fn fail(&self, py: Python<'_>, pending: Pending, error: PyErr) -> PyResult<()> {
+        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+            reply(pending.call, Err(HandlerFault::Raised { page: None }));
+            return Err(error);
+        }
+        let debug = pending.call.request.scope.options.debug;
+        let request = pending.request.bind(py);
+        let page = self.face.failed(&error, request.as_any(), &pending.what, debug);
+        reply(pending.call, Err(HandlerFault::Raised { page }));
+        Ok(())
+    }
+
+    /// Drops what is kept for owners that are gone.
+    pub(crate) fn drop_released(&self, py: Python<'_>) {
+        for ticket in self.desk.queue.take_released() {
+            if let Some(Kept::Iterator(stream)) = self.take(ticket) {
+                self.close_stream(py, stream);
+            }
+        }
+    }
+
+    /// Keeps an object until its ticket comes back.
+    pub(crate) fn keep(&self, ticket: Ticket, kept: Kept) {
+        let old = self.lock().insert(ticket, kept);
+        drop(old);
+    }
+
+    /// Takes back what is kept.
+    pub(crate) fn take(&self, ticket: Ticket) -> Option<Kept> {
+        self.lock().remove(&ticket)
+    }
+
+    /// Takes back everything that is kept.
+    pub(crate) fn take_all(&self) -> Vec<Kept> {
+        self.lock().drain().map(|(_, kept)| kept).collect()
+    }
+
+    /// The channel kept under a ticket.
+    pub(crate) fn channel(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<Channel>> {
+        match self.lock().get(&ticket) {
+            Some(Kept::Channel(channel)) => Some(channel.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.face.traverse(visit)?;
+        self.handlers.traverse(visit)?;
+        let Ok(kept) = self.kept.try_lock() else { return Ok(()) };
+        for kept in kept.values() {
+            match kept {
+                Kept::Request(request) => visit.call(request)?,
+                Kept::Iterator(stream) => {
+                    visit.call(&stream.iterator)?;
+                    visit.call(&stream.request)?;
+                }
+                Kept::Awaitable(object, pending) | Kept::AsyncIterator(object, _, pending) => {
+                    visit.call(object)?;
+                    visit.call(&pending.request)?;
+                }
+                Kept::Task(task) => visit.call(task)?,
+                Kept::Channel(channel) => visit.call(channel)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn request_object<'py>(
+        &self,
+        py: Python<'py>,
+        call: &Call,
+    ) -> PyResult<Bound<'py, HttpRequest>> {
+        let companion = call.request.companion.get();
+        if let Some(companion) = companion.and_then(|any| any.downcast_ref::<Companion>())
+            && let Some(Kept::Request(request)) = self.lock().get(&companion.ticket)
+        {
+            return Ok(request.clone_ref(py).into_bound(py));
+        }
+        let params = match &call.callee {
+            Callee::Route(_, params) => params.clone(),
+            Callee::Module(_) | Callee::Script { .. } => Params::new(),
+        };
+        Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
+    }
+
+    fn keep_request(&self, source: &Arc<Request>, request: &Bound<'_, HttpRequest>) {
+        if source.companion.get().is_some() {
+            return;
+        }
+        request.get().detach_from_source();
+        let ticket = self.desk.ticket();
+        self.keep(ticket, Kept::Request(request.clone().unbind()));
+        let companion = Companion { desk: self.desk.clone(), ticket };
+        // A request is asked about by one call at a time, so nobody was quicker;
+        // had somebody been, the companion dropped here gives its ticket back.
+        let _ = source.companion.set(Box::new(companion));
+    }
+
+    fn ask<'py>(
+        &self,
+        call: &Call,
+        request: &Bound<'py, HttpRequest>,
+    ) -> (Arc<str>, PyResult<Bound<'py, PyAny>>) {
+        let py = request.py();
+        match &call.callee {
+            Callee::Route(id, _) => match self.handlers.get(py, *id) {
+                Some(handler) => (handler.label, handler.callable.bind(py).call1((request,))),
+                None => {
+                    let gone = PyRuntimeError::new_err("the route's handler is gone");
+                    ("a route".into(), Err(gone))
+                }
+            },
+            Callee::Module(module) => {
+                let what = format!("module `{}`", module.path.display()).into();
+                let result = text_of(py, &module.path).and_then(|path| {
+                    self.face.run_module(request.as_any(), &path, reload_name(py, module.reload))
+                });
+                (what, result)
+            }
+            Callee::Script { path, file, reload } => {
+                let what = format!("script `{}`", path.display()).into();
+                let result = script::read(py, file).and_then(|(source, identity)| {
+                    let path = text_of(py, path)?;
+                    let reload = reload_name(py, *reload);
+                    self.face.run_script(request.as_any(), &path, &source, identity, reload)
+                });
+                (what, result)
+            }
+        }
+    }
+
+    /// The head goes out with the first chunk, so that a generator that raises
+    /// before it is a 500, and `ret_code` set in its body is heard.
+    fn open_stream(
+        &self,
+        py: Python<'_>,
+        side: Side,
+        pending: Pending,
+        mut iterator: Bound<'_, PyIterator>,
+        head: Option<Head>,
+    ) -> PyResult<()> {
+        // The event loop does not wait for an iterator that may block.
+        let first = match side {
+            Side::Loop => Ok(Some(Bytes::new())),
+            Side::Thread => next_chunk(&mut iterator, &pending.what),
+        };
+        let opened = first.and_then(|first| {
+            let head = match head {
+                Some(head) => head,
+                None => Head::of(pending.request.bind(py))?,
+            };
+            Ok((first, head))
+        });
+        let (first, head) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.fail(py, pending, error),
+        };
+        let body = match first {
+            None => Body::Empty,
+            Some(first) => {
+                let stream = self.desk.ticket();
+                let subject = InWords(&pending.call.request).to_string().into();
+                self.keep(
+                    stream,
+                    Kept::Iterator(Stream {
+                        iterator: iterator.unbind(),
+                        request: pending.request,
+                        what: pending.what,
+                        debug: pending.call.request.scope.options.debug,
+                    }),
+                );
+                let first = Some(first).filter(|first| !first.is_empty());
+                let desk = self.desk.clone();
+                Body::stream(PulledBody::new(desk, Side::Thread, stream, subject, first))
+            }
+        };
+        reply(pending.call, Ok(Answer::Reply(head.with_stream(body))));
+        Ok(())
+    }
+
+    fn pull(&self, py: Python<'_>, pull: Pull) -> PyResult<()> {
+        let kept = {
+            let kept = self.lock();
+            match kept.get(&pull.stream) {
+                Some(Kept::Iterator(stream)) => {
+                    Some((stream.iterator.clone_ref(py), stream.what.clone()))
+                }
+                _ => None,
+            }
+        };
+        // Without an iterator the dropped slot ends the body.
+        let Some((iterator, what)) = kept else { return Ok(()) };
+        let piece = match next_chunk(&mut iterator.into_bound(py), &what) {
+            Ok(Some(chunk)) => {
+                // A client that has left meanwhile gives the ticket back itself.
+                let _ = pull.reply.send(Piece::Chunk(chunk));
+                return Ok(());
+            }
+            Ok(None) => Ok(Piece::End),
+            Err(error) => Err(error),
+        };
+        let Some(Kept::Iterator(stream)) = self.take(pull.stream) else { return Ok(()) };
+        let outcome = match piece {
+            Ok(piece) => {
+                let _ = pull.reply.send(piece);
+                Ok(())
+            }
+            Err(error) => {
+                let _ = pull.reply.send(Piece::Fault);
+                self.report(py, &stream, error)
+            }
+        };
+        self.close_stream(py, stream);
+        outcome
+    }
+
+    fn report(&self, py: Python<'_>, stream: &Stream, error: PyErr) -> PyResult<()> {
+        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+            return Err(error);
+        }
+        self.face.failed(&error, stream.request.bind(py).as_any(), &stream.what, stream.debug);
+        Ok(())
+    }
+
+    /// Lets an iterator clean up here and now: its `finally` blocks run on a
+    /// thread on which its body may run.
+    fn close_stream(&self, py: Python<'_>, stream: Stream) {
+        let Ok(close) = stream.iterator.bind(py).getattr(intern!(py, "close")) else { return };
+        if let Err(error) = close.call0() {
+            self.face.failed(&error, stream.request.bind(py).as_any(), &stream.what, stream.debug);
+        }
+    }
+
+    fn hand_to_loop(
+        &self,
+        py: Python<'_>,
+        pending: Pending,
+        kept: impl FnOnce(Pending) -> Kept,
+    ) -> PyResult<()> {
+        if let Err(error) = self.face.ensure_loop(py) {
+            return self.fail(py, pending, error);
+        }
+        let ticket = pending.call.ticket;
+        self.keep(ticket, kept(pending));
+        if self.desk.loop_queue.push(Note::Adopt(ticket)).is_err() {
+            // Closed: dropping the slot answers that the server has stopped.
+            drop(self.take(ticket));
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends what came back. A client that has left does not hear it.
+pub(crate) fn reply(call: Call, verdict: Verdict) {
+    let _ = call.reply.send(verdict);
+}
+
+fn next_chunk(iterator: &mut Bound<'_, PyIterator>, what: &str) -> PyResult<Option<Bytes>> {
+    match iterator.next() {
+        None => Ok(None),
+        Some(chunk) => response::read_chunk(&chunk?, what).map(Some),
+    }
+}
+
+fn text_of<'py>(py: Python<'py>, path: &std::path::Path) -> PyResult<Bound<'py, PyString>> {
+    Ok(path.as_os_str().into_pyobject(py)?)
+}
+
+fn reload_name(py: Python<'_>, reload: Reload) -> &Bound<'_, PyString> {
+    match reload {
+        Reload::Always => intern!(py, "always"),
+        Reload::Changed => intern!(py, "changed"),
+        Reload::Never => intern!(py, "never"),
+    }
+}

@@ -1,0 +1,153 @@
+//! What the Python side of the package lends us: the `face` of a server, its
+//! functions looked up once, and the types by which results are told apart.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::PyTraverseError;
+use pyo3::pyclass::PyVisit;
+use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+
+use crate::log::Record;
+
+/// The face.
+pub(crate) struct Face {
+    object: Py<PyAny>,
+    run_module: Py<PyAny>,
+    run_script: Py<PyAny>,
+    failed: Py<PyAny>,
+    log: Py<PyAny>,
+    json_dumps: Py<PyAny>,
+    /// What is sent as the file that its `path` names.
+    pub(crate) file_types: Py<PyTuple>,
+    /// `HTTP_RESPONSE`.
+    pub(crate) response_type: Py<PyType>,
+    /// `types.CoroutineType`.
+    pub(crate) coroutine_type: Py<PyType>,
+}
+
+impl Face {
+    /// Looks everything up.
+    ///
+    /// # Errors
+    /// `AttributeError` where the face lacks something.
+    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let attribute = |name| object.getattr(name).map(Bound::unbind);
+        Ok(Self {
+            run_module: attribute(intern!(py, "run_module"))?,
+            run_script: attribute(intern!(py, "run_script"))?,
+            failed: attribute(intern!(py, "failed"))?,
+            log: attribute(intern!(py, "log"))?,
+            json_dumps: attribute(intern!(py, "json_dumps"))?,
+            file_types: object.getattr(intern!(py, "file_types"))?.cast_into::<PyTuple>()?.unbind(),
+            response_type: object
+                .getattr(intern!(py, "response_type"))?
+                .cast_into::<PyType>()?
+                .unbind(),
+            coroutine_type: py
+                .import(intern!(py, "types"))?
+                .getattr(intern!(py, "CoroutineType"))?
+                .cast_into::<PyType>()?
+                .unbind(),
+            object: object.clone().unbind(),
+        })
+    }
+
+    /// The instance that programs know: `HTTP_SERVER`.
+    ///
+    /// # Errors
+    /// Whatever the attribute raises.
+    pub(crate) fn instance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.object.bind(py).getattr(intern!(py, "instance"))
+    }
+
+    /// Asks a scope's module.
+    ///
+    /// # Errors
+    /// Whatever the module raises.
+    pub(crate) fn run_module<'py>(
+        &self,
+        request: &Bound<'py, PyAny>,
+        path: &Bound<'py, PyString>,
+        reload: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.run_module.bind(request.py()).call1((request, path, reload))
+    }
+
+    /// Runs a script.
+    ///
+    /// # Errors
+    /// Whatever the script raises.
+    pub(crate) fn run_script<'py>(
+        &self,
+        request: &Bound<'py, PyAny>,
+        path: &Bound<'py, PyString>,
+        source: &Bound<'py, PyBytes>,
+        identity: (u64, u64, u64, i128, i128),
+        reload: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.run_script.bind(request.py()).call1((request, path, source, identity, reload))
+    }
+
+    /// Logs an exception with its traceback and the request; the debug page if
+    /// `debug`. What goes wrong in doing so is Python's unraisable exception.
+    pub(crate) fn failed(
+        &self,
+        error: &PyErr,
+        request: &Bound<'_, PyAny>,
+        what: &str,
+        debug: bool,
+    ) -> Option<String> {
+        let py = request.py();
+        // `into_value` and not `value`: it gives the exception its traceback.
+        let raised = error.clone_ref(py).into_value(py);
+        let page = self
+            .failed
+            .bind(py)
+            .call1((raised, request, what, debug))
+            .and_then(|page| page.extract::<Option<String>>());
+        page.unwrap_or_else(|error| {
+            error.write_unraisable(py, Some(self.failed.bind(py)));
+            None
+        })
+    }
+
+    /// Hands a record to Python's `logging`.
+    pub(crate) fn log(&self, py: Python<'_>, record: &Record) {
+        if let Err(error) = self.log.bind(py).call1((record.level, &record.message)) {
+            error.write_unraisable(py, Some(self.log.bind(py)));
+        }
+    }
+
+    /// Starts the event loop's thread, if it does not run.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn ensure_loop(&self, py: Python<'_>) -> PyResult<()> {
+        self.object.bind(py).call_method0(intern!(py, "ensure_loop")).map(drop)
+    }
+
+    /// The JSON text of an object.
+    ///
+    /// # Errors
+    /// Whatever the encoder raises.
+    pub(crate) fn json<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+        Ok(self.json_dumps.bind(object.py()).call1((object,))?.cast_into::<PyString>()?)
+    }
+
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)?;
+        for function in
+            [&self.run_module, &self.run_script, &self.failed, &self.log, &self.json_dumps]
+        {
+            visit.call(function)?;
+        }
+        visit.call(&self.file_types)?;
+        visit.call(&self.response_type)?;
+        visit.call(&self.coroutine_type)
+    }
+}

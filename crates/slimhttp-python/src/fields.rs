@@ -1,0 +1,127 @@
+//! Header fields that Python gives: names `str` or `bytes`; values `str`,
+//! `bytes` or `int`, a list of them for a repeated field. Nothing that could
+//! end a field early (CR, LF, NUL) passes.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMapping, PyString, PyTuple};
+
+/// One field: its name as given and as HTTP knows it, and its value.
+pub(crate) struct Field {
+    /// The name in the letters in which it was given.
+    pub(crate) written: Vec<u8>,
+    /// The name.
+    pub(crate) name: HeaderName,
+    /// The value.
+    pub(crate) value: HeaderValue,
+}
+
+/// Every field of `fields`, a mapping or `None`, in its order.
+///
+/// # Errors
+/// `TypeError` and `ValueError` that name the field.
+pub(crate) fn read(fields: &Bound<'_, PyAny>) -> PyResult<Vec<Field>> {
+    let mut read = Vec::new();
+    if fields.is_none() {
+        return Ok(read);
+    }
+    if let Ok(dict) = fields.cast::<PyDict>() {
+        for (name, value) in dict {
+            read_field(&name, &value, &mut read)?;
+        }
+        return Ok(read);
+    }
+    let Ok(mapping) = fields.cast::<PyMapping>() else {
+        let found = fields.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("headers are a dict, not `{found}`")));
+    };
+    for entry in mapping.items()?.try_iter()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+        read_field(&name, &value, &mut read)?;
+    }
+    Ok(read)
+}
+
+/// Every field of `fields`, of which a name stands once unless a list says
+/// otherwise.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
+    let fields = read(fields)?;
+    let mut map = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        map.append(field.name, field.value);
+    }
+    Ok(map)
+}
+
+/// Adds to `map` the fields of `defaults` whose names it has not.
+pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) {
+    let mut current: Option<(HeaderName, bool)> = None;
+    for (name, value) in defaults {
+        if let Some(name) = name {
+            let missing = !map.contains_key(&name);
+            current = Some((name, missing));
+        }
+        // A repeated field comes without its name after the first time.
+        if let Some((name, true)) = &current {
+            map.append(name.clone(), value);
+        }
+    }
+}
+
+fn read_field(
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    fields: &mut Vec<Field>,
+) -> PyResult<()> {
+    let Some(written) = text(name)? else {
+        let found = name.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "the name of a header is str or bytes, not `{found}`"
+        )));
+    };
+    let Ok(known) = HeaderName::from_bytes(&written) else {
+        let shown = String::from_utf8_lossy(&written);
+        return Err(PyValueError::new_err(format!("{shown:?} is no name of a header")));
+    };
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        for item in value.try_iter()? {
+            let value = read_value(&known, &item?)?;
+            fields.push(Field { written: written.clone(), name: known.clone(), value });
+        }
+        return Ok(());
+    }
+    let value = read_value(&known, value)?;
+    fields.push(Field { written, name: known, value });
+    Ok(())
+}
+
+fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
+    let text = match text(value)? {
+        Some(text) => text,
+        None if value.is_instance_of::<PyInt>() => value.str()?.to_cow()?.as_bytes().to_vec(),
+        None => {
+            let found = value.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "the header `{name}` is str, bytes or int, not `{found}`"
+            )));
+        }
+    };
+    HeaderValue::from_bytes(&text).map_err(|_| {
+        let shown = String::from_utf8_lossy(&text);
+        PyValueError::new_err(format!(
+            "the header `{name}` cannot be {shown:?}: it has a line break or a control character"
+        ))
+    })
+}
+
+/// The bytes of a `str` (as UTF-8) or `bytes`; `None` for anything else.
+fn text(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Some(text.to_cow()?.as_bytes().to_vec()));
+    }
+    Ok(object.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes().to_vec()))
+}

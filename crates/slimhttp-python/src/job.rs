@@ -1,0 +1,114 @@
+//! What lies in the queues: a call to answer, a chunk to fetch. No Python in
+//! it. A Python object that a job concerns waits with the dispatcher, and the
+//! job names it by a [`Ticket`]; so nothing on an I/O thread can reach Python.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
+use tokio::sync::oneshot;
+
+/// What comes back for a call.
+pub(crate) type Verdict = Result<Answer, HandlerFault>;
+
+/// The number under which the dispatcher keeps a Python object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// One element of the queue.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Answer a request.
+    Call(Call),
+    /// Fetch the next chunk of a stream.
+    Pull(Pull),
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Under which a task that answers it is kept.
+    pub(crate) ticket: Ticket,
+    /// Whom to ask.
+    pub(crate) callee: Callee,
+    /// About what.
+    pub(crate) request: Arc<Request>,
+    /// Where the answer goes; closed once the client has left.
+    pub(crate) reply: oneshot::Sender<Verdict>,
+}
+
+/// A body that waits for its next chunk.
+#[derive(Debug)]
+pub(crate) struct Pull {
+    /// Under which the iterator is kept.
+    pub(crate) stream: Ticket,
+    /// What is streamed, for messages.
+    pub(crate) subject: Arc<str>,
+    /// Where the chunk goes; closed once the client has left.
+    pub(crate) reply: oneshot::Sender<Piece>,
+}
+
+/// What comes back for a [`Pull`].
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// The next bytes; may be empty.
+    Chunk(Bytes),
+    /// There are no more.
+    End,
+    /// The iterator raised; it has been logged.
+    Fault,
+}
+
+impl Job {
+    /// Whether nobody waits for the outcome any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Call(call) => call.reply.is_closed(),
+            Self::Pull(pull) => pull.reply.is_closed(),
+        }
+    }
+
+    /// What this job is about, to be told when it takes too long.
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Call(call) => Subject::Call(call.request.clone()),
+            Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
+        }
+    }
+}
+
+/// What a job is about. Cheap to make; put into words only when asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    /// A request.
+    Call(Arc<Request>),
+    /// The stream of a response.
+    Pull(Arc<str>),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(request) => describe(request, f),
+            Self::Pull(subject) => write!(f, "the stream of {subject}"),
+        }
+    }
+}
+
+/// A request in the words of a log line: `GET /slow`, ``GET /slow of `a.example` ``.
+pub(crate) struct InWords<'r>(pub(crate) &'r Request);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(self.0, f)
+    }
+}
+
+fn describe(request: &Request, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{} {}", request.method, request.uri.path())?;
+    match &request.scope.name {
+        Some(vhost) => write!(f, " of `{vhost}`"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,58 @@
+//! The ring: what a record says, and what becomes of too many. One test: the
+//! ring is one for the process.
+
+use super::{CAPACITY, Record, ToRing, attach, read_filter, take};
+
+use tracing_subscriber::layer::SubscriberExt;
+
+fn record(level: u8, message: &str) -> Record {
+    Record { level, message: message.into() }
+}
+
+#[test]
+fn records_wait_for_who_takes_them() {
+    let (desk, _ear) = crate::tests::desk();
+    attach(&desk);
+    let subscriber = tracing_subscriber::registry()
+        .with(read_filter("rooms=trace").expect("is a filter"))
+        .with(ToRing);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::error!("an error");
+        tracing::warn!(code = 7, who = "x", "a warning");
+        tracing::info!("in {}", "words");
+        tracing::debug!(only = true);
+        let expected = [
+            record(40, "an error"),
+            record(30, "a warning code=7 who=\"x\""),
+            record(20, "in words"),
+            record(10, "only=true"),
+        ];
+        assert_eq!(take(), expected);
+        assert_eq!(take(), []);
+        // The first record has woken the desk; this wait would end in time only.
+        desk.queue.wait(std::time::Duration::from_secs(20));
+
+        for number in 0..CAPACITY + 3 {
+            tracing::info!("{number}");
+        }
+        let records = take();
+        assert_eq!(records.len(), CAPACITY + 1);
+        assert_eq!(records[0].level, 30);
+        assert!(records[0].message.starts_with("3 older log records"), "{:?}", records[0]);
+        assert_eq!(records[1], record(20, "3"));
+    });
+}
+
+#[test]
+fn the_variable_is_a_level_or_a_filter() {
+    for (wanted, valid) in [
+        ("", true),
+        ("info", true),
+        (" debug ", true),
+        ("off", true),
+        ("slimhttp_server=trace,hyper=debug", true),
+        ("slimhttp_server=loud", false),
+    ] {
+        assert_eq!(read_filter(wanted).is_ok(), valid, "{wanted:?}");
+    }
+}

@@ -1,0 +1,149 @@
+//! The queue between the I/O threads and the thread of the event loop: what
+//! waits there, and a socket that is readable while something waits.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::job::{Call, Pull, Ticket};
+use crate::queue::Rejection;
+
+/// One thing for the event loop to do.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// Answer a request by an `async def` handler.
+    Call(Call),
+    /// Go on with the awaitable or async iterator that waits under this ticket.
+    Adopt(Ticket),
+    /// Fetch the next chunk of an async iterator.
+    Pull(Pull),
+    /// The client has left: cancel what runs under this ticket.
+    Left(Ticket),
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(crate) struct LoopQueue {
+    state: Mutex<State>,
+    limit: AtomicUsize,
+    bell: OnceLock<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    notes: Vec<Note>,
+    calls: usize,
+    closed: bool,
+}
+
+/// A socket pair: a byte written to one end makes the other readable.
+#[derive(Debug)]
+struct Bell {
+    rope: UnixStream,
+    ear: UnixStream,
+}
+
+impl LoopQueue {
+    /// An empty queue in which `limit` calls may wait.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), limit: AtomicUsize::new(limit), bell: OnceLock::new() }
+    }
+
+    /// Changes how many calls may wait.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Puts a note at the end.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn push(&self, note: Note) -> Result<(), Rejection> {
+        let is_call = matches!(note, Note::Call(_));
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Rejection::Closed);
+        }
+        if is_call && state.calls >= self.limit.load(Ordering::Relaxed) {
+            return Err(Rejection::Full);
+        }
+        let first = state.notes.is_empty();
+        state.calls += usize::from(is_call);
+        state.notes.push(note);
+        drop(state);
+        if first {
+            self.ring();
+        }
+        Ok(())
+    }
+
+    /// Notes that a client has left, if there is a loop that may serve it.
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        if self.bell.get().is_some() {
+            // A closed queue has cancelled everything already.
+            let _ = self.push(Note::Left(ticket));
+        }
+    }
+
+    /// Everything that waits, in order; the socket is quiet again.
+    pub(crate) fn take(&self) -> Vec<Note> {
+        if let Some(bell) = self.bell.get() {
+            let mut bytes = [0; 64];
+            while matches!((&bell.ear).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+        }
+        let mut state = self.lock();
+        state.calls = 0;
+        std::mem::take(&mut state.notes)
+    }
+
+    /// The socket that is readable while something waits.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub(crate) fn descriptor(&self) -> std::io::Result<RawFd> {
+        if let Some(bell) = self.bell.get() {
+            return Ok(bell.ear.as_raw_fd());
+        }
+        let (rope, ear) = UnixStream::pair()?;
+        rope.set_nonblocking(true)?;
+        ear.set_nonblocking(true)?;
+        let bell = self.bell.get_or_init(|| Bell { rope, ear });
+        // What came before there was a bell.
+        let waiting = {
+            let state = self.lock();
+            !state.notes.is_empty() || state.closed
+        };
+        if waiting {
+            self.ring();
+        }
+        Ok(bell.ear.as_raw_fd())
+    }
+
+    /// Takes nothing more in and gives back what waits, to be dropped.
+    pub(crate) fn close(&self) -> Vec<Note> {
+        let mut state = self.lock();
+        state.closed = true;
+        let notes = std::mem::take(&mut state.notes);
+        drop(state);
+        self.ring();
+        notes
+    }
+
+    /// Whether it takes nothing more in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = self.bell.get() {
+            // A full socket is readable as it is.
+            let _ = (&bell.rope).write(&[1]);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

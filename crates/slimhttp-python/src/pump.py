@@ -1,0 +1,21 @@
+"""The two coroutines with which the event loop serves what is none itself."""
+
+
+async def finish(awaitable):
+    """Makes a coroutine of anything that can be awaited."""
+    return await awaitable
+
+
+async def pump(chunks, channel, new_future):
+    """Hands each chunk over and then rests until the client takes more."""
+    try:
+        async for chunk in chunks:
+            asked = new_future()
+            channel.give(chunk, asked)
+            await asked
+    finally:
+        # Here and not in the garbage collector: a generator's own `finally`
+        # blocks may await.
+        close = getattr(chunks, 'aclose', None)
+        if close is not None:
+            await close()

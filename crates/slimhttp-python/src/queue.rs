@@ -1,0 +1,292 @@
+//! The queue between the I/O threads and Python's threads: bounded, first in
+//! first out, and awake to who waits. It also keeps the facts of the watchdog:
+//! what runs, since when, and how many wait behind it.
+//!
+//! No tracing under the lock (a log record may wake this very queue), and no
+//! job is dropped under it (the last owner of a request may give back a ticket
+//! here).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use crate::job::{Job, Subject, Ticket};
+
+/// Why a job was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// As many calls wait as may.
+    Full,
+    /// Nobody takes jobs any more.
+    Closed,
+}
+
+/// Whether the attendant has to begin watching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// A job waits, every thread is busy and nobody watches yet.
+    Begin,
+    /// Nothing to watch, or it is watched already.
+    AsBefore,
+}
+
+/// Names the run of a job between [`Queue::next`] and the next [`Queue::next`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run(u64);
+
+/// A job that has run for long while others wait and no thread is free.
+#[derive(Debug)]
+pub(crate) struct Stalled {
+    /// What it is about.
+    pub(crate) subject: Subject,
+    /// How long it has run.
+    pub(crate) duration: Duration,
+    /// How many wait.
+    pub(crate) waiting: usize,
+    /// How many threads there are to run jobs, as far as is known.
+    pub(crate) threads: usize,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    limit: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// How many of `jobs` are calls: only these count against the limit.
+    calls: usize,
+    /// Tickets whose owner is gone.
+    released: Vec<Ticket>,
+    /// Threads that wait in [`Queue::wait`], and how many of them have been
+    /// notified but are not running yet.
+    idle: usize,
+    notified: usize,
+    running: SmallVec<[Running; 1]>,
+    runs: u64,
+    /// Goes up with every [`Queue::wake`]; `woken` keeps one that met nobody.
+    wakes: u64,
+    woken: bool,
+    watched: bool,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    run: Run,
+    since: Instant,
+    subject: Subject,
+    reported: bool,
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        !self.jobs.is_empty() || !self.released.is_empty()
+    }
+
+    /// Whether a waiting thread has to be notified of one more thing to do.
+    fn claim_idle_thread(&mut self) -> bool {
+        let claim = self.idle > self.notified;
+        self.notified += usize::from(claim);
+        claim
+    }
+}
+
+impl Queue {
+    /// An empty queue in which `limit` calls may wait.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), limit: AtomicUsize::new(limit) }
+    }
+
+    /// Changes how many calls may wait.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Puts a job at the end. Fetching chunks is never refused for want of
+    /// room: there are no more of them than responses under way.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn push(&self, job: Job) -> Result<Watch, Rejection> {
+        let is_call = matches!(job, Job::Call(_));
+        let mut abandoned = Vec::new();
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Rejection::Closed);
+        }
+        if is_call && state.calls >= self.limit.load(Ordering::Relaxed) {
+            abandoned = sweep(&mut state);
+            if abandoned.is_empty() {
+                return Err(Rejection::Full);
+            }
+        }
+        state.calls += usize::from(is_call);
+        state.jobs.push_back(job);
+        let notify = state.claim_idle_thread();
+        let begin = !notify && !state.watched && !state.running.is_empty();
+        state.watched |= begin;
+        drop(state);
+        drop(abandoned);
+        if notify {
+            self.arrived.notify_one();
+        }
+        Ok(if begin { Watch::Begin } else { Watch::AsBefore })
+    }
+
+    /// Gives back a ticket: what is kept under it is dropped in a turn.
+    pub(crate) fn release(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        state.released.push(ticket);
+        let notify = state.claim_idle_thread();
+        drop(state);
+        if notify {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The tickets given back since the last time.
+    pub(crate) fn take_released(&self) -> Vec<Ticket> {
+        std::mem::take(&mut self.lock().released)
+    }
+
+    /// Takes the first job, and notes that the one of `finished` has ended.
+    pub(crate) fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watch)> {
+        let mut state = self.lock();
+        let ended = finished.and_then(|run| {
+            let position = state.running.iter().position(|running| running.run == run)?;
+            Some(state.running.swap_remove(position))
+        });
+        let job = state.jobs.pop_front();
+        let taken = job.map(|job| {
+            state.calls -= usize::from(matches!(job, Job::Call(_)));
+            state.runs += 1;
+            let run = Run(state.runs);
+            state.running.push(Running {
+                run,
+                since: Instant::now(),
+                subject: job.subject(),
+                reported: false,
+            });
+            let begin = !state.jobs.is_empty() && state.idle == 0 && !state.watched;
+            state.watched |= begin;
+            (run, job, if begin { Watch::Begin } else { Watch::AsBefore })
+        });
+        drop(state);
+        drop(ended);
+        taken
+    }
+
+    /// Notes that the job of `run` has ended, and takes no other.
+    pub(crate) fn finish(&self, run: Run) {
+        let mut state = self.lock();
+        let position = state.running.iter().position(|running| running.run == run);
+        let ended = position.map(|position| state.running.swap_remove(position));
+        drop(state);
+        drop(ended);
+    }
+
+    /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
+    pub(crate) fn wait(&self, timeout: Duration) {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut state = self.lock();
+        if std::mem::take(&mut state.woken) {
+            return;
+        }
+        let wakes = state.wakes;
+        while !state.has_work() && !state.closed && state.wakes == wakes {
+            let left = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return,
+                Some(left) => left,
+                // Longer than the clock can count is for ever; an hour is a round of it.
+                None => Duration::from_secs(3600),
+            };
+            state.idle += 1;
+            state =
+                self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.idle -= 1;
+            state.notified = state.notified.saturating_sub(1);
+        }
+    }
+
+    /// Lets every waiting thread go on; if none waits, the next one does not.
+    pub(crate) fn wake(&self) {
+        let mut state = self.lock();
+        state.wakes += 1;
+        state.woken = state.idle == 0;
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    /// Takes nothing more in and gives back what waits, to be dropped.
+    pub(crate) fn close(&self) -> VecDeque<Job> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.calls = 0;
+        let jobs = std::mem::take(&mut state.jobs);
+        drop(state);
+        self.arrived.notify_all();
+        jobs
+    }
+
+    /// Whether nothing waits and nothing runs.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.lock();
+        !state.has_work() && state.running.is_empty()
+    }
+
+    /// The jobs that have run longer than `allowance` while others wait and no
+    /// thread is free; each is told once. `None` when nothing waits: there is
+    /// nothing to watch until [`Queue::push`] says so again.
+    pub(crate) fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
+        let mut state = self.lock();
+        let waiting = state.jobs.len();
+        if waiting == 0 || state.closed {
+            state.watched = false;
+            return None;
+        }
+        if state.idle > 0 {
+            return Some(Vec::new());
+        }
+        let threads = state.running.len();
+        let stalled = state
+            .running
+            .iter_mut()
+            .filter(|running| !running.reported && running.since.elapsed() > allowance)
+            .map(|running| {
+                running.reported = true;
+                Stalled {
+                    subject: running.subject.clone(),
+                    duration: running.since.elapsed(),
+                    waiting,
+                    threads,
+                }
+            })
+            .collect();
+        Some(stalled)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the jobs out that nobody waits for, when the queue is full of them.
+fn sweep(state: &mut State) -> Vec<Job> {
+    let jobs = std::mem::take(&mut state.jobs);
+    let (abandoned, wanted): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_abandoned);
+    state.jobs = wanted.into();
+    state.calls = state.jobs.iter().filter(|job| matches!(job, Job::Call(_))).count();
+    abandoned
+}
+
+#[cfg(test)]
+#[path = "queue/tests.rs"]
+mod tests;

@@ -1,0 +1,176 @@
+//! The queue: order, bound, waiting and waking, and the watchdog's facts.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slimhttp_server::handler::Callee;
+use slimhttp_site::route::{HandlerId, Params};
+use tokio::sync::oneshot;
+
+use super::{Queue, Rejection, Watch};
+use crate::job::{Call, Job, Piece, Pull, Ticket, Verdict};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn call(path: &str) -> (Job, oneshot::Receiver<Verdict>) {
+    let (reply, answer) = oneshot::channel();
+    let callee = Callee::Route(HandlerId(0), Params::new());
+    let request = crate::tests::request(path);
+    (Job::Call(Call { ticket: Ticket(0), callee, request, reply }), answer)
+}
+
+fn pull() -> (Job, oneshot::Receiver<Piece>) {
+    let (reply, piece) = oneshot::channel();
+    (Job::Pull(Pull { stream: Ticket(0), subject: "GET /stream".into(), reply }), piece)
+}
+
+fn subject(job: &Job) -> String {
+    job.subject().to_string()
+}
+
+#[test]
+fn first_in_is_first_out() {
+    let queue = Queue::new(9);
+    let mut answers = Vec::new();
+    for path in ["/a", "/b", "/c"] {
+        let (job, answer) = call(path);
+        queue.push(job).expect("has room");
+        answers.push(answer);
+    }
+    let mut seen = Vec::new();
+    let mut taken = queue.next(None);
+    while let Some((run, job, _)) = taken {
+        seen.push(subject(&job));
+        taken = queue.next(Some(run));
+    }
+    assert_eq!(seen, ["GET /a", "GET /b", "GET /c"]);
+    assert!(queue.is_quiet());
+}
+
+#[test]
+fn a_full_queue_refuses_calls_and_takes_chunks() {
+    let queue = Queue::new(2);
+    let kept = [call("/1"), call("/2")].map(|(job, answer)| {
+        queue.push(job).expect("has room");
+        answer
+    });
+    assert_eq!(queue.push(call("/3").0), Err(Rejection::Full));
+    assert!(queue.push(pull().0).is_ok(), "a response under way goes on");
+    drop(kept);
+    let (job, answer) = call("/4");
+    assert!(queue.push(job).is_ok(), "calls that nobody waits for take no room");
+    let (_, job, _) = queue.next(None).expect("has a job");
+    assert_eq!(subject(&job), "GET /4");
+    drop(answer);
+}
+
+#[test]
+fn a_closed_queue_gives_back_what_waits_and_takes_nothing() {
+    let queue = Queue::new(9);
+    let (job, mut answer) = call("/a");
+    queue.push(job).expect("has room");
+    drop(queue.close());
+    assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+    assert_eq!(queue.push(call("/b").0), Err(Rejection::Closed));
+    queue.wait(LONG);
+}
+
+#[test]
+fn waiting_ends_with_a_job_a_wake_a_release_or_the_time() {
+    type Event = fn(&Queue);
+    let events: [(&str, Event); 4] = [
+        ("job", |queue| assert!(queue.push(call("/a").0).is_ok())),
+        ("wake", Queue::wake),
+        ("release", |queue| queue.release(Ticket(7))),
+        ("close", |queue| drop(queue.close())),
+    ];
+    for (name, event) in events {
+        for early in [true, false] {
+            let queue = Arc::new(Queue::new(9));
+            let begin = Instant::now();
+            let other = queue.clone();
+            let happening = std::thread::spawn(move || {
+                if !early {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                event(&other);
+            });
+            if early {
+                happening.join().expect("does not panic");
+                queue.wait(LONG);
+            } else {
+                queue.wait(LONG);
+                happening.join().expect("does not panic");
+            }
+            assert!(begin.elapsed() < LONG / 2, "{name}, early: {early}");
+        }
+    }
+    let begin = Instant::now();
+    Queue::new(9).wait(Duration::from_millis(30));
+    assert!(begin.elapsed() >= Duration::from_millis(30));
+}
+
+#[test]
+fn a_wake_that_met_nobody_is_spent_by_one_wait() {
+    let queue = Queue::new(9);
+    queue.wake();
+    queue.wait(LONG);
+    let begin = Instant::now();
+    queue.wait(Duration::from_millis(30));
+    assert!(begin.elapsed() >= Duration::from_millis(30));
+}
+
+#[test]
+fn every_waiting_thread_gets_a_job_of_its_own() {
+    let queue = Arc::new(Queue::new(99));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let queue = queue.clone();
+            std::thread::spawn(move || {
+                let begin = Instant::now();
+                while begin.elapsed() < LONG {
+                    queue.wait(LONG);
+                    if let Some((_, job, _)) = queue.next(None) {
+                        return Some(subject(&job));
+                    }
+                }
+                None
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for path in ["/1", "/2", "/3", "/4"] {
+        let (job, answer) = call(path);
+        queue.push(job).expect("has room");
+        answers.push(answer);
+    }
+    let mut seen: Vec<_> =
+        threads.into_iter().map(|thread| thread.join().expect("does not panic")).collect();
+    seen.sort();
+    assert_eq!(seen, ["GET /1", "GET /2", "GET /3", "GET /4"].map(|path| Some(path.to_owned())));
+}
+
+#[test]
+fn c8_7_a_job_that_holds_others_up_is_told_once() {
+    let queue = Queue::new(9);
+    let jobs = ["/slow", "/1", "/2"].map(call);
+    let mut answers = Vec::new();
+    for (job, answer) in jobs {
+        queue.push(job).expect("has room");
+        answers.push(answer);
+    }
+    let (run, _, watch) = queue.next(None).expect("has a job");
+    assert_eq!(watch, Watch::Begin, "two wait and no thread is free");
+    assert!(queue.stalled(LONG).is_some_and(|stalled| stalled.is_empty()), "it is not long yet");
+    let stalled = queue.stalled(Duration::ZERO).expect("something waits");
+    assert_eq!(stalled.len(), 1);
+    assert_eq!(stalled[0].subject.to_string(), "GET /slow");
+    assert_eq!((stalled[0].waiting, stalled[0].threads), (2, 1));
+    assert!(queue.stalled(Duration::ZERO).is_some_and(|stalled| stalled.is_empty()));
+    let (run, _, watch) = queue.next(Some(run)).expect("has a job");
+    assert_eq!(watch, Watch::AsBefore, "it is watched already");
+    let (run, _, _) = queue.next(Some(run)).expect("has a job");
+    assert!(queue.stalled(Duration::ZERO).is_none(), "nothing waits");
+    queue.finish(run);
+    assert!(queue.is_quiet());
+}

@@ -1,0 +1,242 @@
+//! What a handler returned → what the server answers. Told apart by type, the
+//! usual ones first; what is none of them is a fault that names the type.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString};
+use slimhttp_server::body::Body;
+use slimhttp_server::handler::Answer;
+use slimhttp_site::raw_reply;
+
+use crate::config::is_path_like;
+use crate::face::Face;
+use crate::fields;
+use crate::request::HttpRequest;
+use crate::values::read_status;
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What is expected of a handler, for the message of a fault.
+const EXPECTED: &str = "HTTP_RESPONSE, bytes, str, dict, list, a file, an iterator or None";
+
+/// What a result means.
+pub(crate) enum Reading<'py> {
+    /// The answer is complete.
+    Answer(Answer),
+    /// A body that an iterator gives.
+    Iterator(Bound<'py, PyIterator>, Option<Head>),
+    /// A body that an async iterator gives.
+    AsyncIterator(Bound<'py, PyAny>, Option<Head>),
+    /// To be awaited.
+    Awaitable(Bound<'py, PyAny>),
+}
+
+/// Status and header fields of a response, before its body.
+pub(crate) struct Head {
+    status: StatusCode,
+    fields: HeaderMap,
+}
+
+impl Head {
+    /// What the request says: `ret_code` and `response_headers`.
+    ///
+    /// # Errors
+    /// `TypeError` and `ValueError` where they say nonsense.
+    pub(crate) fn of(request: &Bound<'_, HttpRequest>) -> PyResult<Self> {
+        let py = request.py();
+        let request = request.get();
+        let fields = match request.touched_response_headers(py) {
+            Some(headers) => fields::read_map(&headers)?,
+            None => HeaderMap::new(),
+        };
+        Ok(Self { status: request.status(py)?, fields })
+    }
+
+    /// The response with a body of which `kind` is the content type, unless the
+    /// fields name another.
+    pub(crate) fn with_body(mut self, body: Body, kind: Option<HeaderValue>) -> Response<Body> {
+        // How a body is framed is the connection's to say. A length that a
+        // handler gives is believed only of a stream; its end is checked there.
+        self.fields.remove(TRANSFER_ENCODING);
+        if !matches!(body, Body::Stream(_)) {
+            self.fields.remove(CONTENT_LENGTH);
+        }
+        // RFC 9110 sections 15.3.5 and 15.4.5: these have no content.
+        let bodiless = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if let Some(kind) = kind
+            && !bodiless
+        {
+            self.fields.entry(CONTENT_TYPE).or_insert(kind);
+        }
+        let mut response = Response::new(if bodiless { Body::Empty } else { body });
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.fields;
+        response
+    }
+
+    /// The response with a body of HTML or text that is yet to come.
+    pub(crate) fn with_stream(self, body: Body) -> Response<Body> {
+        self.with_body(body, Some(HTML))
+    }
+}
+
+/// Reads what a handler returned; `what` names the handler.
+///
+/// # Errors
+/// The exception that says what is wrong with it.
+pub(crate) fn read<'py>(
+    face: &Face,
+    request: &Bound<'py, HttpRequest>,
+    result: Bound<'py, PyAny>,
+    what: &str,
+) -> PyResult<Reading<'py>> {
+    if result.is_none() {
+        return Ok(Reading::Answer(Answer::Pass));
+    }
+    if let Ok(bytes) = result.cast::<PyBytes>()
+        && raw_reply::is_raw(bytes.as_bytes())
+    {
+        return read_raw(bytes.as_bytes()).map(Reading::Answer);
+    }
+    if let Some((body, kind)) = read_body(face, &result)? {
+        let response = Head::of(request)?.with_body(body, Some(kind));
+        return Ok(Reading::Answer(Answer::Reply(response)));
+    }
+    let py = result.py();
+    if result.is_instance(face.response_type.bind(py))? {
+        return read_response(face, request, &result, what);
+    }
+    if result.is_instance(face.coroutine_type.bind(py))? {
+        return Ok(Reading::Awaitable(result));
+    }
+    if result.is_instance(face.file_types.bind(py).as_any())? {
+        let path = result.getattr(intern!(py, "path"))?;
+        return read_file(request, &path).map(Reading::Answer);
+    }
+    if is_path_like(&result)? {
+        return read_file(request, &result).map(Reading::Answer);
+    }
+    if let Ok(iterator) = result.cast::<PyIterator>() {
+        return Ok(Reading::Iterator(iterator.clone(), None));
+    }
+    if result.hasattr(intern!(py, "__anext__"))? {
+        return Ok(Reading::AsyncIterator(result, None));
+    }
+    if result.hasattr(intern!(py, "__await__"))? {
+        return Ok(Reading::Awaitable(result));
+    }
+    let found = result.get_type().name()?;
+    Err(PyTypeError::new_err(format!("{what} returned `{found}`, expected {EXPECTED}")))
+}
+
+/// The bytes of a chunk of a stream.
+///
+/// # Errors
+/// `TypeError` when it is neither bytes nor str.
+pub(crate) fn read_chunk(chunk: &Bound<'_, PyAny>, what: &str) -> PyResult<Bytes> {
+    match read_bytes(chunk)? {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let found = chunk.get_type().name()?;
+            Err(PyTypeError::new_err(format!("{what} yielded `{found}`, expected bytes or str")))
+        }
+    }
+}
+
+/// A whole body and its content type; `None` for a type that is none.
+fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, HeaderValue)>> {
+    if let Some(bytes) = read_bytes(object)? {
+        return Ok(Some((bytes.into(), HTML)));
+    }
+    if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyList>() {
+        let text = face.json(object)?;
+        let bytes = Bytes::copy_from_slice(text.to_cow()?.as_bytes());
+        return Ok(Some((bytes.into(), JSON)));
+    }
+    Ok(None)
+}
+
+/// The bytes that an object of bytes or text holds; `None` for another type.
+/// They are copied: what a response holds must not be Python's.
+fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        return Ok(Some(Bytes::copy_from_slice(bytes.as_bytes())));
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Some(Bytes::copy_from_slice(text.to_cow()?.as_bytes())));
+    }
+    if let Ok(bytes) = object.cast::<PyByteArray>() {
+        return Ok(Some(bytes.to_vec().into()));
+    }
+    if let Ok(view) = object.cast::<PyMemoryView>() {
+        let bytes = view.call_method0(intern!(object.py(), "tobytes"))?;
+        return Ok(Some(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes())));
+    }
+    Ok(None)
+}
+
+fn read_raw(raw: &[u8]) -> PyResult<Answer> {
+    let reply = raw_reply::parse(raw)
+        .map_err(|why| PyValueError::new_err(format!("the raw response is malformed: {why}")))?;
+    let head = Head { status: reply.status, fields: reply.headers };
+    let body = Body::from(Bytes::copy_from_slice(&raw[reply.body_start..]));
+    Ok(Answer::Reply(head.with_body(body, None)))
+}
+
+fn read_response<'py>(
+    face: &Face,
+    request: &Bound<'py, HttpRequest>,
+    response: &Bound<'py, PyAny>,
+    what: &str,
+) -> PyResult<Reading<'py>> {
+    let py = response.py();
+    let status = read_status(&response.getattr(intern!(py, "ret_code"))?)?;
+    let mut fields = fields::read_map(&response.getattr(intern!(py, "headers"))?)?;
+    if let Some(defaults) = request.get().touched_response_headers(py) {
+        fields::add_missing(&mut fields, fields::read_map(&defaults)?);
+    }
+    let head = Head { status, fields };
+    let payload = response.getattr(intern!(py, "payload"))?;
+    if payload.is_none() {
+        return Ok(Reading::Answer(Answer::Reply(head.with_body(Body::Empty, None))));
+    }
+    if let Some((body, kind)) = read_body(face, &payload)? {
+        // An empty body is of no kind.
+        let kind = if matches!(body, Body::Empty) { None } else { Some(kind) };
+        return Ok(Reading::Answer(Answer::Reply(head.with_body(body, kind))));
+    }
+    if let Ok(iterator) = payload.cast::<PyIterator>() {
+        return Ok(Reading::Iterator(iterator.clone(), Some(head)));
+    }
+    if payload.hasattr(intern!(py, "__anext__"))? {
+        return Ok(Reading::AsyncIterator(payload, Some(head)));
+    }
+    let found = payload.get_type().name()?;
+    Err(PyTypeError::new_err(format!(
+        "{what} returned HTTP_RESPONSE with `{found}` as its payload, \
+         expected bytes, str, dict, list, an iterator or None"
+    )))
+}
+
+fn read_file(request: &Bound<'_, HttpRequest>, path: &Bound<'_, PyAny>) -> PyResult<Answer> {
+    let py = request.py();
+    let path: PathBuf = match path.cast::<PyBytes>() {
+        Ok(bytes) => {
+            use std::os::unix::ffi::OsStrExt;
+            std::ffi::OsStr::from_bytes(bytes.as_bytes()).into()
+        }
+        Err(_) => path.extract()?,
+    };
+    let fields = match request.get().touched_response_headers(py) {
+        Some(headers) => fields::read_map(&headers)?,
+        None => HeaderMap::new(),
+    };
+    Ok(Answer::File(path, fields))
+}

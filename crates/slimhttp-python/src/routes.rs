@@ -1,0 +1,151 @@
+//! Route tables of a module's own, by the rules of the site's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::Method;
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyTuple;
+use slimhttp_site::route::{Found, HandlerId, Methods, Route, RouteTable};
+
+use crate::values::params_dict;
+
+/// The methods that Python names; `None` is every method.
+///
+/// # Errors
+/// `ValueError` for an empty list and for what is no method.
+pub(crate) fn read_methods(methods: Option<Vec<String>>) -> PyResult<Methods> {
+    let Some(names) = methods else { return Ok(Methods::Any) };
+    if names.is_empty() {
+        return Err(PyValueError::new_err("`methods` is empty: a route that answers nothing"));
+    }
+    let methods = names.iter().map(|name| {
+        Method::from_bytes(name.to_ascii_uppercase().as_bytes())
+            .map_err(|_| PyValueError::new_err(format!("`methods`: {name:?} is no method")))
+    });
+    Ok(Methods::Only(methods.collect::<PyResult<Vec<_>>>()?.into()))
+}
+
+/// The message for a pattern that the table refused.
+fn bad_pattern(pattern: &str, expected: &str) -> PyErr {
+    PyValueError::new_err(format!("route {pattern:?}: expected {expected}"))
+}
+
+/// A route table for the routes that a module registers while it runs.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+#[derive(Default)]
+pub(crate) struct Routes {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    table: RouteTable,
+    callables: HashMap<HandlerId, Py<PyAny>>,
+    count: u64,
+}
+
+impl Routes {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Routes {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a handler; one of the same path is replaced. ValueError for a
+    /// bad pattern or method.
+    fn add(
+        &self,
+        path: &str,
+        methods: Option<Vec<String>>,
+        prefix: bool,
+        callable: Py<PyAny>,
+    ) -> PyResult<()> {
+        let methods = read_methods(methods)?;
+        let mut state = self.lock();
+        let handler = HandlerId(state.count);
+        let route = Route { pattern: Arc::from(path), methods, prefix, handler };
+        let replaced =
+            state.table.insert(route).map_err(|expected| bad_pattern(path, &expected))?;
+        state.count += 1;
+        let gone: Vec<_> = replaced.iter().map(|id| state.callables.remove(id)).collect();
+        state.callables.insert(handler, callable);
+        drop(state);
+        drop(gone);
+        Ok(())
+    }
+
+    /// `(callable, params)`; `('methods', allow)` where the path is known but
+    /// not for this method; None where no route has it.
+    fn find<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        method: &str,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| PyValueError::new_err(format!("{method:?} is no method")))?;
+        let state = self.lock();
+        let found = state.table.find(path.as_bytes(), &method);
+        let callable = match &found {
+            Found::Handler(id, _) => state.callables.get(id).map(|found| found.clone_ref(py)),
+            Found::OtherMethods(_) | Found::Nothing => None,
+        };
+        drop(state);
+        Ok(match found {
+            Found::Nothing => None,
+            Found::OtherMethods(methods) => {
+                Some((intern!(py, "methods"), methods.to_string()).into_pyobject(py)?)
+            }
+            Found::Handler(_, params) => match callable {
+                Some(callable) => Some((callable, params_dict(py, &params)?).into_pyobject(py)?),
+                None => None,
+            },
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        self.lock().table.iter().count()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        for callable in state.callables.values() {
+            visit.call(callable)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let state = std::mem::take(&mut *self.lock());
+        drop(state);
+    }
+}
+
+/// What the pattern takes from the path, or None where it does not fit. By the
+/// rules of routes. ValueError for a bad pattern.
+#[pyfunction]
+pub(crate) fn match_route<'py>(
+    py: Python<'py>,
+    pattern: &str,
+    path: &str,
+) -> PyResult<Option<Bound<'py, pyo3::types::PyDict>>> {
+    let mut table = RouteTable::default();
+    let handler = HandlerId(0);
+    let route =
+        Route { pattern: Arc::from(pattern), methods: Methods::Any, prefix: false, handler };
+    table.insert(route).map_err(|expected| bad_pattern(pattern, &expected))?;
+    match table.find(path.as_bytes(), &Method::GET) {
+        Found::Handler(_, params) => params_dict(py, &params).map(Some),
+        Found::OtherMethods(_) | Found::Nothing => Ok(None),
+    }
+}

@@ -1,0 +1,497 @@
+//! `Server`: one listener as Python holds it. What it does is in the server
+//! crate and in the dispatcher; here is only the way there and back.
+//!
+//! Nothing of ours is waited for while Python is held: every call that may take
+//! long or take a lock of the server lets Python go first.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyTuple;
+use slimhttp_server::live::Draft;
+use slimhttp_server::server::{Server as Core, Setup, StartError};
+use slimhttp_server::snapshot::Snapshot;
+use slimhttp_site::route::Route;
+use slimhttp_site::value::Value;
+
+use crate::change::{self, Refused, key_error, read_way, successor};
+use crate::desk::{Desk, Door, Side};
+use crate::dispatcher::Dispatcher;
+use crate::face::Face;
+use crate::handlers::{Handler, Registration};
+use crate::routes::read_methods;
+use crate::{async_jobs, attendant, config, errors, events, log};
+
+/// How long a turn goes on while jobs keep coming.
+const TURN: Duration = Duration::from_millis(10);
+/// How often a turn looks whether a stop is complete.
+const STOP_INTERVAL: Duration = Duration::from_millis(20);
+/// The exit status of a program whose server does not start.
+const FAILURE: i32 = 1;
+
+/// A server: its listener, its I/O threads and its site.
+#[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
+pub(crate) struct Server {
+    core: Core,
+    dispatcher: Arc<Dispatcher>,
+    /// The folder against which relative paths of the next change are resolved.
+    base: Mutex<PathBuf>,
+    /// A byte written here is a `wake()`.
+    wakeup: UnixStream,
+    /// The attendant's end of it, until it is started.
+    ear: Mutex<Option<UnixStream>>,
+    started: AtomicBool,
+    stopping: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Server {
+    /// Binds and listens. The outer failure is Python's, the inner one the
+    /// listener's.
+    fn open(
+        py: Python<'_>,
+        mut setup: Setup,
+        face: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<Self, StartError>> {
+        let face = Face::new(face)?;
+        let base = Mutex::new(setup.base.clone());
+        let (bell, ear) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        let wakeup = bell.try_clone()?;
+        let desk = Arc::new(Desk::new(bell));
+        setup.handler = Some(Arc::new(Door(desk.clone())));
+        let core = match py.detach(|| Core::bind(setup)) {
+            Ok(core) => core,
+            Err(error) => return Ok(Err(error)),
+        };
+        log::attach(&desk);
+        let server = Self {
+            core,
+            dispatcher: Arc::new(Dispatcher::new(desk, face)),
+            base,
+            wakeup,
+            ear: Mutex::new(Some(ear)),
+            started: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        server.heed_limits();
+        Ok(Ok(server))
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.dispatcher.desk
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.live().current()
+    }
+
+    /// The queues obey the configuration in force.
+    fn heed_limits(&self) {
+        self.desk().set_limit(self.snapshot().site.service.max_queue);
+    }
+
+    /// One change of the site, whole or not at all, with Python let go.
+    fn update<R: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Draft) -> Result<R, Refused> + Send,
+    ) -> PyResult<R> {
+        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outcome = py.detach(|| {
+            self.core.live().try_update(|draft| {
+                draft.base = base;
+                change(draft)
+            })
+        });
+        let outcome = outcome.map_err(|refused| refused.raised(py))?;
+        self.heed_limits();
+        Ok(outcome)
+    }
+
+    /// Whether there is nothing left to do, ever.
+    fn is_over(&self, py: Python<'_>) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return true;
+        }
+        if !self.stopping.load(Ordering::Acquire) || !self.desk().queue.is_quiet() {
+            return false;
+        }
+        let over = py.detach(|| self.core.wait(Duration::ZERO));
+        if over {
+            self.close(py);
+        }
+        over
+    }
+
+    fn hand_over_logs(&self, py: Python<'_>) {
+        for record in log::take() {
+            self.dispatcher.face.log(py, &record);
+        }
+    }
+}
+
+#[pymethods]
+impl Server {
+    #[new]
+    #[pyo3(signature = (*, tls, address, port, config, base, face))]
+    fn new(
+        py: Python<'_>,
+        tls: bool,
+        address: String,
+        port: u16,
+        config: &Bound<'_, PyAny>,
+        base: PathBuf,
+        face: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let config = config::read_config(config)?;
+        let setup = Setup { tls, address, port, config, base, handler: None };
+        Self::open(py, setup, face)?.map_err(|error| errors::start_error(py, &error))
+    }
+
+    /// The server that a command line asks for, or the exit status where it
+    /// asks for none or is wrong; everything is said then already.
+    #[staticmethod]
+    fn from_command_line<'py>(
+        py: Python<'py>,
+        argv: Vec<OsString>,
+        face: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let prepared = match py.detach(|| slimhttp_cli::prepare(argv, true)) {
+            Ok(prepared) => prepared,
+            Err(status) => return Ok(status.into_pyobject(py)?.into_any()),
+        };
+        match Self::open(py, prepared.setup, face)? {
+            Ok(server) => Ok(Bound::new(py, server)?.into_any()),
+            Err(error) => {
+                // With standard error gone there is nobody to tell.
+                let _ = std::io::stderr().write_all(prepared.origin.explain(&error).as_bytes());
+                Ok(FAILURE.into_pyobject(py)?.into_any())
+            }
+        }
+    }
+
+    /// Whether it speaks TLS.
+    #[getter]
+    fn tls(&self) -> bool {
+        self.core.live().listener().tls
+    }
+
+    /// The address that is listened on, the first of several.
+    #[getter]
+    fn address(&self) -> String {
+        self.core.address().ip().to_string()
+    }
+
+    /// The port that is listened on.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.core.address().port()
+    }
+
+    /// The line that greets at start.
+    #[getter]
+    fn greeting(&self) -> String {
+        self.core.greeting()
+    }
+
+    /// Whether that line is left out.
+    #[getter]
+    fn quiet(&self) -> bool {
+        self.snapshot().site.service.quiet
+    }
+
+    /// How many Python threads run handlers.
+    #[getter]
+    fn threads(&self) -> usize {
+        self.snapshot().site.service.threads
+    }
+
+    /// Seconds that requests in flight may take to finish after `stop()`.
+    #[getter]
+    fn grace_period(&self) -> f64 {
+        self.snapshot().site.service.grace_period.as_secs_f64()
+    }
+
+    /// Whether it is closed, or stopped and drained.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.is_over(py)
+    }
+
+    /// The socket to which `signal.set_wakeup_fd` may write.
+    #[getter]
+    fn wakeup_fd(&self) -> RawFd {
+        self.wakeup.as_raw_fd()
+    }
+
+    /// Starts the I/O threads; a second call does nothing.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        if self.started.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ear) = ear {
+            attendant::start(self.dispatcher.desk.clone(), ear)?;
+        }
+        if self.dispatcher.handlers.any_on_loop() {
+            self.dispatcher.face.ensure_loop(py)?;
+        }
+        Ok(py.detach(|| self.core.start())?)
+    }
+
+    /// One turn of work on this thread: waits at most `timeout` seconds for
+    /// something to do, then does what waits, `most` jobs if that is not 0.
+    /// False once the server is closed, or stopped and drained.
+    #[pyo3(signature = (timeout, most=0))]
+    fn turn(&self, py: Python<'_>, timeout: f64, most: usize) -> PyResult<bool> {
+        self.hand_over_logs(py);
+        if self.is_over(py) {
+            self.dispatcher.drop_released(py);
+            return Ok(false);
+        }
+        let desk = self.desk();
+        let mut taken = desk.next(None);
+        if taken.is_none() {
+            let mut patience = read_seconds(timeout);
+            if self.stopping.load(Ordering::Acquire) {
+                patience = patience.min(STOP_INTERVAL);
+            }
+            py.detach(|| desk.queue.wait(patience));
+            py.check_signals()?;
+            taken = desk.next(None);
+        }
+        let begin = Instant::now();
+        let mut done = 0;
+        let mut outcome = Ok(());
+        while let Some((run, job)) = taken {
+            outcome = self.dispatcher.run(py, job);
+            done += 1;
+            let enough = done == most || begin.elapsed() > TURN;
+            taken = if enough || outcome.is_err() {
+                desk.queue.finish(run);
+                None
+            } else {
+                desk.next(Some(run))
+            };
+        }
+        self.dispatcher.drop_released(py);
+        self.hand_over_logs(py);
+        outcome?;
+        Ok(!self.is_over(py))
+    }
+
+    /// Lets waiting turns return now. From any thread.
+    fn wake(&self) {
+        self.desk().queue.wake();
+    }
+
+    /// Takes no new connections and frees the port; what is in flight finishes
+    /// within the grace period.
+    fn stop(&self, py: Python<'_>) {
+        if !self.stopping.swap(true, Ordering::AcqRel) {
+            py.detach(|| self.core.stop());
+            self.wake();
+        }
+    }
+
+    /// Cuts everything now. From any thread, and twice.
+    fn close(&self, py: Python<'_>) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            py.detach(|| {
+                self.desk().close();
+                self.core.close();
+            });
+        }
+    }
+
+    /// Waits until a stop is complete, at most `timeout` seconds; whether it is.
+    fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        let complete = py.detach(|| self.core.wait(read_seconds(timeout)));
+        py.check_signals()?;
+        self.hand_over_logs(py);
+        Ok(complete)
+    }
+
+    /// Relative paths of the changes from now on are resolved against `base`.
+    fn set_base(&self, base: PathBuf) {
+        let mut held = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = base;
+    }
+
+    /// Puts a configuration in force, in place of the one before; what is fixed
+    /// at start may be left out.
+    fn configure(&self, py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<()> {
+        let config = config::read_config(config)?;
+        self.update(py, move |draft| {
+            draft.config = successor(&draft.config, &config);
+            Ok(())
+        })
+    }
+
+    /// Makes several edits one change. KeyError where the way to a value does
+    /// not exist.
+    fn edit(&self, py: Python<'_>, edits: Vec<Bound<'_, PyTuple>>) -> PyResult<()> {
+        let edits = edits.iter().map(change::read_edit).collect::<PyResult<Vec<_>>>()?;
+        self.update(py, move |draft| change::apply(edits, draft))
+    }
+
+    /// A plain copy of what stands at `path`; the empty path is the whole
+    /// configuration. KeyError.
+    fn get<'py>(&self, py: Python<'py>, path: Vec<String>) -> PyResult<Bound<'py, PyAny>> {
+        let way = read_way(path);
+        let snapshot = self.snapshot();
+        let config = &snapshot.site.config;
+        if way.is_empty() {
+            return Ok(config::write_table(py, config.root())?.into_any());
+        }
+        config::write_value(py, config.get(&way).ok_or_else(|| key_error(&way))?)
+    }
+
+    /// The keys of the table at `path`. KeyError where there is none.
+    fn keys(&self, path: Vec<String>) -> PyResult<Vec<String>> {
+        let way = read_way(path);
+        let snapshot = self.snapshot();
+        let config = &snapshot.site.config;
+        let table = if way.is_empty() {
+            Some(config.root())
+        } else {
+            config.get(&way).and_then(Value::as_table)
+        };
+        let table = table.ok_or_else(|| key_error(&way))?;
+        Ok(table.keys().map(|key| key.to_string()).collect())
+    }
+
+    /// Whether a table or another value stands at `path`, or nothing.
+    fn kind(&self, path: Vec<String>) -> Option<&'static str> {
+        let way = read_way(path);
+        if way.is_empty() {
+            return Some("table");
+        }
+        match self.snapshot().site.config.get(&way)? {
+            Value::Table(_) => Some("table"),
+            _ => Some("value"),
+        }
+    }
+
+    /// Raises ConfError as `configure` would, and changes nothing.
+    fn check(&self, py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<()> {
+        let config = config::read_config(config)?;
+        let live = self.core.live();
+        py.detach(|| live.check(&successor(&live.draft().config, &config)))
+            .map(drop)
+            .map_err(|faults| errors::conf_error(py, &faults))
+    }
+
+    /// Registers a handler. Where only the callable differs from what is
+    /// registered, it is swapped and the site stays as it is.
+    #[allow(clippy::too_many_arguments, reason = "one for each property of a route")]
+    #[pyo3(signature = (path, vhost, methods, prefix, handler, is_async, name))]
+    fn add_route(
+        &self,
+        py: Python<'_>,
+        path: String,
+        vhost: Option<String>,
+        methods: Option<Vec<String>>,
+        prefix: bool,
+        handler: Py<PyAny>,
+        is_async: bool,
+        name: String,
+    ) -> PyResult<()> {
+        let side = if is_async { Side::Loop } else { Side::Thread };
+        let registration = Registration {
+            path: path.as_str().into(),
+            vhost: vhost.map(Into::into),
+            methods: read_methods(methods)?,
+            prefix,
+            side,
+        };
+        let label = format!("route `{path}` (`{name}`)").into();
+        let handler = Handler { callable: handler, label };
+        let handlers = &self.dispatcher.handlers;
+        let Err(handler) = handlers.swap(&registration, handler) else { return Ok(()) };
+        if side == Side::Loop && self.started.load(Ordering::Acquire) {
+            self.dispatcher.face.ensure_loop(py)?;
+        }
+        // The handler is there before any request can ask for it.
+        let id = handlers.add(registration.clone(), handler);
+        let Registration { path: pattern, vhost, methods, prefix, .. } = registration;
+        let route = Route { pattern, methods, prefix, handler: id };
+        let replaced = self.update(py, move |draft| {
+            draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
+        });
+        match replaced {
+            Ok(replaced) => {
+                handlers.replace(&replaced, id);
+                Ok(())
+            }
+            Err(error) => {
+                handlers.remove(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Every route: `(vhost, path, methods, prefix, handler)`.
+    fn routes<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let routes = self.dispatcher.handlers.list(py).into_iter();
+        routes.map(|(route, callable)| route.tuple(py, callable)).collect()
+    }
+
+    /// Begins to keep events.
+    fn watch_events(&self) {
+        self.core.watch_events();
+    }
+
+    /// The events since the last time, see `events`.
+    fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let happened = self.core.take_events();
+        happened.iter().map(|event| events::tuple(py, event)).collect()
+    }
+
+    /// The descriptor that is readable while something waits for the event loop.
+    fn async_fd(&self) -> PyResult<RawFd> {
+        Ok(self.desk().loop_queue.descriptor()?)
+    }
+
+    /// Does what waits for the event loop; called on its thread. `create_task`
+    /// makes a task of a coroutine.
+    fn async_turn(&self, py: Python<'_>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let outcome = async_jobs::turn(&self.dispatcher, create_task);
+        self.hand_over_logs(py);
+        outcome
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.dispatcher.traverse(visit)
+    }
+
+    fn __clear__(&self) {
+        self.dispatcher.handlers.clear();
+        drop(self.dispatcher.take_all());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.dispatcher.desk.close();
+            self.core.close();
+        }
+    }
+}
+
+/// Seconds as Python gives them: nonsense and what is negative is no time, what
+/// no clock can count is for ever.
+fn read_seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}

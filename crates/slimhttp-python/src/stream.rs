@@ -1,0 +1,110 @@
+//! A response body that a Python iterator fills, pulled by the client: a chunk
+//! is asked for by a job only when the connection can take it, so a slow client
+//! holds nothing but its own iterator.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use slimhttp_server::body::BodyError;
+use tokio::sync::oneshot;
+
+use crate::desk::{Desk, Side};
+use crate::job::{Piece, Pull, Ticket};
+
+/// The body.
+pub(crate) struct PulledBody {
+    desk: Arc<Desk>,
+    side: Side,
+    stream: Ticket,
+    subject: Arc<str>,
+    /// The chunk that came with the answer.
+    first: Option<Bytes>,
+    pending: Option<oneshot::Receiver<Piece>>,
+    ended: bool,
+}
+
+impl PulledBody {
+    /// The body that `first` opens and the iterator kept under `stream` goes on
+    /// with, on `side`; `subject` names it in messages.
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        side: Side,
+        stream: Ticket,
+        subject: Arc<str>,
+        first: Option<Bytes>,
+    ) -> Self {
+        Self { desk, side, stream, subject, first, pending: None, ended: false }
+    }
+
+    fn end_early(&mut self, why: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.ended = true;
+        Poll::Ready(Some(Err(why.into())))
+    }
+}
+
+impl Body for PulledBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(first) = self.first.take()
+            && !first.is_empty()
+        {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        while !self.ended {
+            let mut pending = match self.pending.take() {
+                Some(pending) => pending,
+                None => {
+                    let (reply, pending) = oneshot::channel();
+                    let subject = self.subject.clone();
+                    let pull = Pull { stream: self.stream, subject, reply };
+                    if self.desk.pull(self.side, pull).is_err() {
+                        return self.end_early("the server is closed");
+                    }
+                    pending
+                }
+            };
+            match Pin::new(&mut pending).poll(context) {
+                Poll::Pending => {
+                    self.pending = Some(pending);
+                    return Poll::Pending;
+                }
+                // An empty chunk would end a chunked body; ask for the next.
+                Poll::Ready(Ok(Piece::Chunk(chunk))) if chunk.is_empty() => {}
+                Poll::Ready(Ok(Piece::Chunk(chunk))) => {
+                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                }
+                Poll::Ready(Ok(Piece::End)) => self.ended = true,
+                Poll::Ready(Ok(Piece::Fault)) => {
+                    return self.end_early("the handler's stream raised an exception");
+                }
+                Poll::Ready(Err(_)) => return self.end_early("the handler's stream was given up"),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended && self.first.is_none()
+    }
+}
+
+impl Drop for PulledBody {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.desk.abandon(self.side, self.stream);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream/tests.rs"]
+mod tests;

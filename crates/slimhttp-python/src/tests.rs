@@ -1,0 +1,52 @@
+//! What the tests of the rooms share. They run in `tests/rooms.rs`.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, OnceLock};
+
+use slimhttp_server::handler::Request;
+use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
+use slimhttp_site::config::Config;
+use slimhttp_site::site::Listener;
+
+use crate::desk::Desk;
+
+/// `GET path` at the global level of an empty configuration.
+pub(crate) fn request(path: &str) -> Arc<Request> {
+    let listener = Listener {
+        tls: false,
+        address: String::new(),
+        bound: Vec::new(),
+        configured_port: 80,
+        port: 80,
+    };
+    let world = Surroundings {
+        base: "/".into(),
+        listener: &listener,
+        python: true,
+        look: &|_| PathKind::Folder,
+        local_site: &|_, _| None,
+        processors: 1,
+    };
+    let site = compile(&Config::default(), &Routes::default(), &world, None).expect("is valid");
+    Arc::new(Request {
+        method: http::Method::GET,
+        uri: path.parse().expect("is a target"),
+        version: http::Version::HTTP_11,
+        headers: http::HeaderMap::new(),
+        path: path.into(),
+        body: bytes::Bytes::new(),
+        peer: ([127, 0, 0, 1], 1).into(),
+        local: ([127, 0, 0, 1], 80).into(),
+        tls: false,
+        scope: site.global.clone(),
+        companion: OnceLock::new(),
+    })
+}
+
+/// A desk without an attendant, and the end at which one would listen.
+pub(crate) fn desk() -> (Arc<Desk>, UnixStream) {
+    let (bell, ear) = UnixStream::pair().expect("has descriptors");
+    bell.set_nonblocking(true).expect("is a socket");
+    ear.set_nonblocking(true).expect("is a socket");
+    (Arc::new(Desk::new(bell)), ear)
+}

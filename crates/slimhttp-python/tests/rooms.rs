@@ -1,0 +1,24 @@
+//! The rooms of the crate that have no Python in them, tested without Python:
+//! a test of the library itself would have to be linked with it. A room's tests
+//! stand beside it.
+
+#![allow(dead_code, reason = "Python's side uses what no test here does")]
+
+#[path = "../src/attendant.rs"]
+mod attendant;
+#[path = "../src/desk.rs"]
+mod desk;
+#[path = "../src/job.rs"]
+mod job;
+#[path = "../src/log.rs"]
+mod log;
+#[path = "../src/loop_queue.rs"]
+mod loop_queue;
+#[path = "../src/query.rs"]
+mod query;
+#[path = "../src/queue.rs"]
+mod queue;
+#[path = "../src/stream.rs"]
+mod stream;
+#[path = "../src/tests.rs"]
+mod tests;
