@@ -67,6 +67,8 @@ class HTTP_SERVER:
 
     def __init__(self, addr: str = "", port: int | None = None, **config: Any) -> None:
         port = self._default_port if port is None else port
+        if isinstance(port, bool):
+            raise TypeError(f"port: expected a number from 0 to 65535, found `{port}`")
         face = Face()
         face.belong_to(self)
         opened = Server(

@@ -15,14 +15,26 @@ mod tests;
 /// The variable that chooses what is logged.
 const VARIABLE: &str = "SLIMHTTP_LOG";
 
+/// What `SLIMHTTP_LOG` chose, and what is wrong with it if that is so: then the
+/// default holds.
+pub fn chosen() -> (EnvFilter, Option<String>) {
+    let chosen = std::env::var(VARIABLE).unwrap_or_default();
+    match filter(&chosen) {
+        Ok(filter) => (filter, None),
+        Err(error) => {
+            let complaint = format!(
+                "{VARIABLE}: expected a level or filter directives, found `{chosen}` ({error}); \
+                 logging at `info`"
+            );
+            (standard(LevelFilter::INFO), Some(complaint))
+        }
+    }
+}
+
 /// Begins to log. A second call does nothing, nor does a call in a program that
 /// has set up `tracing` itself.
 pub fn init() {
-    let chosen = std::env::var(VARIABLE).unwrap_or_default();
-    let (filter, refused) = match filter(&chosen) {
-        Ok(filter) => (filter, None),
-        Err(error) => (standard(LevelFilter::INFO), Some(error)),
-    };
+    let (filter, complaint) = chosen();
     // Who asks for details wants to know whose they are.
     let detailed = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
     let begun = tracing_subscriber::fmt()
@@ -34,11 +46,8 @@ pub fn init() {
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .try_init();
-    if let (Ok(()), Some(error)) = (begun, refused) {
-        tracing::warn!(
-            "{VARIABLE}: expected a level or filter directives, found `{chosen}` ({error}); \
-             logging at `info`"
-        );
+    if let (Ok(()), Some(complaint)) = (begun, complaint) {
+        tracing::warn!("{complaint}");
     }
 }
 

@@ -73,8 +73,10 @@ enum Entry {
 }
 
 impl Handlers {
-    /// Swaps the callable of a route that is registered already, and says
-    /// whether there was one.
+    /// Swaps the handler of a route that is registered already.
+    ///
+    /// # Errors
+    /// The handler itself where there is no such route.
     pub(crate) fn swap(
         &self,
         registration: &Registration,

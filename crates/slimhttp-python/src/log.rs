@@ -9,18 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::{LevelFilter, ParseError};
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::desk::Desk;
 
 /// How many records wait for Python.
 const CAPACITY: usize = 1024;
-/// What is logged where `SLIMHTTP_LOG` says nothing: what our crates tell, and
-/// what the libraries warn of.
-const DEFAULT_FILTER: &str = "warn,slimhttp=info,_slimhttp=info";
 /// The level of a warning in Python's `logging`.
 const WARNING: u8 = 30;
 
@@ -55,32 +51,12 @@ fn ring() -> &'static Ring {
 /// Begins to gather what this process logs; a second call does nothing, and a
 /// program that has a subscriber of its own keeps it.
 pub(crate) fn install() {
-    let wanted = std::env::var("SLIMHTTP_LOG").unwrap_or_default();
-    let (filter, fault) = match read_filter(&wanted) {
-        Ok(filter) => (filter, None),
-        Err(fault) => (EnvFilter::new(DEFAULT_FILTER), Some(fault)),
-    };
+    let (filter, complaint) = slimhttp_cli::log::chosen();
     let installed = Registry::default().with(filter).with(ToRing).try_init().is_ok();
-    if let Some(fault) = fault
+    if let Some(complaint) = complaint
         && installed
     {
-        tracing::warn!("SLIMHTTP_LOG: `{wanted}` is no filter, `info` holds: {fault}");
-    }
-}
-
-/// A bare level is for our own events; anything else is in the syntax of
-/// [`EnvFilter`].
-fn read_filter(wanted: &str) -> Result<EnvFilter, ParseError> {
-    match wanted.trim() {
-        "" => Ok(EnvFilter::new(DEFAULT_FILTER)),
-        wanted => match wanted.parse::<LevelFilter>() {
-            Ok(LevelFilter::OFF) => Ok(EnvFilter::new("off")),
-            Ok(level) => {
-                let others = level.min(LevelFilter::WARN);
-                Ok(EnvFilter::new(format!("{others},slimhttp={level},_slimhttp={level}")))
-            }
-            Err(_) => EnvFilter::builder().parse(wanted),
-        },
+        tracing::warn!("{complaint}");
     }
 }
 

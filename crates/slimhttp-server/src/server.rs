@@ -217,7 +217,9 @@ impl Server {
     /// Waits until a stop is complete, at most `timeout`; whether it is.
     pub fn wait(&self, timeout: Duration) -> bool {
         let ended = self.shared.stop.wait(timeout);
-        self.shared.live.flush_access_logs(FLUSH);
+        if ended {
+            self.shared.live.flush_access_logs(FLUSH);
+        }
         ended
     }
 

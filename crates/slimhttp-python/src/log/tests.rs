@@ -1,7 +1,7 @@
 //! The ring: what a record says, and what becomes of too many. One test: the
 //! ring is one for the process.
 
-use super::{CAPACITY, Record, ToRing, attach, read_filter, take};
+use super::{CAPACITY, Record, ToRing, attach, take};
 
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -14,7 +14,7 @@ fn records_wait_for_who_takes_them() {
     let (desk, _ear) = crate::tests::desk();
     attach(&desk);
     let subscriber = tracing_subscriber::registry()
-        .with(read_filter("rooms=trace").expect("is a filter"))
+        .with(tracing_subscriber::EnvFilter::new("rooms=trace"))
         .with(ToRing);
     tracing::subscriber::with_default(subscriber, || {
         tracing::error!("an error");
@@ -41,18 +41,4 @@ fn records_wait_for_who_takes_them() {
         assert!(records[0].message.starts_with("3 older log records"), "{:?}", records[0]);
         assert_eq!(records[1], record(20, "3"));
     });
-}
-
-#[test]
-fn the_variable_is_a_level_or_a_filter() {
-    for (wanted, valid) in [
-        ("", true),
-        ("info", true),
-        (" debug ", true),
-        ("off", true),
-        ("slimhttp_server=trace,hyper=debug", true),
-        ("slimhttp_server=loud", false),
-    ] {
-        assert_eq!(read_filter(wanted).is_ok(), valid, "{wanted:?}");
-    }
 }
