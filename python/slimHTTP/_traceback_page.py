@@ -98,6 +98,7 @@ def _chain(told: traceback.TracebackException) -> Iterator[str]:
         if len(seen) > 1 or "\n" in last.strip():
             yield f'<pre class="text">{escape(last)}</pre>\n'
         yield from _frames(one.stack)
+        yield from _unparsed(one)
         if relation:
             yield f"<p>{relation}</p>\n"
 
@@ -114,6 +115,16 @@ def _frames(stack: traceback.StackSummary) -> Iterator[str]:
             f"<details{opened}><summary><code>{escape(frame.name)}</code> in "
             f"<code>{escape(frame.filename)}</code>, line {frame.lineno}</summary>\n"
             f"<pre>{_source(frame.filename, frame.lineno or 0)}</pre></details>\n"
+        )
+
+
+def _unparsed(told: traceback.TracebackException) -> Iterator[str]:
+    """Tell the place of a `SyntaxError`, which no frame has: nothing ran."""
+    filename, line = getattr(told, "filename", None), getattr(told, "lineno", None)
+    if filename and line:
+        yield (
+            f"<details open><summary><code>{escape(filename)}</code>, line {line}</summary>\n"
+            f"<pre>{_source(filename, int(line))}</pre></details>\n"
         )
 
 

@@ -20,7 +20,7 @@ use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::connection_state::{ConnectionState, Ending};
+use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::event::Event;
 use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FaultCell, Guarded};
@@ -53,6 +53,8 @@ pub(crate) async fn serve(
     match tls {
         None => opening.http1(socket, false).await,
         Some(config) => {
+            // A handshake may take as long as a head.
+            state.read(Reading::Head);
             let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
             tokio::select! {
                 () = state.cut() => {}
@@ -78,6 +80,7 @@ struct Opening {
 
 impl Opening {
     fn context(self, fault: FaultCell, tls: bool) -> Arc<ConnectionContext> {
+        self.state.read(Reading::Idle);
         Arc::new(ConnectionContext {
             shared: self.shared,
             state: self.state,

@@ -56,7 +56,7 @@ pub(crate) struct ConnectionState {
 impl ConnectionState {
     pub(crate) fn new() -> Self {
         Self {
-            reading: AtomicU8::new(Reading::Head as u8),
+            reading: AtomicU8::new(Reading::Idle as u8),
             read_at: AtomicU64::new(0),
             blocked_at: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),

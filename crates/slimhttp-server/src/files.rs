@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use http::header::LOCATION;
+use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -222,6 +222,8 @@ fn redirect_to_folder(path: &SafePath, asked: &Asked<'_>) -> Result<Response<Bod
     *response.status_mut() =
         if kept { StatusCode::MOVED_PERMANENTLY } else { StatusCode::PERMANENT_REDIRECT };
     response.headers_mut().insert(LOCATION, location);
+    // Said for HEAD too, as for GET: the library says it for GET alone.
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     Ok(response)
 }
 

@@ -23,4 +23,5 @@ pub mod server;
 pub mod snapshot;
 mod tls;
 mod upgrade;
+mod upstream;
 mod worker;

@@ -15,20 +15,18 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use slimhttp_site::forward::{self, Hop, Via};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
-use tokio::time::Sleep;
 
 use crate::body::{Body, BodyError};
 use crate::exchange::ConnectionContext;
 use crate::incoming::{ForwardedBody, RequestBody};
 use crate::respond::Refused;
 use crate::upgrade;
+use crate::upstream::{Connector, Patience, Unwatch};
 
 /// Idle connections kept to each upstream, by each worker.
 const IDLE_PER_UPSTREAM: usize = 64;
@@ -37,11 +35,11 @@ const IDLE_PER_UPSTREAM: usize = 64;
 /// servers allow, so that they rarely close one just as we use it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-type UpstreamClient = Client<HttpsConnector<HttpConnector>, ForwardedBody>;
+type UpstreamClient = Client<Connector, ForwardedBody>;
 
 thread_local! {
-    /// The clients of this worker, by how long a connection may take.
-    static CLIENTS: RefCell<HashMap<Duration, UpstreamClient>> = RefCell::new(HashMap::new());
+    /// The clients of this worker, by how long an upstream may take.
+    static CLIENTS: RefCell<HashMap<Patience, UpstreamClient>> = RefCell::new(HashMap::new());
     /// Whose turn it is, among several upstreams.
     static TURN: Cell<usize> = const { Cell::new(0) };
 }
@@ -70,7 +68,8 @@ pub(crate) async fn forward(
     let Forwarded { connection, scope, method, uri, version, headers, body, upgrade } = forwarded;
     let mark = connection.shared.mark(&scope);
     if let Some(chain) = forward::seen_before(&headers, &mark) {
-        tracing::error!("a proxy leads back to itself: {chain}");
+        let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
+        tracing::error!("upstream {}: the request came back: {chain}", upstreams.join(", "));
         return Err(Refused::because(Refusal::LoopDetected, chain));
     }
 
@@ -89,6 +88,7 @@ pub(crate) async fn forward(
     let max_body = scope.options.max_body;
     let body = ForwardedBody::new(body, max_body);
 
+    let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
     let count = proxy.upstreams.len();
     let first = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1)));
     let mut refused = Refused::from(Refusal::BadGateway);
@@ -98,10 +98,9 @@ pub(crate) async fn forward(
         *request.method_mut() = method.clone();
         *request.uri_mut() = target(upstream, &uri).ok_or(Refusal::BadGateway)?;
         *request.headers_mut() = fields.clone();
-        let response = client(proxy.connect_timeout).request(request);
-        match tokio::time::timeout(proxy.read_timeout, response).await {
-            Ok(Ok(response)) => return answer(response, proxy, upgrade, &connection, &mark),
-            Ok(Err(error)) => {
+        match client(patience).request(request).await {
+            Ok(response) => return answer(response, upstream, upgrade, &connection, &mark),
+            Err(error) => {
                 if body.is_too_long() {
                     return Err(Refusal::ContentTooLarge(max_body).into());
                 }
@@ -110,19 +109,15 @@ pub(crate) async fn forward(
                 }
                 let cause = cause(&error);
                 tracing::error!("upstream {}: {cause}", name(upstream));
-                let refusal =
-                    if is_timeout(&error) { Refusal::GatewayTimeout } else { Refusal::BadGateway };
+                let refusal = match is_timeout(&error) {
+                    true => Refusal::GatewayTimeout,
+                    false => Refusal::BadGateway,
+                };
                 refused = Refused::because(refusal, format!("{}: {cause}", name(upstream)));
                 // Only what surely reached nobody is tried elsewhere.
                 if !(error.is_connect() && body.is_untouched()) {
                     break;
                 }
-            }
-            Err(_) => {
-                let silence = proxy.read_timeout;
-                tracing::error!("upstream {}: no answer within {silence:?}", name(upstream));
-                let detail = format!("{}: no answer within {silence:?}", name(upstream));
-                return Err(Refused::because(Refusal::GatewayTimeout, detail));
             }
         }
     }
@@ -132,7 +127,7 @@ pub(crate) async fn forward(
 /// The response on its way back.
 fn answer(
     mut response: Response<Incoming>,
-    proxy: &Proxy,
+    upstream: &Upstream,
     upgrade: Option<OnUpgrade>,
     connection: &Arc<ConnectionContext>,
     mark: &str,
@@ -140,8 +135,13 @@ fn answer(
     let via = Via { received_version: response.version(), mark };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client) = upgrade else {
-            return Err(Refused::because(Refusal::BadGateway, "101 without a request to switch"));
+            let cause = "101 Switching Protocols, which nobody asked for";
+            tracing::error!("upstream {}: {cause}", name(upstream));
+            return Err(Refused::because(Refusal::BadGateway, cause));
         };
+        if let Some(watched) = response.extensions().get::<Unwatch>() {
+            watched.unwatch();
+        }
         let upstream = hyper::upgrade::on(&mut response);
         let (mut parts, _) = response.into_parts();
         forward::response_headers(&mut parts.headers, true, &via);
@@ -152,37 +152,24 @@ fn answer(
     forward::response_headers(&mut parts.headers, false, &via);
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    let body = if body.is_end_stream() {
-        Body::Empty
-    } else {
-        Body::stream(Silence::new(body, proxy.read_timeout))
-    };
+    let body = if body.is_end_stream() { Body::Empty } else { Body::stream(UpstreamBody(body)) };
     Ok(Response::from_parts(parts, body))
 }
 
-/// The worker's client for connections that may take `connect_timeout`.
-fn client(connect_timeout: Duration) -> UpstreamClient {
+/// The worker's client for upstreams that may take so long.
+fn client(patience: Patience) -> UpstreamClient {
     CLIENTS.with_borrow_mut(|clients| {
-        clients.entry(connect_timeout).or_insert_with(|| new_client(connect_timeout)).clone()
+        clients.entry(patience).or_insert_with(|| new_client(patience)).clone()
     })
 }
 
-fn new_client(connect_timeout: Duration) -> UpstreamClient {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(connect_timeout));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config((*tls()).clone())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
+fn new_client(patience: Patience) -> UpstreamClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_UPSTREAM)
         .set_host(false)
-        .build(connector)
+        .build(Connector::new((*tls()).clone(), patience))
 }
 
 /// TLS towards upstreams: verified against the system's certificates
@@ -262,21 +249,10 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// An upstream's body that may not be silent for longer than a time. The timer
-/// is set only while nothing is there to send on.
-struct Silence {
-    body: Incoming,
-    limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-}
+/// An upstream's body, sent on as it arrives.
+struct UpstreamBody(Incoming);
 
-impl Silence {
-    fn new(body: Incoming, limit: Duration) -> Self {
-        Self { body, limit, timer: None }
-    }
-}
-
-impl HttpBody for Silence {
+impl HttpBody for UpstreamBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -284,29 +260,16 @@ impl HttpBody for Silence {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(context) {
-            Poll::Ready(frame) => {
-                this.timer = None;
-                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
-            }
-            Poll::Pending => {
-                let limit = this.limit;
-                let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-                if timer.as_mut().poll(context).is_ready() {
-                    let error = format!("the upstream was silent for {limit:?}");
-                    return Poll::Ready(Some(Err(error.into())));
-                }
-                Poll::Pending
-            }
-        }
+        Pin::new(&mut self.0)
+            .poll_frame(context)
+            .map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.size_hint()
     }
 }

@@ -11,13 +11,15 @@ pub(super) fn content_length(value: &[u8]) -> Result<u64, Refusal> {
     if value.is_empty() {
         return Err(WHY);
     }
-    value.iter().try_fold(0u64, |length, &byte| {
+    let length = value.iter().try_fold(0u64, |length, &byte| {
         let digit = char::from(byte).to_digit(10).ok_or(WHY)?;
         length
             .checked_mul(10)
             .and_then(|length| length.checked_add(digit.into()))
             .ok_or(Refusal::BadRequest("Content-Length is out of range"))
-    })
+    })?;
+    // The library keeps the two largest numbers for itself.
+    if length > u64::MAX - 2 { Err(Refusal::ContentTooLarge(u64::MAX - 2)) } else { Ok(length) }
 }
 
 /// Accepts the one `Transfer-Encoding` that this server decodes, `chunked`.

@@ -1,0 +1,182 @@
+//! Connections to upstreams that notice silence: one on which nothing moves for
+//! longer than a limit, in either direction, ends with a time-out. What counts
+//! is the pause between two bytes (nginx's `proxy_read_timeout`), not how long a
+//! response takes.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use tokio::time::{Instant, Sleep};
+use tower_service::Service;
+
+/// How long an upstream may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Patience {
+    /// To connect: names, TCP and TLS together.
+    pub(crate) connect: Duration,
+    /// To move a byte.
+    pub(crate) silence: Duration,
+}
+
+/// Makes connections that keep to a [`Patience`].
+#[derive(Clone)]
+pub(crate) struct Connector {
+    inner: HttpsConnector<HttpConnector>,
+    patience: Patience,
+}
+
+impl Connector {
+    pub(crate) fn new(tls: rustls::ClientConfig, patience: Patience) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        let inner = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Self { inner, patience }
+    }
+}
+
+type Inner = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = Watched<Inner>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.inner.call(uri);
+        let Patience { connect, silence } = self.patience;
+        Box::pin(async move {
+            match tokio::time::timeout(connect, connecting).await {
+                Ok(connection) => Ok(Watched::new(connection?, silence)),
+                Err(_) => {
+                    let late = format!("no connection within {connect:?}");
+                    Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
+                }
+            }
+        })
+    }
+}
+
+/// Lets a connection be silent from now on: it was upgraded, and how long its
+/// ends may be silent is theirs to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Unwatch(Arc<AtomicBool>);
+
+impl Unwatch {
+    pub(crate) fn unwatch(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A connection that ends when nothing moves for too long.
+pub(crate) struct Watched<S> {
+    inner: S,
+    limit: Duration,
+    moved: Instant,
+    /// Set once and moved on only when it fires, so that a busy connection
+    /// costs no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    silent_allowed: Arc<AtomicBool>,
+}
+
+impl<S> Watched<S> {
+    fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, limit, moved: Instant::now(), timer: None, silent_allowed: Arc::default() }
+    }
+
+    /// Notes whether something moved, and ends a silence that is too long.
+    fn watch<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.moved = Instant::now();
+            return outcome;
+        }
+        if self.silent_allowed.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        loop {
+            let deadline = self.moved + self.limit;
+            let timer =
+                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                let silent = format!("nothing came for {:?}", self.limit);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, silent)));
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl<S: Connection> Connection for Watched<S> {
+    fn connected(&self) -> Connected {
+        self.inner.connected().extra(Unwatch(self.silent_allowed.clone()))
+    }
+}
+
+impl<S: Read + Unpin> Read for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.inner).poll_read(context, cursor);
+        self.watch(outcome, context)
+    }
+}
+
+impl<S: Write + Unpin> Write for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.watch(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.watch(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
