@@ -18,7 +18,8 @@ from slimHTTP._errors import ConfError
 from slimHTTP._slimhttp import Server
 
 Path = tuple[str, ...]
-#: ('set', path, value) or ('remove', path).
+#: ('set', path, value), ('remove', path), or ('table', path): an empty
+#: table where there is nothing yet, whoever is first.
 Edit = Union[tuple[str, Path, Any], tuple[str, Path]]
 
 _GONE: Final = object()
@@ -77,13 +78,17 @@ class DraftStore:
     def __init__(self, below: Store) -> None:
         self._below = below
         self._changes: dict[Path, Any] = {}
+        # Tables that are to be there; others may make and fill them meanwhile.
+        self._tables: list[Path] = []
 
     def edits(self) -> list[Edit]:
         """Give what has to be done to the store below, as one transaction."""
-        return [
+        edits: list[Edit] = [("table", path) for path in self._tables]
+        edits += [
             ("remove", path) if value is _GONE else ("set", path, value)
             for path, value in self._changes.items()
         ]
+        return edits
 
     def keys(self, path: Path) -> list[str]:
         """See `Store.keys`."""
@@ -93,7 +98,8 @@ class DraftStore:
             if not isinstance(value, dict):
                 raise KeyError(path)
             return list(value)
-        keys = dict.fromkeys(self._below.keys(path))
+        missing = path in self._tables and self._below.kind(path) is None
+        keys = dict.fromkeys([] if missing else self._below.keys(path))
         for change, value in self._changes.items():
             if change[:-1] == path:
                 if value is _GONE:
@@ -106,7 +112,7 @@ class DraftStore:
         """See `Store.kind`."""
         changed = self._changed(path)
         if changed is None:
-            return self._below.kind(path)
+            return self._below.kind(path) or ("table" if path in self._tables else None)
         value = _descend(*changed)
         if value is _GONE:
             return None
@@ -131,6 +137,9 @@ class DraftStore:
         for what, path, *value in edits:
             if what == "set":
                 self._put(path, plain(value[0]))
+            elif what == "table":
+                if self.kind(path) is None:
+                    self._tables.append(path)
             else:
                 self._put(path, _GONE)
 
@@ -299,7 +308,7 @@ class ConfigTable(MutableMapping[str, Any]):
         if not edits:
             return
         if self._path == ("vhosts",) and self._store.kind(self._path) is None:
-            edits.insert(0, ("set", self._path, {}))
+            edits.insert(0, ("table", self._path))
         self._store.edit(edits)
 
 

@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 use slimhttp_server::live::Draft;
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
-use slimhttp_site::value::Value;
+use slimhttp_site::value::{Table, Value};
 
 use crate::{config, errors};
 
@@ -41,6 +41,8 @@ pub(crate) enum Edit {
     Set(Way, Value),
     /// Takes one away.
     Remove(Way),
+    /// Puts an empty table where there is nothing yet.
+    Table(Way),
 }
 
 impl Refused {
@@ -63,6 +65,10 @@ pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), Refused> 
         let (found, way) = match edit {
             Edit::Set(way, value) => (draft.config.set(&way, value), way),
             Edit::Remove(way) => (draft.config.remove(&way).is_some(), way),
+            Edit::Table(way) => match draft.config.get(&way) {
+                None | Some(Value::Null) => (draft.config.set(&way, Table::new().into()), way),
+                Some(_) => (true, way),
+            },
         };
         if !found {
             return Err(Refused::NoWay(way));
@@ -89,7 +95,8 @@ pub(crate) fn read_way(path: Vec<String>) -> Way {
     path.into_iter().map(Into::into).collect()
 }
 
-/// An edit as Python gives it: `('set', path, value)`, `('remove', path)`.
+/// An edit as Python gives it: `('set', path, value)`, `('remove', path)`,
+/// `('table', path)`.
 ///
 /// # Errors
 /// `ValueError` when it is neither; `ConfError` for a value that no configuration holds.
@@ -102,7 +109,10 @@ pub(crate) fn read_edit(edit: &Bound<'_, PyTuple>) -> PyResult<Edit> {
             Ok(Edit::Set(way, config::read_value(&edit.get_item(2)?, &place)?))
         }
         ("remove", 2) => Ok(Edit::Remove(way)),
-        _ => Err(PyValueError::new_err("an edit is ('set', path, value) or ('remove', path)")),
+        ("table", 2) => Ok(Edit::Table(way)),
+        _ => Err(PyValueError::new_err(
+            "an edit is ('set', path, value), ('remove', path) or ('table', path)",
+        )),
     }
 }
 

@@ -334,6 +334,7 @@ impl Server {
         let config = config::read_config(config)?;
         self.update(py, move |draft| {
             draft.config = successor(&draft.config, &config);
+            draft.replaced = true;
             Ok(())
         })
     }

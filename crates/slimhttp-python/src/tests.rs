@@ -21,6 +21,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
     };
     let world = Surroundings {
         base: "/".into(),
+        resolve_anew: false,
         listener: &listener,
         python: true,
         look: &|_| PathKind::Folder,

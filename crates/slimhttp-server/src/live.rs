@@ -24,6 +24,9 @@ pub struct Draft {
     pub routes: Routes,
     /// The folder against which relative paths of this change are resolved.
     pub base: PathBuf,
+    /// Set by a change that replaces the configuration as a whole: what stands
+    /// in it as before is resolved anew too, where `base` is another one.
+    pub replaced: bool,
 }
 
 /// A snapshot as an exchange holds it. The outer count belongs to one worker,
@@ -131,6 +134,8 @@ impl Live {
         let mut draft = self.lock();
         let mut next = draft.clone();
         let outcome = change(&mut next)?;
+        // Only where it matters: a whole replacement costs what it changes.
+        next.replaced &= next.base != draft.base;
         let before = self.current.load_full();
         let previous = Some((&*before, &draft.routes));
         let snapshot =
@@ -138,6 +143,7 @@ impl Live {
         self.current.store(Arc::new(snapshot));
         // After the store: who sees the new number finds the new snapshot.
         self.generation.fetch_add(1, Ordering::Release);
+        next.replaced = false;
         *draft = next;
         Ok(outcome)
     }

@@ -23,6 +23,10 @@ use crate::worker::{self, Hall, Stop, reachable};
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// How long a stop waits for the port to be free: some microseconds, unless the
+/// machine is in trouble.
+const PORT: Duration = Duration::from_secs(1);
+
 /// What a server is started with.
 pub struct Setup {
     /// Whether it speaks TLS.
@@ -152,7 +156,7 @@ impl Server {
             configured_port: port,
             port: first.port(),
         };
-        let draft = Draft { config, routes: Routes::default(), base };
+        let draft = Draft { config, routes: Routes::default(), base, replaced: false };
         let live =
             Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
         snapshot::announce(&live);
@@ -193,13 +197,17 @@ impl Server {
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
-    /// cuts what is left after `grace_period`. Returns at once; see [`Server::wait`].
+    /// cuts what is left after `grace_period`. Returns as soon as the port is
+    /// free; see [`Server::wait`] for the rest.
     pub fn stop(&self) {
         snapshot::retire(&self.shared.live);
         self.shared.stop.ask();
         if self.take_listeners().is_some() {
             // It never started, so there is nobody to say that all has ended.
             self.shared.stop.finished();
+        } else if tokio::runtime::Handle::try_current().is_err() {
+            // On a worker's own thread nobody could free it meanwhile.
+            self.shared.stop.wait_for_port(PORT);
         }
     }
 
@@ -269,8 +277,12 @@ pub fn check(setup: &Setup) -> Result<Vec<String>, Faults> {
         configured_port: setup.port,
         port: setup.port,
     };
-    let draft =
-        Draft { config: setup.config.clone(), routes: Routes::default(), base: setup.base.clone() };
+    let draft = Draft {
+        config: setup.config.clone(),
+        routes: Routes::default(),
+        base: setup.base.clone(),
+        replaced: false,
+    };
     snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)
         .map(|site| site.warnings)
 }

@@ -105,6 +105,7 @@ pub(crate) fn compile_site(
 ) -> Result<Site, Faults> {
     let world = Surroundings {
         base: draft.base.clone(),
+        resolve_anew: draft.replaced,
         listener,
         python,
         look: &look,

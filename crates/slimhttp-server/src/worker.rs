@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -273,7 +273,19 @@ async fn room(shared: &Shared) {
 #[derive(Debug)]
 pub(crate) struct Stop {
     state: tokio::sync::watch::Sender<Stage>,
-    done: (std::sync::Mutex<bool>, std::sync::Condvar),
+    /// The end as threads outside of the runtimes wait for it.
+    end: (std::sync::Mutex<End>, std::sync::Condvar),
+}
+
+/// How far the end is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    #[default]
+    NotYet,
+    /// The listeners are closed: the port is free.
+    PortFree,
+    /// Everything has ended.
+    Complete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -286,7 +298,7 @@ enum Stage {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { state: tokio::sync::watch::Sender::new(Stage::Serving), done: Default::default() }
+        Self { state: tokio::sync::watch::Sender::new(Stage::Serving), end: Default::default() }
     }
 }
 
@@ -324,6 +336,7 @@ impl Stop {
 
     fn no_more_accepting(&self) {
         self.raise(Stage::AcceptingEnded);
+        self.reach(End::PortFree);
     }
 
     async fn accepting_ended(&self) {
@@ -332,19 +345,33 @@ impl Stop {
 
     /// Everything has ended.
     pub(crate) fn finished(&self) {
-        let (done, changed) = &self.done;
-        *done.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        self.reach(End::Complete);
+    }
+
+    fn reach(&self, end: End) {
+        let (reached, changed) = &self.end;
+        let mut reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
+        *reached = end.max(*reached);
         changed.notify_all();
     }
 
     /// Waits until everything has ended, at most `timeout`; whether it has.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
-        let (done, changed) = &self.done;
-        let done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (done, _) = changed
-            .wait_timeout_while(done, timeout, |done| !*done)
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *done
+        self.wait_for(End::Complete, timeout)
+    }
+
+    /// Waits until the port is free, at most `timeout`; whether it is.
+    pub(crate) fn wait_for_port(&self, timeout: Duration) -> bool {
+        self.wait_for(End::PortFree, timeout)
+    }
+
+    fn wait_for(&self, end: End, timeout: Duration) -> bool {
+        let (reached, changed) = &self.end;
+        let reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reached, _) = changed
+            .wait_timeout_while(reached, timeout, |reached| *reached < end)
+            .unwrap_or_else(PoisonError::into_inner);
+        *reached >= end
     }
 }
 

@@ -52,6 +52,9 @@ pub enum PathKind {
 pub struct Surroundings<'w> {
     /// The folder against which relative paths are resolved.
     pub base: PathBuf,
+    /// Whether relative paths that stand as they stood are resolved anew too:
+    /// the whole configuration was replaced, from another folder.
+    pub resolve_anew: bool,
     /// What is listened on.
     pub listener: &'w Listener,
     /// Whether Python handlers can be called: without, `module` is a fault.
@@ -119,7 +122,7 @@ pub fn compile(
         }
     };
     // Whether virtual hosts may be carried over: what they inherit is the same.
-    let inherited = previous.filter(|previous| {
+    let inherited = previous.filter(|_| !world.resolve_anew).filter(|previous| {
         let written = previous.site.config.root();
         let everywhere = |option: &&options::OptionSpec| option.stands == Stands::Everywhere;
         options::all()
@@ -175,7 +178,7 @@ fn service(
     let earlier = previous.map(|Previous { site, .. }| {
         let written = site.config.root();
         let same = |key: &str| table.get(key) == written.get(key);
-        let same_certificate = ["ssl", "cert", "key"].into_iter().all(same);
+        let same_certificate = !world.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same);
         (&site.service, same_certificate)
     });
     let service = service::service(

@@ -80,6 +80,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
     };
     let world = Surroundings {
         base: "/base".into(),
+        resolve_anew: false,
         listener: &listener,
         python: true,
         look: &look,

@@ -43,7 +43,9 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Layer {
     let mut layer = Layer::read(table, level, &world.base, at, report);
-    if let Some(Earlier { table: written, options }) = earlier {
+    if let Some(Earlier { table: written, options }) = earlier
+        && !world.resolve_anew
+    {
         let module = options.module.as_ref().map(|module| module.path.clone());
         let resolved = [
             ("web_root", options.web_root.clone().map(Checked::Path)),

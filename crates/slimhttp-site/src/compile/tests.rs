@@ -47,9 +47,9 @@ pub(crate) fn config(json: &Json) -> Config {
 pub(super) fn look(path: &Path) -> PathKind {
     match path.to_str().expect("test paths are UTF-8") {
         "/" | "/srv/http" | "/base" | "/base/web" | "/base/logs" | "/base/pkg.py" | "/other"
-        | "/other/web" => PathKind::Folder,
+        | "/other/web" | "/other/logs" => PathKind::Folder,
         "/base/app.py" | "/other/app.py" | "/base/notes.txt" | "/base/one.pem"
-        | "/base/two.pem" => PathKind::File,
+        | "/other/one.pem" | "/other/two.pem" | "/base/two.pem" => PathKind::File,
         "/dev/null" => PathKind::Other,
         _ => PathKind::Missing,
     }
@@ -70,6 +70,7 @@ pub(super) fn everywhere() -> Listener {
 pub(super) fn world(listener: &Listener) -> Surroundings<'_> {
     Surroundings {
         base: "/base".into(),
+        resolve_anew: false,
         listener,
         python: true,
         look: &look,

@@ -229,6 +229,13 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     let module = second.global.options.module.clone().expect("a module");
     assert_eq!(module.path, Path::new("/base/app.py"));
     assert_eq!(second.service.certificate, first.service.certificate);
+
+    let replaced = Surroundings { resolve_anew: true, ..elsewhere };
+    let third = compile(&draft, &routes, &replaced, Some((&second, &routes))).expect("valid");
+    assert_eq!(host(&third, "b").options.web_root.as_deref(), Some(Path::new("/other/web")));
+    let module = third.global.options.module.clone().expect("a module");
+    assert_eq!(module.path, Path::new("/other/app.py"));
+    assert_ne!(third.service.certificate, first.service.certificate);
 }
 
 #[test]

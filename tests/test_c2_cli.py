@@ -1,0 +1,220 @@
+"""C2 by configuration files: the same keys, the same errors, with file, line and column."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from harness import Cli, tree
+
+
+def check(folder, name, text, python=False, command='check'):
+    """Have `text` checked as the file `name`: exit status and what was said."""
+    tree(folder, {name: text})
+    with Cli(command, name, python=python, cwd=folder) as cli:
+        status = cli.wait()
+    return status, cli.stdout, cli.stderr
+
+
+def faults(stderr, name):
+    """What is said of each place: {(line, column): message}, hints left out."""
+    found = {}
+    for line in stderr.splitlines():
+        if line.startswith(f'{name}:'):
+            _, row, column, message = line.split(':', 3)
+            found[int(row), int(column)] = message.strip()
+    return found
+
+
+TOML = """\
+web_root = "www"
+index = ["index.html", 5]
+
+[vhosts."example.com"]
+proxy = "10.0.0.1"
+
+[vhosts."b.example"]
+web_rot = "www"
+debug = 'yes'
+"""
+
+JSON = """\
+{
+  "web_root": "www",
+  "index": ["index.html", 5],
+  "vhosts": {
+    "example.com": {"proxy": "10.0.0.1"},
+    "b.example": {
+      "web_rot": "www",
+      "debug": "yes"
+    }
+  }
+}
+"""
+
+PLACES = {
+    'site.toml': (
+        TOML,
+        {
+            (2, 24): 'index[1]',
+            (5, 9): 'vhosts."example.com".proxy',
+            (8, 1): 'vhosts."b.example".web_rot',
+            (9, 9): 'vhosts."b.example".debug',
+        },
+    ),
+    'site.json': (
+        JSON,
+        {
+            (3, 27): 'index[1]',
+            (5, 30): 'vhosts."example.com".proxy',
+            (7, 7): 'vhosts."b.example".web_rot',
+            (8, 16): 'vhosts."b.example".debug',
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+@pytest.mark.parametrize('command', ['check', 'run'])
+@pytest.mark.parametrize('name', PLACES)
+def test_c2_6_every_fault_has_file_line_and_column(tmp_path, name, command, python):
+    text, places = PLACES[name]
+    status, stdout, stderr = check(tmp_path, name, text, python, command)
+    assert status == 1
+    assert stdout == ''
+    found = faults(stderr, name)
+    assert set(found) == set(places), stderr
+    for position, place in places.items():
+        assert found[position].startswith(f'{place}: expected '), stderr
+    assert 'expected `host:port`, found `10.0.0.1`' in stderr
+    assert '`web_root`' in stderr, 'the suggestion'
+
+
+def test_c2_6_the_example_to_the_letter_with_its_place(tmp_path):
+    text = '[vhosts."example.com"]\nproxy = "10.0.0.1"\n'
+    _, _, stderr = check(tmp_path, 'site.toml', text)
+    line = 'site.toml:2:9: vhosts."example.com".proxy: expected `host:port`, found `10.0.0.1`'
+    assert stderr.splitlines()[0] == line
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'position'),
+    [
+        ('site.toml', 'web_root = "www\n', (1, 12)),
+        ('site.toml', "web_root = 'a'\n\nindex = \n", (3, None)),
+        ('site.toml', "web_root = 'a'\nweb_root = 'b'\n", (2, None)),
+        ('site.json', '{"web_root": "www",}', (1, None)),
+        ('site.json', '{\n  "web_root": "www"\n  "index": "x"\n}', (None, None)),
+        ('site.json', '[]', (1, 1)),
+        ('site.json', '', (1, None)),
+    ],
+)
+def test_c2_6_a_file_that_does_not_parse_has_a_place_too(tmp_path, name, text, position):
+    status, _, stderr = check(tmp_path, name, text)
+    assert status == 1
+    found = faults(stderr, name)
+    assert found, stderr
+    for got in found:
+        assert position[0] in (None, got[0]), stderr
+        if position[1] is not None and name.endswith('json'):
+            assert got[1] == position[1], stderr
+    assert 'panicked' not in stderr
+
+
+def test_c2_6_a_file_that_is_not_there_is_named(tmp_path):
+    for command in ('run', 'check'):
+        with Cli(command, 'missing.toml', cwd=tmp_path) as cli:
+            assert cli.wait() == 1
+        assert 'missing.toml' in cli.stderr
+
+
+def test_c2_1_toml_and_json_say_the_same(tmp_path):
+    config = {
+        'web_root': 'www',
+        'index': ['a.html', 'index.html'],
+        'vhosts': {'a.example': {'web_root': 'a'}, 'b.example': {'proxy': '127.0.0.1:9'}},
+    }
+    toml = """
+web_root = 'www'
+index = ['a.html', 'index.html']
+[vhosts.'a.example']
+web_root = 'a'
+[vhosts]
+'b.example' = { proxy = '127.0.0.1:9' }
+"""
+    tree(tmp_path, {'www/a.html': 'www', 'a/index.html': 'a'})
+    for name, text in (('site.json', json.dumps(config)), ('site.toml', toml)):
+        tree(tmp_path, {name: text})
+        with Cli('run', name, '--addr', '127.0.0.1', '--port', '0', cwd=tmp_path) as server:
+            assert server.get('/').body == b'www', name
+            assert server.get('/', 'a.example').body == b'a', name
+            assert server.get('/', 'b.example').status == 502, name
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+def test_c2_6_a_good_file_is_said_to_be_so(tmp_path, python):
+    tree(tmp_path, {'www/index.html': ''})
+    status, stdout, stderr = check(tmp_path, 'site.toml', "web_root = 'www'\n", python)
+    assert status == 0
+    assert 'site.toml' in stdout
+    assert stderr == ''
+
+
+def test_c2_6_check_tells_a_web_root_that_is_not_there_as_a_warning(tmp_path):
+    status, stdout, stderr = check(tmp_path, 'site.toml', "web_root = 'not-there-yet'\n")
+    assert status == 0
+    assert 'not-there-yet' in stdout + stderr
+    assert 'warning' in (stdout + stderr).lower()
+
+
+def test_c2_6_a_module_without_python_is_a_fault_that_says_what_to_run(tmp_path):
+    tree(tmp_path, {'vhost.py': "def on_request(request): return 'module'"})
+    text = "[vhosts.'a.example']\nmodule = 'vhost.py'\n"
+    status, _, stderr = check(tmp_path, 'site.toml', text)
+    assert status == 1
+    assert (2, 10) in faults(stderr, 'site.toml'), stderr
+    assert 'python -m slimHTTP' in stderr
+    # And that is right.
+    assert check(tmp_path, 'site.toml', text, python=True)[0] == 0
+    arguments = ('run', 'site.toml', '--addr', '127.0.0.1', '--port', '0')
+    with Cli(*arguments, python=True, cwd=tmp_path) as server:
+        assert server.get('/', 'a.example').body == b'module'
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+def test_c2_serve_serves_a_folder(tmp_path, python):
+    tree(
+        tmp_path, {'public/index.html': 'index', 'public/home.html': 'home', 'public/x y.txt': 'x'}
+    )
+    with Cli('serve', tmp_path / 'public', python=python) as server:
+        assert server.url.startswith('http://')
+        assert server.get('/').body == b'index'
+        assert server.get('/x%20y.txt').body == b'x'
+        assert server.get('/none').status == 404
+        assert server.stop() == 0
+    arguments = ('serve', 'public', '--index', 'none.html', '--index', 'home.html')
+    with Cli(*arguments, python=python, cwd=tmp_path) as server:
+        assert server.get('/').body == b'home'
+
+
+def test_c1_3_the_cli_names_address_port_and_reason_of_a_taken_port(tmp_path):
+    tree(tmp_path, {'index.html': ''})
+    with Cli('serve', tmp_path) as first:
+        port = first.port
+        with Cli('serve', tmp_path, '--addr', '127.0.0.1', '--port', str(port)) as second:
+            assert second.wait() == 1
+        assert f'127.0.0.1:{port}' in second.stderr
+        assert 'in use' in second.stderr.lower()
+        assert first.get('/').status == 200
+
+
+def test_c2_flags_win_over_the_file(tmp_path):
+    tree(
+        tmp_path,
+        {
+            'www/index.html': 'by flags',
+            'site.toml': "addr = '192.0.2.1'\nport = 1\nweb_root = 'www'\n",
+        },
+    )
+    with Cli('run', tmp_path / 'site.toml', '--addr', '127.0.0.1', '--port', '0') as server:
+        assert server.get('/').body == b'by flags'
