@@ -436,3 +436,12 @@ def test_c7_5_many_failures_at_once_leave_it_well(web_root: str) -> None:
             upstream.behaviour = says('well')
             assert site.get('/', host='bad.example').text == 'well'
             assert site.get('/file.txt').status == 200
+
+
+def test_c7_5_a_kept_connection_that_the_upstream_closes_costs_no_request() -> None:
+    def once(exchange: Exchange) -> bool:
+        exchange.respond(b'once')
+        return hang_up(exchange)
+
+    with Upstream(once) as upstream, serving(proxy=upstream.name) as site, site.client() as client:
+        assert [client.get('/').status for _ in range(40)] == [200] * 40

@@ -14,7 +14,6 @@ from harness import (
     Exchange,
     Upstream,
     events,
-    hang_up,
     read_websocket_frame,
     says,
     serving,
@@ -446,12 +445,3 @@ def test_c7_2_connections_to_the_upstream_are_kept() -> None:
     ):
         assert [client.get('/').status for _ in range(60)] == [200] * 60
         assert upstream.connections < 20
-
-
-def test_c7_2_a_kept_connection_that_the_upstream_closes_costs_no_request() -> None:
-    def once(exchange: Exchange) -> bool:
-        exchange.respond(b'once')
-        return hang_up(exchange)
-
-    with Upstream(once) as upstream, serving(proxy=upstream.name) as site, site.client() as client:
-        assert [client.get('/').status for _ in range(40)] == [200] * 40

@@ -16,5 +16,5 @@ def main() -> None:
     sys.exit(command_line(sys.argv[1:]))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

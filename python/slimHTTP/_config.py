@@ -83,9 +83,9 @@ class DraftStore:
 
     def edits(self) -> list[Edit]:
         """Give what has to be done to the store below, as one transaction."""
-        edits: list[Edit] = [("table", path) for path in self._tables]
+        edits: list[Edit] = [('table', path) for path in self._tables]
         edits += [
-            ("remove", path) if value is _GONE else ("set", path, value)
+            ('remove', path) if value is _GONE else ('set', path, value)
             for path, value in self._changes.items()
         ]
         return edits
@@ -112,17 +112,17 @@ class DraftStore:
         """See `Store.kind`."""
         changed = self._changed(path)
         if changed is None:
-            return self._below.kind(path) or ("table" if path in self._tables else None)
+            return self._below.kind(path) or ('table' if path in self._tables else None)
         value = _descend(*changed)
         if value is _GONE:
             return None
-        return "table" if isinstance(value, dict) else "value"
+        return 'table' if isinstance(value, dict) else 'value'
 
     def get(self, path: Path) -> Any:
         """See `Store.get`."""
         if not any(change[: len(path)] == path[: len(change)] for change in self._changes):
             return self._below.get(path)
-        if self.kind(path) == "table":
+        if self.kind(path) == 'table':
             return {key: self.get((*path, key)) for key in self.keys(path)}
         changed = self._changed(path)
         if changed is None:
@@ -135,9 +135,9 @@ class DraftStore:
     def edit(self, edits: list[Edit]) -> None:
         """Remember `edits`; KeyError where the way to one does not exist."""
         for what, path, *value in edits:
-            if what == "set":
+            if what == 'set':
                 self._put(path, plain(value[0]))
-            elif what == "table":
+            elif what == 'table':
                 if self.kind(path) is None:
                     self._tables.append(path)
             else:
@@ -145,7 +145,7 @@ class DraftStore:
 
     def _put(self, path: Path, value: Any) -> None:
         *way, last = path
-        if way and self.kind(tuple(way)) != "table":
+        if way and self.kind(tuple(way)) != 'table':
             raise KeyError(way[-1])
         if value is _GONE and self.kind(path) is None:
             raise KeyError(last)
@@ -192,7 +192,7 @@ class ConfigTable(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         path = self._below(key)
         kind = self._store.kind(path)
-        if kind == "table" or (kind is None and path == ("vhosts",)):
+        if kind == 'table' or (kind is None and path == ('vhosts',)):
             return ConfigTable(self._store, path)
         if kind is None:
             raise KeyError(key)
@@ -200,7 +200,7 @@ class ConfigTable(MutableMapping[str, Any]):
         return ConfigList(self._store, path) if isinstance(value, list) else value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._edit([("set", self._below(key), plain(value))])
+        self._edit([('set', self._below(key), plain(value))])
 
     def __delitem__(self, key: str) -> None:
         self._edit([self._removal(key)])
@@ -225,7 +225,7 @@ class ConfigTable(MutableMapping[str, Any]):
         try:
             return repr(self.to_dict())
         except KeyError:
-            return f"<a table that is no longer there: {'.'.join(self._path)}>"
+            return f'<a table that is no longer there: {".".join(self._path)}>'
 
     def to_dict(self) -> dict[str, Any]:
         """Give a plain, deep copy, which changes nothing when it is changed."""
@@ -258,7 +258,7 @@ class ConfigTable(MutableMapping[str, Any]):
         """Take the last key away and give it with a plain copy of its value."""
         keys = self._keys()
         if not keys:
-            raise KeyError("popitem(): the table is empty")
+            raise KeyError('popitem(): the table is empty')
         return keys[-1], self.pop(keys[-1])
 
     def clear(self) -> None:
@@ -268,7 +268,7 @@ class ConfigTable(MutableMapping[str, Any]):
     def update(self, *args: Any, **more: Any) -> None:
         """Set several keys as a dict's `update` does, as one change."""
         new = dict(*args, **more)
-        self._edit([("set", self._below(key), plain(value)) for key, value in new.items()])
+        self._edit([('set', self._below(key), plain(value)) for key, value in new.items()])
 
     @contextlib.contextmanager
     def edit(self) -> Iterator[ConfigTable]:
@@ -290,25 +290,25 @@ class ConfigTable(MutableMapping[str, Any]):
             self._store.edit(edits)
 
     def _keys(self) -> list[str]:
-        if self._path == ("vhosts",) and self._store.kind(self._path) is None:
+        if self._path == ('vhosts',) and self._store.kind(self._path) is None:
             return []
         return self._store.keys(self._path)
 
     def _below(self, key: str) -> Path:
         if not isinstance(key, str):
-            raise ConfError(f"expected a string as key, found `{key!r}`")
+            raise ConfError(f'expected a string as key, found `{key!r}`')
         return (*self._path, key)
 
     def _removal(self, key: str) -> Edit:
         if key not in self:
             raise KeyError(key)
-        return "remove", (*self._path, key)
+        return 'remove', (*self._path, key)
 
     def _edit(self, edits: list[Edit]) -> None:
         if not edits:
             return
-        if self._path == ("vhosts",) and self._store.kind(self._path) is None:
-            edits.insert(0, ("table", self._path))
+        if self._path == ('vhosts',) and self._store.kind(self._path) is None:
+            edits.insert(0, ('table', self._path))
         self._store.edit(edits)
 
 
@@ -386,7 +386,7 @@ class ConfigList(MutableSequence[Any]):
         return repr(self.to_list())
 
     def _replace(self, items: list[Any]) -> None:
-        self._store.edit([("set", self._path, plain(items))])
+        self._store.edit([('set', self._path, plain(items))])
 
 
 def plain(value: Any) -> Any:
@@ -399,7 +399,7 @@ def plain(value: Any) -> Any:
     try:
         return _plain(value)
     except RecursionError:
-        raise ConfError("expected a configuration, found a dict that contains itself") from None
+        raise ConfError('expected a configuration, found a dict that contains itself') from None
 
 
 def _plain(value: Any) -> Any:

@@ -35,7 +35,7 @@ class ModuleError(slimHTTP_Error):
     `ModuleError`: what it raises stays what it is.
     """
 
-    def __init__(self, message: str, path: str = "") -> None:
+    def __init__(self, message: str, path: str = '') -> None:
         super().__init__(message)
         self.message = message
         self.path = path

@@ -68,7 +68,7 @@ class EventClient:
     `fileno` is always -1 and `socket` None: connections are not Python's.
     """
 
-    __slots__ = ("address", "server", "source_port")
+    __slots__ = ('address', 'server', 'source_port')
 
     fileno: Final = -1
     socket: Final = None
@@ -79,7 +79,7 @@ class EventClient:
         self.server = server
 
     def __repr__(self) -> str:
-        return f"<client {self.address} port {self.source_port}>"
+        return f'<client {self.address} port {self.source_port}>'
 
 
 def events_of(server: HTTP_SERVER, happened: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
@@ -92,11 +92,11 @@ def events_of(server: HTTP_SERVER, happened: list[tuple[Any, ...]]) -> Iterator[
     """
     for what, address, port, *rest in happened:
         client = EventClient(address, port, server)
-        if what == "accepted":
+        if what == 'accepted':
             yield Events.SERVER_ACCEPT, client
-        elif what == "closed":
+        elif what == 'closed':
             yield Events.SERVER_CLOSE, client
-        elif what == "answered":
+        elif what == 'answered':
             method, url, vhost, status = rest
             yield Events.CLIENT_REQUEST, client, method, url, vhost
             yield Events.CLIENT_RESPONSE_DATA, client, status

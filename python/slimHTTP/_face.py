@@ -60,7 +60,7 @@ class Face:
         that tells the browser the same, else None.
         """
         _log.logger.error(
-            "%s",
+            '%s',
             _traceback_page.headline(error, request, what),
             exc_info=(type(error), error, _traceback_page.trim(error)),
         )
@@ -68,7 +68,7 @@ class Face:
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""
-        _log.logger.log(level, "%s", message)
+        _log.logger.log(level, '%s', message)
 
     def ensure_loop(self) -> None:
         """See to it that the event loop serves this server."""

@@ -19,7 +19,7 @@ HTTP_PROXY_REQUEST = HTTP_REQUEST
 def host(mode: int = HTTPS, *args: Any, **kwargs: Any) -> HTTP_SERVER:
     """Do what `server` does, under its old name; warns (DeprecationWarning)."""
     warnings.warn(
-        "slimHTTP.host() is now called slimHTTP.server()", DeprecationWarning, stacklevel=2
+        'slimHTTP.host() is now called slimHTTP.server()', DeprecationWarning, stacklevel=2
     )
     return server(mode, *args, **kwargs)
 

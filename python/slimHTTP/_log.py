@@ -12,18 +12,18 @@ from typing import Final
 
 from slimHTTP._errors import LoggerError
 
-logger: Final = logging.getLogger("slimHTTP")
+logger: Final = logging.getLogger('slimHTTP')
 
 _LEVELS: Final = {
-    "trace": logging.DEBUG,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-    "fatal": logging.CRITICAL,
-    "off": logging.CRITICAL + 1,
+    'trace': logging.DEBUG,
+    'debug': logging.DEBUG,
+    'info': logging.INFO,
+    'warn': logging.WARNING,
+    'warning': logging.WARNING,
+    'error': logging.ERROR,
+    'critical': logging.CRITICAL,
+    'fatal': logging.CRITICAL,
+    'off': logging.CRITICAL + 1,
 }
 
 
@@ -40,7 +40,7 @@ def level_number(level: int | str) -> int:
     added = logging.getLevelName(level.upper())
     if isinstance(added, int):
         return added
-    raise LoggerError(f"expected a log level such as `info`, found `{level}`")
+    raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 
 def follow_environment() -> None:
@@ -51,12 +51,12 @@ def follow_environment() -> None:
     nobody has configured logging, the records go to standard error. Called when
     a server starts, when a program has had its chance to configure logging.
     """
-    wish = os.environ.get("SLIMHTTP_LOG", "")
+    wish = os.environ.get('SLIMHTTP_LOG', '')
     if not wish:
         return
-    words = [directive.rpartition("=")[2].strip().lower() for directive in wish.split(",")]
+    words = [directive.rpartition('=')[2].strip().lower() for directive in wish.split(',')]
     logger.setLevel(min(_LEVELS.get(word, logging.DEBUG) for word in words))
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)-7s %(message)s'))
         logger.addHandler(handler)

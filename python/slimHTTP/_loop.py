@@ -32,7 +32,7 @@ def attach(server: Server) -> None:
         if loop is None:
             loop = _loop = asyncio.new_event_loop()
             threading.Thread(
-                target=_main, args=(loop,), name="slimHTTP event loop", daemon=True
+                target=_main, args=(loop,), name='slimHTTP event loop', daemon=True
             ).start()
         descriptor = _servers[server] = server.async_fd()
         loop.call_soon_threadsafe(_watch, loop, server, descriptor)
@@ -102,5 +102,5 @@ def _forget() -> None:
     _loop = None
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forget)

@@ -67,7 +67,7 @@ class Memory(MutableMapping[Any, Any]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"slimHTTP.memory({self.copy()!r})"
+        return f'slimHTTP.memory({self.copy()!r})'
 
     def copy(self) -> dict[Any, Any]:
         """Give a plain dict of what is in it now."""
@@ -150,15 +150,15 @@ class Memory(MutableMapping[Any, Any]):
             with self._lock:
                 self._values.update(new)
             return None
-        default = more.pop("default", None)
+        default = more.pop('default', None)
         if len(args) == 3:
             default = args[2]
         if len(args) > 3 or more:
-            raise TypeError("expected update(key, function, default=None) or update(mapping)")
+            raise TypeError('expected update(key, function, default=None) or update(mapping)')
         key, function = args[0], args[1]
         if not callable(function):
             raise TypeError(
-                f"update(key, function): expected a function, found `{type(function).__name__}`"
+                f'update(key, function): expected a function, found `{type(function).__name__}`'
             )
         with self._lock:
             value = function(self._values.get(key, default))

@@ -55,7 +55,7 @@ _SETTLED: Final = 100_000_000
 class Compiled:
     """The code of one state of one file."""
 
-    __slots__ = ("code", "identity", "name", "silence_reported")
+    __slots__ = ('code', 'identity', 'name', 'silence_reported')
 
     def __init__(self, identity: Identity, name: str, code: CodeType) -> None:
         self.identity = identity
@@ -87,13 +87,13 @@ class CodeCache:
             known = self._kept.get(path)
             if known is not None and known.identity == identity:
                 return known
-            with open(path, "rb") as file:
+            with open(path, 'rb') as file:
                 # What is read may be newer than what was found above.
                 identity = identity_of(os.fstat(file.fileno()))
                 source = file.read()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ModuleError(f"the module `{path}` cannot be read: {reason}", path) from error
+            raise ModuleError(f'the module `{path}` cannot be read: {reason}', path) from error
         return self._compile(path, source, identity)
 
     def script(self, path: str, source: bytes, identity: Identity) -> Compiled:
@@ -104,7 +104,7 @@ class CodeCache:
         return self._compile(path, source, identity)
 
     def _compile(self, path: str, source: bytes, identity: Identity) -> Compiled:
-        code = compile(source, path, "exec", dont_inherit=True)
+        code = compile(source, path, 'exec', dont_inherit=True)
         compiled = Compiled(identity, module_name(path), code)
         make_siblings_importable(path)
         if abs(time.time_ns() - identity[4]) > _SETTLED:
@@ -129,9 +129,9 @@ def module_name(path: str) -> str:
     The file's name makes it readable, a digest of the whole path makes it its
     own. It has no dot, for pickle would import what stands before one.
     """
-    stem = os.path.splitext(os.path.basename(path))[0].replace(".", "_")
+    stem = os.path.splitext(os.path.basename(path))[0].replace('.', '_')
     digest = hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
-    return f"{stem}_{digest}"
+    return f'{stem}_{digest}'
 
 
 def make_siblings_importable(path: str) -> None:
@@ -147,7 +147,7 @@ code_cache: Final = CodeCache()
 class Run:
     """One run of a file for one virtual host of one server, and what came of it."""
 
-    __slots__ = ("compiled", "instance", "module", "routes", "vhost")
+    __slots__ = ('compiled', 'instance', 'module', 'routes', 'vhost')
 
     def __init__(self, instance: HTTP_SERVER | None, vhost: str | None, compiled: Compiled) -> None:
         self.instance = instance
@@ -158,9 +158,9 @@ class Run:
         code = compiled.code
         module = self.module = ModuleType(compiled.name)
         names = module.__dict__
-        names["__file__"] = code.co_filename
+        names['__file__'] = code.co_filename
         # The dict, as any imported module has it: programs add names to it.
-        names["__builtins__"] = builtins.__dict__
+        names['__builtins__'] = builtins.__dict__
         # Dataclasses and pickle look a class's module up there.
         sys.modules[compiled.name] = module
         token = _running.set(self)
@@ -179,7 +179,7 @@ class Run:
 
     def answer(self, request: HTTP_REQUEST) -> Any:
         """Ask the run's routes, then `on_request`; None where neither answers."""
-        on_request = self.module.__dict__.get("on_request")
+        on_request = self.module.__dict__.get('on_request')
         if self.routes is None:
             if on_request is None:
                 self._report_silence()
@@ -188,10 +188,10 @@ class Run:
         found = self.routes.find(request.url, request.method)
         if found is not None:
             handler, params = found
-            if handler == "methods":
+            if handler == 'methods':
                 return HTTP_RESPONSE(
-                    {"Allow": params, "Content-Type": "text/plain; charset=utf-8"},
-                    f"This address answers {params}.\n",
+                    {'Allow': params, 'Content-Type': 'text/plain; charset=utf-8'},
+                    f'This address answers {params}.\n',
                     ret_code=405,
                 )
             request.params = params
@@ -206,10 +206,10 @@ class Run:
         if not self.compiled.silence_reported:
             self.compiled.silence_reported = True
             _log.logger.warning(
-                "%s answers nothing: looked for a function `on_request(request)` and for"
-                " routes registered for %s",
+                '%s answers nothing: looked for a function `on_request(request)` and for'
+                ' routes registered for %s',
                 self.compiled.code.co_filename,
-                "the global level" if self.vhost is None else f"vhost={self.vhost!r}",
+                'the global level' if self.vhost is None else f'vhost={self.vhost!r}',
             )
 
 
@@ -225,7 +225,7 @@ async def _first_of(
     return result
 
 
-_running: ContextVar[Run | None] = ContextVar("slimHTTP module run", default=None)
+_running: ContextVar[Run | None] = ContextVar('slimHTTP module run', default=None)
 
 
 def own_run(instance: HTTP_SERVER, vhost: str | None) -> Run | None:
@@ -242,7 +242,7 @@ def own_run(instance: HTTP_SERVER, vhost: str | None) -> Run | None:
     names = run.module.__dict__
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals is not names:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        if frame.f_code.co_filename == '<frozen importlib._bootstrap>':
             return None
         frame = frame.f_back
     return run
@@ -295,13 +295,13 @@ class Modules:
         compiled: Callable[[], Compiled],
     ) -> Any:
         vhost = request.vhost
-        if reload == "always":
+        if reload == 'always':
             return Run(instance, vhost, compiled()).answer(request)
         with self._lock:
             lock, kept = self._kept.setdefault((path, vhost), (threading.Lock(), []))
         with lock:
             run = kept[0] if kept else None
-            if run is None or reload == "changed":
+            if run is None or reload == 'changed':
                 now = compiled()
                 if run is None or run.compiled.identity != now.identity:
                     # A run that fails leaves nothing: the next request tries again.
@@ -311,7 +311,7 @@ class Modules:
         return run.answer(request)
 
 
-PathLike = Union[str, "os.PathLike[str]"]
+PathLike = Union[str, 'os.PathLike[str]']
 
 
 class Imported:
@@ -344,7 +344,7 @@ class Imported:
         self._inside.close()
 
     def __repr__(self) -> str:
-        return f"<Imported {self.path}>"
+        return f'<Imported {self.path}>'
 
 
 @contextlib.contextmanager

@@ -18,13 +18,13 @@ from typing import Any, BinaryIO, Final, Union
 
 from slimHTTP._slimhttp import HTTP_REQUEST
 
-PathLike = Union[str, "os.PathLike[str]"]
+PathLike = Union[str, 'os.PathLike[str]']
 
 #: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes.
-json_dumps: Final = functools.partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
+json_dumps: Final = functools.partial(json.dumps, separators=(',', ':'), ensure_ascii=False)
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 section 5.5
+_FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
 _WITHOUT_BODY: Final = frozenset((204, 304))
 
 
@@ -43,7 +43,7 @@ class HTTP_RESPONSE:
     def __init__(
         self,
         headers: Mapping[Any, Any] | None = None,
-        payload: Any = b"",
+        payload: Any = b'',
         *args: Any,
         ret_code: int = 200,
         **kwargs: Any,
@@ -56,7 +56,7 @@ class HTTP_RESPONSE:
         self.kwargs = kwargs
 
     def __repr__(self) -> str:
-        return f"<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>"
+        return f'<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>'
 
     def build(self) -> bytes:
         """Give the response as bytes, head and body.
@@ -67,9 +67,9 @@ class HTTP_RESPONSE:
         body = self.clean_payload()
         if self.ret_code in _WITHOUT_BODY:
             return self.build_headers()
-        if self._has("content-length"):
+        if self._has('content-length'):
             return self.build_headers() + body
-        return self.build_headers({"Content-Length": str(len(body))}) + body
+        return self.build_headers({'Content-Length': str(len(body))}) + body
 
     def build_headers(self, additional_headers: Mapping[Any, Any] | None = None) -> bytes:
         """Give the head: status line, the fields and the additional ones, a blank line.
@@ -77,17 +77,17 @@ class HTTP_RESPONSE:
         Raises ValueError as `build` does.
         """
         if not isinstance(self.ret_code, int) or not 200 <= self.ret_code <= 599:
-            raise ValueError(f"ret_code: expected a status from 200 to 599, found {self.ret_code}")
+            raise ValueError(f'ret_code: expected a status from 200 to 599, found {self.ret_code}')
         try:
             phrase = HTTPStatus(self.ret_code).phrase
         except ValueError:
-            phrase = ""
-        lines = [b"HTTP/1.1 %d %s" % (self.ret_code, phrase.encode("ascii"))]
+            phrase = ''
+        lines = [b'HTTP/1.1 %d %s' % (self.ret_code, phrase.encode('ascii'))]
         for fields in (self.headers, additional_headers or {}):
             for name, value in fields.items():
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     lines.append(_field(name, one))
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        return b'\r\n'.join(lines) + b'\r\n\r\n'
 
     def clean_payload(self) -> bytes:
         """Turn the payload into the bytes that are sent, and give them.
@@ -96,23 +96,23 @@ class HTTP_RESPONSE:
         TypeError for a payload that is no body.
         """
         payload = self.payload
-        kind = "text/html; charset=utf-8"
+        kind = 'text/html; charset=utf-8'
         if payload is None:
-            body = b""
+            body = b''
         elif isinstance(payload, (bytes, bytearray, memoryview)):
             body = bytes(payload)
         elif isinstance(payload, str):
             body = payload.encode()
         elif isinstance(payload, (dict, list)):
             body = json_dumps(payload).encode()
-            kind = "application/json"
+            kind = 'application/json'
         else:
             raise TypeError(
-                "payload: expected bytes, str, dict, list or None,"
-                f" found `{type(payload).__name__}`"
+                'payload: expected bytes, str, dict, list or None,'
+                f' found `{type(payload).__name__}`'
             )
-        if body and not self._has("content-type"):
-            self.headers["Content-Type"] = kind
+        if body and not self._has('content-type'):
+            self.headers['Content-Type'] = kind
         self.payload = body
         return body
 
@@ -125,9 +125,9 @@ def _bytes(text: Any) -> bytes:
 
 
 def _field(name: Any, value: Any) -> bytes:
-    line = _bytes(name) + b": " + _bytes(value)
+    line = _bytes(name) + b': ' + _bytes(value)
     if not _TOKEN.fullmatch(_bytes(name)) or _FORBIDDEN.search(line):
-        raise ValueError(f"expected a header field, found {line!r}")
+        raise ValueError(f'expected a header field, found {line!r}')
     return line
 
 
@@ -147,7 +147,7 @@ class FILE:
     def __init__(self, request: HTTP_REQUEST, path: PathLike) -> None:
         self.request = request
         self.path = self._find(os.fspath(path))
-        self.mime = mimetypes.guess_type(self.path)[0] or "application/octet-stream"
+        self.mime = mimetypes.guess_type(self.path)[0] or 'application/octet-stream'
 
     def _find(self, path: str) -> str:
         root = self.request.web_root
@@ -155,7 +155,7 @@ class FILE:
             return os.path.abspath(path)
         root = os.path.abspath(root)
         if os.path.isabs(path) and not _is_below(os.path.normpath(path), root):
-            path = path.lstrip("/")
+            path = path.lstrip('/')
         return os.path.normpath(os.path.join(root, path))
 
     def __enter__(self) -> FILE:
@@ -165,7 +165,7 @@ class FILE:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.path}>"
+        return f'<{type(self).__name__} {self.path}>'
 
     @property
     def size(self) -> int:
@@ -178,7 +178,7 @@ class FILE:
     @property
     def headers(self) -> dict[str, str]:
         """The fields `Content-Type` and `Content-Length` of the whole file."""
-        return {"Content-Type": self.mime, "Content-Length": str(max(self.size, 0))}
+        return {'Content-Type': self.mime, 'Content-Length': str(max(self.size, 0))}
 
     @property
     def data(self) -> bytes:
@@ -194,13 +194,13 @@ class FILE:
         """Let go of the file; it may be used again."""
 
     def _open(self) -> BinaryIO:
-        return open(self._inside(), "rb")
+        return open(self._inside(), 'rb')
 
     def _inside(self) -> str:
         root = self.request.web_root
         path = os.path.realpath(self.path)
         if root is not None and not _is_below(path, os.path.realpath(root)):
-            raise PermissionError(f"{self.path} is outside of web_root")
+            raise PermissionError(f'{self.path} is outside of web_root')
         return path
 
 
@@ -235,7 +235,7 @@ class STREAM_CHUNKED(FILE):
     @property
     def headers(self) -> dict[str, str]:
         """The fields `Content-Type` and `Content-Length` of the part from `start` on."""
-        return {"Content-Type": self.mime, "Content-Length": str(max(self.size - self.start, 0))}
+        return {'Content-Type': self.mime, 'Content-Length': str(max(self.size - self.start, 0))}
 
     @property
     def chunk(self) -> bytes:

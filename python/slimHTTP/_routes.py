@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar('F', bound=Callable[..., Any])
 
 
 class ROUTE_HANDLER:
@@ -27,7 +28,7 @@ class ROUTE_HANDLER:
         return function
 
     def __repr__(self) -> str:
-        return f"<route {self.route} {self.parser!r}>"
+        return f'<route {self.route} {self.parser!r}>'
 
 
 def check_route(url: object, vhost: object, methods: object) -> list[str] | None:
@@ -39,21 +40,21 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
     if callable(url):
         raise TypeError("a route needs its path: write `@http.route('/path')`")
     if not isinstance(url, str):
-        raise TypeError(f"url: expected a path such as `/hello`, found `{url!r}`")
-    if not url.startswith("/"):
-        raise ValueError(f"url: expected a path that begins with `/`, found `{url}`")
+        raise TypeError(f'url: expected a path such as `/hello`, found `{url!r}`')
+    if not url.startswith('/'):
+        raise ValueError(f'url: expected a path that begins with `/`, found `{url}`')
     if vhost is not None and not isinstance(vhost, str):
-        raise TypeError(f"vhost: expected a host name or None, found `{vhost!r}`")
+        raise TypeError(f'vhost: expected a host name or None, found `{vhost!r}`')
     if methods is None:
         return None
     if isinstance(methods, (str, bytes)) or not isinstance(methods, Iterable):
         raise TypeError(f"methods: expected a list such as `['GET']`, found `{methods!r}`")
     listed = list(methods)
     if not listed:
-        raise ValueError("methods: expected at least one, found an empty list")
+        raise ValueError('methods: expected at least one, found an empty list')
     for method in listed:
         if not isinstance(method, str):
-            raise TypeError(f"methods: expected names such as `GET`, found `{method!r}`")
+            raise TypeError(f'methods: expected names such as `GET`, found `{method!r}`')
     return [method.upper() for method in listed]
 
 
@@ -71,7 +72,7 @@ def is_async(handler: Callable[..., Any]) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(type(handler), "__call__", None)  # noqa: B004 - not whether, but which
+        getattr(type(handler), '__call__', None)  # noqa: B004 - not whether, but which
     )
 
 
@@ -80,12 +81,12 @@ def name_of(handler: Callable[..., Any]) -> str:
     inner = handler
     while isinstance(inner, functools.partial):
         inner = inner.func
-    name = getattr(inner, "__qualname__", None)
+    name = getattr(inner, '__qualname__', None)
     if name is None:  # An object with `__call__`.
         inner = type(inner)
         name = inner.__qualname__
-    module = getattr(inner, "__module__", None)
-    return f"{module}.{name}" if module else str(name)
+    module = getattr(inner, '__module__', None)
+    return f'{module}.{name}' if module else str(name)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -95,19 +96,18 @@ def host_and_port(name: str) -> tuple[str, str]:
     Lower case, no trailing dot, IDN as A-labels, IPv6 without brackets: what
     makes two spellings of one host equal (RFC 9110 section 4.2.3).
     """
-    if name.startswith("["):
-        host, _, port = name[1:].partition("]")
+    if name.startswith('['):
+        host, _, port = name[1:].partition(']')
         port = port[1:]
-    elif name.count(":") == 1:
-        host, _, port = name.partition(":")
+    elif name.count(':') == 1:
+        host, _, port = name.partition(':')
     else:
-        host, port = name, ""
-    host = host.rstrip(".").lower()
+        host, port = name, ''
+    host = host.rstrip('.').lower()
     if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            pass  # No host name at all: equal to itself only.
+        # No host name at all is equal to itself only.
+        with contextlib.suppress(UnicodeError):
+            host = host.encode('idna').decode('ascii')
     return host, port
 
 

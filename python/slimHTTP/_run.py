@@ -35,7 +35,7 @@ def start_workers(http: HTTP_SERVER, server: Server) -> list[threading.Thread]:
     """Start the threads beyond the first that `threads=N` asks for."""
     workers = [
         threading.Thread(
-            target=work, args=(http, server), name=f"slimHTTP worker {number}", daemon=True
+            target=work, args=(http, server), name=f'slimHTTP worker {number}', daemon=True
         )
         for number in range(2, server.threads + 1)
     ]

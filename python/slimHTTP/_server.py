@@ -36,7 +36,7 @@ _instances_lock: Final = threading.Lock()
 
 
 def server(
-    mode: int = HTTPS, addr: str = "", port: int | None = None, **config: Any
+    mode: int = HTTPS, addr: str = '', port: int | None = None, **config: Any
 ) -> HTTP_SERVER:
     """Bind a server and give it; clients may connect from now on.
 
@@ -52,7 +52,7 @@ def server(
         return HTTP_SERVER(addr, port, **config)
     if mode == HTTPS:
         return HTTPS_SERVER(addr, port, **config)
-    raise ValueError(f"mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`")
+    raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
 class HTTP_SERVER:
@@ -65,10 +65,10 @@ class HTTP_SERVER:
     _tls: bool = False
     _default_port: int = 80
 
-    def __init__(self, addr: str = "", port: int | None = None, **config: Any) -> None:
+    def __init__(self, addr: str = '', port: int | None = None, **config: Any) -> None:
         port = self._default_port if port is None else port
         if isinstance(port, bool):
-            raise TypeError(f"port: expected a number from 0 to 65535, found `{port}`")
+            raise TypeError(f'port: expected a number from 0 to 65535, found `{port}`')
         face = Face()
         face.belong_to(self)
         opened = Server(
@@ -87,7 +87,7 @@ class HTTP_SERVER:
         kind = HTTPS_SERVER if opened.tls else cls
         instance = kind.__new__(kind)
         face.belong_to(instance)
-        addr = opened.get(("addr",)) if opened.kind(("addr",)) == "value" else ""
+        addr = opened.get(('addr',)) if opened.kind(('addr',)) == 'value' else ''
         instance._take(opened, addr, opened.port)
         return instance
 
@@ -99,14 +99,14 @@ class HTTP_SERVER:
         self._workers: list[threading.Thread] | None = None  # None until started.
         self._background: threading.Thread | None = None
         self._watching = False
-        self._keys = list(dict.fromkeys((f"{addr}:{port}", f"{addr}:{opened.port}")))
+        self._keys = list(dict.fromkeys((f'{addr}:{port}', f'{addr}:{opened.port}')))
         with _instances_lock:
             for key in self._keys:
                 instances[key] = self
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<{type(self).__name__} {self._keys[-1]!r} {state}>"
+        state = 'closed' if self.closed else 'open'
+        return f'<{type(self).__name__} {self._keys[-1]!r} {state}>'
 
     # What it is.
 
@@ -145,10 +145,10 @@ class HTTP_SERVER:
     def default_config(self) -> dict[str, Any]:
         """Give the options of a server that is given none."""
         return {
-            "web_root": "/srv/http",
-            "index": "index.html",
-            "vhosts": {},
-            "port": self._default_port,
+            'web_root': '/srv/http',
+            'index': 'index.html',
+            'vhosts': {},
+            'port': self._default_port,
         }
 
     def check_config(self, conf: Mapping[str, Any]) -> bool | ConfError:
@@ -178,10 +178,10 @@ class HTTP_SERVER:
             return self.configuration
         given = _ask(config, self) if callable(config) else config
         if not isinstance(given, (dict, ConfigTable)):
-            source = f"`{_routes.name_of(config)}` returned" if callable(config) else "found"
+            source = f'`{_routes.name_of(config)}` returned' if callable(config) else 'found'
             if inspect.iscoroutine(given):
                 given.close()
-            raise ConfError(f"expected a dict of options, {source} `{type(given).__name__}`")
+            raise ConfError(f'expected a dict of options, {source} `{type(given).__name__}`')
         self._store.replace(given)
         return config
 
@@ -224,23 +224,23 @@ class HTTP_SERVER:
 
     def GET(self, function: F) -> F:
         """Replace the built-in answer to GET. Not in this version."""
-        _later("GET", "a route with `prefix=True` and `methods=['GET']`")
+        _later('GET', "a route with `prefix=True` and `methods=['GET']`")
 
     def allow(self, allow_list: Iterable[str]) -> Any:
         """Accept clients from these addresses only. Not in this version."""
-        _later("allow", "a firewall, or a look at `request.CLIENT_IDENTITY.address`")
+        _later('allow', 'a firewall, or a look at `request.CLIENT_IDENTITY.address`')
 
     def on_accept(self, function: F) -> F:
         """Call `function` for each accepted connection. Not in this version."""
-        _later("on_accept", "`poll()`, which yields `Events.SERVER_ACCEPT`")
+        _later('on_accept', '`poll()`, which yields `Events.SERVER_ACCEPT`')
 
     def on_close(self, function: F) -> F:
         """Call `function` for each ended connection. Not in this version."""
-        _later("on_close", "`poll()`, which yields `Events.SERVER_CLOSE`")
+        _later('on_close', '`poll()`, which yields `Events.SERVER_CLOSE`')
 
     def on_upgrade(self, function: F) -> F:
         """Call `function` when a client asks for another protocol. Not in this version."""
-        _later("on_upgrade", "`proxy`, which passes upgrades on")
+        _later('on_upgrade', '`proxy`, which passes upgrades on')
 
     # Serving.
 
@@ -286,7 +286,7 @@ class HTTP_SERVER:
         self._background = threading.Thread(
             target=_run.work,
             args=(self, self._server),
-            name=f"slimHTTP {self._keys[-1]}",
+            name=f'slimHTTP {self._keys[-1]}',
             daemon=True,
         )
         self._background.start()
@@ -328,7 +328,7 @@ class HTTP_SERVER:
         """
         number = _log.level_number(level)
         if _log.logger.isEnabledFor(number):
-            _log.logger.log(number, "%s", " ".join(map(str, args)), stacklevel=2)
+            _log.logger.log(number, '%s', ' '.join(map(str, args)), stacklevel=2)
 
     def join_loop(self) -> None:
         """Let the event loop of `async def` handlers serve this server."""
@@ -337,7 +337,7 @@ class HTTP_SERVER:
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
         with self._lock:
             if self.closed:
-                raise slimHTTP_Error(f"{self!r} cannot serve any more: it is closed")
+                raise slimHTTP_Error(f'{self!r} cannot serve any more: it is closed')
             if self._workers is None:
                 _log.follow_environment()
                 self._server.start()
@@ -359,7 +359,7 @@ class HTTPS_SERVER(HTTP_SERVER):
 
     def default_config(self) -> dict[str, Any]:
         """Give the options of a server that is given none."""
-        return {**super().default_config(), "ssl": {"cert": "cert.pem", "key": "key.pem"}}
+        return {**super().default_config(), 'ssl': {'cert': 'cert.pem', 'key': 'key.pem'}}
 
 
 def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
@@ -370,7 +370,7 @@ def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
         return function()
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD or (
-            parameter.name == "instance"
+            parameter.name == 'instance'
             and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         ):
             return function(instance=instance)
@@ -384,7 +384,7 @@ def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
 
 
 def _later(name: str, instead: str) -> NoReturn:
-    raise NotYetImplemented(f"`http.{name}` is not in this version; use {instead}")
+    raise NotYetImplemented(f'`http.{name}` is not in this version; use {instead}')
 
 
 @atexit.register

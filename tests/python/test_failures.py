@@ -8,20 +8,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from slimHTTP._face import Face
 from slimHTTP._traceback_page import headline
 
 
 def request(**more: Any) -> Any:
     attributes = {
-        "method": "GET",
-        "url": "/a/<script>",
-        "query": {"q": "<b>"},
-        "vhost": "a.example",
-        "web_root": None,
-        "headers": {b"user-agent": b"<i>agent</i>", b"METHOD": b"GET"},
-        "CLIENT_IDENTITY": SimpleNamespace(address="192.0.2.1"),
+        'method': 'GET',
+        'url': '/a/<script>',
+        'query': {'q': '<b>'},
+        'vhost': 'a.example',
+        'web_root': None,
+        'headers': {b'user-agent': b'<i>agent</i>', b'METHOD': b'GET'},
+        'CLIENT_IDENTITY': SimpleNamespace(address='192.0.2.1'),
     }
     return SimpleNamespace(**{**attributes, **more})
 
@@ -29,12 +28,12 @@ def request(**more: Any) -> Any:
 def failure(source: str, path: Path, of: Any = None) -> BaseException:
     path.write_text(source)
     try:
-        Face().run_module(of or request(params={}), str(path), "always")
+        Face().run_module(of or request(params={}), str(path), 'always')
     except BaseException as error:
         frames = error.__traceback__
         # The extension calls the face without a frame of its own; this test has one.
         return error.with_traceback(frames and frames.tb_next)
-    raise AssertionError("it did not fail")
+    raise AssertionError('it did not fail')
 
 
 RAISES = "def on_request(request):\n    text = '<secret>'\n    raise ValueError('<b>bad</b>')\n"
@@ -43,64 +42,64 @@ RAISES = "def on_request(request):\n    text = '<secret>'\n    raise ValueError(
 def test_c6_6_one_record_tells_request_place_and_traceback(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "vhost.py"
+    path = tmp_path / 'vhost.py'
     error = failure(RAISES, path)
     assert Face().failed(error, request(), str(path), False) is None
     (record,) = caplog.records
-    assert (record.name, record.levelname) == ("slimHTTP", "ERROR")
+    assert (record.name, record.levelname) == ('slimHTTP', 'ERROR')
     assert record.getMessage() == (
-        f"GET /a/<script> failed in {path} (vhost a.example, client 192.0.2.1):"
-        " ValueError: <b>bad</b>"
+        f'GET /a/<script> failed in {path} (vhost a.example, client 192.0.2.1):'
+        ' ValueError: <b>bad</b>'
     )
     assert f'File "{path}", line 3, in on_request' in caplog.text
-    assert "_modules.py" not in caplog.text
+    assert '_modules.py' not in caplog.text
 
 
 def test_c6_6_the_page_tells_all_and_escapes_it(tmp_path: Path) -> None:
-    path = tmp_path / "vhost.py"
+    path = tmp_path / 'vhost.py'
     page = Face().failed(failure(RAISES, path), request(), str(path), True)
     assert page is not None
-    assert page.startswith("<!DOCTYPE html>")
+    assert page.startswith('<!DOCTYPE html>')
     for part in (
-        "ValueError",
+        'ValueError',
         str(path),
-        "&lt;secret&gt;",
-        "192.0.2.1",
-        "color-scheme: light dark",
+        '&lt;secret&gt;',
+        '192.0.2.1',
+        'color-scheme: light dark',
     ):
         assert part in page
-    for raw in ("<b>", "<script", "<i>", "<secret>", "_modules.py"):
+    for raw in ('<b>', '<script', '<i>', '<secret>', '_modules.py'):
         assert raw not in page
-    assert re.search(r"<span class=here>3 .*raise ValueError", page)
+    assert re.search(r'<span class=here>3 .*raise ValueError', page)
 
 
 def test_c6_6_a_file_that_does_not_parse(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "vhost.py"
-    error = failure("def on_request(:\n", path)
+    path = tmp_path / 'vhost.py'
+    error = failure('def on_request(:\n', path)
     page = Face().failed(error, request(), str(path), True)
     assert page is not None
-    assert f"{path}, line 1" in page
-    assert "def on_request(:" in page
-    assert f"({path}, line 1)" in caplog.records[0].getMessage()
+    assert f'{path}, line 1' in page
+    assert 'def on_request(:' in page
+    assert f'({path}, line 1)' in caplog.records[0].getMessage()
 
 
 def test_the_page_tells_what_led_to_it(tmp_path: Path) -> None:
     source = (
         "try:\n    1/0\nexcept ZeroDivisionError as error:\n    raise KeyError('k') from error\n"
     )
-    path = tmp_path / "vhost.py"
+    path = tmp_path / 'vhost.py'
     page = Face().failed(failure(source, path), request(), str(path), True)
     assert page is not None
-    first, second = page.index("ZeroDivisionError"), page.rindex("KeyError")
-    assert first < page.index("which was the direct cause of") < second
+    first, second = page.index('ZeroDivisionError'), page.rindex('KeyError')
+    assert first < page.index('which was the direct cause of') < second
 
 
 def test_deep_recursion_stays_readable(tmp_path: Path) -> None:
-    path = tmp_path / "vhost.py"
-    error = failure("def on_request(request): return on_request(request)", path)
+    path = tmp_path / 'vhost.py'
+    error = failure('def on_request(request): return on_request(request)', path)
     page = Face().failed(error, request(), str(path), True)
     assert page is not None
-    assert "more frames" in page
+    assert 'more frames' in page
     assert len(page) < 200_000
 
 
@@ -108,7 +107,7 @@ class Unspeakable(Exception):
     """An exception that cannot be told."""
 
     def __str__(self) -> str:
-        raise RuntimeError("no")
+        raise RuntimeError('no')
 
     __repr__ = __str__
 
@@ -120,19 +119,19 @@ class Hostile:
         raise RuntimeError(name)
 
 
-@pytest.mark.parametrize("of", [type(None), Hostile, SimpleNamespace])
+@pytest.mark.parametrize('of', [type(None), Hostile, SimpleNamespace])
 @pytest.mark.parametrize(
-    "error",
-    [Unspeakable(), SyntaxError(), SystemExit(3), ValueError("")],
+    'error',
+    [Unspeakable(), SyntaxError(), SystemExit(3), ValueError('')],
     ids=lambda error: type(error).__name__,
 )
 def test_telling_never_raises(of: Any, error: BaseException) -> None:
-    page = Face().failed(error, of(), "somewhere", True)
+    page = Face().failed(error, of(), 'somewhere', True)
     assert page is not None
     assert type(error).__name__ in page
 
 
-@pytest.mark.parametrize("char", ["\n", "\r", "\x1b", "\u2028", "\0"])
+@pytest.mark.parametrize('char', ['\n', '\r', '\x1b', '\u2028', '\0'])
 def test_nobody_writes_lines_into_the_log(char: str) -> None:
-    line = headline(ValueError(f"a{char}b"), request(url=f"/{char}ERROR fake"), "handler")
+    line = headline(ValueError(f'a{char}b'), request(url=f'/{char}ERROR fake'), 'handler')
     assert line.isprintable()

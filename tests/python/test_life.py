@@ -13,18 +13,17 @@ import time
 from typing import Any
 
 import pytest
-
 import slimHTTP
 from slimHTTP._server import _ask
 
 
 def open_server(**config: Any) -> slimHTTP.HTTP_SERVER:
-    return slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=0, **config)
+    return slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, **config)
 
 
 def test_c1_4_instances_by_configured_and_actual_port() -> None:
     http = open_server()
-    keys = ("127.0.0.1:0", f"127.0.0.1:{http.port}")
+    keys = ('127.0.0.1:0', f'127.0.0.1:{http.port}')
     for key in keys:
         assert slimHTTP.instances[key] is http
     other = open_server()
@@ -37,17 +36,17 @@ def test_c1_4_instances_by_configured_and_actual_port() -> None:
 
 
 def test_c1_1_modes_and_legacy_positions() -> None:
-    http = slimHTTP.server(slimHTTP.HTTP, "127.0.0.1", 0)
+    http = slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0)
     assert type(http) is slimHTTP.HTTP_SERVER
-    assert http.default_config()["port"] == 80
+    assert http.default_config()['port'] == 80
     http.close()
-    with pytest.raises(ValueError, match="found `3`"):
+    with pytest.raises(ValueError, match='found `3`'):
         slimHTTP.server(3)
 
 
 def test_c1_6_host_works_and_warns() -> None:
-    with pytest.warns(DeprecationWarning, match=r"slimHTTP\.server"):
-        http = slimHTTP.host(slimHTTP.HTTP, addr="127.0.0.1", port=0)
+    with pytest.warns(DeprecationWarning, match=r'slimHTTP\.server'):
+        http = slimHTTP.host(slimHTTP.HTTP, addr='127.0.0.1', port=0)
     assert isinstance(http, slimHTTP.HTTP_SERVER)
     http.close()
 
@@ -55,7 +54,7 @@ def test_c1_6_host_works_and_warns() -> None:
 def test_c1_3_a_taken_port_is_named() -> None:
     http = open_server()
     with pytest.raises(slimHTTP.slimHTTP_Error, match=str(http.port)):
-        slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=http.port)
+        slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=http.port)
     http.close()
 
 
@@ -66,7 +65,7 @@ def test_c1_5_a_with_block_serves_and_closes() -> None:
     assert http.closed
     assert threading.active_count() <= before + 1
     for use in (http.run, http.poll, http.__enter__):
-        with pytest.raises(slimHTTP.slimHTTP_Error, match="closed"):
+        with pytest.raises(slimHTTP.slimHTTP_Error, match='closed'):
             use()
 
 
@@ -98,22 +97,22 @@ def test_c9_poll_works_in_a_task_beside_others() -> None:
 
 def test_c9_log_by_name_and_number(caplog: pytest.LogCaptureFixture) -> None:
     http = open_server()
-    with caplog.at_level(logging.DEBUG, logger="slimHTTP"):
+    with caplog.at_level(logging.DEBUG, logger='slimHTTP'):
         caplog.clear()
-        http.log("a", 5, level="debug")
-        http.log("b %s", level=logging.WARNING)
-    mine = [record for record in caplog.records if record.filename == "test_life.py"]
+        http.log('a', 5, level='debug')
+        http.log('b %s', level=logging.WARNING)
+    mine = [record for record in caplog.records if record.filename == 'test_life.py']
     assert [(record.levelname, record.getMessage()) for record in mine] == [
-        ("DEBUG", "a 5"),
-        ("WARNING", "b %s"),
+        ('DEBUG', 'a 5'),
+        ('WARNING', 'b %s'),
     ]
     http.close()
 
 
-@pytest.mark.parametrize("name", ["GET", "allow", "on_accept", "on_close", "on_upgrade"])
+@pytest.mark.parametrize('name', ['GET', 'allow', 'on_accept', 'on_close', 'on_upgrade'])
 def test_what_follows_later_says_so(name: str) -> None:
     http = open_server()
-    with pytest.raises(slimHTTP.NotYetImplemented, match=f"`http.{name}` is not in this version"):
+    with pytest.raises(slimHTTP.NotYetImplemented, match=f'`http.{name}` is not in this version'):
         getattr(http, name)(print)
     http.close()
 
@@ -122,7 +121,7 @@ def test_a_callable_that_does_not_tell_its_parameters() -> None:
     instance: Any = object()
 
     class Silent:
-        __signature__ = "none"
+        __signature__ = 'none'
 
         def __call__(self, *given: object) -> tuple[object, ...]:
             return given
@@ -147,18 +146,18 @@ print('returned')
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_c1_5_a_signal_ends_run_at_once_and_cleanly(number: int) -> None:
     program = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)],
+        [sys.executable, '-c', textwrap.dedent(PROGRAM)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert program.stderr is not None
-    assert "http" in program.stderr.readline()  # The greeting: it serves.
+    assert 'http' in program.stderr.readline()  # The greeting: it serves.
     began = time.monotonic()
     program.send_signal(number)
     output, errors = program.communicate(timeout=10)
-    assert (output, program.returncode) == ("returned\n", 0), errors
+    assert (output, program.returncode) == ('returned\n', 0), errors
     assert time.monotonic() - began < 2

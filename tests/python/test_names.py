@@ -6,35 +6,34 @@ import logging
 import pickle
 
 import pytest
-
 import slimHTTP
 from slimHTTP import Events, _log
 
 EVENTS = {
-    "SERVER_ACCEPT": 0x80,
-    "SERVER_CLOSE": 0x81,
-    "SERVER_RESTART": 0x02,
-    "CLIENT_DATA": 0x40,
-    "CLIENT_REQUEST": 0x41,
-    "CLIENT_RESPONSE_DATA": 0x42,
-    "CLIENT_UPGRADED": 0x43,
-    "CLIENT_UPGRADE_ISSUE": 0x44,
-    "CLIENT_URL_ROUTED": 0x45,
-    "CLIENT_DATA_FRAGMENTED": 0x46,
-    "CLIENT_RESPONSE_PROXY_DATA": 0x47,
-    "WS_CLIENT_DATA": 0xC0,
-    "WS_CLIENT_REQUEST": 0xC1,
-    "WS_CLIENT_COMPLETE_FRAME": 0xC2,
-    "WS_CLIENT_INCOMPLETE_FRAME": 0xC3,
-    "WS_CLIENT_ROUTED": 0xC4,
-    "WS_CLIENT_RESPONSE": 0xC6,
-    "PROXY_EMPTY_RESPONSE": 0xE0,
-    "NOT_YET_IMPLEMENTED": 0x00,
-    "INVALID_DATA": 0x01,
+    'SERVER_ACCEPT': 0x80,
+    'SERVER_CLOSE': 0x81,
+    'SERVER_RESTART': 0x02,
+    'CLIENT_DATA': 0x40,
+    'CLIENT_REQUEST': 0x41,
+    'CLIENT_RESPONSE_DATA': 0x42,
+    'CLIENT_UPGRADED': 0x43,
+    'CLIENT_UPGRADE_ISSUE': 0x44,
+    'CLIENT_URL_ROUTED': 0x45,
+    'CLIENT_DATA_FRAGMENTED': 0x46,
+    'CLIENT_RESPONSE_PROXY_DATA': 0x47,
+    'WS_CLIENT_DATA': 0xC0,
+    'WS_CLIENT_REQUEST': 0xC1,
+    'WS_CLIENT_COMPLETE_FRAME': 0xC2,
+    'WS_CLIENT_INCOMPLETE_FRAME': 0xC3,
+    'WS_CLIENT_ROUTED': 0xC4,
+    'WS_CLIENT_RESPONSE': 0xC6,
+    'PROXY_EMPTY_RESPONSE': 0xE0,
+    'NOT_YET_IMPLEMENTED': 0x00,
+    'INVALID_DATA': 0x01,
 }
 
 
-@pytest.mark.parametrize(("name", "number"), EVENTS.items())
+@pytest.mark.parametrize(('name', 'number'), EVENTS.items())
 def test_c9_events_have_their_numbers_and_names(name: str, number: int) -> None:
     assert getattr(Events, name) == number
     assert Events.convert(number) == name
@@ -53,47 +52,47 @@ def test_every_public_name_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    'error',
     [
-        slimHTTP.slimHTTP_Error("m"),
-        slimHTTP.ConfError("m"),
-        slimHTTP.ModuleError("m", "/path.py"),
-        slimHTTP.NotYetImplemented("m"),
-        slimHTTP.UpgradeIssue("m"),
-        slimHTTP.InvalidFrame("m"),
-        slimHTTP.LoggerError("m"),
+        slimHTTP.slimHTTP_Error('m'),
+        slimHTTP.ConfError('m'),
+        slimHTTP.ModuleError('m', '/path.py'),
+        slimHTTP.NotYetImplemented('m'),
+        slimHTTP.UpgradeIssue('m'),
+        slimHTTP.InvalidFrame('m'),
+        slimHTTP.LoggerError('m'),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_exceptions_are_exceptions_that_keep_what_they_say(error: Exception) -> None:
     assert isinstance(error, slimHTTP.slimHTTP_Error)
-    assert str(error) == "m"
+    assert str(error) == 'm'
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.__dict__) == (type(error), error.__dict__)
 
 
 @pytest.mark.parametrize(
-    ("level", "number"),
-    [("info", 20), ("INFO", 20), ("warn", 30), ("Warning", 30), ("CRITICAL", 50), (35, 35)],
+    ('level', 'number'),
+    [('info', 20), ('INFO', 20), ('warn', 30), ('Warning', 30), ('CRITICAL', 50), (35, 35)],
 )
 def test_c9_levels_by_name_and_number(level: int | str, number: int) -> None:
     assert _log.level_number(level) == number
 
 
 def test_c9_a_level_that_is_none() -> None:
-    with pytest.raises(slimHTTP.LoggerError, match="found `loud`"):
-        _log.level_number("loud")
+    with pytest.raises(slimHTTP.LoggerError, match='found `loud`'):
+        _log.level_number('loud')
 
 
 @pytest.mark.parametrize(
-    ("wish", "level"),
-    [("info", 20), ("slimhttp_server=debug,warn", 10), ("error", 40), ("off", 51), ("hyper", 10)],
+    ('wish', 'level'),
+    [('info', 20), ('slimhttp_server=debug,warn', 10), ('error', 40), ('off', 51), ('hyper', 10)],
 )
 def test_slimhttp_log_sets_the_level(
     wish: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SLIMHTTP_LOG", wish)
-    monkeypatch.setattr(_log, "logger", logging.Logger("a logger of this test"))
+    monkeypatch.setenv('SLIMHTTP_LOG', wish)
+    monkeypatch.setattr(_log, 'logger', logging.Logger('a logger of this test'))
     _log.follow_environment()
     assert _log.logger.level == level
     assert len(_log.logger.handlers) == 1
@@ -104,7 +103,7 @@ def test_slimhttp_log_sets_the_level(
 def test_virtual_storage_and_route_handler() -> None:
     storage = slimHTTP.VirtualStorage()
     assert (storage.sys.modules, storage.sys.specs, storage.storage) == ({}, {}, {})
-    route = slimHTTP.ROUTE_HANDLER("/x")
-    assert (route.route, route.parser) == ("/x", None)
+    route = slimHTTP.ROUTE_HANDLER('/x')
+    assert (route.route, route.parser) == ('/x', None)
     assert route.gateway(len) is len
     assert route.parser is len

@@ -4,6 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -15,7 +17,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use slimhttp_site::forward::{self, Hop, Via};
 use slimhttp_site::refusal::Refusal;
@@ -34,6 +36,9 @@ const IDLE_PER_UPSTREAM: usize = 64;
 /// How long an idle connection to an upstream is kept. Shorter than what most
 /// servers allow, so that they rarely close one just as we use it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a request is asked anew because a kept connection had been closed.
+const STALE_TRIES: usize = 2;
 
 type UpstreamClient = Client<Connector, ForwardedBody>;
 
@@ -94,11 +99,8 @@ pub(crate) async fn forward(
     let mut refused = Refused::from(Refusal::BadGateway);
     for attempt in 0..count {
         let upstream = &proxy.upstreams[first.wrapping_add(attempt) % count];
-        let mut request = Request::new(body.clone());
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = target(upstream, &uri).ok_or(Refusal::BadGateway)?;
-        *request.headers_mut() = fields.clone();
-        match client(patience).request(request).await {
+        let uri = target(upstream, &uri).ok_or(Refusal::BadGateway)?;
+        match ask(&client(patience), &method, &uri, &fields, &body).await {
             Ok(response) => return answer(response, upstream, upgrade, &connection, &mark),
             Err(error) => {
                 if body.is_too_long() {
@@ -122,6 +124,49 @@ pub(crate) async fn forward(
         }
     }
     Err(refused)
+}
+
+/// Asks one upstream. A kept connection may be closed by the upstream in the
+/// very moment in which it is used again; a request that may be repeated (RFC
+/// 9110 section 9.2.2) and of which no body was sent is then asked again.
+async fn ask(
+    client: &UpstreamClient,
+    method: &Method,
+    uri: &Uri,
+    fields: &HeaderMap,
+    body: &ForwardedBody,
+) -> Result<Response<Incoming>, ClientError> {
+    let mut tries = 0;
+    loop {
+        let mut request = Request::new(body.clone());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = fields.clone();
+        let error = match client.request(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        tries += 1;
+        let repeatable = method.is_idempotent() && body.is_untouched();
+        if tries > STALE_TRIES || !repeatable || !was_closed_unanswered(&error) {
+            return Err(error);
+        }
+    }
+}
+
+/// Whether a connection ended before a byte of the response had come.
+fn was_closed_unanswered(error: &ClientError) -> bool {
+    if error.is_connect() {
+        return false;
+    }
+    causes(error).any(|cause| {
+        let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
+        let reset = |error: &io::Error| {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+        };
+        cause.downcast_ref().is_some_and(closed) || cause.downcast_ref().is_some_and(reset)
+    })
 }
 
 /// The response on its way back.
@@ -223,30 +268,20 @@ fn name(upstream: &Upstream) -> String {
     format!("{}:{}", upstream.host, upstream.port)
 }
 
-/// The whole chain of causes on one line.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
+/// An error and what caused it, outermost first.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
 }
 
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
-        {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+/// The whole chain of causes on one line.
+fn cause(error: &ClientError) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn is_timeout(error: &ClientError) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    })
 }
 
 /// An upstream's body, sent on as it arrives.
