@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal, final
 
+from typing_extensions import disjoint_base
+
 from slimHTTP._face import Face
 from slimHTTP._server import HTTP_SERVER
 
@@ -71,6 +73,7 @@ class Server:
     def async_fd(self) -> int: ...
     def async_turn(self, create_task: Callable[[Coroutine[Any, Any, Any]], Any]) -> None: ...
 
+@disjoint_base
 class HTTP_CLIENT_IDENTITY:
     """The client of a request."""
 
@@ -92,6 +95,7 @@ class HTTP_CLIENT_IDENTITY:
     def buffer(self) -> bytes: ...
     def has_data(self) -> bool: ...
 
+@disjoint_base
 class HTTP_REQUEST:
     """A request, as handlers get it; attributes are made when they are first read."""
 
@@ -123,7 +127,7 @@ class Routes:
         path: str,
         methods: list[str] | None,
         prefix: bool,
-        callable: Callable[..., Any],  # noqa: A002
+        handler: Callable[..., Any],
     ) -> None: ...
     def find(self, path: str, method: str) -> tuple[Any, Any] | None: ...
     def __len__(self) -> int: ...

@@ -68,17 +68,17 @@ impl Routes {
         path: &str,
         methods: Option<Vec<String>>,
         prefix: bool,
-        callable: Py<PyAny>,
+        handler: Py<PyAny>,
     ) -> PyResult<()> {
         let methods = read_methods(methods)?;
         let mut state = self.lock();
-        let handler = HandlerId(state.count);
-        let route = Route { pattern: Arc::from(path), methods, prefix, handler };
+        let id = HandlerId(state.count);
+        let route = Route { pattern: Arc::from(path), methods, prefix, handler: id };
         let replaced =
             state.table.insert(route).map_err(|expected| bad_pattern(path, &expected))?;
         state.count += 1;
         let gone: Vec<_> = replaced.iter().map(|id| state.callables.remove(id)).collect();
-        state.callables.insert(handler, callable);
+        state.callables.insert(id, handler);
         drop(state);
         drop(gone);
         Ok(())
