@@ -8,7 +8,7 @@ import os
 
 import slimHTTP
 
-upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
 
 
 @upstream.route('/', prefix=True)

@@ -20,7 +20,7 @@ import slimHTTP
 os.chdir(os.path.dirname(os.path.abspath(__file__)))  # relative paths start here
 
 http = slimHTTP.server(slimHTTP.HTTP, addr='', port=int(os.environ.get('PORT', '8080')))
-upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
 
 
 @http.configuration
