@@ -110,7 +110,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
             let in_head = framing.message_complete();
             let _ = self.fault.set(FramingFault { refusal, request_line, in_head });
         }
-        fed.pass
+        fed.before_head
     }
 }
 

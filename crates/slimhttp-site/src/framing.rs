@@ -47,7 +47,12 @@ pub struct Limits {
 pub struct Fed {
     /// How many of them are fine; all, unless there is a fault.
     pub pass: usize,
-    /// What is wrong with the byte behind those, and the status to answer.
+    /// How many of them come before the head in which the fault is, if it is in
+    /// one: who passes on no more than these gives away no part of a bad head
+    /// that came in one piece. As `pass` otherwise.
+    pub before_head: usize,
+    /// What is wrong with the byte behind those that are fine, and the status to
+    /// answer.
     pub fault: Option<Refusal>,
 }
 
@@ -148,19 +153,25 @@ impl Framing {
     /// call passes nothing and repeats it.
     pub fn feed(&mut self, bytes: &[u8]) -> Fed {
         if let Some(refusal) = &self.fault {
-            return Fed { pass: 0, fault: Some(refusal.clone()) };
+            return Fed { pass: 0, before_head: 0, fault: Some(refusal.clone()) };
         }
         let mut at = 0;
+        let mut head = 0;
         while at < bytes.len() {
+            if self.stage == Stage::Gap {
+                head = at;
+            }
             match self.step(&bytes[at..]) {
                 Ok(taken) => at += taken,
                 Err(fault) => {
                     self.fault = Some(fault.refusal.clone());
-                    return Fed { pass: at + fault.at, fault: Some(fault.refusal) };
+                    let pass = at + fault.at;
+                    let before_head = if self.complete { head } else { pass };
+                    return Fed { pass, before_head, fault: Some(fault.refusal) };
                 }
             }
         }
-        Fed { pass: bytes.len(), fault: None }
+        Fed { pass: bytes.len(), before_head: bytes.len(), fault: None }
     }
 
     /// Where the connection stands.

@@ -341,7 +341,10 @@ fn phases_follow_the_messages() {
         ("1\r\nx\r\n0\r\nA: b", Phase::Body, false, "PUT / HTTP/1.1"),
         ("\r\n\r\n", Phase::Idle, true, "PUT / HTTP/1.1"),
     ] {
-        assert_eq!(framing.feed(bytes.as_bytes()), Fed { pass: bytes.len(), fault: None });
+        assert_eq!(
+            framing.feed(bytes.as_bytes()),
+            Fed { pass: bytes.len(), before_head: bytes.len(), fault: None }
+        );
         assert_eq!((framing.phase(), framing.message_complete()), (phase, is_complete), "{bytes}");
         assert_eq!(framing.request_line(), line);
     }
@@ -353,7 +356,7 @@ fn an_upgraded_connection_passes_everything() {
     let mut framing = Framing::new(LIMITS);
     framing.feed(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n");
     framing.pass_through();
-    assert_eq!(framing.feed(b"\n\0\xff GET"), Fed { pass: 7, fault: None });
+    assert_eq!(framing.feed(b"\n\0\xff GET"), Fed { pass: 7, before_head: 7, fault: None });
     assert_eq!((framing.phase(), framing.message_complete()), (Phase::Through, true));
 }
 
@@ -362,7 +365,7 @@ fn a_fault_outlasts_pass_through() {
     let mut framing = Framing::new(LIMITS);
     let fault = framing.feed(b"GET /#").fault;
     framing.pass_through();
-    assert_eq!(framing.feed(b" HTTP/1.1\r\n"), Fed { pass: 0, fault });
+    assert_eq!(framing.feed(b" HTTP/1.1\r\n"), Fed { pass: 0, before_head: 0, fault });
     assert_eq!((framing.phase(), framing.request_line()), (Phase::Faulted, "GET /"));
 }
 
@@ -374,7 +377,7 @@ fn new_limits_hold_from_the_next_head_on() {
     framing.set_limits(Limits { max_uri: 3, ..LIMITS });
     assert_eq!(framing.feed(&request[5..]).fault, None);
     let fault = Some(Refusal::UriTooLong);
-    assert_eq!(framing.feed(request), Fed { pass: 7, fault });
+    assert_eq!(framing.feed(request), Fed { pass: 7, before_head: 0, fault });
 }
 
 #[test]
@@ -382,4 +385,24 @@ fn the_line_for_the_log_is_bounded() {
     let line = format!("GET /{} HTTP/1.0", "x".repeat(1000));
     let verdict = read(LIMITS, format!("{line}\r\n\r\n").as_bytes());
     assert_eq!(verdict.line, line[..256]);
+}
+
+#[test]
+fn a_bad_head_is_told_from_what_comes_before_it() {
+    let good = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi".as_slice();
+    let chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".as_slice();
+    for (bytes, pass, before_head) in [
+        ([good, b"GET / HTTP/2.0\r\n\r\n"].concat(), good.len() + 14, good.len()),
+        ([good, b"\r\nGET /\x01"].concat(), good.len() + 7, good.len()),
+        (b"GET / HTTP/1.1\r\nHost : a\r\n".to_vec(), 20, 0),
+        ([chunked, b"x"].concat(), chunked.len(), chunked.len()),
+        ([good, good].concat(), 2 * good.len(), 2 * good.len()),
+    ] {
+        let fed = Framing::new(LIMITS).feed(&bytes);
+        assert_eq!((fed.pass, fed.before_head), (pass, before_head), "{}", bytes.escape_ascii());
+    }
+    // A head that began earlier has been given away already.
+    let mut framing = Framing::new(LIMITS);
+    assert_eq!(framing.feed(b"GET / HTTP/1.1\r\n").before_head, 16);
+    assert_eq!(framing.feed(b"Host : a\r\n").before_head, 0);
 }
