@@ -108,7 +108,7 @@ pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result
 pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
     match prepare(args, false) {
         Ok(prepared) => {
-            log::init();
+            let _written_at_the_end = log::init();
             serve(prepared)
         }
         Err(status) => status,

@@ -6,6 +6,7 @@
 
 use std::io::IsTerminal as _;
 
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 
@@ -33,7 +34,12 @@ pub fn chosen() -> (EnvFilter, Option<String>) {
 
 /// Begins to log. A second call does nothing, nor does a call in a program that
 /// has set up `tracing` itself.
-pub fn init() {
+///
+/// Lines are written by a thread of their own: where nobody reads standard
+/// error, lines are lost beyond 128,000 and nothing waits. What is returned
+/// writes the last ones when it is dropped.
+pub fn init() -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let (filter, complaint) = chosen();
     // Who asks for details wants to know whose they are.
     let detailed = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
@@ -44,11 +50,12 @@ pub fn init() {
         .with_ansi(colour(std::env::var_os("NO_COLOR"), std::io::stderr().is_terminal()))
         // A closed standard error must not end the server.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .try_init();
     if let (Ok(()), Some(complaint)) = (begun, complaint) {
         tracing::warn!("{complaint}");
     }
+    guard
 }
 
 /// What `chosen` lets through; empty is the default.

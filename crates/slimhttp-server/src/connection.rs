@@ -14,9 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use slimhttp_site::framing::Limits;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -30,6 +28,9 @@ use crate::worker::{Seat, Worker};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
+
+/// What the library may read ahead on one connection, in bytes: its own default.
+const READ_AHEAD: usize = 408 * 1024;
 
 /// How long, and how many bytes, a client may go on sending after our last
 /// word, so that it reads that word before the connection is gone.
@@ -97,16 +98,19 @@ impl Opening {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = self.shared.live.pinned().site.service.clone();
-        let (guarded, fault) = Guarded::http1(socket, limits(&service), self.state.clone());
+        let (guarded, fault) = Guarded::http1(socket, self.shared.live.clone(), self.state.clone());
         let context = self.context(fault.clone(), tls);
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(None)
-            // The strict framing has exact limits; the library's are out of its way.
-            .max_headers(service.max_headers + 1)
-            .max_header_size(service.max_head + 1024)
-            .max_buf_size((service.max_head + 8 * 1024).max(64 * 1024));
+            // The strict framing has exact limits, which may change meanwhile;
+            // the library's are only to be out of its way.
+            .max_buf_size((service.max_head + 8 * 1024).max(READ_AHEAD));
+        if service.max_headers > 100 {
+            // Costs an allocation for each request, so not without need.
+            builder.max_headers(service.max_headers + 1);
+        }
         let mut connection = builder
             .serve_connection(guarded, service_fn(|request| answer(&context, request)))
             .with_upgrades();
@@ -148,7 +152,7 @@ impl Opening {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = self.shared.live.pinned().site.service.clone();
-        let guarded = Guarded::http2(socket, self.state.clone());
+        let guarded = Guarded::http2(socket, self.shared.live.clone(), self.state.clone());
         let context = self.context(FaultCell::default(), true);
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -204,14 +208,6 @@ where
         })
     })
     .await
-}
-
-fn limits(service: &Service) -> Limits {
-    Limits {
-        max_head: service.max_head,
-        max_headers: service.max_headers,
-        max_uri: service.max_uri,
-    }
 }
 
 /// Closes our side and reads on for a moment: closing with unread bytes would

@@ -47,6 +47,14 @@ pub(crate) struct ConnectionState {
     /// The same for a write that the client does not take; 0: none waits.
     blocked_at: AtomicU64,
     in_flight: AtomicU32,
+    /// Exchanges begun so far.
+    begun: AtomicU64,
+    /// Responses of which a piece has been given to the library, and no further
+    /// one was asked for: the client takes its time. For HTTP/2, whose streams
+    /// stall while the socket does not.
+    unsent: AtomicU32,
+    /// When one of them moved last.
+    unsent_at: AtomicU64,
     ending: AtomicU8,
     upgraded: AtomicBool,
     born: Instant,
@@ -60,6 +68,9 @@ impl ConnectionState {
             read_at: AtomicU64::new(0),
             blocked_at: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            begun: AtomicU64::new(0),
+            unsent: AtomicU32::new(0),
+            unsent_at: AtomicU64::new(0),
             ending: AtomicU8::new(Ending::No as u8),
             upgraded: AtomicBool::new(false),
             born: Instant::now(),
@@ -93,13 +104,29 @@ impl ConnectionState {
 
     /// One more exchange has begun.
     pub(crate) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One exchange has ended; the idle time counts from now.
+    /// One exchange has ended; the time of what comes next counts from now.
     pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// How many exchanges have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a piece of a response waits for the client, or does no more.
+    pub(crate) fn unsent(&self, waits: bool) {
+        if waits {
+            self.unsent.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.unsent.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.unsent_at.store(self.now(), Ordering::Relaxed);
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -163,12 +190,18 @@ impl ConnectionState {
         if blocked != 0 && over(now, blocked, limits.send_timeout) {
             return self.finish(Ending::Cut);
         }
+        let unsent = self.unsent.load(Ordering::Relaxed) > 0;
+        if unsent && over(now, self.unsent_at.load(Ordering::Relaxed), limits.send_timeout) {
+            return self.finish(Ending::Cut);
+        }
+        // While an exchange is in flight nobody owes us a head; who waits for a
+        // body has its own clock, see `incoming`.
+        if self.is_busy() {
+            return;
+        }
         let since = self.read_at.load(Ordering::Relaxed);
         match self.reading.load(Ordering::Relaxed) {
-            // While an exchange is in flight nobody owes us a byte.
-            0 if !self.is_busy() && over(now, since, limits.idle_timeout) => {
-                self.finish(Ending::Cut)
-            }
+            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Cut),
             1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
             _ => {}

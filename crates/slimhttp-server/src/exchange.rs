@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
@@ -68,12 +68,14 @@ pub(crate) async fn answer(
         query,
         asked: None,
         body: Some(RequestBody::Incoming(incoming)),
+        body_timeout: snapshot.site.service.body_timeout,
         upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
         method: std::mem::take(&mut parts.method),
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
     };
     let debug = scope.options.debug;
+    let version = exchange.version;
     let outcome = exchange.perform(plan.actions).await;
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
@@ -83,7 +85,7 @@ pub(crate) async fn answer(
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracker.finish(response)
+    tracker.finish(response, version)
 }
 
 /// A request on its way through the actions of its plan.
@@ -96,6 +98,7 @@ struct Exchange<'x> {
     /// As handlers saw it, once one was asked; it then holds the fields.
     asked: Option<Arc<Request>>,
     body: Option<RequestBody>,
+    body_timeout: Duration,
     upgrade: Option<hyper::upgrade::OnUpgrade>,
     method: Method,
     version: Version,
@@ -109,11 +112,10 @@ impl Exchange<'_> {
         actions: impl IntoIterator<Item = Action<'s>>,
     ) -> Result<Response<Body>, Refused> {
         announced_length_fits(&self.headers, self.scope.options.max_body)?;
-        if let Some(expectation) = self.headers.get(EXPECT) {
-            // RFC 9110 section 10.1.1 knows one expectation.
-            if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") {
-                return Err(Refusal::ExpectationFailed.into());
-            }
+        // RFC 9110 section 10.1.1 knows one expectation.
+        let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        if !self.headers.get_all(EXPECT).iter().all(known) {
+            return Err(Refusal::ExpectationFailed.into());
         }
         for action in actions {
             let answer = match action {
@@ -168,7 +170,9 @@ impl Exchange<'_> {
             None => {
                 let max_body = self.scope.options.max_body;
                 let body = match &mut self.body {
-                    Some(body) => body.collect(max_body, &self.connection.fault).await?,
+                    Some(body) => {
+                        body.collect(max_body, self.body_timeout, &self.connection.fault).await?
+                    }
                     None => Bytes::new(),
                 };
                 let asked = Arc::new(Request {
@@ -236,6 +240,7 @@ impl Exchange<'_> {
                 None => std::mem::take(&mut self.headers),
             },
             body: self.body.take().unwrap_or(RequestBody::Collected(Bytes::new())),
+            body_timeout: self.body_timeout,
             upgrade: self.upgrade.take(),
         }
     }
@@ -305,11 +310,12 @@ impl Tracker {
         self
     }
 
-    fn finish(mut self, response: Response<Body>) -> Response<Tracked> {
+    fn finish(mut self, response: Response<Body>, version: Version) -> Response<Tracked> {
         if let Some(note) = &mut self.note {
             note.status = response.status().as_u16();
         }
-        response.map(|body| Tracked { body, tracker: self })
+        let streams = version >= Version::HTTP_2;
+        response.map(|body| Tracked { body, streams, unsent: false, tracker: self })
     }
 }
 
@@ -370,14 +376,34 @@ pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault)
         user_agent: None,
         host: None,
         vhost: None,
-        duration: std::time::Duration::ZERO,
+        duration: Duration::ZERO,
     });
 }
 
 /// A response body that tells when it has been sent, or given up.
 pub(crate) struct Tracked {
     body: Body,
+    /// Whether it goes on a stream of its own, beside others (HTTP/2).
+    streams: bool,
+    /// Whether a piece of it waits to be sent.
+    unsent: bool,
     tracker: Tracker,
+}
+
+impl Tracked {
+    /// A socket tells by itself that it takes no more; a stream does not.
+    fn note_unsent(&mut self, unsent: bool) {
+        if self.streams && self.unsent != unsent {
+            self.unsent = unsent;
+            self.tracker.state.unsent(unsent);
+        }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.note_unsent(false);
+    }
 }
 
 impl HttpBody for Tracked {
@@ -388,7 +414,9 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.note_unsent(false);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.note_unsent(matches!(frame, Some(Ok(_))));
         if let (Some(Ok(frame)), Some(note)) = (&frame, &mut self.tracker.note) {
             note.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
         }

@@ -1,5 +1,6 @@
 //! Files: finds one below the root, and sends it or hands it on as a script.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -162,6 +163,9 @@ fn answer(
     reply(path.as_path(), file, facts, asked.method, asked.headers).map(Found::Reply)
 }
 
+/// The response for an open file. A file that is rewritten in place may be
+/// shorter when it is read than when it was looked at: then it is looked at
+/// again, since nothing has been promised yet.
 fn reply(
     path: &Path,
     file: File,
@@ -169,7 +173,40 @@ fn reply(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refused> {
-    let facts = FileFacts {
+    let content_type = content_type(&path.to_string_lossy());
+    let mut facts = Cow::Borrowed(facts);
+    let mut looks_left = 3;
+    loop {
+        let reply = file_reply(method, headers, &file_facts(&facts, &content_type));
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        let (start, length) = match reply.content {
+            Content::Nothing => return Ok(response),
+            Content::Multipart { parts, end } => {
+                *response.body_mut() = Body::stream(MultipartBody::new(file, parts, end));
+                return Ok(response);
+            }
+            Content::Whole => (0, facts.len()),
+            Content::Range(range) => (*range.start(), range.end() - range.start() + 1),
+        };
+        match read_at_once(&file, start, length)? {
+            AtOnce::Shorter if looks_left > 0 => {
+                looks_left -= 1;
+                facts = Cow::Owned(file.metadata().map_err(unreadable)?);
+                continue;
+            }
+            AtOnce::All(bytes) => *response.body_mut() = Body::from(bytes),
+            AtOnce::No | AtOnce::Shorter => {
+                *response.body_mut() = Body::stream(FileBody::new(Arc::new(file), start, length));
+            }
+        }
+        return Ok(response);
+    }
+}
+
+fn file_facts<'f>(facts: &std::fs::Metadata, content_type: &'f str) -> FileFacts<'f> {
+    FileFacts {
         length: facts.len(),
         modified: Some(facts.mtime().min(now())),
         etag: etag_of(
@@ -179,19 +216,12 @@ fn reply(
             nanoseconds(facts.mtime(), facts.mtime_nsec()),
             nanoseconds(facts.ctime(), facts.ctime_nsec()),
         ),
-        content_type: &content_type(&path.to_string_lossy()),
-    };
-    let reply = file_reply(method, headers, &facts);
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    *response.body_mut() = match reply.content {
-        Content::Nothing => Body::Empty,
-        Content::Whole => slice(file, 0, facts.length)?,
-        Content::Range(range) => slice(file, *range.start(), range.end() - range.start() + 1)?,
-        Content::Multipart { parts, end } => Body::stream(MultipartBody::new(file, parts, end)),
-    };
-    Ok(response)
+        content_type,
+    }
+}
+
+fn unreadable(error: io::Error) -> Refused {
+    Refused::because(Refusal::Internal, error.to_string())
 }
 
 /// Seconds since 1970: a validator must not lie in the future (RFC 9110 section
@@ -227,25 +257,36 @@ fn redirect_to_folder(path: &SafePath, asked: &Asked<'_>) -> Result<Response<Bod
     Ok(response)
 }
 
-/// `length` bytes of `file` from `start`: at once where they are few and the
-/// system has them in memory, else as a stream.
-fn slice(file: File, start: u64, length: u64) -> Result<Body, Refused> {
+/// What came of reading a file at once.
+enum AtOnce {
+    /// All that was asked for.
+    All(Bytes),
+    /// The file has fewer bytes than it had.
+    Shorter,
+    /// It is large, or not in memory: it is read as it is sent.
+    No,
+}
+
+/// Reads `length` bytes from `start` where they are few and the system has them
+/// in memory.
+fn read_at_once(file: &File, start: u64, length: u64) -> Result<AtOnce, Refused> {
     if length == 0 {
-        return Ok(Body::Empty);
+        return Ok(AtOnce::All(Bytes::new()));
     }
-    if length <= SMALL {
-        let mut bytes = BytesMut::zeroed(usize::try_from(length).unwrap_or(0));
-        match read_ready(&file, &mut bytes, start) {
-            Ok(count) if count as u64 == length => return Ok(Body::Full(bytes.freeze())),
-            // Not in memory, or shorter than it was: the stream sorts it out.
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => {
-                return Err(Refused::because(Refusal::Internal, error.to_string()));
-            }
-        }
+    if length > SMALL {
+        return Ok(AtOnce::No);
     }
-    Ok(Body::stream(FileBody::new(Arc::new(file), start, length)))
+    let mut bytes = BytesMut::zeroed(usize::try_from(length).unwrap_or(0));
+    match read_ready(file, &mut bytes, start) {
+        Ok(count) if count as u64 == length => Ok(AtOnce::All(bytes.freeze())),
+        // Part of it may be on the disk only: the end of the file says which.
+        Ok(_) => match file.metadata() {
+            Ok(facts) if facts.len() < start + length => Ok(AtOnce::Shorter),
+            _ => Ok(AtOnce::No),
+        },
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(AtOnce::No),
+        Err(error) => Err(unreadable(error)),
+    }
 }
 
 /// Reads what the system has in memory, without waiting for a disk.

@@ -11,9 +11,11 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use slimhttp_site::framing::{Framing, Limits, Phase};
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection_state::{ConnectionState, Reading};
+use crate::live::Live;
 
 /// Bytes read at a time. The buffer is the worker's, not the connection's: an
 /// idle connection holds none.
@@ -42,6 +44,8 @@ pub(crate) struct Guarded<S> {
     socket: S,
     /// `None` where the bytes are not HTTP/1: the library frames HTTP/2.
     framing: Option<Framing>,
+    /// Where the limits of the next head stand.
+    live: Arc<Live>,
     state: Arc<ConnectionState>,
     fault: FaultCell,
     /// Whether the client has sent anything.
@@ -55,26 +59,27 @@ pub(crate) struct Guarded<S> {
 impl<S> Guarded<S> {
     pub(crate) fn http1(
         socket: S,
-        limits: Limits,
+        live: Arc<Live>,
         state: Arc<ConnectionState>,
     ) -> (Self, FaultCell) {
-        let fault = FaultCell::default();
-        let framing = Some(Framing::new(limits));
-        (
-            Self { socket, framing, state, fault: fault.clone(), read_any: false, gave_up: false },
-            fault,
-        )
+        let framing = Framing::new(limits(&live.pinned().site.service));
+        let guarded = Self::new(socket, Some(framing), live, state);
+        let fault = guarded.fault.clone();
+        (guarded, fault)
     }
 
-    pub(crate) fn http2(socket: S, state: Arc<ConnectionState>) -> Self {
-        Self {
-            socket,
-            framing: None,
-            state,
-            fault: FaultCell::default(),
-            read_any: false,
-            gave_up: false,
-        }
+    pub(crate) fn http2(socket: S, live: Arc<Live>, state: Arc<ConnectionState>) -> Self {
+        Self::new(socket, None, live, state)
+    }
+
+    fn new(
+        socket: S,
+        framing: Option<Framing>,
+        live: Arc<Live>,
+        state: Arc<ConnectionState>,
+    ) -> Self {
+        let fault = FaultCell::default();
+        Self { socket, framing, live, state, fault, read_any: false, gave_up: false }
     }
 
     /// Whether the last request was read to its end.
@@ -87,15 +92,24 @@ impl<S> Guarded<S> {
     }
 }
 
+fn limits(service: &Service) -> Limits {
+    Limits {
+        max_head: service.max_head,
+        max_headers: service.max_headers,
+        max_uri: service.max_uri,
+    }
+}
+
 impl<S: AsyncRead + Unpin> Guarded<S> {
     /// Judges `bytes`; how many of them may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
-        let Some(framing) = &mut self.framing else {
-            self.state.read(Reading::Idle);
-            return bytes.len();
-        };
+        // Frames that answer nothing, such as PING, do not make a connection less
+        // idle: with HTTP/2 its time counts from the end of the last exchange.
+        let Some(framing) = &mut self.framing else { return bytes.len() };
         if self.state.is_upgraded() {
             framing.pass_through();
+        } else if framing.phase() == Phase::Idle {
+            framing.set_limits(limits(&self.live.pinned().site.service));
         }
         let fed = framing.feed(bytes);
         self.state.read(match framing.phase() {
@@ -122,10 +136,12 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Some(fault) = this.fault.get() {
+            // Requests that the library has been given, but not yet given to us.
+            let given = this.framing.as_ref().map_or(0, Framing::heads_read);
             return match fault.in_head {
                 // Earlier requests of this connection are answered first; the
                 // library asks again when they are.
-                true if this.state.is_busy() => Poll::Pending,
+                true if this.state.is_busy() || this.state.begun() < given => Poll::Pending,
                 true => {
                     this.gave_up = true;
                     Poll::Ready(Ok(()))

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -11,6 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
+use tokio::time::Sleep;
 
 use crate::body::BodyError;
 use crate::guarded::FaultCell;
@@ -36,13 +38,14 @@ pub(crate) fn announced_length_fits(headers: &HeaderMap, max_body: u64) -> Resul
 
 impl RequestBody {
     /// Reads all of it, at most `max_body` bytes, and keeps it for whoever is
-    /// asked next.
+    /// asked next. Each pause of the client may last `patience`.
     ///
     /// # Errors
-    /// Too long, malformed, or the client has left.
+    /// Too long, too slow, malformed, or the client has left.
     pub(crate) async fn collect(
         &mut self,
         max_body: u64,
+        patience: Duration,
         fault: &FaultCell,
     ) -> Result<Bytes, Refusal> {
         let incoming = match self {
@@ -52,22 +55,29 @@ impl RequestBody {
         let bytes = if incoming.is_end_stream() {
             Bytes::new()
         } else {
-            read(incoming, max_body, fault).await?
+            read(incoming, max_body, patience, fault).await?
         };
         *self = Self::Collected(bytes.clone());
         Ok(bytes)
     }
 }
 
-async fn read(incoming: &mut Incoming, max_body: u64, fault: &FaultCell) -> Result<Bytes, Refusal> {
+async fn read(
+    incoming: &mut Incoming,
+    max_body: u64,
+    patience: Duration,
+    fault: &FaultCell,
+) -> Result<Bytes, Refusal> {
+    let mut pause = Pause::new(patience);
     let mut whole = BytesMut::new();
     let mut first: Option<Bytes> = None;
     while let Some(frame) =
-        std::future::poll_fn(|context| Pin::new(&mut *incoming).poll_frame(context)).await
+        std::future::poll_fn(|context| pause.poll_frame(incoming, context)).await
     {
-        let frame = frame.map_err(|_| match fault.get() {
-            Some(fault) => fault.refusal.clone(),
-            None => Refusal::BadRequest("the body ended early"),
+        let frame = frame.map_err(|broken| match (fault.get(), broken) {
+            (Some(fault), _) => fault.refusal.clone(),
+            (None, Broken::Stalled) => Refusal::RequestTimeout,
+            (None, Broken::Off(_)) => Refusal::BadRequest("the body ended early"),
         })?;
         // Trailers are not part of the content (RFC 9110 section 6.5).
         let Ok(data) = frame.into_data() else { continue };
@@ -89,6 +99,43 @@ async fn read(incoming: &mut Incoming, max_body: u64, fault: &FaultCell) -> Resu
     Ok(first.unwrap_or_else(|| whole.freeze()))
 }
 
+/// Why no more of a body comes.
+#[derive(Debug)]
+enum Broken {
+    /// The client paused for too long.
+    Stalled,
+    /// It left, or sent what is no body.
+    Off(hyper::Error),
+}
+
+/// Times the pauses of a client in which we wait for its body, and no others:
+/// while an upstream or a handler takes its time, the client's does not pass.
+#[derive(Debug)]
+struct Pause {
+    patience: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pause {
+    fn new(patience: Duration) -> Self {
+        Self { patience, timer: None }
+    }
+
+    fn poll_frame(
+        &mut self,
+        incoming: &mut Incoming,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) {
+            self.timer = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Off)));
+        }
+        let patience = self.patience;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        timer.as_mut().poll(context).map(|()| Some(Err(Broken::Stalled)))
+    }
+}
+
 /// A body on its way to an upstream. It is taken only when the upstream asks
 /// for it, so that after a failed connection the next upstream can have it.
 #[derive(Clone, Debug)]
@@ -102,19 +149,21 @@ pub(crate) struct ForwardedBody {
 #[derive(Debug)]
 struct Slot {
     body: Option<RequestBody>,
+    pause: Pause,
     sent: u64,
-    too_long: bool,
+    /// What the client did wrong, if the body broke off for that.
+    refusal: Option<Refusal>,
 }
 
 impl ForwardedBody {
-    pub(crate) fn new(body: RequestBody, max_body: u64) -> Self {
+    pub(crate) fn new(body: RequestBody, max_body: u64, patience: Duration) -> Self {
         let (hint, ended) = match &body {
             RequestBody::Incoming(incoming) => (incoming.size_hint(), incoming.is_end_stream()),
             RequestBody::Collected(bytes) => {
                 (SizeHint::with_exact(bytes.len() as u64), bytes.is_empty())
             }
         };
-        let slot = Slot { body: Some(body), sent: 0, too_long: false };
+        let slot = Slot { body: Some(body), pause: Pause::new(patience), sent: 0, refusal: None };
         Self { slot: Arc::new(Mutex::new(slot)), max_body, hint, ended }
     }
 
@@ -123,9 +172,9 @@ impl ForwardedBody {
         self.lock().sent == 0
     }
 
-    /// Whether it grew beyond `max_body`.
-    pub(crate) fn is_too_long(&self) -> bool {
-        self.lock().too_long
+    /// Why it broke off, where that is the client's doing.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.lock().refusal.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
@@ -142,6 +191,7 @@ impl HttpBody for ForwardedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut slot = self.lock();
+        let slot = &mut *slot;
         let frame = match &mut slot.body {
             None => return Poll::Ready(None),
             Some(RequestBody::Collected(bytes)) => {
@@ -149,17 +199,28 @@ impl HttpBody for ForwardedBody {
                 slot.body = None;
                 (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
             }
-            Some(RequestBody::Incoming(incoming)) => ready!(Pin::new(incoming).poll_frame(context))
-                .map(|frame| frame.map_err(BodyError::from)),
-        };
-        if let Some(Ok(frame)) = &frame {
-            slot.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-            if slot.sent > self.max_body {
-                slot.too_long = true;
-                return Poll::Ready(Some(Err("the request body is longer than `max_body`".into())));
+            Some(RequestBody::Incoming(incoming)) => {
+                ready!(slot.pause.poll_frame(incoming, context))
             }
+        };
+        let frame = match frame {
+            None => return Poll::Ready(None),
+            Some(Ok(frame)) => frame,
+            Some(Err(Broken::Stalled)) => {
+                slot.refusal = Some(Refusal::RequestTimeout);
+                return Poll::Ready(Some(Err("the client paused for too long".into())));
+            }
+            Some(Err(Broken::Off(error))) => {
+                slot.refusal = Some(Refusal::BadRequest("the body ended early"));
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        };
+        slot.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if slot.sent > self.max_body {
+            slot.refusal = Some(Refusal::ContentTooLarge(self.max_body));
+            return Poll::Ready(Some(Err("the request body is longer than `max_body`".into())));
         }
-        Poll::Ready(frame)
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,8 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -58,6 +59,7 @@ pub(crate) struct Forwarded {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: RequestBody,
+    pub(crate) body_timeout: Duration,
     pub(crate) upgrade: Option<OnUpgrade>,
 }
 
@@ -70,7 +72,8 @@ pub(crate) async fn forward(
     proxy: &Proxy,
     forwarded: Forwarded,
 ) -> Result<Response<Body>, Refused> {
-    let Forwarded { connection, scope, method, uri, version, headers, body, upgrade } = forwarded;
+    let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
+        forwarded;
     let mark = connection.shared.mark(&scope);
     if let Some(chain) = forward::seen_before(&headers, &mark) {
         let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
@@ -89,9 +92,13 @@ pub(crate) async fn forward(
         mark: &mark,
         upgrade: upgrade.is_some(),
     };
-    let fields = forward::request_headers(&headers, &hop);
-    let max_body = scope.options.max_body;
-    let body = ForwardedBody::new(body, max_body);
+    let mut fields = forward::request_headers(&headers, &hop);
+    let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        // Unless told so, the library sends no content of unknown length with a
+        // method that usually has none.
+        fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 
     let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
     let count = proxy.upstreams.len();
@@ -103,11 +110,12 @@ pub(crate) async fn forward(
         match ask(&client(patience), &method, &uri, &fields, &body).await {
             Ok(response) => return answer(response, upstream, upgrade, &connection, &mark),
             Err(error) => {
-                if body.is_too_long() {
-                    return Err(Refusal::ContentTooLarge(max_body).into());
-                }
                 if let Some(fault) = connection.fault.get() {
                     return Err(fault.refusal.clone().into());
+                }
+                // It broke off for the client's part: no upstream is to blame.
+                if let Some(refusal) = body.refusal() {
+                    return Err(refusal.into());
                 }
                 let cause = cause(&error);
                 tracing::error!("upstream {}: {cause}", name(upstream));
@@ -184,6 +192,11 @@ fn answer(
             tracing::error!("upstream {}: {cause}", name(upstream));
             return Err(Refused::because(Refusal::BadGateway, cause));
         };
+        if let Some(fault) = connection.fault.get() {
+            // What came behind the request, before the 101, is no HTTP, and too
+            // early to be anything else.
+            return Err(fault.refusal.clone().into());
+        }
         if let Some(watched) = response.extensions().get::<Unwatch>() {
             watched.unwatch();
         }

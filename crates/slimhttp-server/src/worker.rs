@@ -18,6 +18,9 @@ use crate::connection;
 use crate::connection_state::{Connections, Ending};
 use crate::server::Shared;
 
+/// How often a full server looks whether there is room again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -255,17 +258,20 @@ fn deal(
 }
 
 fn has_room(shared: &Shared) -> bool {
-    shared.hall.taken.load(Ordering::Relaxed) < shared.live.pinned().site.service.max_connections
+    let most = shared.live.pinned().site.service.max_connections;
+    shared.hall.taken.load(Ordering::Relaxed) < most
 }
 
-/// Waits until another connection is allowed.
+/// Waits until another connection is allowed: one has left, or a change of the
+/// configuration allows more.
 async fn room(shared: &Shared) {
     static TOLD: OnceLock<()> = OnceLock::new();
     while !has_room(shared) {
         TOLD.get_or_init(|| {
-            tracing::warn!("`max_connections` are open: others wait to be accepted")
+            tracing::warn!("`max_connections` are open: others wait to be accepted");
         });
-        shared.hall.left.notified().await;
+        // Another listener may have been told of the one that left.
+        let _ = tokio::time::timeout(LOOK_AGAIN, shared.hall.left.notified()).await;
     }
 }
 

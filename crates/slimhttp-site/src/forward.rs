@@ -100,6 +100,7 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
         sent.insert(header::CONNECTION, HeaderValue::from_static(options));
     }
 
+    remove_lookalikes(&mut sent);
     join_cookies(&mut sent);
     if let (Entry::Vacant(host), Some(value)) = (sent.entry(header::HOST), host_value(hop)) {
         host.insert(value);
@@ -114,6 +115,10 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
 ///
 /// `Trailer` stays: `TE: trailers` told the upstream that trailers arrive.
 pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'_>) {
+    // RFC 9112 section 6.3: the coding overrides the length, which must not go on.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     remove_hop_by_hop(headers, keep_upgrade);
     via.append_to(headers);
 }
@@ -227,6 +232,15 @@ fn is_end_to_end(name: &str) -> bool {
         "x-real-ip",
     ];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Removes what a CGI or WSGI upstream, which cannot tell `_` from `-`, would
+/// take for a field that frames the message or names its host.
+fn remove_lookalikes(headers: &mut HeaderMap) {
+    const LOOKALIKES: [&str; 2] = ["content_length", "transfer_encoding"];
+    for name in LOOKALIKES {
+        headers.remove(name);
+    }
 }
 
 /// Whether upstreams read this field as who asked. `_` counts as `-`: a CGI or
