@@ -49,6 +49,8 @@ pub(crate) struct ConnectionState {
     in_flight: AtomicU32,
     /// Exchanges begun so far.
     begun: AtomicU64,
+    /// Whether reading waits for the exchange in flight to end.
+    parked: AtomicBool,
     /// Responses of which a piece has been given to the library, and no further
     /// one was asked for: the client takes its time. For HTTP/2, whose streams
     /// stall while the socket does not.
@@ -69,6 +71,7 @@ impl ConnectionState {
             blocked_at: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             begun: AtomicU64::new(0),
+            parked: AtomicBool::new(false),
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
             ending: AtomicU8::new(Ending::No as u8),
@@ -112,6 +115,17 @@ impl ConnectionState {
     pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(self.now(), Ordering::Relaxed);
+        if self.parked.swap(false, Ordering::AcqRel)
+            && let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Reading is not to go on before the exchange in flight has ended: then the
+    /// connection's task is woken.
+    pub(crate) fn park(&self) {
+        self.parked.store(true, Ordering::Release);
     }
 
     /// How many exchanges have begun.

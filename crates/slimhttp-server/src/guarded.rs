@@ -138,16 +138,16 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
         if let Some(fault) = this.fault.get() {
             // Requests that the library has been given, but not yet given to us.
             let given = this.framing.as_ref().map_or(0, Framing::heads_read);
-            return match fault.in_head {
-                // Earlier requests of this connection are answered first; the
-                // library asks again when they are.
-                true if this.state.is_busy() || this.state.begun() < given => Poll::Pending,
-                true => {
-                    this.gave_up = true;
-                    Poll::Ready(Ok(()))
-                }
-                false => Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData))),
-            };
+            if !fault.in_head {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
+            }
+            if this.state.is_busy() || this.state.begun() < given {
+                // Earlier requests of this connection are answered first.
+                this.state.park();
+                return Poll::Pending;
+            }
+            this.gave_up = true;
+            return Poll::Ready(Ok(()));
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let size = cursor.remaining().min(scratch.len());
