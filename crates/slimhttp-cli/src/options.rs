@@ -46,6 +46,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME")]
     pub(crate) index: Vec<String>,
 
+    /// Run the `.py` files in the folder when they are asked for. Needs Python:
+    /// `python -m slimHTTP serve`.
+    #[arg(long)]
+    pub(crate) scripts: bool,
+
     /// Note each request on standard error.
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "combined")]
     pub(crate) access_log: Option<AccessFormat>,
@@ -176,6 +181,8 @@ impl Serve {
         let mut root = Table::new();
         let mut set = |key: &str, value: Value| root.insert(Arc::from(key), value);
         set("web_root", folder.into());
+        // Whoever shows a folder does not mean to run what lies in it.
+        set("scripts", self.scripts.into());
         if !self.index.is_empty() {
             let names: Vec<_> = self.index.iter().map(|name| name.as_str().into()).collect();
             set("index", Value::List(names.into()));

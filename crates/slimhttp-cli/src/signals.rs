@@ -1,4 +1,5 @@
-//! The signals that ask the program to end: Ctrl-C (SIGINT) and SIGTERM.
+//! The signals that ask the program to end: Ctrl-C (SIGINT), SIGTERM, and SIGHUP,
+//! which a terminal sends when it closes.
 
 use std::io;
 use std::time::Duration;
@@ -11,6 +12,7 @@ pub(crate) struct Signals {
     runtime: Runtime,
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -23,8 +25,9 @@ impl Signals {
         let inside = runtime.enter();
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
+        let hang_up = signal(SignalKind::hangup())?;
         drop(inside);
-        Ok(Self { runtime, interrupt, terminate })
+        Ok(Self { runtime, interrupt, terminate, hang_up })
     }
 
     /// Waits for a signal.
@@ -36,15 +39,16 @@ impl Signals {
     /// only here, so that a server may be stopped between two calls by code that
     /// runs one of its own.
     pub(crate) fn within(&mut self, patience: Duration) -> bool {
-        let Self { runtime, interrupt, terminate } = self;
+        let Self { runtime, interrupt, terminate, hang_up } = self;
         runtime.block_on(async {
-            let either = async {
+            let any = async {
                 tokio::select! {
                     _ = interrupt.recv() => (),
                     _ = terminate.recv() => (),
+                    _ = hang_up.recv() => (),
                 }
             };
-            tokio::time::timeout(patience, either).await.is_ok()
+            tokio::time::timeout(patience, any).await.is_ok()
         })
     }
 }

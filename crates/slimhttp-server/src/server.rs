@@ -246,8 +246,10 @@ impl Server {
         let snapshot = self.shared.live.current();
         let listener = self.shared.live.listener();
         let scheme = if listener.tls { "https" } else { "http" };
+        let whom =
+            if self.shared.address.ip().is_unspecified() { ", for every network" } else { "" };
         format!(
-            "slimHTTP serves {} at {scheme}://{}/ (Ctrl-C stops)",
+            "slimHTTP serves {} at {scheme}://{}/{whom} (Ctrl-C stops)",
             summary(&snapshot.site),
             reachable(self.shared.address)
         )

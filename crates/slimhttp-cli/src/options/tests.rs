@@ -36,16 +36,17 @@ fn config(line: &str) -> String {
 #[test]
 fn serve_spells_a_configuration() {
     for (line, expected) in [
-        ("serve", "web_root=`.`"),
-        ("serve public", "web_root=`public`"),
-        ("serve a --index i.html --index j.html", "index=`i.html`,`j.html` web_root=`a`"),
-        ("serve --access-log", "access_log=`combined` web_root=`.`"),
-        ("serve a --access-log json", "access_log=`json` web_root=`a`"),
-        ("serve --access-log=common a", "access_log=`common` web_root=`a`"),
-        ("serve --debug", "debug=`true` web_root=`.`"),
-        ("serve --workers 3", "web_root=`.` workers=`3`"),
+        ("serve", "scripts=`false` web_root=`.`"),
+        ("serve public", "scripts=`false` web_root=`public`"),
+        ("serve a --index i.html --index j.html", "index=`i.html`,`j.html` scripts=`false` web_root=`a`"),
+        ("serve --access-log", "access_log=`combined` scripts=`false` web_root=`.`"),
+        ("serve a --access-log json", "access_log=`json` scripts=`false` web_root=`a`"),
+        ("serve --access-log=common a", "access_log=`common` scripts=`false` web_root=`a`"),
+        ("serve --debug", "debug=`true` scripts=`false` web_root=`.`"),
+        ("serve --workers 3", "scripts=`false` web_root=`.` workers=`3`"),
+        ("serve --scripts", "scripts=`true` web_root=`.`"),
         // Where it listens is no part of the configuration.
-        ("serve --addr ::1 --port 1", "web_root=`.`"),
+        ("serve --addr ::1 --port 1", "scripts=`false` web_root=`.`"),
     ] {
         assert_eq!(config(line), expected, "{line}");
     }

@@ -130,6 +130,11 @@ fn unknown(key: &str, value: &Value, level: Level, at: &At<'_>, report: &mut Rep
             Some(format!("did you mean `{}`? It stands at the global level only", option.key))
         }
         Some(option) => Some(did_you_mean(option.key)),
+        None if level == Level::Host && value.as_table().is_some() => Some(
+            "a host name with dots is one key: in TOML it stands in quotes, \
+             `[vhosts.\"www.example.com\"]`"
+                .to_owned(),
+        ),
         None if level == Level::Global && value.as_table().is_some() => {
             Some("a virtual host stands in the table `vhosts`".to_owned())
         }

@@ -167,6 +167,13 @@ fn certificate(
             PathKind::Missing if other != PathKind::Missing => {
                 report.fault(&at, "a PEM file that exists", format!("`{}`", path.display()), None);
             }
+            PathKind::Missing => report.warn(
+                &at,
+                format_args!(
+                    "`{}` does not exist; a self-signed certificate takes its place",
+                    path.display()
+                ),
+            ),
             _ => {}
         }
     }
