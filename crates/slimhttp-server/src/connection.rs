@@ -53,19 +53,8 @@ pub(crate) async fn serve(
     let opening = Opening { shared: shared.clone(), state: state.clone(), peer, local, seat };
     match tls {
         None => opening.http1(socket, false).await,
-        Some(config) => {
-            // A handshake may take as long as a head.
-            state.read(Reading::Head);
-            let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
-            tokio::select! {
-                () = state.cut() => {}
-                outcome = handshake => match outcome {
-                    Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => opening.http2(stream).await,
-                    Ok(stream) => opening.http1(stream, true).await,
-                    Err(error) => tracing::debug!("TLS with {peer}: {error}"),
-                },
-            }
-        }
+        // Boxed, so that a plain connection does not hold the room of a TLS one.
+        Some(config) => Box::pin(opening.tls(socket, config)).await,
     }
     shared.events.push(|| Event::Closed { peer });
 }
@@ -91,6 +80,23 @@ impl Opening {
             tls,
             _seat: self.seat,
         })
+    }
+
+    async fn tls(self, socket: TcpStream, config: Arc<rustls::ServerConfig>) {
+        let (state, peer) = (self.state.clone(), self.peer);
+        // A handshake may take as long as a head.
+        state.read(Reading::Head);
+        let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
+        tokio::select! {
+            () = state.cut() => {}
+            outcome = handshake => match outcome {
+                Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                    self.http2(stream).await;
+                }
+                Ok(stream) => self.http1(stream, true).await,
+                Err(error) => tracing::debug!("TLS with {peer}: {error}"),
+            },
+        }
     }
 
     async fn http1<S>(self, socket: S, tls: bool)

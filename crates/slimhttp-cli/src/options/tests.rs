@@ -38,7 +38,10 @@ fn serve_spells_a_configuration() {
     for (line, expected) in [
         ("serve", "scripts=`false` web_root=`.`"),
         ("serve public", "scripts=`false` web_root=`public`"),
-        ("serve a --index i.html --index j.html", "index=`i.html`,`j.html` scripts=`false` web_root=`a`"),
+        (
+            "serve a --index i.html --index j.html",
+            "index=`i.html`,`j.html` scripts=`false` web_root=`a`",
+        ),
         ("serve --access-log", "access_log=`combined` scripts=`false` web_root=`.`"),
         ("serve a --access-log json", "access_log=`json` scripts=`false` web_root=`a`"),
         ("serve --access-log=common a", "access_log=`common` scripts=`false` web_root=`a`"),
