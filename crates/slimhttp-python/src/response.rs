@@ -200,7 +200,7 @@ fn read_response<'py>(
     let status = read_status(&response.getattr(intern!(py, "ret_code"))?)?;
     let mut fields = fields::read_map(&response.getattr(intern!(py, "headers"))?)?;
     if let Some(defaults) = request.get().touched_response_headers(py) {
-        fields::add_missing(&mut fields, fields::read_map(&defaults)?);
+        fields::add_missing(&mut fields, fields::read_map(&defaults)?)?;
     }
     let head = Head { status, fields };
     let payload = response.getattr(intern!(py, "payload"))?;
