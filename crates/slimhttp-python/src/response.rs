@@ -183,8 +183,7 @@ fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
 }
 
 fn read_raw(raw: &[u8]) -> PyResult<Answer> {
-    let reply = raw_reply::parse(raw)
-        .map_err(|why| PyValueError::new_err(format!("the raw response is malformed: {why}")))?;
+    let reply = raw_reply::parse(raw).map_err(PyValueError::new_err)?;
     let head = Head { status: reply.status, fields: reply.headers };
     let body = Body::from(Bytes::copy_from_slice(&raw[reply.body_start..]));
     Ok(Answer::Reply(head.with_body(body, None)))
