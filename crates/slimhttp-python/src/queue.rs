@@ -237,6 +237,7 @@ impl Queue {
     }
 
     /// Whether nothing waits and nothing runs.
+    #[cfg(test)]
     pub(crate) fn is_quiet(&self) -> bool {
         let state = self.lock();
         !state.has_work() && state.running.is_empty()
