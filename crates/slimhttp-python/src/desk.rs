@@ -14,7 +14,7 @@ use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
 use crate::attendant;
-use crate::job::{Call, Job, Pull, Ticket, Verdict};
+use crate::job::{Call, Job, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::queue::{Queue, Rejection, Run, Watch};
 
@@ -134,7 +134,7 @@ impl Handler for Door {
             Callee::Route(id, _) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } => Side::Thread,
         };
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel();
         let ticket = desk.ticket();
         let call = Call { ticket, callee, request, reply };
         let pushed = match side {

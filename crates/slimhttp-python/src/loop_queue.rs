@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::job::{Call, Pull, Ticket};
+use crate::job::{Call, Pull, Subject, Ticket};
 use crate::queue::Rejection;
 
 /// One thing for the event loop to do.
@@ -21,6 +21,17 @@ pub(crate) enum Note {
     Pull(Pull),
     /// The client has left: cancel what runs under this ticket.
     Left(Ticket),
+}
+
+impl Note {
+    /// What it is about, where that is known.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Call(call) => Some(Subject::Call(call.request.clone())),
+            Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
+            Self::Adopt(_) | Self::Left(_) => None,
+        }
+    }
 }
 
 /// The queue.

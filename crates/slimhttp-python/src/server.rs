@@ -275,7 +275,7 @@ impl Server {
         let mut done = 0;
         let mut outcome = Ok(());
         while let Some((run, job)) = taken {
-            outcome = self.dispatcher.run(py, job);
+            outcome = self.dispatcher.run(py, run, job);
             done += 1;
             let enough = done == most || begin.elapsed() > TURN;
             taken = if enough || outcome.is_err() {
