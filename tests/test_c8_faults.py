@@ -289,3 +289,87 @@ def test_c8_3_a_faulty_raw_response_is_named_once(site: Serving) -> None:
         assert ask_handler(site, lambda request: b'HTTP/1.9 200 OK\r\n\r\n').status == 500
         message = log.wait_for('ValueError: ([^\n]*)')[1]
     assert message.count('raw response') == 1, message
+
+
+# Who holds others up
+
+
+def test_c8_7_a_handler_that_blocks_the_event_loop_is_told_once_with_the_remedy(
+    site: Serving,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    @site.http.route('/blocking')
+    async def blocking(request):
+        begun.set()
+        go_on.wait(2 * PATIENCE)
+        return 'blocked'
+
+    def count() -> int:
+        return len(re.findall('blocked the event loop', log.text))
+
+    def get(target: str) -> str:
+        return site.client(timeout=3 * PATIENCE).get(target).text
+
+    with Log() as log:
+        with in_background(lambda: get('/blocking')) as first:
+            assert begun.wait(PATIENCE)
+            time.sleep(2.5)
+            assert count() == 0, 'nobody waits'
+            with in_background(lambda: get('/well/later')) as second:
+                log.wait_for(
+                    r'blocked the event loop for \d\.\d s while 1 request waits: '
+                    r'[^\n]*asyncio\.to_thread'
+                )
+                wait_until(lambda: count() == 1, 'the warning')
+                time.sleep(1)
+                assert count() == 1
+                go_on.set()
+                assert (first(), second()) == ('blocked', 'well')
+        is_well(site)
+        assert count() == 1
+
+
+def test_c8_5_calls_of_clients_that_left_take_no_room_before_the_event_loop() -> None:
+    called: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+    with serving(max_queue=3) as site:
+
+        @site.http.route('/blocking')
+        async def blocking(request):
+            begun.set()
+            go_on.wait(2 * PATIENCE)
+            return 'blocked'
+
+        @site.http.route('/note/<name>')
+        async def note(request):
+            called.append(request.params['name'])
+            return 'noted'
+
+        def send(name: str) -> Client:
+            client = site.client(timeout=3 * PATIENCE)
+            client.send('GET', f'/note/{name}')
+            return client
+
+        def blocked() -> str:
+            return site.client(timeout=3 * PATIENCE).get('/blocking').text
+
+        with in_background(blocked) as result:
+            assert begun.wait(PATIENCE)
+            leaving = [send('left') for _ in range(3)]
+            assert all(waits(client) for client in leaving)
+            assert send('refused').read_response().status == 503
+            for client in leaving:
+                client.close()
+            staying: list[Client] = []
+            # The server hears of the others' leaving by and by.
+            wait_until(lambda: staying.append(send('stayed')) or waits(staying[-1]), 'room')
+            go_on.set()
+            assert result() == 'blocked'
+            assert staying[-1].read_response().text == 'noted'
+    assert called == ['stayed']
+
+
+def waits(client: Client) -> bool:
+    """Whether nothing comes for a while."""
+    return not select.select([client.socket], [], [], 0.3)[0]

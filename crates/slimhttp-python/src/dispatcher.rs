@@ -424,7 +424,7 @@ impl Dispatcher {
         }
         let ticket = pending.call.ticket;
         self.keep(ticket, kept(pending));
-        if self.desk.loop_queue.push(Note::Adopt(ticket)).is_err() {
+        if self.desk.hand_to_loop(Note::Adopt(ticket)).is_err() {
             // Closed: dropping the slot answers that the server has stopped.
             drop(self.take(ticket));
         }
