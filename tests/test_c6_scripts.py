@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,57 @@ def test_c6_7_the_source_is_never_sent_whatever_scripts_says(tmp_path: Path, scr
         web_root=os.fspath(tmp_path), index=['index.html', 'index.py'], scripts=scripts
     ) as site:
         read_everything(site)
+
+
+#: What Python leaves where a script imports what stands beside it, and its like.
+COMPILED = {
+    '__pycache__': {'beside.cpython-311.pyc': SOURCE, 'other.txt': SOURCE, 'index.html': SOURCE},
+    'folder': {'__pycache__': {'deep.cpython-311.opt-1.pyc': SOURCE}, 'old.pyo': SOURCE},
+    '__PyCache__': {'loud': SOURCE},
+    'beside.pyc': SOURCE,
+    'LOUD.PYC': SOURCE,
+    'index.pyc': SOURCE,
+}
+
+
+@of('scripts', [True, 'executable', False])
+def test_c6_7_what_is_compiled_is_never_sent(site, scripts) -> None:
+    config = {'web_root': 'root', 'index': ['index.pyc', 'index.html'], 'scripts': scripts}
+    server = site(config, {'root': COMPILED})
+    targets = [
+        '/__pycache__/beside.cpython-311.pyc', '/__pycache__/other.txt', '/__pycache__/', '/__pycache__',
+        '/__pycache__/index.html', '/folder/__pycache__/deep.cpython-311.opt-1.pyc', '/folder/old.pyo',
+        '/__PyCache__/loud', '/beside.pyc', '/LOUD.PYC', '/%5f_pycache__/other.txt', '/beside%2epyc', '/',
+    ]  # fmt: skip
+    with server.client() as client:
+        for target in targets:
+            response = client.get(target)
+            assert response.status == 404, target
+            assert SOURCE.encode() not in response.body, target
+
+
+def test_c6_7_a_script_that_imports_what_stands_beside_it_leaves_nothing_to_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = 'stands_beside_it'
+    tree(
+        tmp_path,
+        {
+            f'{name}.py': 'text = "secret_word"\n',
+            'imports.py': 'import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\n'
+            f'import {name}\nsys.path.pop(0)\n{ANSWERS.format("imported")}',
+        },
+    )
+    monkeypatch.setattr(sys, 'dont_write_bytecode', False)
+    with serving(web_root=os.fspath(tmp_path)) as site:
+        try:
+            assert site.get('/imports.py').text == 'imported'
+        finally:
+            sys.modules.pop(name, None)
+        left = list((tmp_path / '__pycache__').iterdir())
+        assert left
+        for path in left:
+            assert site.get(f'/__pycache__/{path.name}').status == 404
 
 
 @pytest.fixture

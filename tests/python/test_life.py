@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -161,3 +162,28 @@ def test_c1_5_a_signal_ends_run_at_once_and_cleanly(number: int) -> None:
     output, errors = program.communicate(timeout=10)
     assert (output, program.returncode) == ('returned\n', 0), errors
     assert time.monotonic() - began < 2
+
+
+def test_c1_5_a_turn_says_that_a_drain_is_over_while_a_handler_still_runs() -> None:
+    http = open_server(grace_period=0.2, quiet=True)
+    begun, go_on = threading.Event(), threading.Event()
+
+    @http.route('/')
+    def handler(request: Any) -> str:
+        begun.set()
+        go_on.wait(60)
+        return 'late'
+
+    serving = threading.Thread(target=http.run, daemon=True)
+    serving.start()
+    with socket.create_connection(('127.0.0.1', http.port)) as client:
+        client.sendall(b'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+        assert begun.wait(10)
+        http.stop()
+        deadline = time.monotonic() + 10
+        while http._server.turn(0.05):
+            assert time.monotonic() < deadline, 'turns go on after the grace period'
+    assert serving.is_alive(), 'the handler has not ended'
+    go_on.set()
+    serving.join(10)
+    assert not serving.is_alive()

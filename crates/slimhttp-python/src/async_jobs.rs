@@ -15,7 +15,7 @@ use slimhttp_server::handler::Answer;
 use tokio::sync::oneshot;
 
 use crate::desk::Side;
-use crate::dispatcher::{Dispatcher, Kept, Pending, reply};
+use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
 use crate::job::{InWords, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
 use crate::response::{self, Head};
@@ -30,7 +30,10 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
     let mut outcome = Ok(());
     for note in dispatcher.desk.loop_queue.take() {
         // What one note raises is no reason to lose the others.
-        outcome = outcome.and(perform(dispatcher, create_task, note));
+        let subject = note.subject();
+        let what = || subject.map_or_else(|| "the event loop".to_owned(), |it| it.to_string());
+        let done = contain(what, || perform(dispatcher, create_task, note));
+        outcome = outcome.and(done.unwrap_or(Ok(())));
     }
     if dispatcher.desk.loop_queue.is_closed() {
         for kept in dispatcher.take_all() {
@@ -50,7 +53,7 @@ fn perform(
         // Its client has left.
         Note::Call(call) if call.reply.is_closed() => Ok(()),
         Note::Call(call) => {
-            let (pending, result) = dispatcher.begin(py, call)?;
+            let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
                 Ok(result) if is_coroutine(dispatcher, &result)? => {
                     start_answer(dispatcher, create_task, pending, result)
@@ -152,12 +155,19 @@ impl Answered {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(pending) = pending else { return Ok(()) };
         drop(self.dispatcher.take(pending.call.ticket));
-        let result = task.call_method0(intern!(py, "result"));
-        if pending.call.reply.is_closed() && result.is_err() {
-            // Cancelled because the client has left.
-            return Ok(());
-        }
-        self.dispatcher.settle(py, Side::Loop, pending, result)
+        let what = pending.what.clone();
+        contain(
+            || what,
+            || {
+                let result = task.call_method0(intern!(py, "result"));
+                if pending.call.reply.is_closed() && result.is_err() {
+                    // Cancelled because the client has left.
+                    return Ok(());
+                }
+                self.dispatcher.settle(py, Side::Loop, pending, result)
+            },
+        )
+        .unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -262,9 +272,16 @@ impl Channel {
         head: Option<Head>,
         first: Option<Bytes>,
     ) -> PyResult<()> {
-        let head = match head.map_or_else(|| Head::of(pending.request.bind(py)), Ok) {
-            Ok(head) => head,
-            Err(error) => return self.dispatcher.fail(py, pending, error),
+        let head = head.map_or_else(|| Head::of(pending.request.bind(py)), Ok);
+        let method = &pending.call.request.method;
+        let announced = head.and_then(|head| Ok((head.announced(first.is_some(), method)?, head)));
+        let (announced, head) = match announced {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Nobody will ask the iterator for more.
+                self.cancel(py)?;
+                return self.dispatcher.fail(py, pending, error);
+            }
         };
         // From here on the body tells of the client's leaving.
         drop(self.dispatcher.take(self.call));
@@ -275,12 +292,45 @@ impl Channel {
                 let subject = InWords(&call.request).to_string().into();
                 let first = Some(first).filter(|first| !first.is_empty());
                 let desk = self.dispatcher.desk.clone();
-                Body::stream(PulledBody::new(desk, Side::Loop, self.stream, subject, first))
+                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, first);
+                body.of_length(announced)
             }
         };
         self.lock().opened = Some((request, call.request.scope.options.debug));
-        reply(call, Ok(Answer::Reply(head.with_stream(body))));
+        call.reply.send(Ok(Answer::Reply(head.with_stream(body))));
         Ok(())
+    }
+
+    /// Says by the task's result how the stream ends.
+    fn conclude(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = task.py();
+        let state = std::mem::take(&mut *self.lock());
+        drop(self.dispatcher.take(self.call));
+        drop(self.dispatcher.take(self.stream));
+        let result = task.call_method0(intern!(py, "result"));
+        match (state.opening, result) {
+            (Some((pending, _)), Err(_)) if pending.call.reply.is_closed() => Ok(()),
+            (Some((pending, head)), Ok(_)) => self.open(py, pending, head, None),
+            (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
+            (None, Ok(_)) => {
+                if let Some(reply) = state.asked {
+                    let _ = reply.send(Piece::End);
+                }
+                Ok(())
+            }
+            (None, Err(error)) => {
+                // Nobody asks any more: cancelled because the client has left.
+                let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
+                    return Ok(());
+                };
+                let _ = reply.send(Piece::Fault);
+                if let Some((request, debug)) = &state.opened {
+                    let request = request.bind(py).as_any();
+                    self.dispatcher.face.failed(&error, request, &self.what, *debug);
+                }
+                Ok(())
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
@@ -314,34 +364,7 @@ impl Channel {
     /// Called when the task is done: the iterator has ended, raised, or was
     /// cancelled.
     fn finish(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = task.py();
-        let state = std::mem::take(&mut *self.lock());
-        drop(self.dispatcher.take(self.call));
-        drop(self.dispatcher.take(self.stream));
-        let result = task.call_method0(intern!(py, "result"));
-        match (state.opening, result) {
-            (Some((pending, _)), Err(_)) if pending.call.reply.is_closed() => Ok(()),
-            (Some((pending, head)), Ok(_)) => self.open(py, pending, head, None),
-            (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
-            (None, Ok(_)) => {
-                if let Some(reply) = state.asked {
-                    let _ = reply.send(Piece::End);
-                }
-                Ok(())
-            }
-            (None, Err(error)) => {
-                // Nobody asks any more: cancelled because the client has left.
-                let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
-                    return Ok(());
-                };
-                let _ = reply.send(Piece::Fault);
-                if let Some((request, debug)) = &state.opened {
-                    let request = request.bind(py).as_any();
-                    self.dispatcher.face.failed(&error, request, &self.what, *debug);
-                }
-                Ok(())
-            }
-        }
+        contain(|| &self.what, || self.conclude(task)).unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

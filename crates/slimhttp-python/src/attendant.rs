@@ -1,7 +1,8 @@
 //! The one thread of our own beside the I/O threads; like them it never enters
 //! Python. It sleeps at a socket. A signal's byte (`signal.set_wakeup_fd`) makes
 //! it wake the threads in `turn()`; while jobs wait and every thread is busy it
-//! looks now and then for the job that holds them up.
+//! looks now and then for the job that holds them up, and while something waits
+//! for the event loop, whether the loop still turns.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -48,35 +49,56 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
                     desk.queue.wake();
                 }
             }
+            // Not before: whoever is quick is asked to be watched once in a while
+            // and not with each request.
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
-                ErrorKind::Interrupted => continue,
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                    let threads = report_threads(desk);
+                    let event_loop = report_event_loop(desk);
+                    watching = threads || event_loop;
+                }
+                ErrorKind::Interrupted => {}
                 _ => return,
             },
-        }
-        if watching {
-            watching = report(desk);
         }
     }
 }
 
 /// Names the jobs that hold others up; whether there is still something to watch.
-fn report(desk: &Desk) -> bool {
+fn report_threads(desk: &Desk) -> bool {
     let Some(stalled) = desk.queue.stalled(ALLOWANCE) else { return false };
     for job in stalled {
         let thread = match job.threads {
             1 => "the only Python thread".to_owned(),
             count => format!("one of {count} Python threads, all of them busy,"),
         };
-        let (requests, wait) =
-            if job.waiting == 1 { ("request", "waits") } else { ("requests", "wait") };
         tracing::warn!(
-            "{} has held {thread} for {:.1} s while {} {requests} {wait}: \
+            "{} has held {thread} for {:.1} s while {}: \
              make it `async def`, or start the server with `threads=N`",
             job.subject,
             job.duration.as_secs_f64(),
-            job.waiting,
+            who_waits(job.waiting),
         );
     }
     true
+}
+
+/// Tells of an event loop that does not turn; whether there is still something to
+/// watch. Which handler blocks it, only Python could say.
+fn report_event_loop(desk: &Desk) -> bool {
+    let Some(blocked) = desk.loop_queue.blocked(ALLOWANCE) else { return false };
+    if let Some(blocked) = blocked {
+        tracing::warn!(
+            "a handler has blocked the event loop for {:.1} s while {}: \
+             no blocking calls in `async def`; use `await asyncio.to_thread(...)`, \
+             or a plain `def`",
+            blocked.duration.as_secs_f64(),
+            who_waits(blocked.waiting),
+        );
+    }
+    true
+}
+
+fn who_waits(count: usize) -> String {
+    if count == 1 { "1 request waits".to_owned() } else { format!("{count} requests wait") }
 }

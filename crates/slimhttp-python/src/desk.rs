@@ -14,7 +14,7 @@ use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
 use crate::attendant;
-use crate::job::{Call, Job, Pull, Ticket, Verdict};
+use crate::job::{Call, Job, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::queue::{Queue, Rejection, Run, Watch};
 
@@ -90,8 +90,19 @@ impl Desk {
     pub(crate) fn pull(&self, side: Side, pull: Pull) -> Result<(), Rejection> {
         match side {
             Side::Thread => self.push(Job::Pull(pull)),
-            Side::Loop => self.loop_queue.push(Note::Pull(pull)),
+            Side::Loop => self.hand_to_loop(Note::Pull(pull)),
         }
+    }
+
+    /// Gives the event loop something to do.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
+        if self.loop_queue.push(note)? == Watch::Begin {
+            self.ring(attendant::WATCH);
+        }
+        Ok(())
     }
 
     /// Gives back the ticket of a stream that is not read to its end.
@@ -134,12 +145,12 @@ impl Handler for Door {
             Callee::Route(id, _) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } => Side::Thread,
         };
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel();
         let ticket = desk.ticket();
         let call = Call { ticket, callee, request, reply };
         let pushed = match side {
             Side::Thread => desk.push(Job::Call(call)),
-            Side::Loop => desk.loop_queue.push(Note::Call(call)),
+            Side::Loop => desk.hand_to_loop(Note::Call(call)),
         };
         match pushed {
             Ok(()) => Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) }),

@@ -3,7 +3,10 @@
 //!
 //! No Python runs under a lock of ours: not a call, not the end of an object.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,8 +24,9 @@ use crate::async_jobs::Channel;
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
-use crate::job::{Call, InWords, Job, Piece, Pull, Ticket, Verdict};
+use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
+use crate::queue::Run;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script;
@@ -91,35 +95,40 @@ impl Dispatcher {
         Self { desk, face: Arc::new(face), handlers: Handlers::default(), kept: Mutex::default() }
     }
 
-    /// Does one job.
+    /// Does one job, the one of `run`.
     ///
     /// # Errors
     /// `KeyboardInterrupt`, and nothing else that a handler raises.
-    pub(crate) fn run(&self, py: Python<'_>, job: Job) -> PyResult<()> {
-        if job.is_abandoned() {
-            return Ok(());
-        }
-        match job {
-            Job::Call(call) => {
-                let (pending, result) = self.begin(py, call)?;
-                self.settle(py, Side::Thread, pending, result)
-            }
+    pub(crate) fn run(&self, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
+        let subject = || self.desk.queue.subject(run).map_or_else(String::new, |it| it.to_string());
+        contain(subject, || match job {
+            job if job.is_abandoned() => Ok(()),
+            Job::Call(call) => match self.begin(py, call) {
+                Some((pending, result)) => self.settle(py, Side::Thread, pending, result),
+                None => Ok(()),
+            },
             Job::Pull(pull) => self.pull(py, pull),
-        }
+        })
+        .unwrap_or(Ok(()))
     }
 
-    /// Calls whom a call asks; gives what it returned or raised.
-    ///
-    /// # Errors
-    /// When Python has no memory for a request.
+    /// Calls whom a call asks; gives what it returned or raised. `None` when
+    /// Python has no memory for a request; the call is answered then.
     pub(crate) fn begin<'py>(
         &self,
         py: Python<'py>,
         call: Call,
-    ) -> PyResult<(Pending, PyResult<Bound<'py, PyAny>>)> {
-        let request = self.request_object(py, &call)?;
+    ) -> Option<(Pending, PyResult<Bound<'py, PyAny>>)> {
+        let request = match self.request_object(py, &call) {
+            Ok(request) => request,
+            Err(error) => {
+                error.write_unraisable(py, None);
+                call.reply.send(Err(HandlerFault::Raised { page: None }));
+                return None;
+            }
+        };
         let (what, result) = self.ask(&call, &request);
-        Ok((Pending { call, request: request.unbind(), what }, result))
+        Some((Pending { call, request: request.unbind(), what }, result))
     }
 
     /// Answers a call by what its handler returned or raised.
@@ -139,11 +148,11 @@ impl Dispatcher {
         match reading {
             Ok(Reading::Answer(Answer::Pass)) => {
                 self.keep_request(&pending.call.request, &request);
-                reply(pending.call, Ok(Answer::Pass));
+                pending.call.reply.send(Ok(Answer::Pass));
                 Ok(())
             }
             Ok(Reading::Answer(answer)) => {
-                reply(pending.call, Ok(answer));
+                pending.call.reply.send(Ok(answer));
                 Ok(())
             }
             Ok(Reading::Iterator(iterator, head)) => {
@@ -166,13 +175,13 @@ impl Dispatcher {
     /// As [`Dispatcher::run`].
     pub(crate) fn fail(&self, py: Python<'_>, pending: Pending, error: PyErr) -> PyResult<()> {
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            reply(pending.call, Err(HandlerFault::Raised { page: None }));
+            pending.call.reply.send(Err(HandlerFault::Raised { page: None }));
             return Err(error);
         }
         let debug = pending.call.request.scope.options.debug;
         let request = pending.request.bind(py);
         let page = self.face.failed(&error, request.as_any(), &pending.what, debug);
-        reply(pending.call, Err(HandlerFault::Raised { page }));
+        pending.call.reply.send(Err(HandlerFault::Raised { page }));
         Ok(())
     }
 
@@ -180,7 +189,8 @@ impl Dispatcher {
     pub(crate) fn drop_released(&self, py: Python<'_>) {
         for ticket in self.desk.queue.take_released() {
             if let Some(Kept::Iterator(stream)) = self.take(ticket) {
-                self.close_stream(py, stream);
+                let what = stream.what.clone();
+                contain(|| what, || self.close_stream(py, stream));
             }
         }
     }
@@ -319,9 +329,10 @@ impl Dispatcher {
                 Some(head) => head,
                 None => Head::of(pending.request.bind(py))?,
             };
-            Ok((first, head))
+            let announced = head.announced(first.is_some(), &pending.call.request.method)?;
+            Ok((first, head, announced))
         });
-        let (first, head) = match opened {
+        let (first, head, announced) = match opened {
             Ok(opened) => opened,
             Err(error) => return self.fail(py, pending, error),
         };
@@ -341,10 +352,11 @@ impl Dispatcher {
                 );
                 let first = Some(first).filter(|first| !first.is_empty());
                 let desk = self.desk.clone();
-                Body::stream(PulledBody::new(desk, Side::Thread, stream, subject, first))
+                let body = PulledBody::new(desk, Side::Thread, stream, subject, first);
+                body.of_length(announced)
             }
         };
-        reply(pending.call, Ok(Answer::Reply(head.with_stream(body))));
+        pending.call.reply.send(Ok(Answer::Reply(head.with_stream(body))));
         Ok(())
     }
 
@@ -412,7 +424,7 @@ impl Dispatcher {
         }
         let ticket = pending.call.ticket;
         self.keep(ticket, kept(pending));
-        if self.desk.loop_queue.push(Note::Adopt(ticket)).is_err() {
+        if self.desk.hand_to_loop(Note::Adopt(ticket)).is_err() {
             // Closed: dropping the slot answers that the server has stopped.
             drop(self.take(ticket));
         }
@@ -424,9 +436,24 @@ impl Dispatcher {
     }
 }
 
-/// Sends what came back. A client that has left does not hear it.
-pub(crate) fn reply(call: Call, verdict: Verdict) {
-    let _ = call.reply.send(verdict);
+/// Does `work`, of which a panic ends nothing else: the thread goes on, and the
+/// log tells of it. `what` names what was at work. `None` after a panic.
+pub(crate) fn contain<R, W: Display>(
+    what: impl FnOnce() -> W,
+    work: impl FnOnce() -> R,
+) -> Option<R> {
+    // What a panic leaves behind is whole: no lock is held while Python runs, and
+    // what is sent to nobody is told to who waits, see `Reply`.
+    catch_unwind(AssertUnwindSafe(work))
+        .inspect_err(|panic| {
+            tracing::error!("{}: native code panicked: {}", what(), panic_message(&**panic));
+        })
+        .ok()
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| Some(panic.downcast_ref::<String>()?)).unwrap_or("it does not say why")
 }
 
 fn next_chunk(iterator: &mut Bound<'_, PyIterator>, what: &str) -> PyResult<Option<Bytes>> {

@@ -1,11 +1,15 @@
 //! Header fields that Python gives: names `str` or `bytes`; values `str`,
 //! `bytes` or `int`, a list of them for a repeated field. Nothing that could
-//! end a field early (CR, LF, NUL) passes.
+//! end a field early (CR, LF, NUL) passes, nor more than [`MAX_FIELDS`].
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMapping, PyString, PyTuple};
+
+/// How many fields an answer may have: far more than any client takes, far
+/// fewer than a [`HeaderMap`] does, which panics beyond.
+pub(crate) const MAX_FIELDS: usize = 1024;
 
 /// One field: its name as given and as HTTP knows it, and its value.
 pub(crate) struct Field {
@@ -50,6 +54,7 @@ pub(crate) fn read(fields: &Bound<'_, PyAny>) -> PyResult<Vec<Field>> {
 /// As [`read`].
 pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     let fields = read(fields)?;
+    // At most `MAX_FIELDS`, so neither this nor `append` can panic.
     let mut map = HeaderMap::with_capacity(fields.len());
     for field in fields {
         map.append(field.name, field.value);
@@ -58,7 +63,10 @@ pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
 }
 
 /// Adds to `map` the fields of `defaults` whose names it has not.
-pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) {
+///
+/// # Errors
+/// `ValueError` when both together are more than [`MAX_FIELDS`].
+pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) -> PyResult<()> {
     let mut current: Option<(HeaderName, bool)> = None;
     for (name, value) in defaults {
         if let Some(name) = name {
@@ -67,9 +75,19 @@ pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) {
         }
         // A repeated field comes without its name after the first time.
         if let Some((name, true)) = &current {
+            has_room(map.len())?;
             map.append(name.clone(), value);
         }
     }
+    Ok(())
+}
+
+/// That there may be one more field beside `count`.
+fn has_room(count: usize) -> PyResult<()> {
+    if count < MAX_FIELDS {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("an answer has at most {MAX_FIELDS} header fields")))
 }
 
 fn read_field(
@@ -89,11 +107,13 @@ fn read_field(
     };
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         for item in value.try_iter()? {
+            has_room(fields.len())?;
             let value = read_value(&known, &item?)?;
             fields.push(Field { written: written.clone(), name: known.clone(), value });
         }
         return Ok(());
     }
+    has_room(fields.len())?;
     let value = read_value(&known, value)?;
     fields.push(Field { written, name: known, value });
     Ok(())

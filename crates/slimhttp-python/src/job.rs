@@ -35,7 +35,44 @@ pub(crate) struct Call {
     /// About what.
     pub(crate) request: Arc<Request>,
     /// Where the answer goes; closed once the client has left.
-    pub(crate) reply: oneshot::Sender<Verdict>,
+    pub(crate) reply: Reply,
+}
+
+/// Where the answer to a call goes. Dropped without one it tells that the
+/// server has stopped; dropped by a panic, that the handler has failed.
+#[derive(Debug)]
+pub(crate) struct Reply(Option<oneshot::Sender<Verdict>>);
+
+impl Reply {
+    /// A reply, and where it is waited for.
+    pub(crate) fn channel() -> (Self, oneshot::Receiver<Verdict>) {
+        let (sender, answer) = oneshot::channel();
+        (Self(Some(sender)), answer)
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Sends the answer. A client that has left does not hear it.
+    pub(crate) fn send(mut self, verdict: Verdict) {
+        self.deliver(verdict);
+    }
+
+    fn deliver(&mut self, verdict: Verdict) {
+        if let Some(sender) = self.0.take() {
+            let _ = sender.send(verdict);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.deliver(Err(HandlerFault::Raised { page: None }));
+        }
+    }
 }
 
 /// A body that waits for its next chunk.

@@ -1,14 +1,16 @@
 //! The queue between the I/O threads and the thread of the event loop: what
 //! waits there, and a socket that is readable while something waits.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::job::{Call, Pull, Ticket};
-use crate::queue::Rejection;
+use crate::job::{Call, Pull, Subject, Ticket};
+use crate::queue::{Rejection, Watch};
 
 /// One thing for the event loop to do.
 #[derive(Debug)]
@@ -23,6 +25,36 @@ pub(crate) enum Note {
     Left(Ticket),
 }
 
+impl Note {
+    /// What it is about, where that is known.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Call(call) => Some(Subject::Call(call.request.clone())),
+            Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
+            Self::Adopt(_) | Self::Left(_) => None,
+        }
+    }
+
+    /// Whether a client waits for it.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Self::Call(call) => !call.reply.is_closed(),
+            Self::Pull(pull) => !pull.reply.is_closed(),
+            Self::Adopt(_) => true,
+            Self::Left(_) => false,
+        }
+    }
+}
+
+/// An event loop that takes nothing, while clients wait for it.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    /// For how long at least.
+    pub(crate) duration: Duration,
+    /// How many wait.
+    pub(crate) waiting: usize,
+}
+
 /// The queue.
 #[derive(Debug)]
 pub(crate) struct LoopQueue {
@@ -34,7 +66,12 @@ pub(crate) struct LoopQueue {
 #[derive(Debug, Default)]
 struct State {
     notes: Vec<Note>,
+    /// When the first of `notes` came that a client waits for.
+    since: Option<Instant>,
     calls: usize,
+    watched: bool,
+    /// Whether it was told that nobody takes these notes.
+    reported: bool,
     closed: bool,
 }
 
@@ -60,23 +97,33 @@ impl LoopQueue {
     ///
     /// # Errors
     /// Why it was not taken.
-    pub(crate) fn push(&self, note: Note) -> Result<(), Rejection> {
+    pub(crate) fn push(&self, note: Note) -> Result<Watch, Rejection> {
         let is_call = matches!(note, Note::Call(_));
+        let mut abandoned = Vec::new();
         let mut state = self.lock();
         if state.closed {
             return Err(Rejection::Closed);
         }
         if is_call && state.calls >= self.limit.load(Ordering::Relaxed) {
-            return Err(Rejection::Full);
+            abandoned = sweep(&mut state);
+            if abandoned.is_empty() {
+                return Err(Rejection::Full);
+            }
         }
         let first = state.notes.is_empty();
+        if state.since.is_none() && note.is_awaited() {
+            state.since = Some(Instant::now());
+        }
+        let begin = state.since.is_some() && !state.watched;
+        state.watched |= begin;
         state.calls += usize::from(is_call);
         state.notes.push(note);
         drop(state);
+        drop(abandoned);
         if first {
             self.ring();
         }
-        Ok(())
+        Ok(if begin { Watch::Begin } else { Watch::AsBefore })
     }
 
     /// Notes that a client has left, if there is a loop that may serve it.
@@ -87,6 +134,24 @@ impl LoopQueue {
         }
     }
 
+    /// Whether clients have waited longer than `allowance` for the loop to take
+    /// what is here; told once until it has. `None` when nobody waits: there is
+    /// nothing to watch until [`LoopQueue::push`] says so again.
+    pub(crate) fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
+        let mut state = self.lock();
+        let Some(since) = state.since.filter(|_| !state.closed) else {
+            state.watched = false;
+            return None;
+        };
+        let duration = since.elapsed();
+        if state.reported || duration <= allowance || self.bell.get().is_none() {
+            return Some(None);
+        }
+        let waiting = state.notes.iter().filter(|note| note.is_awaited()).count();
+        state.reported = waiting > 0;
+        Some(state.reported.then_some(Blocked { duration, waiting }))
+    }
+
     /// Everything that waits, in order; the socket is quiet again.
     pub(crate) fn take(&self) -> Vec<Note> {
         if let Some(bell) = self.bell.get() {
@@ -95,6 +160,8 @@ impl LoopQueue {
         }
         let mut state = self.lock();
         state.calls = 0;
+        state.since = None;
+        state.reported = false;
         std::mem::take(&mut state.notes)
     }
 
@@ -147,3 +214,29 @@ impl LoopQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Takes the calls out that nobody waits for, with what was said of their
+/// clients, when the queue is full of them.
+fn sweep(state: &mut State) -> Vec<Note> {
+    let left: HashSet<Ticket> = state
+        .notes
+        .iter()
+        .filter_map(|note| match note {
+            Note::Call(call) if call.reply.is_closed() => Some(call.ticket),
+            _ => None,
+        })
+        .collect();
+    let is_abandoned = |note: &Note| match note {
+        Note::Call(Call { ticket, .. }) | Note::Left(ticket) => left.contains(ticket),
+        Note::Adopt(_) | Note::Pull(_) => false,
+    };
+    let notes = std::mem::take(&mut state.notes);
+    let (abandoned, wanted): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(is_abandoned);
+    state.notes = wanted;
+    state.calls -= left.len();
+    abandoned
+}
+
+#[cfg(test)]
+#[path = "loop_queue/tests.rs"]
+mod tests;

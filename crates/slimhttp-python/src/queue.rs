@@ -193,6 +193,13 @@ impl Queue {
         drop(ended);
     }
 
+    /// What a job that still runs is about.
+    pub(crate) fn subject(&self, run: Run) -> Option<Subject> {
+        let state = self.lock();
+        let running = state.running.iter().find(|running| running.run == run)?;
+        Some(running.subject.clone())
+    }
+
     /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
     pub(crate) fn wait(&self, timeout: Duration) {
         let deadline = Instant::now().checked_add(timeout);
@@ -237,6 +244,7 @@ impl Queue {
     }
 
     /// Whether nothing waits and nothing runs.
+    #[cfg(test)]
     pub(crate) fn is_quiet(&self) -> bool {
         let state = self.lock();
         !state.has_work() && state.running.is_empty()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -59,6 +59,39 @@ impl Head {
         Ok(Self { status: request.status(py)?, fields })
     }
 
+    /// The length that the fields announce for a stream, which gives `some`
+    /// bytes to begin with or none at all.
+    ///
+    /// # Errors
+    /// `ValueError` when it is no length (RFC 9110 section 8.6), or is not that
+    /// of nothing.
+    pub(crate) fn announced(&self, some: bool, method: &Method) -> PyResult<Option<u64>> {
+        let mut values = self.fields.get_all(CONTENT_LENGTH).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let digits = value.to_str().unwrap_or_default();
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let length = digits.parse::<u64>().ok().filter(|_| is_number && values.next().is_none());
+        let Some(length) = length else {
+            let given = self.fields.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>();
+            return Err(PyValueError::new_err(format!(
+                "a Content-Length is one number of bytes, not {given:?}"
+            )));
+        };
+        if length > 0 && !some && !self.is_bodiless() && method != Method::HEAD {
+            return Err(PyValueError::new_err(format!(
+                "the stream is empty, its Content-Length is {length}"
+            )));
+        }
+        Ok(Some(length))
+    }
+
+    /// Whether the status leaves no room for content (RFC 9110 sections 15.3.5,
+    /// 15.3.6 and 15.4.5).
+    fn is_bodiless(&self) -> bool {
+        use StatusCode as S;
+        matches!(self.status, S::NO_CONTENT | S::RESET_CONTENT | S::NOT_MODIFIED)
+    }
+
     /// The response with a body of which `kind` is the content type, unless the
     /// fields name another.
     pub(crate) fn with_body(mut self, body: Body, kind: Option<HeaderValue>) -> Response<Body> {
@@ -68,8 +101,13 @@ impl Head {
         if !matches!(body, Body::Stream(_)) {
             self.fields.remove(CONTENT_LENGTH);
         }
-        // RFC 9110 sections 15.3.5 and 15.4.5: these have no content.
-        let bodiless = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = self.is_bodiless();
+        // RFC 9110 section 8.6: 204 has no length; section 15.3.6: that of 205 is 0.
+        if self.status == StatusCode::NO_CONTENT {
+            self.fields.remove(CONTENT_LENGTH);
+        } else if self.status == StatusCode::RESET_CONTENT {
+            self.fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(kind) = kind
             && !bodiless
         {
@@ -183,8 +221,7 @@ fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
 }
 
 fn read_raw(raw: &[u8]) -> PyResult<Answer> {
-    let reply = raw_reply::parse(raw)
-        .map_err(|why| PyValueError::new_err(format!("the raw response is malformed: {why}")))?;
+    let reply = raw_reply::parse(raw).map_err(PyValueError::new_err)?;
     let head = Head { status: reply.status, fields: reply.headers };
     let body = Body::from(Bytes::copy_from_slice(&raw[reply.body_start..]));
     Ok(Answer::Reply(head.with_body(body, None)))
@@ -200,7 +237,7 @@ fn read_response<'py>(
     let status = read_status(&response.getattr(intern!(py, "ret_code"))?)?;
     let mut fields = fields::read_map(&response.getattr(intern!(py, "headers"))?)?;
     if let Some(defaults) = request.get().touched_response_headers(py) {
-        fields::add_missing(&mut fields, fields::read_map(&defaults)?);
+        fields::add_missing(&mut fields, fields::read_map(&defaults)?)?;
     }
     let head = Head { status, fields };
     let payload = response.getattr(intern!(py, "payload"))?;

@@ -123,9 +123,10 @@ impl Server {
         if self.closed.load(Ordering::Acquire) {
             return true;
         }
-        if !self.stopping.load(Ordering::Acquire) || !self.desk().queue.is_quiet() {
+        if !self.stopping.load(Ordering::Acquire) {
             return false;
         }
+        // A handler may still run on another thread: nobody waits for its answer.
         let over = py.detach(|| self.core.wait(Duration::ZERO));
         if over {
             self.close(py);
@@ -274,7 +275,7 @@ impl Server {
         let mut done = 0;
         let mut outcome = Ok(());
         while let Some((run, job)) = taken {
-            outcome = self.dispatcher.run(py, job);
+            outcome = self.dispatcher.run(py, run, job);
             done += 1;
             let enough = done == most || begin.elapsed() > TURN;
             taken = if enough || outcome.is_err() {
@@ -284,10 +285,10 @@ impl Server {
                 desk.next(Some(run))
             };
         }
+        let over = self.is_over(py);
         self.dispatcher.drop_released(py);
         self.hand_over_logs(py);
-        outcome?;
-        Ok(!self.is_over(py))
+        outcome.map(|()| !over)
     }
 
     /// Lets waiting turns return now. From any thread.

@@ -5,11 +5,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use slimhttp_server::body::BodyError;
+use slimhttp_server::body::{Body as ResponseBody, BodyError};
 use tokio::sync::oneshot;
 
 use crate::desk::{Desk, Side};
@@ -38,6 +38,19 @@ impl PulledBody {
         first: Option<Bytes>,
     ) -> Self {
         Self { desk, side, stream, subject, first, pending: None, ended: false }
+    }
+
+    /// As a body of a response, of which a length may have been announced.
+    pub(crate) fn of_length(self, announced: Option<u64>) -> ResponseBody {
+        match announced {
+            None => ResponseBody::stream(self),
+            Some(announced) => ResponseBody::stream(MeasuredBody {
+                body: Some(self),
+                announced,
+                left: announced,
+                last: None,
+            }),
+        }
     }
 
     fn end_early(&mut self, why: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -86,7 +99,11 @@ impl Body for PulledBody {
                 Poll::Ready(Ok(Piece::Fault)) => {
                     return self.end_early("the handler's stream raised an exception");
                 }
-                Poll::Ready(Err(_)) => return self.end_early("the handler's stream was given up"),
+                Poll::Ready(Err(_)) => {
+                    // Where a panic has ended it, the iterator is still kept.
+                    self.desk.abandon(self.side, self.stream);
+                    return self.end_early("the handler's stream was given up");
+                }
             }
         }
         Poll::Ready(None)
@@ -102,6 +119,64 @@ impl Drop for PulledBody {
         if !self.ended {
             self.desk.abandon(self.side, self.stream);
         }
+    }
+}
+
+/// A body that has the length that was announced, or breaks off and says so in
+/// the log.
+///
+/// The chunk that completes it is kept back until the iterator has ended. Only
+/// then is it known that nothing is too much; and a connection that has sent as
+/// much as was announced drops the body, which would end the iterator early.
+struct MeasuredBody {
+    /// `None` once it has broken off.
+    body: Option<PulledBody>,
+    announced: u64,
+    left: u64,
+    last: Option<Bytes>,
+}
+
+impl MeasuredBody {
+    fn break_off(&mut self, why: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.last = None;
+        if let Some(body) = self.body.take() {
+            let (subject, announced) = (&body.subject, self.announced);
+            tracing::error!("{subject}: {why} its Content-Length of {announced}");
+        }
+        Poll::Ready(Some(Err(why.into())))
+    }
+}
+
+impl Body for MeasuredBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        while let Some(body) = &mut self.body {
+            let Some(frame) = ready!(Pin::new(body).poll_frame(context)?) else {
+                if self.left > 0 {
+                    return self.break_off("the stream is shorter than");
+                }
+                return Poll::Ready(self.last.take().map(|last| Ok(Frame::data(last))));
+            };
+            let Ok(chunk) = frame.into_data() else { continue };
+            let Some(left) = self.left.checked_sub(chunk.len() as u64) else {
+                return self.break_off("the stream is longer than");
+            };
+            self.left = left;
+            if left > 0 {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            self.last = Some(chunk);
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.last.is_none() && self.body.as_ref().is_none_or(PulledBody::is_end_stream)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files: finds one below the root, and sends it or hands it on as a script.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -64,9 +65,15 @@ pub(crate) fn send(
     let Some(root) = options.web_root.as_deref() else {
         return Err(Refusal::NotFound.into());
     };
+    if is_compiled(path) {
+        return Err(Refused::because(
+            Refusal::NotFound,
+            format!("{} is compiled code, never sent", root.join(path.as_path()).display()),
+        ));
+    }
     if asked.path.ends_with(b"/") {
         for name in &options.index {
-            let Some(index) = path.join(name) else { continue };
+            let Some(index) = path.join(name).filter(|index| !is_compiled(index)) else { continue };
             match open(root, &index) {
                 Ok((file, facts)) if facts.is_file() => {
                     return answer(options, root, &index, file, &facts, asked);
@@ -86,6 +93,14 @@ pub(crate) fn send(
         return redirect_to_folder(path, asked).map(Found::Reply);
     }
     answer(options, root, path, file, &facts, asked)
+}
+
+/// Whether this is a script's source as Python keeps it compiled: wherever a
+/// script imports what stands beside it, Python leaves such files. Any case of
+/// ASCII, as for [`SafePath::extension_is`].
+fn is_compiled(path: &SafePath) -> bool {
+    let is_cache = |name: &OsStr| name.eq_ignore_ascii_case("__pycache__");
+    path.extension_is("pyc") || path.extension_is("pyo") || path.as_path().iter().any(is_cache)
 }
 
 /// Sends the file that a handler named, with the fields that it gave.

@@ -33,7 +33,7 @@ fn an_answer_comes_back() {
     let (desk, _ear) = crate::tests::desk();
     let waiting = Door(desk.clone()).call(route(Side::Thread), crate::tests::request("/"));
     let Some((_, Job::Call(call))) = desk.next(None) else { panic!("no call waits") };
-    call.reply.send(Ok(Answer::Pass)).expect("is waited for");
+    call.reply.send(Ok(Answer::Pass));
     assert!(matches!(block_on(waiting), Ok(Answer::Pass)));
 }
 
@@ -55,6 +55,19 @@ fn each_fault_has_its_name() {
     assert!(matches!(block_on(waiting), Err(HandlerFault::Stopped)), "it waited");
     let late = door.call(route(Side::Thread), crate::tests::request("/"));
     assert!(matches!(block_on(late), Err(HandlerFault::Stopped)), "it came too late");
+}
+
+#[test]
+fn a_panic_while_a_call_is_answered_is_a_fault_of_its_handler() {
+    let (desk, _ear) = crate::tests::desk();
+    let waiting = Door(desk.clone()).call(route(Side::Thread), crate::tests::request("/"));
+    let (_, job) = desk.next(None).expect("has a job");
+    let worker = std::thread::spawn(move || {
+        let _job = job;
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(worker.join().is_err());
+    assert!(matches!(block_on(waiting), Err(HandlerFault::Raised { page: None })));
 }
 
 #[test]

@@ -8,12 +8,12 @@ use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
 use super::{Queue, Rejection, Watch};
-use crate::job::{Call, Job, Piece, Pull, Ticket, Verdict};
+use crate::job::{Call, Job, Piece, Pull, Reply, Ticket, Verdict};
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn call(path: &str) -> (Job, oneshot::Receiver<Verdict>) {
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = Reply::channel();
     let callee = Callee::Route(HandlerId(0), Params::new());
     let request = crate::tests::request(path);
     (Job::Call(Call { ticket: Ticket(0), callee, request, reply }), answer)

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::Body;
+use slimhttp_server::body::BodyError;
 
 use super::PulledBody;
 use crate::desk::{Desk, Side};
@@ -17,7 +18,10 @@ fn body(desk: &Arc<Desk>, first: Option<&'static [u8]>) -> PulledBody {
 }
 
 /// The next frame: `Some(None)` is the end, `None` is yet to come.
-fn poll(body: &mut PulledBody) -> Option<Option<Result<Bytes, String>>> {
+fn poll<B>(body: &mut B) -> Option<Option<Result<Bytes, String>>>
+where
+    B: Body<Data = Bytes, Error = BodyError> + Unpin,
+{
     let mut context = Context::from_waker(Waker::noop());
     match Pin::new(body).poll_frame(&mut context) {
         Poll::Pending => None,
@@ -25,6 +29,35 @@ fn poll(body: &mut PulledBody) -> Option<Option<Result<Bytes, String>>> {
         Poll::Ready(Some(Err(error))) => Some(Some(Err(error.to_string()))),
         Poll::Ready(Some(Ok(frame))) => Some(frame.into_data().ok().map(Ok)),
     }
+}
+
+/// All that a body of an announced length gives while its iterator gives `chunks`
+/// and ends.
+fn measured(
+    announced: u64,
+    first: &'static [u8],
+    chunks: &[&'static [u8]],
+) -> (Vec<Bytes>, Result<(), String>) {
+    let (desk, _ear) = crate::tests::desk();
+    let mut body = body(&desk, Some(first)).of_length(Some(announced));
+    let mut pieces = chunks.iter().map(|chunk| Piece::Chunk(Bytes::from_static(chunk)));
+    let mut given = Vec::new();
+    let outcome = loop {
+        match poll(&mut body) {
+            None => answer(&desk, pieces.next().unwrap_or(Piece::End)),
+            Some(None) => break Ok(()),
+            Some(Some(Ok(chunk))) => given.push(chunk),
+            Some(Some(Err(error))) => {
+                assert_eq!(poll(&mut body), Some(None));
+                break Err(error);
+            }
+        }
+    };
+    let left_early =
+        pieces.next().is_some() || outcome.as_ref().is_err_and(|why| why.contains("longer"));
+    let released = desk.queue.take_released();
+    assert_eq!(released, if left_early { vec![Ticket(5)] } else { vec![] });
+    (given, outcome)
 }
 
 fn answer(desk: &Desk, piece: Piece) {
@@ -89,5 +122,41 @@ fn what_goes_wrong_breaks_the_body_off() {
 fn a_body_that_is_left_gives_its_ticket_back() {
     let (desk, _ear) = crate::tests::desk();
     drop(body(&desk, Some(b"one")));
+    assert_eq!(desk.queue.take_released(), [Ticket(5)]);
+}
+
+#[test]
+fn a_body_has_the_length_that_was_announced_or_breaks_off() {
+    const LONGER: &str = "the stream is longer than";
+    const SHORTER: &str = "the stream is shorter than";
+    // What is announced, the first chunk, the others; what is given, and how it ends.
+    type Case = (u64, &'static [u8], &'static [&'static [u8]], usize, Result<(), &'static str>);
+    let cases: [Case; 9] = [
+        (3, b"abc", &[], 3, Ok(())),
+        (6, b"abc", &[b"def"], 6, Ok(())),
+        (3, b"", &[b"a", b"", b"bc", b""], 3, Ok(())),
+        (0, b"", &[], 0, Ok(())),
+        (0, b"", &[b"a"], 0, Err(LONGER)),
+        (3, b"abc", &[b"d"], 0, Err(LONGER)),
+        (5, b"abc", &[b"def", b"ghi"], 3, Err(LONGER)),
+        (2, b"abc", &[], 0, Err(LONGER)),
+        (7, b"abc", &[b"def"], 6, Err(SHORTER)),
+    ];
+    for (announced, first, chunks, given, outcome) in cases {
+        let (pieces, ended) = measured(announced, first, chunks);
+        let count: usize = pieces.iter().map(Bytes::len).sum();
+        let outcome = outcome.map_err(str::to_owned);
+        assert_eq!((count, ended), (given, outcome), "{announced} {first:?} {chunks:?}");
+    }
+}
+
+#[test]
+fn an_iterator_that_a_panic_ended_is_let_go() {
+    let (desk, _ear) = crate::tests::desk();
+    let mut body = body(&desk, None);
+    assert_eq!(poll(&mut body), None);
+    drop(desk.next(None));
+    assert!(matches!(poll(&mut body), Some(Some(Err(_)))));
+    drop(body);
     assert_eq!(desk.queue.take_released(), [Ticket(5)]);
 }

@@ -1,0 +1,79 @@
+//! The loop's queue: its bound, and the facts of the watchdog.
+
+use std::time::Duration;
+
+use slimhttp_server::handler::Callee;
+use slimhttp_site::route::{HandlerId, Params};
+use tokio::sync::oneshot;
+
+use super::{LoopQueue, Note};
+use crate::job::{Call, Reply, Ticket, Verdict};
+use crate::queue::{Rejection, Watch};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn call(number: u64) -> (Note, oneshot::Receiver<Verdict>) {
+    let (reply, answer) = Reply::channel();
+    let callee = Callee::Route(HandlerId(1), Params::new());
+    let request = crate::tests::request("/");
+    (Note::Call(Call { ticket: Ticket(number), callee, request, reply }), answer)
+}
+
+/// A queue that a loop listens to.
+fn queue(limit: usize) -> LoopQueue {
+    let queue = LoopQueue::new(limit);
+    queue.descriptor().expect("has descriptors");
+    queue
+}
+
+#[test]
+fn c8_5_calls_that_nobody_waits_for_take_no_room() {
+    let queue = queue(2);
+    let [left, stayed] = [1, 2].map(|number| {
+        let (note, answer) = call(number);
+        queue.push(note).expect("has room");
+        answer
+    });
+    let (third, _third_answer) = call(3);
+    assert_eq!(queue.push(third).err(), Some(Rejection::Full));
+    drop(left);
+    queue.leave(Ticket(1));
+    let (fourth, _fourth_answer) = call(4);
+    assert!(queue.push(fourth).is_ok());
+    let (fifth, _fifth_answer) = call(5);
+    assert_eq!(queue.push(fifth).err(), Some(Rejection::Full));
+    let notes = queue.take();
+    let [Note::Call(second), Note::Call(fourth)] = notes.as_slice() else { panic!("{notes:?}") };
+    assert_eq!((second.ticket, fourth.ticket), (Ticket(2), Ticket(4)));
+    drop(stayed);
+}
+
+#[test]
+fn c8_7_a_loop_that_takes_nothing_is_told_once() {
+    let queue = queue(9);
+    let [_first, _second] = [(1, Watch::Begin), (2, Watch::AsBefore)].map(|(number, watch)| {
+        let (note, answer) = call(number);
+        assert_eq!(queue.push(note).ok(), Some(watch));
+        answer
+    });
+    let mut answers = Vec::new();
+    queue.leave(Ticket(7));
+    assert!(queue.blocked(LONG).is_some_and(|blocked| blocked.is_none()), "it is not long yet");
+    for _ in 0..2 {
+        let blocked = queue.blocked(Duration::ZERO).flatten().expect("two wait");
+        assert_eq!(blocked.waiting, 2);
+        assert!(queue.blocked(Duration::ZERO).is_some_and(|blocked| blocked.is_none()));
+        // Taken: what comes now and is not taken is another blockage.
+        drop(queue.take());
+        let (note, answer) = call(3);
+        assert_eq!(queue.push(note).ok(), Some(Watch::AsBefore));
+        queue.push(Note::Adopt(Ticket(4))).expect("has room");
+        answers.push(answer);
+    }
+    drop(queue.take());
+    assert!(queue.blocked(Duration::ZERO).is_none(), "nobody waits");
+    queue.leave(Ticket(7));
+    assert!(queue.blocked(Duration::ZERO).is_none(), "who has left does not wait");
+    let (note, _answer) = call(6);
+    assert_eq!(queue.push(note).ok(), Some(Watch::Begin));
+}
