@@ -18,10 +18,13 @@ from typing import Any, BinaryIO, Final, Union
 
 from slimHTTP._slimhttp import HTTP_REQUEST
 
-PathLike = Union[str, 'os.PathLike[str]']
+PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
-#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes.
-json_dumps: Final = functools.partial(json.dumps, separators=(',', ':'), ensure_ascii=False)
+#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes. `NaN` and
+#: the infinities are ValueErrors: JSON has none, and browsers refuse the whole text.
+json_dumps: Final = functools.partial(
+    json.dumps, separators=(',', ':'), ensure_ascii=False, allow_nan=False
+)
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
@@ -61,8 +64,8 @@ class HTTP_RESPONSE:
     def build(self) -> bytes:
         """Give the response as bytes, head and body.
 
-        Raises ValueError where a field or the status is none that HTTP has,
-        TypeError where the payload is none.
+        Raises ValueError where a field or the status is none that HTTP has or a
+        number none that JSON has, TypeError where the payload is none.
         """
         body = self.clean_payload()
         if self.ret_code in _WITHOUT_BODY:
@@ -146,7 +149,7 @@ class FILE:
 
     def __init__(self, request: HTTP_REQUEST, path: PathLike) -> None:
         self.request = request
-        self.path = self._find(os.fspath(path))
+        self.path = self._find(os.fsdecode(path))
         self.mime = mimetypes.guess_type(self.path)[0] or 'application/octet-stream'
 
     def _find(self, path: str) -> str:

@@ -76,6 +76,12 @@ def test_c8_3_what_is_no_response_is_refused(
         HTTP_RESPONSE(**arguments).build()
 
 
+@pytest.mark.parametrize('number', [float('nan'), float('inf'), float('-inf')])
+def test_c8_3_a_number_that_json_does_not_have_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match='JSON'):
+        HTTP_RESPONSE(payload={'number': number}).build()
+
+
 def test_every_response_has_headers_of_its_own() -> None:
     given = {'A': '1'}
     first, second, third = HTTP_RESPONSE(), HTTP_RESPONSE(), HTTP_RESPONSE(given)
@@ -109,6 +115,7 @@ def request_(tmp_path: Path) -> SimpleNamespace:
         ('/page.html', 'page.html', 'text/html', 10),
         ('/img/a.png', 'img/a.png', 'image/png', 3),
         (Path('img/a.png'), 'img/a.png', 'image/png', 3),
+        (b'page.html', 'page.html', 'text/html', 10),
         ('nothing', 'nothing', 'application/octet-stream', -1),
         ('../secret.txt', '../secret.txt', 'text/plain', -1),
         ('leak', 'leak', 'application/octet-stream', -1),
