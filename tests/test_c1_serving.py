@@ -221,3 +221,10 @@ print('RETURNED')
             client.send('GET', '/quit')
             assert program.wait() == 0
         assert program.stdout == 'RETURNED\n'
+
+
+def test_a_program_that_forgets_to_run_is_told() -> None:
+    source = "import slimHTTP\nslimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)\n"
+    with Program(source) as program:
+        assert program.wait() == 0
+        assert 'never served: the program ended without `run()`' in program.stderr

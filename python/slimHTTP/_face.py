@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _log, _traceback_page
+from slimHTTP import _log, _threads, _traceback_page
 from slimHTTP._modules import Identity, Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST
@@ -57,8 +57,12 @@ class Face:
         """Log that `what` (a module's path, a handler's name) failed on `request`.
 
         One record at ERROR with the traceback. With `debug`, gives the page
-        that tells the browser the same, else None.
+        that tells the browser the same, else None. What is ended because the
+        program ends has not failed: a WARNING names it.
         """
+        if _threads.is_ending() and isinstance(error, SystemExit):
+            _log.logger.warning('%s still ran when the program ended, and was ended', what)
+            return None
         _log.logger.error(
             '%s',
             _traceback_page.headline(error, request, what),

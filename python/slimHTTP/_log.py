@@ -30,16 +30,18 @@ _LEVELS: Final = {
 def level_number(level: int | str) -> int:
     """Give the number of `level`, which is a number already or a name in any case.
 
-    Raises LoggerError for a name that neither slimHTTP nor `logging` knows.
+    Raises LoggerError for a name that neither slimHTTP nor `logging` knows, and
+    for what is neither a number nor a name.
     """
     if isinstance(level, int):
         return level
-    known = _LEVELS.get(level.lower())
-    if known is not None:
-        return known
-    added = logging.getLevelName(level.upper())
-    if isinstance(added, int):
-        return added
+    if isinstance(level, str):
+        known = _LEVELS.get(level.lower())
+        if known is not None:
+            return known
+        added = logging.getLevelName(level.upper())
+        if isinstance(added, int):
+            return added
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 

@@ -7,14 +7,15 @@ happens between two operations is the caller's affair, which is why
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, overload
+
+from slimHTTP._fork import LockOwner
 
 _MISSING: Final = object()
 
 
-class Memory(MutableMapping[Any, Any]):
+class Memory(LockOwner, MutableMapping[Any, Any]):
     """A thread-safe mapping of anything hashable to anything.
 
     It works as a dict does, with three differences: iteration goes over a copy
@@ -29,8 +30,8 @@ class Memory(MutableMapping[Any, Any]):
     """
 
     def __init__(self) -> None:
-        # Reentrant, because a function given to `update` may use the memory.
-        self._lock = threading.RLock()
+        # Its lock is reentrant: a function given to `update` may use the memory.
+        super().__init__()
         self._values: dict[Any, Any] = {}
 
     def __getitem__(self, key: Any) -> Any:

@@ -23,7 +23,6 @@ import hashlib
 import inspect
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
@@ -32,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, Union
 
 from slimHTTP import _log
 from slimHTTP._errors import ModuleError
+from slimHTTP._fork import LockOwner
 from slimHTTP._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
 from slimHTTP._slimhttp import HTTP_REQUEST, Routes
@@ -51,6 +51,9 @@ _MOST_KEPT: Final = 1024
 #: so its code is not kept yet.
 _SETTLED: Final = 100_000_000
 
+#: How long a request waits for the run of a file that is to be run once (s).
+_PATIENCE: Final = 2.0
+
 
 class Compiled:
     """The code of one state of one file."""
@@ -65,12 +68,12 @@ class Compiled:
         self.silence_reported = False
 
 
-class CodeCache:
+class CodeCache(LockOwner):
     """Compiled files by path, at most `most` of them; the oldest goes first."""
 
     def __init__(self, most: int = _MOST_KEPT) -> None:
+        super().__init__()
         self._most = most
-        self._lock = threading.Lock()
         self._kept: dict[str, Compiled] = {}
 
     def __len__(self) -> int:
@@ -248,14 +251,38 @@ def own_run(instance: HTTP_SERVER, vhost: str | None) -> Run | None:
     return run
 
 
-class Modules:
+class Kept(LockOwner):
+    """The run of one file for one virtual host that answers until it is run again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: Run | None = None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let one thread at a time look at `run` and, where need be, run the file.
+
+        Whoever has waited for long goes on all the same: the file that is being
+        run may be asking this very server, and wait for the answer. Then it is
+        run twice, and the run that ends first is kept.
+        """
+        lock = self._lock
+        locked = lock.acquire(timeout=_PATIENCE)
+        try:
+            yield
+        finally:
+            if locked:
+                lock.release()
+
+
+class Modules(LockOwner):
     """The modules and scripts of one server: runs them, keeps what `reload` says."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         # By path and virtual host. Each has its lock, so that two threads do
         # not both run what is to be run once.
-        self._kept: dict[tuple[str, str | None], tuple[threading.Lock, list[Run]]] = {}
+        self._kept: dict[tuple[str, str | None], Kept] = {}
 
     def run_module(
         self, instance: HTTP_SERVER | None, request: HTTP_REQUEST, path: str, reload: str
@@ -297,17 +324,21 @@ class Modules:
         vhost = request.vhost
         if reload == 'always':
             return Run(instance, vhost, compiled()).answer(request)
-        with self._lock:
-            lock, kept = self._kept.setdefault((path, vhost), (threading.Lock(), []))
-        with lock:
-            run = kept[0] if kept else None
+        kept = self._kept.get((path, vhost))
+        if kept is None:
+            with self._lock:
+                kept = self._kept.setdefault((path, vhost), Kept())
+        with kept.alone():
+            run = before = kept.run
             if run is None or reload == 'changed':
                 now = compiled()
                 if run is None or run.compiled.identity != now.identity:
-                    # A run that fails leaves nothing: the next request tries again.
-                    kept.clear()
+                    # A run that fails is not kept: the next request tries again.
                     run = Run(instance, vhost, now)
-                    kept.append(run)
+                    if kept.run is before or kept.run is None:
+                        kept.run = run
+                    else:  # Another thread was quicker.
+                        run = kept.run
         return run.answer(request)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import mimetypes
 import os
 import re
@@ -18,14 +19,32 @@ from typing import Any, BinaryIO, Final, Union
 
 from slimHTTP._slimhttp import HTTP_REQUEST
 
-PathLike = Union[str, 'os.PathLike[str]']
+PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
-#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes.
-json_dumps: Final = functools.partial(json.dumps, separators=(',', ':'), ensure_ascii=False)
+#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes. `NaN` and
+#: the infinities are ValueErrors: JSON has none, and browsers refuse the whole text.
+json_dumps: Final = functools.partial(
+    json.dumps, separators=(',', ':'), ensure_ascii=False, allow_nan=False
+)
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
 _WITHOUT_BODY: Final = frozenset((204, 304))
+
+
+_LOGGER: Final = logging.getLogger('slimHTTP')
+
+#: What other frameworks call it, by what it is called here.
+_MEANT: Final = {
+    'status': 'ret_code',
+    'status_code': 'ret_code',
+    'code': 'ret_code',
+    'body': 'payload',
+    'content': 'payload',
+    'data': 'payload',
+    'json': 'payload',
+    'text': 'payload',
+}
 
 
 class HTTP_RESPONSE:
@@ -54,6 +73,12 @@ class HTTP_RESPONSE:
         self.ret_code = ret_code
         self.args = args
         self.kwargs = kwargs
+        for name in _MEANT.keys() & kwargs.keys():
+            _LOGGER.warning(
+                'HTTP_RESPONSE: `%s` sends nothing (it is kept in `kwargs`); did you mean `%s`?',
+                name,
+                _MEANT[name],
+            )
 
     def __repr__(self) -> str:
         return f'<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>'
@@ -61,8 +86,8 @@ class HTTP_RESPONSE:
     def build(self) -> bytes:
         """Give the response as bytes, head and body.
 
-        Raises ValueError where a field or the status is none that HTTP has,
-        TypeError where the payload is none.
+        Raises ValueError where a field or the status is none that HTTP has or a
+        number none that JSON has, TypeError where the payload is none.
         """
         body = self.clean_payload()
         if self.ret_code in _WITHOUT_BODY:
@@ -146,7 +171,7 @@ class FILE:
 
     def __init__(self, request: HTTP_REQUEST, path: PathLike) -> None:
         self.request = request
-        self.path = self._find(os.fspath(path))
+        self.path = self._find(os.fsdecode(path))
         self.mime = mimetypes.guess_type(self.path)[0] or 'application/octet-stream'
 
     def _find(self, path: str) -> str:

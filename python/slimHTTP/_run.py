@@ -7,13 +7,17 @@ wake-up descriptor.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from slimHTTP import _log, _loop, _threads
+from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._slimhttp import Server
 
 if TYPE_CHECKING:
@@ -23,32 +27,32 @@ if TYPE_CHECKING:
 _LONG: Final = 60.0
 #: The same where signals cannot wake it: how late Ctrl-C may be noticed.
 _SHORT: Final = 0.1
+#: How long after the grace period a handler that still runs is waited for (s).
+MARGIN: Final = 1.0
 
 
 def greet(server: Server) -> None:
     """Say on standard error what is served where, unless it is to be quiet."""
     if not server.quiet and sys.stderr is not None:
-        print(server.greeting, file=sys.stderr, flush=True)
+        # In one piece: other lines come from other threads.
+        sys.stderr.write(f'{server.greeting}\n')
+        sys.stderr.flush()
 
 
 def start_workers(http: HTTP_SERVER, server: Server) -> list[threading.Thread]:
     """Start the threads beyond the first that `threads=N` asks for."""
-    workers = [
-        threading.Thread(
-            target=work, args=(http, server), name=f'slimHTTP worker {number}', daemon=True
-        )
+    return [
+        _threads.start(work, http, server, name=f'slimHTTP worker {number}')
         for number in range(2, server.threads + 1)
     ]
-    for worker in workers:
-        worker.start()
-    return workers
 
 
 def work(http: HTTP_SERVER, server: Server) -> None:
     """Take turns until the server has stopped and nothing is left to do."""
     try:
-        while server.turn(_LONG):
-            pass
+        with _threads.serving(server):
+            while server.turn(_LONG):
+                pass
     except KeyboardInterrupt:
         # A handler raised it; on any thread it means that the server shall end.
         http.stop()
@@ -60,16 +64,30 @@ def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Th
     `start` gives the threads that serve too.
 
     On the main thread, the first Ctrl-C or SIGTERM stops it gracefully and the
-    second raises KeyboardInterrupt at once.
+    second raises KeyboardInterrupt at once. A handler that still runs when the
+    grace period is over does not hold up the end; on the main thread it is
+    interrupted.
+
+    Raises slimHTTP_Error where a handler of the server calls it.
     """
+    if _threads.is_serving(server) or _loop.is_here():
+        raise slimHTTP_Error(
+            f'{http!r} cannot run inside a handler: `run()` serves until the server stops,'
+            ' and the handler would never return'
+        )
+    signals = _Signals(http, server)
     try:
-        with _signals(http, server) as longest:
+        with _heeding(signals, server) as longest, _threads.serving(server):
             # Not before: who has read the greeting may send a signal.
             workers = start()
             while server.turn(longest):
                 pass
-            for worker in workers:
-                worker.join()
+            # Shorter than the margin, after which this thread would be interrupted.
+            _threads.join(workers, MARGIN / 2)
+    except KeyboardInterrupt:
+        if not signals.overdue:
+            raise
+        _log.logger.warning('a handler still ran when the grace period was over: interrupted')
     finally:
         # After the signal handlers are gone: nothing may write to its wake-up
         # descriptor once it is closed.
@@ -81,27 +99,71 @@ def turn(server: Server, timeout: float) -> bool:
 
     Ctrl-C ends a long wait too.
     """
-    if timeout <= _SHORT:
-        return server.turn(timeout)
-    with _wakened_by_signals(server) as wakened:
-        return server.turn(timeout if wakened else _SHORT)
+    with _threads.serving(server):
+        if timeout <= _SHORT:
+            return server.turn(timeout)
+        with _wakened_by_signals(server) as wakened:
+            return server.turn(timeout if wakened else _SHORT)
+
+
+class _Signals:
+    """What Ctrl-C and SIGTERM have come to while one `run()` serves."""
+
+    def __init__(self, http: HTTP_SERVER, server: Server) -> None:
+        self._http = http
+        self._server = server
+        self._lock = threading.Lock()
+        self._asked = False
+        self._over = threading.Event()
+        #: Whether the grace period is over, and the main thread still busy.
+        self.overdue = False
+
+    def receive(self, number: int, frame: Any) -> None:
+        """Stop by the first signal, interrupt by the next; the handler of both."""
+        if self._over.is_set():
+            return
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        self._http.stop()
+        # Not `threading.Thread`: starting one takes a lock that the code which this
+        # signal interrupts may hold. Where there is no thread to spare, the user's
+        # second signal is the only one.
+        with contextlib.suppress(RuntimeError):
+            _thread.start_new_thread(self._insist, (number, self._server.grace_period + MARGIN))
+
+    def end(self) -> None:
+        """Let signals do nothing from now on, those under way included."""
+        try:
+            # A signal that is handled before this is done may still raise.
+            self._over.set()
+        finally:
+            self._over.set()
+            with self._lock:
+                pass
+            # What has been sent arrives on the way back from a system call.
+            os.getppid()
+
+    def _insist(self, number: int, patience: float) -> None:
+        """Send the main thread, which is in a handler, signal after signal."""
+        main = threading.main_thread().ident
+        while main is not None and not self._over.wait(patience):
+            with self._lock:
+                if self._over.is_set():
+                    return
+                self.overdue = True
+                # To the thread and not to the process, so that it ends a system
+                # call in which that thread blocks.
+                signal.pthread_kill(main, number)
+            patience = MARGIN
 
 
 @contextlib.contextmanager
-def _signals(http: HTTP_SERVER, server: Server) -> Iterator[float]:
-    """Stop by signals while the block runs; gives how long a turn may wait in it."""
+def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
+    """Let `signals` receive them while the block runs; gives how long a turn may wait."""
     if threading.current_thread() is not threading.main_thread():
         yield _LONG
         return
-    asked = False
-
-    def on_signal(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        http.stop()
-
     before = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,10 +171,11 @@ def _signals(http: HTTP_SERVER, server: Server) -> Iterator[float]:
             # What is ignored (`nohup`, a job in the background) stays ignored; what
             # was not set from Python (None) could not be put back.
             if handler is not signal.SIG_IGN and handler is not None:
-                before[number] = signal.signal(number, on_signal)
+                before[number] = signal.signal(number, signals.receive)
         with _wakened_by_signals(server) as wakened:
             yield _LONG if wakened else _SHORT
     finally:
+        signals.end()
         for number, handler in before.items():
             signal.signal(number, handler)
 

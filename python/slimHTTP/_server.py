@@ -11,19 +11,21 @@ from __future__ import annotations
 import atexit
 import inspect
 import logging
+import operator
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-from slimHTTP import _log, _loop, _modules, _routes, _run
-from slimHTTP._config import ConfigTable, LiveStore, plain
+from slimHTTP import _log, _loop, _modules, _routes, _run, _threads
+from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
+from slimHTTP._fork import LockOwner
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server
+from slimHTTP._stores import LiveStore, plain
 
 #: The modes of a server.
 HTTP: Final = 1
@@ -32,7 +34,7 @@ HTTPS: Final = 2
 #: Every open server by `'<addr>:<port>'` as configured: `':8080'` on every interface.
 #: One that took a free port (`port=0`) is found by that port too.
 instances: Final[dict[str, HTTP_SERVER]] = {}
-_instances_lock: Final = threading.Lock()
+_instances_lock = threading.Lock()
 
 
 def server(
@@ -46,7 +48,8 @@ def server(
     be given as a keyword.
 
     Raises slimHTTP_Error where it cannot listen there, ConfError where the
-    configuration is faulty, ValueError for another mode.
+    configuration is faulty, ValueError or TypeError for a mode, an address or a
+    port that is none.
     """
     if mode == HTTP:
         return HTTP_SERVER(addr, port, **config)
@@ -55,7 +58,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER:
+class HTTP_SERVER(LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -66,9 +69,12 @@ class HTTP_SERVER:
     _default_port: int = 80
 
     def __init__(self, addr: str = '', port: int | None = None, **config: Any) -> None:
-        port = self._default_port if port is None else port
-        if isinstance(port, bool):
-            raise TypeError(f'port: expected a number from 0 to 65535, found `{port}`')
+        port = self._default_port if port is None else _check_port(port)
+        if not isinstance(addr, str):
+            raise TypeError(
+                "addr: expected a name or an address such as '127.0.0.1', '' for every"
+                f' interface, found `{addr!r}`'
+            )
         face = Face()
         face.belong_to(self)
         opened = Server(
@@ -76,7 +82,7 @@ class HTTP_SERVER:
             address=addr,
             port=port,
             config=plain(config),
-            base=os.getcwd(),
+            base=_working_directory(),
             face=face,
         )
         self._take(opened, addr, port)
@@ -92,10 +98,10 @@ class HTTP_SERVER:
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
+        super().__init__()
         self._server = opened
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
-        self._lock = threading.Lock()
         self._workers: list[threading.Thread] | None = None  # None until started.
         self._background: threading.Thread | None = None
         self._watching = False
@@ -129,6 +135,12 @@ class HTTP_SERVER:
     def config(self) -> ConfigTable:
         """The configuration in force; editing it changes the site. See `ConfigTable`."""
         return self._config
+
+    @config.setter
+    def config(self, value: object) -> None:
+        # `http.config |= {...}` has edited it and puts back what it was given.
+        if value is not self._config:
+            raise AttributeError('replace the configuration by `http.configuration({...})`')
 
     @property
     def routes(self) -> dict[str | None, dict[str, _routes.ROUTE_HANDLER]]:
@@ -168,7 +180,7 @@ class HTTP_SERVER:
 
         The function is called once, at once, with `instance=` if it takes it,
         and the dict that it returns is applied; the function itself is given
-        back. A dict in its place is applied as it is. `addr` and `port` are
+        back. A dict (any mapping) in its place is applied as it is. `addr` and `port` are
         fixed at start.
 
         Raises ConfError, and changes nothing, where the configuration is faulty
@@ -177,7 +189,7 @@ class HTTP_SERVER:
         if config is None:
             return self.configuration
         given = _ask(config, self) if callable(config) else config
-        if not isinstance(given, (dict, ConfigTable)):
+        if not isinstance(given, Mapping):
             source = f'`{_routes.name_of(config)}` returned' if callable(config) else 'found'
             if inspect.iscoroutine(given):
                 given.close()
@@ -252,7 +264,10 @@ class HTTP_SERVER:
         thread that calls this, one at a time, and on further ones with
         `threads=N`. Signals end it on the main thread only.
 
-        Raises slimHTTP_Error where the server is closed already.
+        A handler that still runs after the grace period does not hold it up: on
+        the main thread KeyboardInterrupt is raised in it, if a signal ends this.
+
+        Raises slimHTTP_Error where the server is closed already, and in a handler.
         """
         _run.run(self, self._server, lambda: self._start(greeting=True))
 
@@ -283,23 +298,22 @@ class HTTP_SERVER:
     def __enter__(self) -> HTTP_SERVER:
         """Serve on a thread of its own until the block ends."""
         self._start(greeting=False)
-        self._background = threading.Thread(
-            target=_run.work,
-            args=(self, self._server),
-            name=f'slimHTTP {self._keys[-1]}',
-            daemon=True,
+        self._background = _threads.start(
+            _run.work, self, self._server, name=f'slimHTTP {self._keys[-1]}'
         )
-        self._background.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.stop()
-        # A handler that never returns does not hold up the program for ever.
-        latest = time.monotonic() + self._server.grace_period + 1.0
-        for thread in (self._background, *(self._workers or ())):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(max(latest - time.monotonic(), 0.0))
-        self.close()
+        try:
+            self.stop()
+            threads = [*(self._workers or ())]
+            if self._background is not None:
+                threads.append(self._background)
+            # A handler that never returns does not hold up the program for ever.
+            _threads.join(threads, self._server.grace_period + _run.MARGIN)
+        finally:
+            # Ctrl-C ends the wait, and the block with it.
+            self.close()
 
     def stop(self) -> None:
         """Stop gracefully, as the first Ctrl-C does; returns at once.
@@ -312,13 +326,15 @@ class HTTP_SERVER:
 
     def close(self) -> None:
         """Close at once, cutting what is in flight. From any thread, and twice."""
-        self._server.close()
-        self._server.wake()
-        _loop.detach(self._server)
-        with _instances_lock:
-            for key in self._keys:
-                if instances.get(key) is self:
-                    del instances[key]
+        try:
+            self._server.close()
+            self._server.wake()
+            _loop.detach(self._server)
+        finally:
+            with _instances_lock:
+                for key in self._keys:
+                    if instances.get(key) is self:
+                        del instances[key]
 
     def log(self, *args: object, level: int | str = logging.INFO) -> None:
         """Log `args`, joined by spaces, to the logger `slimHTTP`.
@@ -387,8 +403,41 @@ def _later(name: str, instead: str) -> NoReturn:
     raise NotYetImplemented(f'`http.{name}` is not in this version; use {instead}')
 
 
+def _check_port(port: object) -> int:
+    expected = f'port: expected a number from 0 to 65535, found `{port!r}`'
+    if isinstance(port, bool):
+        raise TypeError(expected)
+    try:
+        number = operator.index(port)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(expected) from None
+    if not 0 <= number <= 65535:
+        raise ValueError(expected)
+    return number
+
+
+def _working_directory() -> str:
+    """Give the folder where relative paths begin, `/` where it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
+
+
 @atexit.register
 def _close_all() -> None:
     """Close what a program has left open, before the interpreter goes."""
-    for instance in list(instances.values()):
+    for instance in dict.fromkeys(instances.values()):
+        if instance._workers is None:
+            _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
+    _threads.end_all()
+
+
+def _renew_lock() -> None:
+    global _instances_lock
+    _instances_lock = threading.Lock()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
+import pickle
+import threading
+from collections import ChainMap, UserDict
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -329,3 +334,111 @@ def test_check_config_gives_the_error(http: slimHTTP.HTTP_SERVER) -> None:
     assert http.check_config({'web_root': './x'}) is True
     assert isinstance(http.check_config({'web_roof': './x'}), slimHTTP.ConfError)
     assert runtime(http) == BASE
+
+
+def in_threads(count: int, work: Any) -> list[Exception]:
+    """Call `work(n)` on `count` threads at once; gives what they raised."""
+    raised: list[Exception] = []
+
+    def call(number: int) -> None:
+        try:
+            work(number)
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_c3_6_no_edit_of_a_list_is_lost_between_threads(http: slimHTTP.HTTP_SERVER) -> None:
+    http.config['index'] = ['first']
+
+    def edit(number: int) -> None:
+        for turn in range(30):
+            http.config['index'].append(f'{number}-{turn}')
+            http.config['index'].insert(0, f'gone-{number}')
+            http.config['index'].remove(f'gone-{number}')
+
+    assert in_threads(4, edit) == []
+    assert sorted(http.config['index']) == sorted(
+        ['first', *(f'{number}-{turn}' for number in range(4) for turn in range(30))]
+    )
+
+
+def test_c3_6_keys_come_and_go_between_threads(http: slimHTTP.HTTP_SERVER) -> None:
+    vhosts = http.config['vhosts']
+    vhosts.clear()
+
+    def edit(number: int) -> None:
+        for _ in range(50):
+            vhosts.setdefault('x.example', {})
+            vhosts.pop('x.example', None)
+            vhosts.to_dict()
+
+    assert in_threads(4, edit) == []
+    assert vhosts == {}
+
+
+def test_c3_1_a_draft_takes_no_edits_after_its_block(http: slimHTTP.HTTP_SERVER) -> None:
+    with http.config.edit() as draft:
+        draft['index'] = ['a.html']
+        vhost = draft['vhosts']['a.example']
+    for late in (
+        lambda: draft.update(index='b.html'),
+        lambda: draft['index'].append('b.html'),
+        lambda: vhost.update(index='b.html'),
+    ):
+        with pytest.raises(slimHTTP.slimHTTP_Error, match='begin another draft'):
+            late()
+    assert http.config['index'] == ['a.html']
+
+
+@pytest.mark.parametrize(
+    'wrap', [UserDict, MappingProxyType, ChainMap, lambda config: lambda: UserDict(config)]
+)
+def test_c3_1_a_configuration_is_any_mapping(http: slimHTTP.HTTP_SERVER, wrap: Any) -> None:
+    http.configuration(wrap({'index': 'mapped.html'}))
+    assert http.config['index'] == 'mapped.html'
+
+
+def test_what_is_made_of_a_view_is_plain(http: slimHTTP.HTTP_SERVER) -> None:
+    vhosts, index = http.config['vhosts'], http.config['index']
+    for value in (copy.copy(vhosts), copy.deepcopy(vhosts), pickle.loads(pickle.dumps(vhosts))):
+        assert type(value) is dict
+        assert value == BASE['vhosts']
+    for value in (
+        copy.copy(index),
+        copy.deepcopy(index),
+        pickle.loads(pickle.dumps(index)),
+        index.copy(),
+    ):
+        assert type(value) is list
+        assert value == BASE['index']
+    assert vhosts | {'c.example': {}} == {**vhosts.to_dict(), 'c.example': {}}
+    assert {'c.example': {}} | vhosts == {'c.example': {}, **vhosts.to_dict()}
+    assert type(vhosts | {}) is type({} | vhosts) is dict
+    assert index.__add__(['z']) == ['index.html', 'index.htm', 'z']
+    assert index.__radd__(['z']) == ['z', 'index.html', 'index.htm']
+    assert index + index == [*index, *index]
+    assert json.loads(json.dumps(http.config.to_dict())) == http.config
+    for wrong in (lambda: vhosts | 5, lambda: 5 | vhosts, lambda: index + 'x', lambda: 'x' + index):
+        with pytest.raises(TypeError):
+            wrong()
+    assert runtime(http) == BASE
+
+
+def test_c3_1_in_place_operators_edit(http: slimHTTP.HTTP_SERVER) -> None:
+    http.config |= {'web_root': './z'}
+    http.config['vhosts'] |= {'c.example': {}}
+    http.config['index'].sort()
+    assert http.config['index'].pop() == 'index.html'
+    http.config['index'] += ['y.html']
+    assert http.config['web_root'] == './z'
+    assert set(http.config['vhosts']) == {'a.example', 'b.example', 'c.example'}
+    assert http.config['index'] == ['index.htm', 'y.html']
+    with pytest.raises(AttributeError, match=r'http\.configuration'):
+        http.config = {}  # type: ignore[assignment]

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,38 @@ def test_c1_1_modes_and_legacy_positions() -> None:
     http.close()
     with pytest.raises(ValueError, match='found `3`'):
         slimHTTP.server(3)
+
+
+@pytest.mark.parametrize(
+    ('given', 'kind', 'message'),
+    [
+        ({'port': -1}, ValueError, 'port: expected a number from 0 to 65535, found `-1`'),
+        ({'port': 65536}, ValueError, 'port: expected a number from 0 to 65535, found `65536`'),
+        ({'port': '8080'}, TypeError, "port: expected a number from 0 to 65535, found `'8080'`"),
+        ({'port': 1.5}, TypeError, 'port: expected a number from 0 to 65535, found `1.5`'),
+        ({'port': True}, TypeError, 'port: expected a number from 0 to 65535, found `True`'),
+        ({'addr': None}, TypeError, 'addr: expected a name or an address such as .*found `None`'),
+        ({'addr': b'::1'}, TypeError, "addr: expected a name or an address.*found `b'::1'`"),
+        ({'addr': Path('x')}, TypeError, 'addr: expected a name or an address.*found `PosixPath'),
+    ],
+)
+def test_c1_1_an_address_or_a_port_that_is_none_is_named(
+    given: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        slimHTTP.server(slimHTTP.HTTP, **{'addr': '127.0.0.1', 'port': 0, **given})
+
+
+def test_c2_3_a_working_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    http = open_server(web_root=str(tmp_path))
+    http.config['index'] = 'x.html'
+    http.close()
 
 
 def test_c1_6_host_works_and_warns() -> None:
@@ -107,6 +140,14 @@ def test_c9_log_by_name_and_number(caplog: pytest.LogCaptureFixture) -> None:
         ('DEBUG', 'a 5'),
         ('WARNING', 'b %s'),
     ]
+    http.close()
+
+
+@pytest.mark.parametrize('level', [None, 1.5, b'info', 'loud'])
+def test_c9_a_level_that_is_none_is_named(level: Any) -> None:
+    http = open_server()
+    with pytest.raises(slimHTTP.LoggerError, match='expected a log level such as `info`, found'):
+        http.log('x', level=level)
     http.close()
 
 

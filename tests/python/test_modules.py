@@ -136,6 +136,36 @@ def test_c6_1_two_threads_run_a_kept_module_once(site: Site) -> None:
     assert slimHTTP.memory.pop(str(site.folder)) == 1
 
 
+def test_c6_1_a_kept_module_that_asks_its_own_server_is_answered(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_modules, '_PATIENCE', 0.2)
+    runs: list[Any] = []
+    monkeypatch.setattr(slimHTTP, 'runs_of_a_test', runs, raising=False)
+    path = site.write(
+        'm.py',
+        'import slimHTTP\n'
+        'runs = slimHTTP.runs_of_a_test\n'
+        'number = len(runs)\n'
+        'runs.append(number)\n'
+        'if number == 0: slimHTTP.ask_of_a_test()\n'
+        'def on_request(request): return number',
+    )
+    inner: list[Any] = []
+
+    def ask() -> None:
+        # As a request to the server would be: answered on another thread.
+        thread = threading.Thread(target=lambda: inner.append(site.ask(path, reload='never')))
+        thread.start()
+        thread.join(10)
+
+    monkeypatch.setattr(slimHTTP, 'ask_of_a_test', ask, raising=False)
+    # The run that ended first is kept.
+    assert [site.ask(path, reload='never') for _ in range(2)] == [1, 1]
+    assert inner == [1]
+    assert runs == [0, 1]
+
+
 def test_c6_2_neither_function_nor_route_is_logged_once(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

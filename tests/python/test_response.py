@@ -76,6 +76,12 @@ def test_c8_3_what_is_no_response_is_refused(
         HTTP_RESPONSE(**arguments).build()
 
 
+@pytest.mark.parametrize('number', [float('nan'), float('inf'), float('-inf')])
+def test_c8_3_a_number_that_json_does_not_have_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match='JSON'):
+        HTTP_RESPONSE(payload={'number': number}).build()
+
+
 def test_every_response_has_headers_of_its_own() -> None:
     given = {'A': '1'}
     first, second, third = HTTP_RESPONSE(), HTTP_RESPONSE(), HTTP_RESPONSE(given)
@@ -109,6 +115,7 @@ def request_(tmp_path: Path) -> SimpleNamespace:
         ('/page.html', 'page.html', 'text/html', 10),
         ('/img/a.png', 'img/a.png', 'image/png', 3),
         (Path('img/a.png'), 'img/a.png', 'image/png', 3),
+        (b'page.html', 'page.html', 'text/html', 10),
         ('nothing', 'nothing', 'application/octet-stream', -1),
         ('../secret.txt', '../secret.txt', 'text/plain', -1),
         ('leak', 'leak', 'application/octet-stream', -1),
@@ -141,3 +148,13 @@ def test_chunks_from_a_start_on(request_: Any) -> None:
         assert file.chunk == b''
     assert file.chunk == b'234'
     file.close()
+
+
+def test_a_name_of_other_frameworks_is_pointed_at(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level('WARNING', 'slimHTTP'):
+        response = HTTP_RESPONSE(status=404, body=b'x', own=1)
+    assert response.kwargs == {'status': 404, 'body': b'x', 'own': 1}
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        'HTTP_RESPONSE: `body` sends nothing (it is kept in `kwargs`); did you mean `payload`?',
+        'HTTP_RESPONSE: `status` sends nothing (it is kept in `kwargs`); did you mean `ret_code`?',
+    ]

@@ -1,0 +1,131 @@
+"""The threads that serve, and their end before the interpreter's.
+
+CPython ends a daemon thread that wants to go on while the interpreter goes, and
+it does so in the middle of that thread's stack. Under a handler lie frames of
+the extension, which nothing may cut: the process would crash. So whoever serves
+is listed here, and at exit all of them are brought home first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from slimHTTP._slimhttp import Server
+
+#: How long the end of the program waits for handlers that still run (s).
+_PATIENCE: Final = 1.0
+#: The same once they have been told to end, by an exception.
+_LAST_PATIENCE: Final = 0.5
+#: How often they are told: the first one may be caught.
+_TIMES: Final = 2
+
+#: The threads that serve now. Every use of it is one operation, so no lock.
+_serving: Final[set[threading.Thread]] = set()
+_ending = False
+
+
+class _Here(threading.local):
+    """The servers that this thread is serving, the innermost last."""
+
+    servers: tuple[Server, ...] = ()
+
+
+_here: Final = _Here()
+
+
+def start(target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
+    """Start a thread that serves; it ends with the program at the latest."""
+    thread = threading.Thread(target=_listed, args=(target, *args), name=name, daemon=True)
+    _serving.add(thread)
+    thread.start()
+    return thread
+
+
+@contextlib.contextmanager
+def serving(server: Server) -> Iterator[None]:
+    """List the current thread, whoever has started it, while it serves `server`."""
+    thread = threading.current_thread()
+    before, listed = _here.servers, thread in _serving
+    try:
+        _serving.add(thread)
+        _here.servers = (*before, server)
+        yield
+    finally:
+        _here.servers = before
+        if not listed:
+            _serving.discard(thread)
+
+
+def is_serving(server: Server) -> bool:
+    """Tell whether this is a handler of `server`, or what it has called."""
+    return server in _here.servers
+
+
+def is_ending() -> bool:
+    """Tell whether the program ends, so that a SystemExit may be of `end_all`."""
+    return _ending
+
+
+def join(threads: list[threading.Thread], patience: float) -> None:
+    """Wait for all of `threads`, `patience` seconds at most; this one is passed over."""
+    latest = time.monotonic() + patience
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(max(latest - time.monotonic(), 0.0))
+
+
+def end_all() -> None:
+    """Bring every thread that serves to its end; called when all servers are closed.
+
+    A handler that still runs has a moment to finish. Then SystemExit is raised
+    in it, which ends whatever is in Python code. What blocks in C for longer
+    cannot be ended, and need not be: it will not wake before the process is gone.
+    """
+    global _ending
+    _ending = True
+    _join_others(_PATIENCE)
+    for _ in range(_TIMES):
+        for thread in _others():
+            _raise_exit_in(thread)
+        _join_others(_LAST_PATIENCE)
+
+
+def _listed(target: Callable[..., None], *args: Any) -> None:
+    try:
+        target(*args)
+    finally:
+        _serving.discard(threading.current_thread())
+
+
+def _others() -> list[threading.Thread]:
+    this = threading.current_thread()
+    return [thread for thread in list(_serving) if thread is not this and thread.is_alive()]
+
+
+def _join_others(patience: float) -> None:
+    # Ctrl-C is impatience: go on to the next means.
+    with contextlib.suppress(KeyboardInterrupt):
+        join(_others(), patience)
+
+
+def _raise_exit_in(thread: threading.Thread) -> None:
+    import ctypes  # Only here: few programs come to this.
+
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
+
+
+def _forget() -> None:
+    """Keep this thread only: a forked child has none of the others."""
+    _serving.intersection_update({threading.current_thread()})
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_forget)
