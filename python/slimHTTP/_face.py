@@ -6,6 +6,7 @@ to use; programs do not see it.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,8 +59,11 @@ class Face:
 
         One record at ERROR with the traceback. With `debug`, gives the page
         that tells the browser the same, else None. What is ended because the
-        program ends has not failed: a WARNING names it.
+        program ends has not failed: a WARNING names it. Nor has what is
+        cancelled because the server is closed: nobody hears of it.
         """
+        if isinstance(error, asyncio.CancelledError) and self._is_closed():
+            return None
         if _threads.is_ending() and isinstance(error, SystemExit):
             _log.logger.warning('%s still ran when the program ended, and was ended', what)
             return None
@@ -69,6 +73,10 @@ class Face:
             exc_info=(type(error), error, _traceback_page.trim(error)),
         )
         return _traceback_page.page(error, request, what) if debug else None
+
+    def _is_closed(self) -> bool:
+        instance = self.instance
+        return instance is None or instance.closed
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
+from slimHTTP._face import Face
 
 #: What every program here begins with. `ask` is a client that does not wait.
 START = """
@@ -66,6 +68,11 @@ def ask(http, path):
     client.sendall(b'GET %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' % path.encode())
     clients.append(client)
     began.wait(5)
+
+def send(number):
+    # To the main thread, where a terminal's Ctrl-C arrives as a rule: whichever thread
+    # the system chose otherwise, the call in which the main one blocks would go on.
+    signal.pthread_kill(threading.main_thread().ident, number)
 
 began, asked_twice, clients = threading.Event(), threading.Event(), []
 """
@@ -129,7 +136,7 @@ def test_c1_5_run_ends_after_the_grace_period_whatever_a_handler_does(
 
     def stop():
         ask(http, sys.argv[1])
-        os.kill(os.getpid(), int(sys.argv[3]))
+        send(int(sys.argv[3]))
 
     threading.Thread(target=stop, daemon=True).start()
     before = signal.getsignal(int(sys.argv[3]))
@@ -149,7 +156,7 @@ def test_c1_5_a_second_interrupt_still_does_not_wait() -> None:
     def stop():
         ask(http, '/sleep')
         for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
+            send(signal.SIGINT)
             time.sleep(0.3)
 
     threading.Thread(target=stop, daemon=True).start()
@@ -166,7 +173,7 @@ def test_c1_5_an_interrupt_while_a_block_ends_closes_all_the_same() -> None:
     program = """
     def interrupt():
         time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
+        send(signal.SIGINT)
 
     try:
         with opened(grace_period=30) as http:
@@ -189,6 +196,20 @@ def get(server: slimHTTP.HTTP_SERVER, path: str, timeout: float = 10) -> tuple[i
         client.close()
 
 
+@pytest.mark.parametrize('closed', [True, False])
+def test_c8_4_what_a_close_cancels_is_no_failure(
+    closed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+    face = Face()
+    face.belong_to(server)
+    if closed:
+        server.close()
+    face.failed(asyncio.CancelledError(), None, 'route `/`', False)
+    assert bool(caplog.records) is not closed
+    server.close()
+
+
 def test_run_inside_a_handler_says_so() -> None:
     server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
 
@@ -209,8 +230,6 @@ def test_run_inside_a_handler_says_so() -> None:
 
 @pytest.mark.parametrize('how', ['stop', 'stop soon'])
 def test_c8_4_a_handler_that_stops_the_loop_stops_nothing(how: str) -> None:
-    import asyncio
-
     server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
 
     @server.route('/stop')
@@ -232,8 +251,6 @@ def test_c8_4_a_handler_that_stops_the_loop_stops_nothing(how: str) -> None:
 
 
 def test_c8_4_a_task_that_stops_the_loop_as_it_ends_is_seen_through() -> None:
-    import asyncio
-
     server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, grace_period=0.1)
     began = threading.Event()
 
