@@ -6,20 +6,24 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+pub mod coding;
 pub mod compile;
 pub mod conditions;
 pub mod config;
 pub mod content_type;
 pub mod fault;
 pub mod file_reply;
+pub mod file_rules;
 pub mod forward;
 pub mod framing;
+pub mod glob;
 pub mod host;
 pub mod options;
 pub mod path;
 pub mod plan;
 pub mod range;
 pub mod raw_reply;
+pub mod redirect;
 pub mod refusal;
 pub mod route;
 pub mod site;

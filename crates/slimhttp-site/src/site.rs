@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::Config;
+use crate::file_rules::{AnswerRules, FileRules};
 use crate::host::HostTable;
 use crate::route::RouteTable;
 
@@ -72,6 +73,10 @@ pub struct ScopeOptions {
     pub access_log: Option<AccessLog>,
     /// Clients whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What holds for the files below `web_root`.
+    pub files: Arc<FileRules>,
+    /// What holds for every answer, whoever gives it.
+    pub answers: Arc<AnswerRules>,
 }
 
 /// A Python file that answers a scope.

@@ -112,6 +112,8 @@ pub(super) fn options(
             Some(Checked::Networks(networks)) => networks.clone(),
             _ => Vec::new(),
         },
+        files: Default::default(),
+        answers: Default::default(),
     }
 }
 

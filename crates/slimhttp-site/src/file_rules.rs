@@ -1,0 +1,174 @@
+//! What a scope says of its files, every default filled in: which of them are
+//! shown, under which names, with which fields, in which codings, and how they
+//! are kept in memory. Data only; each rule is applied by the room that it is
+//! about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::coding::Coding;
+use crate::glob::{ByGlob, Globs};
+
+/// The rules of one scope's files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileRules {
+    /// Whether names that begin with a dot are served and listed.
+    pub hidden: bool,
+    /// Names that are neither served nor listed.
+    pub hide: Globs,
+    /// Which symbolic links are followed.
+    pub follow_symlinks: FollowSymlinks,
+    /// Whether a folder without an index is answered by a list of what is in it.
+    pub listing: bool,
+    /// What is tried for a path, in this order, instead of the path alone.
+    pub try_files: Arc<[TryFile]>,
+    /// The page that answers a navigation to a path that names nothing.
+    pub fallback: Option<Arc<str>>,
+    /// Whether `/about` finds `about.html`, and `/about.html` is redirected to it.
+    pub clean_urls: bool,
+    /// The value of `Cache-Control` by file.
+    pub cache_control: ByGlob<HeaderValue>,
+    /// Whether a name with a fingerprint is said never to change.
+    pub immutable: bool,
+    /// Further fields by file: every glob that matches applies, the longest last.
+    pub headers: ByGlob<Arc<[FieldRule]>>,
+    /// Media types by extension, in lower case and without the dot.
+    pub mime_types: Arc<[(Box<str>, HeaderValue)]>,
+    /// The `charset` of text; `None` says none.
+    pub charset: Option<Arc<str>>,
+    /// In which codings files are sent; `None` as they are.
+    pub compress: Option<Arc<Compress>>,
+    /// The cache of small files; `None` where every request reads anew.
+    pub cache: Option<FileCache>,
+    /// How long the files of an earlier `web_root` are still found after it was
+    /// exchanged; nothing where it is zero.
+    pub pin_releases: Duration,
+}
+
+impl Default for FileRules {
+    fn default() -> Self {
+        Self {
+            hidden: false,
+            hide: Globs::default(),
+            follow_symlinks: FollowSymlinks::Inside,
+            listing: false,
+            try_files: Arc::default(),
+            fallback: None,
+            clean_urls: false,
+            cache_control: ByGlob::default(),
+            immutable: false,
+            headers: ByGlob::default(),
+            mime_types: Arc::default(),
+            charset: Some("utf-8".into()),
+            compress: Some(Arc::default()),
+            cache: Some(FileCache::default()),
+            pin_releases: Duration::ZERO,
+        }
+    }
+}
+
+/// Which symbolic links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FollowSymlinks {
+    /// Those that stay below the root.
+    Inside,
+    /// None.
+    Never,
+}
+
+/// One entry of `try_files`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TryFile {
+    /// A path below the root: literal text, with the path asked for where
+    /// `{path}` stands. One that ends with a slash names a folder.
+    Path(Arc<str>),
+    /// `=404`: nothing further is tried.
+    NotFound,
+}
+
+/// What happens to one field of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldRule {
+    /// The field has this value and no other.
+    Set(HeaderName, HeaderValue),
+    /// The field has these values too.
+    Add(HeaderName, Arc<[HeaderValue]>),
+    /// The field is not sent.
+    Remove(HeaderName),
+}
+
+/// How files are compressed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compress {
+    /// The codings, the one preferred first among those a client likes equally.
+    pub codings: Arc<[Coding]>,
+    /// Whether `name.br`, `name.zst` and `name.gz` beside a file stand for it.
+    pub precompressed: bool,
+    /// Whether a file without such a sibling is compressed here.
+    pub on_the_fly: bool,
+    /// The least length of a file that is compressed here, in bytes.
+    pub min_size: u64,
+    /// The greatest.
+    pub max_size: u64,
+    /// The media types, as globs over `type/subtype` without parameters.
+    pub types: Globs,
+}
+
+impl Default for Compress {
+    fn default() -> Self {
+        const TYPES: &[&str] =
+            &["text/*", "image/svg+xml", "*/*+json", "*/*+xml", "application/json"];
+        Self {
+            codings: Arc::new([Coding::Brotli, Coding::Zstd, Coding::Gzip]),
+            precompressed: true,
+            on_the_fly: true,
+            min_size: 1024,
+            max_size: 8 << 20,
+            types: Globs::new(TYPES).expect("these patterns are valid"),
+        }
+    }
+}
+
+/// The bounds of a cache of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileCache {
+    /// Bytes that it may hold in all.
+    pub size: u64,
+    /// The longest file that is kept, in bytes.
+    pub entry: u64,
+    /// For how long a file is taken as unchanged after it was last looked at.
+    pub revalidate: Duration,
+}
+
+impl Default for FileCache {
+    fn default() -> Self {
+        Self { size: 64 << 20, entry: 256 << 10, revalidate: Duration::from_millis(20) }
+    }
+}
+
+/// What a scope says of its answers, whoever gives them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnswerRules {
+    /// Where a path is sent elsewhere, before anything else is asked.
+    pub redirects: crate::redirect::Redirects,
+    /// Which path is answered in place of another.
+    pub rewrites: crate::redirect::Rewrites,
+    /// The page below `web_root` for a failure status.
+    pub error_pages: Arc<[(StatusRange, Arc<str>)]>,
+    /// Fields that are set, added or removed on every response.
+    pub response_headers: Arc<[FieldRule]>,
+    /// Fields that are set where nobody has set them; `true` beside those that
+    /// are sent over TLS only.
+    pub default_headers: Arc<[(HeaderName, HeaderValue, bool)]>,
+}
+
+/// The statuses that an error page stands for, both included: `404`, or `5xx`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusRange {
+    /// The least.
+    pub first: u16,
+    /// The greatest.
+    pub last: u16,
+}
