@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -21,7 +22,9 @@ use tokio::net::TcpStream;
 use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::event::Event;
 use crate::exchange::{self, ConnectionContext};
-use crate::guarded::{FaultCell, Guarded};
+use crate::guarded::{FaultCell, FramingFault, Guarded};
+use crate::http1::{Http1, Next, Stream};
+use crate::incoming::RequestBody;
 use crate::respond;
 use crate::server::Shared;
 use crate::worker::{Seat, Worker};
@@ -69,12 +72,12 @@ struct Opening {
 }
 
 impl Opening {
-    fn context(self, fault: FaultCell, tls: bool) -> Arc<ConnectionContext> {
+    fn context(self, tls: bool) -> Arc<ConnectionContext> {
         self.state.read(Reading::Idle);
         Arc::new(ConnectionContext {
             shared: self.shared,
             state: self.state,
-            fault,
+            fault: FaultCell::default(),
             peer: self.peer,
             local: self.local,
             tls,
@@ -99,67 +102,40 @@ impl Opening {
         }
     }
 
-    async fn http1<S>(self, socket: S, tls: bool)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let service = self.shared.live.pinned().site.service.clone();
-        let (guarded, fault) = Guarded::http1(socket, self.shared.live.clone(), self.state.clone());
-        let context = self.context(fault.clone(), tls);
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(None)
-            // The strict framing has exact limits, which may change meanwhile;
-            // the library's are only to be out of its way.
-            .max_buf_size((service.max_head + 8 * 1024).max(READ_AHEAD));
-        if service.max_headers > 100 {
-            // Costs an allocation for each request, so not without need.
-            builder.max_headers(service.max_headers + 1);
-        }
-        let mut connection = builder
-            .serve_connection(guarded, service_fn(|request| answer(&context, request)))
-            .with_upgrades();
-        let ending = drive(&context.state, &mut connection, |connection| {
-            Pin::new(connection).graceful_shutdown();
-        })
-        .await;
-        let Some(parts) = connection.into_parts() else { return };
-        let whole = parts.io.message_complete();
-        let (read_any, gave_up) = (parts.io.read_any, parts.io.gave_up);
-        let mut socket = parts.io.into_socket();
-        let last_word = match (fault.get(), ending) {
-            (Some(fault), _) if gave_up => {
-                tracing::debug!(
-                    "{}: {:?} in {:?}",
-                    context.peer,
-                    fault.refusal,
-                    fault.request_line
-                );
-                exchange::note_refused(&context, fault);
-                Some(fault.refusal.clone())
-            }
-            // Who never sent a byte has asked for nothing.
-            (None, Ending::HeadTimeout) if read_any => Some(Refusal::RequestTimeout),
-            _ => None,
-        };
-        let cut = matches!(ending, Ending::Cut);
-        if let Some(refusal) = &last_word {
-            let _ = tokio::time::timeout(LINGER.0, socket.write_all(&respond::last_words(refusal)))
-                .await;
-        }
-        if !cut && (last_word.is_some() || !whole || fault.get().is_some()) {
-            linger(&mut socket).await;
+    async fn http1<S: Stream>(self, socket: S, tls: bool) {
+        let context = self.context(tls);
+        let mut connection = Http1::new(socket, context.clone());
+        loop {
+            let next = match until_ended(&context.state, connection.run()).await {
+                Ok(next) => next,
+                // Who never sent a byte has asked for nothing.
+                Err(Ending::HeadTimeout) if connection.read_any => {
+                    return last_word(&mut connection.socket, &Refusal::RequestTimeout).await;
+                }
+                Err(_) => return,
+            };
+            let unread = match next {
+                Next::Library(unread) => unread,
+                Next::Close { unread: false } => {
+                    let _ = connection.socket.shutdown().await;
+                    return;
+                }
+                Next::Close { unread: true } => return linger(&mut connection.socket).await,
+                Next::Fault(fault) => {
+                    return refuse(&context, &mut connection.socket, &fault).await;
+                }
+            };
+            let Some(socket) = Box::pin(library(connection.socket, unread, &context)).await else {
+                return;
+            };
+            connection = Http1::new(socket, context.clone());
         }
     }
 
-    async fn http2<S>(self, socket: S)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn http2<S: Stream>(self, socket: S) {
         let service = self.shared.live.pinned().site.service.clone();
         let guarded = Guarded::http2(socket, self.shared.live.clone(), self.state.clone());
-        let context = self.context(FaultCell::default(), true);
+        let context = self.context(true);
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -186,11 +162,102 @@ async fn answer(
     context: &Arc<ConnectionContext>,
     request: Request<Incoming>,
 ) -> Result<Response<exchange::Tracked>, Infallible> {
-    Ok(exchange::answer(context.clone(), request).await)
+    Ok(exchange::answer(context.clone(), request.map(RequestBody::Incoming)).await)
 }
 
-/// Runs a connection of the library until it ends or is to be cut.
-async fn drive<C>(state: &ConnectionState, connection: &mut C, shut_down: impl Fn(&mut C)) -> Ending
+/// Leaves a connection to the library, from a request on of which `unread` was
+/// read already. Gives it back when the library has nothing more to do for it.
+async fn library<S: Stream>(
+    socket: S,
+    unread: Bytes,
+    context: &Arc<ConnectionContext>,
+) -> Option<S> {
+    let (live, state) = (&context.shared.live, &context.state);
+    let service = live.pinned().site.service.clone();
+    let fault = &context.fault;
+    let guarded = Guarded::http1(socket, unread, live.clone(), state.clone(), fault.clone());
+    state.rest(false);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        // The strict framing has exact limits, which may change meanwhile;
+        // the library's are only to be out of its way.
+        .max_buf_size((service.max_head + 8 * 1024).max(READ_AHEAD));
+    if service.max_headers > 100 {
+        // Costs an allocation for each request, so not without need.
+        builder.max_headers(service.max_headers + 1);
+    }
+    let mut connection = builder
+        .serve_connection(
+            guarded,
+            service_fn(|request| answer(context, request)),
+        )
+        .with_upgrades();
+    let ending = drive(state, &mut connection, |connection| {
+        Pin::new(connection).graceful_shutdown();
+    })
+    .await;
+    let parts = connection.into_parts()?;
+    let (whole, gave_up) = (parts.io.message_complete(), parts.io.gave_up);
+    let mut socket = parts.io.into_socket();
+    match (ending, fault.get()) {
+        (Driven::Rests, _) => return Some(socket),
+        (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
+        (Driven::Ended(Ending::HeadTimeout), None) => {
+            last_word(&mut socket, &Refusal::RequestTimeout).await;
+        }
+        (Driven::Ended(Ending::Cut), _) => {}
+        (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
+        _ => {}
+    }
+    None
+}
+
+/// Says what is wrong with a head, and ends.
+async fn refuse(
+    context: &ConnectionContext,
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    fault: &FramingFault,
+) {
+    tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
+    exchange::note_refused(context, fault);
+    last_word(socket, &fault.refusal).await;
+}
+
+/// Says no, and reads on for a moment.
+async fn last_word(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), refusal: &Refusal) {
+    let words = respond::last_words(refusal);
+    let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
+    linger(socket).await;
+}
+
+/// Runs `work` unless the connection is to end at once before it is done.
+async fn until_ended<T>(
+    state: &ConnectionState,
+    work: impl Future<Output = T>,
+) -> Result<T, Ending> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        state.watch(context.waker());
+        match state.ending() {
+            Ending::No | Ending::Gracefully => work.as_mut().poll(context).map(Ok),
+            ending @ (Ending::HeadTimeout | Ending::Cut) => Poll::Ready(Err(ending)),
+        }
+    })
+    .await
+}
+
+/// Why the library no longer runs a connection.
+enum Driven {
+    /// It has ended, or is to end.
+    Ended(Ending),
+    /// It waits for a further request.
+    Rests,
+}
+
+/// Runs a connection of the library until it ends, is to be cut, or rests.
+async fn drive<C>(state: &ConnectionState, connection: &mut C, shut_down: impl Fn(&mut C)) -> Driven
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
@@ -204,14 +271,20 @@ where
                 shut_down(connection);
                 told = true;
             }
-            ending @ (Ending::HeadTimeout | Ending::Cut) => return Poll::Ready(ending),
-        }
-        Pin::new(&mut *connection).poll(context).map(|outcome| {
-            if let Err(error) = outcome {
-                tracing::debug!("a connection ended: {error}");
+            ending @ (Ending::HeadTimeout | Ending::Cut) => {
+                return Poll::Ready(Driven::Ended(ending));
             }
-            Ending::No
-        })
+        }
+        match Pin::new(&mut *connection).poll(context) {
+            Poll::Pending if state.is_resting() && !told => Poll::Ready(Driven::Rests),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(outcome) => {
+                if let Err(error) = outcome {
+                    tracing::debug!("a connection ended: {error}");
+                }
+                Poll::Ready(Driven::Ended(Ending::No))
+            }
+        }
     })
     .await
 }

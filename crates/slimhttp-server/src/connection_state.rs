@@ -51,6 +51,8 @@ pub(crate) struct ConnectionState {
     begun: AtomicU64,
     /// Whether reading waits for the exchange in flight to end.
     parked: AtomicBool,
+    /// Whether the HTTP library has nothing to do for this connection.
+    resting: AtomicBool,
     /// Responses of which a piece has been given to the library, and no further
     /// one was asked for: the client takes its time. For HTTP/2, whose streams
     /// stall while the socket does not.
@@ -72,6 +74,7 @@ impl ConnectionState {
             in_flight: AtomicU32::new(0),
             begun: AtomicU64::new(0),
             parked: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
             ending: AtomicU8::new(Ending::No as u8),
@@ -103,6 +106,19 @@ impl ConnectionState {
         } else if !blocked && since != 0 {
             self.blocked_at.store(0, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.blocked_at.load(Ordering::Relaxed) != 0
+    }
+
+    /// Notes whether the library waits for a further request.
+    pub(crate) fn rest(&self, rests: bool) {
+        self.resting.store(rests, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_resting(&self) -> bool {
+        self.resting.load(Ordering::Relaxed)
     }
 
     /// One more exchange has begun.

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Scope;
@@ -45,11 +44,11 @@ pub(crate) struct ConnectionContext {
 /// Answers one request, always.
 pub(crate) async fn answer(
     connection: Arc<ConnectionContext>,
-    request: http::Request<Incoming>,
+    request: http::Request<RequestBody>,
 ) -> Response<Tracked> {
     let tracker = Tracker::begin(&connection);
     let snapshot = connection.shared.live.pinned();
-    let (mut parts, incoming) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     // Taken out, so that the plan may borrow it while the fields move on.
     let uri = std::mem::take(&mut parts.uri);
     let head =
@@ -67,7 +66,7 @@ pub(crate) async fn answer(
         path,
         query,
         asked: None,
-        body: Some(RequestBody::Incoming(incoming)),
+        body: Some(body),
         body_timeout: snapshot.site.service.body_timeout,
         upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
         method: std::mem::take(&mut parts.method),
@@ -391,6 +390,17 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
+    /// All of the content, where it is in memory: it counts as sent.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        let Body::Full(whole) = &mut self.body else { return None };
+        let whole = std::mem::take(whole);
+        self.body = Body::Empty;
+        if let Some(note) = &mut self.tracker.note {
+            note.sent += whole.len() as u64;
+        }
+        Some(whole)
+    }
+
     /// A socket tells by itself that it takes no more; a stream does not.
     fn note_unsent(&mut self, unsent: bool) {
         if self.streams && self.unsent != unsent {

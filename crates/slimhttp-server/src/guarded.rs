@@ -9,12 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use slimhttp_site::framing::{Framing, Limits, Phase};
+use bytes::Bytes;
+use slimhttp_site::framing::{Framing, Phase};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection_state::{ConnectionState, Reading};
+use crate::http1::limits;
 use crate::live::Live;
 
 /// Bytes read at a time. The buffer is the worker's, not the connection's: an
@@ -42,14 +43,17 @@ pub(crate) type FaultCell = Arc<OnceLock<FramingFault>>;
 /// A socket whose requests are judged as they are read.
 pub(crate) struct Guarded<S> {
     socket: S,
+    /// What was read before and not judged, and comes before what the socket
+    /// has.
+    unread: Bytes,
     /// `None` where the bytes are not HTTP/1: the library frames HTTP/2.
     framing: Option<Framing>,
     /// Where the limits of the next head stand.
     live: Arc<Live>,
     state: Arc<ConnectionState>,
     fault: FaultCell,
-    /// Whether the client has sent anything.
-    pub(crate) read_any: bool,
+    /// Exchanges of this connection that others have begun.
+    begun_before: u64,
     /// Whether the library was told that nothing more comes because of a fault
     /// in a head, with every earlier request answered: the fault is ours to
     /// answer, and our side stays open for that.
@@ -57,15 +61,18 @@ pub(crate) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
+    /// A socket from which `unread` was read already.
     pub(crate) fn http1(
         socket: S,
+        unread: Bytes,
         live: Arc<Live>,
         state: Arc<ConnectionState>,
-    ) -> (Self, FaultCell) {
+        fault: FaultCell,
+    ) -> Self {
         let framing = Framing::new(limits(&live.pinned().site.service));
+        let begun_before = state.begun();
         let guarded = Self::new(socket, Some(framing), live, state);
-        let fault = guarded.fault.clone();
-        (guarded, fault)
+        Self { unread, fault, begun_before, ..guarded }
     }
 
     pub(crate) fn http2(socket: S, live: Arc<Live>, state: Arc<ConnectionState>) -> Self {
@@ -79,7 +86,16 @@ impl<S> Guarded<S> {
         state: Arc<ConnectionState>,
     ) -> Self {
         let fault = FaultCell::default();
-        Self { socket, framing, live, state, fault, read_any: false, gave_up: false }
+        Self {
+            socket,
+            unread: Bytes::new(),
+            framing,
+            live,
+            state,
+            fault,
+            begun_before: 0,
+            gave_up: false,
+        }
     }
 
     /// Whether the last request was read to its end.
@@ -89,14 +105,6 @@ impl<S> Guarded<S> {
 
     pub(crate) fn into_socket(self) -> S {
         self.socket
-    }
-}
-
-fn limits(service: &Service) -> Limits {
-    Limits {
-        max_head: service.max_head,
-        max_headers: service.max_headers,
-        max_uri: service.max_uri,
     }
 }
 
@@ -126,6 +134,33 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
         }
         fed.before_head
     }
+
+    /// Gives the library what is fine of `bytes`.
+    fn pass_on(
+        &mut self,
+        bytes: &[u8],
+        context: &mut Context<'_>,
+        cursor: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let pass = self.judge(bytes);
+        cursor.put_slice(&bytes[..pass]);
+        if pass == 0 && self.fault.get().is_some() {
+            // An empty read would say that the client has gone.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether every request that was read has been answered and sent, and no
+    /// byte of another one has come.
+    fn is_at_rest(&self) -> bool {
+        let Some(framing) = &self.framing else { return false };
+        framing.phase() == Phase::Idle
+            && !self.state.is_busy()
+            && !self.state.is_write_blocked()
+            && self.state.begun() - self.begun_before == framing.heads_read()
+    }
 }
 
 impl<S: AsyncRead + Unpin> Read for Guarded<S> {
@@ -141,7 +176,7 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
             if !fault.in_head {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
             }
-            if this.state.is_busy() || this.state.begun() < given {
+            if this.state.is_busy() || this.state.begun() - this.begun_before < given {
                 // Earlier requests of this connection are answered first.
                 this.state.park();
                 return Poll::Pending;
@@ -149,23 +184,23 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
             this.gave_up = true;
             return Poll::Ready(Ok(()));
         }
+        if !this.unread.is_empty() {
+            let bytes = this.unread.split_to(cursor.remaining().min(this.unread.len()));
+            return this.pass_on(&bytes, context, &mut cursor);
+        }
         SCRATCH.with_borrow_mut(|scratch| {
             let size = cursor.remaining().min(scratch.len());
             let mut buffer = ReadBuf::new(&mut scratch[..size]);
-            ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer))?;
+            let read = Pin::new(&mut this.socket).poll_read(context, &mut buffer);
+            if read.is_pending() && this.framing.is_some() {
+                this.state.rest(this.is_at_rest());
+            }
+            ready!(read)?;
             let bytes = buffer.filled();
             if bytes.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            this.read_any = true;
-            let pass = this.judge(bytes);
-            cursor.put_slice(&bytes[..pass]);
-            if pass == 0 && this.fault.get().is_some() {
-                // An empty read would say that the client has gone.
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(Ok(()))
+            this.pass_on(bytes, context, &mut cursor)
         })
     }
 }

@@ -13,6 +13,7 @@ mod exchange;
 mod files;
 mod guarded;
 pub mod handler;
+mod http1;
 mod incoming;
 mod jail;
 mod listener;

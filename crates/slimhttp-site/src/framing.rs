@@ -56,6 +56,22 @@ pub struct Fed {
     pub fault: Option<Refusal>,
 }
 
+/// What [`Framing::feed_head`] says of the bytes it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeadRead {
+    /// All of them are fine, and the head goes on.
+    Partial,
+    /// The head ends behind so many of them.
+    Complete {
+        /// How many bytes were read, an empty line before the head included.
+        length: usize,
+        /// Whether content follows.
+        has_content: bool,
+    },
+    /// What is wrong, and the status to answer.
+    Fault(Refusal),
+}
+
 /// Where in the stream of messages a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -172,6 +188,29 @@ impl Framing {
             }
         }
         Fed { pass: bytes.len(), before_head: bytes.len(), fault: None }
+    }
+
+    /// Reads on, no further than to the end of the head that is being read, or
+    /// of the next one. For who stands between two messages or within a head.
+    pub fn feed_head(&mut self, bytes: &[u8]) -> HeadRead {
+        if let Some(refusal) = &self.fault {
+            return HeadRead::Fault(refusal.clone());
+        }
+        let heads = self.heads;
+        let mut at = 0;
+        while at < bytes.len() {
+            match self.step(&bytes[at..]) {
+                Ok(taken) => at += taken,
+                Err(fault) => {
+                    self.fault = Some(fault.refusal.clone());
+                    return HeadRead::Fault(fault.refusal);
+                }
+            }
+            if self.heads > heads {
+                return HeadRead::Complete { length: at, has_content: !self.complete };
+            }
+        }
+        HeadRead::Partial
     }
 
     /// Where the connection stands.

@@ -1,0 +1,252 @@
+//! One HTTP/1 connection. Every byte read is judged by the strict framing; a
+//! request without content is answered here, and what is rarer (content,
+//! upgrades, expectations, HTTP/1.0) is left to the HTTP library, which gets the
+//! connection from that request's first byte on and gives it back when it rests.
+//!
+//! 1. read a head; 2. ask [`exchange`]; 3. send; again. Nothing is read ahead
+//! while a response is on its way but to see that the client leaves, and a
+//! connection between two requests holds no buffer.
+
+mod head;
+mod response;
+mod sending;
+mod unsent;
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use slimhttp_site::framing::{Framing, HeadRead, Limits};
+use slimhttp_site::site::Service;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use self::unsent::Unsent;
+use crate::connection_state::{Ending, Reading};
+use crate::exchange::{self, ConnectionContext, Tracked};
+use crate::guarded::FramingFault;
+use crate::incoming::RequestBody;
+
+/// Bytes read at a time. The buffer is the worker's, not the connection's.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Bytes of further requests that are taken while one is being answered, only
+/// to see whether the client leaves.
+const READ_AHEAD: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
+}
+
+/// A socket, perhaps behind TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The bare socket, where nothing stands between it and the bytes sent.
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Stream for TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
+
+/// One connection.
+pub(crate) struct Http1<S> {
+    pub(crate) socket: S,
+    context: Arc<ConnectionContext>,
+    framing: Framing,
+    /// Read and not answered yet: the head that is coming in, or what a client
+    /// sent ahead.
+    unread: BytesMut,
+    /// How many of them the framing has seen.
+    judged: usize,
+    unsent: Unsent,
+    /// Whether the client has sent anything.
+    pub(crate) read_any: bool,
+}
+
+/// How the requests on a connection end, as far as they are answered here.
+pub(crate) enum Next {
+    /// With the last response, or because the client has left.
+    Close {
+        /// Whether the client has sent what nobody has read.
+        unread: bool,
+    },
+    /// With a request for the library; these bytes begin with its head.
+    Library(Bytes),
+    /// With a head that is not HTTP.
+    Fault(FramingFault),
+}
+
+/// A head, and who answers it.
+enum Asked {
+    Here(Parts),
+    Elsewhere(Next),
+}
+
+/// The limits that hold for heads.
+pub(crate) fn limits(service: &Service) -> Limits {
+    Limits {
+        max_head: service.max_head,
+        max_headers: service.max_headers,
+        max_uri: service.max_uri,
+    }
+}
+
+impl<S: Stream> Http1<S> {
+    pub(crate) fn new(socket: S, context: Arc<ConnectionContext>) -> Self {
+        let framing = Framing::new(limits(&context.shared.live.pinned().site.service));
+        Self {
+            socket,
+            context,
+            framing,
+            unread: BytesMut::new(),
+            judged: 0,
+            unsent: Unsent::default(),
+            read_any: false,
+        }
+    }
+
+    /// Answers requests until there is one for the library, or no more.
+    pub(crate) async fn run(&mut self) -> Next {
+        loop {
+            let parts = match std::future::poll_fn(|context| self.poll_head(context)).await {
+                Asked::Here(parts) => parts,
+                Asked::Elsewhere(next) => return next,
+            };
+            let is_head = parts.method == Method::HEAD;
+            let close = head::says_close(&parts.headers);
+            let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
+            let again = match self.answer(request).await {
+                Some(response) => self.send(response, is_head, close).await,
+                None => Ok(false),
+            };
+            if !again.unwrap_or(false) {
+                return Next::Close { unread: !self.unread.is_empty() };
+            }
+        }
+    }
+
+    /// Reads a head.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Asked> {
+        if self.unread.len() > self.judged {
+            let bytes = std::mem::take(&mut self.unread);
+            if let Some(asked) = self.judge(&bytes[self.judged..], &bytes) {
+                return Poll::Ready(asked);
+            }
+            self.unread = bytes;
+            self.judged = self.unread.len();
+        }
+        if self.unread.is_empty() && self.context.state.ending() != Ending::No {
+            return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            loop {
+                let mut buffer = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+                let bytes = buffer.filled();
+                if read.is_err() || bytes.is_empty() {
+                    return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+                }
+                self.read_any = true;
+                if self.unread.is_empty() {
+                    if let Some(asked) = self.judge(bytes, bytes) {
+                        return Poll::Ready(asked);
+                    }
+                    self.unread.extend_from_slice(bytes);
+                } else {
+                    let mut whole = std::mem::take(&mut self.unread);
+                    whole.extend_from_slice(bytes);
+                    if let Some(asked) = self.judge(bytes, &whole) {
+                        return Poll::Ready(asked);
+                    }
+                    self.unread = whole;
+                }
+                self.judged = self.unread.len();
+            }
+        })
+    }
+
+    /// Judges `new`, which ends `whole`, in which the head begins. What follows a
+    /// complete head is kept.
+    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<Asked> {
+        let service = &self.context.shared.live.pinned().site.service;
+        if new.len() == whole.len() {
+            self.framing.set_limits(limits(service));
+        }
+        let (length, has_content) = match self.framing.feed_head(new) {
+            HeadRead::Partial => {
+                self.context.state.read(Reading::Head);
+                return None;
+            }
+            HeadRead::Fault(refusal) => {
+                let request_line = self.framing.request_line().to_string();
+                let fault = FramingFault { refusal, request_line, in_head: true };
+                return Some(Asked::Elsewhere(Next::Fault(fault)));
+            }
+            HeadRead::Complete { length, has_content } => (length, has_content),
+        };
+        self.context.state.read(Reading::Idle);
+        let end = whole.len() - new.len() + length;
+        let parts = match head::parse(&whole[..end], service.max_headers) {
+            Ok(parts) => parts,
+            Err(refusal) => {
+                let request_line = self.framing.request_line().to_string();
+                let fault = FramingFault { refusal, request_line, in_head: true };
+                return Some(Asked::Elsewhere(Next::Fault(fault)));
+            }
+        };
+        if has_content || head::is_for_library(&parts) {
+            let bytes = Bytes::copy_from_slice(whole);
+            return Some(Asked::Elsewhere(Next::Library(bytes)));
+        }
+        self.judged = 0;
+        if end < whole.len() {
+            self.unread.extend_from_slice(&whole[end..]);
+        }
+        Some(Asked::Here(parts))
+    }
+
+    /// Asks for the response; `None` where the client leaves before there is one.
+    async fn answer(&mut self, request: Request<RequestBody>) -> Option<Response<Tracked>> {
+        // Boxed, so that a connection that rests does not hold the room of it.
+        let mut answer = Box::pin(exchange::answer(self.context.clone(), request));
+        std::future::poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => self.poll_leaving(context).map(|()| None),
+        })
+        .await
+    }
+
+    /// Ready when the client leaves. What it sends meanwhile is kept, within a
+    /// bound; behind that it is not looked at.
+    fn poll_leaving(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            while self.unread.len() < READ_AHEAD {
+                let mut buffer = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+                if read.is_err() || buffer.filled().is_empty() {
+                    return Poll::Ready(());
+                }
+                self.unread.extend_from_slice(buffer.filled());
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Sends whatever waits.
+    fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = self.unsent.poll_send(&mut self.socket, context);
+        self.context.state.write_blocked(outcome.is_pending());
+        outcome
+    }
+}

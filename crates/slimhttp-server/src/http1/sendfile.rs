@@ -1,0 +1,128 @@
+//! A file → a plain socket without a copy through this process: `sendfile(2)`.
+//!
+//! The call waits for the disk where the system has not got the bytes in
+//! memory, so each window is looked at first, and one that is not there is read
+//! on the blocking pool. The look takes a byte here and there; what the system
+//! drops in between can cost one wait.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustix::io::{Errno, ReadWriteFlags};
+use tokio::io::Interest;
+
+use super::{Http1, Stream};
+use crate::exchange::Tracked;
+
+/// Bytes that are asked for at once: enough to fill any send buffer.
+const WINDOW: u64 = 1024 * 1024;
+
+/// How far apart the bytes are that tell whether a window is in memory: what
+/// the system reads ahead, unless told otherwise.
+const STRIDE: u64 = 128 * 1024;
+
+impl<S: Stream> Http1<S> {
+    /// Sends what is left of a file; `false` where this socket or this file
+    /// system does not do it, and all that is left still is.
+    ///
+    /// # Errors
+    /// The socket's, the disk's, or that the file became shorter.
+    pub(super) async fn send_file(&mut self, body: &mut Tracked) -> io::Result<bool> {
+        if self.socket.tcp().is_none() {
+            return Ok(false);
+        }
+        std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+        // What was looked at, and found in memory.
+        let mut seen = 0;
+        while let Some((file, offset, left)) = body.file() {
+            let window = left.min(WINDOW);
+            if offset + window > seen {
+                if !is_in_memory(file, offset, window)? {
+                    let file = Arc::clone(file);
+                    tokio::task::spawn_blocking(move || load(&file, offset, window)).await??;
+                }
+                seen = offset + window;
+            }
+            match std::future::poll_fn(|context| self.poll_sendfile(context, file, offset, seen)).await
+            {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(sent) => body.file_sent(sent),
+                // What some file systems say who do not know the call.
+                Err(error)
+                    if matches!(
+                        Errno::from_io_error(&error),
+                        Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+                    ) =>
+                {
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn poll_sendfile(
+        &self,
+        context: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        end: u64,
+    ) -> Poll<io::Result<u64>> {
+        let Some(tcp) = self.socket.tcp() else { return Poll::Ready(Ok(0)) };
+        loop {
+            let ready = tcp.poll_write_ready(context);
+            self.context.state.write_blocked(ready.is_pending());
+            ready!(ready)?;
+            let count = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            let sent = tcp.try_io(Interest::WRITABLE, || {
+                Ok(rustix::fs::sendfile(tcp, file, Some(&mut offset.clone()), count)?)
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent.map(|sent| sent as u64)),
+            }
+        }
+    }
+}
+
+/// Whether the system has the bytes from `offset` on in memory, as far as a look
+/// here and there can tell.
+fn is_in_memory(file: &File, offset: u64, length: u64) -> io::Result<bool> {
+    let mut byte = [0];
+    let last = offset + length - 1;
+    let mut at = offset;
+    loop {
+        let slices = &mut [io::IoSliceMut::new(&mut byte)];
+        match rustix::io::preadv2(file, slices, at, ReadWriteFlags::NOWAIT) {
+            Ok(_) => {}
+            Err(Errno::AGAIN) => return Ok(false),
+            // Some file systems do not know the flag: the pool reads.
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        if at == last {
+            return Ok(true);
+        }
+        at = (at + STRIDE).min(last);
+    }
+}
+
+/// Makes the system read these bytes into memory. For the blocking pool.
+fn load(file: &File, mut offset: u64, length: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+
+    let end = offset + length;
+    let mut bytes = vec![0; STRIDE as usize];
+    while offset < end {
+        let count = usize::try_from(end - offset).unwrap_or(usize::MAX).min(bytes.len());
+        match file.read_at(&mut bytes[..count], offset)? {
+            0 => return Ok(()),
+            read => offset += read as u64,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! A response → the socket.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http::response::Parts;
+use http_body::Body as _;
+
+use super::response::{self, Framed};
+use super::{Http1, Stream};
+use crate::exchange::Tracked;
+
+/// A head and the content behind it go out in one piece up to this size.
+const TOGETHER: usize = 4 * 1024;
+
+/// No more is asked of a stream while so many bytes wait to be sent.
+const ENOUGH: usize = 64 * 1024;
+
+thread_local! {
+    static HEAD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2 * TOGETHER));
+}
+
+/// A piece of a body, or its end.
+enum Piece {
+    Data(Bytes),
+    End,
+    /// The client has left.
+    Left,
+}
+
+impl<S: Stream> Http1<S> {
+    /// Sends a response; whether another request may follow.
+    ///
+    /// # Errors
+    /// The socket's, or a body that broke off: then nothing more can be said.
+    pub(super) async fn send(
+        &mut self,
+        response: Response<Tracked>,
+        is_head: bool,
+        close: bool,
+    ) -> io::Result<bool> {
+        let (parts, mut body) = response.into_parts();
+        let close = close || response::closes(&parts);
+        let mut parts = Some(parts);
+        let mut framed = Framed::Nothing;
+        std::future::poll_fn(|context| {
+            if let Some(parts) = parts.take() {
+                framed = self.begin(context, &parts, &mut body, is_head, close)?;
+            }
+            if framed == Framed::Nothing { self.poll_unsent(context) } else { Poll::Ready(Ok(())) }
+        })
+        .await?;
+        if framed != Framed::Nothing {
+            self.send_stream(&mut body, framed).await?;
+        }
+        Ok(!close)
+    }
+
+    /// Sends the head, and the content where it is in memory; what the client
+    /// does not take at once waits. Returns how what is left is framed.
+    fn begin(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &Parts,
+        body: &mut Tracked,
+        is_head: bool,
+        close: bool,
+    ) -> io::Result<Framed> {
+        HEAD.with_borrow_mut(|head| {
+            head.clear();
+            let framed = response::write_head(head, parts, &body.size_hint(), is_head, close);
+            let Framed::Length(length) = framed else {
+                if framed == Framed::Nothing {
+                    self.write(context, head, Bytes::new())?;
+                } else {
+                    self.unsent.push(Bytes::copy_from_slice(head));
+                }
+                return Ok(framed);
+            };
+            let Some(mut whole) = body.take_whole().filter(|whole| whole.len() as u64 >= length)
+            else {
+                self.unsent.push(Bytes::copy_from_slice(head));
+                return Ok(framed);
+            };
+            whole.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+            if whole.len() <= TOGETHER {
+                head.extend_from_slice(&whole);
+                whole = Bytes::new();
+            }
+            self.write(context, head, whole)?;
+            Ok(Framed::Nothing)
+        })
+    }
+
+    /// Gives a head and its content to the system; what it does not take waits.
+    fn write(&mut self, context: &mut Context<'_>, head: &[u8], content: Bytes) -> io::Result<()> {
+        let socket = Pin::new(&mut self.socket);
+        let written = if content.is_empty() {
+            socket.poll_write(context, head)
+        } else {
+            socket.poll_write_vectored(context, &[IoSlice::new(head), IoSlice::new(&content)])
+        };
+        let written = match written {
+            Poll::Ready(written) => written?,
+            Poll::Pending => 0,
+        };
+        if written < head.len() {
+            self.unsent.push(Bytes::copy_from_slice(&head[written..]));
+            self.unsent.push(content);
+        } else {
+            self.unsent.push(content.slice(written - head.len()..));
+        }
+        Ok(())
+    }
+
+    /// Sends a body piece by piece, as the client takes it.
+    async fn send_stream(&mut self, body: &mut Tracked, mut framed: Framed) -> io::Result<()> {
+        loop {
+            if self.unsent.len() >= ENOUGH {
+                std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+            }
+            match std::future::poll_fn(|context| self.poll_piece(body, context)).await? {
+                Piece::Data(data) => self.push_piece(data, &mut framed),
+                Piece::End if framed == Framed::Chunked => {
+                    self.unsent.push(Bytes::from_static(b"0\r\n\r\n"));
+                    framed = Framed::Nothing;
+                }
+                // Fewer bytes than were promised: all that is left is to break off.
+                Piece::End => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Piece::Left => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+            if framed == Framed::Nothing {
+                return std::future::poll_fn(|context| self.poll_unsent(context)).await;
+            }
+        }
+    }
+
+    /// The next piece of a body. While there is none, what waits is sent, and the
+    /// client is watched.
+    fn poll_piece(
+        &mut self,
+        body: &mut Tracked,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Piece>> {
+        match Pin::new(body).poll_frame(context) {
+            // Trailers are left out: nobody has asked for them.
+            Poll::Ready(Some(Ok(frame))) => {
+                Poll::Ready(Ok(Piece::Data(frame.into_data().unwrap_or_default())))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io::Error::other(error))),
+            Poll::Ready(None) => Poll::Ready(Ok(Piece::End)),
+            Poll::Pending => {
+                if !self.unsent.is_empty()
+                    && let Poll::Ready(sent) = self.poll_unsent(context)
+                {
+                    sent?;
+                }
+                self.poll_leaving(context).map(|()| Ok(Piece::Left))
+            }
+        }
+    }
+
+    /// Puts a piece behind what waits, in its frame. More than was promised is
+    /// not sent.
+    fn push_piece(&mut self, mut data: Bytes, framed: &mut Framed) {
+        match framed {
+            Framed::Length(left) => {
+                data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= data.len() as u64;
+                if *left == 0 {
+                    *framed = Framed::Nothing;
+                }
+                self.unsent.push(data);
+            }
+            // An empty chunk would be the last one.
+            Framed::Chunked if !data.is_empty() => {
+                self.unsent.push(format!("{:x}\r\n", data.len()).into());
+                self.unsent.push(data);
+                self.unsent.push(Bytes::from_static(b"\r\n"));
+            }
+            _ => {}
+        }
+    }
+}
