@@ -1,10 +1,13 @@
-//! The body of a response: nothing, bytes, or a stream with back-pressure.
+//! The body of a response: nothing, bytes, a file, or a stream with
+//! back-pressure.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+
+pub use crate::files::body::FileBody;
 
 /// Whatever ended a body early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,6 +20,8 @@ pub enum Body {
     Empty,
     /// All of it, in memory.
     Full(Bytes),
+    /// A part of a file, read when the client takes more.
+    File(FileBody),
     /// A stream; polled only when the client takes more.
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
 }
@@ -33,6 +38,7 @@ impl std::fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::File(file) => write!(f, "File({} bytes)", file.left()),
             Self::Stream(_) => f.write_str("Stream"),
         }
     }
@@ -60,6 +66,7 @@ impl HttpBody for Body {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Self::File(file) => Pin::new(file).poll_frame(context),
             Self::Stream(body) => body.as_mut().poll_frame(context),
         }
     }
@@ -68,6 +75,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) => false,
+            Self::File(file) => file.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
@@ -76,6 +84,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::File(file) => file.size_hint(),
             Self::Stream(body) => body.size_hint(),
         }
     }

@@ -189,10 +189,7 @@ async fn library<S: Stream>(
         builder.max_headers(service.max_headers + 1);
     }
     let mut connection = builder
-        .serve_connection(
-            guarded,
-            service_fn(|request| answer(context, request)),
-        )
+        .serve_connection(guarded, service_fn(|request| answer(context, request)))
         .with_upgrades();
     let ending = drive(state, &mut connection, |connection| {
         Pin::new(connection).graceful_shutdown();

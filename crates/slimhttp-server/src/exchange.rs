@@ -1,5 +1,6 @@
 //! One request, one response: the only function that sees everything.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -399,6 +400,25 @@ impl Tracked {
             note.sent += whole.len() as u64;
         }
         Some(whole)
+    }
+
+    /// What is left of the file that is sent, if it is one: the open file, where
+    /// in it the next byte stands, and how many are left.
+    pub(crate) fn file(&self) -> Option<(&Arc<File>, u64, u64)> {
+        match &self.body {
+            Body::File(file) => file.next(),
+            _ => None,
+        }
+    }
+
+    /// Notes that so many bytes of the file were sent without being asked for.
+    pub(crate) fn file_sent(&mut self, sent: u64) {
+        if let Body::File(file) = &mut self.body {
+            file.advance(sent);
+        }
+        if let Some(note) = &mut self.tracker.note {
+            note.sent += sent;
+        }
     }
 
     /// A socket tells by itself that it takes no more; a stream does not.

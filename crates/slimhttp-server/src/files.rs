@@ -21,7 +21,7 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 use crate::body::Body;
 use crate::respond::Refused;
 
-mod body;
+pub(crate) mod body;
 mod open;
 
 use body::{AtOnce, FileBody, MultipartBody, read_at_once};
@@ -184,7 +184,7 @@ fn reply(
             }
             AtOnce::All(bytes) => *response.body_mut() = Body::from(bytes),
             AtOnce::No | AtOnce::Shorter => {
-                *response.body_mut() = Body::stream(FileBody::new(Arc::new(file), start, length));
+                *response.body_mut() = Body::File(FileBody::new(Arc::new(file), start, length));
             }
         }
         return Ok(response);

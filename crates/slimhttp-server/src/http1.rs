@@ -9,6 +9,8 @@
 
 mod head;
 mod response;
+#[cfg(target_os = "linux")]
+mod sendfile;
 mod sending;
 mod unsent;
 

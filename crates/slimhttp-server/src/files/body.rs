@@ -75,7 +75,8 @@ fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
 
 /// Bytes of a file, read on demand: from memory on this thread, from a disk on
 /// the blocking pool.
-pub(crate) struct FileBody {
+#[derive(Debug)]
+pub struct FileBody {
     file: Arc<File>,
     offset: u64,
     left: u64,
@@ -85,6 +86,23 @@ pub(crate) struct FileBody {
 impl FileBody {
     pub(super) fn new(file: Arc<File>, offset: u64, left: u64) -> Self {
         Self { file, offset, left, reading: None }
+    }
+
+    /// Bytes that are still to be sent.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The open file, where in it the next byte stands and how many are left;
+    /// `None` behind the last, and while some of them are being read.
+    pub(crate) fn next(&self) -> Option<(&Arc<File>, u64, u64)> {
+        (self.left > 0 && self.reading.is_none()).then_some((&self.file, self.offset, self.left))
+    }
+
+    /// Notes that so many bytes were sent by somebody else.
+    pub(crate) fn advance(&mut self, sent: u64) {
+        self.offset += sent;
+        self.left = self.left.saturating_sub(sent);
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {

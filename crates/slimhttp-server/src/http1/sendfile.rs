@@ -45,7 +45,8 @@ impl<S: Stream> Http1<S> {
                 }
                 seen = offset + window;
             }
-            match std::future::poll_fn(|context| self.poll_sendfile(context, file, offset, seen)).await
+            match std::future::poll_fn(|context| self.poll_sendfile(context, file, offset, seen))
+                .await
             {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(sent) => body.file_sent(sent),
