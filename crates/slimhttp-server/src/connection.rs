@@ -110,7 +110,8 @@ impl Opening {
                 Ok(next) => next,
                 // Who never sent a byte has asked for nothing.
                 Err(Ending::HeadTimeout) if connection.read_any => {
-                    return last_word(&mut connection.socket, &Refusal::RequestTimeout).await;
+                    let refusal = Refusal::RequestTimeout;
+                    return Box::pin(last_word(&mut connection.socket, &refusal)).await;
                 }
                 Err(_) => return,
             };
@@ -120,9 +121,11 @@ impl Opening {
                     let _ = connection.socket.shutdown().await;
                     return;
                 }
-                Next::Close { unread: true } => return linger(&mut connection.socket).await,
+                Next::Close { unread: true } => {
+                    return Box::pin(linger(&mut connection.socket)).await;
+                }
                 Next::Fault(fault) => {
-                    return refuse(&context, &mut connection.socket, &fault).await;
+                    return Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
                 }
             };
             let Some(socket) = Box::pin(library(connection.socket, unread, &context)).await else {
@@ -292,7 +295,8 @@ async fn linger(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let (time, most) = LINGER;
     let rest = async {
         socket.shutdown().await?;
-        let mut bytes = [0; 4096];
+        // Not within the connection, which would hold the room of it all its life.
+        let mut bytes = vec![0; 4096];
         let mut left = most;
         loop {
             let count = socket.read(&mut bytes).await?;
@@ -304,3 +308,5 @@ async fn linger(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     };
     let _ = tokio::time::timeout(time, rest).await;
 }
+#[cfg(test)]
+mod tests;

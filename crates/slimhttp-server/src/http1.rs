@@ -3,8 +3,8 @@
 //! upgrades, expectations, HTTP/1.0) is left to the HTTP library, which gets the
 //! connection from that request's first byte on and gives it back when it rests.
 //!
-//! 1. read a head; 2. ask [`exchange`]; 3. send; again. Nothing is read ahead
-//! while a response is on its way but to see that the client leaves, and a
+//! It reads a head, asks [`exchange`], sends, and begins anew. Nothing is read
+//! ahead while a response is on its way but to see that the client leaves, and a
 //! connection between two requests holds no buffer.
 
 mod head;
@@ -125,16 +125,21 @@ impl<S: Stream> Http1<S> {
                 Asked::Here(parts) => parts,
                 Asked::Elsewhere(next) => return next,
             };
-            let is_head = parts.method == Method::HEAD;
-            let close = head::says_close(&parts.headers);
-            let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
-            let again = match self.answer(request).await {
-                Some(response) => self.send(response, is_head, close).await,
-                None => Ok(false),
-            };
-            if !again.unwrap_or(false) {
+            // Boxed, so that a connection that rests does not hold the room of it.
+            if !Box::pin(self.exchange(parts)).await {
                 return Next::Close { unread: !self.unread.is_empty() };
             }
+        }
+    }
+
+    /// Answers one request; whether another may follow.
+    async fn exchange(&mut self, parts: Parts) -> bool {
+        let is_head = parts.method == Method::HEAD;
+        let close = head::says_close(&parts.headers);
+        let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
+        match self.answer(request).await {
+            Some(response) => self.send(response, is_head, close).await.unwrap_or(false),
+            None => false,
         }
     }
 
@@ -220,8 +225,7 @@ impl<S: Stream> Http1<S> {
 
     /// Asks for the response; `None` where the client leaves before there is one.
     async fn answer(&mut self, request: Request<RequestBody>) -> Option<Response<Tracked>> {
-        // Boxed, so that a connection that rests does not hold the room of it.
-        let mut answer = Box::pin(exchange::answer(self.context.clone(), request));
+        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request));
         std::future::poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
             Poll::Pending => self.poll_leaving(context).map(|()| None),

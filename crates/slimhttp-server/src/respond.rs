@@ -2,7 +2,9 @@
 //! becomes a page.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SERVER};
 use http::{HeaderValue, Response};
 use slimhttp_site::refusal::Refusal;
@@ -37,12 +39,11 @@ impl Refused {
 pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     let Refused { refusal, page, detail } = refused;
     let status = refusal.status();
+    let tell = debug || refusal == Refusal::LoopDetected;
     let html = match (debug, page) {
-        (true, Some(page)) => page,
-        _ => {
-            let tell = debug || refusal == Refusal::LoopDetected;
-            small_page(&refusal, detail.as_deref().filter(|_| tell), debug)
-        }
+        (true, Some(page)) => page.into(),
+        _ if tell => small_page(&refusal, detail.as_deref(), debug).into(),
+        _ => plain_page(&refusal),
     };
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
@@ -83,16 +84,29 @@ pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
 /// it ends with this.
 pub(crate) fn last_words(refusal: &Refusal) -> Vec<u8> {
     let status = refusal.status();
-    let html = small_page(refusal, None, false);
+    let html = plain_page(refusal);
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    format!(
+    let mut words = format!(
         "HTTP/1.1 {} {}\r\nserver: slimHTTP\r\ndate: {date}\r\ncontent-type: text/html; charset=utf-8\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n{html}",
+         content-length: {}\r\nconnection: close\r\n\r\n",
         status.as_u16(),
         status.canonical_reason().unwrap_or_default(),
         html.len()
     )
-    .into_bytes()
+    .into_bytes();
+    words.extend_from_slice(&html);
+    words
+}
+
+/// The page of a status without any detail; made once.
+fn plain_page(refusal: &Refusal) -> Bytes {
+    static PAGES: [OnceLock<Bytes>; 200] = [const { OnceLock::new() }; 200];
+    let make = || Bytes::from(small_page(refusal, None, false));
+    let status = usize::from(refusal.status().as_u16());
+    match status.checked_sub(400).and_then(|index| PAGES.get(index)) {
+        Some(page) => page.get_or_init(make).clone(),
+        None => make(),
+    }
 }
 
 fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {

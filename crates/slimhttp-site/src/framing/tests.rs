@@ -115,6 +115,36 @@ fn vectors_come_to_their_verdict_however_they_are_cut() {
     }
 }
 
+/// Up to the first content, for which `feed` takes over.
+#[test]
+fn heads_read_one_by_one_come_to_the_same_verdict() {
+    for (stream, ..) in vectors() {
+        let whole = Verdict::of(LIMITS, &[&stream]);
+        for cut in 0..=stream.len() {
+            let mut framing = Framing::new(LIMITS);
+            let (mut at, mut fault, mut content) = (0, None, false);
+            for end in [cut, stream.len()] {
+                while at < end && fault.is_none() && !content {
+                    match framing.feed_head(&stream[at..end]) {
+                        HeadRead::Partial => at = end,
+                        HeadRead::Fault(refusal) => fault = Some(refusal),
+                        HeadRead::Complete { length, has_content } => {
+                            assert!(stream[..at + length].ends_with(b"\r\n\r\n"));
+                            (at, content) = (at + length, has_content);
+                        }
+                    }
+                }
+            }
+            if content {
+                assert!(framing.heads_read() <= whole.heads, "{:?}", Shown(&stream));
+            } else {
+                let read = (framing.heads_read(), fault);
+                assert_eq!(read, (whole.heads, whole.fault.clone()), "{cut}: {:?}", Shown(&stream));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_fault_stops_before_the_offending_byte() {
     for (passes, stops) in CUTS {

@@ -1,0 +1,16 @@
+//! What a connection costs that does nothing.
+
+use super::*;
+
+fn size<F: Future>(
+    _: impl FnOnce(TcpStream, SocketAddr, Arc<Shared>, Arc<Worker>, Seat) -> F,
+) -> usize {
+    size_of::<F>()
+}
+
+/// Thousands of connections rest: whatever only a request needs stands in boxes
+/// that are gone by then.
+#[test]
+fn a_connection_holds_no_room_for_requests() {
+    assert!(size(serve) <= 1024, "{} bytes", size(serve));
+}
