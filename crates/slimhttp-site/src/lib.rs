@@ -28,3 +28,4 @@ pub mod refusal;
 pub mod route;
 pub mod site;
 pub mod value;
+mod weight;
