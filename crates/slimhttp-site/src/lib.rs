@@ -18,6 +18,7 @@ pub mod forward;
 pub mod framing;
 pub mod glob;
 pub mod host;
+pub mod listing;
 pub mod options;
 pub mod path;
 pub mod plan;
