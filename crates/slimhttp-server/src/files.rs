@@ -1,10 +1,8 @@
 //! Files: finds one below the root, and sends it or hands it on as a script.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
 use slimhttp_site::content_type::content_type;
 use slimhttp_site::file_reply::{Content, FileFacts, Part, etag_of, file_reply};
+use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::Methods;
@@ -25,8 +24,10 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 use tokio::task::JoinHandle;
 
 use crate::body::{Body, BodyError};
-use crate::jail;
+use crate::identity::Facts;
+use crate::jail::Opened;
 use crate::respond::Refused;
+use crate::roots::Roots;
 
 /// Files up to this size are read whole and at once.
 const SMALL: u64 = 64 * 1024;
@@ -58,6 +59,7 @@ pub(crate) struct Asked<'a> {
 /// # Errors
 /// [`Refusal::NotFound`] for whatever is not a readable file below the root.
 pub(crate) fn send(
+    roots: &Roots,
     options: &ScopeOptions,
     path: &SafePath,
     asked: &Asked<'_>,
@@ -65,18 +67,13 @@ pub(crate) fn send(
     let Some(root) = options.web_root.as_deref() else {
         return Err(Refusal::NotFound.into());
     };
-    if is_compiled(path) {
-        return Err(Refused::because(
-            Refusal::NotFound,
-            format!("{} is compiled code, never sent", root.join(path.as_path()).display()),
-        ));
-    }
+    let below = Below { roots, root, links: options.files.follow_symlinks };
     if asked.path.ends_with(b"/") {
         for name in &options.index {
-            let Some(index) = path.join(name).filter(|index| !is_compiled(index)) else { continue };
-            match open(root, &index) {
-                Ok((file, facts)) if facts.is_file() => {
-                    return answer(options, root, &index, file, &facts, asked);
+            let Some(index) = path.join(name) else { continue };
+            match below.open(&index) {
+                Ok(opened) if opened.facts.is_file() => {
+                    return answer(options, root, &index, opened, asked);
                 }
                 Ok(_) => {}
                 Err(refused) if refused.refusal == Refusal::NotFound => {}
@@ -88,11 +85,11 @@ pub(crate) fn send(
             format!("{} has none of {:?}", root.join(path.as_path()).display(), options.index),
         ));
     }
-    let (file, facts) = open(root, path)?;
-    if facts.is_dir() {
+    let opened = below.open(path)?;
+    if opened.facts.is_folder() {
         return redirect_to_folder(path, asked).map(Found::Reply);
     }
-    answer(options, root, path, file, &facts, asked)
+    answer(options, root, path, opened, asked)
 }
 
 /// Whether this is a script's source as Python keeps it compiled: wherever a
@@ -105,12 +102,12 @@ fn is_compiled(path: &SafePath) -> bool {
 
 /// Sends the file that a handler named, with the fields that it gave.
 pub(crate) fn send_named(
-    root: &Path,
+    below: &Below<'_>,
     path: &SafePath,
     asked: &Asked<'_>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Refused> {
-    let (file, facts) = open(root, path)?;
+    let Opened { file, facts, .. } = below.open_any(path)?;
     if !facts.is_file() {
         return Err(Refusal::NotFound.into());
     }
@@ -121,26 +118,55 @@ pub(crate) fn send_named(
     Ok(response)
 }
 
-fn open(root: &Path, path: &SafePath) -> Result<(File, std::fs::Metadata), Refused> {
-    let opened = jail::open(root, path).and_then(|file| file.metadata().map(|facts| (file, facts)));
-    opened.map_err(|error| {
-        let refusal = match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::ACCESS | Errno::PERM) => Refusal::Forbidden,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
-                tracing::error!(
-                    "{} cannot be opened: {error}",
-                    root.join(path.as_path()).display()
-                );
-                Refusal::Unavailable
-            }
-            Some(Errno::IO) => {
-                tracing::error!("{} cannot be read: {error}", root.join(path.as_path()).display());
-                Refusal::Internal
-            }
-            _ => Refusal::NotFound,
+/// Where files are looked for, and over which links.
+pub(crate) struct Below<'a> {
+    pub(crate) roots: &'a Roots,
+    pub(crate) root: &'a Path,
+    pub(crate) links: FollowSymlinks,
+}
+
+impl Below<'_> {
+    /// Opens what a request names: no compiled code, by whatever name.
+    fn open(&self, path: &SafePath) -> Result<Opened, Refused> {
+        let compiled = |name: &SafePath| {
+            Refused::because(
+                Refusal::NotFound,
+                format!(
+                    "{} is compiled code, never sent",
+                    self.root.join(name.as_path()).display()
+                ),
+            )
         };
-        Refused::because(refusal, format!("{}: {error}", root.join(path.as_path()).display()))
-    })
+        if is_compiled(path) {
+            return Err(compiled(path));
+        }
+        let opened = self.open_any(path)?;
+        match &opened.real_name {
+            Some(name) if is_compiled(name) => Err(compiled(name)),
+            _ => Ok(opened),
+        }
+    }
+
+    /// Opens what a handler names.
+    fn open_any(&self, path: &SafePath) -> Result<Opened, Refused> {
+        let opened = self.roots.open(self.root, path, self.links).map(|(_, opened)| opened);
+        opened.map_err(|error| {
+            let name = self.root.join(path.as_path());
+            let refusal = match error.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::ACCESS | Errno::PERM) => Refusal::Forbidden,
+                Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+                    tracing::error!("{} cannot be opened: {error}", name.display());
+                    Refusal::Unavailable
+                }
+                Some(Errno::IO) => {
+                    tracing::error!("{} cannot be read: {error}", name.display());
+                    Refusal::Internal
+                }
+                _ => Refusal::NotFound,
+            };
+            Refused::because(refusal, format!("{}: {error}", name.display()))
+        })
+    }
 }
 
 /// Sends a regular file, or tells that it is a script.
@@ -148,18 +174,14 @@ fn answer(
     options: &ScopeOptions,
     root: &Path,
     path: &SafePath,
-    file: File,
-    facts: &std::fs::Metadata,
+    opened: Opened,
     asked: &Asked<'_>,
 ) -> Result<Found, Refused> {
-    // A FIFO, a socket or a device could hold a worker for ever.
-    if !facts.is_file() {
-        return Err(Refusal::NotFound.into());
-    }
-    if path.extension_is("py") {
+    let Opened { file, facts, real_name } = opened;
+    if path.extension_is("py") || real_name.is_some_and(|name| name.extension_is("py")) {
         let runs = match options.scripts {
             Scripts::On => true,
-            Scripts::Executable => facts.mode() & 0o111 != 0,
+            Scripts::Executable => facts.is_executable(),
             Scripts::Off => false,
         };
         // A script's source is never sent.
@@ -175,7 +197,7 @@ fn answer(
     if !Methods::get_and_head().allows(asked.method) {
         return Err(Refusal::MethodNotAllowed(Methods::get_and_head()).into());
     }
-    reply(path.as_path(), file, facts, asked.method, asked.headers).map(Found::Reply)
+    reply(path.as_path(), file, &facts, asked.method, asked.headers).map(Found::Reply)
 }
 
 /// The response for an open file. A file that is rewritten in place may be
@@ -184,12 +206,12 @@ fn answer(
 fn reply(
     path: &Path,
     file: File,
-    facts: &std::fs::Metadata,
+    facts: &Facts,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refused> {
     let content_type = content_type(&path.to_string_lossy());
-    let mut facts = Cow::Borrowed(facts);
+    let mut facts = *facts;
     let mut looks_left = 3;
     loop {
         let reply = file_reply(method, headers, &file_facts(&facts, &content_type));
@@ -202,13 +224,13 @@ fn reply(
                 *response.body_mut() = Body::stream(MultipartBody::new(file, parts, end));
                 return Ok(response);
             }
-            Content::Whole => (0, facts.len()),
+            Content::Whole => (0, facts.length()),
             Content::Range(range) => (*range.start(), range.end() - range.start() + 1),
         };
         match read_at_once(&file, start, length)? {
             AtOnce::Shorter if looks_left > 0 => {
                 looks_left -= 1;
-                facts = Cow::Owned(file.metadata().map_err(unreadable)?);
+                facts = Facts::of(&file).map_err(|error| unreadable(error.into()))?;
                 continue;
             }
             AtOnce::All(bytes) => *response.body_mut() = Body::from(bytes),
@@ -220,16 +242,17 @@ fn reply(
     }
 }
 
-fn file_facts<'f>(facts: &std::fs::Metadata, content_type: &'f str) -> FileFacts<'f> {
+fn file_facts<'f>(facts: &Facts, content_type: &'f str) -> FileFacts<'f> {
+    let identity = facts.identity();
     FileFacts {
-        length: facts.len(),
-        modified: Some(facts.mtime().min(now())),
+        length: identity.length,
+        modified: Some(identity.modified.seconds.min(now())),
         etag: etag_of(
-            facts.dev(),
-            facts.ino(),
-            facts.len(),
-            nanoseconds(facts.mtime(), facts.mtime_nsec()),
-            nanoseconds(facts.ctime(), facts.ctime_nsec()),
+            identity.device,
+            identity.inode,
+            identity.length,
+            identity.modified.as_nanoseconds(),
+            identity.changed.as_nanoseconds(),
         ),
         content_type,
     }
@@ -244,10 +267,6 @@ fn unreadable(error: io::Error) -> Refused {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
-    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
 }
 
 /// The path with a trailing slash: 301 for `GET` and `HEAD`, 308 where the
