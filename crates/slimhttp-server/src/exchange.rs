@@ -19,7 +19,7 @@ use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::{ConnectionState, Ending};
 use crate::event::Event;
-use crate::files::{self, Asked, Found};
+use crate::files::{self, Asked, Below, Found};
 use crate::guarded::{FaultCell, FramingFault};
 use crate::handler::{Answer, Callee, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
@@ -62,6 +62,7 @@ pub(crate) async fn answer(
     let query = plan.target.as_ref().and_then(|target| target.query);
     let mut exchange = Exchange {
         connection: &connection,
+        snapshot: &snapshot,
         scope,
         uri: &uri,
         path,
@@ -91,6 +92,7 @@ pub(crate) async fn answer(
 /// A request on its way through the actions of its plan.
 struct Exchange<'x> {
     connection: &'x Arc<ConnectionContext>,
+    snapshot: &'x Snapshot,
     scope: &'x Arc<Scope>,
     uri: &'x Uri,
     path: &'x [u8],
@@ -126,7 +128,8 @@ impl Exchange<'_> {
                     return Box::pin(proxy::forward(upstreams, forwarded)).await;
                 }
                 Action::File(path) => {
-                    match files::send(&self.scope.options, &path, &self.file_asked())? {
+                    let roots = &self.snapshot.roots;
+                    match files::send(roots, &self.scope.options, &path, &self.file_asked())? {
                         Found::Reply(response) => return Ok(response),
                         Found::Script(file, path) => {
                             let options = &self.scope.options;
@@ -225,7 +228,9 @@ impl Exchange<'_> {
                 format!("{} is not below `web_root`", file.display()),
             ));
         };
-        files::send_named(root, &path, &self.file_asked(), fields)
+        let links = self.scope.options.files.follow_symlinks;
+        let below = Below { roots: &self.snapshot.roots, root, links };
+        files::send_named(&below, &path, &self.file_asked(), fields)
     }
 
     fn forwarded(&mut self) -> proxy::Forwarded {
