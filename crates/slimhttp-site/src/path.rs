@@ -17,7 +17,7 @@ mod tests;
 const LONGEST_NAME: usize = 255;
 
 /// What is encoded in a segment: all but `pchar` of RFC 3986 section 3.3.
-const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
