@@ -6,6 +6,7 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+pub mod candidates;
 pub mod coding;
 pub mod compile;
 pub mod conditions;

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 use crate::route::pattern::{Capture, Pattern, Shape};
 
-mod pattern;
+pub(crate) mod pattern;
 #[cfg(test)]
 mod tests;
 
@@ -252,7 +252,7 @@ impl From<Capture<'_>> for Param {
     fn from(capture: Capture<'_>) -> Self {
         match capture {
             Capture::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
-            Capture::Integer(number) => Self::Integer(number),
+            Capture::Integer(number, _) => Self::Integer(number),
         }
     }
 }
