@@ -232,7 +232,12 @@ fn any_name_is_a_link_to_itself_and_harmless_text() {
         ("\u{85}".as_bytes(), "./%C2%85", "\u{fffd}"),
         ("Grüße".as_bytes(), "./Gr%C3%BC%C3%9Fe", "Grüße"),
         (b"\xff\xfea", "./%FF%FEa", "\u{fffd}\u{fffd}a"),
-        ("\u{202e}gpj.exe".as_bytes(), "./%E2%80%AEgpj.exe", "\u{202e}gpj.exe"),
+        ("\u{202e}gpj.exe".as_bytes(), "./%E2%80%AEgpj.exe", "\u{fffd}gpj.exe"),
+        (
+            "\u{2067}a\u{2069}\u{200f}".as_bytes(),
+            "./%E2%81%A7a%E2%81%A9%E2%80%8F",
+            "\u{fffd}a\u{fffd}\u{200f}",
+        ),
         ("~-_.".as_bytes(), "./~-_.", "~-_."),
     ];
     for (name, link, text) in cases {
