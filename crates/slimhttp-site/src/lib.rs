@@ -29,3 +29,4 @@ pub mod refusal;
 pub mod route;
 pub mod site;
 pub mod value;
+mod weight;
