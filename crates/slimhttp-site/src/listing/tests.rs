@@ -189,7 +189,7 @@ fn json_where_the_client_likes_it_better() {
         // The closest range counts, wherever it stands.
         (&["text/html;q=0.2, text/*, application/json;q=0.3"], true),
         (&["*/*, text/html;q=0.2"], true),
-        (&["text/html;level=1, text/html;q=0.2, application/json;q=0.5"], true),
+        (&["text/html;level=1, text/html;q=0.2, application/json;q=0.5"], false),
         // Several lines are one list.
         (&["text/html;q=0.5", "application/json"], true),
         // What is refused, and what says nothing of either.
