@@ -221,8 +221,8 @@ fn os_name(name: &[u8]) -> Option<&OsStr> {
 }
 
 /// A relative path of plain names: no `..`, no `.`, no NUL, no leading slash.
-/// The only constructors are [`Target::safe_path`], [`SafePath::root`] and
-/// [`SafePath::join`].
+/// The only constructors are [`Target::safe_path`], [`SafePath::root`],
+/// [`SafePath::join`] and [`SafePath::join_name`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SafePath(PathBuf);
 
@@ -235,6 +235,12 @@ impl SafePath {
     /// This path with one more plain name, or `None` where `name` is none.
     pub fn join(&self, name: &str) -> Option<Self> {
         plain_name(name.as_bytes()).map(|name| Self(self.0.join(name)))
+    }
+
+    /// This path with one more plain name as a file system has it, or `None`
+    /// where `name` is none.
+    pub fn join_name(&self, name: &OsStr) -> Option<Self> {
+        plain_name(name.as_encoded_bytes()).map(|name| Self(self.0.join(name)))
     }
 
     /// The path, relative; empty for the root itself.
