@@ -4,8 +4,9 @@
 //! A name is any bytes. In a link every byte but the unreserved ones of RFC 3986
 //! is percent-encoded, so it needs no escaping of HTML; `./` before it keeps a
 //! name from being read as a scheme. In text it is escaped, what is not UTF-8
-//! becomes U+FFFD, control characters become their pictures, and `bdi` keeps the
-//! direction of its writing to itself.
+//! becomes U+FFFD, and so do the characters that turn the direction of writing;
+//! control characters become their pictures, and `bdi` keeps the direction of its
+//! letters to itself.
 
 use std::fmt::Write as _;
 
@@ -17,7 +18,7 @@ use super::{Column, Entry, Kind, Listing, Order, Sort, icon};
 /// The value of `Content-Security-Policy` that the page is sent with: no script,
 /// no other file, and no style but its own, which the hash names.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-KoeufEAOjbOnm26D+Kt6Ip6FQO1I72fOwuWm83TSuAA='; \
+     style-src 'sha256-n3r8gaBU1z+ChDrbw26pJpgg6CAdE0J3i/GPJ2nuAvc='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// The style sheet, byte for byte what the hash above is made of.
@@ -218,7 +219,11 @@ fn text(html: &mut String, bytes: &[u8]) {
                 html.push(picture.unwrap_or(char::REPLACEMENT_CHARACTER));
             }
             '\x7f' => html.push('\u{2421}'),
-            '\u{80}'..='\u{9f}' => html.push(char::REPLACEMENT_CHARACTER),
+            // An override could show `photogpj.exe` as `photoexe.jpg`. What names
+            // honestly written from right to left need is left to them.
+            '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                html.push(char::REPLACEMENT_CHARACTER);
+            }
             other => html.push(other),
         }
     }

@@ -189,7 +189,7 @@ fn json_where_the_client_likes_it_better() {
         // The closest range counts, wherever it stands.
         (&["text/html;q=0.2, text/*, application/json;q=0.3"], true),
         (&["*/*, text/html;q=0.2"], true),
-        (&["text/html;level=1, text/html;q=0.2, application/json;q=0.5"], true),
+        (&["text/html;level=1, text/html;q=0.2, application/json;q=0.5"], false),
         // Several lines are one list.
         (&["text/html;q=0.5", "application/json"], true),
         // What is refused, and what says nothing of either.
@@ -232,7 +232,12 @@ fn any_name_is_a_link_to_itself_and_harmless_text() {
         ("\u{85}".as_bytes(), "./%C2%85", "\u{fffd}"),
         ("Grüße".as_bytes(), "./Gr%C3%BC%C3%9Fe", "Grüße"),
         (b"\xff\xfea", "./%FF%FEa", "\u{fffd}\u{fffd}a"),
-        ("\u{202e}gpj.exe".as_bytes(), "./%E2%80%AEgpj.exe", "\u{202e}gpj.exe"),
+        ("\u{202e}gpj.exe".as_bytes(), "./%E2%80%AEgpj.exe", "\u{fffd}gpj.exe"),
+        (
+            "\u{2067}a\u{2069}\u{200f}".as_bytes(),
+            "./%E2%81%A7a%E2%81%A9%E2%80%8F",
+            "\u{fffd}a\u{fffd}\u{200f}",
+        ),
         ("~-_.".as_bytes(), "./~-_.", "~-_."),
     ];
     for (name, link, text) in cases {
