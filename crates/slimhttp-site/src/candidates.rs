@@ -203,9 +203,8 @@ fn is_navigation(target: &Target<'_>, request: &HeaderMap) -> bool {
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 fn leads_to_a_page(request: &HeaderMap) -> bool {
-    let is_page = |value: &[u8]| {
-        matches!(value, b"document" | b"iframe" | b"frame" | b"embed" | b"object")
-    };
+    let is_page =
+        |value: &[u8]| matches!(value, b"document" | b"iframe" | b"frame" | b"embed" | b"object");
     request.get_all(SEC_FETCH_DEST).iter().all(|value| is_page(value.as_bytes().trim_ascii()))
 }
 

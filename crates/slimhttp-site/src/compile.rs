@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::fault::Faults;
 use crate::options::{self, Stands};
-use crate::site::{Listener, Service, Site};
+use crate::site::{Listener, Scope, Service, Site};
 use crate::value::{Table, Value};
 
 mod circle;
@@ -149,8 +149,14 @@ pub fn compile(
         faults.sort_by(|one, other| one.place.cmp(&other.place));
         return Err(Faults(faults));
     }
+    // Scopes that are carried over need not be looked at again.
+    let carried = inherited.is_some_and(|previous| previous.site.rewrites);
+    let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
+    let rewrite = |scope: &Arc<Scope>| !scope.options.answers.rewrites.is_empty();
+    let rewrites = carried || touched.chain([&global]).any(rewrite);
     Ok(Site {
         config: config.clone(),
+        rewrites,
         global,
         hosts: compiled.table,
         service,

@@ -20,10 +20,10 @@ mod template;
 mod tests;
 
 /// Where paths are sent.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redirects(Table<Redirect>);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Redirect {
     to: Template,
     status: StatusCode,
@@ -85,7 +85,7 @@ impl Redirect {
 }
 
 /// Which path is answered in place of another.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewrites(Table<Template>);
 
 impl Rewrites {
@@ -119,7 +119,7 @@ impl Rewrites {
 }
 
 /// Rules by the pattern of a path.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Table<R> {
     /// By the whole path, for one look-up; first in the order by its nature.
     exact: HashMap<Box<[u8]>, R>,

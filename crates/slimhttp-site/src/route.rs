@@ -43,9 +43,12 @@ pub enum Methods {
 }
 
 impl Methods {
-    /// Only `GET` and `HEAD`: what files answer.
-    pub fn get_and_head() -> Self {
-        Self::Only(Arc::new([Method::GET, Method::HEAD]))
+    /// The `Allow` of files.
+    pub const OF_FILES: &'static str = "GET, HEAD, OPTIONS";
+
+    /// What files answer: [`Methods::OF_FILES`].
+    pub fn of_files() -> Self {
+        Self::Only(Arc::new([Method::GET, Method::HEAD, Method::OPTIONS]))
     }
 
     /// Whether `method` is answered; `HEAD` is wherever `GET` is.

@@ -90,7 +90,11 @@ fn c5_3_what_is_tried() {
         (SPA, "/users/7.json?x", "asked users/7.json"),
         (SPA, "/a%2ejs", "asked a.js"),
         (SPA, "/users?file=a.js", "asked users | fallback index.html"),
-        (&["clean", "fallback=/i.html"], "/a", "file a | clean a.html | folder a | fallback i.html"),
+        (
+            &["clean", "fallback=/i.html"],
+            "/a",
+            "file a | clean a.html | folder a | fallback i.html",
+        ),
         (&["{path}", "fallback=/i.html"], "/a", "file a | fallback i.html"),
         (&["{path}", "=404", "fallback=/i.html"], "/a", "file a | 404"),
     ];
@@ -114,7 +118,8 @@ fn c5_3_a_plain_scope_tries_the_path_alone() {
 fn c5_3_a_fallback_answers_navigations_only() {
     const DEST: &str = "sec-fetch-dest";
     const ACCEPT: &str = "accept";
-    const CHROME: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    const CHROME: &str =
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
     type Case = (&'static [(&'static str, &'static str)], bool);
     let cases: &[Case] = &[
         (&[], true),

@@ -22,7 +22,7 @@ pub(super) enum Reach {
 }
 
 /// A target with places for captures.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     /// Whether it is a path here and no URL.
     is_path: bool,
@@ -36,7 +36,7 @@ pub(super) struct Template {
 
 type Pieces = Box<[Piece]>;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     /// Encoded.
     Literal(Box<str>),

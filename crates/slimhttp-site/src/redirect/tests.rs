@@ -141,7 +141,8 @@ fn c8_1_the_most_specific_redirect_is_first_whatever_the_order() {
 #[test]
 fn c5_2_no_request_chooses_the_host() {
     let table = ["/<path:p> → /<p>", "/a<path:p> → /<p>", "/b/<x>/<path:p> → /<p>?<x>"];
-    let pieces = ["/", "//", "%2F", "%5C", "\\", "a", "b", "..", ".", "evil.example", "@", "%0D%0A"];
+    let pieces =
+        ["/", "//", "%2F", "%5C", "\\", "a", "b", "..", ".", "evil.example", "@", "%0D%0A"];
     let mut found = 0;
     for rule in table {
         let table = redirects(&[rule]).unwrap();
@@ -149,7 +150,8 @@ fn c5_2_no_request_chooses_the_host() {
             for second in pieces {
                 for third in pieces {
                     let raw = format!("/a{first}{second}{third}");
-                    for raw in [&*raw, &*format!("/b/{raw}"), &*format!("/{first}{second}{third}")] {
+                    for raw in [&*raw, &*format!("/b/{raw}"), &*format!("/{first}{second}{third}")]
+                    {
                         let Ok(target) = Target::parse(raw) else { continue };
                         let Some((location, _)) = table.find(&target) else { continue };
                         let location = location.to_str().unwrap();
