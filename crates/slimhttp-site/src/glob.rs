@@ -144,7 +144,7 @@ fn set(pattern: &str) -> Result<GlobSet, globset::Error> {
 }
 
 /// Patterns, any of which may match.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs(ByGlob<()>);
 
 impl Globs {
@@ -227,6 +227,8 @@ impl<T: PartialEq> PartialEq for ByGlob<T> {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
+
+impl<T: Eq> Eq for ByGlob<T> {}
 
 /// What patterns are held against: a path without its first slash, and its last
 /// name.
