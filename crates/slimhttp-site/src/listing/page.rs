@@ -18,7 +18,7 @@ use super::{Column, Entry, Kind, Listing, Order, Sort, icon};
 /// The value of `Content-Security-Policy` that the page is sent with: no script,
 /// no other file, and no style but its own, which the hash names.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-n3r8gaBU1z+ChDrbw26pJpgg6CAdE0J3i/GPJ2nuAvc='; \
+     style-src 'sha256-6+3/bb7uGVEnTqhKNRgi70Lx3qRFsOYwOLprehHzAD8='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// The style sheet, byte for byte what the hash above is made of.
@@ -27,6 +27,9 @@ pub(super) const STYLE: &str = include_str!("page.css");
 /// All but the unreserved characters of RFC 3986 section 2.3.
 const NOT_UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What the folder at the top is called.
+const ROOT: &[u8] = b"Home";
 
 /// Rough bytes of one row, to reserve them at once.
 const ROW: usize = 400;
@@ -45,16 +48,18 @@ pub(super) fn render(listing: &Listing<'_>) -> String {
     let _ = write!(html, "</title>\n<style>{STYLE}</style>\n</head>\n<body>\n");
     html.push_str(icon::SPRITE);
     html.push_str("<main>\n");
-    breadcrumb(&mut html, &names, listing.sort);
-    heading(&mut html, &names);
+    if !names.is_empty() {
+        breadcrumb(&mut html, &names, listing.sort);
+    }
+    html.push_str("<h1><bdi>");
+    text(&mut html, names.last().copied().unwrap_or(ROOT));
+    html.push_str("</bdi></h1>\n");
     summary(&mut html, listing);
-    html.push_str("<div class=\"card\">\n");
-    if listing.entries.is_empty() && names.is_empty() {
-        html.push_str("<p>This folder is empty.</p>\n");
-    } else {
+    // The root has no row for what is above it.
+    if !listing.entries.is_empty() || !names.is_empty() {
         table(&mut html, listing, !names.is_empty());
     }
-    html.push_str("</div>\n</main>\n</body>\n</html>\n");
+    html.push_str("</main>\n</body>\n</html>\n");
     html
 }
 
@@ -70,34 +75,33 @@ fn breadcrumb(html: &mut String, names: &[&[u8]], sort: Sort) {
             let _ = write!(html, "<a href=\"{}{}\">", "../".repeat(up), kept(sort));
         }
         html.push_str("<bdi>");
-        match depth.checked_sub(1) {
-            None => html.push_str("Home"),
-            Some(at) => text(html, names[at]),
-        }
+        text(html, depth.checked_sub(1).map_or(ROOT, |at| names[at]));
         html.push_str(if up == 0 { "</bdi></span></li>" } else { "</bdi></a></li>" });
     }
     html.push_str("</ol></nav>\n");
-}
-
-fn heading(html: &mut String, names: &[&[u8]]) {
-    html.push_str("<h1><bdi>");
-    text(html, names.last().copied().unwrap_or(b"/"));
-    html.push_str("</bdi></h1>\n");
 }
 
 /// How much there is, and whether there is more than is shown.
 fn summary(html: &mut String, listing: &Listing<'_>) {
     let folders = listing.entries.iter().filter(|entry| entry.kind == Kind::Folder).count() as u64;
     let files = listing.entries.len() as u64 - folders;
-    let bytes = listing.entries.iter().filter_map(Entry::size).fold(0, u64::saturating_add);
-    let _ = writeln!(
-        html,
-        "<p>{}, {}, <span title=\"{}\">{}</span></p>",
-        counted(folders, "folder", "folders"),
-        counted(files, "file", "files"),
-        counted(bytes, "byte", "bytes"),
-        size(bytes),
-    );
+    html.push_str("<p>");
+    if folders > 0 {
+        html.push_str(&counted(folders, "folder", "folders"));
+    }
+    if folders > 0 && files > 0 {
+        html.push_str(", ");
+    }
+    if files > 0 {
+        let bytes = listing.entries.iter().filter_map(Entry::size).fold(0, u64::saturating_add);
+        html.push_str(&counted(files, "file", "files"));
+        html.push_str(", ");
+        length(html, bytes);
+    }
+    if listing.entries.is_empty() {
+        html.push_str("This folder is empty.");
+    }
+    html.push_str("</p>\n");
     if listing.truncated {
         let _ = writeln!(
             html,
@@ -109,7 +113,7 @@ fn summary(html: &mut String, listing: &Listing<'_>) {
 }
 
 fn table(html: &mut String, listing: &Listing<'_>, has_parent: bool) {
-    html.push_str("<table>\n<caption>Contents of ");
+    html.push_str("<div class=\"card\">\n<table>\n<caption>Contents of ");
     text(html, listing.path);
     html.push_str("</caption>\n<thead>\n<tr>");
     column(html, listing.sort, Column::Name, "Name");
@@ -127,7 +131,7 @@ fn table(html: &mut String, listing: &Listing<'_>, has_parent: bool) {
     for entry in &listing.entries {
         row(html, entry, listing.sort);
     }
-    html.push_str("</tbody>\n</table>\n");
+    html.push_str("</tbody>\n</table>\n</div>\n");
 }
 
 /// The head of a column, a link that sorts by it: the other way where it is
@@ -173,12 +177,7 @@ fn row(html: &mut String, entry: &Entry, sort: Sort) {
         Kind::File => "</bdi></a></th><td>",
     });
     if let Some(bytes) = entry.size() {
-        let _ = write!(
-            html,
-            "<data value=\"{bytes}\" title=\"{}\">{}</data>",
-            counted(bytes, "byte", "bytes"),
-            size(bytes),
-        );
+        length(html, bytes);
     }
     html.push_str("</td><td>");
     if let Some(moment) = Moment::of(entry.modified) {
@@ -191,6 +190,12 @@ fn row(html: &mut String, entry: &Entry, sort: Sort) {
         );
     }
     html.push_str("</td></tr>\n");
+}
+
+/// A length as people read it, and exactly for who points at it.
+fn length(html: &mut String, bytes: u64) {
+    let exact = counted(bytes, "byte", "bytes");
+    let _ = write!(html, "<data value=\"{bytes}\" title=\"{exact}\">{}</data>", size(bytes));
 }
 
 /// The query by which another folder is sorted as this one: nothing where that

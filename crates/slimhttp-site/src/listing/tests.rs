@@ -260,13 +260,15 @@ fn the_path_is_harmless_text_and_its_links_are_relative() {
          <li><span aria-current=\"page\"><bdi>c\u{240a}d</bdi></span></li>",
         "<h1><bdi>c\u{240a}d</bdi></h1>",
         "<a href=\"../\"><svg aria-hidden=\"true\"><use href=\"#up\"/></svg>",
-        "<p>0 folders, 0 files, <span title=\"0 bytes\">0 B</span></p>",
+        "<p>This folder is empty.</p>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
     let root = page("/", vec![], "");
     assert!(root.contains("This folder is empty."), "{root}");
-    assert!(!root.contains("../"), "{root}");
+    for never in ["../", "<nav", "<table"] {
+        assert!(!root.contains(never), "{never}: {root}");
+    }
 }
 
 #[test]
@@ -299,10 +301,28 @@ fn a_row_tells_size_and_time_exactly_too() {
         "<td><data value=\"1434\" title=\"1,434 bytes\">1.4 KB</data></td>",
         "<td><time datetime=\"2026-11-22T14:03:07Z\">2026-11-22<span class=\"wide\"> 14:03</span></time></td>",
         "<bdi>f/</bdi></a></th><td></td><td></td></tr>",
-        "<p>1 folder, 1 file, <span title=\"1,434 bytes\">1.4 KB</span></p>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
+}
+
+#[test]
+fn the_count_leaves_out_what_there_is_none_of() {
+    let cases = [
+        (0, 0, "This folder is empty."),
+        (1, 0, "1 folder"),
+        (0, 1, "1 file, <data value=\"7\" title=\"7 bytes\">7 B</data>"),
+        (2, 1, "2 folders, 1 file, <data value=\"7\" title=\"7 bytes\">7 B</data>"),
+        (1, 300, "1 folder, 300 files, <data value=\"2100\" title=\"2,100 bytes\">2.1 KB</data>"),
+    ];
+    for (folders, files, expect) in cases {
+        let mut entries = vec![folder("a", THEN); folders];
+        entries.extend(vec![file("b", 7, THEN); files]);
+        let html = page("/", entries, "");
+        assert!(html.contains(&format!("<p>{expect}</p>")), "{expect}: {html}");
+    }
+    let most = vec![file("a", u64::MAX, THEN), file("b", 1, THEN)];
+    assert!(page("/", most, "").contains("2 files, <data value=\"18446744073709551615\""));
 }
 
 #[test]
