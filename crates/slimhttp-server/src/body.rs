@@ -1,4 +1,4 @@
-//! The body of a response: nothing, bytes, a file, or a stream with
+//! The body of a response: nothing, bytes, a piece of a file, or a stream with
 //! back-pressure.
 
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-pub use crate::files::body::FileBody;
+pub use crate::files::FileBody;
 
 /// Whatever ended a body early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,7 +20,7 @@ pub enum Body {
     Empty,
     /// All of it, in memory.
     Full(Bytes),
-    /// A part of a file, read when the client takes more.
+    /// Bytes of an open file.
     File(FileBody),
     /// A stream; polled only when the client takes more.
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
-            Self::File(file) => write!(f, "File({} bytes)", file.left()),
+            Self::File(body) => write!(f, "File({} bytes)", body.size_hint().lower()),
             Self::Stream(_) => f.write_str("Stream"),
         }
     }
@@ -66,7 +66,7 @@ impl HttpBody for Body {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::File(file) => Pin::new(file).poll_frame(context),
+            Self::File(body) => Pin::new(body).poll_frame(context),
             Self::Stream(body) => body.as_mut().poll_frame(context),
         }
     }
@@ -75,7 +75,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) => false,
-            Self::File(file) => file.is_end_stream(),
+            Self::File(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
@@ -84,7 +84,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::File(file) => file.size_hint(),
+            Self::File(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),
         }
     }

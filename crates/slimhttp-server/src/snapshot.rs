@@ -10,7 +10,9 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Site};
 
 use crate::access_log::{AccessLogs, AccessWriter};
+use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::roots::Roots;
 use crate::tls;
 
 /// The site in force with what it opens.
@@ -22,6 +24,9 @@ pub struct Snapshot {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// The open access logs of every scope.
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
+    /// The open roots. None is kept from one snapshot to the next: what a change
+    /// names is looked at anew, and what it lets go of may be unmounted.
+    pub(crate) roots: Roots,
 }
 
 impl Snapshot {
@@ -56,7 +61,11 @@ impl Snapshot {
         for warning in &site.warnings {
             tracing::warn!("{warning}");
         }
-        Ok(Self { site: Arc::new(site), tls, access_logs })
+        let roots = match previous {
+            Some((before, _)) => before.roots.anew(),
+            None => Roots::new(Method::available()),
+        };
+        Ok(Self { site: Arc::new(site), tls, access_logs, roots })
     }
 }
 

@@ -15,46 +15,25 @@ use tokio::task::JoinHandle;
 
 use crate::body::BodyError;
 
-/// Files up to this size are read whole and at once.
-const SMALL: u64 = 64 * 1024;
+/// So many bytes are sent at once, if the system has them.
+const SMALL: usize = 64 * 1024;
 
 /// Bytes read at a time from larger ones.
 const CHUNK: usize = 128 * 1024;
 
-/// What came of reading a file at once.
-pub(super) enum AtOnce {
-    /// All that was asked for.
-    All(Bytes),
-    /// The file has fewer bytes than it had.
-    Shorter,
-    /// It is large, or not in memory: it is read as it is sent.
-    No,
-}
-
 /// Reads `length` bytes from `start` where they are few and the system has them
-/// in memory.
-pub(super) fn read_at_once(file: &File, start: u64, length: u64) -> io::Result<AtOnce> {
-    if length == 0 {
-        return Ok(AtOnce::All(Bytes::new()));
-    }
-    if length > SMALL {
-        return Ok(AtOnce::No);
-    }
-    let mut bytes = BytesMut::zeroed(usize::try_from(length).unwrap_or(0));
+/// in memory; else `None`.
+pub(super) fn read_at_once(file: &File, start: u64, length: u64) -> Option<Bytes> {
+    let length = usize::try_from(length).ok().filter(|&length| length <= SMALL)?;
+    let mut bytes = BytesMut::zeroed(length);
     match read_ready(file, &mut bytes, start) {
-        Ok(count) if count as u64 == length => Ok(AtOnce::All(bytes.freeze())),
-        // Part of it may be on the disk only: the end of the file says which.
-        Ok(_) => match file.metadata() {
-            Ok(facts) if facts.len() < start + length => Ok(AtOnce::Shorter),
-            _ => Ok(AtOnce::No),
-        },
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(AtOnce::No),
-        Err(error) => Err(error),
+        Ok(count) if count == length => Some(bytes.freeze()),
+        _ => None,
     }
 }
 
 /// Reads what the system has in memory, without waiting for a disk.
-fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(super) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
         let slices = &mut [io::IoSliceMut::new(bytes)];
@@ -73,9 +52,9 @@ fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     }
 }
 
-/// Bytes of a file, read on demand: from memory on this thread, from a disk on
-/// the blocking pool.
-#[derive(Debug)]
+/// Bytes of an open file, read on demand: from memory on this thread, from a disk
+/// on the blocking pool. Who can send them without reading them takes them from
+/// [`FileBody::unread`] and says so by [`FileBody::advance`].
 pub struct FileBody {
     file: Arc<File>,
     offset: u64,
@@ -88,21 +67,17 @@ impl FileBody {
         Self { file, offset, left, reading: None }
     }
 
-    /// Bytes that are still to be sent.
-    pub(crate) fn left(&self) -> u64 {
-        self.left
+    /// The file, from where in it, and how many bytes are still to be sent;
+    /// `None` while some of them are being read.
+    pub fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
+        self.reading.is_none().then_some((&self.file, self.offset, self.left))
     }
 
-    /// The open file, where in it the next byte stands and how many are left;
-    /// `None` behind the last, and while some of them are being read.
-    pub(crate) fn next(&self) -> Option<(&Arc<File>, u64, u64)> {
-        (self.left > 0 && self.reading.is_none()).then_some((&self.file, self.offset, self.left))
-    }
-
-    /// Notes that so many bytes were sent by somebody else.
-    pub(crate) fn advance(&mut self, sent: u64) {
-        self.offset += sent;
-        self.left = self.left.saturating_sub(sent);
+    /// The next `count` bytes have been sent by other means.
+    pub fn advance(&mut self, count: u64) {
+        debug_assert!(self.reading.is_none(), "these bytes are being read");
+        self.offset += count;
+        self.left = self.left.saturating_sub(count);
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -178,11 +153,11 @@ pub(super) struct MultipartBody {
 }
 
 impl MultipartBody {
-    pub(super) fn new(file: File, parts: Vec<Part>, end: String) -> Self {
+    pub(super) fn new(file: Arc<File>, parts: Vec<Part>, end: String) -> Self {
         let length =
             |part: &Part| part.head.len() as u64 + part.range.end() - part.range.start() + 1;
         let left = parts.iter().map(length).sum::<u64>() + end.len() as u64;
-        Self { file: Arc::new(file), parts: parts.into_iter(), part: None, end: Some(end), left }
+        Self { file, parts: parts.into_iter(), part: None, end: Some(end), left }
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
