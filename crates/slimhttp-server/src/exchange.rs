@@ -128,8 +128,7 @@ impl Exchange<'_> {
                     return Box::pin(proxy::forward(upstreams, forwarded)).await;
                 }
                 Action::File(path) => {
-                    let roots = &self.snapshot.roots;
-                    match files::send(roots, &self.scope.options, &path, &self.file_asked())? {
+                    match files::send(self.snapshot, self.scope, &path, &self.file_asked())? {
                         Found::Reply(response) => return Ok(response),
                         Found::Script(file, path) => {
                             let options = &self.scope.options;

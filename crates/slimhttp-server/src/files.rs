@@ -7,10 +7,10 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, LOCATION};
+use http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -20,14 +20,16 @@ use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::Methods;
-use slimhttp_site::site::{ScopeOptions, Scripts};
+use slimhttp_site::site::{Scope, ScopeOptions, Scripts};
 use tokio::task::JoinHandle;
 
 use crate::body::{Body, BodyError};
 use crate::identity::Facts;
 use crate::jail::Opened;
+use crate::releases::is_page;
 use crate::respond::Refused;
 use crate::roots::Roots;
+use crate::snapshot::Snapshot;
 
 /// Files up to this size are read whole and at once.
 const SMALL: u64 = 64 * 1024;
@@ -54,20 +56,52 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Answers with the file at `path`, the index of that folder, or a redirect to
-/// the folder's own path.
+/// the folder's own path, from the release that the request is to see.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] for whatever is not a readable file below the root.
 pub(crate) fn send(
-    roots: &Roots,
-    options: &ScopeOptions,
+    snapshot: &Snapshot,
+    scope: &Scope,
     path: &SafePath,
     asked: &Asked<'_>,
 ) -> Result<Found, Refused> {
-    let Some(root) = options.web_root.as_deref() else {
-        return Err(Refusal::NotFound.into());
-    };
-    let below = Below { roots, root, links: options.files.follow_symlinks };
+    // A script answers as a page does: as it is now, and from nowhere else.
+    let dynamic = asked.path.ends_with(b"/") || path.extension_is("py");
+    let is_page = dynamic || is_page(&content_type(&path.as_path().to_string_lossy()));
+    let choices = snapshot.releases.roots_for(scope, is_page, asked.headers, Instant::now());
+    let mut outcome = Err(Refusal::NotFound.into());
+    for choice in &choices.roots {
+        let links = scope.options.files.follow_symlinks;
+        let below = Below { roots: &snapshot.roots, root: choice.root, links };
+        outcome = match find(&scope.options, &below, path, asked) {
+            Ok(Found::Script(..)) if choice.earlier => Err(Refusal::NotFound.into()),
+            outcome => outcome,
+        };
+        if !matches!(&outcome, Err(refused) if refused.refusal == Refusal::NotFound) {
+            break;
+        }
+    }
+    if let Ok(Found::Reply(response)) = &mut outcome {
+        let fields = response.headers_mut();
+        if choices.varies {
+            fields.append(VARY, HeaderValue::from_static("Cookie"));
+        }
+        if is_page && let Some(cookie) = snapshot.releases.cookie(scope) {
+            fields.append(SET_COOKIE, cookie.clone());
+        }
+    }
+    outcome
+}
+
+/// As [`send`], in one root.
+fn find(
+    options: &ScopeOptions,
+    below: &Below<'_>,
+    path: &SafePath,
+    asked: &Asked<'_>,
+) -> Result<Found, Refused> {
+    let root = below.root;
     if asked.path.ends_with(b"/") {
         for name in &options.index {
             let Some(index) = path.join(name) else { continue };
