@@ -181,7 +181,7 @@ impl Exchange<'_> {
         let (Some(below), Some(target)) = (self.below(), self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(&below, &self.scope.options, target, path, self.file_asked()).await
+        files::send(below, self.snapshot, self.scope, target, path, self.file_asked()).await
     }
 
     /// The response that says no: with the page that the scope has for it, unless

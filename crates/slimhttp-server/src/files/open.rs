@@ -70,6 +70,11 @@ impl<'a> Below<'a> {
         Self { store, roots, root, rules, debug, now: store.cache.now() }
     }
 
+    /// The same for another folder.
+    pub(super) fn in_root(&self, root: &'a Path) -> Self {
+        Self { root, ..*self }
+    }
+
     /// The folder's path.
     pub(crate) fn root(&self) -> &'a Path {
         self.root
