@@ -11,6 +11,7 @@ use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
+use slimhttp_site::file_reply::options;
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Scope;
@@ -54,7 +55,13 @@ pub(crate) async fn answer(
     let uri = std::mem::take(&mut parts.uri);
     let head =
         Head { method: &parts.method, uri: &uri, version: parts.version, headers: &parts.headers };
-    let plan = snapshot.site.plan(&head);
+    // What was rewritten is answered as what it is now; the access log tells
+    // what was asked for.
+    let rewritten = snapshot.site.rewritten(&head);
+    let (target, plan) = match &rewritten {
+        Some(target) => (target, snapshot.site.plan_rewritten(&Head { uri: target, ..head })),
+        None => (&uri, snapshot.site.plan(&head)),
+    };
     let scope = plan.scope;
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
@@ -63,7 +70,7 @@ pub(crate) async fn answer(
     let mut exchange = Exchange {
         connection: &connection,
         scope,
-        uri: &uri,
+        uri: target,
         path,
         query,
         asked: None,
@@ -136,6 +143,16 @@ impl Exchange<'_> {
                             self.call(script).await?
                         }
                     }
+                }
+                Action::Redirect { location, status } => {
+                    return Ok(respond::redirect(location, status));
+                }
+                Action::Options => {
+                    let reply = options();
+                    let mut response = Response::new(Body::Empty);
+                    *response.status_mut() = reply.status;
+                    *response.headers_mut() = reply.headers;
+                    return Ok(response);
                 }
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
@@ -225,7 +242,7 @@ impl Exchange<'_> {
                 format!("{} is not below `web_root`", file.display()),
             ));
         };
-        files::send_named(root, &path, &self.file_asked(), fields)
+        files::send_named(&self.scope.options.files, root, &path, &self.file_asked(), fields)
     }
 
     fn forwarded(&mut self) -> proxy::Forwarded {

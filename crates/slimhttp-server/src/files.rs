@@ -12,12 +12,13 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
+use slimhttp_site::conditions::{ETag, LastModified};
 use slimhttp_site::content_type::content_type;
 use slimhttp_site::file_reply::{Content, FileFacts, Part, etag_of, file_reply};
+use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::Methods;
@@ -26,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::body::{Body, BodyError};
 use crate::jail;
-use crate::respond::Refused;
+use crate::respond::{self, Refused};
 
 /// Files up to this size are read whole and at once.
 const SMALL: u64 = 64 * 1024;
@@ -105,6 +106,7 @@ fn is_compiled(path: &SafePath) -> bool {
 
 /// Sends the file that a handler named, with the fields that it gave.
 pub(crate) fn send_named(
+    rules: &FileRules,
     root: &Path,
     path: &SafePath,
     asked: &Asked<'_>,
@@ -116,7 +118,7 @@ pub(crate) fn send_named(
     }
     // What a handler answers, it answers to every method it is asked with.
     let method = if asked.method == Method::HEAD { Method::HEAD } else { Method::GET };
-    let mut response = reply(path.as_path(), file, &facts, &method, asked.headers)?;
+    let mut response = reply(rules, path.as_path(), file, &facts, &method, asked.headers)?;
     response.headers_mut().extend(fields);
     Ok(response)
 }
@@ -172,27 +174,39 @@ fn answer(
             ))
         };
     }
-    if !Methods::get_and_head().allows(asked.method) {
-        return Err(Refusal::MethodNotAllowed(Methods::get_and_head()).into());
+    if !matches!(*asked.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Err(Refusal::MethodNotAllowed(Methods::of_files()).into());
     }
-    reply(path.as_path(), file, facts, asked.method, asked.headers).map(Found::Reply)
+    let rules = &options.files;
+    reply(rules, path.as_path(), file, facts, asked.method, asked.headers).map(Found::Reply)
 }
 
 /// The response for an open file. A file that is rewritten in place may be
 /// shorter when it is read than when it was looked at: then it is looked at
 /// again, since nothing has been promised yet.
 fn reply(
+    rules: &FileRules,
     path: &Path,
     file: File,
     facts: &std::fs::Metadata,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refused> {
-    let content_type = content_type(&path.to_string_lossy());
+    let content_type = content_type(&path.to_string_lossy(), rules);
     let mut facts = Cow::Borrowed(facts);
     let mut looks_left = 3;
     loop {
-        let reply = file_reply(method, headers, &file_facts(&facts, &content_type));
+        let (etag, last_modified) = validators(&facts);
+        let known = FileFacts {
+            length: facts.len(),
+            content_length: None,
+            last_modified: last_modified.as_ref(),
+            etag: &etag,
+            content_type: &content_type,
+            coding: None,
+            varies: false,
+        };
+        let reply = file_reply(method, headers, &known);
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
@@ -220,19 +234,15 @@ fn reply(
     }
 }
 
-fn file_facts<'f>(facts: &std::fs::Metadata, content_type: &'f str) -> FileFacts<'f> {
-    FileFacts {
-        length: facts.len(),
-        modified: Some(facts.mtime().min(now())),
-        etag: etag_of(
-            facts.dev(),
-            facts.ino(),
-            facts.len(),
-            nanoseconds(facts.mtime(), facts.mtime_nsec()),
-            nanoseconds(facts.ctime(), facts.ctime_nsec()),
-        ),
-        content_type,
-    }
+fn validators(facts: &std::fs::Metadata) -> (ETag, Option<LastModified>) {
+    let etag = etag_of(
+        facts.dev(),
+        facts.ino(),
+        facts.len(),
+        nanoseconds(facts.mtime(), facts.mtime_nsec()),
+        nanoseconds(facts.ctime(), facts.ctime_nsec()),
+    );
+    (etag, LastModified::new(facts.mtime().min(now())))
 }
 
 fn unreadable(error: io::Error) -> Refused {
@@ -262,14 +272,9 @@ fn redirect_to_folder(path: &SafePath, asked: &Asked<'_>) -> Result<Response<Bod
         location.push_str(query);
     }
     let location = HeaderValue::try_from(location).map_err(|_| Refusal::NotFound)?;
-    let kept = Methods::get_and_head().allows(asked.method);
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() =
-        if kept { StatusCode::MOVED_PERMANENTLY } else { StatusCode::PERMANENT_REDIRECT };
-    response.headers_mut().insert(LOCATION, location);
-    // Said for HEAD too, as for GET: the library says it for GET alone.
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    Ok(response)
+    let kept = matches!(*asked.method, Method::GET | Method::HEAD);
+    let status = if kept { StatusCode::MOVED_PERMANENTLY } else { StatusCode::PERMANENT_REDIRECT };
+    Ok(respond::redirect(location, status))
 }
 
 /// What came of reading a file at once.
