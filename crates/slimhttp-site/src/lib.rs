@@ -26,6 +26,7 @@ pub mod range;
 pub mod raw_reply;
 pub mod redirect;
 pub mod refusal;
+pub mod response_fields;
 pub mod route;
 pub mod site;
 pub mod value;
