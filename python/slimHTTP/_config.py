@@ -181,7 +181,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
     def _removal(self, key: str) -> Edit:
         if key not in self:
             raise KeyError(key)
-        return 'remove', (*self._path, key)
+        return 'remove', self._below(key)
 
     def _edit(self, edits: list[Edit]) -> None:
         if not edits:
