@@ -56,6 +56,8 @@ pub(crate) async fn answer(
     let uri = std::mem::take(&mut parts.uri);
     let head =
         Head { method: &parts.method, uri: &uri, version: parts.version, headers: &parts.headers };
+    // What was rewritten is answered as what it is now; the access log tells
+    // what was asked for.
     let rewritten = snapshot.site.rewritten(&head);
     let plan = match &rewritten {
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
@@ -81,7 +83,17 @@ pub(crate) async fn answer(
         headers: std::mem::take(&mut parts.headers),
     };
     let version = exchange.version;
+    let files_only = matches!(*plan.actions, [Action::File(_)]);
     let outcome = exchange.perform(plan.actions).await;
+    let found = outcome.as_ref().err().is_none_or(|why| why.refusal == Refusal::NotFound);
+    // A script, or a client with a cookie, may be answered otherwise next time,
+    // and every request is told of to who keeps count.
+    let same_for_all = files_only
+        && found
+        && exchange.asked.is_none()
+        && tracker.note.is_none()
+        && scope.options.files.pin_releases.is_zero();
+    let repeatable = scope.options.files.cache.filter(|_| same_for_all).map(|cache| cache.step());
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
         Err(refused) => respond::finish(exchange.refuse(refused).await),
@@ -91,7 +103,7 @@ pub(crate) async fn answer(
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracker.finish(response, version)
+    tracker.finish(response, version, repeatable)
 }
 
 /// A request on its way through the actions of its plan.
@@ -143,7 +155,7 @@ impl Exchange<'_> {
                     }
                 },
                 Action::Redirect { location, status } => {
-                    return Ok(files::redirect(location, status));
+                    return Ok(respond::redirect(location, status));
                 }
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(refusal) => return Err(refusal.into()),
@@ -181,7 +193,7 @@ impl Exchange<'_> {
         let (Some(below), Some(target)) = (self.below(), self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(&below, &self.scope.options, target, path, self.file_asked()).await
+        files::send(below, self.snapshot, self.scope, target, path, self.file_asked()).await
     }
 
     /// The response that says no: with the page that the scope has for it, unless
@@ -346,12 +358,17 @@ impl Tracker {
         self
     }
 
-    fn finish(mut self, response: Response<Body>, version: Version) -> Response<Tracked> {
+    fn finish(
+        mut self,
+        response: Response<Body>,
+        version: Version,
+        repeatable: Option<Duration>,
+    ) -> Response<Tracked> {
         if let Some(note) = &mut self.note {
             note.status = response.status().as_u16();
         }
         let streams = version >= Version::HTTP_2;
-        response.map(|body| Tracked { body, streams, unsent: false, tracker: self })
+        response.map(|body| Tracked { body, repeatable, streams, unsent: false, tracker: self })
     }
 }
 
@@ -419,6 +436,8 @@ pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault)
 /// A response body that tells when it has been sent, or given up.
 pub(crate) struct Tracked {
     body: Body,
+    /// See [`Tracked::repeatable`].
+    repeatable: Option<Duration>,
     /// Whether it goes on a stream of its own, beside others (HTTP/2).
     streams: bool,
     /// Whether a piece of it waits to be sent.
@@ -427,6 +446,20 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
+    /// For how long the same may be answered to whoever asks the same.
+    pub(crate) fn repeatable(&self) -> Option<Duration> {
+        self.repeatable
+    }
+
+    /// The content, where all of it is in memory.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        match &self.body {
+            Body::Empty => Some(Bytes::new()),
+            Body::Full(whole) => Some(whole.clone()),
+            Body::File(_) | Body::Stream(_) => None,
+        }
+    }
+
     /// All of the content, where it is in memory: it counts as sent.
     pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
         let Body::Full(whole) = &mut self.body else { return None };

@@ -8,6 +8,7 @@
 //! connection between two requests holds no buffer.
 
 mod head;
+pub(crate) mod repeat;
 mod response;
 #[cfg(target_os = "linux")]
 mod sendfile;
@@ -28,6 +29,7 @@ use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use self::repeat::{Key, Ready};
 use self::unsent::Unsent;
 use crate::connection_state::{Ending, Reading};
 use crate::exchange::{self, ConnectionContext, Tracked};
@@ -91,7 +93,10 @@ pub(crate) enum Next {
 
 /// A head, and who answers it.
 enum Asked {
-    Here(Parts),
+    /// The answer stands ready.
+    Again(Ready),
+    /// The exchange; the answer may be given again to whoever asks the same.
+    Anew(Parts, Option<Key>),
     Elsewhere(Next),
 }
 
@@ -121,24 +126,25 @@ impl<S: Stream> Http1<S> {
     /// Answers requests until there is one for the library, or no more.
     pub(crate) async fn run(&mut self) -> Next {
         loop {
-            let parts = match std::future::poll_fn(|context| self.poll_head(context)).await {
-                Asked::Here(parts) => parts,
+            let again = match std::future::poll_fn(|context| self.poll_head(context)).await {
+                Asked::Again(ready) => self.send_ready(ready).await.is_ok(),
+                // Boxed, so that a connection that rests does not hold the room of it.
+                Asked::Anew(parts, key) => Box::pin(self.exchange(parts, key)).await,
                 Asked::Elsewhere(next) => return next,
             };
-            // Boxed, so that a connection that rests does not hold the room of it.
-            if !Box::pin(self.exchange(parts)).await {
+            if !again {
                 return Next::Close { unread: !self.unread.is_empty() };
             }
         }
     }
 
     /// Answers one request; whether another may follow.
-    async fn exchange(&mut self, parts: Parts) -> bool {
+    async fn exchange(&mut self, parts: Parts, key: Option<Key>) -> bool {
         let is_head = parts.method == Method::HEAD;
         let close = head::says_close(&parts.headers);
         let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
         match self.answer(request).await {
-            Some(response) => self.send(response, is_head, close).await.unwrap_or(false),
+            Some(response) => self.send(response, is_head, close, key).await.unwrap_or(false),
             None => false,
         }
     }
@@ -204,15 +210,31 @@ impl<S: Stream> Http1<S> {
         };
         self.context.state.read(Reading::Idle);
         let end = whole.len() - new.len() + length;
-        let parts = match head::parse(&whole[..end], service.max_headers) {
-            Ok(parts) => parts,
+        let head = &whole[..end];
+        let live = &self.context.shared.live;
+        let read = head::read(head, service.max_headers, |request| {
+            let mut key = None;
+            let state = &self.context.state;
+            let is_watched = self.context.shared.events.is_watched();
+            if !has_content && !is_watched && state.ending() == Ending::No {
+                key = repeat::ask(request, live.generation(), self.context.tls);
+                if let Some(ready) = key.as_ref().and_then(repeat::find) {
+                    return Ok(Asked::Again(ready));
+                }
+            }
+            Ok(Asked::Anew(head::parts(request, head)?, key))
+        });
+        let asked = match read.and_then(|asked| asked) {
+            Ok(asked) => asked,
             Err(refusal) => {
                 let request_line = self.framing.request_line().to_string();
                 let fault = FramingFault { refusal, request_line, in_head: true };
                 return Some(Asked::Elsewhere(Next::Fault(fault)));
             }
         };
-        if has_content || head::is_for_library(&parts) {
+        if let Asked::Anew(parts, _) = &asked
+            && (has_content || head::is_for_library(parts))
+        {
             let bytes = Bytes::copy_from_slice(whole);
             return Some(Asked::Elsewhere(Next::Library(bytes)));
         }
@@ -220,7 +242,7 @@ impl<S: Stream> Http1<S> {
         if end < whole.len() {
             self.unread.extend_from_slice(&whole[end..]);
         }
-        Some(Asked::Here(parts))
+        Some(asked)
     }
 
     /// Asks for the response; `None` where the client leaves before there is one.

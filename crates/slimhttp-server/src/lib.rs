@@ -20,6 +20,7 @@ mod jail;
 mod listener;
 pub mod live;
 mod proxy;
+mod releases;
 mod respond;
 mod roots;
 pub mod server;

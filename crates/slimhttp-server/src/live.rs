@@ -86,6 +86,12 @@ impl Live {
         self.current.load_full()
     }
 
+    /// A number that grows with each change. What is seen after it belongs to
+    /// this snapshot or a later one.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// The snapshot in force now, for an exchange on this worker.
     pub(crate) fn pinned(&self) -> Pinned {
         let generation = self.generation.load(Ordering::Acquire);

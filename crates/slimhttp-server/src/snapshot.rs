@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
@@ -12,6 +13,7 @@ use slimhttp_site::site::{AccessLog, Listener, Site};
 use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::releases::Releases;
 use crate::roots::Roots;
 use crate::tls;
 
@@ -27,6 +29,8 @@ pub struct Snapshot {
     /// The open roots. None is kept from one snapshot to the next: what a change
     /// names is looked at anew, and what it lets go of may be unmounted.
     pub(crate) roots: Roots,
+    /// The releases of the scopes that pin them.
+    pub(crate) releases: Releases,
 }
 
 impl Snapshot {
@@ -65,7 +69,9 @@ impl Snapshot {
             Some((before, _)) => before.roots.anew(),
             None => Roots::new(Method::available()),
         };
-        Ok(Self { site: Arc::new(site), tls, access_logs, roots })
+        let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
+        let releases = Releases::open(&site, before, Instant::now());
+        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
     }
 }
 

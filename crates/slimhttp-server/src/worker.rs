@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::connection;
 use crate::connection_state::{Connections, Ending};
+use crate::http1;
 use crate::server::Shared;
 
 /// How often the log says that no connection can be accepted.
@@ -136,6 +137,7 @@ async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         // The look also lets go of the last site that this worker saw.
         let service = shared.live.pinned().site.service.clone();
         worker.connections.sweep(&service);
+        http1::repeat::sweep();
         tokio::time::sleep(tick(&service)).await;
     }
 }

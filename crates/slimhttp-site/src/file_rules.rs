@@ -173,6 +173,14 @@ impl Default for FileCache {
     }
 }
 
+impl FileCache {
+    /// For how long a file is taken as unchanged once it was looked at, and again
+    /// an answer once it was made: the two together never pass `revalidate`.
+    pub fn step(&self) -> Duration {
+        self.revalidate / 2
+    }
+}
+
 /// What a scope says of its answers, whoever gives them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerRules {

@@ -35,7 +35,7 @@ pub(crate) async fn error_page(
     let asked = Asked { method, headers: &headers };
     // Hidden or not: it is the administrator who names it.
     let page = match below.find(&path).await {
-        Ok(located) => answer(below, &path, located, asked).await,
+        Ok(located) => answer(below, &path, located, asked, None).await,
         Err(refused) => Err(refused),
     };
     let page = match page {

@@ -22,8 +22,9 @@ use crate::jail::{Opened, Root};
 use crate::respond::Refused;
 use crate::roots::Roots;
 
-/// Where nothing is kept, files up to this length are read whole: longer ones
-/// are read as they are sent, so that slow clients hold little memory.
+/// Files up to this length are read whole though they are not kept, for a tag of
+/// their content. Longer ones are then read as they are sent, so that slow
+/// clients hold little memory.
 const READ_WHOLE: u64 = 64 << 10;
 
 /// Where files are looked for, and by which rules.
@@ -68,6 +69,11 @@ impl<'a> Below<'a> {
         debug: bool,
     ) -> Self {
         Self { store, roots, root, rules, debug, now: store.cache.now() }
+    }
+
+    /// The same for another folder.
+    pub(super) fn in_root(&self, root: &'a Path) -> Self {
+        Self { root, ..*self }
     }
 
     /// The folder's path.
@@ -117,7 +123,7 @@ impl<'a> Below<'a> {
         // Code is not kept: a request would get what only a handler may send.
         let mut cache = rules.cache.as_ref().filter(|_| !is_script(path) && !is_compiled(path));
         if let Some(cache) = cache
-            && let Some(kept) = store.cache.file(&place, cache.revalidate, now)
+            && let Some(kept) = store.cache.file(&place, cache.step(), now)
         {
             return Ok(Located::Kept(self.retyped(kept, &place, path)));
         }
@@ -146,7 +152,7 @@ impl<'a> Below<'a> {
         // A validator must not lie in the future (RFC 9110 section 8.8.2.1).
         let last_modified = LastModified::new(identity.modified.seconds.min(seconds(time)));
         let most = match cache {
-            Some(cache) => cache.entry.min(store.cache.longest()),
+            Some(cache) => cache.entry.min(store.cache.longest().max(READ_WHOLE)),
             None => READ_WHOLE,
         };
         let file = Arc::new(opened.file);

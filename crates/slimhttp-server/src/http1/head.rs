@@ -12,19 +12,25 @@ use slimhttp_site::refusal::Refusal;
 /// The fields of nearly every request stand on the stack.
 const USUAL: usize = 64;
 
-/// Reads a whole head.
+const UNREADABLE: Refusal = Refusal::BadRequest("a head that cannot be read");
+
+/// Reads a whole head, and lets `look` see it.
 ///
 /// # Errors
-/// [`Refusal::BadRequest`] for what the framing lets through and the `http`
-/// crate cannot hold.
-pub(super) fn parse(head: &[u8], max_headers: usize) -> Result<Parts, Refusal> {
-    const UNREADABLE: Refusal = Refusal::BadRequest("a head that cannot be read");
+/// [`Refusal::BadRequest`] for what the framing lets through and `httparse` does
+/// not.
+pub(super) fn read<R>(
+    head: &[u8],
+    max_headers: usize,
+    look: impl FnOnce(&httparse::Request<'_, '_>) -> R,
+) -> Result<R, Refusal> {
     let mut usual = [const { MaybeUninit::uninit() }; USUAL];
     let mut many;
     let mut request = httparse::Request::new(&mut []);
     let read = match request.parse_with_uninit_headers(head, &mut usual) {
         Err(httparse::Error::TooManyHeaders) => {
             many = vec![MaybeUninit::uninit(); max_headers + 1];
+            request = httparse::Request::new(&mut []);
             request.parse_with_uninit_headers(head, &mut many)
         }
         read => read,
@@ -32,6 +38,14 @@ pub(super) fn parse(head: &[u8], max_headers: usize) -> Result<Parts, Refusal> {
     if !read.is_ok_and(|status| status.is_complete()) {
         return Err(UNREADABLE);
     }
+    Ok(look(&request))
+}
+
+/// The parts of a request whose head was read from `head`.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] for what the `http` crate cannot hold.
+pub(super) fn parts(request: &httparse::Request<'_, '_>, head: &[u8]) -> Result<Parts, Refusal> {
     // One copy, of which every value is a piece.
     let shared = Bytes::copy_from_slice(head);
     let piece = |bytes: &[u8]| shared.slice_ref(within(&shared, head, bytes));

@@ -32,6 +32,29 @@ pub(super) fn write_head(
     is_head: bool,
     close: bool,
 ) -> Framed {
+    let framed = write_fields(out, parts, content, is_head, close);
+    if parts.headers.contains_key(DATE) {
+        out.extend_from_slice(b"\r\n");
+    } else {
+        end_head(out);
+    }
+    framed
+}
+
+/// Writes `Date` and the end of a head.
+pub(super) fn end_head(out: &mut Vec<u8>) {
+    date(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// As [`write_head`], but for `Date` and the end.
+pub(super) fn write_fields(
+    out: &mut Vec<u8>,
+    parts: &Parts,
+    content: &SizeHint,
+    is_head: bool,
+    close: bool,
+) -> Framed {
     let status = parts.status;
     // RFC 9110 sections 15.2, 15.3.5 and 15.4.5, and RFC 9112 section 6.3.
     let no_content = status.is_informational()
@@ -68,10 +91,6 @@ pub(super) fn write_head(
     if close {
         field(out, b"connection", b"close");
     }
-    if !parts.headers.contains_key(DATE) {
-        date(out);
-    }
-    out.extend_from_slice(b"\r\n");
     framed
 }
 

@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use http::response::Parts;
 use http_body::Body as _;
 
+use super::repeat::{self, Key, LONGEST, Ready};
 use super::response::{self, Framed};
 use super::{Http1, Stream};
 use crate::exchange::Tracked;
@@ -42,9 +44,13 @@ impl<S: Stream> Http1<S> {
         response: Response<Tracked>,
         is_head: bool,
         close: bool,
+        key: Option<Key>,
     ) -> io::Result<bool> {
         let (parts, mut body) = response.into_parts();
         let close = close || response::closes(&parts);
+        if let (Some(key), Some(span), false) = (key, body.repeatable(), close) {
+            keep(key, span, &parts, &body, is_head);
+        }
         let mut parts = Some(parts);
         let mut framed = Framed::Nothing;
         std::future::poll_fn(|context| {
@@ -64,6 +70,23 @@ impl<S: Stream> Http1<S> {
             self.send_stream(&mut body, framed).await?;
         }
         Ok(!close)
+    }
+
+    /// Sends an answer that was given before.
+    pub(super) async fn send_ready(&mut self, ready: Ready) -> io::Result<()> {
+        let mut ready = Some(ready);
+        std::future::poll_fn(|context| {
+            if let Some(Ready { head, content }) = ready.take() {
+                HEAD.with_borrow_mut(|out| {
+                    out.clear();
+                    out.extend_from_slice(&head);
+                    response::end_head(out);
+                    self.write_together(context, out, content)
+                })?;
+            }
+            self.poll_unsent(context)
+        })
+        .await
     }
 
     /// Sends the head, and the content where it is in memory; what the client
@@ -93,13 +116,23 @@ impl<S: Stream> Http1<S> {
                 return Ok(framed);
             };
             whole.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-            if whole.len() <= TOGETHER {
-                head.extend_from_slice(&whole);
-                whole = Bytes::new();
-            }
-            self.write(context, head, whole)?;
+            self.write_together(context, head, whole)?;
             Ok(Framed::Nothing)
         })
+    }
+
+    /// Gives a head and its content to the system, short ones in one piece.
+    fn write_together(
+        &mut self,
+        context: &mut Context<'_>,
+        head: &mut Vec<u8>,
+        mut content: Bytes,
+    ) -> io::Result<()> {
+        if content.len() <= TOGETHER {
+            head.extend_from_slice(&content);
+            content = Bytes::new();
+        }
+        self.write(context, head, content)
     }
 
     /// Gives a head and its content to the system; what it does not take waits.
@@ -190,5 +223,20 @@ impl<S: Stream> Http1<S> {
             }
             _ => {}
         }
+    }
+}
+
+/// Keeps an answer ready, if it is whole and short.
+fn keep(key: Key, span: Duration, parts: &Parts, body: &Tracked, is_head: bool) {
+    let Some(content) = body.whole().filter(|whole| whole.len() <= LONGEST) else { return };
+    let mut head = Vec::new();
+    match response::write_fields(&mut head, parts, &body.size_hint(), is_head, false) {
+        Framed::Nothing => {
+            repeat::keep(key, span, Ready { head: head.into(), content: Bytes::new() })
+        }
+        Framed::Length(length) if length == content.len() as u64 => {
+            repeat::keep(key, span, Ready { head: head.into(), content });
+        }
+        _ => {}
     }
 }
