@@ -96,7 +96,7 @@ enum Asked {
     /// The answer stands ready.
     Again(Ready),
     /// The exchange; the answer may be given again to whoever asks the same.
-    Anew(Parts, Option<Key>),
+    Anew(Box<(Parts, Option<Key>)>),
     Elsewhere(Next),
 }
 
@@ -129,7 +129,7 @@ impl<S: Stream> Http1<S> {
             let again = match std::future::poll_fn(|context| self.poll_head(context)).await {
                 Asked::Again(ready) => self.send_ready(ready).await.is_ok(),
                 // Boxed, so that a connection that rests does not hold the room of it.
-                Asked::Anew(parts, key) => Box::pin(self.exchange(parts, key)).await,
+                Asked::Anew(asked) => Box::pin(self.exchange(asked)).await,
                 Asked::Elsewhere(next) => return next,
             };
             if !again {
@@ -139,7 +139,8 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Answers one request; whether another may follow.
-    async fn exchange(&mut self, parts: Parts, key: Option<Key>) -> bool {
+    async fn exchange(&mut self, asked: Box<(Parts, Option<Key>)>) -> bool {
+        let (parts, key) = *asked;
         let is_head = parts.method == Method::HEAD;
         let close = head::says_close(&parts.headers);
         let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
@@ -222,7 +223,7 @@ impl<S: Stream> Http1<S> {
                     return Ok(Asked::Again(ready));
                 }
             }
-            Ok(Asked::Anew(head::parts(request, head)?, key))
+            Ok(Asked::Anew(Box::new((head::parts(request, head)?, key))))
         });
         let asked = match read.and_then(|asked| asked) {
             Ok(asked) => asked,
@@ -232,8 +233,8 @@ impl<S: Stream> Http1<S> {
                 return Some(Asked::Elsewhere(Next::Fault(fault)));
             }
         };
-        if let Asked::Anew(parts, _) = &asked
-            && (has_content || head::is_for_library(parts))
+        if let Asked::Anew(asked) = &asked
+            && (has_content || head::is_for_library(&asked.0))
         {
             let bytes = Bytes::copy_from_slice(whole);
             return Some(Asked::Elsewhere(Next::Library(bytes)));
