@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+import slimHTTP
 from harness import Client, serving, tree, wait_until
 from harness_more import at_once
-
-import slimHTTP
 
 of = pytest.mark.parametrize
 
@@ -239,7 +238,9 @@ def test_a_release_is_given_up_in_time(in_folder) -> None:
 
 
 def test_a_script_and_a_page_of_an_earlier_release_are_gone(pinning) -> None:
-    tree(pinning.folder / 'one', {'gone.html': 'gone', 'gone.py': 'print', 'sub/index.html': 'gone'})
+    tree(
+        pinning.folder / 'one', {'gone.html': 'gone', 'gone.py': 'print', 'sub/index.html': 'gone'}
+    )
     assert pinning.old.get('/gone.html').text == 'gone'
     pinning.http.swap_root('a.example', 'two')
     for target in ('/gone.html', '/gone.py', '/sub/'):

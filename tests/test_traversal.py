@@ -66,7 +66,9 @@ def ask_all(site: Serving, wanted: list[bytes]) -> dict[int, int]:
     with site.client() as client:
         while left:
             batch = left[:BATCH]
-            data = b''.join(b'GET %s HTTP/1.1\r\nHost: a.example\r\n\r\n' % target for target in batch)
+            data = b''.join(
+                b'GET %s HTTP/1.1\r\nHost: a.example\r\n\r\n' % target for target in batch
+            )
             with contextlib.suppress(ConnectionError):
                 client.send_raw(data)
             done = 0
@@ -242,7 +244,13 @@ def test_c5_2_links_are_followed_as_the_option_says(folder: Path, option, follow
         for target in ('/in/page.txt', '/in-page', '/in/'):
             response = site.get(target)
             assert response.status == (200 if followed else 404), target
-        for target in ('/out', '/out-folder/secret.txt', '/out-absolute', '/chain', '/up/secret.txt'):
+        for target in (
+            '/out',
+            '/out-folder/secret.txt',
+            '/out-absolute',
+            '/chain',
+            '/up/secret.txt',
+        ):
             response = site.get(target)
             assert response.status == 404, target
             assert SECRET not in response.raw
