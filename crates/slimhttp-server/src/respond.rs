@@ -2,7 +2,9 @@
 //! becomes a page.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, SERVER,
 };
@@ -34,16 +36,21 @@ impl Refused {
     }
 }
 
+/// The page of a 404, which is asked for so often that it is written only once.
+static NOT_FOUND: LazyLock<Bytes> =
+    LazyLock::new(|| small_page(&Refusal::NotFound, None, false).into());
+
 /// The response that says no: a small plain page that tells nothing of the
 /// inside, or with `debug` everything.
 pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     let Refused { refusal, page, detail } = refused;
     let status = refusal.status();
     let html = match (debug, page) {
-        (true, Some(page)) => page,
+        (true, Some(page)) => page.into(),
+        (false, _) if refusal == Refusal::NotFound => NOT_FOUND.clone(),
         _ => {
             let tell = debug || refusal == Refusal::LoopDetected;
-            small_page(&refusal, detail.as_deref().filter(|_| tell), debug)
+            small_page(&refusal, detail.as_deref().filter(|_| tell), debug).into()
         }
     };
     let mut response = Response::new(Body::from(html));

@@ -4,8 +4,10 @@
 //! A request for a range gets the file as it is: so parts of it always fit
 //! together, whatever is kept at the moment.
 
+use std::fs::File;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use slimhttp_site::coding::{Coding, acceptable, identity_refused};
@@ -251,24 +253,25 @@ impl Work {
 
     /// Compresses it, unless too many wait for that already.
     async fn perform(self, store: &FileStore) -> Option<Arc<Coded>> {
-        let _room = store.compressor.enter()?;
+        let room = store.compressor.enter()?;
         let Self { source, content, coding, etag } = self;
-        let make = async {
-            let bytes = match source {
-                Source::Memory(bytes) => bytes,
-                Source::File(file) => {
-                    let length = usize::try_from(content.length).ok()?;
-                    let before = Facts::of(&file).ok()?.identity();
-                    let bytes = read_whole(&file, length).await.ok()?;
-                    // What was changed while it was read is no content at all.
-                    let after = Facts::of(&file).ok()?.identity();
-                    let whole = bytes.len() == length && before == after;
-                    let named = tag_of_identity(&after, true) == etag;
-                    (whole && named).then_some(bytes)?
-                }
-            };
-            store.compressor.compress(coding, bytes, etag.in_coding(coding)).await
+        let tag = etag.in_coding(coding);
+        let bytes = async {
+            match source {
+                Source::Memory(bytes) => Some(bytes),
+                Source::File(file) => read_unchanged(&file, content.length, &etag).await,
+            }
         };
+        let make = store.compressor.compress(room, coding, bytes, tag);
         store.cache.coded_or_made(&content, coding, make).await
     }
+}
+
+/// Reads a long file whole, unless it is no longer the one with this tag or is
+/// changed meanwhile: that would be no content at all.
+async fn read_unchanged(file: &Arc<File>, length: u64, etag: &ETag) -> Option<Bytes> {
+    let length = usize::try_from(length).ok()?;
+    let bytes = read_whole(file, length).await.ok()?;
+    let identity = Facts::of(file).ok()?.identity();
+    (bytes.len() == length && tag_of_identity(&identity, true) == *etag).then_some(bytes)
 }
