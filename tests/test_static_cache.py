@@ -142,4 +142,5 @@ def test_memory_is_bounded_over_many_files(site) -> None:
         for number in range(count):
             response = client.get(f'/{number}.bin')
             assert response.body[:8] == b'%07d\n' % number
-    X
+        # What was asked for are 24 MB.
+        assert program.memory() < before + 2 * size

@@ -7,7 +7,7 @@ use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::ETag;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How hard each encoder tries. Its work is kept, so it pays to try harder than
 /// a server that compresses each answer anew; the highest levels are for those
@@ -41,32 +41,40 @@ impl Coded {
 /// The encoders of one server: half as many as processors, at least one.
 pub(super) struct Compressor {
     /// Who may wait or work.
-    room: Semaphore,
+    room: Arc<Semaphore>,
     /// Who may work.
-    encoders: Semaphore,
+    encoders: Arc<Semaphore>,
 }
 
 impl Compressor {
     pub(super) fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let encoders = (processors / 2).max(1);
-        Self { room: Semaphore::new(encoders * (1 + WAITING)), encoders: Semaphore::new(encoders) }
+        Self {
+            room: Arc::new(Semaphore::new(encoders * (1 + WAITING))),
+            encoders: Arc::new(Semaphore::new(encoders)),
+        }
     }
 
     /// A place among those who wait, unless too many do.
-    pub(super) fn enter(&self) -> Option<SemaphorePermit<'_>> {
-        self.room.try_acquire().ok()
+    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.room.clone().try_acquire_owned().ok()
     }
 
-    /// Compresses on the blocking pool, when an encoder is free.
+    /// Compresses on the blocking pool, when an encoder is free; only then is the
+    /// content fetched, so that few are in memory at once. The permits belong to
+    /// the work: it goes on when whoever asked for it has left.
     pub(super) async fn compress(
         &self,
+        room: OwnedSemaphorePermit,
         coding: Coding,
-        bytes: Bytes,
+        content: impl Future<Output = Option<Bytes>>,
         etag: ETag,
     ) -> Option<Arc<Coded>> {
-        let _encoder = self.encoders.acquire().await.ok()?;
+        let encoder = self.encoders.clone().acquire_owned().await.ok()?;
+        let bytes = content.await?;
         let work = tokio::task::spawn_blocking(move || {
+            let _permits = (room, encoder);
             let coded = encode(coding, &bytes)?;
             let bytes = (coded.len() < bytes.len()).then(|| coded.into());
             io::Result::Ok(Coded { bytes, etag })

@@ -1,6 +1,7 @@
 //! Finding a file: in memory where it is kept, else opened below the root, and
 //! read where it is short.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl<'a> Below<'a> {
     }
 
     /// Says no to `path`, and why to those who may know.
-    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: &str) -> Refused {
+    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: impl Display) -> Refused {
         if self.debug {
             let name = self.root.join(path.as_path());
             return Refused::because(refusal, format!("{} {why}", name.display()));
@@ -121,7 +122,8 @@ impl<'a> Below<'a> {
         };
         let place = Place::new(self.root, path, coding, rules.follow_symlinks);
         // Code is not kept: a request would get what only a handler may send.
-        let mut cache = rules.cache.as_ref().filter(|_| !is_script(path) && !is_compiled(path));
+        let is_code = || is_script(path) || asker == Asker::Handler && is_compiled(path);
+        let mut cache = rules.cache.as_ref().filter(|_| !is_code());
         if let Some(cache) = cache
             && let Some(kept) = store.cache.file(&place, cache.step(), now)
         {
@@ -210,7 +212,7 @@ impl<'a> Below<'a> {
                 _ => Refusal::NotFound,
             };
             if self.debug {
-                self.refuse(refusal, path, &format!(": {error}"))
+                self.refuse(refusal, path, format_args!(": {error}"))
             } else {
                 refusal.into()
             }

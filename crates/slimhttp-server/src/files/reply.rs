@@ -1,6 +1,7 @@
 //! A representation of a file → the response: status and fields as the pure half
 //! decides, and the bytes.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -15,15 +16,15 @@ use super::body::{FileBody, MultipartBody, read_at_once};
 use crate::body::Body;
 
 /// A file in the form in which it is to be sent.
-pub(super) struct Representation {
+pub(super) struct Representation<'o> {
     pub(super) source: Source,
     /// Bytes.
     pub(super) length: u64,
-    pub(super) etag: ETag,
+    pub(super) etag: Cow<'o, ETag>,
     /// The value of `Content-Length`, where it is kept.
-    pub(super) content_length: Option<HeaderValue>,
-    pub(super) last_modified: Option<LastModified>,
-    pub(super) content_type: HeaderValue,
+    pub(super) content_length: Option<&'o HeaderValue>,
+    pub(super) last_modified: Option<&'o LastModified>,
+    pub(super) content_type: Cow<'o, HeaderValue>,
     pub(super) coding: Option<Coding>,
     /// Whether another request may get it in another coding.
     pub(super) varies: bool,
@@ -37,15 +38,15 @@ pub(super) enum Source {
 
 /// Answers a `GET` or `HEAD` with a representation.
 pub(super) fn reply(
-    representation: Representation,
+    representation: Representation<'_>,
     method: &Method,
     headers: &HeaderMap,
 ) -> Response<Body> {
     let Representation { source, length, .. } = representation;
     let facts = FileFacts {
         length,
-        content_length: representation.content_length.as_ref(),
-        last_modified: representation.last_modified.as_ref(),
+        content_length: representation.content_length,
+        last_modified: representation.last_modified,
         etag: &representation.etag,
         content_type: &representation.content_type,
         coding: representation.coding,

@@ -4,8 +4,11 @@
 //! A request for a range gets the file as it is: so parts of it always fit
 //! together, whatever is kept at the moment.
 
+use std::borrow::Cow;
+use std::fs::File;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use slimhttp_site::coding::{Coding, acceptable, identity_refused};
@@ -38,28 +41,30 @@ pub(super) enum Original {
 }
 
 /// Decides in which form the file at `path` is sent.
-pub(super) async fn represent(
+pub(super) async fn represent<'o>(
     below: &Below<'_>,
     path: &SafePath,
-    original: &Original,
+    original: &'o Original,
     asked: &Asked<'_>,
-) -> Representation {
-    let (typed, last_modified) = match original {
-        Original::Kept(kept) if kept.typed.is_by(below.rules) => {
-            (kept.typed.clone(), &kept.last_modified)
-        }
-        Original::Kept(kept) => (Typed::new(below.rules, path), &kept.last_modified),
-        Original::Long(long) => (Typed::new(below.rules, path), &long.last_modified),
+) -> Representation<'o> {
+    let (kept, last_modified) = match original {
+        Original::Kept(kept) => (Some(&kept.typed), kept.last_modified.as_ref()),
+        Original::Long(long) => (None, long.last_modified.as_ref()),
     };
-    // That of the file for its every form: it is what was edited.
-    let last_modified = last_modified.clone();
-    let Typed { content_type, compressible, .. } = typed;
-    let send = |form: Form, coding, varies| {
+    let (content_type, compressible) = match kept.filter(|typed| typed.is_by(below.rules)) {
+        Some(typed) => (Cow::Borrowed(&typed.content_type), typed.compressible),
+        None => {
+            let Typed { content_type, compressible, .. } = Typed::new(below.rules, path);
+            (Cow::Owned(content_type), compressible)
+        }
+    };
+    let send = |form: Form<'o>, coding, varies| {
         let Form { source, length, content_length, etag } = form;
         Representation {
             source,
             length,
             content_length,
+            // That of the file for its every form: it is what was edited.
             last_modified,
             etag,
             content_type,
@@ -99,13 +104,13 @@ pub(super) async fn represent(
 }
 
 /// One form of a file.
-struct Form {
+struct Form<'o> {
     source: Source,
     /// Bytes.
     length: u64,
     /// The value of `Content-Length`, where it is kept.
-    content_length: Option<HeaderValue>,
-    etag: ETag,
+    content_length: Option<&'o HeaderValue>,
+    etag: Cow<'o, ETag>,
 }
 
 impl Original {
@@ -125,10 +130,10 @@ impl Original {
         }
     }
 
-    fn etag(&self) -> ETag {
+    fn etag(&self) -> Cow<'_, ETag> {
         match self {
-            Self::Kept(kept) => kept.etag.clone(),
-            Self::Long(long) => tag_of_identity(&long.identity, long.settled),
+            Self::Kept(kept) => Cow::Borrowed(&kept.etag),
+            Self::Long(long) => Cow::Owned(tag_of_identity(&long.identity, long.settled)),
         }
     }
 
@@ -141,11 +146,9 @@ impl Original {
     }
 
     /// The file as it is.
-    fn form(&self) -> Form {
+    fn form(&self) -> Form<'_> {
         let (source, content_length) = match self {
-            Self::Kept(kept) => {
-                (Source::Memory(kept.bytes.clone()), Some(kept.content_length.clone()))
-            }
+            Self::Kept(kept) => (Source::Memory(kept.bytes.clone()), Some(&kept.content_length)),
             Self::Long(long) => (Source::File(long.file.clone()), None),
         };
         Form { source, length: self.length(), content_length, etag: self.etag() }
@@ -174,7 +177,7 @@ async fn sibling(
     path: &SafePath,
     original: &Original,
     coding: Coding,
-) -> Option<Form> {
+) -> Option<Form<'static>> {
     let Original::Kept(kept) = original else {
         return fresh_sibling(below, path, original, coding).await;
     };
@@ -193,13 +196,13 @@ async fn fresh_sibling(
     path: &SafePath,
     original: &Original,
     coding: Coding,
-) -> Option<Form> {
+) -> Option<Form<'static>> {
     let sibling = Original::of(below.find_sibling(path, coding).await?)?;
     if sibling.changed() + OLDER < original.changed() {
         return None;
     }
-    let form = sibling.form();
-    Some(Form { etag: form.etag.in_coding(coding), ..form })
+    let Form { source, length, etag, .. } = sibling.form();
+    Some(Form { source, length, content_length: None, etag: Cow::Owned(etag.in_coding(coding)) })
 }
 
 /// The file in `coding` as it was made here, or is made now; `None` where it is
@@ -209,12 +212,12 @@ async fn made(
     original: &Original,
     coding: Coding,
     headers: &HeaderMap,
-) -> Option<Form> {
+) -> Option<Form<'static>> {
     let content = original.content()?;
     let coded = match store.cache.coded(&content, coding) {
         Some(coded) => coded,
         None => {
-            let work = Work::of(original, content, coding)?;
+            let work = Work::of(original, content, coding);
             if content.length <= WAITED_FOR || identity_refused(headers) {
                 work.perform(store).await?
             } else {
@@ -230,7 +233,7 @@ async fn made(
         }
     };
     let bytes = coded.bytes.clone()?;
-    let (length, etag) = (bytes.len() as u64, coded.etag.clone());
+    let (length, etag) = (bytes.len() as u64, Cow::Owned(coded.etag.clone()));
     Some(Form { source: Source::Memory(bytes), length, content_length: None, etag })
 }
 
@@ -244,31 +247,32 @@ struct Work {
 }
 
 impl Work {
-    fn of(original: &Original, content: Content, coding: Coding) -> Option<Self> {
+    fn of(original: &Original, content: Content, coding: Coding) -> Self {
         let Form { source, etag, .. } = original.form();
-        Some(Self { source, content, coding, etag })
+        Self { source, content, coding, etag: etag.into_owned() }
     }
 
     /// Compresses it, unless too many wait for that already.
     async fn perform(self, store: &FileStore) -> Option<Arc<Coded>> {
-        let _room = store.compressor.enter()?;
+        let room = store.compressor.enter()?;
         let Self { source, content, coding, etag } = self;
-        let make = async {
-            let bytes = match source {
-                Source::Memory(bytes) => bytes,
-                Source::File(file) => {
-                    let length = usize::try_from(content.length).ok()?;
-                    let before = Facts::of(&file).ok()?.identity();
-                    let bytes = read_whole(&file, length).await.ok()?;
-                    // What was changed while it was read is no content at all.
-                    let after = Facts::of(&file).ok()?.identity();
-                    let whole = bytes.len() == length && before == after;
-                    let named = tag_of_identity(&after, true) == etag;
-                    (whole && named).then_some(bytes)?
-                }
-            };
-            store.compressor.compress(coding, bytes, etag.in_coding(coding)).await
+        let tag = etag.in_coding(coding);
+        let bytes = async {
+            match source {
+                Source::Memory(bytes) => Some(bytes),
+                Source::File(file) => read_unchanged(&file, content.length, &etag).await,
+            }
         };
+        let make = store.compressor.compress(room, coding, bytes, tag);
         store.cache.coded_or_made(&content, coding, make).await
     }
+}
+
+/// Reads a long file whole, unless it is no longer the one with this tag or is
+/// changed meanwhile: that would be no content at all.
+async fn read_unchanged(file: &Arc<File>, length: u64, etag: &ETag) -> Option<Bytes> {
+    let length = usize::try_from(length).ok()?;
+    let bytes = read_whole(file, length).await.ok()?;
+    let identity = Facts::of(file).ok()?.identity();
+    (bytes.len() == length && tag_of_identity(&identity, true) == *etag).then_some(bytes)
 }

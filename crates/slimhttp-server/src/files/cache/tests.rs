@@ -126,6 +126,18 @@ fn it_holds_no_more_bytes_than_it_may() {
 }
 
 #[test]
+fn nothing_that_an_entry_takes_is_left_out() {
+    // The tag, the length and the date, each with the count that shares it.
+    let texts = 3 * (34 + 32);
+    let slot = size_of::<Key>() + size_of::<Held>() + 64;
+    // The entry, the content, the key and the texts are each allocated.
+    let allocations = 16 * 8;
+    let takes = size_of::<Kept>() + 16 + texts + slot + allocations;
+    assert!(OVERHEAD >= takes as u64, "{takes}");
+    assert!(OVERHEAD < 2 * takes as u64, "{takes}");
+}
+
+#[test]
 fn what_is_asked_for_once_does_not_push_out_what_is_asked_for_often() {
     let folder = Folder::new("scan");
     let cache = Cache::new(4 << 20);

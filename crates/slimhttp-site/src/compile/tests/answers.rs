@@ -128,7 +128,7 @@ fn c2_6_rewrite() {
             ),
         ],
     );
-    let expected = Rewrites::new([("/a", "/b")].into_iter()).expect("valid");
+    let expected = Rewrites::new([("/a", "/b")]).expect("valid");
     assert_eq!(rules(json!({"rewrite": {"/a": "/b"}})).rewrites, expected);
 }
 
