@@ -197,6 +197,20 @@ class HTTP_SERVER(LockOwner):
         self._store.replace(given)
         return config
 
+    def swap_root(self, vhost: str | None, path: str | os.PathLike[str]) -> None:
+        """Make another folder the `web_root` of a virtual host, at once and for all.
+
+        `vhost` is a key of `vhosts`; None or `''` is the global level. A
+        relative `path` starts at the working directory. When this returns, every
+        request that begins afterwards is answered from that folder; a request
+        in flight finishes with the one before. With `pin_releases` the files of
+        the one before are still found for a while.
+
+        Raises ConfError, and changes nothing, where there is no such virtual
+        host or no such folder.
+        """
+        self._store.swap_root(vhost or None, os.fsdecode(path))
+
     def route(
         self,
         url: str,

@@ -67,6 +67,12 @@ class LiveStore(LockOwner):
             self._follow_working_directory()
             self._server.configure(new)
 
+    def swap_root(self, vhost: str | None, path: str) -> None:
+        """Exchange a `web_root`; ConfError where there is no such host or folder."""
+        with self._lock:
+            self._follow_working_directory()
+            self._server.swap_root(vhost, path)
+
     def alone(self) -> AbstractContextManager[object]:
         """See `Store.alone`."""
         return self._lock

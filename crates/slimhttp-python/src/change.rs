@@ -9,6 +9,7 @@ use pyo3::types::PyTuple;
 use slimhttp_server::live::Draft;
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::host::HostKey;
 use slimhttp_site::value::{Table, Value};
 
 use crate::{config, errors};
@@ -75,6 +76,60 @@ pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), Refused> 
         }
     }
     Ok(())
+}
+
+/// Makes the folder at `path` the `web_root` of a virtual host, or of the global
+/// level. What is written is absolute, so that the same path given again is
+/// resolved again.
+///
+/// # Errors
+/// Where there is no such host, or no such folder: a configuration may name one
+/// that is still to come, but an exchange for nothing is a slip.
+pub(crate) fn swap_root(
+    vhost: Option<&str>,
+    path: &Value,
+    draft: &mut Draft,
+) -> Result<(), Refused> {
+    let mut way: Way = Vec::new();
+    if let Some(vhost) = vhost {
+        let vhosts: Arc<str> = "vhosts".into();
+        let place = Place::default().key(&vhosts).key(vhost);
+        let table = draft.config.root().get(&vhosts).and_then(Value::as_table);
+        let key = table.and_then(|table| written_as(vhost, table));
+        let key = key.ok_or_else(|| fault(place, "a virtual host of the configuration", None))?;
+        way.extend([vhosts, key]);
+    }
+    way.push("web_root".into());
+    let place = way.iter().fold(Place::default(), |place, key| place.key(key));
+    let expected = "the path of a folder that is there";
+    let found = |path: &Value| Some(path.described());
+    let Some(text) = path.as_str() else {
+        return Err(fault(place, expected, found(path)));
+    };
+    let folder = draft.base.join(text);
+    if text.is_empty() || !folder.is_dir() {
+        return Err(fault(place, expected, Some(format!("`{}`", folder.display()))));
+    }
+    let Some(folder) = folder.to_str() else {
+        return Err(fault(place, expected, found(path)));
+    };
+    if draft.config.set(&way, folder.into()) { Ok(()) } else { Err(Refused::NoWay(way)) }
+}
+
+/// The key of `table` that names the virtual host `vhost`: this very text, or
+/// another spelling of the same name.
+fn written_as(vhost: &str, table: &Table) -> Option<Arc<str>> {
+    let is_host = |key: &Arc<str>| matches!(table.get(key), Some(Value::Table(_)));
+    let exact: Arc<str> = vhost.into();
+    if is_host(&exact) {
+        return Some(exact);
+    }
+    let wanted = HostKey::parse(vhost).ok()?;
+    table.keys().find(|key| is_host(key) && HostKey::parse(key).as_ref() == Ok(&wanted)).cloned()
+}
+
+fn fault(place: Place, expected: &str, found: Option<String>) -> Refused {
+    Refused::Faults(Faults(vec![Fault { place, expected: expected.into(), found, hint: None }]))
 }
 
 /// The configuration that follows `before` when `wanted` is asked for.

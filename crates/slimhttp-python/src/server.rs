@@ -19,6 +19,7 @@ use pyo3::types::PyTuple;
 use slimhttp_server::live::Draft;
 use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
+use slimhttp_site::fault::Place;
 use slimhttp_site::route::Route;
 use slimhttp_site::value::Value;
 
@@ -345,6 +346,18 @@ impl Server {
     fn edit(&self, py: Python<'_>, edits: Vec<Bound<'_, PyTuple>>) -> PyResult<()> {
         let edits = edits.iter().map(change::read_edit).collect::<PyResult<Vec<_>>>()?;
         self.update(py, move |draft| change::apply(edits, draft))
+    }
+
+    /// Makes another folder the `web_root` of a virtual host (None: of the global
+    /// level). ConfError where there is no such host or folder.
+    fn swap_root(
+        &self,
+        py: Python<'_>,
+        vhost: Option<String>,
+        path: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let path = config::read_value(path, &Place::default().key("web_root"))?;
+        self.update(py, move |draft| change::swap_root(vhost.as_deref(), &path, draft))
     }
 
     /// A plain copy of what stands at `path`; the empty path is the whole

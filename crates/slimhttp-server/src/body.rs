@@ -1,10 +1,13 @@
-//! The body of a response: nothing, bytes, or a stream with back-pressure.
+//! The body of a response: nothing, bytes, a piece of a file, or a stream with
+//! back-pressure.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+
+pub use crate::files::FileBody;
 
 /// Whatever ended a body early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,6 +20,8 @@ pub enum Body {
     Empty,
     /// All of it, in memory.
     Full(Bytes),
+    /// Bytes of an open file.
+    File(FileBody),
     /// A stream; polled only when the client takes more.
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
 }
@@ -26,6 +31,14 @@ impl Body {
     pub fn stream(body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
         Self::Stream(Box::pin(body))
     }
+
+    /// The piece of a file that this body is.
+    pub fn as_file(&mut self) -> Option<&mut FileBody> {
+        match self {
+            Self::File(body) => Some(body),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Body {
@@ -33,6 +46,7 @@ impl std::fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::File(body) => write!(f, "File({} bytes)", body.size_hint().lower()),
             Self::Stream(_) => f.write_str("Stream"),
         }
     }
@@ -60,6 +74,7 @@ impl HttpBody for Body {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Self::File(body) => Pin::new(body).poll_frame(context),
             Self::Stream(body) => body.as_mut().poll_frame(context),
         }
     }
@@ -68,6 +83,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) => false,
+            Self::File(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
@@ -76,6 +92,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::File(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),
         }
     }

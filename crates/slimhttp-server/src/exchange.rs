@@ -11,15 +11,17 @@ use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
+use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::response_fields::answer_fields;
 use slimhttp_site::site::Scope;
 
 use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::{ConnectionState, Ending};
 use crate::event::Event;
-use crate::files::{self, Asked, Found};
+use crate::files::{self, Asked, Below, Found};
 use crate::guarded::{FaultCell, FramingFault};
 use crate::handler::{Answer, Callee, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
@@ -54,18 +56,22 @@ pub(crate) async fn answer(
     let uri = std::mem::take(&mut parts.uri);
     let head =
         Head { method: &parts.method, uri: &uri, version: parts.version, headers: &parts.headers };
-    let plan = snapshot.site.plan(&head);
+    let rewritten = snapshot.site.rewritten(&head);
+    let plan = match &rewritten {
+        Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
+        None => snapshot.site.plan(&head),
+    };
     let scope = plan.scope;
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
     let path = plan.target.as_ref().map_or(&b"/"[..], |target| &target.path);
-    let query = plan.target.as_ref().and_then(|target| target.query);
     let mut exchange = Exchange {
         connection: &connection,
+        snapshot: &snapshot,
         scope,
-        uri: &uri,
+        uri: rewritten.as_ref().unwrap_or(&uri),
         path,
-        query,
+        target: plan.target.as_ref(),
         asked: None,
         body: Some(RequestBody::Incoming(incoming)),
         body_timeout: snapshot.site.service.body_timeout,
@@ -74,13 +80,13 @@ pub(crate) async fn answer(
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
     };
-    let debug = scope.options.debug;
     let version = exchange.version;
     let outcome = exchange.perform(plan.actions).await;
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
-        Err(refused) => respond::finish(respond::refuse(refused, debug)),
+        Err(refused) => respond::finish(exchange.refuse(refused).await),
     };
+    answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
     let leaving = connection.state.ending() != Ending::No;
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -91,10 +97,11 @@ pub(crate) async fn answer(
 /// A request on its way through the actions of its plan.
 struct Exchange<'x> {
     connection: &'x Arc<ConnectionContext>,
+    snapshot: &'x Snapshot,
     scope: &'x Arc<Scope>,
     uri: &'x Uri,
     path: &'x [u8],
-    query: Option<&'x str>,
+    target: Option<&'x Target<'x>>,
     /// As handlers saw it, once one was asked; it then holds the fields.
     asked: Option<Arc<Request>>,
     body: Option<RequestBody>,
@@ -125,23 +132,25 @@ impl Exchange<'_> {
                     let forwarded = self.forwarded();
                     return Box::pin(proxy::forward(upstreams, forwarded)).await;
                 }
-                Action::File(path) => {
-                    match files::send(&self.scope.options, &path, &self.file_asked())? {
-                        Found::Reply(response) => return Ok(response),
-                        Found::Script(file, path) => {
-                            let options = &self.scope.options;
-                            let root = options.web_root.as_deref().unwrap_or("/".as_ref());
-                            let path = root.join(path.as_path());
-                            let script = Callee::Script { path, file, reload: options.reload };
-                            self.call(script).await?
-                        }
+                Action::File(path) => match self.send_file(path).await? {
+                    Found::Reply(response) => return Ok(response),
+                    Found::Script(file, path) => {
+                        let options = &self.scope.options;
+                        let root = options.web_root.as_deref().unwrap_or("/".as_ref());
+                        let path = root.join(path.as_path());
+                        let script = Callee::Script { path, file, reload: options.reload };
+                        self.call(script).await?
                     }
+                },
+                Action::Redirect { location, status } => {
+                    return Ok(files::redirect(location, status));
                 }
+                Action::Options => return Ok(files::options()),
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
             match answer {
                 Answer::Reply(response) => return Ok(response),
-                Answer::File(path, fields) => return self.send_named(&path, fields),
+                Answer::File(path, fields) => return self.send_named(&path, fields).await,
                 Answer::Pass => {}
             }
         }
@@ -157,7 +166,38 @@ impl Exchange<'_> {
     }
 
     fn file_asked(&self) -> Asked<'_> {
-        Asked { method: self.method(), headers: self.headers(), path: self.path, query: self.query }
+        Asked { method: self.method(), headers: self.headers() }
+    }
+
+    /// Where the files of the scope are.
+    fn below(&self) -> Option<Below<'_>> {
+        let options = &self.scope.options;
+        let files = self.connection.shared.live.files();
+        let root = options.web_root.as_deref()?;
+        Some(Below::new(files, &self.snapshot.roots, root, &options.files, options.debug))
+    }
+
+    async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {
+        let (Some(below), Some(target)) = (self.below(), self.target) else {
+            return Err(Refusal::NotFound.into());
+        };
+        files::send(below, self.snapshot, self.scope, target, path, self.file_asked()).await
+    }
+
+    /// The response that says no: with the page that the scope has for it, unless
+    /// a traceback is to be shown.
+    async fn refuse(&self, refused: Refused) -> Response<Body> {
+        let options = &self.scope.options;
+        let traceback = options.debug && refused.page.is_some();
+        let mut response = respond::refuse(refused, options.debug);
+        if !traceback
+            && !options.answers.error_pages.is_empty()
+            && let Some(below) = self.below()
+        {
+            let rules = &options.answers;
+            files::error_page(&below, rules, self.file_asked(), &mut response).await;
+        }
+        response
     }
 
     /// Asks a handler, with the whole body.
@@ -204,18 +244,14 @@ impl Exchange<'_> {
     }
 
     /// A file that a handler named; it must be below the scope's `web_root`.
-    fn send_named(
+    async fn send_named(
         &self,
         file: &std::path::Path,
         fields: HeaderMap,
     ) -> Result<Response<Body>, Refused> {
-        let path = self
-            .scope
-            .options
-            .web_root
-            .as_deref()
-            .and_then(|root| Some((root, jail::below(root, file)?)));
-        let Some((root, path)) = path else {
+        let below = self.below();
+        let path = below.as_ref().and_then(|below| jail::below(below.root(), file));
+        let (Some(below), Some(path)) = (below, path) else {
             tracing::error!(
                 "a handler named {}, which is not below the `web_root` of its scope",
                 file.display()
@@ -225,7 +261,7 @@ impl Exchange<'_> {
                 format!("{} is not below `web_root`", file.display()),
             ));
         };
-        files::send_named(root, &path, &self.file_asked(), fields)
+        files::send_named(&below, &path, self.file_asked(), fields).await
     }
 
     fn forwarded(&mut self) -> proxy::Forwarded {

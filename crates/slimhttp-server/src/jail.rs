@@ -1,115 +1,198 @@
 //! Opening below a root: nothing outside it is ever opened, not by `..`, not by
-//! a symlink, not by a race. On Linux the kernel resolves beneath the root
-//! (`openat2` with `RESOLVE_BENEATH`); elsewhere, and where a sandbox denies
-//! that call, each component is opened without following links.
+//! a symbolic link, not by a race. On Linux the kernel resolves beneath the
+//! root's handle (`openat2` with `RESOLVE_BENEATH`); elsewhere, and where a
+//! sandbox denies that call, [`steps`] opens name by name without following.
+//!
+//! Nothing but regular files and folders is opened either: opening a FIFO would
+//! wake who waits at its other end, opening a device can do anything. So a path
+//! is looked at first. Whether a race exchanged it since is seen on what was
+//! opened, and `O_NONBLOCK` keeps such an opening from waiting.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, statat};
 use rustix::io::Errno;
+use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 
-/// `O_NONBLOCK`: opening a FIFO must not wait for its other end.
-const READ: OFlags =
-    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+use crate::identity::Facts;
 
-/// Opens `path` below `root` for reading. Symlinks are followed while they stay
-/// below the root.
-///
-/// # Errors
-/// As `open`; a path that leads out of the root is [`io::ErrorKind::NotFound`].
-pub(crate) fn open(root: &Path, path: &SafePath) -> io::Result<File> {
-    let root_folder = rustix::fs::openat(CWD, root, folder_flags(), Mode::empty())?;
-    let relative =
-        if path.as_path().as_os_str().is_empty() { Path::new(".") } else { path.as_path() };
-    match beneath(&root_folder, relative) {
-        Err(Errno::XDEV | Errno::LOOP) => follow(root, &root_folder, relative),
-        other => Ok(File::from(other?)),
+mod steps;
+
+/// How a file is opened for reading.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// How a folder is opened below which others are opened.
+#[cfg(target_os = "linux")]
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// How often a look-up is begun anew that a rename beside it has disturbed.
+const ATTEMPTS: usize = 8;
+
+/// Who keeps a look-up beneath the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// The kernel, by `openat2`.
+    #[cfg(target_os = "linux")]
+    Kernel,
+    /// We, name by name.
+    Steps,
+}
+
+impl Method {
+    /// The best that this machine, and the sandbox around us, allow.
+    pub(crate) fn available() -> Self {
+        #[cfg(target_os = "linux")]
+        if beneath(CWD, Path::new("."), FOLDER).is_ok() {
+            tracing::info!("files are opened by openat2, beneath their `web_root`");
+            return Self::Kernel;
+        }
+        tracing::info!("files are opened name by name beneath their `web_root`: no openat2 here");
+        Self::Steps
     }
 }
 
-/// An absolute link may still lead to a place below the root, which the kernel
-/// does not tell: the place it leads to is looked up, and opened from the root
-/// by names alone. A race can only make that fail.
-fn follow(root: &Path, root_folder: &OwnedFd, relative: &Path) -> io::Result<File> {
-    let target = root.join(relative).canonicalize()?;
-    let inside = target
-        .strip_prefix(root.canonicalize()?)
-        .map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
-    let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
-    Ok(File::from(beneath(root_folder, inside)?))
+/// An open folder, below which files are opened. What it is called now does not
+/// matter to it; see [`crate::roots::Roots`] for that.
+#[derive(Debug)]
+pub(crate) struct Root {
+    path: Arc<Path>,
+    folder: OwnedFd,
+    facts: Facts,
+    method: Method,
 }
 
-#[cfg(target_os = "linux")]
-fn beneath(root: &OwnedFd, relative: &Path) -> Result<OwnedFd, Errno> {
-    use std::sync::atomic::{AtomicBool, Ordering};
+/// What was opened below a root.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The open file, or folder.
+    pub(crate) file: File,
+    /// What it is, as seen on the open file itself.
+    pub(crate) facts: Facts,
+    /// Its own path below the root, where the one that was asked for leads over
+    /// a symbolic link: a link called `notes.txt` may name a script.
+    pub(crate) real_name: Option<SafePath>,
+}
 
+impl Root {
+    /// Opens the folder at `path`; links on the way to it are the administrator's
+    /// own and are followed.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub(crate) fn at(path: Arc<Path>, method: Method) -> io::Result<Self> {
+        let folder = rustix::fs::openat(CWD, &*path, FOLDER, Mode::empty())?;
+        let facts = Facts::of(&folder)?;
+        Ok(Self { path, folder, facts, method })
+    }
+
+    /// The path at which it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same, for who keeps it.
+    pub(crate) fn shared_path(&self) -> Arc<Path> {
+        self.path.clone()
+    }
+
+    /// Whether `other` are the facts of this very folder. Its number cannot be
+    /// given to another one while it is open.
+    pub(crate) fn is(&self, other: &Facts) -> bool {
+        let (own, other) = (self.facts.identity(), other.identity());
+        (own.device, own.inode) == (other.device, other.inode)
+    }
+
+    /// Opens the regular file or the folder at `path` for reading.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] for what is not there, what is neither file nor
+    /// folder, what lies outside, and links where `links` allows none; it cannot
+    /// be told apart. Others as `open`.
+    pub(crate) fn open(&self, path: &SafePath, links: FollowSymlinks) -> io::Result<Opened> {
+        let opened = match self.method {
+            #[cfg(target_os = "linux")]
+            Method::Kernel => match self.open_plain(path) {
+                Err(Errno::LOOP) => steps::open(self, path, links),
+                outcome => outcome,
+            },
+            Method::Steps => steps::open(self, path, links),
+        };
+        opened.map_err(|error| match error {
+            // A name that is too long, or lies below a file, names nothing. Nor
+            // does what became a link, or of another kind, while it was opened.
+            // `ENXIO` is a socket's answer to being opened.
+            Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::NAMETOOLONG
+            | Errno::NXIO
+            | Errno::AGAIN => io::ErrorKind::NotFound.into(),
+            error => error.into(),
+        })
+    }
+
+    /// Opens a path without links; [`Errno::LOOP`] where there is one.
+    #[cfg(target_os = "linux")]
+    fn open_plain(&self, path: &SafePath) -> Result<Opened, Errno> {
+        let path = match path.as_path() {
+            root if root.as_os_str().is_empty() => Path::new("."),
+            path => path,
+        };
+        // This look may lead over a link among the folders, and out of the root.
+        // So nothing that it says is told but "not here", which is all that is
+        // said of what lies outside.
+        match look(&self.folder, path) {
+            Ok(facts) if facts.is_link() => return Err(Errno::LOOP),
+            Ok(facts) if !facts.is_file() && !facts.is_folder() => return Err(Errno::NOENT),
+            Err(error @ (Errno::NOENT | Errno::NOTDIR)) => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        opened(beneath(&self.folder, path, READ)?, None)
+    }
+}
+
+/// Opens `path` beneath `folder`, over no link at all.
+#[cfg(target_os = "linux")]
+fn beneath(folder: impl std::os::fd::AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::ResolveFlags;
 
-    // Learnt once: whether the kernel, or the sandbox around us, has the call.
-    static MISSING: AtomicBool = AtomicBool::new(false);
-    if MISSING.load(Ordering::Relaxed) {
-        return by_component(root, relative);
-    }
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(root, relative, READ, Mode::empty(), resolve) {
-        // A rename beside the look-up: the kernel asks to try again.
-        Err(Errno::AGAIN) => rustix::fs::openat2(root, relative, READ, Mode::empty(), resolve),
-        Err(Errno::NOSYS | Errno::PERM) => {
-            if !MISSING.swap(true, Ordering::Relaxed) {
-                tracing::info!("openat2 is not available: paths are opened component by component");
-            }
-            by_component(root, relative)
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match rustix::fs::openat2(folder.as_fd(), path, flags, Mode::empty(), resolve) {
+            // A rename beside the look-up: the kernel asks to try again.
+            Err(Errno::AGAIN | Errno::INTR) if attempts > 0 => {}
+            outcome => return outcome,
         }
-        other => other,
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn beneath(root: &OwnedFd, relative: &Path) -> Result<OwnedFd, Errno> {
-    by_component(root, relative)
+/// What stands at `path` itself, be it a link.
+fn look(folder: impl std::os::fd::AsFd, path: &Path) -> Result<Facts, Errno> {
+    statat(folder, path, AtFlags::SYMLINK_NOFOLLOW).map(Facts::from)
 }
 
-/// Opens component by component, following no link at all: a link is reported
-/// as [`Errno::LOOP`], and [`follow`] looks where it leads.
-fn by_component(root: &OwnedFd, relative: &Path) -> Result<OwnedFd, Errno> {
-    let names: Vec<_> = relative
-        .components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name),
-            _ => None,
-        })
-        .collect();
-    let Some((last, folders)) = names.split_last() else {
-        return rustix::fs::openat(root, ".", READ, Mode::empty());
-    };
-    let mut folder: Option<OwnedFd> = None;
-    for name in folders {
-        let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-        let flags = folder_flags() | OFlags::NOFOLLOW;
-        let next = rustix::fs::openat(from, *name, flags, Mode::empty());
-        // A link among the folders shows as "not a folder" with O_PATH.
-        let is_link = |error| match error {
-            Errno::NOTDIR => rustix::fs::readlinkat(from, *name, Vec::new()).is_ok(),
-            error => error == Errno::LOOP,
-        };
-        folder = Some(next.map_err(|error| if is_link(error) { Errno::LOOP } else { error })?);
+/// What was opened, if it is what may be.
+fn opened(file: OwnedFd, real_name: Option<SafePath>) -> Result<Opened, Errno> {
+    let facts = Facts::of(&file)?;
+    if facts.is_file() || facts.is_folder() {
+        Ok(Opened { file: file.into(), facts, real_name })
+    } else {
+        Err(Errno::NOENT)
     }
-    let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-    rustix::fs::openat(from, *last, READ | OFlags::NOFOLLOW, Mode::empty())
-}
-
-#[cfg(target_os = "linux")]
-fn folder_flags() -> OFlags {
-    OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC
-}
-
-#[cfg(not(target_os = "linux"))]
-fn folder_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
 
 /// The path of `file` below `root`, where a handler names one: absolute or

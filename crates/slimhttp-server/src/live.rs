@@ -13,6 +13,7 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::Listener;
 
 use crate::access_log::AccessLogs;
+use crate::files::FileStore;
 use crate::snapshot::{self, Snapshot};
 
 /// What a change edits: the configuration as written and the routes.
@@ -43,6 +44,7 @@ pub struct Live {
     listener: Arc<Listener>,
     python: bool,
     access_logs: AccessLogs,
+    files: Arc<FileStore>,
 }
 
 struct ThreadPin {
@@ -66,6 +68,7 @@ impl Live {
         let listener = Arc::new(listener);
         let access_logs = AccessLogs::default();
         let first = Snapshot::open(&draft, &listener, python, &access_logs, None)?;
+        let files = Arc::new(FileStore::new(&first.site.global.options.files));
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             current: ArcSwap::from_pointee(first),
@@ -74,6 +77,7 @@ impl Live {
             listener,
             python,
             access_logs,
+            files,
         })
     }
 
@@ -100,6 +104,11 @@ impl Live {
     /// What the site in force was made of.
     pub fn draft(&self) -> Draft {
         self.lock().clone()
+    }
+
+    /// The files that this server keeps in memory.
+    pub(crate) fn files(&self) -> &Arc<FileStore> {
+        &self.files
     }
 
     /// Waits until every line of the access logs is written, at most `timeout`.
@@ -140,6 +149,7 @@ impl Live {
         let previous = Some((&*before, &draft.routes));
         let snapshot =
             Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
+        self.files.resize(&snapshot.site.global.options.files);
         self.current.store(Arc::new(snapshot));
         // After the store: who sees the new number finds the new snapshot.
         self.generation.fetch_add(1, Ordering::Release);

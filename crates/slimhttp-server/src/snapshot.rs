@@ -4,13 +4,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Site};
 
 use crate::access_log::{AccessLogs, AccessWriter};
+use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::releases::Releases;
+use crate::roots::Roots;
 use crate::tls;
 
 /// The site in force with what it opens.
@@ -22,6 +26,11 @@ pub struct Snapshot {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// The open access logs of every scope.
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
+    /// The open roots. None is kept from one snapshot to the next: what a change
+    /// names is looked at anew, and what it lets go of may be unmounted.
+    pub(crate) roots: Roots,
+    /// The releases of the scopes that pin them.
+    pub(crate) releases: Releases,
 }
 
 impl Snapshot {
@@ -56,7 +65,13 @@ impl Snapshot {
         for warning in &site.warnings {
             tracing::warn!("{warning}");
         }
-        Ok(Self { site: Arc::new(site), tls, access_logs })
+        let roots = match previous {
+            Some((before, _)) => before.roots.anew(),
+            None => Roots::new(Method::available()),
+        };
+        let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
+        let releases = Releases::open(&site, before, Instant::now());
+        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! 1. `layer` reads each table by the table of options.
 //! 2. `scope` and `service` lay the layers over each other and check what binds
-//!    several options.
+//!    several options; `files` and `answers` do it for the rules of a scope.
 //! 3. `hosts` does that for every virtual host that the change concerns and
 //!    carries the others over.
 //! 4. `circle` follows the upstreams that are this process.
@@ -13,15 +13,18 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::fault::Faults;
 use crate::options::{self, Stands};
-use crate::site::{Listener, Service, Site};
+use crate::site::{Listener, Scope, Service, Site};
 use crate::value::{Table, Value};
 
+mod answers;
 mod circle;
+mod files;
 mod hosts;
 mod layer;
 mod read;
 mod report;
 mod routes;
+mod rules;
 mod scope;
 mod service;
 #[cfg(test)]
@@ -96,7 +99,7 @@ pub fn compile(
     });
     let layer = scope::read(table, Level::Global, world, earlier, &root, &mut report);
     let layers = Layers { own: &layer, outer: None };
-    let options = scope::options(layers, world, earlier, &root, &mut report);
+    let options = scope::options(layers, None, world, earlier, &root, &mut report);
     let service = service(&layer, table, world, previous, &root, &mut report);
     let global = hosts::scope(hosts::Parts {
         name: None,
@@ -126,7 +129,6 @@ pub fn compile(
         let written = previous.site.config.root();
         let everywhere = |option: &&options::OptionSpec| option.stands == Stands::Everywhere;
         options::all()
-            .iter()
             .filter(everywhere)
             .all(|option| table.get(option.key) == written.get(option.key))
     });
@@ -149,8 +151,14 @@ pub fn compile(
         faults.sort_by(|one, other| one.place.cmp(&other.place));
         return Err(Faults(faults));
     }
+    // Scopes that are carried over need not be looked at again.
+    let carried = inherited.is_some_and(|previous| previous.site.rewrites);
+    let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
+    let rewrite = |scope: &Arc<Scope>| !scope.options.answers.rewrites.is_empty();
+    let rewrites = carried || touched.chain([&global]).any(rewrite);
     Ok(Site {
         config: config.clone(),
+        rewrites,
         global,
         hosts: compiled.table,
         service,

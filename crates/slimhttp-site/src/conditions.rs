@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::coding::Coding;
+
 /// An entity tag (RFC 9110 section 8.8.3), kept as the text of its field so that
 /// sending it costs no formatting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,18 @@ impl ETag {
     /// Whether it promises equivalence only, not equal bytes.
     pub fn is_weak(&self) -> bool {
         self.0.as_bytes().starts_with(b"W/")
+    }
+
+    /// The tag of the same content in `coding`: another representation, which
+    /// has its own (RFC 9110 section 8.8.3.3). A weak one stays weak.
+    pub fn in_coding(&self, coding: Coding) -> Self {
+        let suffix = coding.etag_suffix();
+        let text = self.0.as_bytes();
+        let mut tag = Vec::with_capacity(text.len() + suffix.len());
+        tag.extend_from_slice(&text[..text.len() - 1]);
+        tag.extend_from_slice(suffix.as_bytes());
+        tag.push(b'"');
+        Self(HeaderValue::try_from(tag).expect("a tag with more letters is a tag"))
     }
 
     /// The value of an `ETag` field.
@@ -161,8 +175,9 @@ pub fn evaluate(method: &Method, request: &HeaderMap, current: Option<Validators
 /// exactly the current representation by a strong tag or by its very date.
 /// RFC 9110 section 13.1.5.
 ///
-/// A date is taken as strong: without a clock the 60 seconds of section 8.8.2.2
-/// cannot be judged, and a client that was given a tag uses the tag.
+/// A date is as strong as the tag beside it: without a clock section 8.8.2.2
+/// cannot be judged here, and a tag is weak where the file changed too recently
+/// for its time to tell two contents apart.
 pub fn if_range(request: &HeaderMap, current: Validators<'_>) -> bool {
     let mut lines = request.get_all(header::IF_RANGE).iter();
     let Some(line) = lines.next() else {
@@ -175,7 +190,35 @@ pub fn if_range(request: &HeaderMap, current: Validators<'_>) -> bool {
         Some(named) => {
             current.etag.is_some_and(|etag| etag.tag().matches(named.tag(), Comparison::Strong))
         }
+        None if current.etag.is_some_and(ETag::is_weak) => false,
         None => parse_date(line).is_some_and(|named| current.last_modified == Some(named)),
+    }
+}
+
+/// When something was last modified, and the field value that says so, made once
+/// and kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastModified {
+    seconds: i64,
+    value: HeaderValue,
+}
+
+impl LastModified {
+    /// From seconds since 1970; `None` as for [`date_value`]. The caller caps
+    /// them at the current time: RFC 9110 section 8.8.2.1 forbids a date in the
+    /// future.
+    pub fn new(seconds: i64) -> Option<Self> {
+        date_value(seconds).map(|value| Self { seconds, value })
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// The value of a `Last-Modified` field.
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.value
     }
 }
 

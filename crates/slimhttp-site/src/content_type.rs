@@ -2,40 +2,89 @@
 //! 8.3, the IANA registry, and the WHATWG's rules where browsers insist.
 //!
 //! The frequent types stand in a table here; the rest is `mime_guess`'s, whose
-//! table is old in places. Text is declared UTF-8: every `text/*`, and the
-//! formats that browsers show as text (JavaScript, JSON, XML, SVG). XML types of
-//! one vendor are left alone, an XML file names its own encoding.
+//! table is old in places. Text has the charset of the scope, UTF-8 by default:
+//! every `text/*`, and the formats that browsers show as text (JavaScript, JSON,
+//! XML, SVG). XML types of one vendor are left alone, an XML file names its own
+//! encoding; and so are the types that the scope itself adds beyond `text/*`.
 
-use std::borrow::Cow;
+use http::HeaderValue;
+
+use crate::file_rules::FileRules;
+
+/// What follows a type that is text, where the scope leaves the charset alone.
+const UTF_8: &str = "; charset=utf-8";
 
 /// The media type by the extension of `name`, a file name or a path; the case
-/// of the extension does not matter. Without a known extension it is
-/// `application/octet-stream`.
+/// of the extension does not matter. The scope's own types come first, of which
+/// the longest extension counts (`tar.gz` before `gz`). Without a known
+/// extension it is `application/octet-stream`.
 ///
 /// ```
-/// use slimhttp_site::content_type::content_type;
-/// assert_eq!(content_type("index.html"), "text/html; charset=utf-8");
+/// use slimhttp_site::{content_type::content_type, file_rules::FileRules};
+/// let rules = FileRules::default();
+/// assert_eq!(content_type("index.html", &rules), "text/html; charset=utf-8");
 /// ```
-pub fn content_type(name: &str) -> Cow<'static, str> {
-    const UNKNOWN: &str = "application/octet-stream";
-    let Some(extension) = extension(name) else {
-        return UNKNOWN.into();
+pub fn content_type(name: &str, rules: &FileRules) -> HeaderValue {
+    const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
+    let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
+    if let Some(added) = added(file, rules) {
+        return added;
+    }
+    let charset = rules.charset.as_deref();
+    let Some(extension) = extension(file) else {
+        return UNKNOWN;
     };
     if let Some(known) = frequent(extension) {
-        return known.into();
+        return match (known.strip_suffix(UTF_8), charset) {
+            (None, _) | (Some(_), Some("utf-8")) => HeaderValue::from_static(known),
+            (Some(bare), None) => HeaderValue::from_static(bare),
+            (Some(bare), Some(charset)) => with_charset(bare, charset),
+        };
     }
-    match mime_guess::from_ext(extension).first_raw() {
-        Some("text/plain") => "text/plain; charset=utf-8".into(),
-        Some(text) if text.starts_with("text/") => format!("{text}; charset=utf-8").into(),
-        Some(other) => other.into(),
-        None => UNKNOWN.into(),
+    match (mime_guess::from_ext(extension).first_raw(), charset) {
+        (Some("text/plain"), Some("utf-8")) => {
+            HeaderValue::from_static("text/plain; charset=utf-8")
+        }
+        (Some(text), Some(charset)) if text.starts_with("text/") => with_charset(text, charset),
+        (Some(other), _) => HeaderValue::from_static(other),
+        (None, _) => UNKNOWN,
     }
 }
 
-/// What follows the last dot of the last segment; a leading dot makes a hidden
+/// The type that the scope itself has for a file of this name.
+fn added(file: &str, rules: &FileRules) -> Option<HeaderValue> {
+    let is_of = |extension: &str| {
+        let stem = file.len().checked_sub(extension.len() + 1);
+        let bytes = file.as_bytes();
+        stem.is_some_and(|stem| {
+            // A leading dot makes a hidden file, not an extension.
+            stem > 0
+                && bytes[stem] == b'.'
+                && bytes[stem + 1..].eq_ignore_ascii_case(extension.as_bytes())
+        })
+    };
+    let types = rules.mime_types.iter().filter(|(extension, _)| is_of(extension));
+    let (_, media_type) = types.max_by_key(|(extension, _)| extension.len())?;
+    let bare_text = media_type.to_str().ok().filter(|text| {
+        let is_text = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
+        is_text && !text.contains(';')
+    });
+    Some(match (bare_text, rules.charset.as_deref()) {
+        (Some(text), Some(charset)) => with_charset(text, charset),
+        _ => media_type.clone(),
+    })
+}
+
+/// A charset that no field can carry is left out.
+fn with_charset(bare: &str, charset: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("{bare}; charset={charset}"))
+        .or_else(|_| HeaderValue::from_str(bare))
+        .unwrap_or(const { HeaderValue::from_static("application/octet-stream") })
+}
+
+/// What follows the last dot of a file's name; a leading dot makes a hidden
 /// file, not an extension.
-fn extension(name: &str) -> Option<&str> {
-    let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
+fn extension(file: &str) -> Option<&str> {
     let (stem, extension) = file.rsplit_once('.')?;
     (!stem.is_empty() && !extension.is_empty()).then_some(extension)
 }

@@ -5,29 +5,39 @@
 //! 1. preconditions: 304 or 412; 2. ranges: 206 or 416; 3. everything: 200.
 //!
 //! Deliberately absent: `Date`, `Cache-Control` and whatever else the answer
-//! carries because of the site and not because of the file.
+//! carries because of the site and not because of the file; and
+//! `Content-Location`, which would tell of a file in another coding under a name
+//! that nobody asked for.
 
 use std::ops::RangeInclusive;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::conditions::{self, ETag, Outcome, Validators};
+use crate::coding::Coding;
+use crate::conditions::{self, ETag, LastModified, Outcome, Validators};
 use crate::range::Ranges;
+use crate::route::Methods;
 
-/// What is known of an open file.
+/// What is known of an open file, as it is sent: all that goes into a field is
+/// kept as its value, so that answering again formats nothing.
 #[derive(Clone, Debug)]
 pub struct FileFacts<'f> {
-    /// Bytes.
+    /// Bytes, in the coding in which it is sent.
     pub length: u64,
-    /// When it was last modified: seconds since 1970. The caller caps it at the
-    /// current time (RFC 9110 section 8.8.2.1 forbids a date in the future).
-    /// Outside the years 1970 to 9999 it is as if unknown.
-    pub modified: Option<i64>,
-    /// Its entity tag; see [`etag_of`].
-    pub etag: ETag,
+    /// The value of `Content-Length` for all of it, where it is kept.
+    pub content_length: Option<&'f HeaderValue>,
+    /// When it was last modified; `None` where no date can say it.
+    pub last_modified: Option<&'f LastModified>,
+    /// Its entity tag; see [`etag_of_content`] and [`etag_of`].
+    pub etag: &'f ETag,
     /// Its media type, see [`content_type`](crate::content_type::content_type).
-    pub content_type: &'f str,
+    pub content_type: &'f HeaderValue,
+    /// The coding in which it is sent; `None` as it is.
+    pub coding: Option<Coding>,
+    /// Whether the choice of the coding depends on `Accept-Encoding`, so that
+    /// caches must ask again for a client that says otherwise.
+    pub varies: bool,
 }
 
 /// What follows the head.
@@ -62,7 +72,7 @@ pub struct Part {
 /// The answer.
 #[derive(Clone, Debug)]
 pub struct FileReply {
-    /// 200, 206, 304, 412 or 416.
+    /// 200, 204 (`OPTIONS`), 206, 304, 412 or 416.
     pub status: StatusCode,
     /// The fields that stem from the file.
     pub headers: HeaderMap,
@@ -72,20 +82,24 @@ pub struct FileReply {
 
 /// Decides how a GET or HEAD for a file is answered. HEAD gets the head of the
 /// GET without a range (RFC 9110 section 14.2 defines `Range` for GET only).
+/// OPTIONS is told the methods; any other is answered like a HEAD, and a caller
+/// that means otherwise has refused it.
 pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -> FileReply {
-    let date = facts.modified.and_then(conditions::date_value);
-    let last_modified = facts.modified.filter(|_| date.is_some());
-    let current = Validators { etag: Some(&facts.etag), last_modified };
+    if *method == Method::OPTIONS {
+        return options();
+    }
+    let last_modified = facts.last_modified.map(LastModified::seconds);
+    let current = Validators { etag: Some(facts.etag), last_modified };
 
     match conditions::evaluate(method, request, Some(current)) {
         Outcome::Proceed => {}
-        Outcome::NotModified => return not_modified(facts, date),
+        Outcome::NotModified => return bare(StatusCode::NOT_MODIFIED, validators(facts)),
         Outcome::PreconditionFailed => {
             return bare(StatusCode::PRECONDITION_FAILED, HeaderMap::new());
         }
     }
     if *method != Method::GET {
-        let mut reply = whole(facts, date);
+        let mut reply = whole(facts);
         reply.content = Content::Nothing;
         return reply;
     }
@@ -95,13 +109,28 @@ pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -
         Ranges::Whole
     };
     match ranges {
-        Ranges::Whole => whole(facts, date),
+        Ranges::Whole => whole(facts),
         Ranges::NotSatisfiable => not_satisfiable(facts.length),
         Ranges::Some(ranges) => match &*ranges {
-            [range] => one_range(facts, date, range.clone()),
-            ranges => many_ranges(facts, date, ranges),
+            [range] => one_range(facts, range.clone()),
+            ranges => many_ranges(facts, ranges),
         },
     }
+}
+
+/// How a file answers OPTIONS, and a scope of files `OPTIONS *`: 204 with the
+/// methods that it knows (RFC 9110 section 9.3.7).
+pub fn options() -> FileReply {
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert(header::ALLOW, HeaderValue::from_static(Methods::OF_FILES));
+    bare(StatusCode::NO_CONTENT, headers)
+}
+
+/// A strong entity tag from a hash of the content, and from the coding in which
+/// it is sent.
+pub fn etag_of_content(hash: u128, coding: Option<Coding>) -> ETag {
+    let suffix = coding.map_or("", Coding::etag_suffix);
+    ETag::strong(&format!("{hash:032x}{suffix}")).expect("these letters are allowed in a tag")
 }
 
 /// A strong entity tag from what the file system says of a file: device, inode,
@@ -109,10 +138,23 @@ pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -
 /// nanoseconds since 1970. Every write and every replacement changes one of
 /// them, as long as two writes of equal length are further apart than the file
 /// system's clock ticks (some milliseconds); within a tick a reader may see two
-/// contents under one tag.
+/// contents under one tag. So a file whose times are hardly past has
+/// [`weak_etag_of`] them.
 ///
 /// The numbers are hashed, so a tag tells no client the inode.
 pub fn etag_of(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i128) -> ETag {
+    let text = identity_hash(device, inode, length, mtime_ns, ctime_ns);
+    ETag::strong(&text).expect("hexadecimal digits are allowed in a tag")
+}
+
+/// The weak entity tag from the same numbers, for a file that may be changing
+/// under them.
+pub fn weak_etag_of(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i128) -> ETag {
+    let text = identity_hash(device, inode, length, mtime_ns, ctime_ns);
+    ETag::weak(&text).expect("hexadecimal digits are allowed in a tag")
+}
+
+fn identity_hash(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i128) -> String {
     let mut hash = Fnv::new();
     for number in [device, inode, length] {
         hash.write(&number.to_le_bytes());
@@ -120,26 +162,21 @@ pub fn etag_of(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i
     for time in [mtime_ns, ctime_ns] {
         hash.write(&time.to_le_bytes());
     }
-    ETag::strong(&hash.text()).expect("hexadecimal digits are allowed in a tag")
+    hash.text()
 }
 
-fn whole(facts: &FileFacts<'_>, date: Option<HeaderValue>) -> FileReply {
-    let mut headers = described(facts, date);
-    headers.insert(header::CONTENT_TYPE, media_type(facts.content_type));
-    headers.insert(header::CONTENT_LENGTH, facts.length.into());
+fn whole(facts: &FileFacts<'_>) -> FileReply {
+    let mut headers = described(facts, facts.content_type.clone());
+    let length = facts.content_length.cloned().unwrap_or_else(|| facts.length.into());
+    headers.insert(header::CONTENT_LENGTH, length);
     FileReply { status: StatusCode::OK, headers, content: Content::Whole }
 }
 
 /// RFC 9110 section 15.3.7.1. With `If-Range` too, `Content-Type` and
 /// `Last-Modified` are sent, although section 15.3.7 would rather not: browsers
 /// judge a 206 by its type before they look at what they have stored.
-fn one_range(
-    facts: &FileFacts<'_>,
-    date: Option<HeaderValue>,
-    range: RangeInclusive<u64>,
-) -> FileReply {
-    let mut headers = described(facts, date);
-    headers.insert(header::CONTENT_TYPE, media_type(facts.content_type));
+fn one_range(facts: &FileFacts<'_>, range: RangeInclusive<u64>) -> FileReply {
+    let mut headers = described(facts, facts.content_type.clone());
     headers.insert(header::CONTENT_LENGTH, size(&range).into());
     let text = content_range(&range, facts.length);
     headers.insert(header::CONTENT_RANGE, ascii(text));
@@ -147,11 +184,7 @@ fn one_range(
 }
 
 /// RFC 9110 section 15.3.7.2: the head itself has no `Content-Range`.
-fn many_ranges(
-    facts: &FileFacts<'_>,
-    date: Option<HeaderValue>,
-    ranges: &[RangeInclusive<u64>],
-) -> FileReply {
+fn many_ranges(facts: &FileFacts<'_>, ranges: &[RangeInclusive<u64>]) -> FileReply {
     // A boundary from the tag is the same for the same file, so that answers
     // are reproducible, and changes with the file, which so cannot hold it.
     let mut hash = Fnv::new();
@@ -159,8 +192,8 @@ fn many_ranges(
     hash.write(facts.etag.header_value().as_bytes());
     let boundary = hash.text();
 
-    let media_type = media_type(facts.content_type);
-    let media_type = media_type.to_str().expect("the value was made from ASCII");
+    // A type beyond ASCII can be sent in a head, but is no text to format.
+    let media_type = facts.content_type.to_str().unwrap_or("application/octet-stream");
     let mut break_before = "";
     let mut parts = Vec::with_capacity(ranges.len());
     for range in ranges {
@@ -178,17 +211,11 @@ fn many_ranges(
     let framing = parts.iter().map(|part| part.head.len()).sum::<usize>() + end.len();
     let bytes = ranges.iter().map(size).sum::<u64>().saturating_add(framing as u64);
 
-    let mut headers = described(facts, date);
     let media_type = ascii(format!("multipart/byteranges; boundary={boundary}"));
-    headers.insert(header::CONTENT_TYPE, media_type);
+    let mut headers = described(facts, media_type);
     headers.insert(header::CONTENT_LENGTH, bytes.into());
     let content = Content::Multipart { parts, end };
     FileReply { status: StatusCode::PARTIAL_CONTENT, headers, content }
-}
-
-/// RFC 9110 section 15.4.5: the validators, nothing that describes content.
-fn not_modified(facts: &FileFacts<'_>, date: Option<HeaderValue>) -> FileReply {
-    bare(StatusCode::NOT_MODIFIED, validators(facts, date))
 }
 
 /// RFC 9110 section 15.5.17.
@@ -203,26 +230,30 @@ fn bare(status: StatusCode, headers: HeaderMap) -> FileReply {
     FileReply { status, headers, content: Content::Nothing }
 }
 
-fn validators(facts: &FileFacts<'_>, date: Option<HeaderValue>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(6);
+/// What a 304 has of a 200 (RFC 9110 section 15.4.5): the validators and `Vary`,
+/// and nothing that describes content.
+fn validators(facts: &FileFacts<'_>) -> HeaderMap {
+    // Room for what the site adds, so that the map is not built twice.
+    let mut headers = HeaderMap::with_capacity(if facts.varies { 12 } else { 6 });
     headers.insert(header::ETAG, facts.etag.header_value().clone());
-    if let Some(date) = date {
-        headers.insert(header::LAST_MODIFIED, date);
+    if let Some(last_modified) = facts.last_modified {
+        headers.insert(header::LAST_MODIFIED, last_modified.header_value().clone());
+    }
+    if facts.varies {
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     headers
 }
 
 /// The fields that 200 and 206 have alike.
-fn described(facts: &FileFacts<'_>, date: Option<HeaderValue>) -> HeaderMap {
-    let mut headers = validators(facts, date);
+fn described(facts: &FileFacts<'_>, content_type: HeaderValue) -> HeaderMap {
+    let mut headers = validators(facts);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CONTENT_TYPE, content_type);
+    if let Some(coding) = facts.coding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+    }
     headers
-}
-
-/// A type that no field can carry says nothing, like an unknown one.
-fn media_type(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text)
-        .unwrap_or(const { HeaderValue::from_static("application/octet-stream") })
 }
 
 /// How many bytes a range has.

@@ -12,7 +12,7 @@ use crate::coding::Coding;
 use crate::glob::{ByGlob, Globs};
 
 /// The rules of one scope's files.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRules {
     /// Whether names that begin with a dot are served and listed.
     pub hidden: bool,
@@ -24,7 +24,8 @@ pub struct FileRules {
     pub listing: bool,
     /// What is tried for a path, in this order, instead of the path alone.
     pub try_files: Arc<[TryFile]>,
-    /// The page that answers a navigation to a path that names nothing.
+    /// The page that answers a navigation to a path that names nothing: a path
+    /// below the root as on disk, beginning with `/`.
     pub fallback: Option<Arc<str>>,
     /// Whether `/about` finds `about.html`, and `/about.html` is redirected to it.
     pub clean_urls: bool,
@@ -81,8 +82,9 @@ pub enum FollowSymlinks {
 /// One entry of `try_files`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryFile {
-    /// A path below the root: literal text, with the path asked for where
-    /// `{path}` stands. One that ends with a slash names a folder.
+    /// A path below the root as on disk: literal text, with the path asked for,
+    /// its first slash included, where `{path}` stands; so it begins with `/` or
+    /// with `{path}`. One that ends with a slash names a folder.
     Path(Arc<str>),
     /// `=404`: nothing further is tried.
     NotFound,
@@ -100,7 +102,7 @@ pub enum FieldRule {
 }
 
 /// How files are compressed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compress {
     /// The codings, the one preferred first among those a client likes equally.
     pub codings: Arc<[Coding]>,
@@ -112,14 +114,37 @@ pub struct Compress {
     pub min_size: u64,
     /// The greatest.
     pub max_size: u64,
-    /// The media types, as globs over `type/subtype` without parameters.
+    /// The media types, as globs over `type/subtype`, in lower case and without
+    /// parameters.
     pub types: Globs,
 }
 
 impl Default for Compress {
     fn default() -> Self {
-        const TYPES: &[&str] =
-            &["text/*", "image/svg+xml", "*/*+json", "*/*+xml", "application/json"];
+        const TYPES: &[&str] = &[
+            "text/*",
+            "*+json",
+            "*+xml",
+            "*+text",
+            "application/json",
+            "application/javascript",
+            "application/xml",
+            "application/xml-dtd",
+            "application/wasm",
+            "application/rtf",
+            "application/sql",
+            "application/toml",
+            "application/yaml",
+            "application/x-ndjson",
+            "application/x-sh",
+            "application/vnd.ms-fontobject",
+            "font/ttf",
+            "font/otf",
+            "font/collection",
+            "image/bmp",
+            "image/vnd.microsoft.icon",
+            "image/x-icon",
+        ];
         Self {
             codings: Arc::new([Coding::Brotli, Coding::Zstd, Coding::Gzip]),
             precompressed: true,
@@ -149,13 +174,15 @@ impl Default for FileCache {
 }
 
 /// What a scope says of its answers, whoever gives them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerRules {
     /// Where a path is sent elsewhere, before anything else is asked.
     pub redirects: crate::redirect::Redirects,
     /// Which path is answered in place of another.
     pub rewrites: crate::redirect::Rewrites,
-    /// The page below `web_root` for a failure status.
+    /// The page below `web_root` for a failure status, a path as on disk that
+    /// begins with `/`.
+    /// The first that holds the status is the one.
     pub error_pages: Arc<[(StatusRange, Arc<str>)]>,
     /// Fields that are set, added or removed on every response.
     pub response_headers: Arc<[FieldRule]>,

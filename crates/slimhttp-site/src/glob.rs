@@ -1,13 +1,150 @@
 //! Patterns of file names, and values by pattern.
 //!
 //! A pattern without a slash is matched against the last name of a path
-//! (`*.js`), one with a slash against the whole path (`/assets/**`). Where
-//! several match, the longer text is the more specific one.
+//! (`*.js`), one with a slash against the whole path (`/assets/**`); a slash at
+//! its beginning may be left out if there is another. `*` stands for any bytes
+//! but a slash, `**` for whole folders, `?` for one byte, `[a-z]` and `[!a-z]`
+//! for a byte of a set or of none, `{a,b}` for one of several patterns, and a
+//! backslash takes the meaning from what follows. Upper and lower case differ.
+//!
+//! Where several patterns match, the longer text is the more specific one: a
+//! configuration's tables have no order of their own.
 
-use globset::{GlobBuilder, GlobMatcher};
+use std::sync::Arc;
+
+use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest pattern, in bytes. What a pattern of this length can say is built
+/// and matched in no time.
+const LONGEST: usize = 1024;
+
+/// One pattern.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    /// As written.
+    text: Box<str>,
+    /// What of a path it is held against.
+    subject: Subject,
+    form: Form,
+}
+
+/// What of a path a pattern is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// What stands behind the last slash.
+    Name,
+    /// All of it, without the first slash.
+    Path,
+}
+
+/// How a pattern is matched: the usual ones by comparing bytes.
+#[derive(Clone, Debug)]
+enum Form {
+    /// It takes everything.
+    Any,
+    /// Exactly this.
+    Literal(Box<[u8]>),
+    /// What begins with this.
+    Prefix(Box<[u8]>),
+    /// What ends with this.
+    Suffix(Box<[u8]>),
+    /// All else.
+    Set(GlobSet),
+}
+
+impl Glob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        if text.len() > LONGEST {
+            return Err(format!("it has more than {LONGEST} bytes"));
+        }
+        let whole = text.strip_prefix('/').unwrap_or(text);
+        let (subject, pattern) = match whole.strip_prefix("**/") {
+            // In whatever folder: the last name alone decides.
+            Some(name) if !name.contains('/') && !name.contains("**") => (Subject::Name, name),
+            _ if text.contains('/') => (Subject::Path, whole),
+            _ => (Subject::Name, whole),
+        };
+        let form = match Form::simple(subject, pattern) {
+            Some(form) => form,
+            None => Form::Set(set(pattern).map_err(|error| error.kind().to_string())?),
+        };
+        Ok(Self { text: text.into(), subject, form })
+    }
+
+    /// Whether it matches a path, of which `name` is the last name.
+    fn matches(&self, path: &[u8], name: &[u8]) -> bool {
+        let subject = match self.subject {
+            Subject::Name => name,
+            Subject::Path => path,
+        };
+        match &self.form {
+            Form::Any => true,
+            Form::Literal(text) => subject == &**text,
+            Form::Prefix(text) => subject.starts_with(text),
+            Form::Suffix(text) => subject.ends_with(text),
+            Form::Set(set) => set.is_match_candidate(&Candidate::from_bytes(subject)),
+        }
+    }
+}
+
+/// Two patterns are the same if they are written in the same way.
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Glob {}
+
+impl Form {
+    /// The form of a pattern that bytes alone decide. Within a name there is no
+    /// slash, so that a `*` there takes whatever comes.
+    fn simple(subject: Subject, pattern: &str) -> Option<Self> {
+        let literal = |text: &str| !text.contains(['*', '?', '[', ']', '{', '}', '\\']);
+        let bytes = |text: &str| text.as_bytes().into();
+        if literal(pattern) {
+            return Some(Self::Literal(bytes(pattern)));
+        }
+        let (before, behind) = pattern.split_once('*')?;
+        match subject {
+            Subject::Name if before.is_empty() && behind.is_empty() => Some(Self::Any),
+            Subject::Name if before.is_empty() && literal(behind) => {
+                Some(Self::Suffix(bytes(behind)))
+            }
+            Subject::Name if behind.is_empty() && literal(before) => {
+                Some(Self::Prefix(bytes(before)))
+            }
+            Subject::Path if behind == "*" && before.is_empty() => Some(Self::Any),
+            Subject::Path if behind == "*" && before.ends_with('/') && literal(before) => {
+                Some(Self::Prefix(bytes(before)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A set of one pattern: unlike a matcher it says so where it cannot be built.
+fn set(pattern: &str) -> Result<GlobSet, globset::Error> {
+    let glob = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .empty_alternates(true)
+        .build()?;
+    GlobSetBuilder::new().add(glob).build()
+}
 
 /// Patterns, any of which may match.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs(ByGlob<()>);
 
 impl Globs {
@@ -16,7 +153,7 @@ impl Globs {
     /// # Errors
     /// What is wrong with the first that is none.
     pub fn new(patterns: &[&str]) -> Result<Self, String> {
-        ByGlob::new(patterns.iter().map(|pattern| (*pattern, ()))).map(Self)
+        patterns.iter().map(|pattern| Glob::parse(pattern)).collect()
     }
 
     /// Whether there are none.
@@ -30,15 +167,15 @@ impl Globs {
     }
 }
 
-/// Values by pattern.
-#[derive(Clone, Debug)]
-pub struct ByGlob<T>(Vec<(Pattern, T)>);
-
-#[derive(Clone, Debug)]
-struct Pattern {
-    text: Box<str>,
-    matcher: GlobMatcher,
+impl FromIterator<Glob> for Globs {
+    fn from_iter<I: IntoIterator<Item = Glob>>(globs: I) -> Self {
+        Self(globs.into_iter().map(|glob| (glob, ())).collect())
+    }
 }
+
+/// Values by pattern. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct ByGlob<T>(Arc<[(Glob, T)]>);
 
 impl<T> ByGlob<T> {
     /// Reads patterns and their values.
@@ -46,20 +183,7 @@ impl<T> ByGlob<T> {
     /// # Errors
     /// What is wrong with the first that is none.
     pub fn new<'p>(values: impl IntoIterator<Item = (&'p str, T)>) -> Result<Self, String> {
-        let mut entries = values
-            .into_iter()
-            .map(|(text, value)| {
-                let whole = text.strip_prefix('/').unwrap_or(text);
-                let matcher = GlobBuilder::new(whole)
-                    .literal_separator(true)
-                    .build()
-                    .map_err(|error| error.to_string())?
-                    .compile_matcher();
-                Ok((Pattern { text: text.into(), matcher }, value))
-            })
-            .collect::<Result<Vec<_>, String>>()?;
-        entries.sort_by(|(a, _), (b, _)| (a.text.len(), &a.text).cmp(&(b.text.len(), &b.text)));
-        Ok(Self(entries))
+        values.into_iter().map(|(text, value)| Ok((Glob::parse(text)?, value))).collect()
     }
 
     /// Whether there are none.
@@ -70,41 +194,46 @@ impl<T> ByGlob<T> {
     /// The value of the most specific pattern that matches `path`, decoded and
     /// beginning with `/`.
     pub fn best(&self, path: &[u8]) -> Option<&T> {
-        self.0.iter().rev().find(|(pattern, _)| pattern.matches(path)).map(|(_, value)| value)
+        if self.is_empty() {
+            return None;
+        }
+        let (path, name) = subjects(path);
+        self.0.iter().rev().find(|(glob, _)| glob.matches(path, name)).map(|(_, value)| value)
     }
 
     /// The values of every pattern that matches, the most specific last.
     pub fn all<'g>(&'g self, path: &'g [u8]) -> impl Iterator<Item = &'g T> {
-        self.0.iter().filter(move |(pattern, _)| pattern.matches(path)).map(|(_, value)| value)
+        let (path, name) = subjects(path);
+        self.0.iter().filter(move |(glob, _)| glob.matches(path, name)).map(|(_, value)| value)
+    }
+}
+
+impl<T> FromIterator<(Glob, T)> for ByGlob<T> {
+    fn from_iter<I: IntoIterator<Item = (Glob, T)>>(values: I) -> Self {
+        let mut entries: Vec<_> = values.into_iter().collect();
+        entries.sort_by(|(a, _), (b, _)| (a.text.len(), &a.text).cmp(&(b.text.len(), &b.text)));
+        Self(entries.into())
     }
 }
 
 impl<T> Default for ByGlob<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Arc::new([]))
     }
 }
 
 impl<T: PartialEq> PartialEq for ByGlob<T> {
     fn eq(&self, other: &Self) -> bool {
-        let texts = |(pattern, _): &(Pattern, T)| pattern.text.clone();
-        self.0.iter().map(texts).eq(other.0.iter().map(texts))
-            && self.0.iter().map(|(_, value)| value).eq(other.0.iter().map(|(_, value)| value))
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
 
-impl Pattern {
-    #[cfg(unix)]
-    fn matches(&self, path: &[u8]) -> bool {
-        use std::os::unix::ffi::OsStrExt;
+impl<T: Eq> Eq for ByGlob<T> {}
 
-        let path = path.strip_prefix(b"/").unwrap_or(path);
-        let subject = if self.text.contains('/') {
-            path
-        } else {
-            let name = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
-            &path[name..]
-        };
-        self.matcher.is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(subject)))
-    }
+/// What patterns are held against: a path without its first slash, and its last
+/// name.
+fn subjects(path: &[u8]) -> (&[u8], &[u8]) {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let name = memchr::memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..]);
+    (path, name)
 }

@@ -6,6 +6,7 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+pub mod candidates;
 pub mod coding;
 pub mod compile;
 pub mod conditions;
@@ -18,6 +19,7 @@ pub mod forward;
 pub mod framing;
 pub mod glob;
 pub mod host;
+pub mod listing;
 pub mod options;
 pub mod path;
 pub mod plan;
@@ -25,6 +27,8 @@ pub mod range;
 pub mod raw_reply;
 pub mod redirect;
 pub mod refusal;
+pub mod response_fields;
 pub mod route;
 pub mod site;
 pub mod value;
+mod weight;

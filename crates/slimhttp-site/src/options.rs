@@ -2,10 +2,14 @@
 //! default and what it means. The reader of configurations finds unknown keys,
 //! wrong types and ranges by this table; the reference in the docs is made of it.
 
-use std::fmt;
-
+mod files;
+mod shape;
 #[cfg(test)]
 mod tests;
+
+pub use shape::{
+    ACCESS_FORMATS, COMPRESS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, RELOADS, SYMLINKS, Shape,
+};
 
 /// One option.
 #[derive(Clone, Copy, Debug)]
@@ -35,103 +39,6 @@ pub enum Stands {
     GlobalOnly,
 }
 
-/// What an option takes. `Display` says so in an error's words.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
-    /// `True` or `False`.
-    Bool,
-    /// A whole number, both bounds included.
-    WholeNumber {
-        /// The least.
-        least: u64,
-        /// The greatest.
-        most: u64,
-    },
-    /// A number of seconds, fractions allowed, both bounds included.
-    Seconds {
-        /// The least.
-        least: f64,
-        /// The greatest.
-        most: f64,
-    },
-    /// A number of bytes, or a text such as `10MB` (powers of 1000) or `64KiB`
-    /// (powers of 1024); both bounds included.
-    Bytes {
-        /// The least.
-        least: u64,
-        /// The greatest.
-        most: u64,
-    },
-    /// A path, absolute or relative.
-    Path,
-    /// A plain file name or a list of them.
-    Names,
-    /// `host:port`, a URL, or a list of either.
-    Upstreams,
-    /// An address or a network, or a list of either.
-    Networks,
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// `True`, `False` or one of these words.
-    Switch(&'static [&'static str]),
-    /// `True`, `False`, a format, or a table of `format` and `file`.
-    AccessLog,
-    /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
-    Tls,
-    /// A host name, an address, or an empty text.
-    Address,
-    /// A table of virtual hosts.
-    Hosts,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool | Self::Tls => f.write_str("`true` or `false`"),
-            Self::WholeNumber { least, most } => write!(f, "a whole number from {least} to {most}"),
-            Self::Seconds { least, most } => {
-                write!(f, "a number of seconds from {least} to {most}")
-            }
-            Self::Bytes { least, most } => {
-                write!(f, "a number of bytes from {least} to {most}, or a text such as `64KiB`")
-            }
-            Self::Path => f.write_str("a path"),
-            Self::Names => f.write_str("a file name or a list of file names"),
-            Self::Upstreams => f.write_str("`host:port`"),
-            Self::Networks => f.write_str("an address, a network, or a list of these"),
-            Self::OneOf(words) => alternatives(f, "", words),
-            Self::Switch(words) => alternatives(f, "`true`, `false`", words),
-            Self::AccessLog => {
-                alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
-                f.write_str(", or a table of `format` and `file`")
-            }
-            Self::Address => f.write_str("a host name or an address"),
-            Self::Hosts => f.write_str("a table of virtual hosts"),
-        }
-    }
-}
-
-/// Writes `first`, then `words` in backticks, the last one behind "or".
-fn alternatives(f: &mut fmt::Formatter<'_>, first: &str, words: &[&str]) -> fmt::Result {
-    f.write_str(first)?;
-    for (position, word) in words.iter().enumerate() {
-        let joint = match position {
-            0 if first.is_empty() => "",
-            _ if position + 1 == words.len() => " or ",
-            _ => ", ",
-        };
-        write!(f, "{joint}`{word}`")?;
-    }
-    Ok(())
-}
-
-/// The words of `access_log`.
-pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
-/// The words of `reload`.
-pub const RELOADS: &[&str] = &["always", "changed", "never"];
-/// The one word of `scripts` beside the bools.
-pub const EXECUTABLE: &[&str] = &["executable"];
-
 /// A year: no time-out is longer.
 const YEAR: f64 = 31_536_000.0;
 /// A time that something may take: never nothing, or nothing would succeed.
@@ -148,12 +55,12 @@ const fn global(key: &'static str, takes: Shape) -> OptionSpec {
 }
 
 /// Every option, those of a scope first, in the order of the docs.
-pub const fn all() -> &'static [OptionSpec] {
-    OPTIONS
+pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
+    SCOPE.iter().chain(files::FILES).chain(SERVER)
 }
 
-const OPTIONS: &[OptionSpec] = &[
-    // How a scope answers.
+/// How a scope answers.
+const SCOPE: &[OptionSpec] = &[
     OptionSpec {
         default: "`/srv/http`",
         doc: "The folder of files. A relative path is resolved when the change is applied. \
@@ -243,7 +150,10 @@ const OPTIONS: &[OptionSpec] = &[
         elsewhere: &["read_timeout", "proxy_timeout"],
         ..everywhere("proxy_read_timeout", TIMEOUT)
     },
-    // The server as a whole.
+];
+
+/// The server as a whole.
+const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "none",
         doc: "The virtual hosts: a table of options for each host name.",
@@ -357,7 +267,7 @@ const OPTIONS: &[OptionSpec] = &[
 
 /// The option of this key.
 pub fn find(key: &str) -> Option<&'static OptionSpec> {
-    OPTIONS.iter().find(|option| option.key == key)
+    all().find(|option| option.key == key)
 }
 
 /// The option that a misspelt `key` most likely means; `in_host` prefers those
@@ -368,15 +278,12 @@ pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
     let spelling = plain(key);
     let same = |option: &&OptionSpec| plain(option.key) == spelling;
     let known = |option: &&OptionSpec| option.elsewhere.iter().any(|name| plain(name) == spelling);
-    let find = |rule: &dyn Fn(&&OptionSpec) -> bool| OPTIONS.iter().find(rule);
+    let find = |rule: &dyn Fn(&&OptionSpec) -> bool| all().find(rule);
     find(&same)
         .or_else(|| find(&known))
+        .or_else(|| nearest(key, all().filter(fits).map(|option| option.key)).and_then(self::find))
         .or_else(|| {
-            nearest(key, OPTIONS.iter().filter(fits).map(|option| option.key)).and_then(self::find)
-        })
-        .or_else(|| {
-            nearest(key, OPTIONS.iter().filter(others).map(|option| option.key))
-                .and_then(self::find)
+            nearest(key, all().filter(others).map(|option| option.key)).and_then(self::find)
         })
 }
 

@@ -2,7 +2,7 @@
 //! (RFC 3986 sections 2.4 and 5.2.4), and the only way to a path on disk.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -17,7 +17,7 @@ mod tests;
 const LONGEST_NAME: usize = 255;
 
 /// What is encoded in a segment: all but `pchar` of RFC 3986 section 3.3.
-const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -95,12 +95,13 @@ impl<'r> Target<'r> {
         if self.encoded_slash {
             return None;
         }
-        let mut path = SafePath::root();
-        path.0.reserve_exact(self.path.len());
-        for segment in self.path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()) {
-            path.0.push(plain_name(segment)?);
-        }
-        Some(path)
+        SafePath::of_names(&self.path)
+    }
+
+    /// Whether a segment as sent held an encoded slash. Then `path` tells no
+    /// longer where its segments end.
+    pub(crate) fn has_encoded_slash(&self) -> bool {
+        self.encoded_slash
     }
 
     /// Whether the path names a folder: it ends with a slash.
@@ -221,8 +222,8 @@ fn os_name(name: &[u8]) -> Option<&OsStr> {
 }
 
 /// A relative path of plain names: no `..`, no `.`, no NUL, no leading slash.
-/// The only constructors are [`Target::safe_path`], [`SafePath::root`] and
-/// [`SafePath::join`].
+/// The only constructors are [`Target::safe_path`], [`SafePath::root`],
+/// [`SafePath::of_names`], [`SafePath::join`] and [`SafePath::join_name`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SafePath(PathBuf);
 
@@ -232,9 +233,35 @@ impl SafePath {
         Self(PathBuf::new())
     }
 
+    /// The path of the names that stand between the slashes of `path`, which is
+    /// decoded; `None` where one of them is no plain name. Empty ones go, so
+    /// slashes at either end do not count.
+    pub fn of_names(path: &[u8]) -> Option<Self> {
+        let mut joined = OsString::with_capacity(path.len());
+        for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
+            if !joined.is_empty() {
+                joined.push("/");
+            }
+            joined.push(plain_name(name)?);
+        }
+        Some(Self(joined.into()))
+    }
+
+    /// The bytes of the path, its names parted by `/`; without a slash at either
+    /// end.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_os_str().as_encoded_bytes()
+    }
+
     /// This path with one more plain name, or `None` where `name` is none.
     pub fn join(&self, name: &str) -> Option<Self> {
         plain_name(name.as_bytes()).map(|name| Self(self.0.join(name)))
+    }
+
+    /// This path with one more plain name as a file system has it, or `None`
+    /// where `name` is none.
+    pub fn join_name(&self, name: &OsStr) -> Option<Self> {
+        plain_name(name.as_encoded_bytes()).map(|name| Self(self.0.join(name)))
     }
 
     /// The path, relative; empty for the root itself.

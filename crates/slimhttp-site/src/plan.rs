@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::host::Authority;
 use crate::path::{SafePath, Target};
@@ -19,7 +19,7 @@ pub struct Head<'u, 'h> {
     pub method: &'h Method,
     /// The request target, as hyper and most libraries give it: origin form,
     /// absolute form, authority form or `*`.
-    pub uri: &'u http::Uri,
+    pub uri: &'u Uri,
     /// The protocol version.
     pub version: Version,
     /// The header fields.
@@ -48,34 +48,94 @@ pub enum Action<'s> {
     Proxy(&'s Arc<Proxy>),
     /// Send a file, or run it where it is a script.
     File(SafePath),
+    /// Send elsewhere; every method is.
+    Redirect {
+        /// The value of `Location`.
+        location: HeaderValue,
+        /// 301, 302, 303, 307 or 308.
+        status: StatusCode,
+    },
+    /// Tell which methods there are, see [`options`](crate::file_reply::options).
+    Options,
     /// Say no.
     Refuse(Refusal),
 }
 
 impl Site {
+    /// The target in place of the one that was asked for, where a `rewrite` of
+    /// the scope names it. The request is then planned with
+    /// [`Site::plan_rewritten`]. A path that is redirected is not rewritten.
+    ///
+    /// It is `None` at once where no scope rewrites anything.
+    pub fn rewritten(&self, head: &Head<'_, '_>) -> Option<Uri> {
+        if !self.rewrites {
+            return None;
+        }
+        let scope = self.scope_of(authority(head).ok()?.as_ref());
+        let answers = &scope.options.answers;
+        if answers.rewrites.is_empty() {
+            return None;
+        }
+        let target = Target::parse(head.uri.path_and_query()?.as_str()).ok()?;
+        if answers.redirects.find(&target).is_some() {
+            return None;
+        }
+        let mut parts = head.uri.clone().into_parts();
+        parts.path_and_query = Some(answers.rewrites.find(&target)?.try_into().ok()?);
+        Uri::from_parts(parts).ok()
+    }
+
     /// Decides what is to be done about a request. Pure: the same head gives
     /// the same plan, whether it is then performed or only explained.
     pub fn plan<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
+        self.decide(head, Asked::ByClient)
+    }
+
+    /// The plan of a request whose target was rewritten, see
+    /// [`Site::rewritten`]: whatever is redirected was so before.
+    pub fn plan_rewritten<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
+        self.decide(head, Asked::ByRewrite)
+    }
+
+    fn scope_of(&self, authority: Option<&Authority<'_>>) -> &Arc<Scope> {
+        match authority {
+            Some(named) => self.scope_for(&named.host, named.port.unwrap_or(self.port)),
+            None => &self.global,
+        }
+    }
+
+    fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, asked: Asked) -> Plan<'s, 'u> {
         let authority = match authority(head) {
             Ok(authority) => authority,
             Err(refusal) => return Plan::refuse(&self.global, None, refusal),
         };
-        let scope = match &authority {
-            Some(named) => self.scope_for(&named.host, named.port.unwrap_or(self.port)),
-            None => &self.global,
-        };
+        let scope = self.scope_of(authority.as_ref());
         // CONNECT is for forward proxies (RFC 9110 section 9.3.6), and `*` names
-        // no resource (section 7.1): neither has anything here that answers it.
+        // no resource (section 7.1): nothing here answers either, but for files,
+        // which tell their methods.
         let Some(path_and_query) = head.uri.path_and_query() else {
-            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::get_and_head()));
+            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::of_files()));
         };
         if path_and_query.as_str() == "*" {
-            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::get_and_head()));
+            let options = &scope.options;
+            let is_of_files =
+                options.web_root.is_some() && options.proxy.is_none() && options.module.is_none();
+            let action = if *head.method == Method::OPTIONS && is_of_files {
+                Action::Options
+            } else {
+                Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
+            };
+            return Plan::only(scope, None, action);
         }
         let target = match Target::parse(path_and_query.as_str()) {
             Ok(target) => target,
             Err(refusal) => return Plan::refuse(scope, None, refusal),
         };
+        if asked == Asked::ByClient
+            && let Some((location, status)) = scope.options.answers.redirects.find(&target)
+        {
+            return Plan::only(scope, Some(target), Action::Redirect { location, status });
+        }
 
         let mut actions = Actions::new();
         match scope.routes.find(&target.path, head.method) {
@@ -99,21 +159,36 @@ impl Site {
     }
 }
 
+/// Who chose the target that is planned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ByClient,
+    ByRewrite,
+}
+
 /// The actions of a plan, in the order in which they are tried.
 pub type Actions<'s> = smallvec::SmallVec<[Action<'s>; 3]>;
 
 impl<'s, 'r> Plan<'s, 'r> {
     fn refuse(scope: &'s Arc<Scope>, target: Option<Target<'r>>, refusal: Refusal) -> Self {
-        Self { scope, target, actions: smallvec::smallvec![Action::Refuse(refusal)] }
+        Self::only(scope, target, Action::Refuse(refusal))
+    }
+
+    fn only(scope: &'s Arc<Scope>, target: Option<Target<'r>>, action: Action<'s>) -> Self {
+        Self { scope, target, actions: smallvec::smallvec![action] }
     }
 }
 
-/// Files answer `GET` and `HEAD`; a script below `web_root` answers every
+/// Files answer `GET` and `HEAD`, and tell so when asked; a script below `web_root` answers every
 /// method, and whether a folder's index is one is known only on disk.
 fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Action<'s> {
     let Some(path) = target.safe_path() else {
         return Action::Refuse(Refusal::NotFound);
     };
+    // Written out, because most requests end here.
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Action::File(path);
+    }
     let may_be_script = match scope.options.scripts {
         Scripts::Off => false,
         Scripts::On | Scripts::Executable if target.is_folder() => {
@@ -121,10 +196,10 @@ fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Actio
         }
         Scripts::On | Scripts::Executable => target.path.ends_with(b".py"),
     };
-    if Methods::get_and_head().allows(method) || may_be_script {
+    if may_be_script {
         Action::File(path)
     } else {
-        Action::Refuse(Refusal::MethodNotAllowed(Methods::get_and_head()))
+        Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
     }
 }
 
@@ -166,3 +241,6 @@ fn authority<'r>(head: &Head<'r, 'r>) -> Result<Option<Authority<'r>>, Refusal> 
         (_, None) => Err(Refusal::BadRequest("no Host field")),
     }
 }
+
+#[cfg(test)]
+mod tests;

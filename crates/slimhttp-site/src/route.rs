@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 use crate::route::pattern::{Capture, Pattern, Shape};
 
-mod pattern;
+pub(crate) mod pattern;
 #[cfg(test)]
 mod tests;
 
@@ -43,9 +43,12 @@ pub enum Methods {
 }
 
 impl Methods {
-    /// Only `GET` and `HEAD`: what files answer.
-    pub fn get_and_head() -> Self {
-        Self::Only(Arc::new([Method::GET, Method::HEAD]))
+    /// The `Allow` of files.
+    pub const OF_FILES: &'static str = "GET, HEAD, OPTIONS";
+
+    /// What files answer: [`Methods::OF_FILES`].
+    pub fn of_files() -> Self {
+        Self::Only(Arc::new([Method::GET, Method::HEAD, Method::OPTIONS]))
     }
 
     /// Whether `method` is answered; `HEAD` is wherever `GET` is.
@@ -252,7 +255,7 @@ impl From<Capture<'_>> for Param {
     fn from(capture: Capture<'_>) -> Self {
         match capture {
             Capture::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
-            Capture::Integer(number) => Self::Integer(number),
+            Capture::Integer(number, _) => Self::Integer(number),
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Site {
     pub service: Arc<Service>,
     /// The port in which a `Host` without one is looked up.
     pub port: u16,
+    /// Whether a scope may rewrite paths. It stays set when the last rule goes
+    /// by a change that carries other scopes over.
+    pub rewrites: bool,
     /// What is odd but not wrong, for the log: one line each.
     pub warnings: Vec<String>,
 }

@@ -138,6 +138,10 @@ fn planned(site: &Site, request: &str) -> String {
             Action::File(path) => {
                 let _ = write!(text, "file {}", path.as_path().display());
             }
+            Action::Redirect { location, status } => {
+                let _ = write!(text, "{} {}", status.as_u16(), location.to_str().unwrap());
+            }
+            Action::Options => text.push_str("options"),
             Action::Refuse(Refusal::MethodNotAllowed(methods)) => {
                 let _ = write!(text, "405 {methods}");
             }
@@ -266,9 +270,12 @@ fn c2_2_a_scope_answers_in_its_own_way() {
             ("GET / Host: p.example", "p.example | proxy 10.0.0.1:80"),
             ("POST /x?y Host: p.example", "p.example | proxy 10.0.0.1:80"),
             ("OPTIONS /x Host: p.example", "p.example | proxy 10.0.0.1:80"),
+            ("OPTIONS * Host: p.example", "p.example | 405 GET, HEAD, OPTIONS"),
+            ("OPTIONS * Host: n.example", "n.example | 405 GET, HEAD, OPTIONS"),
+            ("OPTIONS /x Host: n.example", "n.example | module /base/n.py | file x"),
             ("BREW /%2e%2e%2f Host: p.example", "p.example | proxy 10.0.0.1:80"),
             ("GET /x Host: n.example", "n.example | module /base/n.py | file x"),
-            ("POST /x Host: n.example", "n.example | module /base/n.py | 405 GET, HEAD"),
+            ("POST /x Host: n.example", "n.example | module /base/n.py | 405 GET, HEAD, OPTIONS"),
             ("GET /%2f Host: n.example", "n.example | module /base/n.py | 404"),
         ],
     );
@@ -296,16 +303,17 @@ fn c5_1_files_answer_get_and_head() {
             ("GET /.hidden Host: h", "- | file .hidden"),
             ("GET /... Host: h", "- | file ..."),
             ("GET /a%5Cb Host: h", "- | file a\\b"),
-            ("POST / Host: h", "- | 405 GET, HEAD"),
-            ("PUT /a Host: h", "- | 405 GET, HEAD"),
-            ("PATCH /a Host: h", "- | 405 GET, HEAD"),
-            ("DELETE /a Host: h", "- | 405 GET, HEAD"),
-            ("OPTIONS /a Host: h", "- | 405 GET, HEAD"),
-            ("OPTIONS * Host: h", "- | 405 GET, HEAD"),
-            ("TRACE / Host: h", "- | 405 GET, HEAD"),
-            ("PROPFIND / Host: h", "- | 405 GET, HEAD"),
-            ("get / Host: h", "- | 405 GET, HEAD"),
-            ("CONNECT h:80 Host: h:80", "- | 405 GET, HEAD"),
+            ("POST / Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("PUT /a Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("PATCH /a Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("DELETE /a Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("OPTIONS /a Host: h", "- | file a"),
+            ("OPTIONS * Host: h", "- | options"),
+            ("GET * Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("TRACE / Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("PROPFIND / Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("get / Host: h", "- | 405 GET, HEAD, OPTIONS"),
+            ("CONNECT h:80 Host: h:80", "- | 405 GET, HEAD, OPTIONS"),
         ],
     );
 }
@@ -354,10 +362,10 @@ fn c6_7_scripts_answer_every_method_where_they_run() {
                 if script.contains("405") { script } else { "- | file a/x.py" },
             ),
             ("POST / Host: h", index),
-            ("POST /x.txt Host: h", "- | 405 GET, HEAD"),
+            ("POST /x.txt Host: h", "- | 405 GET, HEAD, OPTIONS"),
         ]
     };
-    let plain = "- | 405 GET, HEAD";
+    let plain = "- | 405 GET, HEAD, OPTIONS";
     check(r#"{"web_root": "w"}"#, &[], &cases("- | file x.py", plain));
     check(r#"{"web_root": "w", "scripts": "executable"}"#, &[], &cases("- | file x.py", plain));
     check(r#"{"web_root": "w", "scripts": false}"#, &[], &cases(plain, plain));
@@ -394,14 +402,14 @@ fn c8_1_routes_decide_before_everything() {
         &routes,
         &[
             ("GET / Host: h", "- | call 1 | file"),
-            ("BREW / Host: h", "- | call 1 | 405 GET, HEAD"),
+            ("BREW / Host: h", "- | call 1 | 405 GET, HEAD, OPTIONS"),
             ("GET /?a=b Host: h", "- | call 1 | file"),
             ("GET /x Host: h", "- | file x"),
             ("GET /only-get Host: h", "- | call 2 | file only-get"),
             ("HEAD /only-get Host: h", "- | call 2 | file only-get"),
-            ("PUT /only-get Host: h", "- | call 14 | 405 GET, HEAD"),
+            ("PUT /only-get Host: h", "- | call 14 | 405 GET, HEAD, OPTIONS"),
             ("POST /only-get Host: h", "- | 405 GET, PUT, HEAD"),
-            ("POST /two Host: h", "- | call 3 | 405 GET, HEAD"),
+            ("POST /two Host: h", "- | call 3 | 405 GET, HEAD, OPTIONS"),
             ("PUT /two Host: h", "- | 405 GET, POST, HEAD"),
             ("OPTIONS /two Host: h", "- | 405 GET, POST, HEAD"),
             ("GET /two/ Host: h", "- | file two"),
@@ -439,7 +447,7 @@ fn c8_1_routes_decide_before_everything() {
             ("GET /replaced Host: h", "- | call 18 | file replaced"),
             (
                 "POST /form Host: n.example",
-                "n.example | call 19 | module /base/n.py | 405 GET, HEAD",
+                "n.example | call 19 | module /base/n.py | 405 GET, HEAD, OPTIONS",
             ),
             ("GET /form Host: n.example", "n.example | 405 POST"),
         ],

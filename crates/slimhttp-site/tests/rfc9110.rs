@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use slimhttp_site::conditions::{ETag, date_value};
+use slimhttp_site::conditions::{ETag, LastModified, date_value};
 use slimhttp_site::content_type::content_type;
 use slimhttp_site::file_reply::{Content, FileFacts, FileReply, file_reply};
+use slimhttp_site::file_rules::FileRules;
 use toml_edit::{DocumentMut, InlineTable, Value};
 
 const TABLE: &str = include_str!("../../../tests/data/rfc9110.toml");
@@ -56,7 +57,7 @@ fn c5_4_rfc9110() {
     assert!(wrong.is_empty(), "{} of {asked} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The case, where it is one of a file by GET or HEAD.
+/// The case, where it is one of a file by a method that files answer.
 fn pure<'t>(
     number: &str,
     at: usize,
@@ -70,7 +71,7 @@ fn pure<'t>(
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let (&file, content) = files.get_key_value(target.strip_prefix('/')?)?;
     let name = format!("section {number}, case {at}, {}", text(fields, "rule").unwrap());
-    matches!(method, Method::GET | Method::HEAD).then_some(Case {
+    matches!(method, Method::GET | Method::HEAD | Method::OPTIONS).then_some(Case {
         name,
         fields,
         method,
@@ -90,17 +91,26 @@ impl Case<'_> {
                 HeaderValue::from_bytes(value.trim_ascii()).unwrap(),
             );
         }
-        let media_type = content_type(self.file);
+        let (etag, media_type) = (self.etag(), self.media_type());
+        let last_modified = LastModified::new(MODIFIED).unwrap();
+        let is_dated = text(self.fields, "facts") != Some("undated");
         let facts = FileFacts {
             length: self.content.len() as u64,
-            modified: (text(self.fields, "facts") != Some("undated")).then_some(MODIFIED),
-            etag: self.etag(),
+            content_length: None,
+            last_modified: is_dated.then_some(&last_modified),
+            etag: &etag,
             content_type: &media_type,
+            coding: None,
+            varies: false,
         };
         let reply = file_reply(&self.method, &request, &facts);
         self.status(reply.status)?;
         self.fields(&reply.headers)?;
         self.body(&reply)
+    }
+
+    fn media_type(&self) -> HeaderValue {
+        content_type(self.file, &FileRules::default())
     }
 
     fn etag(&self) -> ETag {
@@ -202,7 +212,8 @@ impl Case<'_> {
         let Some((_, boundary)) = kind.split_once("boundary=") else {
             return Vec::new();
         };
-        let (length, media_type) = (self.content.len(), content_type(self.file));
+        let (length, media_type) = (self.content.len(), self.media_type());
+        let media_type = media_type.to_str().unwrap();
         let mut body = Vec::new();
         for span in ranges.iter().filter_map(Value::as_str) {
             body.extend(format!("\r\n--{boundary}\r\nContent-Type: {media_type}\r\n").bytes());

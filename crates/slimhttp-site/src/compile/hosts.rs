@@ -209,7 +209,7 @@ impl<'h> Hosts<'h> {
         });
         let layer = scope::read(table, Level::Host, self.world, earlier, at, report);
         let layers = Layers { own: &layer, outer: Some(self.layer) };
-        scope::options(layers, self.world, earlier, at, report)
+        scope::options(layers, Some(&self.global.options), self.world, earlier, at, report)
     }
 }
 

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::read::{Checked, did_you_mean, read};
 use super::report::{At, Report};
+use super::rules::Rule;
 use crate::options::{self, Shape, Stands};
 use crate::value::{Table, Value};
 
@@ -83,6 +84,11 @@ impl<'l> Layers<'l> {
         Self { outer: None, ..self }
     }
 
+    /// Whether the scope's own table gives one of `keys`, right or wrong.
+    pub(super) fn name_any(self, keys: &[&str]) -> bool {
+        self.own.given.iter().any(|(name, _)| keys.contains(name))
+    }
+
     pub(super) fn get(self, key: &str) -> Option<&'l Checked> {
         self.own.get(key).or_else(|| self.outer?.get(key))
     }
@@ -111,6 +117,13 @@ impl<'l> Layers<'l> {
     pub(super) fn word(self, key: &str) -> Option<&'l str> {
         match self.get(key)? {
             Checked::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    pub(super) fn rule(self, key: &str) -> Option<&'l Rule> {
+        match self.get(key)? {
+            Checked::Rule(rule) => Some(rule),
             _ => None,
         }
     }

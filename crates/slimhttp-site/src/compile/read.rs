@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::report::{At, Report};
+use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
 use crate::options::{self, ACCESS_FORMATS, Shape};
 use crate::site::{AccessFormat, AccessLog};
@@ -28,6 +29,8 @@ pub(super) enum Checked {
     AccessLog(Option<AccessLog>),
     /// Certificate and key.
     Certificate(PathBuf, PathBuf),
+    /// What an option about files or answers says.
+    Rule(Rule),
 }
 
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
@@ -50,6 +53,13 @@ pub(super) fn read(
         }
         (Shape::Seconds { least, most }, Value::Integer(_) | Value::Float(_)) => {
             match seconds(value).filter(|seconds| (least..=most).contains(seconds)) {
+                Some(seconds) => Checked::Seconds(Duration::from_secs_f64(seconds)),
+                None => return wrong(shape, value.to_string(), at, report),
+            }
+        }
+        (Shape::SecondsOrOff { .. }, Value::Bool(false)) => Checked::Seconds(Duration::ZERO),
+        (Shape::SecondsOrOff { most }, Value::Integer(_) | Value::Float(_)) => {
+            match seconds(value).filter(|seconds| (0.0..=most).contains(seconds)) {
                 Some(seconds) => Checked::Seconds(Duration::from_secs_f64(seconds)),
                 None => return wrong(shape, value.to_string(), at, report),
             }
@@ -89,6 +99,22 @@ pub(super) fn read(
         (Shape::AccessLog, Value::Table(table)) => {
             Checked::AccessLog(Some(access_log(table, base, at, report)?))
         }
+        (
+            Shape::Globs
+            | Shape::PathBelow
+            | Shape::TryFiles
+            | Shape::ErrorPages
+            | Shape::CacheControl
+            | Shape::Fields
+            | Shape::FieldsByGlob
+            | Shape::MediaTypes
+            | Shape::Charset
+            | Shape::Compress
+            | Shape::FileCache
+            | Shape::Redirects
+            | Shape::Rewrites,
+            value,
+        ) => return rules::read(shape, value, at, report).map(Checked::Rule),
         _ => {
             report.fault(at, shape.to_string(), value.described(), unquote(shape, value));
             return None;
@@ -109,14 +135,14 @@ fn unquote(shape: Shape, value: &Value) -> Option<String> {
     let bare = match shape {
         Shape::Bool | Shape::Tls => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
         Shape::WholeNumber { .. } => text.parse::<u64>().is_ok(),
-        Shape::Seconds { .. } => text.parse::<f64>().is_ok(),
+        Shape::Seconds { .. } | Shape::SecondsOrOff { .. } => text.parse::<f64>().is_ok(),
         _ => false,
     };
     bare.then(|| "write it without quotes".to_owned())
 }
 
 /// Reads a list that must not be empty; every item is looked at.
-fn list<T>(
+pub(super) fn list<T>(
     items: &[Value],
     at: &At<'_>,
     report: &mut Report,
@@ -284,7 +310,7 @@ fn access_format(word: &str) -> AccessFormat {
 }
 
 /// Looks at every key of a table that has these keys only. Whether all were known.
-fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut Report) -> bool {
+pub(super) fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut Report) -> bool {
     let mut all = true;
     for key in table.keys().filter(|key| !keys.contains(&&***key)) {
         let expected = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
@@ -296,7 +322,7 @@ fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut Report) ->
 }
 
 /// What a table gives for `key`.
-fn given<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
+pub(super) fn given<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     table.get(key).filter(|value| !value.is_null())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{PathKind, Surroundings};
+use super::{PathKind, Surroundings, answers, files};
 use crate::site::{AccessLog, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
 use crate::value::Table;
 
@@ -62,9 +62,11 @@ pub(super) fn read(
 }
 
 /// Puts a scope's options together and checks what binds them. Where something
-/// is wrong the report says so, and the result is of no use.
+/// is wrong the report says so, and the result is of no use. `outer` is what the
+/// outer layer came to.
 pub(super) fn options(
     layers: Layers<'_>,
+    outer: Option<&ScopeOptions>,
     world: &Surroundings<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
@@ -112,8 +114,8 @@ pub(super) fn options(
             Some(Checked::Networks(networks)) => networks.clone(),
             _ => Vec::new(),
         },
-        files: Default::default(),
-        answers: Default::default(),
+        files: files::rules(own, outer, before, at, report),
+        answers: answers::rules(own, outer, before),
     }
 }
 

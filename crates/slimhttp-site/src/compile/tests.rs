@@ -13,8 +13,10 @@ use crate::fault::Faults;
 use crate::site::{Listener, Scope, Site};
 use crate::value::{Table, Value};
 
+mod answers;
 mod carry;
 mod circle;
+mod files;
 mod fixed;
 mod keys;
 mod routes;

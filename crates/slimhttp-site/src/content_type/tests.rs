@@ -50,23 +50,86 @@ fn c5_4_types_by_extension() {
         ("a.ö", "application/octet-stream"),
     ];
     for (name, expect) in cases {
-        assert_eq!(content_type(name), expect, "{name}");
+        assert_eq!(content_type(name, &FileRules::default()), expect, "{name}");
     }
 }
 
 #[test]
 fn c5_4_every_text_has_a_charset() {
     for extension in mime_guess::get_extensions("text", "*").unwrap() {
-        let found = content_type(&format!("a.{extension}"));
+        let found = content_type(&format!("a.{extension}"), &FileRules::default());
+        let found = found.to_str().unwrap();
         let bare = found.starts_with("text/") && !found.ends_with("; charset=utf-8");
         assert!(!bare, "{extension}: {found}");
     }
 }
 
 #[test]
-fn frequent_types_cost_no_allocation() {
-    for name in ["a.html", "a.css", "a.js", "a.json", "a.svg", "a.png", "a.woff2", "a.txt", "a.bin"]
-    {
-        assert!(matches!(content_type(name), Cow::Borrowed(_)), "{name}");
+fn c5_4_a_scope_has_its_own_types_and_its_own_charset() {
+    let added = [
+        ("js", "application/x-js"),
+        ("gz", "application/x-gz"),
+        ("tar.gz", "application/x-tgz"),
+        ("notes", "text/x-notes"),
+        ("upper", "TEXT/X-UPPER"),
+        ("latin", "text/plain; charset=iso-8859-1"),
+        ("data", "application/x-data"),
+    ];
+    let added: Vec<_> = added
+        .iter()
+        .map(|(extension, value)| (Box::from(*extension), HeaderValue::from_static(value)))
+        .collect();
+    // The name, and its type with a charset of utf-8, of koi8-r, and without.
+    let cases = [
+        ("a.js", "application/x-js", "application/x-js", "application/x-js"),
+        ("A.JS", "application/x-js", "application/x-js", "application/x-js"),
+        ("a.gz", "application/x-gz", "application/x-gz", "application/x-gz"),
+        ("a.tar.gz", "application/x-tgz", "application/x-tgz", "application/x-tgz"),
+        ("d/a.x.TAR.GZ", "application/x-tgz", "application/x-tgz", "application/x-tgz"),
+        (".js", "application/octet-stream", "application/octet-stream", "application/octet-stream"),
+        ("a.notes", "text/x-notes; charset=utf-8", "text/x-notes; charset=koi8-r", "text/x-notes"),
+        ("a.upper", "TEXT/X-UPPER; charset=utf-8", "TEXT/X-UPPER; charset=koi8-r", "TEXT/X-UPPER"),
+        (
+            "a.latin",
+            "text/plain; charset=iso-8859-1",
+            "text/plain; charset=iso-8859-1",
+            "text/plain; charset=iso-8859-1",
+        ),
+        ("a.data", "application/x-data", "application/x-data", "application/x-data"),
+        (
+            "anotes",
+            "application/octet-stream",
+            "application/octet-stream",
+            "application/octet-stream",
+        ),
+        ("a.html", "text/html; charset=utf-8", "text/html; charset=koi8-r", "text/html"),
+        (
+            "a.json",
+            "application/json; charset=utf-8",
+            "application/json; charset=koi8-r",
+            "application/json",
+        ),
+        ("a.svg", "image/svg+xml; charset=utf-8", "image/svg+xml; charset=koi8-r", "image/svg+xml"),
+        ("a.ics", "text/calendar; charset=utf-8", "text/calendar; charset=koi8-r", "text/calendar"),
+        ("a.c", "text/plain; charset=utf-8", "text/plain; charset=koi8-r", "text/plain"),
+        ("a.png", "image/png", "image/png", "image/png"),
+        ("a.gpx", "application/gpx+xml", "application/gpx+xml", "application/gpx+xml"),
+        ("a", "application/octet-stream", "application/octet-stream", "application/octet-stream"),
+    ];
+    for (name, utf_8, koi8_r, none) in cases {
+        for (charset, expect) in [(Some("utf-8"), utf_8), (Some("koi8-r"), koi8_r), (None, none)] {
+            let rules = FileRules {
+                mime_types: added.clone().into(),
+                charset: charset.map(Into::into),
+                ..FileRules::default()
+            };
+            assert_eq!(content_type(name, &rules), expect, "{name} {charset:?}");
+        }
     }
+}
+
+#[test]
+fn c5_4_a_charset_that_no_field_can_carry_is_left_out() {
+    let rules = FileRules { charset: Some("x\r\ny: z".into()), ..FileRules::default() };
+    assert_eq!(content_type("a.html", &rules), "text/html");
 }

@@ -7,21 +7,47 @@ const NOV_6: i64 = 784_111_777;
 const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 
-fn facts(length: u64) -> FileFacts<'static> {
-    FileFacts {
+/// The facts of a file, owned.
+struct File {
+    length: u64,
+    last_modified: Option<LastModified>,
+    etag: ETag,
+    content_type: HeaderValue,
+    coding: Option<Coding>,
+    varies: bool,
+}
+
+fn file(length: u64) -> File {
+    File {
         length,
-        modified: Some(NOV_6),
+        last_modified: LastModified::new(NOV_6),
         etag: ETag::strong("v1").unwrap(),
-        content_type: "text/plain; charset=utf-8",
+        content_type: HeaderValue::from_static("text/plain; charset=utf-8"),
+        coding: None,
+        varies: false,
     }
 }
 
-fn reply(method: &str, lines: &[(&'static str, &str)], facts: &FileFacts<'_>) -> FileReply {
+impl File {
+    fn facts(&self) -> FileFacts<'_> {
+        FileFacts {
+            length: self.length,
+            content_length: None,
+            last_modified: self.last_modified.as_ref(),
+            etag: &self.etag,
+            content_type: &self.content_type,
+            coding: self.coding,
+            varies: self.varies,
+        }
+    }
+}
+
+fn reply(method: &str, lines: &[(&'static str, &str)], file: &File) -> FileReply {
     let mut request = HeaderMap::new();
     for (name, value) in lines {
         request.append(*name, value.parse().unwrap());
     }
-    file_reply(&Method::from_bytes(method.as_bytes()).unwrap(), &request, facts)
+    file_reply(&Method::from_bytes(method.as_bytes()).unwrap(), &request, &file.facts())
 }
 
 /// Every field, sorted: a reply has exactly these.
@@ -91,7 +117,7 @@ fn c5_4_replies() {
         ("GET", &[(R, "bytes=-3"), ("if-match", "\"v1\"")], 206, LAST_3, Range(7..=9)),
     ];
     for (method, request, status, expect, content) in cases {
-        let found = reply(method, request, &facts(10));
+        let found = reply(method, request, &file(10));
         let context = format!("{method} {request:?}");
         assert_eq!(found.status.as_u16(), *status, "{context}");
         assert_eq!(lines(&found.headers), *expect, "{context}");
@@ -101,13 +127,13 @@ fn c5_4_replies() {
 
 #[test]
 fn c5_4_several_ranges_are_one_multipart() {
-    let file = b"0123456789";
-    let found = reply("GET", &[("range", "bytes=8-9,0-0,3-4")], &facts(10));
+    let bytes = b"0123456789";
+    let found = reply("GET", &[("range", "bytes=8-9,0-0,3-4")], &file(10));
     let Content::Multipart { parts, end } = found.content else { panic!("{:?}", found.content) };
     let mut sent = Vec::new();
     for part in &parts {
         sent.extend_from_slice(part.head.as_bytes());
-        sent.extend_from_slice(&file[*part.range.start() as usize..=*part.range.end() as usize]);
+        sent.extend_from_slice(&bytes[*part.range.start() as usize..=*part.range.end() as usize]);
     }
     sent.extend_from_slice(end.as_bytes());
     let sent = String::from_utf8(sent).unwrap();
@@ -137,8 +163,8 @@ fn c5_4_several_ranges_are_one_multipart() {
 #[test]
 fn c5_4_a_boundary_is_legal_and_belongs_to_one_content() {
     let boundary = |tag: &str| {
-        let facts = FileFacts { etag: ETag::strong(tag).unwrap(), ..facts(10) };
-        let reply = reply("GET", &[("range", "bytes=0-0,9-9")], &facts);
+        let file = File { etag: ETag::strong(tag).unwrap(), ..file(10) };
+        let reply = reply("GET", &[("range", "bytes=0-0,9-9")], &file);
         let text = reply.headers["content-type"].to_str().unwrap().to_owned();
         text.rsplit_once('=').unwrap().1.to_owned()
     };
@@ -158,7 +184,7 @@ fn c5_4_an_empty_file() {
         ("GET", &[("range", "bytes=0-")], 416, Content::Nothing),
     ];
     for (method, request, status, content) in cases {
-        let found = reply(method, request, &facts(0));
+        let found = reply(method, request, &file(0));
         assert_eq!((found.status.as_u16(), found.content), (status, content), "{request:?}");
         match status {
             200 => assert_eq!(found.headers["content-length"], "0"),
@@ -169,25 +195,133 @@ fn c5_4_an_empty_file() {
 
 #[test]
 fn c5_4_a_time_that_no_date_can_say_is_not_said() {
-    for modified in [None, Some(-1), Some(i64::MIN), Some(i64::MAX)] {
-        let facts = FileFacts { modified, ..facts(10) };
+    for seconds in [-1, i64::MIN, i64::MAX] {
+        let file = File { last_modified: LastModified::new(seconds), ..file(10) };
         for (name, value) in [("if-modified-since", SAME), ("if-unmodified-since", EARLIER)] {
-            let found = reply("GET", &[(name, value)], &facts);
-            assert_eq!(found.status, StatusCode::OK, "{modified:?} {name}");
-            assert!(!found.headers.contains_key("last-modified"), "{modified:?}");
+            let found = reply("GET", &[(name, value)], &file);
+            assert_eq!(found.status, StatusCode::OK, "{seconds} {name}");
+            assert!(!found.headers.contains_key("last-modified"), "{seconds}");
+        }
+    }
+}
+
+/// [`WHOLE`] and its like with `Vary`, and with a coding.
+fn with(lines: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
+    let mut lines = [lines, more].concat();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn c5_4_a_resource_in_several_codings_says_so() {
+    const VARY: &[&str] = &["vary: Accept-Encoding"];
+    const CODED: &[&str] = &["vary: Accept-Encoding", "content-encoding: br"];
+    const IF_NONE_MATCH: &[(&str, &str)] = &[("if-none-match", "\"v1\"")];
+    const LAST: &[(&str, &str)] = &[("range", "bytes=-3")];
+    const BEHIND: &[(&str, &str)] = &[("range", "bytes=10-")];
+    let (plain, coded) = (None, Some(Coding::Brotli));
+    type Case = (Option<Coding>, &'static str, &'static [(&'static str, &'static str)], u16);
+    let cases: &[(Case, Vec<&str>)] = &[
+        ((plain, "GET", &[], 200), with(WHOLE, VARY)),
+        ((plain, "HEAD", &[], 200), with(WHOLE, VARY)),
+        ((plain, "GET", LAST, 206), with(LAST_3, VARY)),
+        ((plain, "GET", IF_NONE_MATCH, 304), with(VALIDATORS, VARY)),
+        ((coded, "GET", &[], 200), with(WHOLE, CODED)),
+        ((coded, "HEAD", &[], 200), with(WHOLE, CODED)),
+        ((coded, "GET", LAST, 206), with(LAST_3, CODED)),
+        // 15.4.5: what describes content is not said where there is none.
+        ((coded, "GET", IF_NONE_MATCH, 304), with(VALIDATORS, VARY)),
+        ((coded, "GET", BEHIND, 416), with(UNSATISFIABLE, &[])),
+        ((coded, "GET", &[("if-match", "\"v0\"")], 412), Vec::new()),
+    ];
+    for ((coding, method, request, status), expect) in cases {
+        let file = File { coding: *coding, varies: true, ..file(10) };
+        let found = reply(method, request, &file);
+        assert_eq!(found.status.as_u16(), *status, "{coding:?} {method} {request:?}");
+        assert_eq!(lines(&found.headers), *expect, "{coding:?} {method} {request:?}");
+    }
+}
+
+#[test]
+fn c5_4_a_weak_tag_promises_no_bytes() {
+    const R: (&str, &str) = ("range", "bytes=-3");
+    let cases: &[(&[(&'static str, &str)], u16)] = &[
+        (&[], 200),
+        (&[R], 206),
+        // 13.1.5: If-Range takes what is strong, and a date is as strong as the
+        // tag beside it (8.8.2.2).
+        (&[R, ("if-range", "W/\"v1\"")], 200),
+        (&[R, ("if-range", "\"v1\"")], 200),
+        (&[R, ("if-range", SAME)], 200),
+        // 13.1.1 compares strongly, 13.1.2 weakly.
+        (&[("if-match", "W/\"v1\"")], 412),
+        (&[("if-match", "*")], 200),
+        (&[("if-none-match", "W/\"v1\"")], 304),
+        (&[("if-none-match", "\"v1\"")], 304),
+    ];
+    for (request, status) in cases {
+        let file = File { etag: ETag::weak("v1").unwrap(), ..file(10) };
+        let found = reply("GET", request, &file);
+        assert_eq!(found.status.as_u16(), *status, "{request:?}");
+        if matches!(status, 200 | 206 | 304) {
+            assert_eq!(found.headers["etag"], "W/\"v1\"", "{request:?}");
         }
     }
 }
 
 #[test]
-fn a_type_that_no_field_can_carry_becomes_bytes() {
-    let facts = FileFacts { content_type: "text/plain\r\nset-cookie: a=b", ..facts(10) };
-    let found = reply("GET", &[], &facts);
-    assert_eq!(found.headers["content-type"], "application/octet-stream");
+fn c5_1_options_are_told() {
+    // 9.3.7; and no precondition concerns it (13.2.1).
+    for request in [&[][..], &[("if-match", "\"v0\"")], &[("range", "bytes=0-1")]] {
+        let found = reply("OPTIONS", request, &file(10));
+        assert_eq!(found.status, StatusCode::NO_CONTENT);
+        assert_eq!(lines(&found.headers), ["allow: GET, HEAD, OPTIONS"]);
+        assert_eq!(found.content, Content::Nothing);
+    }
+    assert_eq!(Methods::of_files().to_string(), Methods::OF_FILES);
+}
 
-    let found = reply("GET", &[("range", "bytes=0-0,9-9")], &facts);
+#[test]
+fn a_length_that_is_kept_is_sent_as_it_is() {
+    let file = file(10);
+    let kept = HeaderValue::from_static("10");
+    let facts = FileFacts { content_length: Some(&kept), ..file.facts() };
+    let found = file_reply(&Method::GET, &HeaderMap::new(), &facts);
+    assert_eq!(lines(&found.headers), WHOLE);
+    assert_eq!(found.headers["content-length"].as_bytes().as_ptr(), kept.as_bytes().as_ptr());
+}
+
+#[test]
+fn a_type_beyond_ascii_becomes_bytes_in_the_head_of_a_part() {
+    let content_type = HeaderValue::from_bytes(b"text/\xff").unwrap();
+    let found = reply("GET", &[("range", "bytes=0-0,9-9")], &File { content_type, ..file(10) });
     let Content::Multipart { parts, .. } = found.content else { panic!("{:?}", found.content) };
     assert!(parts[0].head.contains("\r\nContent-Type: application/octet-stream\r\n"));
+}
+
+#[test]
+fn c5_4_each_coding_has_its_tag() {
+    let hash = 0x0123_4567_89ab_cdef;
+    let cases = [
+        (None, "\"00000000000000000123456789abcdef\""),
+        (Some(Coding::Brotli), "\"00000000000000000123456789abcdef-br\""),
+        (Some(Coding::Zstd), "\"00000000000000000123456789abcdef-zstd\""),
+        (Some(Coding::Gzip), "\"00000000000000000123456789abcdef-gzip\""),
+    ];
+    for (coding, expect) in cases {
+        let tag = etag_of_content(hash, coding);
+        assert_eq!(tag.to_string(), expect);
+        assert!(!tag.is_weak());
+        if let Some(coding) = coding {
+            assert_eq!(etag_of_content(hash, None).in_coding(coding), tag);
+        }
+    }
+    let weak = weak_etag_of(1, 2, 3, 4, 5);
+    assert!(weak.is_weak());
+    assert_eq!(weak.to_string(), format!("W/{}", etag_of(1, 2, 3, 4, 5)));
+    let coded = weak.in_coding(Coding::Gzip).to_string();
+    assert!(coded.starts_with("W/\"") && coded.ends_with("-gzip\""), "{coded}");
+    assert_eq!(ETag::parse(coded.as_bytes()).unwrap().to_string(), coded);
 }
 
 #[test]

@@ -77,8 +77,15 @@ fn c2_1_every_option_has_an_effect() {
             }),
             _ => match option.takes {
                 Shape::Bool => (json!(true), &plain),
-                Shape::Switch(_) => (json!(false), &plain),
+                Shape::Switch(_) | Shape::Compress | Shape::FileCache => (json!(false), &plain),
                 Shape::AccessLog => (json!(true), &plain),
+                Shape::Globs | Shape::Charset | Shape::CacheControl => (json!("private"), &plain),
+                Shape::PathBelow | Shape::TryFiles => (json!("/a.html"), &plain),
+                Shape::ErrorPages => (json!({"404": "/a.html"}), &plain),
+                Shape::Fields => (json!({"X-A": "a"}), &plain),
+                Shape::FieldsByGlob => (json!({"*": {"X-A": "a"}}), &plain),
+                Shape::MediaTypes => (json!({"a": "text/plain"}), &plain),
+                Shape::Redirects | Shape::Rewrites => (json!({"/a": "/b"}), &plain),
                 _ => (json!(1777), &plain),
             },
         };

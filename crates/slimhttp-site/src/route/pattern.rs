@@ -1,5 +1,6 @@
 //! The pattern of a route: literal text and variables in `<…>`, as a sequence
-//! of pieces whose derived order is the order of [`crate::route`].
+//! of pieces whose derived order is the order of [`crate::route`]. Redirects and
+//! rewrites are found by the same patterns.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -8,17 +9,17 @@ use smallvec::SmallVec;
 
 /// A pattern as read.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// What it matches, or `None` where it is one exact path: its own text.
-    pub(super) shape: Option<Shape>,
+    pub(crate) shape: Option<Shape>,
     /// The names of its variables, from left to right.
-    pub(super) names: SmallVec<[Arc<str>; 2]>,
+    pub(crate) names: SmallVec<[Arc<str>; 2]>,
 }
 
 /// What a pattern matches, whatever its variables are called. The smaller is
 /// the more specific.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shape(Arc<[Piece]>);
+pub(crate) struct Shape(Arc<[Piece]>);
 
 /// One segment of a pattern, or its end. The order of variants and of their
 /// fields is the order in which routes are asked.
@@ -50,9 +51,19 @@ enum Converter {
 
 /// What a variable took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Capture<'p> {
+pub(crate) enum Capture<'p> {
     Text(&'p [u8]),
-    Integer(i64),
+    /// A number, and the digits that say it.
+    Integer(i64, &'p [u8]),
+}
+
+impl<'p> Capture<'p> {
+    /// What was taken, as it stands in the path.
+    pub(crate) fn text(self) -> &'p [u8] {
+        match self {
+            Self::Text(text) | Self::Integer(_, text) => text,
+        }
+    }
 }
 
 impl Pattern {
@@ -60,7 +71,7 @@ impl Pattern {
     ///
     /// # Errors
     /// What was expected instead.
-    pub(super) fn parse(pattern: &str, prefix: bool) -> Result<Self, String> {
+    pub(crate) fn parse(pattern: &str, prefix: bool) -> Result<Self, String> {
         let Some(inside) = pattern.strip_prefix('/') else {
             return Err("a path that begins with `/`".into());
         };
@@ -169,7 +180,7 @@ fn is_identifier(name: &str) -> bool {
 impl Shape {
     /// What the variables take of `path`, from left to right, or `None` where
     /// it does not match.
-    pub(super) fn captures<'p>(&self, path: &'p [u8]) -> Option<SmallVec<[Capture<'p>; 2]>> {
+    pub(crate) fn captures<'p>(&self, path: &'p [u8]) -> Option<SmallVec<[Capture<'p>; 2]>> {
         let mut captures = SmallVec::new();
         // Invariant: `rest` is empty or begins with a slash.
         let mut rest = path;
@@ -208,7 +219,8 @@ impl Converter {
             _ if value.is_empty() => None,
             Self::Text | Self::Path => Some(Capture::Text(value)),
             Self::Int if value.iter().all(u8::is_ascii_digit) => {
-                std::str::from_utf8(value).ok()?.parse().ok().map(Capture::Integer)
+                let number = std::str::from_utf8(value).ok()?.parse().ok()?;
+                Some(Capture::Integer(number, value))
             }
             Self::Int => None,
         }

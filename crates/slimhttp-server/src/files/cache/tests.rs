@@ -1,0 +1,167 @@
+//! When a kept file is taken as it is, and how much is kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use slimhttp_site::file_rules::FileRules;
+
+use super::*;
+use crate::files::kept::Typed;
+
+/// A folder of one test, removed behind it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("slimhttp-cache-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn place(&self, name: &str) -> Place {
+        let path = SafePath::of_names(name.as_bytes()).expect("a plain name");
+        Place::new(&self.0, &path, None, FollowSymlinks::Inside)
+    }
+
+    /// Writes a file and tells what it is kept as.
+    fn write(&self, name: &str, text: &str, now: Moment) -> Arc<Kept> {
+        fs::write(self.0.join(name), text).expect("written");
+        let identity = self.place(name).identity().expect("it is there");
+        kept(identity, text.len(), now)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn kept(identity: Identity, length: usize, now: Moment) -> Arc<Kept> {
+    let typed = Typed::new(&Arc::new(FileRules::default()), &SafePath::root());
+    Arc::new(Kept::new(identity, vec![b'a'; length].into(), None, typed, now))
+}
+
+const NEVER: Duration = Duration::ZERO;
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_file_is_held_by_its_whole_place() {
+    let folder = Folder::new("place");
+    let cache = Cache::new(1 << 20);
+    let now = cache.now();
+    fs::create_dir(folder.0.join("a")).expect("a folder");
+    let kept = folder.write("a/b", "text", now);
+    let path = |text: &str| SafePath::of_names(text.as_bytes()).expect("plain names");
+    let inner = folder.0.join("a");
+    let places = [
+        Place::new(&folder.0, &path("a/b"), None, FollowSymlinks::Inside),
+        // The same file, but below another root, over other links, as another form.
+        Place::new(&inner, &path("b"), None, FollowSymlinks::Inside),
+        Place::new(&folder.0, &path("a/b"), None, FollowSymlinks::Never),
+        Place::new(&folder.0, &path("a/b"), Some(Coding::Gzip), FollowSymlinks::Inside),
+        Place::new(&folder.0, &path("a/c"), None, FollowSymlinks::Inside),
+    ];
+    cache.keep(&places[0], kept);
+    for (position, place) in places.iter().enumerate() {
+        assert_eq!(cache.file(place, LONG, now).is_some(), position == 0, "{position}");
+    }
+}
+
+#[test]
+fn a_kept_file_is_believed_for_as_long_as_it_is_said_and_then_looked_at() {
+    let folder = Folder::new("believed");
+    let cache = Cache::new(1 << 20);
+    let now = cache.now();
+    let place = folder.place("a");
+    cache.keep(&place, folder.write("a", "one", now));
+    assert!(cache.file(&place, NEVER, now).is_some(), "unchanged");
+
+    fs::write(folder.0.join("a"), "another").expect("written");
+    assert!(cache.file(&place, LONG, now).is_some(), "not looked at");
+    assert!(cache.file(&place, NEVER, now).is_none(), "changed");
+    let second = Duration::from_secs(1);
+    assert!(cache.file(&place, second, now.after(second / 2)).is_some(), "not looked at yet");
+    assert!(cache.file(&place, second, now.after(second)).is_none(), "looked at");
+
+    fs::remove_file(folder.0.join("a")).expect("removed");
+    assert!(cache.file(&place, NEVER, now).is_none(), "gone");
+    cache.forget(&place);
+    assert!(cache.file(&place, LONG, now).is_none(), "forgotten");
+}
+
+#[test]
+fn a_look_at_the_place_is_enough_for_a_while_only() {
+    let folder = Folder::new("opened");
+    let cache = Cache::new(1 << 20);
+    let now = cache.now();
+    let place = folder.place("a");
+    let kept = folder.write("a", "one", now);
+    let identity = kept.identity;
+    cache.keep(&place, kept);
+    let moment = now.after(OPENED / 2);
+    assert!(cache.file(&place, NEVER, moment).is_some());
+    let moment = now.after(OPENED);
+    assert!(cache.file(&place, NEVER, moment).is_none(), "it is to be opened once more");
+    assert!(cache.reopened(&place, &identity, moment).is_some());
+    assert!(cache.file(&place, NEVER, moment).is_some());
+    assert!(cache.reopened(&place, &Identity { length: 9, ..identity }, moment).is_none());
+}
+
+#[test]
+fn it_holds_no_more_bytes_than_it_may() {
+    let folder = Folder::new("bound");
+    let cache = Cache::new(4 << 20);
+    let now = cache.now();
+    let identity = folder.write("a", "one", now).identity;
+    for number in 0..20_000 {
+        cache.keep(&folder.place(&format!("file-{number}")), kept(identity, 1000, now));
+        assert!(cache.weight() <= 4 << 20);
+    }
+    assert!(cache.weight() > 3 << 20, "it is used");
+    cache.resize(1 << 20);
+    assert!(cache.weight() <= 1 << 20);
+}
+
+#[test]
+fn what_is_asked_for_once_does_not_push_out_what_is_asked_for_often() {
+    let folder = Folder::new("scan");
+    let cache = Cache::new(4 << 20);
+    let now = cache.now();
+    let identity = folder.write("often", "one", now).identity;
+    let often = folder.place("often");
+    cache.keep(&often, kept(identity, 1000, now));
+    for number in 0..20_000 {
+        cache.keep(&folder.place(&format!("once-{number}")), kept(identity, 1000, now));
+        assert!(cache.file(&often, LONG, now).is_some(), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_coding_is_made_once_for_all_who_ask() {
+    let cache = Arc::new(Cache::new(1 << 20));
+    let content = Content { device: 1, inode: 2, length: 3, hash: 4 };
+    let made = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let asks = (0..32).map(|_| {
+        let (cache, made) = (cache.clone(), made.clone());
+        tokio::spawn(async move {
+            let make = async {
+                made.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                let etag = slimhttp_site::conditions::ETag::strong("a").expect("a tag");
+                Some(Arc::new(Coded { bytes: None, etag }))
+            };
+            cache.coded_or_made(&content, Coding::Gzip, make).await.is_some()
+        })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.expect("it ends"));
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+    assert!(cache.coded(&content, Coding::Gzip).is_some());
+    assert!(!cache.is_unmade(&content, Coding::Gzip));
+    assert!(cache.is_unmade(&content, Coding::Zstd));
+    assert!(cache.coded(&content, Coding::Zstd).is_none());
+}

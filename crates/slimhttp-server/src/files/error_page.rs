@@ -1,0 +1,70 @@
+//! The page below `web_root` that a refusal is answered with, where `error_pages`
+//! names one.
+
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, VARY,
+};
+use http::{Method, Response, StatusCode};
+use slimhttp_site::file_rules::AnswerRules;
+use slimhttp_site::path::SafePath;
+
+use super::open::Below;
+use super::{Asked, answer};
+use crate::body::Body;
+
+/// What describes a page wherever it is sent. Its validators are not among them:
+/// what was asked for has none.
+const DESCRIBES: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, VARY];
+
+/// Puts the page for the status of `response` in place of its body. Where there
+/// is none, or none that can be read, the response stays as it is: no page is
+/// looked for because another one is missing.
+pub(crate) async fn error_page(
+    below: &Below<'_>,
+    rules: &AnswerRules,
+    asked: Asked<'_>,
+    response: &mut Response<Body>,
+) {
+    let Some(path) = page_for(rules, response.status()) else { return };
+    // Nothing of the request is about this page, but in which codings it may be.
+    let mut headers = HeaderMap::new();
+    for value in asked.headers.get_all(ACCEPT_ENCODING) {
+        headers.append(ACCEPT_ENCODING, value.clone());
+    }
+    let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
+    let asked = Asked { method, headers: &headers };
+    // Hidden or not: it is the administrator who names it.
+    let page = match below.find(&path).await {
+        Ok(located) => answer(below, &path, located, asked, None).await,
+        Err(refused) => Err(refused),
+    };
+    let page = match page {
+        Ok(page) => page,
+        Err(refused) => {
+            let name = below.root.join(path.as_path());
+            tracing::warn!(
+                "the error page {} cannot be sent: {:?}",
+                name.display(),
+                refused.refusal
+            );
+            return;
+        }
+    };
+    let (page, body) = page.into_parts();
+    for name in DESCRIBES {
+        response.headers_mut().remove(&name);
+        if let Some(value) = page.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    *response.body_mut() = body;
+}
+
+/// The page for a status: that of the narrowest range which holds it.
+fn page_for(rules: &AnswerRules, status: StatusCode) -> Option<SafePath> {
+    let status = status.as_u16();
+    let holding =
+        rules.error_pages.iter().filter(|(range, _)| (range.first..=range.last).contains(&status));
+    let (_, path) = holding.min_by_key(|(range, _)| range.last - range.first)?;
+    SafePath::of_names(path.as_bytes())
+}

@@ -1,0 +1,191 @@
+//! A file that has been read whole: its content, and what is said of it, ready
+//! to be sent any number of times.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use slimhttp_site::coding::Coding;
+use slimhttp_site::conditions::{ETag, LastModified};
+use slimhttp_site::content_type::content_type;
+use slimhttp_site::file_reply::etag_of_content;
+use slimhttp_site::file_rules::FileRules;
+use slimhttp_site::path::SafePath;
+
+use super::body::read_ready;
+use super::cache::{Content, Moment};
+use super::validator::hash_of;
+use crate::identity::Identity;
+
+/// For how long a file is taken to have no sibling in a coding after one was
+/// looked for. Until a new one is noticed the answers are as true as before.
+const WITHOUT_SIBLING: Duration = Duration::from_secs(1);
+
+/// The bits of [`Kept::siblings`] that name codings.
+const CODINGS: u64 = 0b111;
+
+/// A file in memory.
+pub(super) struct Kept {
+    pub(super) identity: Identity,
+    pub(super) bytes: Bytes,
+    hash: u128,
+    pub(super) etag: ETag,
+    pub(super) last_modified: Option<LastModified>,
+    /// The value of `Content-Length`.
+    pub(super) content_length: HeaderValue,
+    pub(super) typed: Typed,
+    /// When its place was looked at last, see [`Moment::nanoseconds`].
+    pub(super) checked: AtomicU64,
+    /// When it was opened below the root last.
+    pub(super) opened: AtomicU64,
+    /// Which codings it has no sibling in, as bits, and since when, above them.
+    siblings: AtomicU64,
+}
+
+impl Kept {
+    /// A file as it was read at `now`.
+    pub(super) fn new(
+        identity: Identity,
+        bytes: Bytes,
+        last_modified: Option<LastModified>,
+        typed: Typed,
+        now: Moment,
+    ) -> Self {
+        let hash = hash_of(&bytes);
+        let now = now.nanoseconds();
+        Self {
+            identity,
+            hash,
+            etag: etag_of_content(hash, None),
+            content_length: bytes.len().into(),
+            bytes,
+            last_modified,
+            typed,
+            checked: AtomicU64::new(now),
+            opened: AtomicU64::new(now),
+            siblings: AtomicU64::new(0),
+        }
+    }
+
+    /// The same content under other rules.
+    pub(super) fn retyped(&self, typed: Typed) -> Self {
+        Self {
+            identity: self.identity,
+            bytes: self.bytes.clone(),
+            hash: self.hash,
+            etag: self.etag.clone(),
+            last_modified: self.last_modified.clone(),
+            content_length: self.content_length.clone(),
+            typed,
+            checked: AtomicU64::new(self.checked.load(Ordering::Relaxed)),
+            opened: AtomicU64::new(self.opened.load(Ordering::Relaxed)),
+            siblings: AtomicU64::new(0),
+        }
+    }
+
+    /// What forms of it in a coding are kept by.
+    pub(super) fn content(&self) -> Content {
+        let Identity { device, inode, .. } = self.identity;
+        Content { device, inode, length: self.bytes.len() as u64, hash: self.hash }
+    }
+
+    /// Whether it was found a short while ago to have no sibling in `coding`.
+    pub(super) fn lacks(&self, coding: Coding, now: Moment) -> bool {
+        let siblings = self.siblings.load(Ordering::Relaxed);
+        siblings & bit(coding) != 0 && now.is_within(WITHOUT_SIBLING, siblings & !CODINGS)
+    }
+
+    /// Notes that it has no sibling in `coding`. Who notes another one at the
+    /// same moment may be overheard: then it is looked for once more.
+    pub(super) fn note_lack(&self, coding: Coding, now: Moment) {
+        let before = self.siblings.load(Ordering::Relaxed);
+        let after = if now.is_within(WITHOUT_SIBLING, before & !CODINGS) {
+            before | bit(coding)
+        } else {
+            now.nanoseconds() & !CODINGS | bit(coding)
+        };
+        self.siblings.store(after, Ordering::Relaxed);
+    }
+}
+
+fn bit(coding: Coding) -> u64 {
+    match coding {
+        Coding::Brotli => 0b001,
+        Coding::Zstd => 0b010,
+        Coding::Gzip => 0b100,
+    }
+}
+
+/// What the rules of a scope make of a file's name.
+#[derive(Clone)]
+pub(super) struct Typed {
+    /// The rules: they are known again as long as this is held.
+    rules: Weak<FileRules>,
+    pub(super) content_type: HeaderValue,
+    /// Whether files of this type are sent in a coding.
+    pub(super) compressible: bool,
+}
+
+impl Typed {
+    /// Applies `rules` to the name of `path`.
+    pub(super) fn new(rules: &Arc<FileRules>, path: &SafePath) -> Self {
+        let content_type = content_type(&path.as_path().to_string_lossy(), rules);
+        let compressible = rules.compress.as_ref().is_some_and(|compress| {
+            let text = content_type.as_bytes();
+            let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
+            let media_type = text[..end].trim_ascii_end().to_ascii_lowercase();
+            compress.types.matches(&media_type)
+        });
+        Self { rules: Arc::downgrade(rules), content_type, compressible }
+    }
+
+    /// Whether it was made by these very rules.
+    pub(super) fn is_by(&self, rules: &Arc<FileRules>) -> bool {
+        std::ptr::eq(self.rules.as_ptr(), Arc::as_ptr(rules))
+    }
+
+    /// Whether the rules are no longer in force anywhere.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.rules.strong_count() == 0
+    }
+}
+
+/// Reads a file whole: on this thread as far as the system has it in memory, the
+/// rest on the blocking pool. It is as long as it is now, at most `length`.
+///
+/// # Errors
+/// As reading.
+pub(super) async fn read_whole(file: &Arc<File>, length: usize) -> io::Result<Bytes> {
+    let mut bytes = BytesMut::zeroed(length);
+    let count = match read_ready(file, &mut bytes, 0) {
+        Ok(count) => count,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(error) => return Err(error),
+    };
+    if count == length {
+        return Ok(bytes.freeze());
+    }
+    let file = file.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut count = count;
+        while count < length {
+            match file.read_at(&mut bytes[count..], count as u64) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(count);
+        Ok(bytes.freeze())
+    })
+    .await?
+}
+
+#[cfg(test)]
+mod tests;

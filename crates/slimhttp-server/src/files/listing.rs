@@ -1,0 +1,157 @@
+//! The listing of a folder: what is in it is read through the opened folder,
+//! and what came of it is sent.
+//!
+//! A request asks for a [`Form`], which costs nothing; [`Page::of`] waits for a
+//! disk and is called on the blocking pool; [`Page::respond`] does not.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use rustix::fs::{AtFlags, Dir, FileType};
+use slimhttp_site::conditions::{self, ETag, Outcome, Validators};
+use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
+use slimhttp_site::path::SafePath;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::body::Body;
+
+#[cfg(test)]
+mod tests;
+
+/// The most entries that a listing has. What is beyond is left out, and the
+/// listing says so.
+pub(crate) const LONGEST: usize = 10_000;
+
+/// What a link leads to: what it is, its length in bytes, and when it was last
+/// modified, in seconds since 1970.
+pub(crate) type Facts = (Kind, u64, i64);
+
+/// As what a listing is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    json: bool,
+    sort: Sort,
+}
+
+impl Form {
+    /// By the request's `Accept` and query.
+    pub(crate) fn asked(request: &HeaderMap, query: Option<&str>) -> Self {
+        Self { json: listing::wants_json(request), sort: Sort::from_query(query) }
+    }
+}
+
+/// A listing, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Page {
+    json: bool,
+    bytes: Bytes,
+    etag: ETag,
+}
+
+impl Page {
+    /// Lists an opened folder. It waits for a disk.
+    ///
+    /// `path` is where the folder is below the root, `url` the decoded path that
+    /// was asked for, which ends with a slash. `withheld` tells what is not to be
+    /// seen, `resolve` what a symbolic link leads to: `None` where it leads
+    /// nowhere, out of the root, or to what is neither a file nor a folder.
+    ///
+    /// # Errors
+    /// As reading the folder.
+    pub(crate) fn of(
+        folder: &File,
+        path: &SafePath,
+        url: &[u8],
+        form: Form,
+        withheld: impl Fn(&SafePath) -> bool,
+        resolve: impl Fn(&SafePath) -> Option<Facts>,
+    ) -> io::Result<Self> {
+        let (entries, truncated) = read(folder, path, LONGEST, withheld, resolve)?;
+        let listing = Listing::new(url, entries, truncated, form.sort);
+        let text = if form.json { listing.json() } else { listing.html() };
+        // Made of every byte that is sent, so it is strong (RFC 9110 section 8.8.1).
+        let etag = ETag::strong(&format!("{:032x}", xxh3_128(text.as_bytes())))
+            .expect("hexadecimal digits are allowed in a tag");
+        Ok(Self { json: form.json, bytes: text.into(), etag })
+    }
+
+    /// The response to a GET or HEAD: 200, 304 or 412. There is no
+    /// `Last-Modified`: a folder's time does not change with its files' sizes.
+    pub(crate) fn respond(self, method: &Method, request: &HeaderMap) -> Response<Body> {
+        let current = Validators { etag: Some(&self.etag), last_modified: None };
+        let outcome = conditions::evaluate(method, request, Some(current));
+        let mut response = Response::new(Body::Empty);
+        if outcome == Outcome::PreconditionFailed {
+            *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+            return response;
+        }
+        // What a 200 would have of these a 304 has too (RFC 9110 section 15.4.5).
+        let headers = response.headers_mut();
+        headers.insert(ETAG, self.etag.header_value().clone());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        if outcome == Outcome::NotModified {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        headers.insert(CONTENT_LENGTH, self.bytes.len().into());
+        if self.json {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            let policy = HeaderValue::from_static(listing::CONTENT_SECURITY_POLICY);
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if *method != Method::HEAD {
+            *response.body_mut() = Body::from(self.bytes);
+        }
+        response
+    }
+}
+
+/// The files and folders in `folder`, at most `limit` in the order of the disk,
+/// and whether there are more.
+fn read(
+    folder: &File,
+    path: &SafePath,
+    limit: usize,
+    withheld: impl Fn(&SafePath) -> bool,
+    resolve: impl Fn(&SafePath) -> Option<Facts>,
+) -> io::Result<(Vec<Entry>, bool)> {
+    let mut entries = Vec::new();
+    // With a position of its own: others may be reading the same folder.
+    for found in Dir::read_from(folder)? {
+        let found = found?;
+        let name = found.file_name().to_bytes();
+        // `.` and `..` are no plain names.
+        let Some(inside) = path.join_name(OsStr::from_bytes(name)) else { continue };
+        if withheld(&inside) {
+            continue;
+        }
+        // What cannot be looked at is gone by now, or could not be opened either.
+        let Ok(stat) = rustix::fs::statat(folder, found.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+        else {
+            continue;
+        };
+        let length = u64::try_from(stat.st_size).unwrap_or(0);
+        let facts = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Some((Kind::File, length, stat.st_mtime)),
+            FileType::Directory => Some((Kind::Folder, length, stat.st_mtime)),
+            FileType::Symlink => resolve(&inside),
+            _ => None,
+        };
+        let Some((kind, length, modified)) = facts else { continue };
+        if entries.len() == limit {
+            return Ok((entries, true));
+        }
+        entries.push(Entry { name: name.to_vec(), kind, length, modified });
+    }
+    Ok((entries, false))
+}

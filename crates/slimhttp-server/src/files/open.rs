@@ -1,0 +1,245 @@
+//! Finding a file: in memory where it is kept, else opened below the root, and
+//! read where it is short.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustix::io::Errno;
+use slimhttp_site::coding::Coding;
+use slimhttp_site::conditions::LastModified;
+use slimhttp_site::file_rules::FileRules;
+use slimhttp_site::path::SafePath;
+use slimhttp_site::refusal::Refusal;
+
+use super::cache::{Moment, Place};
+use super::kept::{Kept, Typed, read_whole};
+use super::validator::is_settled;
+use super::{FileStore, is_compiled};
+use crate::identity::Identity;
+use crate::jail::{Opened, Root};
+use crate::respond::Refused;
+use crate::roots::Roots;
+
+/// Where nothing is kept, files up to this length are read whole: longer ones
+/// are read as they are sent, so that slow clients hold little memory.
+const READ_WHOLE: u64 = 64 << 10;
+
+/// Where files are looked for, and by which rules.
+pub(crate) struct Below<'a> {
+    pub(super) store: &'a Arc<FileStore>,
+    roots: &'a Roots,
+    pub(super) root: &'a Path,
+    pub(super) rules: &'a Arc<FileRules>,
+    /// Whether the client may be told why something is refused.
+    debug: bool,
+    pub(super) now: Moment,
+}
+
+/// What a path turned out to name.
+pub(super) enum Located {
+    /// A file, read whole.
+    Kept(Arc<Kept>),
+    /// A file that is read as it is sent.
+    Long(Long),
+    /// A script: its source is never sent.
+    Script(Opened),
+    /// A folder.
+    Folder(Opened),
+}
+
+/// An open file.
+pub(super) struct Long {
+    pub(super) file: Arc<File>,
+    pub(super) identity: Identity,
+    /// Whether the identity can be trusted from now on.
+    pub(super) settled: bool,
+    pub(super) last_modified: Option<LastModified>,
+}
+
+impl<'a> Below<'a> {
+    /// The folder at `root` as it is at this moment.
+    pub(crate) fn new(
+        store: &'a Arc<FileStore>,
+        roots: &'a Roots,
+        root: &'a Path,
+        rules: &'a Arc<FileRules>,
+        debug: bool,
+    ) -> Self {
+        Self { store, roots, root, rules, debug, now: store.cache.now() }
+    }
+
+    /// The same for another folder.
+    pub(super) fn in_root(&self, root: &'a Path) -> Self {
+        Self { root, ..*self }
+    }
+
+    /// The folder's path.
+    pub(crate) fn root(&self) -> &'a Path {
+        self.root
+    }
+
+    /// Says no to `path`, and why to those who may know.
+    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: &str) -> Refused {
+        if self.debug {
+            let name = self.root.join(path.as_path());
+            return Refused::because(refusal, format!("{} {why}", name.display()));
+        }
+        refusal.into()
+    }
+
+    /// The open folder itself.
+    pub(super) fn handle(&self) -> Result<Arc<Root>, Refused> {
+        self.roots.get(self.root).map_err(|_| Refusal::NotFound.into())
+    }
+
+    /// What a request names: no compiled code, by whatever name.
+    pub(super) async fn find(&self, path: &SafePath) -> Result<Located, Refused> {
+        if is_compiled(path) {
+            return Err(self.refuse(Refusal::NotFound, path, "is compiled code, never sent"));
+        }
+        self.look(path, Asker::Request).await
+    }
+
+    /// What a handler names: a script too is sent as it is.
+    pub(super) async fn find_any(&self, path: &SafePath) -> Result<Located, Refused> {
+        self.look(path, Asker::Handler).await
+    }
+
+    /// The file beside the one at `path` that holds it in `coding`.
+    pub(super) async fn find_sibling(&self, path: &SafePath, coding: Coding) -> Option<Located> {
+        self.look(path, Asker::Original(coding)).await.ok()
+    }
+
+    async fn look(&self, path: &SafePath, asker: Asker) -> Result<Located, Refused> {
+        let Self { store, rules, now, .. } = *self;
+        let coding = match asker {
+            Asker::Original(coding) => Some(coding),
+            Asker::Request | Asker::Handler => None,
+        };
+        let place = Place::new(self.root, path, coding, rules.follow_symlinks);
+        // Code is not kept: a request would get what only a handler may send.
+        let mut cache = rules.cache.as_ref().filter(|_| !is_script(path) && !is_compiled(path));
+        if let Some(cache) = cache
+            && let Some(kept) = store.cache.file(&place, cache.revalidate, now)
+        {
+            return Ok(Located::Kept(self.retyped(kept, &place, path)));
+        }
+        // Before the file is looked at: a time that is old now was old then.
+        let time = SystemTime::now();
+        let sibling = match coding {
+            Some(coding) => Some(sibling_of(path, coding).ok_or(Refusal::NotFound)?),
+            None => None,
+        };
+        let named = sibling.as_ref().unwrap_or(path);
+        let opened = self.open(named).inspect_err(|_| store.cache.forget(&place))?;
+        if opened.facts.is_folder() {
+            return Ok(Located::Folder(opened));
+        }
+        let real_name = opened.real_name.as_ref();
+        if asker == Asker::Handler {
+            cache = cache
+                .filter(|_| !real_name.is_some_and(|name| is_script(name) || is_compiled(name)));
+        } else if real_name.is_some_and(is_compiled) {
+            return Err(self.refuse(Refusal::NotFound, path, "is compiled code, never sent"));
+        } else if is_script(named) || real_name.is_some_and(is_script) {
+            return Ok(Located::Script(opened));
+        }
+        let identity = opened.facts.identity();
+        let settled = is_settled(&identity, time);
+        // A validator must not lie in the future (RFC 9110 section 8.8.2.1).
+        let last_modified = LastModified::new(identity.modified.seconds.min(seconds(time)));
+        let most = match cache {
+            Some(cache) => cache.entry.min(store.cache.longest()),
+            None => READ_WHOLE,
+        };
+        let file = Arc::new(opened.file);
+        let short = usize::try_from(identity.length).ok().filter(|_| identity.length <= most);
+        let Some(length) = short else {
+            return Ok(Located::Long(Long { file, identity, settled, last_modified }));
+        };
+        if cache.is_some()
+            && let Some(kept) = store.cache.reopened(&place, &identity, now)
+        {
+            return Ok(Located::Kept(self.retyped(kept, &place, path)));
+        }
+        let bytes = read_whole(&file, length).await.map_err(|error| {
+            tracing::error!(
+                "{} cannot be read: {error}",
+                self.root.join(named.as_path()).display()
+            );
+            Refused::because(Refusal::Internal, error.to_string())
+        })?;
+        // One that was cut meanwhile is sent as it is, and read again next time.
+        let keep = cache.is_some() && settled && bytes.len() == length;
+        let kept =
+            Arc::new(Kept::new(identity, bytes, last_modified, Typed::new(rules, path), now));
+        if keep {
+            store.cache.keep(&place, kept.clone());
+        }
+        Ok(Located::Kept(kept))
+    }
+
+    /// A kept file under the rules in force: those by which it was kept may be
+    /// of an earlier configuration.
+    fn retyped(&self, kept: Arc<Kept>, place: &Place, path: &SafePath) -> Arc<Kept> {
+        if kept.typed.is_by(self.rules) || !kept.typed.is_outdated() {
+            return kept;
+        }
+        let kept = Arc::new(kept.retyped(Typed::new(self.rules, path)));
+        self.store.cache.keep(place, kept.clone());
+        kept
+    }
+
+    fn open(&self, path: &SafePath) -> Result<Opened, Refused> {
+        let opened = self.roots.open(self.root, path, self.rules.follow_symlinks);
+        opened.map(|(_, opened)| opened).map_err(|error| {
+            let name = || self.root.join(path.as_path());
+            let refusal = match error.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::ACCESS | Errno::PERM) => Refusal::Forbidden,
+                Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+                    tracing::error!("{} cannot be opened: {error}", name().display());
+                    Refusal::Unavailable
+                }
+                Some(Errno::IO) => {
+                    tracing::error!("{} cannot be read: {error}", name().display());
+                    Refusal::Internal
+                }
+                _ => Refusal::NotFound,
+            };
+            if self.debug {
+                self.refuse(refusal, path, &format!(": {error}"))
+            } else {
+                refusal.into()
+            }
+        })
+    }
+}
+
+/// For whom a path is looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// For a request that names it.
+    Request,
+    /// For a handler that names it.
+    Handler,
+    /// For a file beside which another one may stand that holds it in a coding.
+    Original(Coding),
+}
+
+fn is_script(path: &SafePath) -> bool {
+    path.extension_is("py")
+}
+
+/// The path of the file beside `path` that holds it in `coding`.
+fn sibling_of(path: &SafePath, coding: Coding) -> Option<SafePath> {
+    let name = path.as_path().as_os_str().as_encoded_bytes();
+    SafePath::of_names(&[name, b".", coding.extension().as_bytes()].concat())
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,274 @@
+//! In which form a file is sent: as it is, or in a coding that the client takes,
+//! from a file beside it or made here (RFC 9110 sections 8.4 and 12.5.3).
+//!
+//! A request for a range gets the file as it is: so parts of it always fit
+//! together, whatever is kept at the moment.
+
+use std::sync::Arc;
+
+use http::header::{ACCEPT_ENCODING, RANGE};
+use http::{HeaderMap, HeaderValue, Method};
+use slimhttp_site::coding::{Coding, acceptable, identity_refused};
+use slimhttp_site::conditions::ETag;
+use slimhttp_site::path::SafePath;
+
+use super::cache::Content;
+use super::compress::Coded;
+use super::kept::{Kept, Typed, read_whole};
+use super::open::{Below, Located, Long};
+use super::reply::{Representation, Source};
+use super::validator::{hash_of, tag_of_identity};
+use super::{Asked, FileStore};
+use crate::identity::Facts;
+
+/// A file up to this length is compressed while its first client waits, some
+/// milliseconds. Of a longer one the first client gets the file as it is, and
+/// those after it get what was made meanwhile.
+const WAITED_FOR: u64 = 64 << 10;
+
+/// How much older than the file one beside it may be, in seconds. A compressed
+/// file that was made before the last edit is another content, and not sent;
+/// tools that copy times may round them.
+const OLDER: i64 = 1;
+
+/// A file that may be sent.
+pub(super) enum Original {
+    Kept(Arc<Kept>),
+    Long(Long),
+}
+
+/// Decides in which form the file at `path` is sent.
+pub(super) async fn represent(
+    below: &Below<'_>,
+    path: &SafePath,
+    original: &Original,
+    asked: &Asked<'_>,
+) -> Representation {
+    let (typed, last_modified) = match original {
+        Original::Kept(kept) if kept.typed.is_by(below.rules) => {
+            (kept.typed.clone(), &kept.last_modified)
+        }
+        Original::Kept(kept) => (Typed::new(below.rules, path), &kept.last_modified),
+        Original::Long(long) => (Typed::new(below.rules, path), &long.last_modified),
+    };
+    // That of the file for its every form: it is what was edited.
+    let last_modified = last_modified.clone();
+    let Typed { content_type, compressible, .. } = typed;
+    let send = |form: Form, coding, varies| {
+        let Form { source, length, content_length, etag } = form;
+        Representation {
+            source,
+            length,
+            content_length,
+            last_modified,
+            etag,
+            content_type,
+            coding,
+            varies,
+        }
+    };
+    let Some(compress) = below.rules.compress.as_deref().filter(|_| compressible) else {
+        return send(original.form(), None, false);
+    };
+    let made_here =
+        compress.on_the_fly && (compress.min_size..=compress.max_size).contains(&original.length());
+    let varies = made_here || compress.precompressed;
+    let as_it_is = match *asked.method {
+        Method::GET => asked.headers.contains_key(RANGE),
+        Method::HEAD => false,
+        _ => true,
+    };
+    if !varies || as_it_is || !asked.headers.contains_key(ACCEPT_ENCODING) {
+        return send(original.form(), None, varies);
+    }
+    let accepted = acceptable(asked.headers, &compress.codings);
+    if compress.precompressed {
+        for &coding in &accepted {
+            if let Some(form) = sibling(below, path, original, coding).await {
+                return send(form, Some(coding), true);
+            }
+        }
+    }
+    if made_here
+        && let Some(&coding) = accepted.first()
+        && let Some(form) = made(below.store, original, coding, asked.headers).await
+    {
+        return send(form, Some(coding), true);
+    }
+    send(original.form(), None, true)
+}
+
+/// One form of a file.
+struct Form {
+    source: Source,
+    /// Bytes.
+    length: u64,
+    /// The value of `Content-Length`, where it is kept.
+    content_length: Option<HeaderValue>,
+    etag: ETag,
+}
+
+impl Original {
+    /// The file among what a path can name.
+    pub(super) fn of(located: Located) -> Option<Self> {
+        match located {
+            Located::Kept(kept) => Some(Self::Kept(kept)),
+            Located::Long(long) => Some(Self::Long(long)),
+            Located::Script(_) | Located::Folder(_) => None,
+        }
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Self::Kept(kept) => kept.bytes.len() as u64,
+            Self::Long(long) => long.identity.length,
+        }
+    }
+
+    fn etag(&self) -> ETag {
+        match self {
+            Self::Kept(kept) => kept.etag.clone(),
+            Self::Long(long) => tag_of_identity(&long.identity, long.settled),
+        }
+    }
+
+    /// When the content was last changed, in seconds since 1970.
+    fn changed(&self) -> i64 {
+        match self {
+            Self::Kept(kept) => kept.identity.modified.seconds,
+            Self::Long(long) => long.identity.modified.seconds,
+        }
+    }
+
+    /// The file as it is.
+    fn form(&self) -> Form {
+        let (source, content_length) = match self {
+            Self::Kept(kept) => {
+                (Source::Memory(kept.bytes.clone()), Some(kept.content_length.clone()))
+            }
+            Self::Long(long) => (Source::File(long.file.clone()), None),
+        };
+        Form { source, length: self.length(), content_length, etag: self.etag() }
+    }
+
+    /// What its forms in a coding are kept by; none of a file whose identity
+    /// cannot be trusted.
+    fn content(&self) -> Option<Content> {
+        match self {
+            Self::Kept(kept) => Some(kept.content()),
+            Self::Long(long) if long.settled => Some(Content {
+                device: long.identity.device,
+                inode: long.identity.inode,
+                length: long.identity.length,
+                hash: hash_of(self.etag().header_value().as_bytes()),
+            }),
+            Self::Long(_) => None,
+        }
+    }
+}
+
+/// The file beside `path` that holds it in `coding`, where there is one that is
+/// no older.
+async fn sibling(
+    below: &Below<'_>,
+    path: &SafePath,
+    original: &Original,
+    coding: Coding,
+) -> Option<Form> {
+    let Original::Kept(kept) = original else {
+        return fresh_sibling(below, path, original, coding).await;
+    };
+    if kept.lacks(coding, below.now) {
+        return None;
+    }
+    let form = fresh_sibling(below, path, original, coding).await;
+    if form.is_none() {
+        kept.note_lack(coding, below.now);
+    }
+    form
+}
+
+async fn fresh_sibling(
+    below: &Below<'_>,
+    path: &SafePath,
+    original: &Original,
+    coding: Coding,
+) -> Option<Form> {
+    let sibling = Original::of(below.find_sibling(path, coding).await?)?;
+    if sibling.changed() + OLDER < original.changed() {
+        return None;
+    }
+    let form = sibling.form();
+    Some(Form { etag: form.etag.in_coding(coding), ..form })
+}
+
+/// The file in `coding` as it was made here, or is made now; `None` where it is
+/// not made yet, or not shorter.
+async fn made(
+    store: &Arc<FileStore>,
+    original: &Original,
+    coding: Coding,
+    headers: &HeaderMap,
+) -> Option<Form> {
+    let content = original.content()?;
+    let coded = match store.cache.coded(&content, coding) {
+        Some(coded) => coded,
+        None => {
+            let work = Work::of(original, content, coding)?;
+            if content.length <= WAITED_FOR || identity_refused(headers) {
+                work.perform(store).await?
+            } else {
+                // A form that could not be kept would be made for nothing.
+                if content.length <= store.cache.longest()
+                    && store.cache.is_unmade(&content, coding)
+                {
+                    let store = store.clone();
+                    tokio::spawn(async move { work.perform(&store).await });
+                }
+                return None;
+            }
+        }
+    };
+    let bytes = coded.bytes.clone()?;
+    let (length, etag) = (bytes.len() as u64, coded.etag.clone());
+    Some(Form { source: Source::Memory(bytes), length, content_length: None, etag })
+}
+
+/// A content that is to be compressed.
+struct Work {
+    source: Source,
+    content: Content,
+    coding: Coding,
+    /// Of what is compressed.
+    etag: ETag,
+}
+
+impl Work {
+    fn of(original: &Original, content: Content, coding: Coding) -> Option<Self> {
+        let Form { source, etag, .. } = original.form();
+        Some(Self { source, content, coding, etag })
+    }
+
+    /// Compresses it, unless too many wait for that already.
+    async fn perform(self, store: &FileStore) -> Option<Arc<Coded>> {
+        let _room = store.compressor.enter()?;
+        let Self { source, content, coding, etag } = self;
+        let make = async {
+            let bytes = match source {
+                Source::Memory(bytes) => bytes,
+                Source::File(file) => {
+                    let length = usize::try_from(content.length).ok()?;
+                    let before = Facts::of(&file).ok()?.identity();
+                    let bytes = read_whole(&file, length).await.ok()?;
+                    // What was changed while it was read is no content at all.
+                    let after = Facts::of(&file).ok()?.identity();
+                    let whole = bytes.len() == length && before == after;
+                    let named = tag_of_identity(&after, true) == etag;
+                    (whole && named).then_some(bytes)?
+                }
+            };
+            store.compressor.compress(coding, bytes, etag.in_coding(coding)).await
+        };
+        store.cache.coded_or_made(&content, coding, make).await
+    }
+}

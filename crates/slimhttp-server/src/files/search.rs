@@ -1,0 +1,223 @@
+//! Which of the candidates for a path is there, and what becomes of it: a file
+//! is sent, a script handed on, a folder answered by its index or its listing.
+
+use std::io;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, StatusCode};
+use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withheld};
+use slimhttp_site::listing::Kind;
+use slimhttp_site::path::{SafePath, Target};
+use slimhttp_site::refusal::Refusal;
+use slimhttp_site::route::Methods;
+use slimhttp_site::site::{ScopeOptions, Scripts};
+
+use super::listing::{Form, Page};
+use super::open::{Below, Located};
+use super::{Asked, Found, answer, redirect};
+use crate::jail::Opened;
+use crate::respond::Refused;
+
+/// A search for what answers one request, in one root.
+pub(super) struct Search<'s> {
+    pub(super) below: Below<'s>,
+    pub(super) options: &'s ScopeOptions,
+    pub(super) target: &'s Target<'s>,
+    pub(super) asked: Asked<'s>,
+    pub(super) pin: Pin<'s>,
+}
+
+/// Which release a root is, where a scope pins them.
+#[derive(Clone, Copy)]
+pub(super) enum Pin<'s> {
+    /// It does not.
+    No,
+    /// The one in force, and the cookie that names it.
+    Current(Option<&'s HeaderValue>),
+    /// An earlier one: what it has of pages, scripts and folders is over.
+    Earlier,
+}
+
+impl Search<'_> {
+    /// The first candidate that is there.
+    pub(super) async fn first(&self, path: SafePath) -> Result<Found, Refused> {
+        let mut missing = None;
+        for candidate in candidates(self.below.rules, path, self.target, self.asked.headers) {
+            let outcome = match self.pin {
+                Pin::Earlier => self.try_earlier(&candidate).await,
+                Pin::No | Pin::Current(_) => self.try_one(&candidate).await,
+            };
+            match outcome {
+                Err(refused) if refused.refusal == Refusal::NotFound => {
+                    // What is told of is what was asked for.
+                    missing.get_or_insert(refused);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(missing.unwrap_or_else(|| Refusal::NotFound.into()))
+    }
+
+    /// A candidate in an earlier release: only what a page needs beside itself.
+    async fn try_earlier(&self, candidate: &Candidate) -> Result<Found, Refused> {
+        match candidate {
+            Candidate::Asked(path) | Candidate::File(path) => match self.find(path).await? {
+                Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
+                located => self.found(path, located).await,
+            },
+            _ => Err(Refusal::NotFound.into()),
+        }
+    }
+
+    async fn try_one(&self, candidate: &Candidate) -> Result<Found, Refused> {
+        match candidate {
+            Candidate::Asked(path) if self.target.is_folder() => self.index(path).await,
+            Candidate::Asked(path) => match self.find(path).await? {
+                Located::Folder(_) => self.redirect_to_folder(path),
+                located => self.page(path, located).await,
+            },
+            Candidate::Folder(path) if !self.target.is_folder() => match self.find(path).await? {
+                // The folder that was asked for has its own name.
+                Located::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
+                    self.redirect_to_folder(path)
+                }
+                Located::Folder(_) => self.index(path).await,
+                _ => Err(Refusal::NotFound.into()),
+            },
+            Candidate::Folder(path) => self.index(path).await,
+            Candidate::Clean(path) | Candidate::File(path) => {
+                let located = self.find(path).await?;
+                self.page(path, located).await
+            }
+            Candidate::Fallback(path) if self.is_read() => {
+                let located = self.below.find(path).await?;
+                self.found(path, located).await
+            }
+            Candidate::Fallback(_) | Candidate::NotFound => Err(Refusal::NotFound.into()),
+        }
+    }
+
+    /// Whether the request only asks to see something.
+    fn is_read(&self) -> bool {
+        matches!(*self.asked.method, Method::GET | Method::HEAD)
+    }
+
+    async fn find(&self, path: &SafePath) -> Result<Located, Refused> {
+        if is_withheld(self.below.rules, path) {
+            return Err(self.below.refuse(Refusal::NotFound, path, "is hidden"));
+        }
+        self.below.find(path).await
+    }
+
+    /// The first index that a folder has.
+    async fn index(&self, folder: &SafePath) -> Result<Found, Refused> {
+        for name in &self.options.index {
+            let Some(path) = folder.join(name) else { continue };
+            match self.find(&path).await {
+                Ok(Located::Folder(_)) => {}
+                Ok(located) => return self.found(&path, located).await,
+                Err(refused) if refused.refusal == Refusal::NotFound => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        if self.below.rules.listing && self.is_read() {
+            return self.list(folder).await;
+        }
+        let why = format!("has none of {:?}", self.options.index);
+        Err(self.below.refuse(Refusal::NotFound, folder, &why))
+    }
+
+    /// What is in a folder.
+    async fn list(&self, folder: &SafePath) -> Result<Found, Refused> {
+        let Located::Folder(opened) = self.find(folder).await? else {
+            return Err(Refusal::NotFound.into());
+        };
+        let form = Form::asked(self.asked.headers, self.target.query);
+        let (folder, url) = (folder.clone(), self.target.path.to_vec());
+        let (root, rules) = (self.below.handle()?, self.below.rules.clone());
+        let links = rules.follow_symlinks;
+        let page = tokio::task::spawn_blocking(move || {
+            let withheld = |path: &SafePath| is_withheld(&rules, path);
+            let resolve = |path: &SafePath| {
+                let facts = root.open(path, links).ok()?.facts;
+                let kind = if facts.is_folder() { Kind::Folder } else { Kind::File };
+                Some((kind, facts.length(), facts.identity().modified.seconds))
+            };
+            Page::of(&opened.file, &folder, &url, form, withheld, resolve)
+        });
+        let page = page.await.map_err(io::Error::from).and_then(|page| page);
+        let page = page.map_err(|error| {
+            tracing::error!("a folder cannot be listed: {error}");
+            Refused::because(Refusal::Internal, error.to_string())
+        })?;
+        Ok(Found::Reply(page.respond(self.asked.method, self.asked.headers)))
+    }
+
+    /// A file under the name that was asked for, unless it has a cleaner one.
+    async fn page(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
+        let is_file = matches!(located, Located::Kept(_) | Located::Long(_));
+        if is_file
+            && let Some(location) =
+                clean_redirect(self.below.rules, self.target, &self.options.index)
+        {
+            return self.redirect(location);
+        }
+        self.found(path, located).await
+    }
+
+    /// Sends a file, or tells that it is a script.
+    async fn found(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
+        match located {
+            Located::Script(Opened { file, facts, .. }) => {
+                let runs = match self.options.scripts {
+                    Scripts::On => true,
+                    Scripts::Executable => facts.is_executable(),
+                    Scripts::Off => false,
+                };
+                // A script's source is never sent.
+                if runs {
+                    Ok(Found::Script(Arc::new(file), path.clone()))
+                } else {
+                    Err(self.below.refuse(Refusal::NotFound, path, "is not run: see `scripts`"))
+                }
+            }
+            Located::Folder(_) => Err(Refusal::NotFound.into()),
+            _ if !Methods::of_files().allows(self.asked.method) => {
+                Err(Refusal::MethodNotAllowed(Methods::of_files()).into())
+            }
+            located => {
+                let cookie = match self.pin {
+                    Pin::Current(cookie) => cookie,
+                    Pin::No | Pin::Earlier => None,
+                };
+                let response = answer(&self.below, path, located, self.asked, cookie).await?;
+                Ok(Found::Reply(response))
+            }
+        }
+    }
+
+    /// To the path with a trailing slash.
+    fn redirect_to_folder(&self, path: &SafePath) -> Result<Found, Refused> {
+        // Built from the names and not from what was sent, so that `//host` can
+        // never become a redirect to another host.
+        let mut location = path.url_path();
+        location.push('/');
+        if let Some(query) = self.target.query {
+            location.push('?');
+            location.push_str(query);
+        }
+        self.redirect(location)
+    }
+
+    /// 301 for `GET` and `HEAD`, 308 where the method must stay (RFC 9110 section
+    /// 15.4.9).
+    fn redirect(&self, location: String) -> Result<Found, Refused> {
+        let location = HeaderValue::try_from(location).map_err(|_| Refusal::NotFound)?;
+        let status = if self.is_read() {
+            StatusCode::MOVED_PERMANENTLY
+        } else {
+            StatusCode::PERMANENT_REDIRECT
+        };
+        Ok(Found::Reply(redirect(location, status)))
+    }
+}

@@ -1,0 +1,259 @@
+//! Releases: the folders that a scope's `web_root` named before, for as long as
+//! `pin_releases` says. A browser that has loaded a page from one of them gets
+//! the rest of that page from it too.
+//!
+//! Pages come from the release in force and set a cookie with its id. Whatever
+//! else is asked for with the cookie of an earlier release is looked for there
+//! first, and what the release in force lacks is looked for in the earlier ones.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+use slimhttp_site::site::{Scope, Site};
+use smallvec::SmallVec;
+
+/// The cookie that names a release.
+const NAME: &str = "slimhttp-release";
+
+/// How many earlier releases of one scope are kept.
+const MOST: usize = 16;
+
+/// The releases of every scope that pins them.
+#[derive(Debug, Default)]
+pub(crate) struct Releases {
+    /// By the name of the virtual host; the global level is the empty one.
+    scopes: HashMap<Arc<str>, Arc<History>>,
+    /// Counts the releases that were given an id.
+    generation: u64,
+    /// Makes ids: those of another start of the server mean nothing to this one.
+    ids: RandomState,
+}
+
+/// The releases of one scope.
+#[derive(Debug)]
+struct History {
+    current: Release,
+    /// The value of `Set-Cookie` that names the release in force.
+    cookie: HeaderValue,
+    /// For how long a release is kept.
+    pinned: Duration,
+    /// The newest first.
+    earlier: Vec<Earlier>,
+}
+
+#[derive(Clone, Debug)]
+struct Release {
+    root: Arc<Path>,
+    id: Box<str>,
+}
+
+#[derive(Clone, Debug)]
+struct Earlier {
+    release: Release,
+    /// When it is given up.
+    end: Instant,
+}
+
+/// Where a request is looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Choices<'r> {
+    /// In this order, until something is found.
+    pub(crate) roots: SmallVec<[RootChoice<'r>; 2]>,
+    /// Whether the cookie has a say in what is found: then the answer says so
+    /// (`Vary: Cookie`, RFC 9110 section 12.5.5), or a cache would give the file
+    /// of one release to a page of another one.
+    pub(crate) varies: bool,
+}
+
+/// A folder in which a request is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RootChoice<'r> {
+    /// The folder.
+    pub(crate) root: &'r Path,
+    /// Whether it is that of an earlier release.
+    pub(crate) earlier: bool,
+}
+
+impl Releases {
+    /// The releases once `site` is in force, after those before it.
+    pub(crate) fn open(site: &Site, previous: Option<(&Self, &Site)>, now: Instant) -> Self {
+        let mut releases = match previous {
+            Some((before, _)) => Self {
+                scopes: HashMap::new(),
+                generation: before.generation,
+                ids: before.ids.clone(),
+            },
+            None => Self::default(),
+        };
+        let hosts = site.hosts.iter().map(|(key, scope)| (Some(key), scope));
+        for (key, scope) in std::iter::once((None, &site.global)).chain(hosts) {
+            let pinned = scope.options.files.pin_releases;
+            let Some(root) = &scope.options.web_root else { continue };
+            if pinned.is_zero() {
+                continue;
+            }
+            let name = name_of(scope);
+            let history = match previous.map(|(before, site)| (before.scopes.get(name), site)) {
+                Some((Some(history), _)) => releases.after(history, name, root, pinned, now),
+                // It begins to pin with this change: the folder of before, if it
+                // had another one, is the first to be kept.
+                Some((None, site)) => {
+                    let scope = key.map_or(Some(&site.global), |key| site.hosts.get(key));
+                    let before = scope.and_then(|scope| scope.options.web_root.as_deref());
+                    let before = before.filter(|before| before != root).map(|before| Earlier {
+                        release: releases.release(name, before),
+                        end: now + pinned,
+                    });
+                    let current = releases.release(name, root);
+                    Arc::new(History::new(current, pinned, before.into_iter().collect()))
+                }
+                None => Arc::new(History::new(releases.release(name, root), pinned, Vec::new())),
+            };
+            releases.scopes.insert(name.into(), history);
+        }
+        releases
+    }
+
+    /// What becomes of the releases of a scope.
+    fn after(
+        &mut self,
+        before: &Arc<History>,
+        name: &str,
+        root: &Path,
+        pinned: Duration,
+        now: Instant,
+    ) -> Arc<History> {
+        let same = *before.current.root == *root;
+        if same && before.pinned == pinned {
+            return before.clone();
+        }
+        let mut earlier = Vec::new();
+        let current = if same {
+            before.current.clone()
+        } else {
+            // What its pages were told, or what holds from now on.
+            let end = now + before.pinned.max(pinned);
+            earlier.push(Earlier { release: before.current.clone(), end });
+            self.release(name, root)
+        };
+        earlier.extend(before.earlier.iter().filter(|earlier| earlier.end > now).cloned());
+        earlier.truncate(MOST);
+        Arc::new(History::new(current, pinned, earlier))
+    }
+
+    /// A release that has not been before, even if its folder has.
+    fn release(&mut self, name: &str, root: &Path) -> Release {
+        self.generation += 1;
+        let id = self.ids.hash_one((name, root, self.generation));
+        Release { root: root.into(), id: format!("{id:016x}").into() }
+    }
+
+    /// The id of the release in force of a scope that pins.
+    #[cfg(test)]
+    pub(crate) fn current_id(&self, scope: &Scope) -> Option<&str> {
+        self.of(scope).map(|history| &*history.current.id)
+    }
+
+    /// The folder of the earlier release of `scope` that has this id and has not
+    /// been given up.
+    fn named(&self, scope: &Scope, id: &[u8], now: Instant) -> Option<&Path> {
+        let mut earlier = self.of(scope)?.earlier.iter().filter(|earlier| earlier.end > now);
+        let named = earlier.find(|earlier| earlier.release.id.as_bytes() == id)?;
+        Some(&named.release.root)
+    }
+
+    /// The folders of the earlier releases of `scope`, the newest first, each
+    /// once and without the one in force.
+    fn earlier(&self, scope: &Scope, now: Instant) -> SmallVec<[&Path; 2]> {
+        let mut roots = SmallVec::new();
+        let Some(history) = self.of(scope) else { return roots };
+        for earlier in history.earlier.iter().filter(|earlier| earlier.end > now) {
+            let root = &*earlier.release.root;
+            if *root != *history.current.root && !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        roots
+    }
+
+    /// The value of `Set-Cookie` that a page of `scope` carries, where it pins.
+    pub(crate) fn cookie(&self, scope: &Scope) -> Option<&HeaderValue> {
+        self.of(scope).map(|history| &history.cookie)
+    }
+
+    /// Where a file is looked for. `is_page` tells whether what is looked for
+    /// would be a page (see [`is_page`]) or the index of a folder: these come from
+    /// the release in force and from no other, so that nobody stays on an
+    /// earlier one. None where the scope has no `web_root`.
+    pub(crate) fn roots_for<'r>(
+        &'r self,
+        scope: &'r Scope,
+        is_page: bool,
+        request: &HeaderMap,
+        now: Instant,
+    ) -> Choices<'r> {
+        let mut choices = Choices { roots: SmallVec::new(), varies: false };
+        let Some(current) = scope.options.web_root.as_deref() else { return choices };
+        choices.roots.push(RootChoice { root: current, earlier: false });
+        if is_page || scope.options.files.pin_releases.is_zero() {
+            return choices;
+        }
+        let earlier = self.earlier(scope, now);
+        choices.varies = !earlier.is_empty();
+        if !choices.varies {
+            return choices;
+        }
+        let named = release_cookies(request).find_map(|id| self.named(scope, id, now));
+        let earlier = earlier.into_iter().filter(|root| Some(*root) != named);
+        choices.roots.extend(earlier.map(|root| RootChoice { root, earlier: true }));
+        if let Some(root) = named.filter(|root| *root != current) {
+            choices.roots.insert(0, RootChoice { root, earlier: true });
+        }
+        choices
+    }
+
+    fn of(&self, scope: &Scope) -> Option<&History> {
+        self.scopes.get(name_of(scope)).map(|history| &**history)
+    }
+}
+
+impl History {
+    fn new(current: Release, pinned: Duration, earlier: Vec<Earlier>) -> Self {
+        // RFC 6265 section 5.2.2: whole seconds. A part of one is rounded up, and
+        // so never makes the cookie end at once.
+        let seconds = pinned.as_secs() + u64::from(pinned.subsec_nanos() > 0);
+        let id = &current.id;
+        let cookie = format!("{NAME}={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+        let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and plain words");
+        Self { current, cookie, pinned, earlier }
+    }
+}
+
+/// Whether a file of this media type is a page, which brings others with it.
+pub(crate) fn is_page(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    ["text/html", "application/xhtml+xml"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+}
+
+/// The values of the cookies that name a release (RFC 6265 section 5.4; HTTP/2
+/// sends each cookie in a field of its own, RFC 9113 section 8.2.3).
+fn release_cookies(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let pairs = request
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(NAME.as_bytes())?.strip_prefix(b"="))
+}
+
+fn name_of(scope: &Scope) -> &str {
+    scope.name.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! A root is the folder that stands at its path now, not the one that stood there.
+
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use super::*;
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let name = format!("slimhttp-roots-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    fn site(&self, name: &str, page: &str) -> PathBuf {
+        let folder = self.0.join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(page), format!("{page} of {name}")).expect("a file");
+        folder
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
+    let path = SafePath::root().join(page).expect("a plain name");
+    let (_, mut opened) = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
+    let mut text = String::new();
+    opened.file.read_to_string(&mut text).expect("readable");
+    Some(text)
+}
+
+/// Waits until what is kept is no longer believed.
+fn let_it_age() {
+    std::thread::sleep(BELIEVED);
+}
+
+#[test]
+fn a_handle_is_kept() {
+    let place = Place::new("kept");
+    let folder = place.site("a", "page");
+    let roots = Roots::new(Method::available());
+    let first = roots.get(&folder).expect("opened");
+    assert!(Arc::ptr_eq(&first, &roots.get(&folder).expect("opened")));
+    let_it_age();
+    assert!(Arc::ptr_eq(&first, &roots.get(&folder).expect("opened")), "it is the same folder");
+    assert!(roots.successor(&first).is_none());
+    assert!(!Arc::ptr_eq(&first, &roots.anew().get(&folder).expect("opened")));
+}
+
+#[test]
+fn c5_1_a_folder_made_anew_is_seen_at_once() {
+    let place = Place::new("anew");
+    let folder = place.site("dist", "old");
+    let roots = Roots::new(Method::available());
+    for _ in 0..3 {
+        assert_eq!(read(&roots, &folder, "old").as_deref(), Some("old of dist"));
+        std::fs::remove_dir_all(&folder).expect("removed");
+        assert_eq!(read(&roots, &folder, "old"), None);
+        place.site("dist", "new");
+        assert_eq!(read(&roots, &folder, "new").as_deref(), Some("new of dist"));
+        assert_eq!(read(&roots, &folder, "old"), None);
+        std::fs::remove_dir_all(&folder).expect("removed");
+        place.site("dist", "old");
+    }
+}
+
+#[test]
+fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
+    let place = Place::new("link");
+    let (a, b) = (place.site("a", "page"), place.site("b", "page"));
+    std::fs::write(b.join("only"), "b").expect("a file");
+    let current = place.0.join("current");
+    let roots = Roots::new(Method::available());
+    let switch = |target: &Path| {
+        let _ = std::fs::remove_file(&current);
+        symlink(target, &current).expect("a link");
+    };
+    assert_eq!(read(&roots, &current, "page"), None, "there is no root yet");
+    switch(&a);
+    assert_eq!(read(&roots, &current, "page").as_deref(), Some("page of a"), "now there is");
+    switch(&b);
+    let_it_age();
+    assert_eq!(read(&roots, &current, "page").as_deref(), Some("page of b"));
+    switch(&a);
+    let_it_age();
+    assert_eq!(read(&roots, &current, "only"), None);
+    switch(&b);
+    assert_eq!(read(&roots, &current, "only").as_deref(), Some("b"), "at once where it matters");
+}
+
+#[test]
+fn what_leads_to_no_folder_is_not_found() {
+    let place = Place::new("none");
+    let folder = place.site("a", "page");
+    symlink("circle", place.0.join("circle")).expect("a link");
+    let roots = Roots::new(Method::available());
+    for path in [folder.join("page"), folder.join("missing"), place.0.join("circle")] {
+        let error = roots.get(&path).expect_err("no folder");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "{}", path.display());
+    }
+    assert_eq!(roots.kept.len(), 0);
+}
+
+#[test]
+fn only_so_many_handles_are_kept() {
+    let place = Place::new("many");
+    let roots = Roots::new(Method::available());
+    for number in 0..MOST + 100 {
+        let folder = place.0.join(number.to_string());
+        std::fs::create_dir(&folder).expect("a folder");
+        roots.get(&folder).expect("opened");
+    }
+    // Each part of the table rounds its share up.
+    assert!(roots.kept.len() <= MOST + 64, "{}", roots.kept.len());
+}

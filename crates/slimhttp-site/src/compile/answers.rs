@@ -1,0 +1,69 @@
+//! The rules of a scope's answers, whoever gives them: what its own table says,
+//! option by option, over what it inherits. Scopes with the same rules share them.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+
+use super::files::shared;
+use super::layer::Layers;
+use super::rules::Rule;
+use crate::file_rules::AnswerRules;
+use crate::site::ScopeOptions;
+
+/// The options that these rules are made of.
+const KEYS: [&str; 5] =
+    ["redirects", "rewrite", "error_pages", "response_headers", "security_headers"];
+
+/// The rules of a scope. `outer` is the scope that it inherits from, `before`
+/// what it was.
+pub(super) fn rules(
+    own: Layers<'_>,
+    outer: Option<&ScopeOptions>,
+    before: Option<&ScopeOptions>,
+) -> Arc<AnswerRules> {
+    let outer = outer.map(|options| &options.answers);
+    if let Some(outer) = outer
+        && !own.name_any(&KEYS)
+    {
+        return Arc::clone(outer);
+    }
+    let mut rules = outer.map(|outer| (**outer).clone()).unwrap_or_default();
+    if let Some(Rule::Redirects(redirects)) = own.rule("redirects") {
+        rules.redirects = redirects.clone();
+    }
+    if let Some(Rule::Rewrites(rewrites)) = own.rule("rewrite") {
+        rules.rewrites = rewrites.clone();
+    }
+    if let Some(Rule::ErrorPages(pages)) = own.rule("error_pages") {
+        rules.error_pages = Arc::clone(pages);
+    }
+    if let Some(Rule::Fields(fields)) = own.rule("response_headers") {
+        rules.response_headers = Arc::clone(fields);
+    }
+    match own.flag("security_headers") {
+        Some(true) => rules.default_headers = security_headers(),
+        Some(false) => rules.default_headers = Arc::default(),
+        None => {}
+    }
+    shared(rules, outer, before.map(|before| &before.answers))
+}
+
+/// What `security_headers` sets: no guessing of types, no full address to other
+/// hosts, no foreign frames and windows, no devices; and over TLS, that it stays
+/// TLS (RFC 6797 section 7.2 forbids to say so without).
+fn security_headers() -> Arc<[(HeaderName, HeaderValue, bool)]> {
+    let field = |name, value, over_tls| (name, HeaderValue::from_static(value), over_tls);
+    Arc::new([
+        field(header::X_CONTENT_TYPE_OPTIONS, "nosniff", false),
+        field(header::REFERRER_POLICY, "strict-origin-when-cross-origin", false),
+        field(header::X_FRAME_OPTIONS, "SAMEORIGIN", false),
+        field(HeaderName::from_static("cross-origin-opener-policy"), "same-origin", false),
+        field(
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=()",
+            false,
+        ),
+        field(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000", true),
+    ])
+}

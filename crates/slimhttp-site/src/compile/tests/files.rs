@@ -1,0 +1,569 @@
+//! The options about files: what each takes, how it refuses the rest, what it
+//! comes to, and that scopes with the same rules share them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::coding::Coding;
+use crate::file_rules::{FieldRule, FileCache, FileRules, FollowSymlinks, TryFile};
+
+/// Cases of one key: a value and its faults, or "" for none.
+#[track_caller]
+fn each(key: &str, cases: &[(Json, &str)]) {
+    for (value, faults) in cases {
+        let mut root = json!({});
+        root[key] = value.clone();
+        check(root, faults);
+    }
+}
+
+/// The rules that the global level comes to.
+#[track_caller]
+fn rules(root: Json) -> FileRules {
+    (*site(root).global.options.files).clone()
+}
+
+#[test]
+fn nothing_said_is_the_default() {
+    assert_eq!(rules(json!({})), FileRules::default());
+    let compress = rules(json!({})).compress.expect("compression is on");
+    for (kind, compressed) in [
+        ("text/html", true),
+        ("text/css", true),
+        ("image/svg+xml", true),
+        ("application/json", true),
+        ("application/manifest+json", true),
+        ("font/ttf", true),
+        ("font/woff2", false),
+        ("image/png", false),
+        ("video/mp4", false),
+        ("application/zip", false),
+        ("application/octet-stream", false),
+    ] {
+        assert_eq!(compress.types.matches(kind.as_bytes()), compressed, "{kind}");
+    }
+}
+
+#[test]
+fn c2_6_bools_of_files() {
+    for key in ["hidden", "listing", "clean_urls", "immutable"] {
+        each(
+            key,
+            &[
+                (json!(true), ""),
+                (json!(null), ""),
+                (json!(1), &format!("{key}: expected `true` or `false`, found the number `1`")),
+            ],
+        );
+    }
+    let rules =
+        rules(json!({"hidden": true, "listing": true, "clean_urls": true, "immutable": true}));
+    assert!(rules.hidden && rules.listing && rules.clean_urls && rules.immutable);
+}
+
+#[test]
+fn c2_6_hide() {
+    each(
+        "hide",
+        &[
+            (json!("*.bak"), ""),
+            (json!(["*.bak", "/drafts/**", "notes/"]), ""),
+            (json!(false), ""),
+            (json!(true), "hide: expected a glob, a list of globs, or `false`, found `true`"),
+            (json!([]), "hide: expected a list that is not empty, found an empty list"),
+            (
+                json!(["a", "[b", 3, ""]),
+                "hide[1]: expected a glob such as `*.js` or `/assets/**`, found `[b`\
+                 \n  hint: unclosed character class; missing ']'\
+                 \nhide[2]: expected a glob such as `*.bak` or `/drafts/**`, found the number `3`\
+                 \nhide[3]: expected a glob such as `*.js` or `/assets/**`, found an empty text\
+                 \n  hint: it is empty",
+            ),
+        ],
+    );
+    let hide = rules(json!({"hide": ["*.bak", "drafts/"]})).hide;
+    assert!(hide.matches(b"/x/a.bak") && hide.matches(b"/drafts") && !hide.matches(b"/a"));
+}
+
+#[test]
+fn c2_6_follow_symlinks() {
+    each(
+        "follow_symlinks",
+        &[(
+            json!("nevr"),
+            "follow_symlinks: expected `true`, `false`, `inside` or `never`, found `nevr`\
+             \n  hint: did you mean `never`?",
+        )],
+    );
+    for (written, followed) in [
+        (json!(true), FollowSymlinks::Inside),
+        (json!("inside"), FollowSymlinks::Inside),
+        (json!(false), FollowSymlinks::Never),
+        (json!("never"), FollowSymlinks::Never),
+    ] {
+        assert_eq!(rules(json!({ "follow_symlinks": written })).follow_symlinks, followed);
+    }
+}
+
+#[test]
+fn c2_6_try_files() {
+    let one = "a path such as `{path}.html`, or `=404`";
+    each(
+        "try_files",
+        &[
+            (json!("{path}.html"), ""),
+            (json!(["{path}", "{path}/", "/index.html", "=404"]), ""),
+            (json!(false), ""),
+            (
+                json!(5),
+                "try_files: expected a path such as `{path}.html`, a list of these, or `false`, \
+                 found the number `5`",
+            ),
+            (
+                json!(["=404", "/a"]),
+                "try_files[0]: expected `=404` at the end only, found `=404`\
+                 \n  hint: what stands behind it would never be tried",
+            ),
+            (
+                json!(["=500", "@app", "/i.html?$args", "$document_root/a", "{pat}", "/../a", 7]),
+                &([
+                    ("0", "`=500`", "the only status there is `=404`; see `error_pages`"),
+                    (
+                        "1",
+                        "`@app`",
+                        "there are no named locations; `module` and `proxy` answer as a whole",
+                    ),
+                    ("2", "`/i.html?$args`", "the query is kept; leave it out"),
+                    ("3", "`$document_root/a`", "the only variable is `{path}`"),
+                    ("4", "`{pat}`", "the only variable is `{path}`"),
+                    ("5", "`/../a`", "it lies below `web_root`, without `.` and `..`"),
+                ]
+                .map(|(at, found, hint)| {
+                    format!("try_files[{at}]: expected {one}, found {found}\n  hint: {hint}\n")
+                })
+                .concat()
+                    + &format!("try_files[6]: expected {one}, found the number `7`")),
+            ),
+        ],
+    );
+    let path = |text: &str| TryFile::Path(text.into());
+    for (written, tried) in [
+        (json!("$uri"), vec![path("{path}")]),
+        (
+            json!(["$uri", "$uri/", "$uri.html"]),
+            vec![path("{path}"), path("{path}/"), path("{path}.html")],
+        ),
+        (
+            json!(["/app/{path}", "a.html", "=404"]),
+            vec![path("/app{path}"), path("/a.html"), TryFile::NotFound],
+        ),
+    ] {
+        assert_eq!(*rules(json!({ "try_files": written })).try_files, *tried);
+    }
+}
+
+#[test]
+fn c2_6_fallback() {
+    let fault = "fallback: expected a path such as `/index.html`, found";
+    each(
+        "fallback",
+        &[
+            (json!("/index.html"), ""),
+            (json!("app/index.html"), ""),
+            (json!(false), ""),
+            (
+                json!(true),
+                "fallback: expected a path such as `/index.html`, or `false`, found `true`",
+            ),
+            (json!(""), &format!("{fault} an empty text\n  hint: it is empty")),
+            (json!("/"), &format!("{fault} `/`\n  hint: it names a file, not a folder")),
+            (
+                json!("/../secret"),
+                &format!(
+                    "{fault} `/../secret`\n  hint: it lies below `web_root`, without `.` and `..`"
+                ),
+            ),
+            (
+                json!("https://a.example/x"),
+                &format!(
+                    "{fault} `https://a.example/x`\
+                     \n  hint: it is a path below `web_root`, without `//`"
+                ),
+            ),
+            (
+                json!("/index.html?a=1"),
+                &format!(
+                    "{fault} `/index.html?a=1`\
+                     \n  hint: it is the path of a file, without a query"
+                ),
+            ),
+        ],
+    );
+    assert_eq!(rules(json!({"fallback": "app.html"})).fallback.as_deref(), Some("/app.html"));
+}
+
+#[test]
+fn c2_6_cache_control() {
+    each(
+        "cache_control",
+        &[
+            (json!("no-cache"), ""),
+            (json!({"*.js": "max-age=60", "*": "no-cache", "/x/**": null}), ""),
+            (json!(false), ""),
+            (
+                json!(60),
+                "cache_control: expected a text such as `max-age=3600`, a table of these by glob, \
+                 or `false`, found the number `60`",
+            ),
+            (
+                json!({"*.js": 60, "[": "no-cache", "*.css": "a\nb", "*.x": ""}),
+                "cache_control.\"*.css\": expected a text on one line, found `a\\nb`\
+                 \ncache_control.\"*.js\": expected a text such as `max-age=3600`, found the number \
+                 `60`\n  hint: seconds are written as `max-age=60`\
+                 \ncache_control.\"*.x\": expected a text for a header field, found an empty text\
+                 \n  hint: `false` takes a field away\
+                 \ncache_control.\"[\": expected a glob such as `*.js` or `/assets/**`, found `[`\
+                 \n  hint: unclosed character class; missing ']'",
+            ),
+        ],
+    );
+    let every = rules(json!({"cache_control": "no-cache"})).cache_control;
+    assert_eq!(every.best(b"/x/a.js").expect("every file"), "no-cache");
+    let some = rules(json!({"cache_control": {"*": "no-cache", "*.js": "max-age=60"}}));
+    assert_eq!(some.cache_control.best(b"/x/a.js").expect("a script"), "max-age=60");
+}
+
+#[test]
+fn c2_6_headers() {
+    let place = "vhosts.\"a.example\".headers.\"*.js\"";
+    let field = |name: &str, value: Json| {
+        let mut fields = json!({});
+        fields[name] = value;
+        json!({"vhosts": {"a.example": {"headers": {"*.js": fields}}}})
+    };
+    let ours = "the server says this field itself, so that it is true";
+    let made = "the server makes this field; it can only be taken away";
+    for (name, value, fault) in [
+        ("X-Foo", json!("bar"), String::new()),
+        ("X-Foo", json!(["a", "b"]), String::new()),
+        ("X-Foo", json!(false), String::new()),
+        ("X-Foo", json!(null), String::new()),
+        ("ETag", json!(false), String::new()),
+        ("Last-Modified", json!(false), String::new()),
+        ("Vary", json!(["Origin"]), String::new()),
+        ("Content-Type", json!("application/json"), String::new()),
+        ("Cache-Control", json!("no-store"), String::new()),
+        ("X-Foo", json!(1), "expected a text, a list of texts, or `false`, found the number `1`\n  hint: write it in quotes".into()),
+        ("X-Foo", json!(true), "expected a text, a list of texts, or `false`, found `true`".into()),
+        ("X-Foo", json!("a\r\nb: c"), "expected a text on one line, found `a\\r\\nb: c`".into()),
+        ("X Foo", json!("a"), "expected a field name such as `X-Frame-Options`, found `X Foo`".into()),
+        ("Content-Length", json!("5"), format!("expected a field that may be changed, found the string `5`\n  hint: {ours}")),
+        ("transfer-encoding", json!(false), format!("expected a field that may be changed, found `false`\n  hint: {ours}")),
+        ("Keep-Alive", json!(["x"]), format!("expected a field that may be changed, found a list of 1\n  hint: {ours}")),
+        ("ETag", json!("\"a\""), format!("expected `false`, found the string `\"a\"`\n  hint: {made}")),
+        ("Vary", json!("Origin"), "expected a list of field names, found the string `Origin`\n  hint: `Vary` is only added to, or caches would mix answers up".into()),
+        ("Vary", json!(false), "expected a list of field names, found `false`\n  hint: `Vary` is only added to, or caches would mix answers up".into()),
+        ("Content-Type", json!("html"), "expected a media type such as `text/plain`, found `html`".into()),
+        ("Location", json!("/"), "expected a field that may be changed, found the string `/`\n  hint: `redirects` says where a path is sent".into()),
+    ] {
+        let fault = if fault.is_empty() {
+            fault
+        } else {
+            let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let name = if bare { name.to_owned() } else { format!("{name:?}") };
+            format!("{place}.{name}: {fault}")
+        };
+        check(field(name, value), &fault);
+    }
+    each(
+        "headers",
+        &[
+            (json!(false), ""),
+            (
+                json!("X-Foo: bar"),
+                "headers: expected a table of globs, each with a table of header fields, or `false`, \
+                 found the string `X-Foo: bar`",
+            ),
+            (
+                json!({"X-Foo": "bar"}),
+                "headers.X-Foo: expected a table of header fields, found the string `bar`\
+                 \n  hint: fields stand in a table: `{'*.js': {'X-Kind': 'script'}}`",
+            ),
+            (
+                json!({"*": {"x-a": "1", "X-A": "2", "X-B": ["ok", 3]}}),
+                "headers.\"*\".X-B[1]: expected a text for a header field, found the number `3`\
+                 \nheaders.\"*\".x-a: expected every field once, found `x-a`\
+                 \n  hint: upper and lower case do not differ in field names",
+            ),
+        ],
+    );
+    let rules = rules(json!({"headers": {"*.js": {"X-A": "1", "X-B": ["1", "2"], "ETag": false}}}));
+    let shown = format!("{:?}", rules.headers.best(b"/a.js").expect("a script"));
+    assert_eq!(shown, r#"[Remove("etag"), Set("x-a", "1"), Add("x-b", ["1", "2"])]"#);
+    assert!(matches!(rules.headers.best(b"/a.js").map(|f| &f[0]), Some(FieldRule::Remove(_))));
+}
+
+#[test]
+fn c2_6_mime_types() {
+    each(
+        "mime_types",
+        &[
+            (
+                json!({"foo": "text/x-foo", ".bar": "application/x-bar; version=\"1;\\\"2\" ; a=b"}),
+                "",
+            ),
+            (json!(false), ""),
+            (
+                json!(["text/html"]),
+                "mime_types: expected a table of media types by extension, or `false`, found a list \
+                 of 1",
+            ),
+            (
+                json!({
+                    "a": "html", "b": "text/", "c": "text/x y", "d": "text/x;", "e": "text/x; a",
+                    "f": "text/x; a=\"b", "g": "text/x; a=b c=d", "h": 1,
+                }),
+                "mime_types.a: expected a media type such as `text/plain`, found `html`\
+                 \nmime_types.b: expected a media type such as `text/plain`, found `text/`\
+                 \nmime_types.c: expected a media type such as `text/plain`, found `text/x y`\
+                 \nmime_types.d: expected a media type such as `text/plain`, found `text/x;`\
+                 \nmime_types.e: expected a media type such as `text/plain`, found `text/x; a`\
+                 \nmime_types.f: expected a media type such as `text/plain`, found `text/x; a=\"b`\
+                 \nmime_types.g: expected a media type such as `text/plain`, found `text/x; a=b c=d`\
+                 \nmime_types.h: expected a media type such as `text/plain`, found the number `1`",
+            ),
+            (
+                json!({".Foo": "text/a", "foo": "text/b", "tar.gz": "a/b", "text/html": "htm"}),
+                "mime_types.foo: expected every extension once, found `foo`\
+                 \nmime_types.\"tar.gz\": expected an extension such as `webmanifest`, found `tar.gz`\
+                 \n  hint: what stands behind the last dot decides\
+                 \nmime_types.\"text/html\": expected an extension such as `webmanifest`, found \
+                 `text/html`\
+                 \n  hint: the extension comes first: `{'webmanifest': 'application/manifest+json'}`\
+                 \nmime_types.\"text/html\": expected a media type such as `text/plain`, found `htm`",
+            ),
+        ],
+    );
+    let types = rules(json!({"mime_types": {".FOO": "text/x-foo", "bar": "a/b"}})).mime_types;
+    let shown: Vec<_> = types.iter().map(|(name, kind)| (&**name, kind.as_bytes())).collect();
+    assert_eq!(shown, [("bar", &b"a/b"[..]), ("foo", &b"text/x-foo"[..])]);
+}
+
+#[test]
+fn c2_6_charset() {
+    each(
+        "charset",
+        &[
+            (json!("iso-8859-1"), ""),
+            (json!(false), ""),
+            (
+                json!("utf 8"),
+                "charset: expected a charset such as `utf-8`, or `false`, found `utf 8`",
+            ),
+            (json!(true), "charset: expected a charset such as `utf-8`, or `false`, found `true`"),
+        ],
+    );
+    assert_eq!(rules(json!({"charset": false})).charset, None);
+}
+
+#[test]
+fn c2_6_compress() {
+    let keys = "`encodings`, `precompressed`, `on_the_fly`, `min_size`, `max_size` and `types`";
+    each(
+        "compress",
+        &[
+            (json!(true), ""),
+            (json!({}), ""),
+            (json!({"encodings": ["gzip", "br"], "min_size": "2KiB", "types": ["Text/*"]}), ""),
+            (
+                json!(7),
+                &format!(
+                    "compress: expected `true`, `false`, or a table of {keys}, found the number `7`"
+                ),
+            ),
+            (
+                json!("false"),
+                &format!(
+                    "compress: expected `true`, `false`, or a table of {keys}, found the string `false`\
+                     \n  hint: write it without quotes"
+                ),
+            ),
+            (
+                json!({"encoding": "br"}),
+                &format!(
+                    "compress.encoding: expected {}, found `encoding`\
+                     \n  hint: did you mean `encodings`?",
+                    keys.replace(", ", " or ").replace(" and ", " or ")
+                ),
+            ),
+            (
+                json!({
+                    "encodings": ["brotli", 1], "min_size": "x", "on_the_fly": "no", "types": "[",
+                }),
+                "compress.encodings[0]: expected `br`, `zstd` or `gzip`, found `brotli`\
+                 \n  hint: did you mean `br`?\
+                 \ncompress.encodings[1]: expected `br`, `zstd` or `gzip`, found the number `1`\
+                 \ncompress.min_size: expected a number of bytes from 0 to 1073741824, or a text \
+                 such as `64KiB`, found `x`\
+                 \ncompress.on_the_fly: expected `true` or `false`, found the string `no`\
+                 \ncompress.types: expected a glob such as `*.js` or `/assets/**`, found `[`\
+                 \n  hint: unclosed character class; missing ']'",
+            ),
+            (
+                json!({"encodings": ["br", "br"]}),
+                "compress.encodings[1]: expected every encoding once, found `br`",
+            ),
+            (
+                json!({"max_size": 500}),
+                "compress.max_size: expected at least `min_size`, found `500`",
+            ),
+            (
+                json!({"min_size": 9, "max_size": 5}),
+                "compress.min_size: expected at most `max_size`, found `9`",
+            ),
+        ],
+    );
+    assert_eq!(rules(json!({"compress": false})).compress, None);
+    let compress = rules(json!({"compress": {"encodings": "gzip", "types": "Text/*"}}));
+    let compress = compress.compress.expect("on");
+    assert_eq!(*compress.codings, [Coding::Gzip]);
+    assert!(compress.types.matches(b"text/html") && !compress.types.matches(b"font/ttf"));
+    assert_eq!((compress.precompressed, compress.on_the_fly), (true, true));
+    assert_eq!((compress.min_size, compress.max_size), (1024, 8 << 20));
+}
+
+#[test]
+fn c2_6_file_cache() {
+    each(
+        "file_cache",
+        &[
+            (json!(false), ""),
+            (json!({"size": "1GiB", "entry": "1MiB", "revalidate": 0}), ""),
+            (
+                json!("64MiB"),
+                "file_cache: expected `true`, `false`, or a table of `size`, `entry` and \
+                 `revalidate`, found the string `64MiB`",
+            ),
+            (
+                json!({"revalidte": 1}),
+                "file_cache.revalidte: expected `size` or `entry` or `revalidate`, found `revalidte`\
+                 \n  hint: did you mean `revalidate`?",
+            ),
+            (
+                json!({"revalidate": 86_401}),
+                "file_cache.revalidate: expected a number of seconds from 0 to 86400, found `86401`",
+            ),
+            (
+                json!({"size": 5, "entry": 6}),
+                "file_cache.entry: expected at most `size`, found `6`",
+            ),
+        ],
+    );
+    assert_eq!(rules(json!({"file_cache": false})).cache, None);
+    let cache = FileCache { size: 1 << 30, ..FileCache::default() };
+    assert_eq!(rules(json!({"file_cache": {"size": "1GiB"}})).cache, Some(cache));
+    // There is one cache: a virtual host says what of its files goes into it.
+    check(
+        json!({"vhosts": {"a": {"file_cache": {"size": 5}}}}),
+        "vhosts.a.file_cache.size: expected `entry` or `revalidate`\
+         \n  hint: the whole server has one cache; `file_cache.size` stands at the global level",
+    );
+    let site = site(json!({
+        "file_cache": {"size": "1GiB", "entry": 9},
+        "vhosts": {"a": {"file_cache": {"revalidate": 1}}, "b": {"file_cache": true}},
+    }));
+    let of = |name| host(&site, name).options.files.cache;
+    assert_eq!(of("a"), Some(FileCache { revalidate: Duration::from_secs(1), ..cache }));
+    assert_eq!(of("b"), Some(cache));
+}
+
+#[test]
+fn c2_6_pin_releases() {
+    let fault = "pin_releases: expected `false`, or a number of seconds from 0 to 604800, found";
+    each(
+        "pin_releases",
+        &[
+            (json!(false), ""),
+            (json!(0.5), ""),
+            (json!(604_800), ""),
+            (json!(604_801), &format!("{fault} `604801`")),
+            (json!(-1), &format!("{fault} `-1`")),
+            (json!(true), &format!("{fault} `true`")),
+            (json!("60"), &format!("{fault} the string `60`\n  hint: write it without quotes")),
+        ],
+    );
+    assert_eq!(rules(json!({"pin_releases": 1.5})).pin_releases, Duration::from_millis(1500));
+    assert_eq!(rules(json!({"pin_releases": false})).pin_releases, Duration::ZERO);
+}
+
+#[test]
+fn c2_2_each_option_is_inherited_on_its_own_and_a_table_as_a_whole() {
+    let site = site(json!({
+        "hidden": true,
+        "fallback": "/index.html",
+        "hide": "*.bak",
+        "compress": {"encodings": "gzip", "min_size": 5},
+        "vhosts": {
+            "a": {"listing": true},
+            "b": {"hidden": false, "fallback": false, "hide": false},
+            "c": {"compress": {"min_size": 7}},
+            "d": {"fallback": null},
+        },
+    }));
+    let of = |name| &host(&site, name).options.files;
+    assert!(of("a").hidden && of("a").listing && of("a").fallback.is_some());
+    assert!(!of("b").hidden && of("b").fallback.is_none() && of("b").hide.is_empty());
+    let compress = of("c").compress.as_ref().expect("on");
+    assert_eq!((compress.min_size, compress.codings.len()), (7, 3), "the table is another one");
+    assert!(Arc::ptr_eq(of("d"), &site.global.options.files));
+}
+
+#[test]
+fn scopes_with_the_same_rules_share_them() {
+    let site = site(json!({
+        "headers": {"*.js": {"X-A": "1"}},
+        "response_headers": {"X-B": "2"},
+        "vhosts": {
+            "a": {"web_root": "web"},
+            "b": {"headers": {"*.js": {"X-A": "1"}}, "response_headers": {"X-B": "2"}},
+            "c": {"headers": {"*.js": {"X-A": "2"}}, "security_headers": true},
+        },
+    }));
+    let global = &site.global.options;
+    for (name, shared) in [("a", true), ("b", true), ("c", false)] {
+        let options = &host(&site, name).options;
+        assert_eq!(Arc::ptr_eq(&options.files, &global.files), shared, "{name}");
+        assert_eq!(Arc::ptr_eq(&options.answers, &global.answers), shared, "{name}");
+    }
+}
+
+#[test]
+fn c3_5_rules_that_stay_the_same_are_kept_by_reference() {
+    let written = |debug: bool, own: &str| {
+        json!({
+            "debug": debug,
+            "hide": "*.bak",
+            "redirects": {"/a": "/b"},
+            "vhosts": {"a": {"hide": own, "redirects": {"/c": "/d"}}},
+        })
+    };
+    let routes = Routes::default();
+    let first = site(written(false, "*.old"));
+    let again = |debug, own| {
+        change((&first, &routes), &config(&written(debug, own)), &routes).expect("valid")
+    };
+    // The global level changed, so every scope is compiled anew.
+    let second = again(true, "*.old");
+    for (before, after) in
+        [(&first.global, &second.global), (host(&first, "a"), host(&second, "a"))]
+    {
+        assert!(!Arc::ptr_eq(&before.options, &after.options));
+        assert!(Arc::ptr_eq(&before.options.files, &after.options.files));
+        assert!(Arc::ptr_eq(&before.options.answers, &after.options.answers));
+    }
+    let third = again(false, "*.older");
+    assert!(Arc::ptr_eq(&first.global, &third.global));
+    let (before, after) = (&host(&first, "a").options, &host(&third, "a").options);
+    assert!(!Arc::ptr_eq(&before.files, &after.files));
+    assert!(Arc::ptr_eq(&before.answers, &after.answers));
+}

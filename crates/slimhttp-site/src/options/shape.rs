@@ -1,0 +1,174 @@
+//! What options take, as a closed set of shapes, and how an error says it.
+
+use std::fmt;
+
+/// What an option takes. `Display` says so in an error's words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// `True` or `False`.
+    Bool,
+    /// A whole number, both bounds included.
+    WholeNumber {
+        /// The least.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// A number of seconds, fractions allowed, both bounds included.
+    Seconds {
+        /// The least.
+        least: f64,
+        /// The greatest.
+        most: f64,
+    },
+    /// A number of bytes, or a text such as `10MB` (powers of 1000) or `64KiB`
+    /// (powers of 1024); both bounds included.
+    Bytes {
+        /// The least.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// A path, absolute or relative.
+    Path,
+    /// A plain file name or a list of them.
+    Names,
+    /// `host:port`, a URL, or a list of either.
+    Upstreams,
+    /// An address or a network, or a list of either.
+    Networks,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// `True`, `False` or one of these words.
+    Switch(&'static [&'static str]),
+    /// `True`, `False`, a format, or a table of `format` and `file`.
+    AccessLog,
+    /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
+    Tls,
+    /// A host name, an address, or an empty text.
+    Address,
+    /// A number of seconds or `False`, which is none; the upper bound included.
+    SecondsOrOff {
+        /// The greatest.
+        most: f64,
+    },
+    /// A glob or a list of globs.
+    Globs,
+    /// A path below `web_root`.
+    PathBelow,
+    /// A path below `web_root` with `{path}` in it, or a list of these.
+    TryFiles,
+    /// A path below `web_root` for statuses.
+    ErrorPages,
+    /// A value of `Cache-Control`, or values by glob.
+    CacheControl,
+    /// Header fields.
+    Fields,
+    /// Header fields by glob.
+    FieldsByGlob,
+    /// Media types by extension.
+    MediaTypes,
+    /// The name of a charset.
+    Charset,
+    /// A bool, or a table that says how files are compressed.
+    Compress,
+    /// A bool, or a table of the bounds of the cache.
+    FileCache,
+    /// Targets by pattern, each with or without a status.
+    Redirects,
+    /// Targets by pattern.
+    Rewrites,
+    /// A table of virtual hosts.
+    Hosts,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool | Self::Tls => f.write_str("`true` or `false`"),
+            Self::WholeNumber { least, most } => write!(f, "a whole number from {least} to {most}"),
+            Self::Seconds { least, most } => {
+                write!(f, "a number of seconds from {least} to {most}")
+            }
+            Self::Bytes { least, most } => {
+                write!(f, "a number of bytes from {least} to {most}, or a text such as `64KiB`")
+            }
+            Self::Path => f.write_str("a path"),
+            Self::Names => f.write_str("a file name or a list of file names"),
+            Self::Upstreams => f.write_str("`host:port`"),
+            Self::Networks => f.write_str("an address, a network, or a list of these"),
+            Self::OneOf(words) => alternatives(f, "", words),
+            Self::Switch(words) => alternatives(f, "`true`, `false`", words),
+            Self::AccessLog => {
+                alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
+                f.write_str(", or a table of `format` and `file`")
+            }
+            Self::Address => f.write_str("a host name or an address"),
+            Self::Hosts => f.write_str("a table of virtual hosts"),
+            Self::SecondsOrOff { most } => {
+                write!(f, "`false`, or a number of seconds from 0 to {most}")
+            }
+            Self::Globs => f.write_str("a glob, a list of globs, or `false`"),
+            Self::PathBelow => f.write_str("a path such as `/index.html`, or `false`"),
+            Self::TryFiles => {
+                f.write_str("a path such as `{path}.html`, a list of these, or `false`")
+            }
+            Self::ErrorPages => f.write_str("a table of paths by status, or `false`"),
+            Self::CacheControl => {
+                f.write_str("a text such as `max-age=3600`, a table of these by glob, or `false`")
+            }
+            Self::Fields => f.write_str("a table of header fields, or `false`"),
+            Self::FieldsByGlob => {
+                f.write_str("a table of globs, each with a table of header fields, or `false`")
+            }
+            Self::MediaTypes => f.write_str("a table of media types by extension, or `false`"),
+            Self::Charset => f.write_str("a charset such as `utf-8`, or `false`"),
+            Self::Compress => table(f, COMPRESS_KEYS),
+            Self::FileCache => table(f, FILE_CACHE_KEYS),
+            Self::Redirects => f.write_str("a table of targets by path, or `false`"),
+            Self::Rewrites => f.write_str("a table of paths by path, or `false`"),
+        }
+    }
+}
+
+/// Writes `first`, then `words` in backticks, the last one behind "or".
+fn alternatives(f: &mut fmt::Formatter<'_>, first: &str, words: &[&str]) -> fmt::Result {
+    f.write_str(first)?;
+    for (position, word) in words.iter().enumerate() {
+        let joint = match position {
+            0 if first.is_empty() => "",
+            _ if position + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        write!(f, "{joint}`{word}`")?;
+    }
+    Ok(())
+}
+
+/// Writes the bools and a table of `keys`.
+fn table(f: &mut fmt::Formatter<'_>, keys: &[&str]) -> fmt::Result {
+    f.write_str("`true`, `false`, or a table of ")?;
+    for (position, key) in keys.iter().enumerate() {
+        let joint = match position {
+            0 => "",
+            _ if position + 1 == keys.len() => " and ",
+            _ => ", ",
+        };
+        write!(f, "{joint}`{key}`")?;
+    }
+    Ok(())
+}
+
+/// The words of `access_log`.
+pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
+/// The words of `reload`.
+pub const RELOADS: &[&str] = &["always", "changed", "never"];
+/// The one word of `scripts` beside the bools.
+pub const EXECUTABLE: &[&str] = &["executable"];
+/// The words of `follow_symlinks` beside the bools.
+pub const SYMLINKS: &[&str] = &["inside", "never"];
+/// The keys of `compress` as a table.
+pub const COMPRESS_KEYS: &[&str] =
+    &["encodings", "precompressed", "on_the_fly", "min_size", "max_size", "types"];
+/// The keys of `file_cache` as a table.
+pub const FILE_CACHE_KEYS: &[&str] = &["size", "entry", "revalidate"];
