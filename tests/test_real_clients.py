@@ -256,8 +256,7 @@ def test_c5_4_a_browser_seeks_in_a_video(browsed, browser: Chromium) -> None:
         assert reached[0] == 25
         assert reached[1] >= 2, 'the picture of that moment is there'
         starts = [
-            int(re.fullmatch(r'bytes (\d+)-\d+/\d+', value)[1])
-            for value in seen_ranges(browser)
+            int(re.fullmatch(r'bytes (\d+)-\d+/\d+', value)[1]) for value in seen_ranges(browser)
         ]
     assert max(starts) > length * 2 / 3, (starts, length)
     # It asks anew, by the tag, for what it may have kept.

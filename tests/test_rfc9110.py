@@ -47,7 +47,8 @@ CASES: dict[str, Case] = {
 READING = {
     name: case
     for name, case in CASES.items()
-    if case['ask'][0].startswith('GET ') and not any(line.lower().startswith('range:') for line in case['ask'])
+    if case['ask'][0].startswith('GET ')
+    and not any(line.lower().startswith('range:') for line in case['ask'])
 }
 
 

@@ -2,6 +2,8 @@
 //! The cases stand in tests/data/rfc9110.toml, which says how to read them; the
 //! same ones are asked of servers over sockets by tests/test_rfc9110.py.
 
+#![expect(clippy::unwrap_used, reason = "a case that cannot be read is a broken test")]
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 

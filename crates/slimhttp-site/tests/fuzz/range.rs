@@ -93,7 +93,8 @@ fn asked(field: &str, length: u64) -> Ranges {
         return Ranges::Whole;
     }
 
-    let mut wanted = vec![false; usize::try_from(length).unwrap()];
+    let index = |at: u64| usize::try_from(at).expect("only small lengths are asked for");
+    let mut wanted = vec![false; index(length)];
     let mut named = Vec::new();
     for &(first, last) in &specs {
         let (start, end) = match (first, last) {
@@ -105,7 +106,7 @@ fn asked(field: &str, length: u64) -> Ranges {
             (None, None) => unreachable!("a dash alone is no spec"),
         };
         for at in start..end {
-            wanted[usize::try_from(at).unwrap()] = true;
+            wanted[index(at)] = true;
             named.push(at);
         }
     }
@@ -122,7 +123,7 @@ fn asked(field: &str, length: u64) -> Ranges {
 
 /// The wanted bytes around one of them.
 fn run_of(wanted: &[bool], at: u64) -> std::ops::RangeInclusive<u64> {
-    let is_wanted = |at: u64| wanted.get(usize::try_from(at).unwrap()) == Some(&true);
+    let is_wanted = |at: u64| usize::try_from(at).is_ok_and(|at| wanted.get(at) == Some(&true));
     let (mut start, mut end) = (at, at);
     while start > 0 && is_wanted(start - 1) {
         start -= 1;
