@@ -15,7 +15,7 @@ mod range;
 mod spelled;
 
 /// Random inputs of each target in `cargo test`.
-const ITERATIONS: usize = 20_000;
+const ITERATIONS: usize = 50_000;
 
 #[test]
 fn path() {
