@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from slimHTTP._errors import ConfError
-from slimHTTP._stores import GONE, DraftStore, Edit, Path, View, plain
+from slimHTTP._stores import GONE, DraftStore, Edit, Path, View, plain, text_of
 
 
 class ConfigTable(View, MutableMapping[str, Any]):
@@ -51,6 +51,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
             self._edit([self._removal(key)])
 
     def __contains__(self, key: object) -> bool:
+        key = text_of(key)
         return isinstance(key, str) and self._store.kind((*self._path, key)) is not None
 
     def __iter__(self) -> Iterator[str]:
@@ -172,6 +173,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
         return self._store.keys(self._path)
 
     def _below(self, key: str) -> Path:
+        key = text_of(key)
         if not isinstance(key, str):
             raise ConfError(f'expected a string as key, found `{key!r}`')
         return (*self._path, key)
@@ -179,7 +181,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
     def _removal(self, key: str) -> Edit:
         if key not in self:
             raise KeyError(key)
-        return 'remove', (*self._path, key)
+        return 'remove', self._below(key)
 
     def _edit(self, edits: list[Edit]) -> None:
         if not edits:

@@ -237,12 +237,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, View):
         return value.to_plain()
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {text_of(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     return value
+
+
+def text_of(key: Any) -> Any:
+    """Give the key as the configuration has it: a status such as 404 is a text there."""
+    if isinstance(key, int) and not isinstance(key, bool) and 100 <= key < 600:
+        return str(int(key))
+    return key
 
 
 def _descend(value: Any, way: Path) -> Any:

@@ -115,7 +115,7 @@ fn read_entry(
     faults: &mut Vec<Fault>,
 ) -> PyResult<()> {
     let text = key.cast::<PyString>().ok().and_then(|key| key.to_cow().ok());
-    let Some(text) = text else {
+    let Some(text) = text.or_else(|| status(key).map(|status| status.to_string().into())) else {
         let place = place.key(&key.str()?.to_string_lossy());
         refuse(key, &place, "a string as key", faults)?;
         return Ok(());
@@ -123,6 +123,13 @@ fn read_entry(
     let value = read(value, &place.key(&text), faults)?;
     table.insert(Arc::from(&*text), value);
     Ok(())
+}
+
+/// The status that a key is: in Python `{404: …}` is written without quotes.
+fn status(key: &Bound<'_, PyAny>) -> Option<u16> {
+    let number = key.is_instance_of::<PyInt>() && !key.is_instance_of::<PyBool>();
+    let status = if number { key.extract::<u16>().ok()? } else { return None };
+    (100..600).contains(&status).then_some(status)
 }
 
 fn read_text(text: &Bound<'_, PyString>, place: &Place, faults: &mut Vec<Fault>) -> Value {

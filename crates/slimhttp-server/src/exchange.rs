@@ -56,6 +56,8 @@ pub(crate) async fn answer(
     let uri = std::mem::take(&mut parts.uri);
     let head =
         Head { method: &parts.method, uri: &uri, version: parts.version, headers: &parts.headers };
+    // What was rewritten is answered as what it is now; the access log tells
+    // what was asked for.
     let rewritten = snapshot.site.rewritten(&head);
     let plan = match &rewritten {
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
@@ -143,7 +145,7 @@ impl Exchange<'_> {
                     }
                 },
                 Action::Redirect { location, status } => {
-                    return Ok(files::redirect(location, status));
+                    return Ok(respond::redirect(location, status));
                 }
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(refusal) => return Err(refusal.into()),

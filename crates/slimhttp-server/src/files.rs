@@ -9,14 +9,14 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use slimhttp_site::content_type::content_type;
 use slimhttp_site::file_reply;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::response_fields::file_fields;
+use slimhttp_site::response_fields::{file_fields, merge_vary};
 use slimhttp_site::site::Scope;
 
 use crate::body::Body;
@@ -127,7 +127,7 @@ pub(crate) async fn send(
             }
             Ok(Found::Reply(mut response)) => {
                 if choices.varies {
-                    response.headers_mut().append(VARY, HeaderValue::from_static("Cookie"));
+                    merge_vary(response.headers_mut(), &HeaderValue::from_static("Cookie"));
                 }
                 return Ok(Found::Reply(response));
             }
@@ -145,12 +145,25 @@ pub(crate) async fn send_named(
     below: &Below<'_>,
     path: &SafePath,
     asked: Asked<'_>,
-    fields: HeaderMap,
+    mut fields: HeaderMap,
 ) -> Result<Response<Body>, Refused> {
     let located = below.find_any(path).await?;
+    // A handler that names the coding, or a tag for these bytes, means the file as
+    // it is.
+    let mut own;
+    let mut asked = asked;
+    if [CONTENT_ENCODING, ETAG].iter().any(|name| fields.contains_key(name)) {
+        own = asked.headers.clone();
+        own.remove(ACCEPT_ENCODING);
+        asked.headers = &own;
+    }
     // What a handler answers, it answers to every method it is asked with.
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
     let mut response = answer(below, path, located, Asked { method, ..asked }, None).await?;
+    // What the form of the file depends on stays said.
+    if let Some(vary) = response.headers_mut().remove(VARY) {
+        merge_vary(&mut fields, &vary);
+    }
     response.headers_mut().extend(fields);
     Ok(response)
 }
@@ -173,16 +186,6 @@ async fn answer(
         response.headers_mut().append(SET_COOKIE, cookie.clone());
     }
     Ok(response)
-}
-
-/// A redirect.
-pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = status;
-    response.headers_mut().insert(LOCATION, location);
-    // Said for HEAD too, as for GET: the library says it for GET alone.
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    response
 }
 
 /// What is told of the methods of files.

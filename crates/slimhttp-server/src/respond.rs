@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SERVER};
-use http::{HeaderValue, Response};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, SERVER,
+};
+use http::{HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
@@ -70,6 +72,16 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     if debug {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    response
+}
+
+/// The response that sends elsewhere.
+pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, location);
+    // Said for HEAD too, as for GET: the library says it for GET alone.
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
 }
 

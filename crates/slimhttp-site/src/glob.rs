@@ -10,6 +10,7 @@
 //! Where several patterns match, the longer text is the more specific one: a
 //! configuration's tables have no order of their own.
 
+use std::fmt;
 use std::sync::Arc;
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
@@ -22,7 +23,7 @@ mod tests;
 const LONGEST: usize = 1024;
 
 /// One pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Glob {
     /// As written.
     text: Box<str>,
@@ -41,7 +42,7 @@ enum Subject {
 }
 
 /// How a pattern is matched: the usual ones by comparing bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Form {
     /// It takes everything.
     Any,
@@ -49,6 +50,8 @@ enum Form {
     Literal(Box<[u8]>),
     /// What begins with this.
     Prefix(Box<[u8]>),
+    /// What begins with this and has no slash behind it.
+    Child(Box<[u8]>),
     /// What ends with this.
     Suffix(Box<[u8]>),
     /// All else.
@@ -91,9 +94,19 @@ impl Glob {
             Form::Any => true,
             Form::Literal(text) => subject == &**text,
             Form::Prefix(text) => subject.starts_with(text),
+            Form::Child(text) => {
+                subject.strip_prefix(&**text).is_some_and(|rest| !rest.contains(&b'/'))
+            }
             Form::Suffix(text) => subject.ends_with(text),
             Form::Set(set) => set.is_match_candidate(&Candidate::from_bytes(subject)),
         }
+    }
+}
+
+/// The pattern as written; what it was built into is long and says no more.
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
     }
 }
 
@@ -116,17 +129,13 @@ impl Form {
             return Some(Self::Literal(bytes(pattern)));
         }
         let (before, behind) = pattern.split_once('*')?;
-        match subject {
-            Subject::Name if before.is_empty() && behind.is_empty() => Some(Self::Any),
-            Subject::Name if before.is_empty() && literal(behind) => {
-                Some(Self::Suffix(bytes(behind)))
-            }
-            Subject::Name if behind.is_empty() && literal(before) => {
-                Some(Self::Prefix(bytes(before)))
-            }
-            Subject::Path if behind == "*" && before.is_empty() => Some(Self::Any),
-            Subject::Path if behind == "*" && before.ends_with('/') && literal(before) => {
-                Some(Self::Prefix(bytes(before)))
+        match (subject, before, behind) {
+            (Subject::Name, "", "") | (Subject::Path, "", "*") => Some(Self::Any),
+            (Subject::Name, "", end) if literal(end) => Some(Self::Suffix(bytes(end))),
+            (Subject::Name, start, "") if literal(start) => Some(Self::Prefix(bytes(start))),
+            (Subject::Path, start, "") if literal(start) => Some(Self::Child(bytes(start))),
+            (Subject::Path, folder, "*") if folder.ends_with('/') && literal(folder) => {
+                Some(Self::Prefix(bytes(folder)))
             }
             _ => None,
         }

@@ -97,7 +97,7 @@ const SCOPE: &[OptionSpec] = &[
     OptionSpec {
         default: "`always`",
         doc: "When `module` is run anew: for every request (`always`), after an edit (`changed`), or \
-              only once (`never`).",
+              only once (`never`). It holds for scripts too.",
         elsewhere: &["autoreload", "hot_reload"],
         ..everywhere("reload", Shape::OneOf(RELOADS))
     },

@@ -14,9 +14,9 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use super::listing::{Form, Page};
 use super::open::{Below, Located};
-use super::{Asked, Found, answer, redirect};
+use super::{Asked, Found, answer};
 use crate::jail::Opened;
-use crate::respond::Refused;
+use crate::respond::{self, Refused};
 
 /// A search for what answers one request, in one root.
 pub(super) struct Search<'s> {
@@ -218,6 +218,6 @@ impl Search<'_> {
         } else {
             StatusCode::PERMANENT_REDIRECT
         };
-        Ok(Found::Reply(redirect(location, status)))
+        Ok(Found::Reply(respond::redirect(location, status)))
     }
 }

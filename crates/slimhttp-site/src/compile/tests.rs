@@ -16,6 +16,7 @@ use crate::value::{Table, Value};
 mod answers;
 mod carry;
 mod circle;
+mod fields;
 mod files;
 mod fixed;
 mod keys;

@@ -26,6 +26,19 @@ fn every_option_is_described_once() {
     }
 }
 
+/// The reference in the docs says what the table says, in the table's order.
+#[test]
+fn the_docs_list_every_option() {
+    let docs = include_str!("../../../../docs/configuration.md");
+    let rows: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `")).collect();
+    let keys: Vec<&str> = rows.iter().filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(keys, all().map(|option| option.key).collect::<Vec<_>>());
+    for (option, row) in all().zip(rows) {
+        let end = format!(" | {} | {} |", option.default, option.doc);
+        assert!(row.ends_with(&end), "{row}\nshould end with\n{end}");
+    }
+}
+
 /// A default is a literal in backticks: giving it is the same as giving nothing.
 #[test]
 fn c2_1_the_defaults_are_what_holds_without_them() {

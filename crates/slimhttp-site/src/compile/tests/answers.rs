@@ -1,19 +1,10 @@
 //! The options about answers: what each takes, how it refuses the rest, and what
 //! it comes to.
 
+use super::files::each;
 use super::*;
 use crate::file_rules::AnswerRules;
 use crate::redirect::{Redirects, Rewrites};
-
-/// Cases of one key: a value and its faults, or "" for none.
-#[track_caller]
-fn each(key: &str, cases: &[(Json, &str)]) {
-    for (value, faults) in cases {
-        let mut root = json!({});
-        root[key] = value.clone();
-        check(root, faults);
-    }
-}
 
 /// The rules that the global level comes to.
 #[track_caller]
