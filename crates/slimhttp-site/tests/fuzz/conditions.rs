@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{HeaderName, Method};
 use slimhttp_site::conditions::{ETag, Outcome, Validators, evaluate, if_range};
 
-use crate::spelled::{Words, spelled};
+use crate::spelled::{Words, texts};
 
 const WORDS: Words = [
     b"\"v\"",
@@ -48,29 +48,35 @@ const METHODS: [Method; 5] =
 const NOV_6: i64 = 784_111_777;
 
 pub(crate) fn check(input: &[u8]) {
-    check_tag(&spelled(input, &WORDS));
+    for text in texts(input, &WORDS) {
+        check_tag(&text);
+    }
     let &[method, tag, date, ref rest @ ..] = input else { return };
     let method = &METHODS[usize::from(method) % METHODS.len()];
     let etag = [None, ETag::strong("v"), ETag::weak("v"), ETag::strong("a,v"), ETag::strong("")]
         [usize::from(tag) % 5]
         .clone();
     let last_modified = [None, Some(NOV_6), Some(0)][usize::from(date) % 3];
-    let request = request(&spelled(rest, &WORDS));
     let current = Validators { etag: etag.as_ref(), last_modified };
+    for text in texts(rest, &WORDS) {
+        check_request(method, &request(&text), current);
+    }
+}
 
-    let said = Said::of(&request, current);
-    let outcome = evaluate(method, &request, Some(current));
+fn check_request(method: &Method, request: &HeaderMap, current: Validators<'_>) {
+    let said = Said::of(request, current);
+    let outcome = evaluate(method, request, Some(current));
     assert!(said.outcomes(method).contains(&outcome), "{request:?} {current:?}: {outcome:?}");
-    let may_range = if_range(&request, current);
+    let may_range = if_range(request, current);
     assert!(said.if_range.allows(may_range), "{request:?} {current:?}: {may_range}");
 
     // Where there is nothing, no If-Match holds and every If-None-Match does.
-    let of_nothing = match method {
-        &Method::OPTIONS => Outcome::Proceed,
+    let of_nothing = match *method {
+        Method::OPTIONS => Outcome::Proceed,
         _ if request.contains_key(header::IF_MATCH) => Outcome::PreconditionFailed,
         _ => Outcome::Proceed,
     };
-    assert_eq!(evaluate(method, &request, None), of_nothing);
+    assert_eq!(evaluate(method, request, None), of_nothing);
 }
 
 /// A tag reads as it is written, and is written as it reads.

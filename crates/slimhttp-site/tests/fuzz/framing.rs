@@ -2,7 +2,7 @@
 
 use slimhttp_site::framing::{Framing, Limits};
 
-use crate::spelled::{Words, spelled};
+use crate::spelled::{Words, texts};
 
 const LIMITS: Limits = Limits { max_head: 600, max_headers: 8, max_uri: 100 };
 
@@ -44,8 +44,13 @@ const WORDS: Words = [
 /// The first byte says how long the pieces are.
 pub(crate) fn check(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else { return };
-    let stream = spelled(rest, &WORDS);
-    let whole = verdict(&[&stream]);
+    for stream in texts(rest, &WORDS) {
+        check_stream(&stream, first);
+    }
+}
+
+fn check_stream(stream: &[u8], first: u8) {
+    let whole = verdict(&[stream]);
     let pieces: Vec<&[u8]> = stream.chunks(usize::from(first % 16) + 1).collect();
     assert_eq!(verdict(&pieces), whole, "{}", stream.escape_ascii());
     let (one, other) = stream.split_at(stream.len() * usize::from(first) / 255);

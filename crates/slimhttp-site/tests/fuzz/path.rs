@@ -4,7 +4,7 @@ use std::path::Component;
 
 use slimhttp_site::path::{SafePath, Target};
 
-use crate::spelled::{Words, spelled};
+use crate::spelled::{Words, texts};
 
 const LONG: &[u8] = &[b'n'; 255];
 
@@ -44,8 +44,14 @@ const WORDS: Words = [
 ];
 
 pub(crate) fn check(input: &[u8]) {
-    let raw = spelled(input, &WORDS);
-    let Ok(raw) = std::str::from_utf8(&raw) else { return };
+    for text in texts(input, &WORDS) {
+        if let Ok(raw) = std::str::from_utf8(&text) {
+            check_target(raw);
+        }
+    }
+}
+
+fn check_target(raw: &str) {
     // Most inputs are to get past the first byte.
     if !raw.starts_with('/') {
         assert!(Target::parse(raw).is_err());

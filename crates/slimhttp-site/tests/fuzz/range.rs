@@ -6,7 +6,7 @@
 use http::header::{HeaderMap, HeaderValue, RANGE};
 use slimhttp_site::range::{MAX_RANGES, Ranges};
 
-use crate::spelled::{Words, spelled};
+use crate::spelled::{Words, texts};
 
 const WORDS: Words = [
     b"bytes=",
@@ -49,14 +49,19 @@ pub(crate) fn check(input: &[u8]) {
         few @ 0..200 => u64::from(few),
         many => u64::MAX - u64::from(many - 200),
     };
-    let field = spelled(rest, &WORDS);
-    let parsed = Ranges::parse(&field, length);
+    for field in texts(rest, &WORDS) {
+        check_field(&field, length);
+    }
+}
+
+fn check_field(field: &[u8], length: u64) {
+    let parsed = Ranges::parse(field, length);
     within_bounds(&parsed, length);
-    if let Ok(value) = HeaderValue::from_bytes(&field) {
+    if let Ok(value) = HeaderValue::from_bytes(field) {
         let request = HeaderMap::from_iter([(RANGE, value)]);
         assert_eq!(Ranges::of(&request, length), parsed);
         if length < 200 {
-            assert_eq!(parsed, asked(&String::from_utf8_lossy(&field), length));
+            assert_eq!(parsed, asked(&String::from_utf8_lossy(field), length));
         }
     }
 }
