@@ -24,10 +24,33 @@ SLASHES = [
 ]  # fmt: skip
 
 #: What stands before the way out. The folders are there, `missing` is not.
-STARTS = [b'/', b'//', b'/folder/', b'/folder/deeper/', b'/missing/', b'/page.txt/', b'/in/', b'/%2e/', b'/.']
+STARTS = [
+    b'/',
+    b'//',
+    b'/folder/',
+    b'/folder/deeper/',
+    b'/missing/',
+    b'/page.txt/',
+    b'/in/',
+    b'/%2e/',
+    b'/.',
+]
 
 #: What follows a goal and may cut it off, or make it look like something else.
-ENDS = [b'', b'/', b'%00', b'%00.html', b'?', b'?page.txt', b';.html', b'%20', b'.', b'%3f.html', b'::$DATA', b'%2e']
+ENDS = [
+    b'',
+    b'/',
+    b'%00',
+    b'%00.html',
+    b'?',
+    b'?page.txt',
+    b';.html',
+    b'%20',
+    b'.',
+    b'%3f.html',
+    b'::$DATA',
+    b'%2e',
+]
 
 
 def targets(outside: str, root: str) -> Iterator[bytes]:
@@ -58,12 +81,26 @@ def _all(outside: bytes, root: bytes) -> Iterator[bytes]:
         yield start + b'out-folder/secret.txt' + end
     # Down first, then further up than down.
     for depth in (1, 2, 3, 10, 60):
-        for name in (b'folder', b'missing', b'folder/deeper', b'in', b'page.txt', b'%66older', b'x;y', b'n' * 255):
+        for name in (
+            b'folder',
+            b'missing',
+            b'folder/deeper',
+            b'in',
+            b'page.txt',
+            b'%66older',
+            b'x;y',
+            b'n' * 255,
+        ):
             yield b'/' + (name + b'/') * depth + b'../' * (depth * 2 + 1) + goals[0]
             yield b'/' + (name + b'%2f') * depth + b'..%2f' * (depth + 1) + goals[0]
             yield b'/' + (name + b'/') * depth + b'%2e%2e/' * (depth * 2 + 1) + goals[0]
     # Absolute paths, drives, shares and schemes.
-    for path in (outside + b'/secret.txt', b'/etc/passwd', b'/proc/self/environ', b'/proc/self/root' + outside + b'/secret.txt'):
+    for path in (
+        outside + b'/secret.txt',
+        b'/etc/passwd',
+        b'/proc/self/environ',
+        b'/proc/self/root' + outside + b'/secret.txt',
+    ):
         encoded = path.replace(b'/', b'%2f')
         for start in (
             b'', b'/', b'//', b'///', b'/.', b'/./', b'/%2f', b'/%2f%2f', b'/\\', b'/%5c', b'/folder/', b'/folder//', b'/~', b'/~root',
@@ -80,9 +117,20 @@ def _all(outside: bytes, root: bytes) -> Iterator[bytes]:
         yield b'http://a.example/' + dots + b'/' + goal
         yield b'http://a.example/folder/' + dots + b'/' + dots + b'/' + goal
     # Links that lead out, and a root that begins as another folder does.
-    for link in (b'out', b'out-folder', b'out-absolute', b'chain', b'slash', b'up', b'proc', b'swapped', b'swapped-folder', b'moving'):
+    for link in (
+        b'out',
+        b'out-folder',
+        b'out-absolute',
+        b'chain',
+        b'slash',
+        b'up',
+        b'proc',
+        b'swapped',
+        b'swapped-folder',
+        b'moving',
+    ):
         for rest in (b'', b'/', b'/secret.txt', b'/outside/secret.txt', outside + b'/secret.txt', b'/etc/passwd', b'/../secret.txt',
-                     b'/..%2fsecret.txt', b'/./secret.txt', b'/folder/../secret.txt', b'/root' + outside + b'/secret.txt'):  # fmt: skip
+                     b'/..%2fsecret.txt', b'/./secret.txt', b'/folder/../secret.txt', b'/' + b'root' + outside + b'/secret.txt'):  # fmt: skip
             for start in (b'/', b'/folder/../', b'/in/', b'//', b'/%2e/'):
                 yield start + link + rest
     name = os.path.basename(root)

@@ -115,7 +115,7 @@ impl Releases {
                 }
                 None => Arc::new(History::new(releases.release(name, root), pinned, Vec::new())),
             };
-            releases.scopes.insert(name.into(), history);
+            releases.scopes.insert(scope.name.clone().unwrap_or_default(), history);
         }
         releases
     }

@@ -1,6 +1,7 @@
 //! Finding a file: in memory where it is kept, else opened below the root, and
 //! read where it is short.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +23,9 @@ use crate::jail::{Opened, Root};
 use crate::respond::Refused;
 use crate::roots::Roots;
 
-/// Where nothing is kept, files up to this length are read whole: longer ones
-/// are read as they are sent, so that slow clients hold little memory.
+/// Files up to this length are read whole though they are not kept, for a tag of
+/// their content. Longer ones are then read as they are sent, so that slow
+/// clients hold little memory.
 const READ_WHOLE: u64 = 64 << 10;
 
 /// Where files are looked for, and by which rules.
@@ -81,7 +83,7 @@ impl<'a> Below<'a> {
     }
 
     /// Says no to `path`, and why to those who may know.
-    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: &str) -> Refused {
+    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: impl Display) -> Refused {
         if self.debug {
             let name = self.root.join(path.as_path());
             return Refused::because(refusal, format!("{} {why}", name.display()));
@@ -120,7 +122,8 @@ impl<'a> Below<'a> {
         };
         let place = Place::new(self.root, path, coding, rules.follow_symlinks);
         // Code is not kept: a request would get what only a handler may send.
-        let mut cache = rules.cache.as_ref().filter(|_| !is_script(path) && !is_compiled(path));
+        let is_code = || is_script(path) || asker == Asker::Handler && is_compiled(path);
+        let mut cache = rules.cache.as_ref().filter(|_| !is_code());
         if let Some(cache) = cache
             && let Some(kept) = store.cache.file(&place, cache.revalidate, now)
         {
@@ -151,7 +154,7 @@ impl<'a> Below<'a> {
         // A validator must not lie in the future (RFC 9110 section 8.8.2.1).
         let last_modified = LastModified::new(identity.modified.seconds.min(seconds(time)));
         let most = match cache {
-            Some(cache) => cache.entry.min(store.cache.longest()),
+            Some(cache) => cache.entry.min(store.cache.longest().max(READ_WHOLE)),
             None => READ_WHOLE,
         };
         let file = Arc::new(opened.file);
@@ -209,7 +212,7 @@ impl<'a> Below<'a> {
                 _ => Refusal::NotFound,
             };
             if self.debug {
-                self.refuse(refusal, path, &format!(": {error}"))
+                self.refuse(refusal, path, format_args!(": {error}"))
             } else {
                 refusal.into()
             }

@@ -14,7 +14,7 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use super::listing::{Form, Page};
 use super::open::{Below, Located};
-use super::{Asked, Found, answer};
+use super::{Asked, Found, answer, is_compiled};
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
 
@@ -123,8 +123,8 @@ impl Search<'_> {
         if self.below.rules.listing && self.is_read() {
             return self.list(folder).await;
         }
-        let why = format!("has none of {:?}", self.options.index);
-        Err(self.below.refuse(Refusal::NotFound, folder, &why))
+        let why = format_args!("has none of {:?}", self.options.index);
+        Err(self.below.refuse(Refusal::NotFound, folder, why))
     }
 
     /// What is in a folder.
@@ -136,8 +136,11 @@ impl Search<'_> {
         let (folder, url) = (folder.clone(), self.target.path.to_vec());
         let (root, rules) = (self.below.handle()?, self.below.rules.clone());
         let links = rules.follow_symlinks;
+        let runs = self.options.scripts != Scripts::Off;
         let page = tokio::task::spawn_blocking(move || {
-            let withheld = |path: &SafePath| is_withheld(&rules, path);
+            let withheld = |path: &SafePath| {
+                is_withheld(&rules, path) || is_compiled(path) || !runs && path.extension_is("py")
+            };
             let resolve = |path: &SafePath| {
                 let facts = root.open(path, links).ok()?.facts;
                 let kind = if facts.is_folder() { Kind::Folder } else { Kind::File };
