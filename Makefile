@@ -6,6 +6,7 @@
 PYTHON ?= python3
 CARGO  ?= cargo
 PORT   ?= 8080
+SECONDS ?= 60
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV   := .venv
@@ -17,7 +18,7 @@ TALLY  := $(BIN)/python tools/tally $(TARGET)/tally
 SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type d -o -type f \) -print) \
            Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
 
-.PHONY: help run test lint bench wheel clean lock \
+.PHONY: help run test lint bench wheel clean lock fuzz clients \
         format program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
 
 help: ## this list
@@ -33,6 +34,9 @@ lint: fmt clippy ruff mypy tidy stubs ## formatting, lints, types, the tidy test
 
 bench: $(VENV)/.installed program ## side by side with peers, see docs/performance.md
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benches/run
+
+fuzz: ## search for inputs that break a property (SECONDS=60 for each TARGETS)
+	@CARGO="$(CARGO)" tools/fuzz $(SECONDS) $(TARGETS)
 
 wheel: dist/.wheel ## one wheel in dist/
 	@ls dist/*.whl
@@ -106,7 +110,11 @@ stubs: $(VENV)/.installed
 rust-tests: $(VENV)/.created
 	$(TALLY) rust $(CARGO) test --workspace --locked
 
-outside-tests: $(VENV)/.installed program
+# curl, wget and a browser, where they are missing and can be had.
+clients:
+	@tools/clients
+
+outside-tests: $(VENV)/.installed program clients
 	SLIMHTTP_BIN=$(abspath $(TARGET))/release/slimhttp \
 	    $(TALLY) outside $(BIN)/python -m pytest --quiet --ignore=tests/tidy tests
 

@@ -1,0 +1,38 @@
+//! Properties of what reads untrusted bytes, held against naive references.
+//!
+//! One definition of each property serves three purposes: `cargo test` replays
+//! the corpus and a bounded number of random inputs; `make fuzz` lets libFuzzer
+//! search by coverage for as long as wanted; what it finds becomes a file of
+//! `__fuzz__/<target>/corpus` or `crashes`, and both are replayed from then on.
+//!
+//! A file of a corpus is text that can be read and written by hand, see
+//! [`spelled`].
+
+mod conditions;
+mod framing;
+mod path;
+mod range;
+mod spelled;
+
+/// Random inputs of each target in `cargo test`.
+const ITERATIONS: usize = 50_000;
+
+#[test]
+fn path() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(200).for_each(path::check);
+}
+
+#[test]
+fn range() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(200).for_each(range::check);
+}
+
+#[test]
+fn conditions() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(300).for_each(conditions::check);
+}
+
+#[test]
+fn framing() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(400).for_each(framing::check);
+}
