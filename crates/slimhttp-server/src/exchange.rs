@@ -21,7 +21,7 @@ use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::{ConnectionState, Ending};
 use crate::event::Event;
-use crate::files::{self, Asked, Below, Found};
+use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::{FaultCell, FramingFault};
 use crate::handler::{Answer, Callee, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
@@ -75,6 +75,7 @@ pub(crate) async fn answer(
         path,
         target: plan.target.as_ref(),
         asked: None,
+        seen: Seen::default(),
         body: Some(body),
         body_timeout: snapshot.site.service.body_timeout,
         upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
@@ -85,19 +86,20 @@ pub(crate) async fn answer(
     let version = exchange.version;
     let files_only = matches!(*plan.actions, [Action::File(_)]);
     let outcome = exchange.perform(plan.actions).await;
-    let found = outcome.as_ref().err().is_none_or(|why| why.refusal == Refusal::NotFound);
-    // A script, or a client with a cookie, may be answered otherwise next time,
-    // and every request is told of to who keeps count.
-    let same_for_all = files_only
-        && found
-        && exchange.asked.is_none()
-        && tracker.note.is_none()
-        && scope.options.files.pin_releases.is_zero();
-    let repeatable = scope.options.files.cache.filter(|_| same_for_all).map(|cache| cache.step());
+    let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
         Err(refused) => respond::finish(exchange.refuse(refused).await),
     };
+    // A script, or a client with a cookie, may be answered otherwise next time,
+    // and every request is told of to who keeps count.
+    let same_for_all = files_only
+        && !is_trouble
+        && exchange.asked.is_none()
+        && exchange.seen.is_settled()
+        && tracker.note.is_none()
+        && scope.options.files.pin_releases.is_zero();
+    let repeatable = scope.options.files.cache.filter(|_| same_for_all).map(|cache| cache.step());
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
     let leaving = connection.state.ending() != Ending::No;
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
@@ -116,6 +118,7 @@ struct Exchange<'x> {
     target: Option<&'x Target<'x>>,
     /// As handlers saw it, once one was asked; it then holds the fields.
     asked: Option<Arc<Request>>,
+    seen: Seen,
     body: Option<RequestBody>,
     body_timeout: Duration,
     upgrade: Option<hyper::upgrade::OnUpgrade>,
@@ -186,7 +189,8 @@ impl Exchange<'_> {
         let options = &self.scope.options;
         let files = self.connection.shared.live.files();
         let root = options.web_root.as_deref()?;
-        Some(Below::new(files, &self.snapshot.roots, root, &options.files, options.debug))
+        let (roots, seen) = (&self.snapshot.roots, &self.seen);
+        Some(Below::new(files, roots, root, &options.files, options.debug, seen))
     }
 
     async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {

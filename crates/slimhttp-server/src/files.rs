@@ -38,7 +38,7 @@ mod validator;
 
 pub use body::FileBody;
 pub(crate) use error_page::error_page;
-pub(crate) use open::Below;
+pub(crate) use open::{Below, Seen};
 
 use cache::Cache;
 use compress::Compressor;

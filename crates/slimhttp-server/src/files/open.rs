@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rustix::io::Errno;
@@ -18,7 +19,7 @@ use super::cache::{Moment, Place};
 use super::kept::{Kept, Typed, read_whole};
 use super::validator::is_settled;
 use super::{FileStore, is_compiled};
-use crate::identity::Identity;
+use crate::identity::{Facts, Identity};
 use crate::jail::{Opened, Root};
 use crate::respond::Refused;
 use crate::roots::Roots;
@@ -36,7 +37,23 @@ pub(crate) struct Below<'a> {
     pub(super) rules: &'a Arc<FileRules>,
     /// Whether the client may be told why something is refused.
     debug: bool,
+    seen: &'a Seen,
     pub(super) now: Moment,
+}
+
+/// What a search has seen of the disk.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Whether any of it was changed just now: then a further change may follow at
+    /// once, of somebody who waits for it. Written by one task, one after another.
+    unsettled: AtomicBool,
+}
+
+impl Seen {
+    /// Whether all of it has been as it is for a while.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.unsettled.load(Ordering::Relaxed)
+    }
 }
 
 /// What a path turned out to name.
@@ -68,8 +85,14 @@ impl<'a> Below<'a> {
         root: &'a Path,
         rules: &'a Arc<FileRules>,
         debug: bool,
+        seen: &'a Seen,
     ) -> Self {
-        Self { store, roots, root, rules, debug, now: store.cache.now() }
+        Self { store, roots, root, rules, debug, seen, now: store.cache.now() }
+    }
+
+    /// What the search has seen may be otherwise in a moment, without a sign.
+    pub(super) fn note_unsettled(&self) {
+        self.seen.unsettled.store(true, Ordering::Relaxed);
     }
 
     /// The same for another folder.
@@ -136,7 +159,17 @@ impl<'a> Below<'a> {
             None => None,
         };
         let named = sibling.as_ref().unwrap_or(path);
-        let opened = self.open(named).inspect_err(|_| store.cache.forget(&place))?;
+        let opened = self.open(named).inspect_err(|_| {
+            store.cache.forget(&place);
+            if coding.is_none() && !self.is_settled_absence(named, time) {
+                self.note_unsettled();
+            }
+        })?;
+        let identity = opened.facts.identity();
+        let settled = is_settled(&identity, time);
+        if !settled || opened.facts.is_folder() {
+            self.note_unsettled();
+        }
         if opened.facts.is_folder() {
             return Ok(Located::Folder(opened));
         }
@@ -149,8 +182,6 @@ impl<'a> Below<'a> {
         } else if is_script(named) || real_name.is_some_and(is_script) {
             return Ok(Located::Script(opened));
         }
-        let identity = opened.facts.identity();
-        let settled = is_settled(&identity, time);
         // A validator must not lie in the future (RFC 9110 section 8.8.2.1).
         let last_modified = LastModified::new(identity.modified.seconds.min(seconds(time)));
         let most = match cache {
@@ -182,6 +213,17 @@ impl<'a> Below<'a> {
             store.cache.keep(&place, kept.clone());
         }
         Ok(Located::Kept(kept))
+    }
+
+    /// Whether nothing has come to the folder of `path`, or gone, for a while; of
+    /// the nearest one that there is.
+    fn is_settled_absence(&self, path: &SafePath, now: SystemTime) -> bool {
+        let folders = path.as_path().ancestors().skip(1);
+        let nearest = folders.map(|folder| rustix::fs::stat(&self.root.join(folder)));
+        let nearest = nearest.into_iter().find(|facts| !matches!(facts, Err(Errno::NOENT)));
+        nearest.is_some_and(|facts| {
+            facts.is_ok_and(|facts| is_settled(&Facts::from(facts).identity(), now))
+        })
     }
 
     /// A kept file under the rules in force: those by which it was kept may be

@@ -132,6 +132,7 @@ impl Search<'_> {
         let Located::Folder(opened) = self.find(folder).await? else {
             return Err(Refusal::NotFound.into());
         };
+        self.below.note_unsettled();
         let form = Form::asked(self.asked.headers, self.target.query);
         let (folder, url) = (folder.clone(), self.target.path.to_vec());
         let (root, rules) = (self.below.handle()?, self.below.rules.clone());

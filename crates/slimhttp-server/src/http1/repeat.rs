@@ -17,9 +17,9 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Answers that stand ready on one worker.
-const SLOTS: usize = 512;
+const SLOTS: usize = 128;
 
-/// The longest content of one, in bytes: with its slot at most 8 MiB a worker.
+/// The longest content of one, in bytes: with its slot at most 2 MiB a worker.
 pub(super) const LONGEST: usize = 16 * 1024;
 
 /// The longest question, in bytes.
