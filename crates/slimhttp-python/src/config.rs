@@ -13,6 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::{Table, Value};
 
+use crate::change::Way;
 use crate::errors;
 
 /// Levels of nesting that a configuration may have. A dict that holds itself
@@ -204,4 +205,24 @@ pub(crate) fn write_table<'py>(py: Python<'py>, table: &Table) -> PyResult<Bound
         dict.set_item(&**key, write_value(py, value)?)?;
     }
     Ok(dict)
+}
+
+/// The keys of the table at `way`; the empty way is the whole configuration.
+pub(crate) fn keys(config: &Config, way: &Way) -> Option<Vec<String>> {
+    let table = if way.is_empty() {
+        Some(config.root())
+    } else {
+        config.get(way).and_then(Value::as_table)
+    };
+    Some(table?.keys().map(|key| key.to_string()).collect())
+}
+
+/// Whether a table or another value stands at `way`, or nothing.
+pub(crate) fn kind(config: &Config, way: &Way) -> Option<&'static str> {
+    match config.get(way) {
+        _ if way.is_empty() => Some("table"),
+        Some(Value::Table(_)) => Some("table"),
+        Some(_) => Some("value"),
+        None => None,
+    }
 }

@@ -21,7 +21,6 @@ use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 use slimhttp_site::route::Route;
-use slimhttp_site::value::Value;
 
 use crate::change::{self, Refused, key_error, read_way, successor};
 use crate::desk::{Desk, Door, Side};
@@ -375,27 +374,12 @@ impl Server {
     /// The keys of the table at `path`. KeyError where there is none.
     fn keys(&self, path: Vec<String>) -> PyResult<Vec<String>> {
         let way = read_way(path);
-        let snapshot = self.snapshot();
-        let config = &snapshot.site.config;
-        let table = if way.is_empty() {
-            Some(config.root())
-        } else {
-            config.get(&way).and_then(Value::as_table)
-        };
-        let table = table.ok_or_else(|| key_error(&way))?;
-        Ok(table.keys().map(|key| key.to_string()).collect())
+        config::keys(&self.snapshot().site.config, &way).ok_or_else(|| key_error(&way))
     }
 
     /// Whether a table or another value stands at `path`, or nothing.
     fn kind(&self, path: Vec<String>) -> Option<&'static str> {
-        let way = read_way(path);
-        if way.is_empty() {
-            return Some("table");
-        }
-        match self.snapshot().site.config.get(&way)? {
-            Value::Table(_) => Some("table"),
-            _ => Some("value"),
-        }
+        config::kind(&self.snapshot().site.config, &read_way(path))
     }
 
     /// Raises ConfError as `configure` would, and changes nothing.

@@ -1,28 +1,24 @@
 //! One request, one response: the only function that sees everything.
 
-use std::fs::File;
+mod told;
+
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST, REFERER, USER_AGENT};
+use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::answer_fields;
 use slimhttp_site::site::Scope;
 
-use crate::access_log::{AccessWriter, Entry};
-use crate::body::{Body, BodyError};
+use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
-use crate::event::Event;
 use crate::files::{self, Asked, Below, Found, Seen};
-use crate::guarded::{FaultCell, FramingFault};
+use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
 use crate::jail;
@@ -31,6 +27,9 @@ use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::worker::Seat;
+
+use told::Tracker;
+pub(crate) use told::{Tracked, note_refused};
 
 /// What every exchange of one connection knows.
 pub(crate) struct ConnectionContext {
@@ -97,7 +96,7 @@ pub(crate) async fn answer(
         && !is_trouble
         && exchange.asked.is_none()
         && exchange.seen.is_settled()
-        && tracker.note.is_none()
+        && !tracker.is_told()
         && scope.options.files.pin_releases.is_zero();
     let repeatable = scope.options.files.cache.filter(|_| same_for_all).map(|cache| cache.step());
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
@@ -295,245 +294,5 @@ impl Exchange<'_> {
             body_timeout: self.body_timeout,
             upgrade: self.upgrade.take(),
         }
-    }
-}
-
-/// Counts the exchange as in flight until its response is sent or given up.
-struct Tracker {
-    state: Arc<ConnectionState>,
-    note: Option<Box<Note>>,
-}
-
-/// What the access log and the watchers of events are told of an exchange.
-struct Note {
-    shared: Arc<Shared>,
-    log: Option<AccessWriter>,
-    started: Instant,
-    time: SystemTime,
-    peer: SocketAddr,
-    method: Method,
-    target: String,
-    version: Version,
-    vhost: Option<Arc<str>>,
-    host: Option<Vec<u8>>,
-    referer: Option<Vec<u8>>,
-    user_agent: Option<Vec<u8>>,
-    status: u16,
-    sent: u64,
-}
-
-impl Tracker {
-    fn begin(connection: &ConnectionContext) -> Self {
-        connection.state.begin();
-        Self { state: connection.state.clone(), note: None }
-    }
-
-    /// Takes down what is told later, where anybody wants to be told.
-    fn note(
-        mut self,
-        connection: &ConnectionContext,
-        snapshot: &Snapshot,
-        scope: &Scope,
-        parts: &http::request::Parts,
-        uri: &Uri,
-    ) -> Self {
-        let log = scope.options.access_log.as_ref();
-        if log.is_none() && !connection.shared.events.is_watched() {
-            return self;
-        }
-        let text =
-            |name| parts.headers.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
-        self.note = Some(Box::new(Note {
-            shared: connection.shared.clone(),
-            log: log.and_then(|log| snapshot.access_logs.get(log)).cloned(),
-            started: Instant::now(),
-            time: SystemTime::now(),
-            peer: connection.peer,
-            method: parts.method.clone(),
-            target: uri.to_string(),
-            version: parts.version,
-            vhost: scope.name.clone(),
-            host: text(HOST),
-            referer: text(REFERER),
-            user_agent: text(USER_AGENT),
-            status: 0,
-            sent: 0,
-        }));
-        self
-    }
-
-    fn finish(
-        mut self,
-        response: Response<Body>,
-        version: Version,
-        repeatable: Option<Duration>,
-    ) -> Response<Tracked> {
-        if let Some(note) = &mut self.note {
-            note.status = response.status().as_u16();
-        }
-        let streams = version >= Version::HTTP_2;
-        response.map(|body| Tracked { body, repeatable, streams, unsent: false, tracker: self })
-    }
-}
-
-impl Drop for Tracker {
-    fn drop(&mut self) {
-        self.state.end();
-        if let Some(note) = self.note.take() {
-            note.tell();
-        }
-    }
-}
-
-impl Note {
-    fn tell(self) {
-        // A client that left before there was an answer: nginx's 499.
-        let status = if self.status == 0 { 499 } else { self.status };
-        if let Some(log) = &self.log {
-            log.note(&Entry {
-                time: self.time,
-                peer: self.peer,
-                method: self.method.as_str(),
-                target: &self.target,
-                version: self.version,
-                status,
-                bytes: self.sent,
-                referer: self.referer.as_deref(),
-                user_agent: self.user_agent.as_deref(),
-                host: self.host.as_deref(),
-                vhost: self.vhost.as_deref(),
-                duration: self.started.elapsed(),
-            });
-        }
-        self.shared.events.push(|| Event::Answered {
-            peer: self.peer,
-            method: self.method.clone(),
-            target: self.target.clone(),
-            vhost: self.vhost.clone(),
-            status,
-        });
-    }
-}
-
-/// Notes a request that was refused before there was an exchange.
-pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault) {
-    let snapshot = connection.shared.live.pinned();
-    let wanted = snapshot.site.global.options.access_log.as_ref();
-    let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };
-    let mut words = fault.request_line.split(' ');
-    log.note(&Entry {
-        time: SystemTime::now(),
-        peer: connection.peer,
-        method: words.next().unwrap_or_default(),
-        target: words.next().unwrap_or_default(),
-        version: Version::HTTP_11,
-        status: fault.refusal.status().as_u16(),
-        bytes: 0,
-        referer: None,
-        user_agent: None,
-        host: None,
-        vhost: None,
-        duration: Duration::ZERO,
-    });
-}
-
-/// A response body that tells when it has been sent, or given up.
-pub(crate) struct Tracked {
-    body: Body,
-    /// See [`Tracked::repeatable`].
-    repeatable: Option<Duration>,
-    /// Whether it goes on a stream of its own, beside others (HTTP/2).
-    streams: bool,
-    /// Whether a piece of it waits to be sent.
-    unsent: bool,
-    tracker: Tracker,
-}
-
-impl Tracked {
-    /// For how long the same may be answered to whoever asks the same.
-    pub(crate) fn repeatable(&self) -> Option<Duration> {
-        self.repeatable
-    }
-
-    /// The content, where all of it is in memory.
-    pub(crate) fn whole(&self) -> Option<Bytes> {
-        match &self.body {
-            Body::Empty => Some(Bytes::new()),
-            Body::Full(whole) => Some(whole.clone()),
-            Body::File(_) | Body::Stream(_) => None,
-        }
-    }
-
-    /// All of the content, where it is in memory: it counts as sent.
-    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
-        let Body::Full(whole) = &mut self.body else { return None };
-        let whole = std::mem::take(whole);
-        self.body = Body::Empty;
-        if let Some(note) = &mut self.tracker.note {
-            note.sent += whole.len() as u64;
-        }
-        Some(whole)
-    }
-
-    /// What is left of the file that is sent, if it is one: the open file, where
-    /// in it the next byte stands, and how many are left.
-    pub(crate) fn file(&self) -> Option<(&Arc<File>, u64, u64)> {
-        match &self.body {
-            Body::File(file) => file.unread().filter(|(.., left)| *left > 0),
-            _ => None,
-        }
-    }
-
-    /// Notes that so many bytes of the file were sent without being asked for.
-    pub(crate) fn file_sent(&mut self, sent: u64) {
-        if let Body::File(file) = &mut self.body {
-            file.advance(sent);
-        }
-        if let Some(note) = &mut self.tracker.note {
-            note.sent += sent;
-        }
-    }
-
-    /// A socket tells by itself that it takes no more; a stream does not.
-    fn note_unsent(&mut self, unsent: bool) {
-        if self.streams && self.unsent != unsent {
-            self.unsent = unsent;
-            self.tracker.state.unsent(unsent);
-        }
-    }
-}
-
-impl Drop for Tracked {
-    fn drop(&mut self) {
-        self.note_unsent(false);
-    }
-}
-
-impl HttpBody for Tracked {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.note_unsent(false);
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.note_unsent(matches!(frame, Some(Ok(_))));
-        if let (Some(Ok(frame)), Some(note)) = (&frame, &mut self.tracker.note) {
-            note.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-        }
-        if let Some(Err(error)) = &frame {
-            tracing::warn!("a response was broken off: {error}");
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

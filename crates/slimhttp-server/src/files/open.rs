@@ -219,7 +219,7 @@ impl<'a> Below<'a> {
     /// the nearest one that there is.
     fn is_settled_absence(&self, path: &SafePath, now: SystemTime) -> bool {
         let folders = path.as_path().ancestors().skip(1);
-        let nearest = folders.map(|folder| rustix::fs::stat(&self.root.join(folder)));
+        let nearest = folders.map(|folder| rustix::fs::stat(self.root.join(folder)));
         let nearest = nearest.into_iter().find(|facts| !matches!(facts, Err(Errno::NOENT)));
         nearest.is_some_and(|facts| {
             facts.is_ok_and(|facts| is_settled(&Facts::from(facts).identity(), now))
