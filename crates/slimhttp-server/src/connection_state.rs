@@ -5,9 +5,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slimhttp_site::site::Service;
+
+use crate::clock;
 
 /// How far the reading side of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     reading: AtomicU8,
-    /// Milliseconds since [`Self::born`] at which the reading state was entered
+    /// Milliseconds since [`Self::born`], by [`clock`], at which the reading state was entered
     /// or last made progress.
     read_at: AtomicU64,
     /// The same for a write that the client does not take; 0: none waits.
@@ -61,7 +63,7 @@ pub(crate) struct ConnectionState {
     unsent_at: AtomicU64,
     ending: AtomicU8,
     upgraded: AtomicBool,
-    born: Instant,
+    born: u64,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -79,14 +81,14 @@ impl ConnectionState {
             unsent_at: AtomicU64::new(0),
             ending: AtomicU8::new(Ending::No as u8),
             upgraded: AtomicBool::new(false),
-            born: Instant::now(),
+            born: clock::milliseconds(),
             waker: Mutex::new(None),
         }
     }
 
     fn now(&self) -> u64 {
         // Never 0, which means "not blocked".
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+        clock::milliseconds().saturating_sub(self.born) + 1
     }
 
     /// Notes progress in reading. A head's time counts from its first byte, so

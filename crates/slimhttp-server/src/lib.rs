@@ -6,6 +6,7 @@
 
 pub mod access_log;
 pub mod body;
+mod clock;
 mod connection;
 mod connection_state;
 pub mod event;

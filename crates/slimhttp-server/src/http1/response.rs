@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::SizeHint;
 
 use super::head::says_close;
+use crate::clock;
 
 /// How the end of a response's content is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,13 +117,13 @@ fn date(out: &mut Vec<u8>) {
     thread_local! {
         static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((0, Vec::new())) };
     }
-    let now = SystemTime::now();
-    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    LAST.with_borrow_mut(|(last, line)| {
-        if *last != second || line.is_empty() {
-            *last = second;
+    let now = clock::seconds();
+    LAST.with_borrow_mut(|(second, line)| {
+        if *second != now || line.is_empty() {
+            *second = now;
             line.clear();
-            let _ = write!(line, "date: {}\r\n", httpdate::HttpDate::from(now));
+            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+            let _ = write!(line, "date: {}\r\n", httpdate::HttpDate::from(date));
         }
         out.extend_from_slice(line);
     });
