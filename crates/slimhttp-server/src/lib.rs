@@ -21,6 +21,7 @@ mod jail;
 mod listener;
 pub mod live;
 mod proxy;
+mod read_buffer;
 mod releases;
 mod respond;
 mod roots;
