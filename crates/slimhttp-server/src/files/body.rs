@@ -69,12 +69,12 @@ impl FileBody {
 
     /// The file, from where in it, and how many bytes are still to be sent;
     /// `None` while some of them are being read.
-    pub fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
+    pub(crate) fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
         self.reading.is_none().then_some((&self.file, self.offset, self.left))
     }
 
     /// The next `count` bytes have been sent by other means.
-    pub fn advance(&mut self, count: u64) {
+    pub(crate) fn advance(&mut self, count: u64) {
         debug_assert!(self.reading.is_none(), "these bytes are being read");
         self.offset += count;
         self.left = self.left.saturating_sub(count);
