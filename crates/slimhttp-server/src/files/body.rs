@@ -33,7 +33,11 @@ pub(super) fn read_at_once(file: &File, start: u64, length: u64) -> Option<Bytes
 }
 
 /// Reads what the system has in memory, without waiting for a disk.
-pub(super) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] where a disk would have to be waited for, or the
+/// system cannot tell; others as reading.
+pub(crate) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
         let slices = &mut [io::IoSliceMut::new(bytes)];
