@@ -308,5 +308,6 @@ async fn linger(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     };
     let _ = tokio::time::timeout(time, rest).await;
 }
+
 #[cfg(test)]
 mod tests;

@@ -43,8 +43,8 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     reading: AtomicU8,
-    /// Milliseconds since [`Self::born`], by [`clock`], at which the reading state was entered
-    /// or last made progress.
+    /// Milliseconds since [`Self::born`], by [`clock`], at which the reading state
+    /// was entered or last made progress.
     read_at: AtomicU64,
     /// The same for a write that the client does not take; 0: none waits.
     blocked_at: AtomicU64,

@@ -37,6 +37,7 @@ mod search;
 mod validator;
 
 pub use body::FileBody;
+pub(crate) use body::read_ready;
 pub(crate) use error_page::error_page;
 pub(crate) use open::{Below, Seen};
 

@@ -2,7 +2,6 @@
 //! the strict framing of [`slimhttp_site::framing`], so that nothing lenient in
 //! the library ever acts on a malformed request.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -15,16 +14,8 @@ use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection_state::{ConnectionState, Reading};
-use crate::http1::limits;
 use crate::live::Live;
-
-/// Bytes read at a time. The buffer is the worker's, not the connection's: an
-/// idle connection holds none.
-const READ_SIZE: usize = 64 * 1024;
-
-thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
-}
+use crate::read_buffer;
 
 /// What the framing found wrong, and the request line it was found in.
 #[derive(Debug)]
@@ -69,7 +60,7 @@ impl<S> Guarded<S> {
         state: Arc<ConnectionState>,
         fault: FaultCell,
     ) -> Self {
-        let framing = Framing::new(limits(&live.pinned().site.service));
+        let framing = Framing::new(live.pinned().site.service.head_limits());
         let begun_before = state.begun();
         let guarded = Self::new(socket, Some(framing), live, state);
         Self { unread, fault, begun_before, ..guarded }
@@ -117,7 +108,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
         if self.state.is_upgraded() {
             framing.pass_through();
         } else if framing.phase() == Phase::Idle {
-            framing.set_limits(limits(&self.live.pinned().site.service));
+            framing.set_limits(self.live.pinned().site.service.head_limits());
         }
         let fed = framing.feed(bytes);
         self.state.read(match framing.phase() {
@@ -188,9 +179,9 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
             let bytes = this.unread.split_to(cursor.remaining().min(this.unread.len()));
             return this.pass_on(&bytes, context, &mut cursor);
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let size = cursor.remaining().min(scratch.len());
-            let mut buffer = ReadBuf::new(&mut scratch[..size]);
+        read_buffer::with(|buffer| {
+            let size = cursor.remaining().min(buffer.len());
+            let mut buffer = ReadBuf::new(&mut buffer[..size]);
             let read = Pin::new(&mut this.socket).poll_read(context, &mut buffer);
             if read.is_pending() && this.framing.is_some() {
                 this.state.rest(this.is_at_rest());

@@ -15,7 +15,6 @@ mod sendfile;
 mod sending;
 mod unsent;
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +23,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use slimhttp_site::framing::{Framing, HeadRead, Limits};
-use slimhttp_site::site::Service;
+use slimhttp_site::framing::{Framing, HeadRead};
+use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -35,17 +34,11 @@ use crate::connection_state::{Ending, Reading};
 use crate::exchange::{self, ConnectionContext, Tracked};
 use crate::guarded::FramingFault;
 use crate::incoming::RequestBody;
-
-/// Bytes read at a time. The buffer is the worker's, not the connection's.
-const READ_SIZE: usize = 64 * 1024;
+use crate::read_buffer;
 
 /// Bytes of further requests that are taken while one is being answered, only
 /// to see whether the client leaves.
 const READ_AHEAD: usize = 64 * 1024;
-
-thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
-}
 
 /// A socket, perhaps behind TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -100,18 +93,9 @@ enum Asked {
     Elsewhere(Next),
 }
 
-/// The limits that hold for heads.
-pub(crate) fn limits(service: &Service) -> Limits {
-    Limits {
-        max_head: service.max_head,
-        max_headers: service.max_headers,
-        max_uri: service.max_uri,
-    }
-}
-
 impl<S: Stream> Http1<S> {
     pub(crate) fn new(socket: S, context: Arc<ConnectionContext>) -> Self {
-        let framing = Framing::new(limits(&context.shared.live.pinned().site.service));
+        let framing = Framing::new(context.shared.live.pinned().site.service.head_limits());
         Self {
             socket,
             context,
@@ -163,9 +147,9 @@ impl<S: Stream> Http1<S> {
         if self.unread.is_empty() && self.context.state.ending() != Ending::No {
             return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
         }
-        SCRATCH.with_borrow_mut(|scratch| {
+        read_buffer::with(|buffer| {
             loop {
-                let mut buffer = ReadBuf::new(scratch);
+                let mut buffer = ReadBuf::new(buffer);
                 let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
@@ -195,18 +179,14 @@ impl<S: Stream> Http1<S> {
     fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<Asked> {
         let service = &self.context.shared.live.pinned().site.service;
         if new.len() == whole.len() {
-            self.framing.set_limits(limits(service));
+            self.framing.set_limits(service.head_limits());
         }
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
                 self.context.state.read(Reading::Head);
                 return None;
             }
-            HeadRead::Fault(refusal) => {
-                let request_line = self.framing.request_line().to_string();
-                let fault = FramingFault { refusal, request_line, in_head: true };
-                return Some(Asked::Elsewhere(Next::Fault(fault)));
-            }
+            HeadRead::Fault(refusal) => return Some(self.fault(refusal)),
             HeadRead::Complete { length, has_content } => (length, has_content),
         };
         self.context.state.read(Reading::Idle);
@@ -227,11 +207,7 @@ impl<S: Stream> Http1<S> {
         });
         let asked = match read.and_then(|asked| asked) {
             Ok(asked) => asked,
-            Err(refusal) => {
-                let request_line = self.framing.request_line().to_string();
-                let fault = FramingFault { refusal, request_line, in_head: true };
-                return Some(Asked::Elsewhere(Next::Fault(fault)));
-            }
+            Err(refusal) => return Some(self.fault(refusal)),
         };
         if let Asked::Anew(asked) = &asked
             && (has_content || head::is_for_library(&asked.0))
@@ -244,6 +220,12 @@ impl<S: Stream> Http1<S> {
             self.unread.extend_from_slice(&whole[end..]);
         }
         Some(asked)
+    }
+
+    /// The end that a head makes with which something is wrong.
+    fn fault(&self, refusal: Refusal) -> Asked {
+        let request_line = self.framing.request_line().to_string();
+        Asked::Elsewhere(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
     }
 
     /// Asks for the response; `None` where the client leaves before there is one.
@@ -259,9 +241,9 @@ impl<S: Stream> Http1<S> {
     /// Ready when the client leaves. What it sends meanwhile is kept, within a
     /// bound; behind that it is not looked at.
     fn poll_leaving(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        SCRATCH.with_borrow_mut(|scratch| {
+        read_buffer::with(|buffer| {
             while self.unread.len() < READ_AHEAD {
-                let mut buffer = ReadBuf::new(scratch);
+                let mut buffer = ReadBuf::new(buffer);
                 let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
                 if read.is_err() || buffer.filled().is_empty() {
                     return Poll::Ready(());

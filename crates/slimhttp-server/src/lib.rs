@@ -2,7 +2,8 @@
 //! while it runs. No Python. The library that a Rust program embeds.
 //!
 //! A request runs downhill: [`listener`] → [`worker`] → [`connection`] →
-//! [`exchange`] → { files · proxy · handler · upgrade } → [`respond`] → socket.
+//! { [`http1`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
+//! upgrade } → [`respond`] → socket.
 
 pub mod access_log;
 pub mod body;
@@ -21,6 +22,7 @@ mod jail;
 mod listener;
 pub mod live;
 mod proxy;
+mod read_buffer;
 mod releases;
 mod respond;
 mod roots;

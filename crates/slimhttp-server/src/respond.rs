@@ -81,7 +81,8 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response.headers_mut().insert(LOCATION, location);
-    // Said for HEAD too, as for GET: the library says it for GET alone.
+    // Said here, so that HEAD says what GET does: the HTTP library says it for GET
+    // alone.
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
 }
@@ -92,8 +93,8 @@ pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// A response as bytes, for a connection that the HTTP library has given up:
-/// it ends with this.
+/// A response as bytes, for a connection on which no further request can be
+/// read: it ends with this.
 pub(crate) fn last_words(refusal: &Refusal) -> Vec<u8> {
     let status = refusal.status();
     let html = plain_page(refusal);

@@ -68,13 +68,12 @@ impl Roots {
 
     /// The folder that has taken the place of `root` since it was opened, if
     /// one has.
-    pub(crate) fn successor(&self, root: &Arc<Root>) -> Option<Arc<Root>> {
+    fn successor(&self, root: &Arc<Root>) -> Option<Arc<Root>> {
         let now = self.look(root.path(), Some(root.clone()), Instant::now()).ok()?;
         (!Arc::ptr_eq(&now, root)).then_some(now)
     }
 
-    /// Opens the regular file or the folder at `path` below the root at `folder`,
-    /// and gives the root too: below it lies what else belongs to that file.
+    /// Opens the regular file or the folder at `path` below the root at `folder`.
     ///
     /// # Errors
     /// As [`Roots::get`] and [`Root::open`]. What is not found was not there in
@@ -84,16 +83,13 @@ impl Roots {
         folder: &Path,
         path: &SafePath,
         links: FollowSymlinks,
-    ) -> io::Result<(Arc<Root>, Opened)> {
+    ) -> io::Result<Opened> {
         let root = self.get(folder)?;
         match root.open(path, links) {
-            Ok(opened) => Ok((root, opened)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let root = self.successor(&root).ok_or(error)?;
-                let opened = root.open(path, links)?;
-                Ok((root, opened))
+                self.successor(&root).ok_or(error)?.open(path, links)
             }
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 

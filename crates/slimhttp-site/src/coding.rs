@@ -51,7 +51,7 @@ impl Coding {
 
     /// What the entity tag of a file ends with in this coding: a tag names one
     /// representation (RFC 9110 section 8.8.3.3).
-    pub fn etag_suffix(self) -> &'static str {
+    pub(crate) fn etag_suffix(self) -> &'static str {
         match self {
             Self::Brotli => "-br",
             Self::Zstd => "-zstd",

@@ -15,9 +15,8 @@ use crate::file_rules::FileRules;
 const UTF_8: &str = "; charset=utf-8";
 
 /// The media type by the extension of `name`, a file name or a path; the case
-/// of the extension does not matter. The scope's own types come first, of which
-/// the longest extension counts (`tar.gz` before `gz`). Without a known
-/// extension it is `application/octet-stream`.
+/// of the extension does not matter. The scope's own types come first. Without a
+/// known extension it is `application/octet-stream`.
 ///
 /// ```
 /// use slimhttp_site::{content_type::content_type, file_rules::FileRules};
@@ -27,13 +26,13 @@ const UTF_8: &str = "; charset=utf-8";
 pub fn content_type(name: &str, rules: &FileRules) -> HeaderValue {
     const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
     let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
-    if let Some(added) = added(file, rules) {
-        return added;
-    }
-    let charset = rules.charset.as_deref();
     let Some(extension) = extension(file) else {
         return UNKNOWN;
     };
+    if let Some(added) = added(extension, rules) {
+        return added;
+    }
+    let charset = rules.charset.as_deref();
     if let Some(known) = frequent(extension) {
         return match (known.strip_suffix(UTF_8), charset) {
             (None, _) | (Some(_), Some("utf-8")) => HeaderValue::from_static(known),
@@ -51,20 +50,10 @@ pub fn content_type(name: &str, rules: &FileRules) -> HeaderValue {
     }
 }
 
-/// The type that the scope itself has for a file of this name.
-fn added(file: &str, rules: &FileRules) -> Option<HeaderValue> {
-    let is_of = |extension: &str| {
-        let stem = file.len().checked_sub(extension.len() + 1);
-        let bytes = file.as_bytes();
-        stem.is_some_and(|stem| {
-            // A leading dot makes a hidden file, not an extension.
-            stem > 0
-                && bytes[stem] == b'.'
-                && bytes[stem + 1..].eq_ignore_ascii_case(extension.as_bytes())
-        })
-    };
-    let types = rules.mime_types.iter().filter(|(extension, _)| is_of(extension));
-    let (_, media_type) = types.max_by_key(|(extension, _)| extension.len())?;
+/// The type that the scope itself has for files with this extension.
+fn added(extension: &str, rules: &FileRules) -> Option<HeaderValue> {
+    let mut types = rules.mime_types.iter();
+    let (_, media_type) = types.find(|(added, _)| added.eq_ignore_ascii_case(extension))?;
     let bare_text = media_type.to_str().ok().filter(|text| {
         let is_text = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
         is_text && !text.contains(';')

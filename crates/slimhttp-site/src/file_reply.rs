@@ -126,11 +126,10 @@ pub fn options() -> FileReply {
     bare(StatusCode::NO_CONTENT, headers)
 }
 
-/// A strong entity tag from a hash of the content, and from the coding in which
-/// it is sent.
-pub fn etag_of_content(hash: u128, coding: Option<Coding>) -> ETag {
-    let suffix = coding.map_or("", Coding::etag_suffix);
-    ETag::strong(&format!("{hash:032x}{suffix}")).expect("these letters are allowed in a tag")
+/// A strong entity tag from a hash of the content; see [`ETag::in_coding`] for
+/// that of the same content in a coding.
+pub fn etag_of_content(hash: u128) -> ETag {
+    ETag::strong(&format!("{hash:032x}")).expect("hexadecimal digits are allowed in a tag")
 }
 
 /// A strong entity tag from what the file system says of a file: device, inode,

@@ -189,8 +189,8 @@ pub struct AnswerRules {
     /// Which path is answered in place of another.
     pub rewrites: crate::redirect::Rewrites,
     /// The page below `web_root` for a failure status, a path as on disk that
-    /// begins with `/`.
-    /// The first that holds the status is the one.
+    /// begins with `/`. The first that holds the status is the one: the compiler
+    /// puts single statuses before classes.
     pub error_pages: Arc<[(StatusRange, Arc<str>)]>,
     /// Fields that are set, added or removed on every response.
     pub response_headers: Arc<[FieldRule]>,

@@ -1,5 +1,5 @@
-//! Where each HTTP/1 message begins and ends (RFC 9112), read strictly and in
-//! front of the HTTP library: it sees the same bytes, and the first one that
+//! Where each HTTP/1 message begins and ends (RFC 9112), read strictly before
+//! anybody acts on it: who answers sees the same bytes, and the first one that
 //! two recipients could understand differently never reaches anybody.
 //!
 //! The rule is that every verdict falls on a byte: whether a byte passes

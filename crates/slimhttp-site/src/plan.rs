@@ -179,8 +179,9 @@ impl<'s, 'r> Plan<'s, 'r> {
     }
 }
 
-/// Files answer `GET` and `HEAD`, and tell so when asked; a script below `web_root` answers every
-/// method, and whether a folder's index is one is known only on disk.
+/// Files answer `GET` and `HEAD`, and tell so when asked; a script below
+/// `web_root` answers every method, and whether a folder's index is one is known
+/// only on disk.
 fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Action<'s> {
     let Some(path) = target.safe_path() else {
         return Action::Refuse(Refusal::NotFound);

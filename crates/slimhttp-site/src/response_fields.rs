@@ -105,7 +105,7 @@ pub fn merge_vary(headers: &mut HeaderMap, value: &HeaderValue) {
 
 /// Whether a field belongs to the framing of a message or to its transport, so
 /// that only the server itself can say it.
-pub fn is_framing(name: &HeaderName) -> bool {
+pub(crate) fn is_framing(name: &HeaderName) -> bool {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
     matches!(

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::file_rules::{AnswerRules, FileRules};
+use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::route::RouteTable;
 
@@ -186,6 +187,14 @@ pub struct Service {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Whether the line at start is left out.
     pub quiet: bool,
+}
+
+impl Service {
+    /// How much of a request's head is read before it is refused.
+    pub fn head_limits(&self) -> Limits {
+        let Self { max_head, max_headers, max_uri, .. } = *self;
+        Limits { max_head, max_headers, max_uri }
+    }
 }
 
 /// What a server listens on: known before any configuration, fixed afterwards.

@@ -33,7 +33,11 @@ pub(super) fn read_at_once(file: &File, start: u64, length: u64) -> Option<Bytes
 }
 
 /// Reads what the system has in memory, without waiting for a disk.
-pub(super) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] where a disk would have to be waited for, or the
+/// system cannot tell; others as reading.
+pub(crate) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
         let slices = &mut [io::IoSliceMut::new(bytes)];
@@ -69,12 +73,12 @@ impl FileBody {
 
     /// The file, from where in it, and how many bytes are still to be sent;
     /// `None` while some of them are being read.
-    pub fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
+    pub(crate) fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
         self.reading.is_none().then_some((&self.file, self.offset, self.left))
     }
 
     /// The next `count` bytes have been sent by other means.
-    pub fn advance(&mut self, count: u64) {
+    pub(crate) fn advance(&mut self, count: u64) {
         debug_assert!(self.reading.is_none(), "these bytes are being read");
         self.offset += count;
         self.left = self.left.saturating_sub(count);

@@ -5,7 +5,7 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, VARY,
 };
 use http::{Method, Response, StatusCode};
-use slimhttp_site::file_rules::AnswerRules;
+use slimhttp_site::file_rules::{AnswerRules, StatusRange};
 use slimhttp_site::path::SafePath;
 
 use super::open::Below;
@@ -60,11 +60,11 @@ pub(crate) async fn error_page(
     *response.body_mut() = body;
 }
 
-/// The page for a status: that of the narrowest range which holds it.
+/// The page for a status: the first that holds it, see
+/// [`AnswerRules::error_pages`].
 fn page_for(rules: &AnswerRules, status: StatusCode) -> Option<SafePath> {
     let status = status.as_u16();
-    let holding =
-        rules.error_pages.iter().filter(|(range, _)| (range.first..=range.last).contains(&status));
-    let (_, path) = holding.min_by_key(|(range, _)| range.last - range.first)?;
+    let holds = |range: &StatusRange| (range.first..=range.last).contains(&status);
+    let (_, path) = rules.error_pages.iter().find(|(range, _)| holds(range))?;
     SafePath::of_names(path.as_bytes())
 }

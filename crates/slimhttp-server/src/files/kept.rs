@@ -61,7 +61,7 @@ impl Kept {
         Self {
             identity,
             hash,
-            etag: etag_of_content(hash, None),
+            etag: etag_of_content(hash),
             content_length: bytes.len().into(),
             bytes,
             last_modified,

@@ -16,40 +16,38 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use rustix::fs::{AtFlags, Dir, FileType};
 use slimhttp_site::conditions::{self, ETag, Outcome, Validators};
+use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
 use slimhttp_site::path::SafePath;
-use xxhash_rust::xxh3::xxh3_128;
 
+use super::validator::hash_of;
 use crate::body::Body;
-
-#[cfg(test)]
-mod tests;
 
 /// The most entries that a listing has. What is beyond is left out, and the
 /// listing says so.
-pub(crate) const LONGEST: usize = 10_000;
+pub(super) const LONGEST: usize = 10_000;
 
 /// What a link leads to: what it is, its length in bytes, and when it was last
 /// modified, in seconds since 1970.
-pub(crate) type Facts = (Kind, u64, i64);
+pub(super) type Facts = (Kind, u64, i64);
 
 /// As what a listing is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Form {
+pub(super) struct Form {
     json: bool,
     sort: Sort,
 }
 
 impl Form {
     /// By the request's `Accept` and query.
-    pub(crate) fn asked(request: &HeaderMap, query: Option<&str>) -> Self {
+    pub(super) fn asked(request: &HeaderMap, query: Option<&str>) -> Self {
         Self { json: listing::wants_json(request), sort: Sort::from_query(query) }
     }
 }
 
 /// A listing, ready to be sent.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(super) struct Page {
     json: bool,
     bytes: Bytes,
     etag: ETag,
@@ -65,7 +63,7 @@ impl Page {
     ///
     /// # Errors
     /// As reading the folder.
-    pub(crate) fn of(
+    pub(super) fn of(
         folder: &File,
         path: &SafePath,
         url: &[u8],
@@ -77,14 +75,13 @@ impl Page {
         let listing = Listing::new(url, entries, truncated, form.sort);
         let text = if form.json { listing.json() } else { listing.html() };
         // Made of every byte that is sent, so it is strong (RFC 9110 section 8.8.1).
-        let etag = ETag::strong(&format!("{:032x}", xxh3_128(text.as_bytes())))
-            .expect("hexadecimal digits are allowed in a tag");
+        let etag = etag_of_content(hash_of(text.as_bytes()));
         Ok(Self { json: form.json, bytes: text.into(), etag })
     }
 
     /// The response to a GET or HEAD: 200, 304 or 412. There is no
     /// `Last-Modified`: a folder's time does not change with its files' sizes.
-    pub(crate) fn respond(self, method: &Method, request: &HeaderMap) -> Response<Body> {
+    pub(super) fn respond(self, method: &Method, request: &HeaderMap) -> Response<Body> {
         let current = Validators { etag: Some(&self.etag), last_modified: None };
         let outcome = conditions::evaluate(method, request, Some(current));
         let mut response = Response::new(Body::Empty);
@@ -155,3 +152,6 @@ fn read(
     }
     Ok((entries, false))
 }
+
+#[cfg(test)]
+mod tests;

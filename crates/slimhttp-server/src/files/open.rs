@@ -239,7 +239,7 @@ impl<'a> Below<'a> {
 
     fn open(&self, path: &SafePath) -> Result<Opened, Refused> {
         let opened = self.roots.open(self.root, path, self.rules.follow_symlinks);
-        opened.map(|(_, opened)| opened).map_err(|error| {
+        opened.map_err(|error| {
             let name = || self.root.join(path.as_path());
             let refusal = match error.raw_os_error().map(Errno::from_raw_os_error) {
                 Some(Errno::ACCESS | Errno::PERM) => Refusal::Forbidden,

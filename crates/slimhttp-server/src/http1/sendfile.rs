@@ -10,11 +10,13 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::Errno;
 use tokio::io::Interest;
 
+use super::response::Framed;
 use super::{Http1, Stream};
 use crate::exchange::Tracked;
+use crate::files;
 
 /// Bytes that are asked for at once: enough to fill any send buffer.
 const WINDOW: u64 = 1024 * 1024;
@@ -24,13 +26,19 @@ const WINDOW: u64 = 1024 * 1024;
 const STRIDE: u64 = 128 * 1024;
 
 impl<S: Stream> Http1<S> {
-    /// Sends what is left of a file; `false` where this socket or this file
-    /// system does not do it, and all that is left still is.
+    /// Sends what is left of a file; `false` where the body is none, where the
+    /// response promises another length than the file has, and where this socket
+    /// or this file system does not do it: all that is left still is.
     ///
     /// # Errors
     /// The socket's, the disk's, or that the file became shorter.
-    pub(super) async fn send_file(&mut self, body: &mut Tracked) -> io::Result<bool> {
-        if self.socket.tcp().is_none() {
+    pub(super) async fn send_file(
+        &mut self,
+        body: &mut Tracked,
+        framed: Framed,
+    ) -> io::Result<bool> {
+        let left = body.file().map(|(.., left)| Framed::Length(left));
+        if left != Some(framed) || self.socket.tcp().is_none() {
             return Ok(false);
         }
         std::future::poll_fn(|context| self.poll_unsent(context)).await?;
@@ -97,13 +105,10 @@ fn is_in_memory(file: &File, offset: u64, length: u64) -> io::Result<bool> {
     let last = offset + length - 1;
     let mut at = offset;
     loop {
-        let slices = &mut [io::IoSliceMut::new(&mut byte)];
-        match rustix::io::preadv2(file, slices, at, ReadWriteFlags::NOWAIT) {
+        match files::read_ready(file, &mut byte, at) {
             Ok(_) => {}
-            Err(Errno::AGAIN) => return Ok(false),
-            // Some file systems do not know the flag: the pool reads.
-            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return Ok(false),
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
         }
         if at == last {
             return Ok(true);

@@ -60,15 +60,14 @@ impl<S: Stream> Http1<S> {
             if framed == Framed::Nothing { self.poll_unsent(context) } else { Poll::Ready(Ok(())) }
         })
         .await?;
-        // A promise that the response itself made may differ from the file.
-        let whole_file = matches!((body.file(), framed), (Some((.., left)), Framed::Length(length)) if left == length);
-        #[cfg(target_os = "linux")]
-        if whole_file && self.send_file(&mut body).await? {
+        if framed == Framed::Nothing {
             return Ok(!close);
         }
-        if framed != Framed::Nothing {
-            self.send_stream(&mut body, framed).await?;
+        #[cfg(target_os = "linux")]
+        if self.send_file(&mut body, framed).await? {
+            return Ok(!close);
         }
+        self.send_stream(&mut body, framed).await?;
         Ok(!close)
     }
 

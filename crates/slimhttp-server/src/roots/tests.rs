@@ -33,7 +33,7 @@ impl Drop for Place {
 
 fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
     let path = SafePath::root().join(page).expect("a plain name");
-    let (_, mut opened) = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
+    let mut opened = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
     let mut text = String::new();
     opened.file.read_to_string(&mut text).expect("readable");
     Some(text)

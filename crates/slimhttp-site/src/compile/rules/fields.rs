@@ -9,6 +9,7 @@ use super::super::read::list;
 use super::super::report::{At, Report};
 use super::{media, shown, text};
 use crate::file_rules::FieldRule;
+use crate::response_fields::is_framing;
 use crate::value::Value;
 
 /// Whose fields they are.
@@ -110,24 +111,13 @@ fn rule(
 
 /// What is expected instead where `value` would make answers untrue, and why.
 fn untrue(name: &HeaderName, value: &Value, of: Of) -> Option<(&'static str, &'static str)> {
-    /// How a message is framed, what its content is and when it was made.
-    const OURS: &[HeaderName] = &[
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::TRAILER,
-        header::UPGRADE,
-        header::TE,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_ENCODING,
-        header::DATE,
-        header::ALLOW,
-    ];
+    /// Beside the framing: what the content is, and what may be asked for.
+    const OURS: &[HeaderName] = &[header::CONTENT_ENCODING, header::ALLOW];
     /// What is true of a file, or is not said.
     const FACTS: &[HeaderName] = &[header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES];
 
     let removed = *value == Value::Bool(false);
-    if OURS.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection") {
+    if is_framing(name) || OURS.contains(name) {
         let hint = "the server says this field itself, so that it is true";
         Some(("a field that may be changed", hint))
     } else if *name == header::LOCATION {

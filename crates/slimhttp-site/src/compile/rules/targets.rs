@@ -1,8 +1,6 @@
 //! `redirects` and `rewrite`: what stands on the right of a path. Patterns and
 //! captures are read by [`crate::redirect`].
 
-use std::fmt::Write as _;
-
 use super::super::read::{given, known_keys};
 use super::super::report::{At, Report};
 use super::{entries, shown, text};
@@ -13,7 +11,7 @@ use crate::value::{Table, Value};
 const FOUND: u16 = 302;
 
 /// One entry: from where, to where, as it was written, and with which status.
-type Entry<'t> = (&'t str, String, &'t Value, u16);
+type Entry<'t> = (&'t str, &'t str, &'t Value, u16);
 
 pub(super) fn redirects(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Redirects> {
     let read = entries(table, at, report, |from, value, at, report| {
@@ -29,7 +27,7 @@ pub(super) fn redirects(table: &Table, at: &At<'_>, report: &mut Report) -> Opti
         Some((from, to, written, status))
     })?;
     build(read, at, report, |entries| {
-        Redirects::new(entries.iter().map(|(from, to, _, status)| (*from, &**to, *status)))
+        Redirects::new(entries.iter().map(|(from, to, _, status)| (*from, *to, *status)))
     })
 }
 
@@ -38,7 +36,7 @@ pub(super) fn rewrites(table: &Table, at: &At<'_>, report: &mut Report) -> Optio
         Some((from, within(value, at, report)?, value, FOUND))
     })?;
     build(read, at, report, |entries| {
-        Rewrites::new(entries.iter().map(|(from, to, ..)| (*from, &**to)))
+        Rewrites::new(entries.iter().map(|(from, to, ..)| (*from, *to)))
     })
 }
 
@@ -70,7 +68,7 @@ fn long<'v>(
     table: &'v Table,
     at: &At<'_>,
     report: &mut Report,
-) -> Option<(String, &'v Value, u16)> {
+) -> Option<(&'v str, &'v Value, u16)> {
     let known = known_keys(table, &["to", "status"], at, report);
     let to = match given(table, "to") {
         None => {
@@ -105,7 +103,7 @@ fn status(value: &Value, at: &At<'_>, report: &mut Report) -> Option<u16> {
 }
 
 /// The target of a redirect: a path on this host, or a URL.
-fn elsewhere(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> {
+fn elsewhere<'v>(value: &'v Value, at: &At<'_>, report: &mut Report) -> Option<&'v str> {
     const EXPECTED: &str = "a path or a URL";
     let text = text(value, EXPECTED, at, report)?;
     let hint = if text.starts_with("//") {
@@ -124,7 +122,7 @@ fn elsewhere(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> 
 }
 
 /// The target of a rewrite: a path on this host, and a query if it has one.
-fn within(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> {
+fn within<'v>(value: &'v Value, at: &At<'_>, report: &mut Report) -> Option<&'v str> {
     const EXPECTED: &str = "a path that begins with `/`";
     let text = text(value, EXPECTED, at, report)?;
     let hint = if text.contains("://") {
@@ -139,27 +137,17 @@ fn within(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> {
     target(text, EXPECTED, hint, at, report)
 }
 
-/// `text` as it may stand in a request line or a `Location`: what RFC 3986
-/// leaves out is percent-encoded, but for `<` and `>`, which name captures.
-fn target(
-    text: &str,
+/// `text`, unless a hint says what is wrong with it.
+fn target<'v>(
+    text: &'v str,
     expected: &str,
     hint: Option<&str>,
     at: &At<'_>,
     report: &mut Report,
-) -> Option<String> {
+) -> Option<&'v str> {
     if hint.is_some() || text.contains(|c: char| c.is_control()) {
         report.fault(at, expected, shown(text), hint.map(str::to_owned));
         return None;
     }
-    let mut target = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii() && !b" \"\\^`{|}".contains(&byte) {
-            target.push(char::from(byte));
-        } else {
-            // Writing to a text cannot fail.
-            let _ = write!(target, "%{byte:02X}");
-        }
-    }
-    Some(target)
+    Some(text)
 }

@@ -1,0 +1,16 @@
+//! The buffer into which a worker reads: one for all of its connections, so that
+//! a connection that rests holds none.
+
+use std::cell::RefCell;
+
+/// Bytes read at a time.
+const SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SIZE]);
+}
+
+/// Lends the buffer of this worker. What is in it is of nobody any more.
+pub(crate) fn with<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
+    BUFFER.with_borrow_mut(|buffer| work(buffer))
+}
