@@ -90,6 +90,9 @@ pub(crate) enum Found {
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
+    /// Whether `rewrite` chose the path: then the client is not sent to a better
+    /// name of what it never named, which a rule may lead back here.
+    pub(crate) rewritten: bool,
 }
 
 /// Answers with the first of the candidates for `path` that is there: a file, the

@@ -161,6 +161,7 @@ impl Search<'_> {
     async fn page(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
         let is_file = matches!(located, Located::Kept(_) | Located::Long(_));
         if is_file
+            && !self.asked.rewritten
             && let Some(location) =
                 clean_redirect(self.below.rules, self.target, &self.options.index)
         {
