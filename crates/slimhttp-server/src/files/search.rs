@@ -14,7 +14,7 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use super::listing::{Form, Page};
 use super::open::{Below, Located};
-use super::{Asked, Found, answer, is_compiled};
+use super::{Asked, Found, answer, is_compiled, names_page};
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
 
@@ -61,6 +61,12 @@ impl Search<'_> {
     /// A candidate in an earlier release: only what a page needs beside itself.
     async fn try_earlier(&self, candidate: &Candidate) -> Result<Found, Refused> {
         match candidate {
+            // The name that was asked for need not tell that it comes to a page.
+            Candidate::Asked(path) | Candidate::File(path)
+                if names_page(self.below.rules, path) =>
+            {
+                Err(Refusal::NotFound.into())
+            }
             Candidate::Asked(path) | Candidate::File(path) => match self.find(path).await? {
                 Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
                 located => self.found(path, located).await,
