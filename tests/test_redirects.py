@@ -66,6 +66,18 @@ def test_a_rewrite(site, target: str, body) -> None:
     assert response.body == body if body else response.status == 404
 
 
+@of(('target', 'body'), [('/app', b'new'), ('/u/anna', b'users'), ('/u/index', b'front')])
+def test_a_rewritten_path_stays_inside_with_clean_urls(site, target: str, body: bytes) -> None:
+    rewrite = {
+        '/app': '/new.html',
+        '/u/<name>': '/users.html?name=<name>',
+        '/u/index': '/index.html',
+    }
+    config = {'web_root': 'root', 'rewrite': rewrite, 'clean_urls': True}
+    response = site(config, FILES).get(target)
+    assert (response.status, response.body) == (200, body)
+
+
 def test_a_handler_sees_the_new_target_and_the_log_the_old(tmp_path) -> None:
     root = tree(tmp_path, FILES) / 'root'
     rewrite = {'/u/<name>': '/users?name=<name>'}

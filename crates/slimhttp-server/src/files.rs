@@ -90,6 +90,8 @@ pub(crate) enum Found {
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
+    /// Whether the target is that of a `rewrite`, which nobody outside sees.
+    pub(crate) rewritten: bool,
 }
 
 /// Answers with the first of the candidates for `path` that is there: a file, the
