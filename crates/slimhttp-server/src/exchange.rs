@@ -114,6 +114,7 @@ struct Exchange<'x> {
     snapshot: &'x Snapshot,
     scope: &'x Arc<Scope>,
     uri: &'x Uri,
+    /// Whether `uri` is that of a `rewrite`.
     rewritten: bool,
     path: &'x [u8],
     target: Option<&'x Target<'x>>,

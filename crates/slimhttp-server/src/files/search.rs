@@ -172,7 +172,8 @@ impl Search<'_> {
         Ok(Found::Reply(page.respond(self.asked.method, self.asked.headers)))
     }
 
-    /// A file under the name that was asked for, unless it has a cleaner one.
+    /// A file under the name that was asked for, unless it has a cleaner one. The
+    /// name that a `rewrite` gave it was not asked for, and stays inside.
     async fn page(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
         let is_file = matches!(located, Located::Kept(_) | Located::Long(_));
         if is_file
