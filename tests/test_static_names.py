@@ -100,6 +100,10 @@ def test_a_fallback_has_the_head_of_a_file(site) -> None:
         assert response.headers['etag'] == client.get('/app.html').headers['etag']
         again = client.get('/users/8', if_none_match=response.headers['etag'])
         assert again.status == 304
+        # No cache gives the page to the fetch of a script, which is to get 404.
+        for told in (response, again):
+            assert told.headers['vary'] == 'Accept-Encoding, Accept, Sec-Fetch-Dest'
+        assert client.get('/app.html').headers['vary'] == 'Accept-Encoding'
         head = client.request('HEAD', '/users/7')
         assert (head.status, head.headers['content-length']) == (200, '3')
         assert client.request('POST', '/users/7', body='x').status == 405

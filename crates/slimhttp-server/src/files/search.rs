@@ -9,6 +9,7 @@ use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withhe
 use slimhttp_site::listing::Kind;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::response_fields::merge_vary;
 use slimhttp_site::route::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
 
@@ -17,6 +18,11 @@ use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_compiled};
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
+
+/// What tells a navigation from other requests: without it a cache would give a
+/// script, which is to hear of a 404, the page that `fallback` gave a browser (RFC
+/// 9110 section 12.5.5).
+const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest");
 
 /// A search for what answers one request, in one root.
 pub(super) struct Search<'s> {
@@ -91,7 +97,11 @@ impl Search<'_> {
             }
             Candidate::Fallback(path) if self.is_read() => {
                 let located = self.below.find(path).await?;
-                self.found(path, located).await
+                let mut found = self.found(path, located).await?;
+                if let Found::Reply(response) = &mut found {
+                    merge_vary(response.headers_mut(), &NAVIGATION);
+                }
+                Ok(found)
             }
             Candidate::Fallback(_) | Candidate::NotFound => Err(Refusal::NotFound.into()),
         }
