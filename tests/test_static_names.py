@@ -110,6 +110,19 @@ def test_a_fallback_has_the_head_of_a_file(site) -> None:
 
 
 @of(
+    ('config', 'told'),
+    [
+        ({'fallback': '/app.htm'}, 'the fallback'),
+        ({'error_pages': {'404': '/app.htm'}}, 'the error page'),
+    ],
+)
+def test_a_page_that_is_missing_itself_is_told_of(site, config, told: str) -> None:
+    running = site({'web_root': 'root', **config}, FILES, fresh=True)
+    assert running.get('/users/7').status == 404
+    running.wait_for(rf'{told} \S+app\.htm cannot be sent: 404 Not Found')
+
+
+@of(
     ('target', 'expected'),
     [
         ('/about', 'about'),
