@@ -130,6 +130,27 @@ def test_the_examples_of_the_docs_say_the_same_twice(heading, python, toml):
     assert tomllib.loads(toml) == json.loads(as_json), heading
 
 
+def test_the_guide_of_files_is_of_configurations():
+    text = (DOCUMENT.parent / 'static-files.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'```python\n(\{.*?)```', text, re.S)
+    assert len(blocks) == 5
+    with serving(web_root='www') as s:
+        for block in blocks:
+            assert s.http.check_config(ast.literal_eval(block)) is True, block
+
+
+def test_the_application_of_the_guide_is_the_same_in_toml(in_folder):
+    text = (DOCUMENT.parent / 'static-files.md').read_text(encoding='utf-8')
+    section = text.split('## A single-page application\n')[1].split('\n## ')[0]
+    toml, python = re.findall(r'```(?:toml|python)\n(.*?)```', section, re.S)
+    folder = in_folder({'dist/index.html': 'application'})
+    assert check(folder, 'site.toml', toml) == (0, 'site.toml: fine\n')
+    calls = [node for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Call)]
+    server = next(call for call in calls if call.keywords)
+    options = {word.arg: ast.literal_eval(word.value) for word in server.keywords}
+    assert options == pytest.importorskip('tomllib').loads(toml)
+
+
 FAULTY = """\
 web_root = "www"
 error_pages = { 404 = "/404.html", 50x = "/50x.html" }

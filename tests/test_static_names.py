@@ -100,6 +100,10 @@ def test_a_fallback_has_the_head_of_a_file(site) -> None:
         assert response.headers['etag'] == client.get('/app.html').headers['etag']
         again = client.get('/users/8', if_none_match=response.headers['etag'])
         assert again.status == 304
+        # No cache gives the page to the fetch of a script, which is to get 404.
+        for told in (response, again):
+            assert told.headers['vary'] == 'Accept-Encoding, Accept, Sec-Fetch-Dest'
+        assert client.get('/app.html').headers['vary'] == 'Accept-Encoding'
         head = client.request('HEAD', '/users/7')
         assert (head.status, head.headers['content-length']) == (200, '3')
         for response in (again, head):
@@ -107,6 +111,19 @@ def test_a_fallback_has_the_head_of_a_file(site) -> None:
             assert {'Accept', 'Sec-Fetch-Dest', 'Accept-Encoding'} <= set(vary), 'for caches'
         assert 'Accept,' not in client.get('/app.html').headers['vary']
         assert client.request('POST', '/users/7', body='x').status == 405
+
+
+@of(
+    ('config', 'told'),
+    [
+        ({'fallback': '/app.htm'}, 'the fallback'),
+        ({'error_pages': {'404': '/app.htm'}}, 'the error page'),
+    ],
+)
+def test_a_page_that_is_missing_itself_is_told_of(site, config, told: str) -> None:
+    running = site({'web_root': 'root', **config}, FILES, fresh=True)
+    assert running.get('/users/7').status == 404
+    running.wait_for(rf'{told} \S+app\.htm cannot be sent: 404 Not Found')
 
 
 @of(

@@ -42,11 +42,8 @@ pub(crate) async fn error_page(
         Ok(page) => page,
         Err(refused) => {
             let name = below.root.join(path.as_path());
-            tracing::warn!(
-                "the error page {} cannot be sent: {:?}",
-                name.display(),
-                refused.refusal
-            );
+            let status = refused.refusal.status();
+            tracing::warn!("the error page {} cannot be sent: {status}", name.display());
             return;
         }
     };

@@ -101,7 +101,11 @@ impl Search<'_> {
                 self.page(path, located).await
             }
             Candidate::Fallback(path) if self.is_read() => {
-                let located = self.below.find(path).await?;
+                let located = self.below.find(path).await.inspect_err(|refused| {
+                    let name = self.below.root.join(path.as_path());
+                    let status = refused.refusal.status();
+                    tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
+                })?;
                 let mut found = self.found(path, located).await?;
                 if let Found::Reply(response) = &mut found {
                     merge_vary(response.headers_mut(), &NAVIGATION);
