@@ -114,7 +114,7 @@ pub(crate) async fn send(
     // A script answers as a page does: as it is now, and from nowhere else.
     let dynamic = target.is_folder() || path.extension_is("py");
     let media_type = content_type(&path.as_path().to_string_lossy(), below.rules);
-    let is_page = dynamic || media_type.to_str().is_ok_and(is_page);
+    let is_page = dynamic || is_page(&media_type);
     let choices = snapshot.releases.roots_for(scope, is_page, asked.headers, Instant::now());
     let cookie = snapshot.releases.cookie(scope);
     let mut missing = None;
@@ -179,7 +179,7 @@ async fn answer(
 ) -> Result<Response<Body>, Refused> {
     let original = Original::of(located).ok_or(Refusal::NotFound)?;
     let representation = represent(below, path, &original, &asked).await;
-    let cookie = cookie.filter(|_| representation.content_type.to_str().is_ok_and(is_page));
+    let cookie = cookie.filter(|_| is_page(&representation.content_type));
     let mut response = reply::reply(representation, asked.method, asked.headers);
     let status = response.status();
     file_fields(below.rules, path, response.headers_mut(), status);
