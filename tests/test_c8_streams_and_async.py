@@ -130,6 +130,21 @@ def test_c8_3_a_generator_that_raises_half_way_is_never_passed_off_as_whole(
     assert site.get('/well').text == 'well'
 
 
+def test_c8_3_what_a_generator_yielded_before_it_raised_is_sent(site: Serving) -> None:
+    @site.http.route('/')
+    def stream(request):
+        yield b'half'
+        raise RuntimeError
+
+    for _ in range(5):
+        # Who gets nothing at all may ask once more, and the handler would run again.
+        with Log(), site.client() as client:
+            client.send('GET', '/')
+            assert client.read_head().status == 200
+            assert client.read_until(b'half')
+            assert client.expect_close() == b'\r\n'
+
+
 @of('chunk', [3, None, {'a': 1}, [b'x']], ids=repr)
 def test_c8_3_a_chunk_that_is_none_ends_the_stream_with_a_fault(site: Serving, chunk) -> None:
     site.http.route('/')(lambda request: iter([b'half', chunk, b'rest']))

@@ -303,13 +303,15 @@ def test_send_timeout_cuts_a_file_that_nobody_takes(tmp_path: Path) -> None:
             assert received < size
 
 
-def test_send_timeout_spares_a_client_that_takes_slowly(tmp_path: Path) -> None:
+@pytest.mark.parametrize('source', ['file', 'memory'])
+def test_send_timeout_spares_a_client_that_takes_slowly(tmp_path: Path, source: str) -> None:
     size = 24 << 20
-    with open(tmp_path / 'large.bin', 'wb') as file:
+    with open(tmp_path / 'file', 'wb') as file:
         file.truncate(size)
     with serving(web_root=os.fspath(tmp_path), send_timeout=2) as site:
+        site.http.route('/memory')(lambda request: bytes(size))
         with narrow_client(site.address) as client:
-            client.send('GET', '/large.bin')
+            client.send('GET', f'/{source}')
             assert client.read_head().headers['Content-Length'] == str(size)
             left = size
             for _ in range(12):  # Longer than the limit, never still for as long.

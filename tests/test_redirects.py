@@ -66,6 +66,25 @@ def test_a_rewrite(site, target: str, body) -> None:
     assert response.body == body if body else response.status == 404
 
 
+@of(
+    ('target', 'body'),
+    [('/', b'new'), ('/new', b'new'), ('/u/bob', b'users'), ('/docs/', b'new')],
+)
+def test_what_is_rewritten_to_a_page_is_that_page_and_no_redirect(site, target, body) -> None:
+    """Its clean name may be the very path that was asked for: a circle."""
+    rewrite = {
+        '/': '/new.html',
+        '/new': '/new.html',
+        '/u/<name>': '/users.html?name=<name>',
+        '/docs/': '/new.html',
+    }
+    files = site({'web_root': 'root', 'clean_urls': True, 'rewrite': rewrite}, FILES)
+    response = files.get(target)
+    assert (response.status, response.body) == (200, body), response
+    assert files.get('/new.html').headers['location'] == '/new', 'named by the client'
+
+
+
 def test_a_handler_sees_the_new_target_and_the_log_the_old(tmp_path) -> None:
     root = tree(tmp_path, FILES) / 'root'
     rewrite = {'/u/<name>': '/users?name=<name>'}

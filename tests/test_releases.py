@@ -249,6 +249,23 @@ def test_a_script_and_a_page_of_an_earlier_release_are_gone(pinning) -> None:
         assert b'print' not in response.body
 
 
+def test_a_page_that_try_files_finds_is_always_the_newest(in_folder) -> None:
+    names = ('app.html', 'about.html', 'part.json')
+    in_folder({folder: {name: folder for name in names} for folder in ('one', 'two')})
+    tree(Path('one'), {'gone.html': 'one'})
+    tries = ['{path}', '{path}.html', '{path}.json', '/app.html']
+    with serving(web_root='one', pin_releases=60, try_files=tries) as site, site.client() as client:
+        browser = Browser(client, 'localhost')
+        assert browser.get('/about').text == 'one'
+        site.http.swap_root(None, 'two')
+        assert browser.get('/part').text == 'one', 'what a page loads'
+        for target in ('/about', '/a/view/of/the/app', '/gone'):
+            old, page = browser.cookie, browser.get(target)
+            assert page.text == 'two', target
+            assert browser.cookie != old, 'and it brings its own release'
+            browser.cookie = old
+
+
 def test_c3_5_two_thousand_releases_under_load(pinning) -> None:
     """Every page and its parts come from one release, whenever the swaps come."""
     folders = []

@@ -170,11 +170,12 @@ def test_a_sibling_of_any_length_is_sent_and_preferred_to_work(files) -> None:
 def test_a_sibling_that_is_older_than_the_file_is_not_sent(site) -> None:
     files = site(CONFIG, {'root': {'a.txt': 'new', 'a.txt.gz': 'old'}}, fresh=True)
     root = files.folder / 'root'
-    stamp = time.time() - 100
+    stamp = int(time.time() - 100) * 10**9 + 9 * 10**8
     with files.client() as client:
-        for age, sent in ((0, True), (1, True), (3, False), (-50, True)):
-            os.utime(root / 'a.txt', (stamp, stamp))
-            os.utime(root / 'a.txt.gz', (stamp - age, stamp - age))
+        for age, sent in ((0, True), (1, True), (1.5, False), (3, False), (-50, True)):
+            older = stamp - int(age * 10**9)
+            os.utime(root / 'a.txt', ns=(stamp, stamp))
+            os.utime(root / 'a.txt.gz', ns=(older, older))
 
             def is_sent(sent: bool = sent) -> bool:
                 response = client.get('/a.txt', accept_encoding='gzip')

@@ -102,6 +102,10 @@ def test_a_fallback_has_the_head_of_a_file(site) -> None:
         assert again.status == 304
         head = client.request('HEAD', '/users/7')
         assert (head.status, head.headers['content-length']) == (200, '3')
+        for response in (again, head):
+            vary = response.headers['vary'].split(', ')
+            assert {'Accept', 'Sec-Fetch-Dest', 'Accept-Encoding'} <= set(vary), 'for caches'
+        assert 'Accept,' not in client.get('/app.html').headers['vary']
         assert client.request('POST', '/users/7', body='x').status == 405
 
 

@@ -71,6 +71,7 @@ pub(crate) async fn answer(
         snapshot: &snapshot,
         scope,
         uri: rewritten.as_ref().unwrap_or(&uri),
+        rewritten: rewritten.is_some(),
         path,
         target: plan.target.as_ref(),
         asked: None,
@@ -114,6 +115,8 @@ struct Exchange<'x> {
     snapshot: &'x Snapshot,
     scope: &'x Arc<Scope>,
     uri: &'x Uri,
+    /// Whether `uri` is that of a `rewrite`.
+    rewritten: bool,
     path: &'x [u8],
     target: Option<&'x Target<'x>>,
     /// As handlers saw it, once one was asked; it then holds the fields.
@@ -181,7 +184,7 @@ impl Exchange<'_> {
     }
 
     fn file_asked(&self) -> Asked<'_> {
-        Asked { method: self.method(), headers: self.headers() }
+        Asked { method: self.method(), headers: self.headers(), rewritten: self.rewritten }
     }
 
     /// Where the files of the scope are.

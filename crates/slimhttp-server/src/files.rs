@@ -91,6 +91,9 @@ pub(crate) enum Found {
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
+    /// Whether `rewrite` chose the path: then the client is not sent to a better
+    /// name of what it never named, which a rule may lead back here.
+    pub(crate) rewritten: bool,
 }
 
 /// Answers with the first of the candidates for `path` that is there: a file, the
@@ -112,9 +115,7 @@ pub(crate) async fn send(
         return search.first(path).await;
     }
     // A script answers as a page does: as it is now, and from nowhere else.
-    let dynamic = target.is_folder() || path.extension_is("py");
-    let media_type = content_type(&path.as_path().to_string_lossy(), below.rules);
-    let is_page = dynamic || is_page(&media_type);
+    let is_page = target.is_folder() || path.extension_is("py") || names_page(below.rules, &path);
     let choices = snapshot.releases.roots_for(scope, is_page, asked.headers, Instant::now());
     let cookie = snapshot.releases.cookie(scope);
     let mut missing = None;
@@ -136,6 +137,11 @@ pub(crate) async fn send(
         }
     }
     Err(missing.unwrap_or_else(|| Refusal::NotFound.into()))
+}
+
+/// Whether a file of this name is a page.
+fn names_page(rules: &FileRules, path: &SafePath) -> bool {
+    is_page(&content_type(&path.as_path().to_string_lossy(), rules))
 }
 
 /// Sends the file that a handler named, with the fields that it gave.

@@ -256,7 +256,12 @@ impl<S: Stream> Http1<S> {
 
     /// Sends whatever waits.
     fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let before = self.unsent.len();
         let outcome = self.unsent.poll_send(&mut self.socket, context);
+        if self.unsent.len() < before {
+            // Who takes a little is slow, and not still.
+            self.context.state.write_blocked(false);
+        }
         self.context.state.write_blocked(outcome.is_pending());
         outcome
     }

@@ -32,7 +32,7 @@ pub(crate) async fn error_page(
         headers.append(ACCEPT_ENCODING, value.clone());
     }
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
-    let asked = Asked { method, headers: &headers };
+    let asked = Asked { method, headers: &headers, rewritten: false };
     // Hidden or not: it is the administrator who names it.
     let page = match below.find(&path).await {
         Ok(located) => answer(below, &path, located, asked, None).await,

@@ -29,10 +29,10 @@ use crate::identity::Facts;
 /// those after it get what was made meanwhile.
 const WAITED_FOR: u64 = 64 << 10;
 
-/// How much older than the file one beside it may be, in seconds. A compressed
-/// file that was made before the last edit is another content, and not sent;
-/// tools that copy times may round them.
-const OLDER: i64 = 1;
+/// How much older than the file one beside it may be, in nanoseconds: a second. A
+/// compressed file that was made before the last edit is another content, and not
+/// sent; tools that copy times may round them.
+const OLDER: i128 = 1_000_000_000;
 
 /// A file that may be sent.
 pub(super) enum Original {
@@ -137,11 +137,11 @@ impl Original {
         }
     }
 
-    /// When the content was last changed, in seconds since 1970.
-    fn changed(&self) -> i64 {
+    /// When the content was last changed, in nanoseconds since 1970.
+    fn changed(&self) -> i128 {
         match self {
-            Self::Kept(kept) => kept.identity.modified.seconds,
-            Self::Long(long) => long.identity.modified.seconds,
+            Self::Kept(kept) => kept.identity.modified.as_nanoseconds(),
+            Self::Long(long) => long.identity.modified.as_nanoseconds(),
         }
     }
 

@@ -9,14 +9,19 @@ use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withhe
 use slimhttp_site::listing::Kind;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::response_fields::merge_vary;
 use slimhttp_site::route::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use super::listing::{Form, Page};
 use super::open::{Below, Located};
-use super::{Asked, Found, answer, is_compiled};
+use super::{Asked, Found, answer, is_compiled, names_page};
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
+
+/// By what a navigation is known: a cache must not give the page of a fallback to
+/// a script that asks for the same path (RFC 9110 section 12.5.5).
+const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest");
 
 /// A search for what answers one request, in one root.
 pub(super) struct Search<'s> {
@@ -61,6 +66,12 @@ impl Search<'_> {
     /// A candidate in an earlier release: only what a page needs beside itself.
     async fn try_earlier(&self, candidate: &Candidate) -> Result<Found, Refused> {
         match candidate {
+            // The name that was asked for need not tell that it comes to a page.
+            Candidate::Asked(path) | Candidate::File(path)
+                if names_page(self.below.rules, path) =>
+            {
+                Err(Refusal::NotFound.into())
+            }
             Candidate::Asked(path) | Candidate::File(path) => match self.find(path).await? {
                 Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
                 located => self.found(path, located).await,
@@ -91,7 +102,11 @@ impl Search<'_> {
             }
             Candidate::Fallback(path) if self.is_read() => {
                 let located = self.below.find(path).await?;
-                self.found(path, located).await
+                let mut found = self.found(path, located).await?;
+                if let Found::Reply(response) = &mut found {
+                    merge_vary(response.headers_mut(), &NAVIGATION);
+                }
+                Ok(found)
             }
             Candidate::Fallback(_) | Candidate::NotFound => Err(Refusal::NotFound.into()),
         }
@@ -157,10 +172,12 @@ impl Search<'_> {
         Ok(Found::Reply(page.respond(self.asked.method, self.asked.headers)))
     }
 
-    /// A file under the name that was asked for, unless it has a cleaner one.
+    /// A file under the name that was asked for, unless it has a cleaner one. The
+    /// name that a `rewrite` gave it was not asked for, and stays inside.
     async fn page(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
         let is_file = matches!(located, Located::Kept(_) | Located::Long(_));
         if is_file
+            && !self.asked.rewritten
             && let Some(location) =
                 clean_redirect(self.below.rules, self.target, &self.options.index)
         {

@@ -161,15 +161,27 @@ impl<S: Stream> Http1<S> {
             if self.unsent.len() >= ENOUGH {
                 std::future::poll_fn(|context| self.poll_unsent(context)).await?;
             }
-            match std::future::poll_fn(|context| self.poll_piece(body, context)).await? {
-                Piece::Data(data) => self.push_piece(data, &mut framed),
-                Piece::End if framed == Framed::Chunked => {
+            let broken = match std::future::poll_fn(|context| self.poll_piece(body, context)).await
+            {
+                Ok(Piece::Data(data)) => {
+                    self.push_piece(data, &mut framed);
+                    None
+                }
+                Ok(Piece::End) if framed == Framed::Chunked => {
                     self.unsent.push(Bytes::from_static(b"0\r\n\r\n"));
                     framed = Framed::Nothing;
+                    None
                 }
                 // Fewer bytes than were promised: all that is left is to break off.
-                Piece::End => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Piece::Left => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Ok(Piece::End) => Some(io::ErrorKind::UnexpectedEof.into()),
+                Ok(Piece::Left) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = broken {
+                // What there was is sent: who got nothing at all of an answer may
+                // ask once more (RFC 9112 section 9.3.1).
+                std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+                return Err(error);
             }
             if framed == Framed::Nothing {
                 return std::future::poll_fn(|context| self.poll_unsent(context)).await;

@@ -64,6 +64,8 @@ pub(super) fn try_file(value: &Value, at: &At<'_>, report: &mut Report) -> Optio
         Some("there are no named locations; `module` and `proxy` answer as a whole")
     } else if ["$args", "$is_args", "$query_string"].iter().any(|name| text.contains(name)) {
         Some("the query is kept; leave it out")
+    } else if [" /", " $", " {", " ="].iter().any(|next| text.contains(next)) {
+        Some("several are a list: `['{path}', '/index.html']`")
     } else if others.contains(['$', '{', '}']) {
         Some("the only variable is `{path}`")
     } else {

@@ -164,7 +164,21 @@ fn types(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Globs> {
     Some(globs.into_iter().collect())
 }
 
+/// One of them; as with every glob, one without a slash is held against the last
+/// part, `*+json`. One that looks so but would match nothing is a fault.
 fn media_glob(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Glob> {
-    let text = text(value, "a media type such as `text/*`", at, report)?;
-    glob(&text.to_ascii_lowercase(), at, report)
+    const EXPECTED: &str = "a media type such as `text/*`";
+    let text = text(value, EXPECTED, at, report)?;
+    let lower = text.to_ascii_lowercase();
+    let hint = match &*lower {
+        "text" | "application" | "image" | "font" | "audio" | "video" | "model" => {
+            did_you_mean(&format!("{lower}/*"))
+        }
+        _ if lower.starts_with(['.', '/']) || lower.starts_with("*.") => {
+            "it is by media type; `mime_types` says which extension has which".to_owned()
+        }
+        _ => return glob(&lower, at, report),
+    };
+    report.fault(at, EXPECTED, shown(text), hint);
+    None
 }

@@ -15,6 +15,7 @@ type Entry<'t> = (&'t str, &'t str, &'t Value, u16);
 
 pub(super) fn redirects(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Redirects> {
     let read = entries(table, at, report, |from, value, at, report| {
+        pattern(from, at, report)?;
         let (to, written, status) = match value {
             Value::Table(table) => long(table, at, report)?,
             value => (elsewhere(value, at, report)?, value, FOUND),
@@ -33,11 +34,31 @@ pub(super) fn redirects(table: &Table, at: &At<'_>, report: &mut Report) -> Opti
 
 pub(super) fn rewrites(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Rewrites> {
     let read = entries(table, at, report, |from, value, at, report| {
+        pattern(from, at, report)?;
         Some((from, within(value, at, report)?, value, FOUND))
     })?;
     build(read, at, report, |entries| {
         Rewrites::new(entries.iter().map(|(from, to, ..)| (*from, *to)))
     })
+}
+
+/// Notes a left side as other servers write it: it would be taken by its letters
+/// and match nothing.
+fn pattern(from: &str, at: &At<'_>, report: &mut Report) -> Option<()> {
+    if !from.starts_with(['^', '~']) && !from.contains('*') {
+        return Some(());
+    }
+    let hint = "for one part of a path write `<name>`, for several `<path:name>`".to_owned();
+    report.fault(at, "a path, or a pattern as of a route", shown(from), hint);
+    None
+}
+
+/// Says how a capture is written here to who writes it as other servers do.
+fn capture(to: &str) -> Option<&'static str> {
+    let numbered =
+        to.split('$').skip(1).any(|behind| behind.starts_with(|c: char| c.is_ascii_digit()));
+    let foreign = numbered || to.contains(['{', '}']) || to.contains("$uri");
+    foreign.then_some("what `<name>` takes on the left is written `<name>` here too")
 }
 
 /// Builds what the entries say. An entry that is wrong is noted and left out, so
@@ -118,7 +139,7 @@ fn elsewhere<'v>(value: &'v Value, at: &At<'_>, report: &mut Report) -> Option<&
             _ => Some("a path begins with `/`, a URL with `https://` or `http://`"),
         }
     };
-    target(text, EXPECTED, hint, at, report)
+    target(text, EXPECTED, hint.or_else(|| capture(text)), at, report)
 }
 
 /// The target of a rewrite: a path on this host, and a query if it has one.
@@ -134,7 +155,7 @@ fn within<'v>(value: &'v Value, at: &At<'_>, report: &mut Report) -> Option<&'v 
     } else {
         None
     };
-    target(text, EXPECTED, hint, at, report)
+    target(text, EXPECTED, hint.or_else(|| capture(text)), at, report)
 }
 
 /// `text`, unless a hint says what is wrong with it.

@@ -53,6 +53,9 @@ fn c2_6_error_pages() {
 #[test]
 fn c2_6_redirects() {
     let target = "a path begins with `/`, a URL with `https://` or `http://`";
+    let left = "expected a path, or a pattern as of a route";
+    let name = "for one part of a path write `<name>`, for several `<path:name>`";
+    let capture = "what `<name>` takes on the left is written `<name>` here too";
     each(
         "redirects",
         &[
@@ -92,6 +95,17 @@ fn c2_6_redirects() {
                 "redirects.a: expected a path that begins with `/`, found `a` to `/b`\
                  \nredirects.c: expected a path that begins with `/`, found `c` to `/d`",
             ),
+            (json!({"/a": "/$metadata", "/a(b)": "/c"}), ""),
+            (
+                json!({"/a/*": "/b", "^/b/(.*)": "/c", "/c": "/d/$1", "/d": {"to": "https://x/{uri}"}}),
+                &format!(
+                    "redirects.\"/a/*\": {left}, found `/a/*`\n  hint: {name}\
+                     \nredirects.\"/c\": expected a path or a URL, found `/d/$1`\n  hint: {capture}\
+                     \nredirects.\"/d\".to: expected a path or a URL, found `https://x/{{uri}}`\
+                     \n  hint: {capture}\
+                     \nredirects.\"^/b/(.*)\": {left}, found `^/b/(.*)`\n  hint: {name}"
+                ),
+            ),
         ],
     );
     let rules = rules(json!({"redirects": {
@@ -106,6 +120,8 @@ fn c2_6_redirects() {
 #[test]
 fn c2_6_rewrite() {
     let fault = "expected a path that begins with `/`, found";
+    let left = "expected a path, or a pattern as of a route";
+    let name = "for one part of a path write `<name>`, for several `<path:name>`";
     each(
         "rewrite",
         &[
@@ -124,6 +140,13 @@ fn c2_6_rewrite() {
                      \nrewrite.\"/c\": {fault} `/d#e`\n  hint: a fragment never leaves the browser\
                      \nrewrite.\"/d\": {fault} `//e`\n  hint: it is a path on this host\
                      \nrewrite.\"/e\": {fault} a table of 1"
+                ),
+            ),
+            (
+                json!({"/a/(.*)": "/b/$1", "~ /c": "/d"}),
+                &format!(
+                    "rewrite.\"/a/(.*)\": {left}, found `/a/(.*)`\n  hint: {name}\
+                     \nrewrite.\"~ /c\": {left}, found `~ /c`\n  hint: {name}"
                 ),
             ),
         ],

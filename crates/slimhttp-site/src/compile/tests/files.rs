@@ -119,6 +119,14 @@ fn c2_6_try_files() {
                 "try_files: expected a path such as `{path}.html`, a list of these, or `false`, \
                  found the number `5`",
             ),
+            (json!("my page.html"), ""),
+            (
+                json!("$uri $uri/ /index.html"),
+                &format!(
+                    "try_files: expected {one}, found `$uri $uri/ /index.html`\
+                     \n  hint: several are a list: `['{{path}}', '/index.html']`"
+                ),
+            ),
             (
                 json!(["=404", "/a"]),
                 "try_files[0]: expected `=404` at the end only, found `=404`\
@@ -211,6 +219,16 @@ fn c2_6_compress() {
             (json!(true), ""),
             (json!({}), ""),
             (json!({"encodings": ["gzip", "br"], "min_size": "2KiB", "types": ["Text/*"]}), ""),
+            (json!({"types": ["*+json", "css", "*", "application/vnd.x"]}), ""),
+            (
+                json!({"types": [".js", "text", "*.css"]}),
+                "compress.types[0]: expected a media type such as `text/*`, found `.js`\
+                 \n  hint: it is by media type; `mime_types` says which extension has which\
+                 \ncompress.types[1]: expected a media type such as `text/*`, found `text`\
+                 \n  hint: did you mean `text/*`?\
+                 \ncompress.types[2]: expected a media type such as `text/*`, found `*.css`\
+                 \n  hint: it is by media type; `mime_types` says which extension has which",
+            ),
             (
                 json!(7),
                 &format!(
