@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
-use crate::file_rules::{FileRules, TryFile};
+use crate::file_rules::{ASKED, FileRules, TryFile};
 use crate::path::{SafePath, Target};
 use crate::weight::{Weight, weighed};
 
@@ -110,9 +110,8 @@ fn listed(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Listed {
 
 /// The text of an entry with the decoded path in each place of `{path}`.
 fn filled_in(text: &str, path: &[u8]) -> Vec<u8> {
-    const PLACE: &str = "{path}";
     let mut filled = Vec::with_capacity(text.len() + path.len());
-    for (position, literal) in text.split(PLACE).enumerate() {
+    for (position, literal) in text.split(ASKED).enumerate() {
         if position > 0 {
             filled.extend_from_slice(path);
         }
