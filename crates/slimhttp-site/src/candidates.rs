@@ -180,14 +180,8 @@ pub fn is_withheld(rules: &FileRules, path: &SafePath) -> bool {
             return true;
         }
     }
-    if rules.hide.is_empty() {
-        return false;
-    }
-    let mut rooted = Vec::with_capacity(bytes.len() + 1);
-    rooted.push(b'/');
-    rooted.extend_from_slice(bytes);
-    let ends = memchr::memchr_iter(b'/', &rooted).skip(1).chain([rooted.len()]);
-    ends.into_iter().any(|end| rules.hide.matches(&rooted[..end]))
+    let mut ends = memchr::memchr_iter(b'/', bytes).chain([bytes.len()]);
+    !rules.hide.is_empty() && ends.any(|end| rules.hide.matches(&bytes[..end]))
 }
 
 /// Whether somebody is on the way to a page, and not a page to what it is made
