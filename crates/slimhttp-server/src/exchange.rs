@@ -91,8 +91,9 @@ pub(crate) async fn answer(
         Ok(response) => respond::finish(response),
         Err(refused) => respond::finish(exchange.refuse(refused).await),
     };
-    // A script, or a client with a cookie, may be answered otherwise next time,
-    // and every request is told of to who keeps count.
+    // Nobody is given it again where a script ran, where a cookie chooses among
+    // releases, where a file may be changing just now, or where somebody is told
+    // of each request.
     let same_for_all = files_only
         && !is_trouble
         && exchange.asked.is_none()

@@ -141,8 +141,7 @@ pub(crate) async fn send(
 
 /// Whether a file of this name is a page.
 fn names_page(rules: &FileRules, path: &SafePath) -> bool {
-    let media_type = content_type(&path.as_path().to_string_lossy(), rules);
-    media_type.to_str().is_ok_and(is_page)
+    is_page(&content_type(&path.as_path().to_string_lossy(), rules))
 }
 
 /// Sends the file that a handler named, with the fields that it gave.
@@ -186,7 +185,7 @@ async fn answer(
 ) -> Result<Response<Body>, Refused> {
     let original = Original::of(located).ok_or(Refusal::NotFound)?;
     let representation = represent(below, path, &original, &asked).await;
-    let cookie = cookie.filter(|_| representation.content_type.to_str().is_ok_and(is_page));
+    let cookie = cookie.filter(|_| is_page(&representation.content_type));
     let mut response = reply::reply(representation, asked.method, asked.headers);
     let status = response.status();
     file_fields(below.rules, path, response.headers_mut(), status);

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use slimhttp_site::content_type::essence;
 use slimhttp_site::site::{Scope, Site};
 use smallvec::SmallVec;
 
@@ -236,9 +237,9 @@ impl History {
 }
 
 /// Whether a file of this media type is a page, which brings others with it.
-pub(crate) fn is_page(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    ["text/html", "application/xhtml+xml"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+pub(crate) fn is_page(media_type: &HeaderValue) -> bool {
+    let is = |page: &str| essence(media_type).eq_ignore_ascii_case(page.as_bytes());
+    is("text/html") || is("application/xhtml+xml")
 }
 
 /// The values of the cookies that name a release (RFC 6265 section 5.4; HTTP/2

@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
-use crate::file_rules::{FileRules, TryFile};
+use crate::file_rules::{ASKED, FileRules, TryFile};
 use crate::path::{SafePath, Target};
 use crate::weight::{Weight, weighed};
 
@@ -110,9 +110,8 @@ fn listed(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Listed {
 
 /// The text of an entry with the decoded path in each place of `{path}`.
 fn filled_in(text: &str, path: &[u8]) -> Vec<u8> {
-    const PLACE: &str = "{path}";
     let mut filled = Vec::with_capacity(text.len() + path.len());
-    for (position, literal) in text.split(PLACE).enumerate() {
+    for (position, literal) in text.split(ASKED).enumerate() {
         if position > 0 {
             filled.extend_from_slice(path);
         }
@@ -181,14 +180,8 @@ pub fn is_withheld(rules: &FileRules, path: &SafePath) -> bool {
             return true;
         }
     }
-    if rules.hide.is_empty() {
-        return false;
-    }
-    let mut rooted = Vec::with_capacity(bytes.len() + 1);
-    rooted.push(b'/');
-    rooted.extend_from_slice(bytes);
-    let ends = memchr::memchr_iter(b'/', &rooted).skip(1).chain([rooted.len()]);
-    ends.into_iter().any(|end| rules.hide.matches(&rooted[..end]))
+    let mut ends = memchr::memchr_iter(b'/', bytes).chain([bytes.len()]);
+    !rules.hide.is_empty() && ends.any(|end| rules.hide.matches(&bytes[..end]))
 }
 
 /// Whether somebody is on the way to a page, and not a page to what it is made

@@ -50,6 +50,14 @@ pub fn content_type(name: &str, rules: &FileRules) -> HeaderValue {
     }
 }
 
+/// A media type without its parameters: `text/html` of `text/html; charset=utf-8`
+/// (RFC 9110 section 8.3.1). Its case is as it was written.
+pub fn essence(media_type: &HeaderValue) -> &[u8] {
+    let bytes = media_type.as_bytes();
+    let end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
+    bytes[..end].trim_ascii()
+}
+
 /// The type that the scope itself has for files with this extension.
 fn added(extension: &str, rules: &FileRules) -> Option<HeaderValue> {
     let mut types = rules.mime_types.iter();

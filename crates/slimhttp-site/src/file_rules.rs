@@ -79,11 +79,15 @@ pub enum FollowSymlinks {
     Never,
 }
 
+/// Where in an entry of `try_files` the path asked for stands, its first slash
+/// included.
+pub(crate) const ASKED: &str = "{path}";
+
 /// One entry of `try_files`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryFile {
     /// A path below the root as on disk: literal text, with the path asked for,
-    /// its first slash included, where `{path}` stands; so it begins with `/` or
+    /// which begins with a slash, where `{path}` stands; so it begins with `/` or
     /// with `{path}`. One that ends with a slash names a folder.
     Path(Arc<str>),
     /// `=404`: nothing further is tried.

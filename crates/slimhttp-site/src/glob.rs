@@ -170,7 +170,8 @@ impl Globs {
         self.0.is_empty()
     }
 
-    /// Whether one of them matches `path`, decoded and beginning with `/`.
+    /// Whether one of them matches `path`, decoded, with its first slash or
+    /// without.
     pub fn matches(&self, path: &[u8]) -> bool {
         self.0.best(path).is_some()
     }
@@ -200,8 +201,8 @@ impl<T> ByGlob<T> {
         self.0.is_empty()
     }
 
-    /// The value of the most specific pattern that matches `path`, decoded and
-    /// beginning with `/`.
+    /// The value of the most specific pattern that matches `path`, decoded, with
+    /// its first slash or without.
     pub fn best(&self, path: &[u8]) -> Option<&T> {
         if self.is_empty() {
             return None;

@@ -14,14 +14,14 @@ use crate::refusal::Refusal;
 mod tests;
 
 /// The longest name of a file, in bytes: `NAME_MAX` of every usual file system.
-const LONGEST_NAME: usize = 255;
+pub(crate) const LONGEST_NAME: usize = 255;
+
+/// All but the unreserved characters of RFC 3986 section 2.3.
+pub(crate) const NOT_UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is encoded in a segment: all but `pchar` of RFC 3986 section 3.3.
-pub(crate) const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
+pub(crate) const NOT_IN_SEGMENT: &AsciiSet = &NOT_UNRESERVED
     .remove(b'!')
     .remove(b'$')
     .remove(b'&')

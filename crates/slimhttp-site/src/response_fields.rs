@@ -8,7 +8,6 @@
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 use crate::file_rules::{AnswerRules, FieldRule, FileRules};
 use crate::path::SafePath;
@@ -35,11 +34,8 @@ pub fn file_fields(
         return;
     }
     let path = path.as_bytes();
-    let mut rooted = SmallVec::<[u8; 256]>::with_capacity(path.len() + 1);
-    rooted.push(b'/');
-    rooted.extend_from_slice(path);
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
-        let value = match rules.cache_control.best(&rooted) {
+        let value = match rules.cache_control.best(path) {
             Some(value) => Some(value.clone()),
             None => (rules.immutable && has_fingerprint(path)).then_some(IMMUTABLE),
         };
@@ -51,7 +47,7 @@ pub fn file_fields(
         let described = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE];
         described.contains(name_of(rule))
     };
-    for rule in rules.headers.all(&rooted).flat_map(|rules| rules.iter()) {
+    for rule in rules.headers.all(path).flat_map(|rules| rules.iter()) {
         if status != StatusCode::NOT_MODIFIED || !describes(rule) {
             apply(rule, headers);
         }

@@ -57,8 +57,7 @@ pub(crate) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Resu
 }
 
 /// Bytes of an open file, read on demand: from memory on this thread, from a disk
-/// on the blocking pool. Who can send them without reading them takes them from
-/// [`FileBody::unread`] and says so by [`FileBody::advance`].
+/// on the blocking pool.
 pub struct FileBody {
     file: Arc<File>,
     offset: u64,
@@ -71,7 +70,8 @@ impl FileBody {
         Self { file, offset, left, reading: None }
     }
 
-    /// The file, from where in it, and how many bytes are still to be sent;
+    /// The file, from where in it, and how many bytes are still to be sent, for who
+    /// can send them without reading them, and says so by [`FileBody::advance`];
     /// `None` while some of them are being read.
     pub(crate) fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
         self.reading.is_none().then_some((&self.file, self.offset, self.left))

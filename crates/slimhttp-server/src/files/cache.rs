@@ -148,9 +148,9 @@ enum Held {
 
 /// Counts the bytes of an entry.
 #[derive(Clone)]
-struct Bytes;
+struct CountBytes;
 
-impl Weighter<Key, Held> for Bytes {
+impl Weighter<Key, Held> for CountBytes {
     fn weight(&self, key: &Key, held: &Held) -> u64 {
         let key = match key {
             Key::File { text, .. } => text.len() as u64,
@@ -164,7 +164,7 @@ impl Weighter<Key, Held> for Bytes {
     }
 }
 
-type Table = sync::Cache<Key, Held, Bytes, DefaultHashBuilder, DefaultLifecycle<Key, Held>>;
+type Table = sync::Cache<Key, Held, CountBytes, DefaultHashBuilder, DefaultLifecycle<Key, Held>>;
 
 /// The cache.
 pub(super) struct Cache {
@@ -210,7 +210,7 @@ impl Cache {
             .expect("both capacities are given");
         let table = Table::with_options(
             options,
-            Bytes,
+            CountBytes,
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         );

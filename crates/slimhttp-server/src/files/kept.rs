@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
-use slimhttp_site::content_type::content_type;
+use slimhttp_site::content_type::{content_type, essence};
 use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
@@ -135,11 +135,9 @@ impl Typed {
     /// Applies `rules` to the name of `path`.
     pub(super) fn new(rules: &Arc<FileRules>, path: &SafePath) -> Self {
         let content_type = content_type(&path.as_path().to_string_lossy(), rules);
-        let compressible = rules.compress.as_ref().is_some_and(|compress| {
-            let text = content_type.as_bytes();
-            let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
-            let media_type = text[..end].trim_ascii_end().to_ascii_lowercase();
-            compress.types.matches(&media_type)
+        let compress = rules.compress.as_ref();
+        let compressible = compress.is_some_and(|compress| {
+            compress.types.matches(&essence(&content_type).to_ascii_lowercase())
         });
         Self { rules: Arc::downgrade(rules), content_type, compressible }
     }

@@ -14,7 +14,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, Dir};
 use slimhttp_site::conditions::{self, ETag, Outcome, Validators};
 use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
@@ -22,14 +22,11 @@ use slimhttp_site::path::SafePath;
 
 use super::validator::hash_of;
 use crate::body::Body;
+use crate::identity::Facts;
 
 /// The most entries that a listing has. What is beyond is left out, and the
 /// listing says so.
 pub(super) const LONGEST: usize = 10_000;
-
-/// What a link leads to: what it is, its length in bytes, and when it was last
-/// modified, in seconds since 1970.
-pub(super) type Facts = (Kind, u64, i64);
 
 /// As what a listing is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,17 +134,17 @@ fn read(
         else {
             continue;
         };
-        let length = u64::try_from(stat.st_size).unwrap_or(0);
-        let facts = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Some((Kind::File, length, stat.st_mtime)),
-            FileType::Directory => Some((Kind::Folder, length, stat.st_mtime)),
-            FileType::Symlink => resolve(&inside),
-            _ => None,
+        let own = Facts::from(stat);
+        let facts = if own.is_link() { resolve(&inside) } else { Some(own) };
+        let (kind, facts) = match facts {
+            Some(facts) if facts.is_file() => (Kind::File, facts),
+            Some(facts) if facts.is_folder() => (Kind::Folder, facts),
+            _ => continue,
         };
-        let Some((kind, length, modified)) = facts else { continue };
         if entries.len() == limit {
             return Ok((entries, true));
         }
+        let (length, modified) = (facts.length(), facts.identity().modified.seconds);
         entries.push(Entry { name: name.to_vec(), kind, length, modified });
     }
     Ok((entries, false))

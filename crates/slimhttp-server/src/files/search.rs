@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode};
 use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withheld};
-use slimhttp_site::listing::Kind;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::merge_vary;
@@ -161,11 +160,7 @@ impl Search<'_> {
             let withheld = |path: &SafePath| {
                 is_withheld(&rules, path) || is_compiled(path) || !runs && path.extension_is("py")
             };
-            let resolve = |path: &SafePath| {
-                let facts = root.open(path, links).ok()?.facts;
-                let kind = if facts.is_folder() { Kind::Folder } else { Kind::File };
-                Some((kind, facts.length(), facts.identity().modified.seconds))
-            };
+            let resolve = |path: &SafePath| Some(root.open(path, links).ok()?.facts);
             Page::of(&opened.file, &folder, &url, form, withheld, resolve)
         });
         let page = page.await.map_err(io::Error::from).and_then(|page| page);

@@ -272,6 +272,6 @@ fn pages_are_told_by_their_media_type() {
         ("text/htmlx", false),
         ("", false),
     ] {
-        assert_eq!(is_page(media_type), expected, "{media_type}");
+        assert_eq!(is_page(&HeaderValue::from_static(media_type)), expected, "{media_type}");
     }
 }

@@ -11,10 +11,6 @@ use super::rules::Rule;
 use crate::file_rules::AnswerRules;
 use crate::site::ScopeOptions;
 
-/// The options that these rules are made of.
-const KEYS: [&str; 5] =
-    ["redirects", "rewrite", "error_pages", "response_headers", "security_headers"];
-
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`
 /// what it was.
 pub(super) fn rules(
@@ -23,11 +19,6 @@ pub(super) fn rules(
     before: Option<&ScopeOptions>,
 ) -> Arc<AnswerRules> {
     let outer = outer.map(|options| &options.answers);
-    if let Some(outer) = outer
-        && !own.name_any(&KEYS)
-    {
-        return Arc::clone(outer);
-    }
     let mut rules = outer.map(|outer| (**outer).clone()).unwrap_or_default();
     if let Some(Rule::Redirects(redirects)) = own.rule("redirects") {
         rules.redirects = redirects.clone();

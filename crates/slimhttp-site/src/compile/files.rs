@@ -9,25 +9,6 @@ use super::rules::{CacheBounds, Rule};
 use crate::file_rules::{FileCache, FileRules, FollowSymlinks};
 use crate::site::ScopeOptions;
 
-/// The options that these rules are made of.
-const KEYS: [&str; 15] = [
-    "hidden",
-    "hide",
-    "follow_symlinks",
-    "listing",
-    "try_files",
-    "fallback",
-    "clean_urls",
-    "cache_control",
-    "immutable",
-    "headers",
-    "mime_types",
-    "charset",
-    "compress",
-    "file_cache",
-    "pin_releases",
-];
-
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`
 /// what it was.
 pub(super) fn rules(
@@ -38,11 +19,6 @@ pub(super) fn rules(
     report: &mut Report,
 ) -> Arc<FileRules> {
     let outer = outer.map(|options| &options.files);
-    if let Some(outer) = outer
-        && !own.name_any(&KEYS)
-    {
-        return Arc::clone(outer);
-    }
     let mut rules = outer.map(|outer| (**outer).clone()).unwrap_or_default();
     lay(own, &mut rules);
     if let Some(Rule::FileCache(bounds)) = own.rule("file_cache") {

@@ -84,11 +84,6 @@ impl<'l> Layers<'l> {
         Self { outer: None, ..self }
     }
 
-    /// Whether the scope's own table gives one of `keys`, right or wrong.
-    pub(super) fn name_any(self, keys: &[&str]) -> bool {
-        self.own.given.iter().any(|(name, _)| keys.contains(name))
-    }
-
     pub(super) fn get(self, key: &str) -> Option<&'l Checked> {
         self.own.get(key).or_else(|| self.outer?.get(key))
     }

@@ -131,3 +131,15 @@ fn c5_4_a_charset_that_no_field_can_carry_is_left_out() {
     let rules = FileRules { charset: Some("x\r\ny: z".into()), ..FileRules::default() };
     assert_eq!(content_type("a.html", &rules), "text/html");
 }
+
+#[test]
+fn the_essence_is_what_stands_before_the_parameters() {
+    let cases = [
+        ("text/html", "text/html"),
+        ("text/html;charset=utf-8", "text/html"),
+        ("Text/HTML ; charset=utf-8; a=b", "Text/HTML"),
+    ];
+    for (media_type, expect) in cases {
+        assert_eq!(essence(&HeaderValue::from_static(media_type)), expect.as_bytes());
+    }
+}

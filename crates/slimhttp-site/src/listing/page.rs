@@ -10,10 +10,11 @@
 
 use std::fmt::Write as _;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::percent_encode;
 
 use super::measure::{Moment, counted, grouped, size};
 use super::{Column, Entry, Kind, Listing, Order, Sort, icon};
+use crate::path::NOT_UNRESERVED;
 
 /// The value of `Content-Security-Policy` that the page is sent with: no script,
 /// no other file, and no style but its own, which the hash names.
@@ -23,10 +24,6 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 
 /// The style sheet, byte for byte what the hash above is made of.
 pub(super) const STYLE: &str = include_str!("page.css");
-
-/// All but the unreserved characters of RFC 3986 section 2.3.
-const NOT_UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What the folder at the top is called.
 const ROOT: &[u8] = b"Home";

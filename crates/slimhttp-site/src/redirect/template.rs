@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use http::uri::Authority;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
 use smallvec::SmallVec;
 
-use crate::path::{NOT_IN_SEGMENT, Target};
+use crate::path::{NOT_IN_SEGMENT, NOT_UNRESERVED, Target};
 
 /// What a pattern took of a path, from left to right, decoded.
 pub(super) type Captures<'p> = SmallVec<[&'p [u8]; 2]>;
@@ -64,8 +64,7 @@ const NOT_IN_PATH: &AsciiSet = &NOT_IN_SEGMENT.remove(b'/');
 
 /// What is encoded of a capture in a query or a fragment: all that is reserved
 /// there, so that a value stays one value.
-const NOT_IN_VALUE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const NOT_IN_VALUE: &AsciiSet = NOT_UNRESERVED;
 
 impl Template {
     /// Reads the right side of a rule whose pattern has the variables `names`.

@@ -3,11 +3,15 @@
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderName;
 use http::header::{ACCEPT, IF_MATCH, IF_NONE_MATCH};
 
 use super::*;
+
+/// When the file was modified to which a link leads.
+const SEVEN: Duration = Duration::from_secs(7);
 
 /// A folder of its own per test; removed when dropped.
 struct Folder(PathBuf);
@@ -65,8 +69,12 @@ fn only_files_and_folders_that_may_be_seen_are_listed() {
     let below = SafePath::root().join("deep").expect("a plain name");
     let asked = |path: &SafePath| path.url_path();
     let withheld = |path: &SafePath| ["/deep/.hidden", "/deep/secret"].contains(&&*asked(path));
+    let elsewhere = Folder::new("led-to");
+    let target = File::create_new(elsewhere.0.join("b")).expect("a file");
+    target.set_len(5).and_then(|()| target.set_modified(UNIX_EPOCH + SEVEN)).expect("its facts");
+    let led_to = Facts::of(&target).expect("its facts");
     let resolve = |path: &SafePath| match &*asked(path) {
-        "/deep/in" => Some((Kind::File, 5, 7)),
+        "/deep/in" => Some(led_to),
         "/deep/out" | "/deep/broken" => None,
         other => panic!("{other} is no link"),
     };

@@ -6,14 +6,9 @@ use std::sync::Arc;
 use super::super::read::{did_you_mean, list};
 use super::super::report::{At, Report};
 use super::{ErrorPages, shown, text};
-use crate::file_rules::{StatusRange, TryFile};
+use crate::file_rules::{ASKED, StatusRange, TryFile};
+use crate::path::LONGEST_NAME;
 use crate::value::{Table, Value};
-
-/// Where the path asked for stands. It begins with a slash.
-const ASKED: &str = "{path}";
-
-/// The longest name of a file, in bytes.
-const LONGEST_NAME: usize = 255;
 
 /// A file below `web_root`: its path, with a slash at the beginning.
 pub(super) fn page(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Arc<str>> {
