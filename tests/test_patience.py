@@ -62,6 +62,28 @@ def test_c3_3_the_beginning_of_a_next_head_is_no_reason_to_cut_an_answer(tmp_pat
             assert client.expect_close() == b''
 
 
+@pytest.mark.parametrize('first', [b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', b''])
+def test_an_empty_line_begins_no_head(tmp_path: Path, first: bytes) -> None:
+    with (
+        serving(web_root=str(tmp_path), header_timeout=0.3, idle_timeout=60) as site,
+        site.client() as client,
+    ):
+        client.send_raw(first + b'\r\n')
+        if first:
+            assert client.read_response().status == 404
+        time.sleep(1.2)
+        client.send_raw(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.read_response().status == 404
+
+
+def test_an_empty_line_behind_content_may_come_in_two_pieces(tmp_path: Path) -> None:
+    with serving(web_root=str(tmp_path)) as site, site.client() as client:
+        client.send_raw(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r')
+        assert client.read_response().status == 405
+        client.send_raw(b'\nGET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.read_response().status == 404
+
+
 def test_c7_2_an_upstream_that_reads_slowly_is_not_the_clients_pause(tmp_path: Path) -> None:
     size = 8_000_000
 

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use slimhttp_site::framing::{Framing, HeadRead, Limits};
+use slimhttp_site::framing::{Framing, HeadRead, Limits, Phase};
 use slimhttp_site::site::Service;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -199,7 +199,9 @@ impl<S: Stream> Http1<S> {
         }
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
-                self.context.state.read(Reading::Head);
+                if self.framing.phase() == Phase::Head {
+                    self.context.state.read(Reading::Head);
+                }
                 return None;
             }
             HeadRead::Fault(refusal) => {
