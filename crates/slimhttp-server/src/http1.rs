@@ -133,7 +133,7 @@ impl<S: Stream> Http1<S> {
                 Asked::Elsewhere(next) => return next,
             };
             if !again {
-                return Next::Close { unread: !self.unread.is_empty() };
+                return Next::Close { unread: self.has_unread().await };
             }
         }
     }
@@ -160,13 +160,18 @@ impl<S: Stream> Http1<S> {
             self.unread = bytes;
             self.judged = self.unread.len();
         }
-        if self.unread.is_empty() && self.context.state.ending() != Ending::No {
-            return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
-        }
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
                 let mut buffer = ReadBuf::new(scratch);
-                let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+                let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(context, &mut buffer)
+                else {
+                    // Whose request has come in time, or has begun, is answered first.
+                    let waits = self.framing.phase() == Phase::Idle;
+                    if waits && self.context.state.ending() != Ending::No {
+                        return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+                    }
+                    return Poll::Pending;
+                };
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
                     return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
@@ -272,6 +277,15 @@ impl<S: Stream> Http1<S> {
             }
             Poll::Pending
         })
+    }
+
+    /// Whether the client has sent what nobody has read.
+    async fn has_unread(&mut self) -> bool {
+        std::future::poll_fn(|context| {
+            let _ = self.poll_leaving(context);
+            Poll::Ready(!self.unread.is_empty())
+        })
+        .await
     }
 
     /// Sends whatever waits.
