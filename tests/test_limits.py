@@ -320,6 +320,23 @@ def test_send_timeout_spares_a_client_that_takes_slowly(tmp_path: Path, source: 
             assert len(client.read_exactly(left)) == left
 
 
+def test_idle_timeout_spares_a_client_that_takes_slowly(tmp_path: Path) -> None:
+    (tmp_path / 'a.txt').write_bytes(b'x' * 16_000)
+    time.sleep(2.1)  # Until it has been as it is for a while, and answers are given again.
+    count = 1000
+    rules = {'idle_timeout': 0.5, 'file_cache': {'revalidate': 60}}
+    with (
+        serving(web_root=os.fspath(tmp_path), **rules) as site,
+        narrow_client(site.address) as client,
+    ):
+        client.send_raw(head('/a.txt') * count)
+        time.sleep(1.5)  # Nobody is idle whose answers are on their way.
+        for _ in range(count):
+            assert len(client.read_response().body) == 16_000
+        time.sleep(0.1)
+        assert client.request('GET', '/a.txt').status == 200
+
+
 # Too many at once
 
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Exchange, Upstream, serving, wait_until
-from harness_more import in_background
+from harness import Exchange, Upstream, is_refused, serving, wait_until
+from harness_more import in_background, narrow_client
 
 JUNK = [b'\n', b' ', b'\0', b'\x81', b'G\0', b'GET /\x01', b'GET / HTTP/3.0\r\n\r\n']
 
@@ -60,6 +60,79 @@ def test_c3_3_the_beginning_of_a_next_head_is_no_reason_to_cut_an_answer(tmp_pat
             # Now the next head is late.
             assert client.read_response().status == 408
             assert client.expect_close() == b''
+
+
+@pytest.mark.parametrize('first', [b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', b''])
+def test_an_empty_line_begins_no_head(tmp_path: Path, first: bytes) -> None:
+    with (
+        serving(web_root=str(tmp_path), header_timeout=0.3, idle_timeout=60) as site,
+        site.client() as client,
+    ):
+        client.send_raw(first + b'\r\n')
+        if first:
+            assert client.read_response().status == 404
+        time.sleep(1.2)
+        client.send_raw(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.read_response().status == 404
+
+
+def test_an_empty_line_behind_content_may_come_in_two_pieces(tmp_path: Path) -> None:
+    with serving(web_root=str(tmp_path)) as site, site.client() as client:
+        client.send_raw(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r')
+        assert client.read_response().status == 405
+        client.send_raw(b'\nGET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.read_response().status == 404
+
+
+@pytest.mark.parametrize('body', [b'', b'x'])
+def test_c1_5_a_request_that_had_begun_before_the_end_is_answered(body: bytes) -> None:
+    head = f'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n'.encode()
+    started, go_on = threading.Event(), threading.Event()
+    with serving(grace_period=10) as site, site.client() as client, site.client() as other:
+
+        @site.http.route('/hold')
+        def hold(request):  # type: ignore[no-untyped-def]
+            started.set()
+            go_on.wait(10)
+            return 'held'
+
+        site.http.route('/a')(lambda request: 'answered')
+        client.send_raw(head[:10])
+        other.send('GET', '/hold')
+        assert started.wait(10)
+        site.http.stop()
+        wait_until(lambda: is_refused(site.address))
+        client.send_raw(head[10:] + body)
+        go_on.set()
+        answer = client.read_response()
+        assert (answer.text, answer.closes) == ('answered', True)
+        assert client.expect_close() == b''
+
+
+def test_c1_5_a_download_during_the_end_is_whole_whatever_its_client_asks_meanwhile(
+    tmp_path: Path,
+) -> None:
+    size = 20_000_000
+    (tmp_path / 'large.bin').write_bytes(b'x' * size)
+    ask = b'GET /large.bin HTTP/1.1\r\nHost: a\r\n'
+    with (
+        serving(web_root=str(tmp_path), grace_period=20) as site,
+        narrow_client(site.address) as keeps,
+        narrow_client(site.address) as closes,
+    ):
+        keeps.send_raw(ask + b'\r\n')
+        closes.send_raw(ask + b'Connection: close\r\n\r\n')
+        for client in (keeps, closes):
+            assert client.read_head().status == 200
+            client.send_raw(ask + b'\r\n')
+        site.http.stop()
+        wait_until(lambda: is_refused(site.address))
+        for client in (keeps, closes):
+            assert client.read_exactly(size) == b'x' * size
+        # What came in time is answered, as the last one.
+        answer = keeps.read_response()
+        assert (len(answer.body), answer.closes) == (size, True)
+        assert closes.expect_close() == b''
 
 
 def test_c7_2_an_upstream_that_reads_slowly_is_not_the_clients_pause(tmp_path: Path) -> None:

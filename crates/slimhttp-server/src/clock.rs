@@ -1,6 +1,8 @@
 //! The time to a tick of the system (4 ms as a rule): enough for what counts in
 //! seconds, at a fraction of the cost of the exact time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 #[cfg(target_os = "linux")]
@@ -22,4 +24,28 @@ pub(crate) fn milliseconds() -> u64 {
 /// Seconds since 1970.
 pub(crate) fn seconds() -> u64 {
     u64::try_from(clock_gettime(REALTIME).tv_sec).unwrap_or(0)
+}
+
+/// Lets something be said in the log every ten seconds at most, however many
+/// requests give reason to say it.
+#[derive(Debug)]
+pub(crate) struct Seldom(AtomicU64);
+
+impl Seldom {
+    /// Nothing was said yet.
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Whether it may be said now. Two who ask at one moment may both be told so.
+    pub(crate) fn is_due(&self) -> bool {
+        const SPAN: u64 = 10_000;
+        // Never 0, which means "not yet".
+        let (now, last) = (milliseconds() + 1, self.0.load(Ordering::Relaxed));
+        let due = last == 0 || now.saturating_sub(last) >= SPAN;
+        if due {
+            self.0.store(now, Ordering::Relaxed);
+        }
+        due
+    }
 }

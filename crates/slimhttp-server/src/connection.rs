@@ -264,25 +264,27 @@ where
     let mut told = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
         state.watch(context.waker());
-        match state.ending() {
-            Ending::No => {}
-            Ending::Gracefully if told => {}
-            Ending::Gracefully => {
-                shut_down(connection);
-                told = true;
-            }
-            ending @ (Ending::HeadTimeout | Ending::Cut) => {
-                return Poll::Ready(Driven::Ended(ending));
-            }
+        if let ending @ (Ending::HeadTimeout | Ending::Cut) = state.ending() {
+            return Poll::Ready(Driven::Ended(ending));
         }
-        match Pin::new(&mut *connection).poll(context) {
-            Poll::Pending if state.is_resting() && !told => Poll::Ready(Driven::Rests),
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(outcome) => {
-                if let Err(error) = outcome {
-                    tracing::debug!("a connection ended: {error}");
+        loop {
+            match Pin::new(&mut *connection).poll(context) {
+                Poll::Pending if state.is_resting() && !told => {
+                    return Poll::Ready(Driven::Rests);
                 }
-                Poll::Ready(Driven::Ended(Ending::No))
+                // Not before it has seen the request with which it was given the
+                // connection: it would leave that unanswered.
+                Poll::Pending if state.ending() == Ending::Gracefully && !told => {
+                    shut_down(connection);
+                    told = true;
+                }
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(outcome) => {
+                    if let Err(error) = outcome {
+                        tracing::debug!("a connection ended: {error}");
+                    }
+                    return Poll::Ready(Driven::Ended(Ending::No));
+                }
             }
         }
     })

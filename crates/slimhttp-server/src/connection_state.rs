@@ -107,6 +107,9 @@ impl ConnectionState {
             self.blocked_at.store(self.now(), Ordering::Relaxed);
         } else if !blocked && since != 0 {
             self.blocked_at.store(0, Ordering::Relaxed);
+            if self.reading.load(Ordering::Relaxed) == Reading::Idle as u8 {
+                self.read_at.store(self.now(), Ordering::Relaxed);
+            }
         }
     }
 
@@ -233,6 +236,8 @@ impl ConnectionState {
         }
         let since = self.read_at.load(Ordering::Relaxed);
         match self.reading.load(Ordering::Relaxed) {
+            // Nobody is idle whose answer is on its way.
+            0 if blocked != 0 => {}
             0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Cut),
             1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),

@@ -147,7 +147,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     /// byte of another one has come.
     fn is_at_rest(&self) -> bool {
         let Some(framing) = &self.framing else { return false };
-        framing.phase() == Phase::Idle
+        framing.is_between()
             && !self.state.is_busy()
             && !self.state.is_write_blocked()
             && self.state.begun() - self.begun_before == framing.heads_read()

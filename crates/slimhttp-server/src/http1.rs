@@ -23,7 +23,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use slimhttp_site::framing::{Framing, HeadRead};
+use slimhttp_site::framing::{Framing, HeadRead, Phase};
 use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -117,7 +117,7 @@ impl<S: Stream> Http1<S> {
                 Asked::Elsewhere(next) => return next,
             };
             if !again {
-                return Next::Close { unread: !self.unread.is_empty() };
+                return Next::Close { unread: self.has_unread().await };
             }
         }
     }
@@ -144,13 +144,18 @@ impl<S: Stream> Http1<S> {
             self.unread = bytes;
             self.judged = self.unread.len();
         }
-        if self.unread.is_empty() && self.context.state.ending() != Ending::No {
-            return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
-        }
         read_buffer::with(|buffer| {
             loop {
                 let mut buffer = ReadBuf::new(buffer);
-                let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+                let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(context, &mut buffer)
+                else {
+                    // Whose request has come in time, or has begun, is answered first.
+                    let waits = self.framing.phase() == Phase::Idle;
+                    if waits && self.context.state.ending() != Ending::No {
+                        return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+                    }
+                    return Poll::Pending;
+                };
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
                     return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
@@ -183,7 +188,9 @@ impl<S: Stream> Http1<S> {
         }
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
-                self.context.state.read(Reading::Head);
+                if self.framing.phase() == Phase::Head {
+                    self.context.state.read(Reading::Head);
+                }
                 return None;
             }
             HeadRead::Fault(refusal) => return Some(self.fault(refusal)),
@@ -252,6 +259,15 @@ impl<S: Stream> Http1<S> {
             }
             Poll::Pending
         })
+    }
+
+    /// Whether the client has sent what nobody has read.
+    async fn has_unread(&mut self) -> bool {
+        std::future::poll_fn(|context| {
+            let _ = self.poll_leaving(context);
+            Poll::Ready(!self.unread.is_empty())
+        })
+        .await
     }
 
     /// Sends whatever waits.

@@ -226,6 +226,12 @@ impl Framing {
         }
     }
 
+    /// Whether the next byte begins a message and what comes before it, so that
+    /// another reader may go on from here as from the beginning of a connection.
+    pub fn is_between(&self) -> bool {
+        self.stage == Stage::Gap && self.fault.is_none()
+    }
+
     /// The request line that was read last, or what has come of it, up to a
     /// fault; for the log. At most its first 256 bytes, all of them visible
     /// ASCII or single spaces; empty before the first.

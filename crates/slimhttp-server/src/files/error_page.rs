@@ -11,6 +11,7 @@ use slimhttp_site::path::SafePath;
 use super::open::Below;
 use super::{Asked, answer};
 use crate::body::Body;
+use crate::clock::Seldom;
 
 /// What describes a page wherever it is sent. Its validators are not among them:
 /// what was asked for has none.
@@ -41,9 +42,12 @@ pub(crate) async fn error_page(
     let page = match page {
         Ok(page) => page,
         Err(refused) => {
-            let name = below.root.join(path.as_path());
-            let status = refused.refusal.status();
-            tracing::warn!("the error page {} cannot be sent: {status}", name.display());
+            static TOLD: Seldom = Seldom::new();
+            if TOLD.is_due() {
+                let name = below.root.join(path.as_path());
+                let status = refused.refusal.status();
+                tracing::warn!("the error page {} cannot be sent: {status}", name.display());
+            }
             return;
         }
     };

@@ -15,6 +15,7 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 use super::listing::{Form, Page};
 use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_compiled, names_page};
+use crate::clock::Seldom;
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
 
@@ -101,9 +102,12 @@ impl Search<'_> {
             }
             Candidate::Fallback(path) if self.is_read() => {
                 let located = self.below.find(path).await.inspect_err(|refused| {
-                    let name = self.below.root.join(path.as_path());
-                    let status = refused.refusal.status();
-                    tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
+                    static TOLD: Seldom = Seldom::new();
+                    if TOLD.is_due() {
+                        let name = self.below.root.join(path.as_path());
+                        let status = refused.refusal.status();
+                        tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
+                    }
                 })?;
                 let mut found = self.found(path, located).await?;
                 if let Found::Reply(response) = &mut found {

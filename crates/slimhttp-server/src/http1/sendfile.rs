@@ -44,6 +44,7 @@ impl<S: Stream> Http1<S> {
         std::future::poll_fn(|context| self.poll_unsent(context)).await?;
         // What was looked at, and found in memory.
         let mut seen = 0;
+        let mut turn = 0;
         while let Some((file, offset, left)) = body.file() {
             let window = left.min(WINDOW);
             if offset + window > seen {
@@ -57,7 +58,10 @@ impl<S: Stream> Http1<S> {
                 .await
             {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(sent) => body.file_sent(sent),
+                Ok(sent) => {
+                    body.file_sent(sent);
+                    turn += sent;
+                }
                 // What some file systems say who do not know the call.
                 Err(error)
                     if matches!(
@@ -68,6 +72,11 @@ impl<S: Stream> Http1<S> {
                     return Ok(false);
                 }
                 Err(error) => return Err(error),
+            }
+            // Who takes as fast as we send would keep this thread from all others.
+            if turn >= WINDOW {
+                turn = 0;
+                tokio::task::yield_now().await;
             }
         }
         Ok(true)
