@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use slimhttp_site::framing::{Framing, HeadRead, Phase};
@@ -138,7 +138,8 @@ impl<S: Stream> Http1<S> {
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Asked> {
         if self.unread.len() > self.judged {
             let bytes = std::mem::take(&mut self.unread);
-            if let Some(asked) = self.judge(&bytes[self.judged..], &bytes) {
+            if let Some((asked, end)) = self.judge(&bytes[self.judged..], &bytes) {
+                self.keep_behind(bytes, end);
                 return Poll::Ready(asked);
             }
             self.unread = bytes;
@@ -162,14 +163,16 @@ impl<S: Stream> Http1<S> {
                 }
                 self.read_any = true;
                 if self.unread.is_empty() {
-                    if let Some(asked) = self.judge(bytes, bytes) {
+                    if let Some((asked, end)) = self.judge(bytes, bytes) {
+                        self.unread.extend_from_slice(&bytes[end..]);
                         return Poll::Ready(asked);
                     }
                     self.unread.extend_from_slice(bytes);
                 } else {
                     let mut whole = std::mem::take(&mut self.unread);
                     whole.extend_from_slice(bytes);
-                    if let Some(asked) = self.judge(bytes, &whole) {
+                    if let Some((asked, end)) = self.judge(bytes, &whole) {
+                        self.keep_behind(whole, end);
                         return Poll::Ready(asked);
                     }
                     self.unread = whole;
@@ -179,9 +182,19 @@ impl<S: Stream> Http1<S> {
         })
     }
 
-    /// Judges `new`, which ends `whole`, in which the head begins. What follows a
-    /// complete head is kept.
-    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<Asked> {
+    /// Keeps what the client sent behind a head that ends at `end`.
+    fn keep_behind(&mut self, mut bytes: BytesMut, end: usize) {
+        self.judged = 0;
+        if end < bytes.len() {
+            bytes.advance(end);
+            self.unread = bytes;
+        }
+    }
+
+    /// Judges `new`, which ends `whole`, in which the head begins. Once it is
+    /// complete: who answers it, and behind how many bytes of `whole` what is kept
+    /// for the next one begins.
+    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(Asked, usize)> {
         let service = &self.context.shared.live.pinned().site.service;
         if new.len() == whole.len() {
             self.framing.set_limits(service.head_limits());
@@ -193,7 +206,7 @@ impl<S: Stream> Http1<S> {
                 }
                 return None;
             }
-            HeadRead::Fault(refusal) => return Some(self.fault(refusal)),
+            HeadRead::Fault(refusal) => return Some((self.fault(refusal), whole.len())),
             HeadRead::Complete { length, has_content } => (length, has_content),
         };
         self.context.state.read(Reading::Idle);
@@ -214,19 +227,15 @@ impl<S: Stream> Http1<S> {
         });
         let asked = match read.and_then(|asked| asked) {
             Ok(asked) => asked,
-            Err(refusal) => return Some(self.fault(refusal)),
+            Err(refusal) => return Some((self.fault(refusal), whole.len())),
         };
         if let Asked::Anew(asked) = &asked
             && (has_content || head::is_for_library(&asked.0))
         {
             let bytes = Bytes::copy_from_slice(whole);
-            return Some(Asked::Elsewhere(Next::Library(bytes)));
+            return Some((Asked::Elsewhere(Next::Library(bytes)), whole.len()));
         }
-        self.judged = 0;
-        if end < whole.len() {
-            self.unread.extend_from_slice(&whole[end..]);
-        }
-        Some(asked)
+        Some((asked, end))
     }
 
     /// The end that a head makes with which something is wrong.
