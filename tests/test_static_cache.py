@@ -64,6 +64,10 @@ def test_a_replacement_of_equal_length_and_time_is_another_file(tmp_path) -> Non
         assert after.headers['etag'] != before.headers['etag']
         again = site.get('/a.txt', if_none_match=before.headers['etag'])
         assert (again.status, again.body) == (200, b'two')
+        # No part of the one is ever joined to the other.
+        for name in ('etag', 'last-modified'):
+            part = site.get('/a.txt', range='bytes=1-', if_range=before.headers[name])
+            assert (part.status, part.body) == (200, b'two'), name
 
 
 def test_an_edit_right_behind_a_request_is_seen_though_the_clock_has_not_ticked(tmp_path) -> None:
