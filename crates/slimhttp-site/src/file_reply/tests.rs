@@ -317,7 +317,8 @@ fn c5_4_each_coding_has_its_tag() {
     }
     let weak = weak_etag_of(1, 2, 3, 4, 5);
     assert!(weak.is_weak());
-    assert_eq!(weak.to_string(), format!("W/{}", etag_of(1, 2, 3, 4, 5)));
+    // If-None-Match takes the one for the other where only the `W/` differs.
+    assert_ne!(weak.to_string(), format!("W/{}", etag_of(1, 2, 3, 4, 5)));
     let coded = weak.in_coding(Coding::Gzip).to_string();
     assert!(coded.starts_with("W/\"") && coded.ends_with("-gzip\""), "{coded}");
     assert_eq!(ETag::parse(coded.as_bytes()).unwrap().to_string(), coded);
