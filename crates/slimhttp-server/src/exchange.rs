@@ -4,11 +4,12 @@ mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
+use slimhttp_site::file_rules::FileCache;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
@@ -48,6 +49,7 @@ pub(crate) async fn answer(
     connection: Arc<ConnectionContext>,
     request: http::Request<RequestBody>,
 ) -> Response<Tracked> {
+    let began = Instant::now();
     let tracker = Tracker::begin(&connection);
     let snapshot = connection.shared.live.pinned();
     let (mut parts, body) = request.into_parts();
@@ -100,7 +102,9 @@ pub(crate) async fn answer(
         && exchange.seen.is_settled()
         && !tracker.is_told()
         && scope.options.files.pin_releases.is_zero();
-    let repeatable = scope.options.files.cache.filter(|_| same_for_all).map(|cache| cache.step());
+    // What took long to answer was seen long ago.
+    let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
+    let repeatable = scope.options.files.cache.filter(|_| same_for_all).and_then(left);
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
     let leaving = connection.state.ending() != Ending::No;
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {

@@ -18,8 +18,9 @@ use slimhttp_site::path::SafePath;
 use crate::identity::Facts;
 use crate::jail::{Method, Opened, Root};
 
-/// For how long a path is taken to lead to the folder to which it led.
-const BELIEVED: Duration = Duration::from_millis(20);
+/// For how long a path is taken to lead to the folder to which it led. What was
+/// opened there may be given as an answer for as long again.
+const BELIEVED: Duration = Duration::from_millis(10);
 
 /// How many handles are kept; each is a descriptor.
 const MOST: usize = 512;
@@ -59,9 +60,13 @@ impl Roots {
     /// # Errors
     /// As `open`; [`io::ErrorKind::NotFound`] for what is not there or no folder.
     pub(crate) fn get(&self, path: &Path) -> io::Result<Arc<Root>> {
+        self.believed(path).map(|kept| kept.root)
+    }
+
+    fn believed(&self, path: &Path) -> io::Result<Kept> {
         let now = Instant::now();
         match self.kept.get(path) {
-            Some(kept) if now.duration_since(kept.seen) < BELIEVED => Ok(kept.root),
+            Some(kept) if now.duration_since(kept.seen) < BELIEVED => Ok(kept),
             kept => self.look(path, kept.map(|kept| kept.root), now),
         }
     }
@@ -69,11 +74,13 @@ impl Roots {
     /// The folder that has taken the place of `root` since it was opened, if
     /// one has.
     fn successor(&self, root: &Arc<Root>) -> Option<Arc<Root>> {
-        let now = self.look(root.path(), Some(root.clone()), Instant::now()).ok()?;
+        let now = self.look(root.path(), Some(root.clone()), Instant::now()).ok()?.root;
         (!Arc::ptr_eq(&now, root)).then_some(now)
     }
 
-    /// Opens the regular file or the folder at `path` below the root at `folder`.
+    /// Opens the regular file or the folder at `path` below the root at `folder`,
+    /// and tells when that path was seen to lead to this root: what was opened is
+    /// no newer than that.
     ///
     /// # Errors
     /// As [`Roots::get`] and [`Root::open`]. What is not found was not there in
@@ -83,18 +90,22 @@ impl Roots {
         folder: &Path,
         path: &SafePath,
         links: FollowSymlinks,
-    ) -> io::Result<Opened> {
-        let root = self.get(folder)?;
+    ) -> io::Result<(Instant, Opened)> {
+        let Kept { root, seen } = self.believed(folder)?;
         match root.open(path, links) {
+            Ok(opened) => Ok((seen, opened)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.successor(&root).ok_or(error)?.open(path, links)
+                let seen = Instant::now();
+                let root = self.successor(&root).ok_or(error)?;
+                let opened = root.open(path, links)?;
+                Ok((seen, opened))
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
     /// Looks where `path` leads now, and keeps that.
-    fn look(&self, path: &Path, known: Option<Arc<Root>>, now: Instant) -> io::Result<Arc<Root>> {
+    fn look(&self, path: &Path, known: Option<Arc<Root>>, now: Instant) -> io::Result<Kept> {
         let seen = stat(path).map(Facts::from).map_err(absent);
         let root = match (seen, known) {
             (Ok(facts), Some(root)) if root.is(&facts) => Ok(root),
@@ -106,8 +117,9 @@ impl Roots {
         };
         match root {
             Ok(root) => {
-                self.kept.insert(root.shared_path(), Kept { root: root.clone(), seen: now });
-                Ok(root)
+                let kept = Kept { root, seen: now };
+                self.kept.insert(kept.root.shared_path(), kept.clone());
+                Ok(kept)
             }
             Err(error) => {
                 self.kept.remove(path);

@@ -172,12 +172,12 @@ pub fn evaluate(method: &Method, request: &HeaderMap, current: Option<Validators
 }
 
 /// Whether `Range` may be obeyed: true without `If-Range`, or where it names
-/// exactly the current representation by a strong tag or by its very date.
-/// RFC 9110 section 13.1.5.
+/// exactly the current representation by a strong tag. RFC 9110 section 13.1.5.
 ///
-/// A date is as strong as the tag beside it: without a clock section 8.8.2.2
-/// cannot be judged here, and a tag is weak where the file changed too recently
-/// for its time to tell two contents apart.
+/// A date is never strong here (section 8.8.2.2): within its second the file may
+/// have changed twice, and tools that copy times give another file the same one.
+/// A part of it would then be joined to parts of the other. Every file has a tag,
+/// and whoever was given one must not send a date.
 pub fn if_range(request: &HeaderMap, current: Validators<'_>) -> bool {
     let mut lines = request.get_all(header::IF_RANGE).iter();
     let Some(line) = lines.next() else {
@@ -186,13 +186,10 @@ pub fn if_range(request: &HeaderMap, current: Validators<'_>) -> bool {
     if lines.next().is_some() {
         return false;
     }
-    match ETag::parse(line.as_bytes()) {
-        Some(named) => {
-            current.etag.is_some_and(|etag| etag.tag().matches(named.tag(), Comparison::Strong))
-        }
-        None if current.etag.is_some_and(ETag::is_weak) => false,
-        None => parse_date(line).is_some_and(|named| current.last_modified == Some(named)),
-    }
+    let (Some(named), Some(etag)) = (ETag::parse(line.as_bytes()), current.etag) else {
+        return false;
+    };
+    etag.tag().matches(named.tag(), Comparison::Strong)
 }
 
 /// When something was last modified, and the field value that says so, made once

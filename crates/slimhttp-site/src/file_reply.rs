@@ -147,10 +147,12 @@ pub fn etag_of(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i
 }
 
 /// The weak entity tag from the same numbers, for a file that may be changing
-/// under them.
+/// under them. It is another one than [`etag_of`] makes: what was sent under it
+/// may be gone by the time that the numbers can be trusted, and If-None-Match
+/// does not tell weak from strong (RFC 9110 section 13.1.2).
 pub fn weak_etag_of(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i128) -> ETag {
     let text = identity_hash(device, inode, length, mtime_ns, ctime_ns);
-    ETag::weak(&text).expect("hexadecimal digits are allowed in a tag")
+    ETag::weak(&format!("{text}-0")).expect("hexadecimal digits are allowed in a tag")
 }
 
 fn identity_hash(device: u64, inode: u64, length: u64, mtime_ns: i128, ctime_ns: i128) -> String {

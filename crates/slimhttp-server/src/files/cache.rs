@@ -237,7 +237,13 @@ impl Cache {
 
     /// Now, in the time of the entries.
     pub(super) fn now(&self) -> Moment {
-        Moment(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        self.moment(Instant::now())
+    }
+
+    /// `time`, in the time of the entries.
+    pub(super) fn moment(&self, time: Instant) -> Moment {
+        let since = time.saturating_duration_since(self.epoch);
+        Moment(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// The file at `place`, where it is held and still the same:

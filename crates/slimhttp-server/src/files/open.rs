@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
 use slimhttp_site::coding::Coding;
@@ -159,12 +159,14 @@ impl<'a> Below<'a> {
             None => None,
         };
         let named = sibling.as_ref().unwrap_or(path);
-        let opened = self.open(named).inspect_err(|_| {
+        let (seen, opened) = self.open(named).inspect_err(|_| {
             store.cache.forget(&place);
             if coding.is_none() && !self.is_settled_absence(named, time) {
                 self.note_unsettled();
             }
         })?;
+        // As the root was then, so is the file.
+        let now = now.min(store.cache.moment(seen));
         let identity = opened.facts.identity();
         let settled = is_settled(&identity, time);
         if !settled || opened.facts.is_folder() {
@@ -237,7 +239,7 @@ impl<'a> Below<'a> {
         kept
     }
 
-    fn open(&self, path: &SafePath) -> Result<Opened, Refused> {
+    fn open(&self, path: &SafePath) -> Result<(Instant, Opened), Refused> {
         let opened = self.roots.open(self.root, path, self.rules.follow_symlinks);
         opened.map_err(|error| {
             let name = || self.root.join(path.as_path());

@@ -33,10 +33,33 @@ impl Drop for Place {
 
 fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
     let path = SafePath::root().join(page).expect("a plain name");
-    let mut opened = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
+    let (_, mut opened) = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
     let mut text = String::new();
     opened.file.read_to_string(&mut text).expect("readable");
     Some(text)
+}
+
+#[test]
+fn what_is_opened_is_as_old_as_the_last_look_at_its_root() {
+    let place = Place::new("seen");
+    let sites = [place.site("a", "page"), place.site("b", "page")];
+    let current = place.0.join("current");
+    symlink(&sites[0], &current).expect("a link");
+    let roots = Roots::new(Method::available());
+    let page = SafePath::root().join("page").expect("a plain name");
+    for turn in 1..20 {
+        roots.get(&current).expect("opened");
+        std::fs::remove_file(&current).expect("removed");
+        symlink(&sites[turn % 2], &current).expect("a link");
+        let switched = Instant::now();
+        let (seen, mut opened) =
+            roots.open(&current, &page, FollowSymlinks::Inside).expect("it is there");
+        let mut text = String::new();
+        opened.file.read_to_string(&mut text).expect("readable");
+        let is_new = text == format!("page of {}", ["a", "b"][turn % 2]);
+        assert!(is_new || seen < switched, "it was the root before the switch");
+        let_it_age();
+    }
 }
 
 /// Waits until what is kept is no longer believed.

@@ -223,8 +223,7 @@ fn named(request: &HeaderMap, name: &HeaderName, current: Option<&ETag>, is_stro
     }
 }
 
-/// Whether a `Range` may be obeyed: only by one strong tag, or by the very date
-/// where that is no weaker than the tag beside it.
+/// Whether a `Range` may be obeyed: only by one strong tag, never by a date.
 fn range_holds(request: &HeaderMap, current: Validators<'_>) -> Holds {
     let lines: Vec<_> = request.get_all(header::IF_RANGE).iter().collect();
     Holds::Exactly(match lines[..] {
@@ -232,10 +231,6 @@ fn range_holds(request: &HeaderMap, current: Validators<'_>) -> Holds {
         [line] if is_tag(line.as_bytes()) => current
             .etag
             .is_some_and(|etag| is_equal(line.as_bytes(), etag.header_value().as_bytes(), true)),
-        [line] => {
-            let is_strong = !current.etag.is_some_and(ETag::is_weak);
-            is_strong && current.last_modified.is_some() && current.last_modified == seconds(line)
-        }
         _ => false,
     })
 }
