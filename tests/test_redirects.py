@@ -84,7 +84,6 @@ def test_what_is_rewritten_to_a_page_is_that_page_and_no_redirect(site, target, 
     assert files.get('/new.html').headers['location'] == '/new', 'named by the client'
 
 
-
 def test_a_handler_sees_the_new_target_and_the_log_the_old(tmp_path) -> None:
     root = tree(tmp_path, FILES) / 'root'
     rewrite = {'/u/<name>': '/users?name=<name>'}

@@ -251,7 +251,7 @@ def test_a_script_and_a_page_of_an_earlier_release_are_gone(pinning) -> None:
 
 def test_a_page_that_try_files_finds_is_always_the_newest(in_folder) -> None:
     names = ('app.html', 'about.html', 'part.json')
-    in_folder({folder: {name: folder for name in names} for folder in ('one', 'two')})
+    in_folder({folder: dict.fromkeys(names, folder) for folder in ('one', 'two')})
     tree(Path('one'), {'gone.html': 'one'})
     tries = ['{path}', '{path}.html', '{path}.json', '/app.html']
     with serving(web_root='one', pin_releases=60, try_files=tries) as site, site.client() as client:
