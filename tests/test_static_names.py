@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
+from harness import serving
 
 FILES = {
     'root': {
@@ -65,6 +66,15 @@ def check(site, config: dict[str, Any], target: str, expected: Any, **headers: s
 )
 def test_try_files(site, try_files: Any, target: str, expected: Any) -> None:
     check(site, {'try_files': try_files}, target, expected)
+
+
+def test_a_script_that_try_files_names_answers_every_method(in_folder) -> None:
+    script = 'def on_request(request):\n    return request.method\n'
+    in_folder({'root': {'style.css': 'style', 'app.py': script}})
+    with serving(web_root='root', try_files=['{path}', '/app.py']) as site, site.client() as client:
+        for method in ('GET', 'POST', 'DELETE'):
+            assert client.request(method, '/missing').text == method
+        assert client.request('POST', '/style.css', body='x').status == 405
 
 
 @of(

@@ -6,6 +6,7 @@ use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
+use crate::file_rules::TryFile;
 use crate::host::Authority;
 use crate::path::{SafePath, Target};
 use crate::refusal::Refusal;
@@ -190,8 +191,10 @@ fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Actio
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Action::File(path);
     }
+    let is_script = |tried: &TryFile| matches!(tried, TryFile::Path(path) if path.ends_with(".py"));
     let may_be_script = match scope.options.scripts {
         Scripts::Off => false,
+        _ if scope.options.files.try_files.iter().any(is_script) => true,
         Scripts::On | Scripts::Executable if target.is_folder() => {
             scope.options.index.iter().any(|name| name.ends_with(".py"))
         }
