@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, Client, Serving, serving, tree, wait_until
+from harness import PATIENCE, Client, Serving, resident_memory, serving, tree, wait_until
 from harness_more import answer, at_once, ended, narrow_client
 
 of = pytest.mark.parametrize
@@ -335,6 +336,25 @@ def test_idle_timeout_spares_a_client_that_takes_slowly(tmp_path: Path) -> None:
             assert len(client.read_response().body) == 16_000
         time.sleep(0.1)
         assert client.request('GET', '/a.txt').status == 200
+
+
+def test_an_idle_connection_holds_as_little_after_content_as_before(tmp_path: Path) -> None:
+    body = b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc'
+
+    def connected(site: Serving) -> socket.socket:
+        connection = socket.create_connection(site.address, PATIENCE)
+        connection.sendall(body)
+        assert connection.recv(65536).startswith(b'HTTP/1.1 405')
+        return connection
+
+    with serving(web_root=os.fspath(tmp_path)) as site, contextlib.ExitStack() as open_ones:
+        for _ in range(100):
+            open_ones.enter_context(connected(site))
+        before = resident_memory(os.getpid())
+        count = 300
+        for _ in range(count):
+            open_ones.enter_context(connected(site))
+        assert (resident_memory(os.getpid()) - before) / count < 10_000
 
 
 # Too many at once

@@ -94,6 +94,18 @@ impl<S> Guarded<S> {
         self.framing.as_ref().is_none_or(Framing::message_complete)
     }
 
+    /// Whether every request that was read has been answered and sent, and no
+    /// byte of another one has come.
+    fn is_at_rest(&self) -> bool {
+        let Some(framing) = &self.framing else { return false };
+        framing.is_between()
+            && self.unread.is_empty()
+            && !self.state.is_upgraded()
+            && !self.state.is_busy()
+            && !self.state.is_write_blocked()
+            && self.state.begun() - self.begun_before == framing.heads_read()
+    }
+
     pub(crate) fn into_socket(self) -> S {
         self.socket
     }
@@ -141,16 +153,6 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// Whether every request that was read has been answered and sent, and no
-    /// byte of another one has come.
-    fn is_at_rest(&self) -> bool {
-        let Some(framing) = &self.framing else { return false };
-        framing.is_between()
-            && !self.state.is_busy()
-            && !self.state.is_write_blocked()
-            && self.state.begun() - self.begun_before == framing.heads_read()
     }
 }
 
@@ -228,7 +230,12 @@ impl<S: AsyncWrite + Unpin> Write for Guarded<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.socket).poll_flush(context);
-        self.note(outcome)
+        let outcome = self.note(outcome);
+        // The library need not look for a further request of its own accord.
+        if outcome.is_ready() && self.framing.is_some() {
+            self.state.rest(self.is_at_rest());
+        }
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
