@@ -210,6 +210,9 @@ impl<S: Stream> Http1<S> {
             HeadRead::Complete { length, has_content } => (length, has_content),
         };
         self.context.state.read(Reading::Idle);
+        if has_content {
+            return Some(Self::for_library(whole));
+        }
         let end = whole.len() - new.len() + length;
         let head = &whole[..end];
         let live = &self.context.shared.live;
@@ -217,7 +220,7 @@ impl<S: Stream> Http1<S> {
             let mut key = None;
             let state = &self.context.state;
             let is_watched = self.context.shared.events.is_watched();
-            if !has_content && !is_watched && state.ending() == Ending::No {
+            if !is_watched && state.ending() == Ending::No {
                 key = repeat::ask(request, live.generation(), self.context.tls);
                 if let Some(ready) = key.as_ref().and_then(repeat::find) {
                     return Ok(Asked::Again(ready));
@@ -230,12 +233,16 @@ impl<S: Stream> Http1<S> {
             Err(refusal) => return Some((self.fault(refusal), whole.len())),
         };
         if let Asked::Anew(asked) = &asked
-            && (has_content || head::is_for_library(&asked.0))
+            && head::is_for_library(&asked.0)
         {
-            let bytes = Bytes::copy_from_slice(whole);
-            return Some((Asked::Elsewhere(Next::Library(bytes)), whole.len()));
+            return Some(Self::for_library(whole));
         }
         Some((asked, end))
+    }
+
+    /// All that was read goes to the library; nothing of it is kept here.
+    fn for_library(whole: &[u8]) -> (Asked, usize) {
+        (Asked::Elsewhere(Next::Library(Bytes::copy_from_slice(whole))), whole.len())
     }
 
     /// The end that a head makes with which something is wrong.

@@ -14,13 +14,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::Seldom;
 use crate::connection;
 use crate::connection_state::{Connections, Ending};
 use crate::http1;
 use crate::server::Shared;
-
-/// How often the log says that no connection can be accepted.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// How often a full server looks whether there is room again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -208,7 +206,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
     let mut turns = (0..workers.len()).cycle();
-    let mut told = None;
+    let told = Seldom::new();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -219,9 +217,8 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
             Ok((socket, peer)) => deal(socket, peer, &workers, &shared, turns.next().unwrap_or(0)),
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
-                if told.is_none_or(|told: Instant| told.elapsed() >= TELL_AGAIN) {
+                if told.is_due() {
                     tracing::error!("cannot accept connections: {error}");
-                    told = Some(Instant::now());
                 }
                 tokio::time::sleep(EXHAUSTED).await;
             }

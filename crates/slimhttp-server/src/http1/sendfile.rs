@@ -42,12 +42,12 @@ impl<S: Stream> Http1<S> {
             return Ok(false);
         }
         std::future::poll_fn(|context| self.poll_unsent(context)).await?;
-        // What was looked at, and found in memory.
+        // Where what was looked at, and found in memory, ends.
         let mut seen = 0;
         let mut turn = 0;
         while let Some((file, offset, left)) = body.file() {
-            let window = left.min(WINDOW);
-            if offset + window > seen {
+            if offset >= seen {
+                let window = left.min(WINDOW);
                 if !is_in_memory(file, offset, window)? {
                     let file = Arc::clone(file);
                     tokio::task::spawn_blocking(move || load(&file, offset, window)).await??;
