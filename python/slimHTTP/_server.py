@@ -218,18 +218,21 @@ class HTTP_SERVER(LockOwner):
         *,
         methods: Iterable[str] | None = None,
         prefix: bool = False,
+        stream: bool = False,
     ) -> Callable[[F], F]:
         """Register a handler for a path: `@http.route('/users/<name>')`.
 
         `vhost` is the virtual host that it answers for, None for the global
         level. `methods` are those that it answers, every one unless given; to
         others the server answers 405. `prefix=True` answers everything below
-        the path too. The handler is any callable that takes the request,
+        the path too. `stream=True` calls the handler as soon as the head of a
+        request is there, to read the body by `request.stream()` as it comes in.
+        The handler is any callable that takes the request,
         `async` or not; the same path again replaces it, and a decorated
         function is given back unchanged, so that decorators stack.
 
         In a module, a route for the module's own virtual host belongs to that
-        run of the module and answers before `on_request`.
+        run of the module and answers before `on_request`; its body is there.
 
         Raises TypeError or ValueError for arguments of which no route can be made.
         """
@@ -243,7 +246,10 @@ class HTTP_SERVER(LockOwner):
             else:
                 asynchronous = _routes.is_async(handler)
                 name = _routes.name_of(handler)
-                self._server.add_route(url, vhost, named, prefix, handler, asynchronous, name)
+                kind = _routes.kind_of(stream)
+                self._server.add_route(
+                    url, vhost, named, prefix, kind, handler, asynchronous, name
+                )
             return handler
 
         return register

@@ -62,6 +62,7 @@ class Server:
         vhost: str | None,
         methods: list[str] | None,
         prefix: bool,
+        kind: Literal['whole', 'streamed'],
         handler: Callable[..., Any],
         is_async: bool,
         name: str,

@@ -27,7 +27,7 @@ use crate::desk::{Desk, Door, Side};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
-use crate::routes::read_methods;
+use crate::routes::{read_kind, read_methods};
 use crate::{async_jobs, attendant, config, errors, events, log};
 
 /// How long a turn goes on while jobs keep coming.
@@ -394,7 +394,7 @@ impl Server {
     /// Registers a handler. Where only the callable differs from what is
     /// registered, it is swapped and the site stays as it is.
     #[allow(clippy::too_many_arguments, reason = "one for each property of a route")]
-    #[pyo3(signature = (path, vhost, methods, prefix, handler, is_async, name))]
+    #[pyo3(signature = (path, vhost, methods, prefix, kind, handler, is_async, name))]
     fn add_route(
         &self,
         py: Python<'_>,
@@ -402,6 +402,7 @@ impl Server {
         vhost: Option<String>,
         methods: Option<Vec<String>>,
         prefix: bool,
+        kind: &str,
         handler: Py<PyAny>,
         is_async: bool,
         name: String,
@@ -412,6 +413,7 @@ impl Server {
             vhost: vhost.map(Into::into),
             methods: read_methods(methods)?,
             prefix,
+            kind: read_kind(kind)?,
             side,
         };
         let label = format!("route `{path}` (`{name}`)").into();
@@ -423,8 +425,8 @@ impl Server {
         }
         // The handler is there before any request can ask for it.
         let id = handlers.add(registration.clone(), handler);
-        let Registration { path: pattern, vhost, methods, prefix, .. } = registration;
-        let route = Route { pattern, methods, prefix, handler: id };
+        let Registration { path: pattern, vhost, methods, prefix, kind, .. } = registration;
+        let route = Route { pattern, methods, prefix, kind, handler: id };
         let replaced = self.update(py, move |draft| {
             draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
         });

@@ -148,7 +148,9 @@ impl Exchange<'_> {
         }
         for action in actions {
             let answer = match action {
-                Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
+                Action::Call(handler, _, params) => {
+                    self.call(Callee::Route(handler, params)).await?
+                }
                 Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded();

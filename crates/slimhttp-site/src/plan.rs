@@ -10,7 +10,7 @@ use crate::file_rules::TryFile;
 use crate::host::Authority;
 use crate::path::{SafePath, Target};
 use crate::refusal::Refusal;
-use crate::route::{Found, HandlerId, Methods, Params};
+use crate::route::{Found, HandlerId, Methods, Params, RouteKind};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
 /// What a request asks, before its body.
@@ -41,8 +41,8 @@ pub struct Plan<'s, 'r> {
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action<'s> {
-    /// Ask the handler of a route.
-    Call(HandlerId, Params),
+    /// Ask the handler of a route, which takes requests so.
+    Call(HandlerId, RouteKind, Params),
     /// Ask the scope's Python module.
     Module(&'s Module),
     /// Forward to an upstream.
@@ -140,7 +140,9 @@ impl Site {
 
         let mut actions = Actions::new();
         match scope.routes.find(&target.path, head.method) {
-            Found::Handler(handler, params) => actions.push(Action::Call(handler, params)),
+            Found::Handler(handler, kind, params) => {
+                actions.push(Action::Call(handler, kind, params));
+            }
             Found::OtherMethods(methods) => {
                 return Plan::refuse(scope, Some(target), Refusal::MethodNotAllowed(methods));
             }

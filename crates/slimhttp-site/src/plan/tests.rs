@@ -7,7 +7,7 @@ use super::*;
 use crate::compile::tests::site;
 use crate::file_rules::AnswerRules;
 use crate::redirect::{Redirects, Rewrites};
-use crate::route::Route;
+use crate::route::{Route, RouteKind};
 
 const REDIRECTS: &[(&str, &str, u16)] = &[
     ("/old", "/new", 301),
@@ -38,6 +38,7 @@ fn with_rules() -> Site {
         pattern: "/routed".into(),
         methods: Methods::Any,
         prefix: false,
+        kind: RouteKind::Whole,
         handler: HandlerId(1),
     };
     scope.routes.insert(route).unwrap();
@@ -62,7 +63,7 @@ fn planned(site: &Site, method: &str, uri: &str, host: &str) -> String {
         Action::Redirect { location, status } => {
             format!("{} {}", status.as_u16(), location.to_str().unwrap())
         }
-        Action::Call(HandlerId(id), _) => format!("call {id}"),
+        Action::Call(HandlerId(id), ..) => format!("call {id}"),
         Action::File(path) => format!("file {}", path.as_path().display()),
         Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
         other => format!("{other:?}"),
