@@ -14,6 +14,7 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 use tokio::sync::oneshot;
 
+use crate::content::ContentReader;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
 use crate::job::{InWords, Piece, Pull, Ticket};
@@ -66,6 +67,10 @@ fn perform(
             Some(channel) => channel.get().ask(py, pull),
             None => Ok(()),
         },
+        Note::Content(ticket) => match dispatcher.take(ticket) {
+            Some(Kept::Content(reader)) => ContentReader::arrived(reader.bind(py), dispatcher),
+            _ => Ok(()),
+        },
         Note::Left(ticket) => match dispatcher.take(ticket) {
             Some(kept) => cancel(py, kept),
             None => Ok(()),
@@ -111,7 +116,7 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
         }
         Kept::Channel(channel) => channel.get().cancel(py)?,
         Kept::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
-        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) => {}
+        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) | Kept::Content(_) => {}
     }
     Ok(())
 }

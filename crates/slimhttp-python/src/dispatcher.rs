@@ -21,6 +21,7 @@ use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
+use crate::content::{self, ContentReader};
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
@@ -57,6 +58,8 @@ pub(crate) enum Kept {
     Task(Py<PyAny>),
     /// An async iterator of a response under way.
     Channel(Py<Channel>),
+    /// The reader of a content, which waits for more on an event loop.
+    Content(Py<ContentReader>),
 }
 
 /// A call that has begun.
@@ -181,7 +184,11 @@ impl Dispatcher {
         let debug = pending.call.request.scope.options.debug;
         let request = pending.request.bind(py);
         let page = self.face.failed(&error, request.as_any(), &pending.what, debug);
-        pending.call.reply.send(Err(HandlerFault::Raised { page }));
+        let fault = match content::refusal_of(py, &error, &pending.call.request) {
+            Some(refusal) => HandlerFault::Content { refusal, why: error.value(py).to_string() },
+            None => HandlerFault::Raised { page },
+        };
+        pending.call.reply.send(Err(fault));
         Ok(())
     }
 
@@ -240,6 +247,7 @@ impl Dispatcher {
                 }
                 Kept::Task(task) => visit.call(task)?,
                 Kept::Channel(channel) => visit.call(channel)?,
+                Kept::Content(reader) => visit.call(reader)?,
             }
         }
         Ok(())

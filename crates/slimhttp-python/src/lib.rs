@@ -12,6 +12,7 @@ mod async_jobs;
 mod attendant;
 mod change;
 mod config;
+mod content;
 mod desk;
 mod dispatcher;
 mod errors;
@@ -38,6 +39,8 @@ mod values;
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
+    #[pymodule_export]
+    use crate::content::ContentReader;
     #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]

@@ -21,6 +21,8 @@ pub(crate) enum Note {
     Adopt(Ticket),
     /// Fetch the next chunk of an async iterator.
     Pull(Pull),
+    /// Content of a request has come for the reader that waits under this ticket.
+    Content(Ticket),
     /// The client has left: cancel what runs under this ticket.
     Left(Ticket),
 }
@@ -31,7 +33,7 @@ impl Note {
         match self {
             Self::Call(call) => Some(Subject::Call(call.request.clone())),
             Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
-            Self::Adopt(_) | Self::Left(_) => None,
+            Self::Adopt(_) | Self::Content(_) | Self::Left(_) => None,
         }
     }
 
@@ -40,7 +42,7 @@ impl Note {
         match self {
             Self::Call(call) => !call.reply.is_closed(),
             Self::Pull(pull) => !pull.reply.is_closed(),
-            Self::Adopt(_) => true,
+            Self::Adopt(_) | Self::Content(_) => true,
             Self::Left(_) => false,
         }
     }
@@ -228,7 +230,7 @@ fn sweep(state: &mut State) -> Vec<Note> {
         .collect();
     let is_abandoned = |note: &Note| match note {
         Note::Call(Call { ticket, .. }) | Note::Left(ticket) => left.contains(ticket),
-        Note::Adopt(_) | Note::Pull(_) => false,
+        Note::Adopt(_) | Note::Pull(_) | Note::Content(_) => false,
     };
     let notes = std::mem::take(&mut state.notes);
     let (abandoned, wanted): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(is_abandoned);

@@ -14,9 +14,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyBytes, PyDict, PyString};
+use slimhttp_server::content::Content;
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
+use crate::content::{self, ContentReader};
 use crate::face::Face;
 use crate::identity::Identity;
 use crate::{query, values};
@@ -131,12 +133,39 @@ impl HttpRequest {
     /// The body.
     #[getter]
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.attributes
-            .get(py, Attribute::Payload, || Ok(PyBytes::new(py, &self.source().body).into_any()))
+        self.attributes.get(py, Attribute::Payload, || {
+            Ok(content::read_all(py, &self.source().body)?.into_any())
+        })
     }
     #[setter(payload)]
     fn set_payload(&self, value: Bound<'_, PyAny>) {
         self.attributes.set(Attribute::Payload, value);
+    }
+
+    /// The body in chunks of bytes, for `for` and for `async for`. With
+    /// `stream=True` they are given as they come in.
+    fn stream(&self, py: Python<'_>) -> PyResult<ContentReader> {
+        let face = self.face.clone();
+        let source = self.source();
+        match (&source.body, self.attributes.peek(py, Attribute::Payload)) {
+            (Content::Streamed(stream), None) => Ok(ContentReader::streamed(face, stream.clone())),
+            _ => Ok(ContentReader::whole(face, self.payload(py)?)),
+        }
+    }
+
+    /// The body as text, by the charset of its content type, UTF-8 unless that
+    /// names one. MalformedContent when it is none.
+    #[getter]
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes
+            .get(py, Attribute::Text, || content::text(&self.source(), &self.payload(py)?))
+    }
+
+    /// The body parsed as JSON, whatever its content type. MalformedContent when
+    /// it is none.
+    #[getter]
+    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Json, || content::json(&self.payload(py)?))
     }
 
     /// The body; an older spelling of `payload`.
@@ -150,12 +179,12 @@ impl HttpRequest {
     }
 
     /// The body, parsed when its content type is JSON, else as bytes.
-    /// ValueError when it says to be JSON and is not.
+    /// MalformedContent when it says to be JSON and is not.
     #[getter]
     fn data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.attributes.get(py, Attribute::Data, || {
             let payload = self.payload(py)?;
-            if values::is_json(&self.source()) { values::parse_json(&payload) } else { Ok(payload) }
+            if values::is_json(&self.source()) { content::json(&payload) } else { Ok(payload) }
         })
     }
     #[setter(data)]

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri, Version};
+use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
 
 use crate::body::Body;
+use crate::content::Content;
 
-/// A request with its whole body, as handlers see it. Shared by every call of
+/// A request with its content, as handlers see it. Shared by every call of
 /// one exchange: a route that passes on and the module that is asked next get
 /// the same one.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The decoded path, see [`slimhttp_site::path::Target::path`].
     pub path: Vec<u8>,
-    /// The whole body.
-    pub body: Bytes,
+    /// Its content: streamed where the route asked for that and there is some.
+    pub body: Content,
     /// The client's address.
     pub peer: SocketAddr,
     /// Our address on this connection.
@@ -84,6 +85,13 @@ pub enum HandlerFault {
     Raised {
         /// The debug page.
         page: Option<String>,
+    },
+    /// It let out that the client's content cannot be read, and why, in a line.
+    Content {
+        /// What the client is answered.
+        refusal: Refusal,
+        /// Why.
+        why: String,
     },
     /// Too many calls wait already.
     QueueFull,

@@ -10,6 +10,7 @@ pub mod body;
 mod clock;
 mod connection;
 mod connection_state;
+pub mod content;
 pub mod event;
 mod exchange;
 mod files;

@@ -19,6 +19,8 @@ pub(super) enum Attribute {
     Query,
     Payload,
     Data,
+    Text,
+    Json,
     Vhost,
     WebRoot,
     Params,
