@@ -27,6 +27,7 @@ from slimHTTP._errors import (
     slimHTTP_Error,
 )
 from slimHTTP._events import Events
+from slimHTTP._forms import MultiDict, UploadedFile
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
 from slimHTTP._modules import Imported
@@ -60,8 +61,10 @@ __all__ = [
     'LoggerError',
     'MalformedContent',
     'ModuleError',
+    'MultiDict',
     'NotYetImplemented',
     'UpgradeIssue',
+    'UploadedFile',
     'VirtualStorage',
     '__version__',
     'host',

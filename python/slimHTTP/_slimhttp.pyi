@@ -1,11 +1,12 @@
 """The extension: what the Rust side offers to the Python side. Not for programs."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Literal, final
 
 from typing_extensions import disjoint_base
 
 from slimHTTP._face import Face
+from slimHTTP._forms import MultiDict, UploadedFile
 from slimHTTP._server import HTTP_SERVER
 
 @final
@@ -97,6 +98,15 @@ class HTTP_CLIENT_IDENTITY:
     def buffer(self) -> bytes: ...
     def has_data(self) -> bool: ...
 
+@final
+class ContentStream:
+    """The content of a request in chunks, for `for` and for `async for`."""
+
+    def __iter__(self) -> ContentStream: ...
+    def __next__(self) -> bytes: ...
+    def __aiter__(self) -> ContentStream: ...
+    def __anext__(self) -> Awaitable[bytes]: ...
+
 @disjoint_base
 class HTTP_REQUEST:
     """A request, as handlers get it; attributes are made when they are first read."""
@@ -116,6 +126,15 @@ class HTTP_REQUEST:
     ret_code_mapper: dict[int, str]
     response_headers: dict[Any, Any]
     session_storage: dict[Any, Any]
+    @property
+    def text(self) -> str: ...
+    @property
+    def json(self) -> Any: ...
+    @property
+    def form(self) -> MultiDict[str]: ...
+    @property
+    def files(self) -> MultiDict[UploadedFile]: ...
+    def stream(self) -> ContentStream: ...
     def build_headers(self, additional_headers: Mapping[Any, Any] | None = None) -> bytes: ...
     def locate_index_file(self, index_files: Any, return_any: bool = True) -> Any: ...
 

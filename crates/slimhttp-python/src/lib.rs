@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod face;
 mod fields;
+mod forms;
 mod handlers;
 mod identity;
 mod job;

@@ -5,6 +5,7 @@
 //! This file is the face; what stands behind an attribute has a file of its own.
 
 mod attributes;
+mod form;
 mod raw_head;
 
 use std::sync::Arc;
@@ -60,6 +61,10 @@ impl HttpRequest {
         py: Python<'py>,
     ) -> Option<Bound<'py, PyAny>> {
         self.attributes.peek(py, Attribute::ResponseHeaders).map(|headers| headers.into_bound(py))
+    }
+
+    fn both_of_form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Form, || form::read(py, self))
     }
 
     fn source(&self) -> Arc<Request> {
@@ -166,6 +171,19 @@ impl HttpRequest {
     #[getter]
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.attributes.get(py, Attribute::Json, || content::json(&self.payload(py)?))
+    }
+
+    /// The fields of a form, urlencoded or multipart; empty where the body is no
+    /// form. `form['name']` is the first value. MalformedContent, ContentTooLarge.
+    #[getter]
+    fn form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.both_of_form(py)?.get_item(0)
+    }
+
+    /// The uploads of a form, by the name of their field. As `form`.
+    #[getter]
+    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.both_of_form(py)?.get_item(1)
     }
 
     /// The body; an older spelling of `payload`.

@@ -21,6 +21,7 @@ pub(super) enum Attribute {
     Data,
     Text,
     Json,
+    Form,
     Vhost,
     WebRoot,
     Params,
