@@ -2,6 +2,7 @@
 //! `bytes` or `int`, a list of them for a repeated field. Nothing that could
 //! end a field early (CR, LF, NUL) passes, nor more than [`MAX_FIELDS`].
 
+use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -62,7 +63,8 @@ pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     Ok(map)
 }
 
-/// Adds to `map` the fields of `defaults` whose names it has not.
+/// Adds to `map` the fields of `defaults` whose names it has not, and cookies
+/// beside those it has.
 ///
 /// # Errors
 /// `ValueError` when both together are more than [`MAX_FIELDS`].
@@ -70,7 +72,8 @@ pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) -> PyResult<
     let mut current: Option<(HeaderName, bool)> = None;
     for (name, value) in defaults {
         if let Some(name) = name {
-            let missing = !map.contains_key(&name);
+            // Each sets a cookie of its own: RFC 9110 section 5.3.
+            let missing = name == SET_COOKIE || !map.contains_key(&name);
             current = Some((name, missing));
         }
         // A repeated field comes without its name after the first time.

@@ -4,6 +4,7 @@
 //!
 //! This file is the face; what stands behind an attribute has a file of its own.
 
+mod arrival;
 mod attributes;
 mod form;
 mod raw_head;
@@ -305,6 +306,76 @@ impl HttpRequest {
     #[setter(session_storage)]
     fn set_session_storage(&self, value: Bound<'_, PyAny>) {
         self.attributes.set(Attribute::SessionStorage, value);
+    }
+
+    /// The cookies that the client sent, names to values.
+    #[getter]
+    fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes
+            .get(py, Attribute::Cookies, || Ok(arrival::cookies(py, &self.source())?.into_any()))
+    }
+
+    /// Adds a cookie to the response; `options` are `max_age` (seconds, or a
+    /// timedelta; without it the cookie ends with the browser), `path='/'`,
+    /// `domain`, `secure=False`, `httponly=True` and `samesite='Lax'`. ValueError
+    /// where it would break the header or browsers would not take it.
+    #[pyo3(signature = (name, value="", **options))]
+    fn set_cookie(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        value: &str,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        arrival::set_cookie(&self.response_headers(py)?, name, value, options)
+    }
+
+    /// Has the client forget a cookie; `path` and `domain` are those with which
+    /// it was set.
+    #[pyo3(signature = (name, **options))]
+    fn delete_cookie(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        options: Option<Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let options = options.unwrap_or_else(|| PyDict::new(py));
+        options.set_item("max_age", 0)?;
+        self.set_cookie(py, name, "", Some(&options))
+    }
+
+    /// The address of the client, as text: behind `trusted_proxies` the one that
+    /// they tell.
+    #[getter]
+    fn remote(&self) -> String {
+        arrival::arrival(&self.source()).remote().to_string()
+    }
+
+    /// `https` or `http`, as the client speaks it; behind `trusted_proxies` as
+    /// they tell.
+    #[getter]
+    fn scheme(&self) -> &'static str {
+        arrival::arrival(&self.source()).scheme()
+    }
+
+    /// The host that the client asked for, with its port if it named one.
+    #[getter]
+    fn host(&self) -> String {
+        arrival::arrival(&self.source()).host().into_owned()
+    }
+
+    /// The address that the client asked for, without the query.
+    #[getter]
+    fn base_url(&self) -> String {
+        arrival::base_url(&self.source())
+    }
+
+    /// The address that the client asked for, with the query.
+    #[getter]
+    fn full_url(&self) -> String {
+        let source = self.source();
+        let query = source.uri.query().map(|query| format!("?{query}"));
+        arrival::base_url(&source) + &query.unwrap_or_default()
     }
 
     /// Who asks.

@@ -22,6 +22,7 @@ pub(super) enum Attribute {
     Text,
     Json,
     Form,
+    Cookies,
     Vhost,
     WebRoot,
     Params,
