@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import slimHTTP
 from harness import PATIENCE, Client, Serving, resident_memory, serving, wait_until
@@ -497,3 +498,22 @@ def test_c1_5_a_server_that_closes_ends_a_read(kind: str) -> None:
             wait_until(lambda: client.is_open(), 'the connection')
     assert ended.wait(PATIENCE)
     client.close()
+
+
+def test_c8_6_content_comes_in_over_http2_too() -> None:
+    def blocks() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b'x' * 10_000
+
+    with serving(mode=slimHTTP.HTTPS, max_body='1MiB') as site:
+        add_routes(site.http)
+        url = f'https://127.0.0.1:{site.http.port}'
+        with httpx.Client(http2=True, verify=False, base_url=url, timeout=PATIENCE) as client:
+            for way in (*WAYS, 'echo'):
+                response = client.post(f'/{way}', content=blocks())
+                assert (response.http_version, response.status_code) == ('HTTP/2', 200)
+                assert len(response.content) == 1_000_000, way
+            too_much = client.post('/sync', content=[b'x' * 300_000] * 4)
+            assert too_much.status_code == 413
+            assert client.post('/early', content=blocks()).text == 'early'
+            assert client.post('/sync', content=b'after').text == 'after'

@@ -72,7 +72,7 @@ def cookie(
     if httponly:
         parts.append('HttpOnly')
     if samesite is not None:
-        known = str(samesite).capitalize()
+        known = _text('samesite', samesite).capitalize()
         if known not in _SAME_SITE:
             raise ValueError(f'samesite: expected {", ".join(_SAME_SITE)}, found {samesite!r}')
         parts.append(f'SameSite={known}')
@@ -97,10 +97,10 @@ def _check_rules(
     name: str, path: Optional[str], domain: Optional[str], secure: bool, samesite: Optional[str]
 ) -> None:
     """Raise ValueError where browsers throw the cookie away without a word."""
-    if not secure and (
-        str(samesite).lower() == 'none' or name.startswith(('__Secure-', '__Host-'))
-    ):
-        raise ValueError(f'secure: expected True for samesite None and for {name!r}, found False')
+    elsewhere = samesite is not None and samesite.lower() == 'none'
+    if not secure and (elsewhere or name.startswith(('__Secure-', '__Host-'))):
+        why = "samesite 'None'" if elsewhere else repr(name)
+        raise ValueError(f'secure: expected True for {why}, found False')
     if name.startswith('__Host-') and (domain is not None or path != '/'):
         raise ValueError(f"path, domain: expected '/' and None for {name!r}")
 
