@@ -470,13 +470,14 @@ def test_c8_2_a_handler_may_catch_what_is_malformed(site: Serving) -> None:
 
 @of('kind', ['sync', 'async'])
 def test_c1_5_a_server_that_closes_ends_a_read(kind: str) -> None:
-    ended = threading.Event()
+    reads, ended = threading.Event(), threading.Event()
     with serving(grace_period=0) as site:
 
         @site.http.route('/sync', stream=True)
         def sync(request):
             try:
-                list(request.stream())
+                for _ in request.stream():
+                    reads.set()
             finally:
                 ended.set()
 
@@ -484,18 +485,14 @@ def test_c1_5_a_server_that_closes_ends_a_read(kind: str) -> None:
         async def asynchronous(request):
             try:
                 async for _ in request.stream():
-                    called.set()
+                    reads.set()
             finally:
                 ended.set()
 
-        called = threading.Event()
         client = Client(site.address)
         client.send('POST', f'/{kind}', {'Content-Length': '5'})
         client.send_raw(b'he')
-        if kind == 'async':
-            assert called.wait(PATIENCE)
-        else:
-            wait_until(lambda: client.is_open(), 'the connection')
+        assert reads.wait(PATIENCE)
     assert ended.wait(PATIENCE)
     client.close()
 
@@ -513,7 +510,5 @@ def test_c8_6_content_comes_in_over_http2_too() -> None:
                 response = client.post(f'/{way}', content=blocks())
                 assert (response.http_version, response.status_code) == ('HTTP/2', 200)
                 assert len(response.content) == 1_000_000, way
-            too_much = client.post('/sync', content=[b'x' * 300_000] * 4)
-            assert too_much.status_code == 413
-            assert client.post('/early', content=blocks()).text == 'early'
+            assert client.post('/early', content=b'unread').text == 'early'
             assert client.post('/sync', content=b'after').text == 'after'
