@@ -94,7 +94,7 @@ pub(crate) fn refusal_of(py: Python<'_>, error: &PyErr, request: &Request) -> Op
     })
 }
 
-/// A parameter of the content type, in quotes or not (RFC 9110 section 5.6.6).
+/// The content type that the head names.
 pub(crate) fn content_type(request: &Request) -> Option<&str> {
     request.headers.get(CONTENT_TYPE)?.to_str().ok()
 }
