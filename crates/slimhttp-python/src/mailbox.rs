@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::job::{Piece, Verdict};
 
 /// How many letters are gathered before somebody knocks.
-const MOST: usize = 16;
+const MOST: usize = 32;
 /// How long letters are gathered before somebody knocks, where each job is short.
 const LONGEST: Duration = Duration::from_micros(200);
 
