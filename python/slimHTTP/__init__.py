@@ -34,7 +34,7 @@ from slimHTTP._modules import Imported
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
-from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
+from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, ContentStream, version
 
 __version__ = version()
 
@@ -53,6 +53,7 @@ __all__ = [
     'ClientDisconnected',
     'ConfError',
     'ContentError',
+    'ContentStream',
     'ContentTimeout',
     'ContentTooLarge',
     'Events',
