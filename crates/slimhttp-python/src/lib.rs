@@ -10,6 +10,7 @@
 
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
 mod desk;
@@ -38,6 +39,8 @@ mod values;
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
+    #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
     #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
