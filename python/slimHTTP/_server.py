@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-from slimHTTP import _log, _loop, _modules, _routes, _run, _threads
+from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
 from slimHTTP._events import events_of
@@ -446,6 +446,7 @@ def _close_all() -> None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
     _threads.end_all()
+    _persist.close_all()
 
 
 def _renew_lock() -> None:
