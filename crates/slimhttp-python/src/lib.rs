@@ -21,6 +21,7 @@ mod face;
 mod fields;
 mod handlers;
 mod identity;
+mod interpreter;
 mod job;
 mod log;
 mod loop_queue;
@@ -57,7 +58,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }
