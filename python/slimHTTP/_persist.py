@@ -75,7 +75,7 @@ class Store:
         if self._connection is None:
             return
         new: dict[Any, int] = {}
-        rows = []
+        rows: list[tuple[int, str | bytes | None, str | bytes]] = []
         for key, value in changes.items():
             position = self._positions.get(key)
             if position is None:
@@ -93,7 +93,7 @@ class Store:
         self._positions.update(new)
         self._next += len(new)
 
-    def _write_row(self, position: int, key: Any, value: Any) -> None:
+    def _write_row(self, position: int, key: str | bytes | None, value: str | bytes) -> None:
         if key is None:
             self._execute('UPDATE memory SET value = ? WHERE position = ?', (value, position))
         else:
