@@ -62,9 +62,9 @@ fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         return Ok(found);
     }
     // A sequence of ASN.1 begins with this byte, and no PEM file does.
-    let hint = bytes.starts_with(&[0x30]).then(|| {
-        "this looks like DER; write it as PEM: `openssl x509 -inform der -in FILE -out cert.pem`"
-    });
+    let hint = bytes.starts_with(&[0x30]).then_some(
+        "this looks like DER; write it as PEM: `openssl x509 -inform der -in FILE -out cert.pem`",
+    );
     Err(Flaw {
         half: Half::Certificate,
         expected: "a certificate in PEM form".into(),
