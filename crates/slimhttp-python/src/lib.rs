@@ -23,8 +23,11 @@ mod handlers;
 mod identity;
 mod interpreter;
 mod job;
+mod lanes;
 mod log;
 mod loop_queue;
+mod mailbox;
+mod outbox;
 mod query;
 mod queue;
 mod request;
@@ -35,6 +38,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
 
 /// The compiled half of the package `slimHTTP`.
