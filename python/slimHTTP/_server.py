@@ -23,6 +23,7 @@ from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
+from slimHTTP._memory import memory
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server
 from slimHTTP._stores import LiveStore, plain
@@ -98,6 +99,12 @@ class HTTP_SERVER(LockOwner):
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
+        if opened.persist is not None:
+            try:
+                memory.persist(opened.persist)
+            except BaseException:
+                opened.close()
+                raise
         super().__init__()
         self._server = opened
         self._store = LiveStore(opened)
@@ -380,8 +387,9 @@ class HTTP_SERVER(LockOwner):
 class HTTPS_SERVER(HTTP_SERVER):
     """A server that speaks TLS.
 
-    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`;
-    without one it makes a self-signed one and says so.
+    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`, unless
+    given `cert.pem` and `key.pem` of the working directory. Without one it makes
+    a self-signed one and says so.
     """
 
     _tls = True

@@ -1,5 +1,6 @@
 """The extension: what the Rust side offers to the Python side. Not for programs."""
 
+import pathlib
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal, final
 
@@ -38,6 +39,8 @@ class Server:
     def quiet(self) -> bool: ...
     @property
     def threads(self) -> int: ...
+    @property
+    def persist(self) -> pathlib.Path | None: ...
     @property
     def grace_period(self) -> float: ...
     @property

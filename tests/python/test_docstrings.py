@@ -19,9 +19,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize('name', ['slimHTTP', *MODULES])
-def test_examples_in_docstrings(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Where the examples leave what they write.
     monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     results = doctest.testmod(importlib.import_module(name))

@@ -279,6 +279,27 @@ def test_c6_4_threads_take_turns_at_the_file(path: Path) -> None:
         assert memory == {'n': 1200}
 
 
+def test_c6_4_a_server_keeps_the_memory_by_an_option(path: Path) -> None:
+    def opened(**config: Any) -> slimHTTP.HTTP_SERVER:
+        return slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, **config)
+
+    http = opened(persist=path)
+    try:
+        slimHTTP.memory['kept by a server'] = 1
+        opened(persist=str(path)).close()  # The same file is fine.
+        http.configuration({'index': 'a.html'})
+        with pytest.raises(slimHTTP.ConfError, match='`persist` is fixed at start'):
+            http.configuration({'persist': 'other.db'})
+        with pytest.raises(slimHTTP.slimHTTP_Error, match=r'is kept in .* already'):
+            opened(persist=path.with_name('other.db'))
+    finally:
+        slimHTTP.memory.persist(None)
+        http.close()
+    assert list(slimHTTP.instances) == []
+    with Opened(path) as memory:
+        assert memory['kept by a server'] == 1
+
+
 def test_c6_4_a_relative_path_starts_at_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,12 @@ impl Server {
         self.snapshot().site.service.threads
     }
 
+    /// The file in which `slimHTTP.memory` is to be kept, or None.
+    #[getter]
+    fn persist(&self) -> Option<PathBuf> {
+        self.snapshot().site.service.persist.clone()
+    }
+
     /// Seconds that requests in flight may take to finish after `stop()`.
     #[getter]
     fn grace_period(&self) -> f64 {

@@ -265,6 +265,12 @@ const SERVER: &[OptionSpec] = &[
         ..global("key", Shape::Path)
     },
     OptionSpec {
+        default: "none",
+        doc: "The file in which `slimHTTP.memory` is kept; made if it is not there. Fixed at start.",
+        elsewhere: &["memory", "persistence", "state_file", "database"],
+        ..global("persist", Shape::Path)
+    },
+    OptionSpec {
         default: "whoever starts it",
         doc: "As whom a server that root starts serves, once it listens; it holds for the whole \
               process. Fixed at start.",

@@ -183,6 +183,8 @@ pub struct Service {
     pub idle_timeout: Duration,
     /// How long requests in flight may take to finish when the server stops.
     pub grace_period: Duration,
+    /// The file in which what handlers share is kept, absolute.
+    pub persist: Option<PathBuf>,
     /// As whom it serves, if not as whoever starts it: a user of the system.
     pub user: Option<String>,
     /// With which group, if not that of `user`.

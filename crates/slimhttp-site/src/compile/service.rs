@@ -55,6 +55,7 @@ pub(super) fn service(
     };
     let user = account("user", running.map(|service| service.user.as_deref()));
     let group = account("group", running.map(|service| service.group.as_deref()));
+    let persist = persist(layers, running, world, at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
@@ -95,10 +96,44 @@ pub(super) fn service(
             Some(Earlier { service, same_certificate: true }) => service.certificate.clone(),
             _ => certificate(layers, world, at, report),
         },
+        persist,
         user,
         group,
         quiet: layers.flag("quiet").unwrap_or(false),
     }
+}
+
+/// The file of the memory: fixed at start, and of use to Python only.
+fn persist(
+    layers: Layers<'_>,
+    running: Option<&Service>,
+    world: &Surroundings<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<PathBuf> {
+    let at = at.key("persist");
+    let given = layers.path("persist");
+    if let Some(path) = given
+        && !world.python
+    {
+        let hint = "run it with `python -m slimHTTP run FILE`".to_owned();
+        let found = format!("`{}`", path.display());
+        report.fault(&at, "Python, whose memory it keeps", found, hint);
+    }
+    let Some(running) = running.map(|service| service.persist.as_ref()) else {
+        return given.cloned();
+    };
+    if let Some(given) = given.filter(|given| Some(*given) != running) {
+        let expected = running.map_or("none".to_owned(), |path| format!("`{}`", path.display()));
+        report.fault(
+            &at,
+            format!("{expected}, as it was started"),
+            format!("`{}`", given.display()),
+            "`persist` is fixed at start; `slimHTTP.memory.persist(…)` may be called at any time"
+                .to_owned(),
+        );
+    }
+    running.cloned()
 }
 
 /// `addr` and `port` may only say again what is so.
