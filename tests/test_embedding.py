@@ -7,10 +7,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Any
 import pytest
 import slimHTTP
 from harness import Client, get, lenient_tls, resident_memory, wait_until
+from programs import check
 
 
 @contextlib.contextmanager
@@ -167,172 +165,6 @@ def http() -> Iterator[slimHTTP.HTTP_SERVER]:
 @pytest.mark.parametrize('name', ['sync', 'async', 'stream'])
 def test_c1_5_as_a_fixture(name: str, http: slimHTTP.HTTP_SERVER) -> None:
     assert asked(http, name) == name
-
-
-START = """
-import asyncio, gc, os, signal, sys, threading, time, socket, urllib.request
-import multiprocessing
-import slimHTTP
-
-def opened(**config):
-    http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True, **config)
-
-    @http.route('/')
-    def hello(request):
-        return 'hello'
-
-    @http.route('/async')
-    async def hello_async(request):
-        return 'hello'
-
-    @http.route('/block')
-    def block(request):
-        began.set()
-        ctypes.CDLL(None).pause()
-
-    @http.route('/sleep')
-    def sleep(request):
-        began.set()
-        time.sleep(60)
-
-    return http
-
-def ask(http, path='/'):
-    with urllib.request.urlopen(f'http://127.0.0.1:{http.port}{path}', timeout=20) as answer:
-        return answer.read().decode()
-
-def begin(http, path):
-    client = socket.create_connection(('127.0.0.1', http.port))
-    client.sendall(b'GET %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' % path.encode())
-    clients.append(client)
-    assert began.wait(10)
-
-def send():
-    # Python notices a signal that comes just before a call blocks when that call is over;
-    # here it is to come while it blocks.
-    time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGINT)
-
-import ctypes
-began, clients = threading.Event(), []
-"""
-
-
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore::DeprecationWarning', '-c', START + program, *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
-
-
-def check(program: str, output: str, *arguments: str, status: int = 0) -> None:
-    said = run(program, *arguments)
-    assert (said.stdout, said.returncode) == (output, status), said.stderr
-    assert 'Traceback' not in said.stderr or status, said.stderr
-    assert 'panicked' not in said.stderr
-
-
-#: Where the main thread is when Ctrl-C comes, and how the program takes it.
-INTERRUPTED = {
-    'in run, while a handler blocks in C': """
-http = opened(grace_period=0.1)
-def interrupt():
-    begin(http, '/block')
-    send()
-threading.Thread(target=interrupt, daemon=True).start()
-http.run()
-print('ended', http.closed)
-""",
-    'in run, while a handler of another thread blocks in C': """
-http = opened(grace_period=0.1, threads=2)
-def interrupt():
-    begin(http, '/block')
-    send()
-threading.Thread(target=interrupt, daemon=True).start()
-http.run()
-print('ended', http.closed)
-""",
-    'in the loop of poll': """
-http = opened()
-threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-try:
-    while 1:
-        for event, *data in http.poll():
-            pass
-except KeyboardInterrupt:
-    http.close()
-    print('ended', http.closed)
-""",
-    'in a long poll': """
-http = opened()
-threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-try:
-    while 1:
-        http.poll(timeout=None)
-except KeyboardInterrupt:
-    http.close()
-    print('ended', http.closed)
-""",
-    'in a handler that blocks in a poll': """
-http = opened()
-def interrupt():
-    begin(http, '/sleep')
-    send()
-threading.Thread(target=interrupt, daemon=True).start()
-try:
-    while 1:
-        http.poll()
-except KeyboardInterrupt:
-    http.close()
-    print('ended', http.closed)
-""",
-    'in a block': """
-try:
-    with opened(grace_period=0.1) as http:
-        begin(http, '/sleep')
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        time.sleep(60)
-except KeyboardInterrupt:
-    print('ended', http.closed)
-""",
-    'in asyncio, with a task that polls': """
-http = opened()
-async def serve():
-    while 1:
-        for event in http.poll():
-            pass
-        await asyncio.sleep(0.01)
-async def main():
-    asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGINT)
-    await serve()
-try:
-    asyncio.run(main())
-except KeyboardInterrupt:
-    http.close()
-    print('ended', http.closed)
-""",
-    'in asyncio, in a block': """
-async def main():
-    with opened(grace_period=0.1) as http:
-        try:
-            assert await asyncio.get_running_loop().run_in_executor(None, ask, http) == 'hello'
-            asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGINT)
-            await asyncio.sleep(60)
-        finally:
-            servers.append(http)
-servers = []
-try:
-    asyncio.run(main())
-except KeyboardInterrupt:
-    print('ended', servers[0].closed)
-""",
-}
-
-
-@pytest.mark.parametrize('where', INTERRUPTED)
-def test_c8_7_an_interrupt_always_ends_it(where: str) -> None:
-    check(INTERRUPTED[where], 'ended True\n')
 
 
 ENDS = {

@@ -35,10 +35,12 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
 
 /// The compiled half of the package `slimHTTP`.
@@ -54,6 +56,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::signals::Signals;
 
     /// The version of the package.
     #[pyo3::pyfunction]

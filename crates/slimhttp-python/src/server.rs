@@ -28,6 +28,7 @@ use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::routes::read_methods;
+use crate::signals::Signals;
 use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
 /// How often a turn looks whether a stop is complete.
@@ -237,6 +238,12 @@ impl Server {
     #[getter]
     fn wakeup_fd(&self) -> RawFd {
         self.wakeup.as_raw_fd()
+    }
+
+    /// What `run()` tells of signals.
+    #[getter]
+    fn signals(&self) -> Signals {
+        Signals(self.dispatcher.desk.clone())
     }
 
     /// Starts the I/O threads; a second call does nothing.
