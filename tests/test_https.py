@@ -200,3 +200,12 @@ def test_an_authority_of_our_own_is_believed_by_curl(in_folder: Any) -> None:
                 capture_output=True, text=True, timeout=20, check=False,
             )  # fmt: skip
             assert (said.stdout, said.stderr) == ('over TLS', '')
+
+
+def test_c1_1_every_door_leads_to_https(site: Any, tmp_path: Path) -> None:
+    key, certificate = make(tmp_path / 'both.pem', cn='127.0.0.1')
+    files = {'both.pem': key + certificate, 'www/a.txt': 'a'}
+    running = site({'cert': 'both.pem', 'web_root': 'www'}, files, fresh=True)
+    assert running.url.startswith('https://')
+    with running.client(tls=trusting(certificate)) as client:
+        assert client.get('/a.txt', host='127.0.0.1').text == 'a'
