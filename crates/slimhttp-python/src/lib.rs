@@ -11,6 +11,7 @@
 mod answering;
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
 mod desk;
@@ -21,6 +22,7 @@ mod face;
 mod fields;
 mod handlers;
 mod identity;
+mod interpreter;
 mod job;
 mod json;
 mod lanes;
@@ -35,10 +37,12 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
@@ -49,6 +53,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
+    #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
     use crate::request::HttpRequest;
@@ -56,6 +62,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::signals::Signals;
 
     /// The version of the package.
     #[pyo3::pyfunction]
@@ -64,7 +72,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }
