@@ -10,8 +10,11 @@ Try it:    open http://localhost:8080/ in a browser, or
 import hashlib
 import os
 import tempfile
+from collections.abc import AsyncIterator
+from typing import Any
 
 import slimHTTP
+from slimHTTP import HTTP_REQUEST
 
 http = slimHTTP.server(
     slimHTTP.HTTP,
@@ -28,13 +31,13 @@ PAGE = """<!doctype html><title>Upload</title>
 
 
 @http.route('/')
-def page(request):
+def page(request: HTTP_REQUEST) -> str:
     request.set_cookie('visits', str(int(request.cookies.get('visits', '0')) + 1))
     return PAGE
 
 
 @http.route('/form', methods=['POST'], stream=True)
-def form(request):
+def form(request: HTTP_REQUEST) -> dict[str, Any]:
     """Save the files of a form; they are parsed while they come in."""
     saved = []
     for file in request.files.getlist('file'):
@@ -45,7 +48,7 @@ def form(request):
 
 
 @http.route('/count', methods=['POST'], stream=True)
-async def count(request):
+async def count(request: HTTP_REQUEST) -> dict[str, Any]:
     """Read a body of any length without holding it."""
     size, digest = 0, hashlib.sha256()
     async for chunk in request.stream():
@@ -55,7 +58,7 @@ async def count(request):
 
 
 @http.route('/upper', methods=['POST'], stream=True)
-async def upper(request):
+async def upper(request: HTTP_REQUEST) -> AsyncIterator[bytes]:
     """Write while reading: each chunk goes back as soon as it has come."""
     async for chunk in request.stream():
         yield chunk.upper()

@@ -130,6 +130,10 @@ class UploadedFile(io.BufferedReader):
         stem = stem.encode('utf-8', 'replace')[:room].decode('utf-8', 'ignore')
         return (stem + extension).strip() or 'upload'
 
+    @overload
+    def save(self, target: Union[str, os.PathLike[str]]) -> str: ...
+    @overload
+    def save(self, target: BinaryIO) -> BinaryIO: ...
     def save(self, target: Union[str, os.PathLike[str], BinaryIO]) -> Union[str, BinaryIO]:
         """Write all of it to `target`, and give where it is.
 

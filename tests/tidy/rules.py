@@ -87,7 +87,7 @@ def unfinished(name: str, text: str) -> Iterator[Finding]:
 
 def without_strings(text: str) -> str:
     """Python source with its string literals blanked."""
-    # In bytes, as Python counts columns: blanking one string must not move the next.
+    # As bytes: that is what columns are counted in, and blanking keeps their number.
     lines = text.encode().split(b'\n')
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
@@ -98,7 +98,7 @@ def without_strings(text: str) -> str:
                 start = node.col_offset if line == node.lineno else 0
                 end = node.end_col_offset if line == node.end_lineno else len(whole)
                 lines[line - 1] = whole[:start] + b' ' * (end - start) + whole[end:]
-    return b'\n'.join(lines).decode()
+    return b'\n'.join(lines).decode(errors='replace')
 
 
 @rule

@@ -11,6 +11,7 @@
 mod answering;
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
 mod content;
@@ -23,6 +24,7 @@ mod fields;
 mod forms;
 mod handlers;
 mod identity;
+mod interpreter;
 mod job;
 mod json;
 mod lanes;
@@ -37,10 +39,12 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
@@ -51,6 +55,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
+    #[pymodule_export]
     use crate::content::ContentReader;
     #[pymodule_export]
     use crate::identity::Identity;
@@ -60,6 +66,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::signals::Signals;
 
     /// The version of the package.
     #[pyo3::pyfunction]
@@ -68,7 +76,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }

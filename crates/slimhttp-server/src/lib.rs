@@ -7,6 +7,7 @@
 
 pub mod access_log;
 pub mod body;
+pub mod certificate;
 mod clock;
 mod connection;
 mod connection_state;
@@ -22,6 +23,7 @@ mod incoming;
 mod jail;
 mod listener;
 pub mod live;
+pub mod privileges;
 mod proxy;
 mod read_buffer;
 mod releases;
