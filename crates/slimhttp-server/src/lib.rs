@@ -31,4 +31,5 @@ pub mod snapshot;
 mod tls;
 mod upgrade;
 mod upstream;
+pub mod websocket;
 mod worker;

@@ -144,8 +144,9 @@ impl Site {
         let mut actions = Actions::new();
         match scope.routes.find(&target.path, head.method) {
             Found::Handler(handler, RouteKind::WebSocket(rules), params) => {
+                let Head { method, version, headers, .. } = *head;
                 let compress = scope.options.websocket.compress;
-                let action = match websocket::judge(head.version, head.headers, &rules, compress) {
+                let action = match websocket::judge(method, version, headers, &rules, compress) {
                     Ok(handshake) => Action::WebSocket(handler, params, Box::new(handshake)),
                     Err(refusal) => Action::Refuse(refusal),
                 };

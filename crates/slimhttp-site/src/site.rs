@@ -81,7 +81,7 @@ pub struct ScopeOptions {
     /// What holds for the files below `web_root`.
     pub files: Arc<FileRules>,
     /// The bounds of WebSockets.
-    pub websocket: WebSocketLimits,
+    pub websocket: Arc<WebSocketLimits>,
     /// What holds for every answer, whoever gives it.
     pub answers: Arc<AnswerRules>,
 }

@@ -7,7 +7,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Method, Version};
 
 use crate::host::Authority;
 use crate::refusal::Refusal;
@@ -160,18 +160,20 @@ impl Deflate {
     }
 }
 
-/// Judges the handshake of a `GET` on the route of a WebSocket.
+/// Judges a request for the route of a WebSocket.
 ///
 /// # Errors
 /// Why it is refused: 426 to who does not ask for a WebSocket, or not for one of
 /// version 13; 400 where the handshake is broken; 403 to the pages of others.
 pub fn judge(
+    method: &Method,
     version: Version,
     headers: &HeaderMap,
     rules: &WebSocketRules,
     compress: bool,
 ) -> Result<Handshake, Refusal> {
-    let is_asked = version == Version::HTTP_11
+    let is_asked = *method == Method::GET
+        && version == Version::HTTP_11
         && names(headers, &CONNECTION, "upgrade")
         && names(headers, &UPGRADE, "websocket");
     // RFC 6455 section 4.4: who speaks another version is told ours.
@@ -190,12 +192,12 @@ pub fn judge(
     if !rules.origins.allow(headers) {
         return Err(Refusal::Forbidden);
     }
-    let offered = |ours: &&Box<str>| {
+    let offered = |ours: &str| {
         members(headers, &SEC_WEBSOCKET_PROTOCOL).any(|theirs| theirs == ours.as_bytes())
     };
     Ok(Handshake {
         key: key.clone(),
-        subprotocol: rules.subprotocols.iter().find(offered).cloned(),
+        subprotocol: rules.subprotocols.iter().find(|ours| offered(ours)).cloned(),
         deflate: if compress { deflate(headers) } else { None },
     })
 }

@@ -116,7 +116,7 @@ pub(super) fn options(
             _ => Vec::new(),
         },
         files: files::rules(own, outer, before, at, report),
-        websocket: websocket(layers),
+        websocket: Arc::new(websocket(layers)),
         answers: answers::rules(own, outer, before),
     }
 }

@@ -26,7 +26,7 @@ fn headers(changes: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn judged(changes: &[(&str, &str)], rules: &WebSocketRules) -> Result<Handshake, u16> {
-    judge(Version::HTTP_11, &headers(changes), rules, true)
+    judge(&Method::GET, Version::HTTP_11, &headers(changes), rules, true)
         .map_err(|refusal| refusal.status().as_u16())
 }
 
@@ -67,8 +67,11 @@ fn what_is_a_handshake() {
         let outcome = judged(changes, &WebSocketRules::default());
         assert_eq!(outcome.map_or_else(|status| status, |_| 101), *status, "{changes:?}");
     }
+    let head =
+        judge(&Method::HEAD, Version::HTTP_11, &headers(&[]), &WebSocketRules::default(), true);
+    assert_eq!(head, Err(Refusal::UpgradeRequired));
     for version in [Version::HTTP_10, Version::HTTP_2] {
-        let outcome = judge(version, &headers(&[]), &WebSocketRules::default(), true);
+        let outcome = judge(&Method::GET, version, &headers(&[]), &WebSocketRules::default(), true);
         assert_eq!(outcome, Err(Refusal::UpgradeRequired));
     }
 }
@@ -136,7 +139,8 @@ fn which_protocol_is_spoken() {
 /// RFC 7692 section 7.1.
 #[test]
 fn which_compression_is_agreed_on() {
-    const PLAIN: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    const PLAIN: &str =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     const NAMED: &str = "permessage-deflate; server_no_context_takeover; \
                          client_no_context_takeover; server_max_window_bits=15";
     for (offer, agreed) in [
@@ -166,6 +170,6 @@ fn which_compression_is_agreed_on() {
         assert_eq!(field, agreed, "{offer}");
     }
     let offer = headers(&[("sec-websocket-extensions", "permessage-deflate")]);
-    let off = judge(Version::HTTP_11, &offer, &WebSocketRules::default(), false);
+    let off = judge(&Method::GET, Version::HTTP_11, &offer, &WebSocketRules::default(), false);
     assert_eq!(off.expect("is fine").deflate, None);
 }
