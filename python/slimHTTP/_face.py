@@ -14,6 +14,7 @@ from slimHTTP import _log, _threads, _traceback_page
 from slimHTTP._modules import Identity, Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST
+from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -27,6 +28,10 @@ class Face:
     #: Answers whose `ret_code`, `headers` and `payload` are sent.
     response_type: Final[type] = HTTP_RESPONSE
     json_dumps = staticmethod(json_dumps)
+    #: What handlers of WebSockets get, on the event loop and on threads.
+    websocket_type: Final[type] = WEBSOCKET
+    websocket_sync_type: Final[type] = SYNC_WEBSOCKET
+    start_thread = staticmethod(start_thread)
 
     def __init__(self) -> None:
         # Weak: the server holds the extension's server, and that holds the face.

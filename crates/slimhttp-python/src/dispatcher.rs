@@ -32,6 +32,7 @@ use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script;
 use crate::stream::PulledBody;
+use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
 
 /// The dispatcher of one server.
 pub(crate) struct Dispatcher {
@@ -41,6 +42,8 @@ pub(crate) struct Dispatcher {
     pub(crate) face: Arc<Face>,
     /// The handlers of routes.
     pub(crate) handlers: Handlers,
+    /// Those that serve WebSockets, one each.
+    pub(crate) websocket_threads: Arc<WebSocketThreads>,
     kept: Mutex<HashMap<Ticket, Kept>>,
 }
 
@@ -58,6 +61,10 @@ pub(crate) enum Kept {
     Task(Py<PyAny>),
     /// An async iterator of a response under way.
     Channel(Py<Channel>),
+    /// A WebSocket on its way to the event loop.
+    Opening(Py<WebSocketRoute>, Pending),
+    /// A WebSocket, and the task that serves it.
+    WebSocket(Py<PyAny>, Py<PyAny>),
 }
 
 /// A call that has begun.
@@ -93,7 +100,13 @@ impl Drop for Companion {
 impl Dispatcher {
     /// A dispatcher without handlers.
     pub(crate) fn new(desk: Arc<Desk>, face: Face) -> Self {
-        Self { desk, face: Arc::new(face), handlers: Handlers::default(), kept: Mutex::default() }
+        Self {
+            desk,
+            face: Arc::new(face),
+            handlers: Handlers::default(),
+            websocket_threads: Arc::default(),
+            kept: Mutex::default(),
+        }
     }
 
     /// Does one job, the one of `run`.
@@ -166,6 +179,7 @@ impl Dispatcher {
                     Kept::AsyncIterator(iterator.unbind(), head, pending)
                 })
             }
+            Ok(Reading::WebSocket(route)) => websocket::open_on_thread(self, py, pending, &route),
             Err(error) => self.fail(py, pending, error),
         }
     }
@@ -220,6 +234,14 @@ impl Dispatcher {
         }
     }
 
+    /// The WebSocket kept under a ticket.
+    pub(crate) fn websocket(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
+        match self.lock().get(&ticket) {
+            Some(Kept::WebSocket(websocket, _)) => Some(websocket.clone_ref(py)),
+            _ => None,
+        }
+    }
+
     /// For the garbage collector.
     ///
     /// # Errors
@@ -241,6 +263,14 @@ impl Dispatcher {
                 }
                 Kept::Task(task) => visit.call(task)?,
                 Kept::Channel(channel) => visit.call(channel)?,
+                Kept::Opening(route, pending) => {
+                    visit.call(route)?;
+                    visit.call(&pending.request)?;
+                }
+                Kept::WebSocket(websocket, task) => {
+                    visit.call(websocket)?;
+                    visit.call(task)?;
+                }
             }
         }
         Ok(())
@@ -258,7 +288,7 @@ impl Dispatcher {
             return Ok(request.clone_ref(py).into_bound(py));
         }
         let params = match &call.callee {
-            Callee::Route(_, params) => params.clone(),
+            Callee::Route(_, params) | Callee::WebSocket(_, params, _) => params.clone(),
             Callee::Module(_) | Callee::Script { .. } => Params::new(),
         };
         Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
@@ -290,6 +320,11 @@ impl Dispatcher {
                     let gone = PyRuntimeError::new_err("the route's handler is gone");
                     ("a route".into(), Err(gone))
                 }
+            },
+            // What it is is read from the route itself, see `settle`.
+            Callee::WebSocket(id, ..) => match self.handlers.get(py, *id) {
+                Some(handler) => (handler.label, Ok(handler.callable.into_bound(py))),
+                None => ("a route".into(), Err(PyRuntimeError::new_err("the route is gone"))),
             },
             Callee::Module(module) => {
                 let what = format!("module `{}`", module.path.display()).into();
@@ -415,7 +450,7 @@ impl Dispatcher {
         }
     }
 
-    fn hand_to_loop(
+    pub(crate) fn hand_to_loop(
         &self,
         py: Python<'_>,
         pending: Pending,

@@ -38,6 +38,7 @@ mod stream;
 mod tests;
 mod turn;
 mod values;
+mod websocket;
 
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
@@ -50,6 +51,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
 
     /// The version of the package.
     #[pyo3::pyfunction]

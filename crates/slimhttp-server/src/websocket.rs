@@ -130,7 +130,7 @@ pub enum SendFault {
 
 /// Names a ping that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PingId(u64);
+pub struct PingId(pub u64);
 
 /// The handler's end. Nothing here waits, but what says so.
 ///
@@ -215,14 +215,14 @@ impl WebSocket {
         self.0.is_closed()
     }
 
-    /// How it has ended; `None` before.
-    pub fn ended(&self) -> Option<Closure> {
-        self.0.ended()
+    /// How it is closed, or closing; `None` while it is open.
+    pub fn closure(&self) -> Option<Closure> {
+        self.0.closure()
     }
 
-    /// The same, and the bell is rung when it has.
-    pub fn end(&self) -> Option<Closure> {
-        self.0.end()
+    /// How it has ended; `None` before, and the bell is rung when it has.
+    pub fn ended(&self) -> Option<Closure> {
+        self.0.ended()
     }
 
     /// Waits until it has ended, at most `patience`.

@@ -319,11 +319,12 @@ impl Line {
         self.lock().is_closed()
     }
 
-    pub(super) fn ended(&self) -> Option<Closure> {
-        self.lock().ended.clone()
+    pub(super) fn closure(&self) -> Option<Closure> {
+        let state = self.lock();
+        state.ended.as_ref().or(state.closing.as_ref()).cloned()
     }
 
-    pub(super) fn end(&self) -> Option<Closure> {
+    pub(super) fn ended(&self) -> Option<Closure> {
         let mut state = self.lock();
         state.heeds |= state.ended.is_none();
         state.ended.clone()
