@@ -16,6 +16,7 @@ use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::inbound::{Event, Inbound};
 use super::line::{Line, Outgoing};
@@ -149,6 +150,14 @@ impl<'c, S: Stream> Carrier<'c, S> {
             timer: Box::pin(tokio::time::sleep(NEVER)),
         };
         carrier.look_at_clock();
+        if connection.fault.get().is_some() {
+            // Section 4.1: the client waits for our answer. What it sent before was
+            // judged as a further request, and is lost.
+            carrier.break_off(Closure {
+                code: CloseCode::Protocol.into(),
+                reason: "frames before the answer to the handshake".into(),
+            });
+        }
         carrier
     }
 
@@ -208,6 +217,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
             why.reason
         );
         self.line.forget_outgoing();
+        self.pong = None;
         if !matches!(self.stage, Stage::Closing) {
             self.outbound.close(Some(&why));
         }
@@ -361,6 +371,10 @@ impl<'c, S: Stream> Carrier<'c, S> {
             Event::Pong(payload) => self.line.ponged(&payload),
             Event::Close(closure) => {
                 self.line.forget_outgoing();
+                // It has been waiting for this.
+                if let Some(pong) = self.pong.take() {
+                    self.outbound.pong(&pong);
+                }
                 if !matches!(self.stage, Stage::Closing) {
                     // What it said is said back (section 5.5.1).
                     let echo = closure.as_ref().map(|closure| Closure::bare(closure.code));
