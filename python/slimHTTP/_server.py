@@ -248,9 +248,7 @@ class HTTP_SERVER(WebSockets, LockOwner):
                 asynchronous = _routes.is_async(handler)
                 name = _routes.name_of(handler)
                 kind = _routes.kind_of(stream)
-                self._server.add_route(
-                    url, vhost, named, prefix, kind, handler, asynchronous, name
-                )
+                self._server.add_route(url, vhost, named, prefix, kind, handler, asynchronous, name)
             return handler
 
         return register

@@ -190,6 +190,10 @@ impl<'c, S: Stream> Carrier<'c, S> {
             if matches!(self.stage, Stage::Over) && self.outbound.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            if matches!(self.stage, Stage::Broken(_)) && self.outbound.is_empty() {
+                // The client need not wait to learn that no more comes.
+                let _ = Pin::new(&mut self.socket).poll_shutdown(context)?;
+            }
             let read = self.poll_read(context)?;
             if matches!(read, Poll::Ready(Read::End)) {
                 return Poll::Ready(Ok(()));
@@ -233,8 +237,12 @@ impl<'c, S: Stream> Carrier<'c, S> {
         self.make_frames();
         if self.outbound.waiting().is_empty() {
             if let Pinged::Unsent = self.pinged {
-                self.pinged = Pinged::At(Instant::now());
-                self.timer.as_mut().reset(Instant::now() + self.limits.ping_timeout);
+                let now = Instant::now();
+                self.pinged = Pinged::At(now);
+                let due = now + self.limits.ping_timeout;
+                if due < self.timer.deadline() {
+                    self.timer.as_mut().reset(due);
+                }
             }
             // TLS keeps bytes of its own.
             let flushed = Pin::new(&mut self.socket).poll_flush(context)?;
