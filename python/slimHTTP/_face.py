@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log, _threads, _traceback_page
@@ -31,7 +32,6 @@ class Face:
     #: What handlers of WebSockets get, on the event loop and on threads.
     websocket_type: Final[type] = WEBSOCKET
     websocket_sync_type: Final[type] = SYNC_WEBSOCKET
-    start_thread = staticmethod(start_thread)
 
     def __init__(self) -> None:
         # Weak: the server holds the extension's server, and that holds the face.
@@ -82,6 +82,10 @@ class Face:
     def _is_closed(self) -> bool:
         instance = self.instance
         return instance is None or instance.closed
+
+    def start_thread(self, work: Callable[[], None], what: str) -> None:
+        """See `_websocket.start_thread`."""
+        start_thread(work, what)
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""

@@ -173,7 +173,11 @@ class Run:
             _running.reset(token)
 
     def add_route(
-        self, url: str, methods: list[str] | None, prefix: bool, handler: Callable[..., Any]
+        self,
+        url: str,
+        methods: list[str] | None,
+        prefix: bool,
+        handler: Callable[..., Any] | WebSocketRoute,
     ) -> None:
         """Register a route of this run; ValueError for a pattern that is none."""
         if self.routes is None:

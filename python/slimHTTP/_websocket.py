@@ -15,7 +15,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final, Union, cast
 
 from slimHTTP import _modules, _routes, _threads
 from slimHTTP._errors import WebSocketClosed
@@ -297,12 +297,12 @@ def start_thread(work: Callable[[], None], what: str) -> None:
 
 
 class WebSockets:
-    """The decorator of a server for the handlers of WebSockets."""
+    """The part of a server, and of nothing else, that registers handlers of WebSockets."""
 
     _server: Server
 
     def websocket(
-        self: HTTP_SERVER,  # type: ignore[misc]  # It is nothing else.
+        self,
         url: str,
         vhost: str | None = None,
         *,
@@ -335,7 +335,7 @@ class WebSockets:
             _routes.check_handler(handler)
             asynchronous = _routes.is_async(handler)
             route = WebSocketRoute(handler, asynchronous, allowed, spoken)
-            run = _modules.own_run(self, vhost)
+            run = _modules.own_run(cast('HTTP_SERVER', self), vhost)
             if run is not None:
                 run.add_route(url, ['GET'], False, route)
             else:

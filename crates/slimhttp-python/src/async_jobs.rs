@@ -13,8 +13,9 @@ use pyo3::types::PyModule;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
+use crate::contain::contain;
 use crate::desk::Side;
-use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
+use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
 use crate::response::{self, Head};

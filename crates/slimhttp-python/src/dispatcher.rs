@@ -3,10 +3,7 @@
 //!
 //! No Python runs under a lock of ours: not a call, not the end of an object.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::fmt::Display;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,6 +18,7 @@ use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
+use crate::contain::contain;
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
@@ -471,26 +469,6 @@ impl Dispatcher {
     fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Does `work`, of which a panic ends nothing else: the thread goes on, and the
-/// log tells of it. `what` names what was at work. `None` after a panic.
-pub(crate) fn contain<R, W: Display>(
-    what: impl FnOnce() -> W,
-    work: impl FnOnce() -> R,
-) -> Option<R> {
-    // What a panic leaves behind is whole: no lock is held while Python runs, and
-    // what is sent to nobody is told to who waits, see `Reply`.
-    catch_unwind(AssertUnwindSafe(work))
-        .inspect_err(|panic| {
-            tracing::error!("{}: native code panicked: {}", what(), panic_message(&**panic));
-        })
-        .ok()
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| Some(panic.downcast_ref::<String>()?)).unwrap_or("it does not say why")
 }
 
 fn next_chunk(iterator: &mut Bound<'_, PyIterator>, what: &str) -> PyResult<Option<Bytes>> {

@@ -12,6 +12,7 @@ mod async_jobs;
 mod attendant;
 mod change;
 mod config;
+mod contain;
 mod desk;
 mod dispatcher;
 mod errors;

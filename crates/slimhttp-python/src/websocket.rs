@@ -16,8 +16,9 @@ use slimhttp_site::route::RouteKind;
 use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
 
 use crate::async_jobs::{is_coroutine, pump_module};
+use crate::contain::contain;
 use crate::desk::Side;
-use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
+use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::errors;
 use crate::job::Ticket;
 use crate::loop_queue::Note;
