@@ -55,12 +55,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
             words.pop();
         }
         let [vhost, methods, pattern] = words[..] else { panic!("expected three words: {line}") };
-        let kind = match methods {
-            "websocket" => RouteKind::WebSocket(Arc::default()),
-            _ => RouteKind::Whole,
-        };
         let methods = match methods {
-            "websocket" => Methods::Only([Method::GET].into()),
             "*" => Methods::Any,
             named => Methods::Only(named.split(',').map(|name| name.parse().unwrap()).collect()),
         };
@@ -68,7 +63,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
             pattern: pattern.into(),
             methods,
             prefix,
-            kind,
+            kind: RouteKind::Whole,
             handler: HandlerId(position as u64 + 1),
         };
         registered.register((vhost != "-").then_some(vhost), route).unwrap();
@@ -134,8 +129,8 @@ fn planned(site: &Site, request: &str) -> String {
                     };
                 }
             }
-            Action::WebSocket(HandlerId(id), params, _) => {
-                let _ = write!(text, "websocket {id} {}", params.len());
+            Action::WebSocket(HandlerId(id), ..) => {
+                let _ = write!(text, "websocket {id}");
             }
             Action::Module(module) => {
                 let _ = write!(text, "module {}", module.path.display());
@@ -186,31 +181,6 @@ const HOSTS: &str = r#"{
         "n.example": {"module": "n.py", "web_root": "n"}
     }
 }"#;
-
-#[test]
-fn a_websocket_is_opened_by_its_handshake_alone() {
-    const ASKED: &str = "Connection: Upgrade; Upgrade: websocket; Sec-WebSocket-Version: 13; \
-                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-    let asked = |start: &str| format!("{start}; {ASKED}");
-    let cases = [
-        (asked("GET /ws Host: h"), "- | websocket 1 0"),
-        (asked("GET /ws/x Host: h"), "- | websocket 2 1"),
-        (asked("GET /ws Host: h; Origin: https://h"), "- | websocket 1 0"),
-        (asked("GET /ws Host: h; Origin: https://evil.example"), "- | 403"),
-        (asked("HEAD /ws Host: h"), "- | 426"),
-        (asked("POST /ws Host: h"), "- | 405 GET, HEAD"),
-        ("GET /ws Host: h".to_owned(), "- | 426"),
-        // Elsewhere an upgrade is a request like any other.
-        (asked("GET /page Host: h"), "- | call 3 | file page"),
-        (asked("GET /ws Host: p.example"), "p.example | proxy 10.0.0.1:80"),
-    ];
-    let cases: Vec<_> = cases.iter().map(|(request, plan)| (request.as_str(), *plan)).collect();
-    check(
-        r#"{"web_root": "w", "vhosts": {"p.example": {"proxy": "10.0.0.1:80"}}}"#,
-        &["- websocket /ws", "- websocket /ws/<name>", "- * /page"],
-        &cases,
-    );
-}
 
 #[test]
 fn c4_1_the_host_picks_the_scope() {
