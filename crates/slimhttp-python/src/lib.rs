@@ -8,6 +8,7 @@
 //! carries the answer back. What lies left of the dispatcher has no Python in
 //! it: an I/O thread knows Python objects as numbers.
 
+mod answering;
 mod async_jobs;
 mod attendant;
 mod change;
@@ -22,6 +23,7 @@ mod fields;
 mod handlers;
 mod identity;
 mod job;
+mod json;
 mod lanes;
 mod log;
 mod loop_queue;
@@ -40,6 +42,10 @@ mod tests;
 mod turn;
 mod values;
 mod websocket;
+
+/// Of the extension alone: the interpreter and other extensions keep theirs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
