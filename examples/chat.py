@@ -14,6 +14,7 @@ rooms = {}  # by name, who is there
 
 PAGE = """<!doctype html>
 <meta charset="utf-8">
+<link rel="icon" href="data:,">
 <title>Chat</title>
 <h1>Chat</h1>
 <form><input name="text" autofocus autocomplete="off"> <button>Say</button></form>
