@@ -71,8 +71,9 @@ def test_messages_and_origins(browser: Chromium) -> None:
         async def handler(ws):
             async for message in ws:
                 if message == 'bye':
-                    return await ws.close(4001, 'as you wish')
-                await ws.send(message)
+                    await ws.close(4001, 'as you wish')
+                else:
+                    await ws.send(message)
 
         messages = "['', 'κόσμε', 'x'.repeat(300000), new Uint8Array(70000)]"
         with browser.page() as page:
