@@ -68,21 +68,26 @@ pub(super) fn spawn(carriage: Carriage, upgrade: OnUpgrade, connection: Arc<Conn
 /// The connection itself, without the HTTP library around it.
 async fn carry(carriage: &Carriage, upgraded: Upgraded, connection: &ConnectionContext) {
     match upgraded.downcast::<Guarded<TcpStream>>() {
-        Ok(parts) => {
-            let (socket, unread) = parts.io.into_parts();
-            Carrier::new(carriage, socket, &[&parts.read_buf, &unread], connection).run().await;
-        }
+        Ok(parts) => run(carriage, parts.io, parts.read_buf, connection).await,
         Err(upgraded) => match upgraded.downcast::<Guarded<TlsStream<TcpStream>>>() {
-            Ok(parts) => {
-                let (socket, unread) = parts.io.into_parts();
-                let carrier =
-                    Carrier::new(carriage, socket, &[&parts.read_buf, &unread], connection);
-                // Boxed, so that a plain connection does not hold the room of a TLS one.
-                Box::pin(carrier.run()).await;
-            }
+            // Boxed, so that a plain connection does not hold the room of a TLS one.
+            Ok(parts) => Box::pin(run(carriage, parts.io, parts.read_buf, connection)).await,
             Err(_) => tracing::error!("a WebSocket on a connection of an unknown kind"),
         },
     }
+}
+
+async fn run<S: Stream>(
+    carriage: &Carriage,
+    guarded: Guarded<S>,
+    read: Bytes,
+    connection: &ConnectionContext,
+) {
+    let (socket, unread) = guarded.into_parts();
+    let carrier = Carrier::new(carriage, socket, &[&read, &unread], connection);
+    // They are slices of the buffers of the handshake.
+    drop((read, unread));
+    carrier.run().await;
 }
 
 /// How far the end is.
