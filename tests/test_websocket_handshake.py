@@ -200,3 +200,16 @@ def on_request(request):
             module.write_text(module.read_text().replace('one', 'two'))
             with guest('/async/x') as new:
                 assert (said(new), said(old)) == ('two x ?', 'one x ?')
+
+
+def test_through_the_proxy_of_another_server(site: Serving) -> None:
+    @site.http.websocket('/ws')
+    async def handler(ws):
+        async for message in ws:
+            await ws.send(message)
+
+    host, port = site.address
+    with serving(proxy=f'{host}:{port}') as front, client(front) as ws:
+        for message in ('Hello', bytes(500_000)):
+            ws.send(message)
+            assert ws.recv(timeout=PATIENCE) == message
