@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness import PATIENCE, Serving, serving, wait_until
-from websocket_clients import client, closing
+from websocket_clients import client, closing, handshake
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 of = pytest.mark.parametrize
@@ -145,6 +145,36 @@ def test_dead_clients_are_found() -> None:
             wait_until(lambda: told, 'the handler knows')
             assert told == [('dead', 1006, 'the client is silent')]
             assert alive.ping().wait(PATIENCE)
+
+
+@of('path', ['/async', '/sync'])
+def test_a_ping_that_is_not_answered(path: str) -> None:
+    """Its answer is behind messages that nobody receives."""
+    with serving(websocket_queue=1) as site:
+
+        @site.http.websocket('/async')
+        async def handler(ws):
+            await ws.send('go')
+            try:
+                await ws.ping(timeout=0.2)
+            except TimeoutError:
+                await ws.send('in vain')
+
+        @site.http.websocket('/sync')
+        def handler_sync(ws):
+            ws.send('go')
+            try:
+                ws.ping(timeout=0.2)
+            except TimeoutError:
+                ws.send('in vain')
+
+        with site.client() as silent:
+            silent.send('GET', path, handshake())
+            assert silent.read_head().status == 101
+            assert silent.read_exactly(4) == b'\x81\x02go'
+            assert silent.read_exactly(2) == b'\x89\x08'
+            silent.read_exactly(8)
+            assert silent.read_exactly(9) == b'\x81\x07in vain'
 
 
 def test_silence_ends_where_that_is_wanted() -> None:

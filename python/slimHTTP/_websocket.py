@@ -145,17 +145,21 @@ class WEBSOCKET(_Common):
         """Send a value as JSON text."""
         await self.send(json_dumps(value))
 
-    async def ping(self, data: Message | None = None) -> float:
+    async def ping(self, data: Message | None = None, timeout: float | None = 20.0) -> float:
         """Ping the client and wait for its answer; gives the seconds that took.
 
-        `data` has at most 125 bytes. Raises WebSocketClosed. Nobody needs this to
-        find out dead clients: see `websocket_ping_interval`.
+        `data` has at most 125 bytes. Raises TimeoutError after `timeout` seconds (None:
+        never), WebSocketClosed. Nobody needs this to find out dead clients: see
+        `websocket_ping_interval`. The answer stands behind the messages that the
+        client has sent before; while `websocket_queue` of them wait, somebody has to
+        receive them.
         """
         began = time.monotonic()
+        latest = None if timeout is None else began + timeout
         while (ping := self._end.ping(data)) is None:
-            await self._change()
+            await self._change_until(latest)
         while not self._end.answered(ping):
-            await self._change()
+            await self._change_until(latest)
         return time.monotonic() - began
 
     async def close(self, code: int = 1000, reason: str = '') -> None:
@@ -193,6 +197,15 @@ class WEBSOCKET(_Common):
             if future in self._waiting:  # Cancelled.
                 self._waiting.remove(future)
         self._run = 0
+
+    async def _change_until(self, latest: float | None) -> None:
+        if latest is None:
+            await self._change()
+            return
+        try:
+            await asyncio.wait_for(self._change(), max(latest - time.monotonic(), 0.0))
+        except asyncio.TimeoutError:
+            raise TimeoutError('the client has not answered the ping') from None
 
     def _stir(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -247,8 +260,11 @@ class SYNC_WEBSOCKET(_Common):
         """Send a value as JSON text."""
         self.send(json_dumps(value), timeout)
 
-    def ping(self, data: Message | None = None, timeout: float | None = None) -> float:
-        """Ping the client and wait for its answer; gives the seconds that took."""
+    def ping(self, data: Message | None = None, timeout: float | None = 20.0) -> float:
+        """Ping the client and wait for its answer; gives the seconds that took.
+
+        As `WEBSOCKET.ping`.
+        """
         began = time.monotonic()
         while (ping := self._end.ping(data)) is None:
             left = None if timeout is None else began + timeout - time.monotonic()

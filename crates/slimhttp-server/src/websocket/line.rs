@@ -224,11 +224,15 @@ impl Line {
         if self.is_full(&state.outgoing) { Err(SendFault::Full) } else { Ok(()) }
     }
 
-    pub(super) fn room(&self) -> Result<(), SendFault> {
-        let mut state = self.lock();
-        let found = self.look_for_room(&state);
+    /// As [`Self::look_for_room`], and the handler is told when there is some.
+    fn heed_room(&self, state: &mut State) -> Result<(), SendFault> {
+        let found = self.look_for_room(state);
         state.heeds |= found == Err(SendFault::Full);
         found
+    }
+
+    pub(super) fn room(&self) -> Result<(), SendFault> {
+        self.heed_room(&mut self.lock())
     }
 
     pub(super) fn room_within(&self, patience: Option<Duration>) -> Result<(), SendFault> {
@@ -269,7 +273,7 @@ impl Line {
         bytes: usize,
     ) -> Result<(), SendFault> {
         let mut state = self.lock();
-        self.look_for_room(&state)?;
+        self.heed_room(&mut state)?;
         let outgoing = outgoing(&mut state);
         state.outgoing.push(outgoing, bytes);
         let wake = state.tell_carrier();
@@ -448,3 +452,7 @@ impl fmt::Debug for Line {
         f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "line/tests.rs"]
+mod tests;
