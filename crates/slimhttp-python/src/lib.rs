@@ -11,6 +11,7 @@
 mod answering;
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
 mod contain;
@@ -22,6 +23,7 @@ mod face;
 mod fields;
 mod handlers;
 mod identity;
+mod interpreter;
 mod job;
 mod json;
 mod lanes;
@@ -36,10 +38,12 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
 mod websocket;
 
@@ -51,6 +55,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
+    #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
     use crate::request::HttpRequest;
@@ -58,6 +64,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::signals::Signals;
     #[pymodule_export]
     use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
 
@@ -68,7 +76,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }
