@@ -10,7 +10,7 @@ import os
 import slimHTTP
 
 http = slimHTTP.server(slimHTTP.HTTP, port=int(os.environ.get('PORT', '8080')))
-rooms = {}  # by name, who is there
+rooms: dict[str, set[slimHTTP.WEBSOCKET]] = {}  # by name, who is there
 
 PAGE = """<!doctype html>
 <meta charset="utf-8">
@@ -30,12 +30,12 @@ PAGE = """<!doctype html>
 
 
 @http.route('/')
-def page(request):
+def page(request: slimHTTP.HTTP_REQUEST) -> str:
     return PAGE
 
 
 @http.websocket('/chat/<room>')
-async def chat(ws):
+async def chat(ws: slimHTTP.WEBSOCKET) -> None:
     name = ws.request.CLIENT_IDENTITY.source_port
     room = rooms.setdefault(ws.params['room'], set())
     room.add(ws)
@@ -49,13 +49,13 @@ async def chat(ws):
 
 
 @http.route('/say/<room>', methods=['POST'])
-def say(request):
+def say(request: slimHTTP.HTTP_REQUEST) -> str:
     room = rooms.get(request.params['room'], set())
     tell(room, f'a program: {request.payload.decode()}')
     return f'told {len(room)}\n'
 
 
-def tell(room, message):
+def tell(room: set[slimHTTP.WEBSOCKET], message: str) -> None:
     # Who does not take it has gone, or reads too slowly to be told everything.
     slimHTTP.broadcast(room.copy(), message)
 
