@@ -113,31 +113,31 @@ fn no_pem(path: &Path, half: Half, error: &pem::Error) -> Flaw {
     }
 }
 
-/// A certificate that has ended is refused by every client. One that begins
-/// later, or ends soon, is told.
+/// Tells of a certificate that is not valid now, or not for long. It is presented
+/// all the same: a server that does not start, or lets nobody in who would look
+/// away, is worse than one whose clients warn, and it can be renewed meanwhile.
 fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), Flaw> {
-    let flaw = |found: String, hint: &str| Flaw {
-        half: Half::Certificate,
-        expected: "a certificate that is valid now".into(),
-        found: format!("`{}`{found}", path.display()),
-        hint: Some(hint.into()),
-    };
     // An empty chain is a flaw already.
     let Some(own) = chain.first() else { return Ok(()) };
     let Ok((_, own)) = X509Certificate::from_der(own) else {
-        return Err(flaw(", which is none that can be understood".into(), "make it anew"));
+        return Err(Flaw {
+            half: Half::Certificate,
+            expected: "a certificate".into(),
+            found: format!("`{}`, which is none that can be understood", path.display()),
+            hint: Some("make it anew".into()),
+        });
     };
     let now = OffsetDateTime::now_utc();
     let (begin, end) =
         (own.validity().not_before.to_datetime(), own.validity().not_after.to_datetime());
+    let path = path.display();
     if end < now {
-        return Err(flaw(format!(", which ended on {} (UTC)", end.date()), "renew it"));
+        tracing::error!("{path} ended on {} (UTC), and clients refuse it: renew it", end.date());
+    } else if end < now + SOON {
+        tracing::warn!("{path} ends on {} (UTC): renew it", end.date());
     }
     if begin > now {
-        tracing::warn!("{} is valid from {} (UTC) on only", path.display(), begin.date());
-    }
-    if end < now + SOON {
-        tracing::warn!("{} ends on {} (UTC): renew it", path.display(), end.date());
+        tracing::warn!("{path} is valid from {} (UTC) on only", begin.date());
     }
     Ok(())
 }
