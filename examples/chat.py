@@ -42,7 +42,8 @@ async def chat(ws: slimHTTP.WEBSOCKET) -> None:
     tell(room, f'{name} has come, {len(room)} are here')
     try:
         async for message in ws:
-            tell(room, f'{name}: {message}')
+            if isinstance(message, str):  # bytes are for other programs
+                tell(room, f'{name}: {message}')
     finally:
         room.discard(ws)
         tell(room, f'{name} has gone')
