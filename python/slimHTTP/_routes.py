@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 F = TypeVar('F', bound=Callable[..., Any])
 
@@ -56,6 +56,11 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
         if not isinstance(method, str):
             raise TypeError(f'methods: expected names such as `GET`, found `{method!r}`')
     return [method.upper() for method in listed]
+
+
+def kind_of(stream: bool) -> Literal['whole', 'streamed']:
+    """Give the kind of a route that asks for its requests so."""
+    return 'streamed' if stream else 'whole'
 
 
 def check_handler(handler: object) -> None:

@@ -25,8 +25,9 @@ from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
 from slimHTTP._memory import memory
 from slimHTTP._routes import F
-from slimHTTP._slimhttp import Server
+from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._stores import LiveStore, plain
+from slimHTTP._websocket import WebSockets
 
 #: The modes of a server.
 HTTP: Final = 1
@@ -59,7 +60,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER(LockOwner):
+class HTTP_SERVER(WebSockets, LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -155,7 +156,7 @@ class HTTP_SERVER(LockOwner):
         by_vhost: dict[str | None, dict[str, _routes.ROUTE_HANDLER]] = {None: {}}
         for vhost, path, _methods, _prefix, handler in self._server.routes():
             route = _routes.ROUTE_HANDLER(path)
-            route.gateway(handler)
+            route.gateway(handler.handler if isinstance(handler, WebSocketRoute) else handler)
             by_vhost.setdefault(vhost, {})[path] = route
         return by_vhost
 
@@ -225,18 +226,21 @@ class HTTP_SERVER(LockOwner):
         *,
         methods: Iterable[str] | None = None,
         prefix: bool = False,
+        stream: bool = False,
     ) -> Callable[[F], F]:
         """Register a handler for a path: `@http.route('/users/<name>')`.
 
         `vhost` is the virtual host that it answers for, None for the global
         level. `methods` are those that it answers, every one unless given; to
         others the server answers 405. `prefix=True` answers everything below
-        the path too. The handler is any callable that takes the request,
+        the path too. `stream=True` calls the handler as soon as the head of a
+        request is there, to read the body by `request.stream()` as it comes in.
+        The handler is any callable that takes the request,
         `async` or not; the same path again replaces it, and a decorated
         function is given back unchanged, so that decorators stack.
 
         In a module, a route for the module's own virtual host belongs to that
-        run of the module and answers before `on_request`.
+        run of the module and answers before `on_request`; its body is there.
 
         Raises TypeError or ValueError for arguments of which no route can be made.
         """
@@ -250,7 +254,8 @@ class HTTP_SERVER(LockOwner):
             else:
                 asynchronous = _routes.is_async(handler)
                 name = _routes.name_of(handler)
-                self._server.add_route(url, vhost, named, prefix, handler, asynchronous, name)
+                kind = _routes.kind_of(stream)
+                self._server.add_route(url, vhost, named, prefix, kind, handler, asynchronous, name)
             return handler
 
         return register

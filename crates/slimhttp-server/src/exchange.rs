@@ -148,7 +148,12 @@ impl Exchange<'_> {
         }
         for action in actions {
             let answer = match action {
-                Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
+                Action::Call(handler, _, params) => {
+                    self.call(Callee::Route(handler, params)).await?
+                }
+                Action::WebSocket(handler, params, handshake) => {
+                    self.call(Callee::WebSocket(handler, params, *handshake)).await?
+                }
                 Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded();
@@ -173,6 +178,9 @@ impl Exchange<'_> {
             match answer {
                 Answer::Reply(response) => return Ok(response),
                 Answer::File(path, fields) => return self.send_named(&path, fields).await,
+                Answer::WebSocket(carriage) => {
+                    return Ok(carriage.begin(self.upgrade.take(), self.connection)?);
+                }
                 Answer::Pass => {}
             }
         }
@@ -257,6 +265,9 @@ impl Exchange<'_> {
         handler.call(callee, asked).await.map_err(|fault| match fault {
             HandlerFault::Raised { page } => {
                 Refused { refusal: Refusal::Internal, page, detail: None }
+            }
+            HandlerFault::Refused(refusal, detail) => {
+                Refused { refusal, page: None, detail: detail.map(str::to_owned) }
             }
             HandlerFault::QueueFull => Refused::because(
                 Refusal::Unavailable,

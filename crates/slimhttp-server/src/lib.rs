@@ -33,4 +33,5 @@ pub mod snapshot;
 mod tls;
 mod upgrade;
 mod upstream;
+pub mod websocket;
 mod worker;
