@@ -25,6 +25,7 @@ from slimHTTP._errors import (
     ModuleError,
     NotYetImplemented,
     UpgradeIssue,
+    WebSocketClosed,
     slimHTTP_Error,
 )
 from slimHTTP._events import Events
@@ -37,6 +38,7 @@ from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
 from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, ContentStream, version
+from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()
 
@@ -52,6 +54,8 @@ __all__ = [
     'HTTP_SERVER',
     'ROUTE_HANDLER',
     'STREAM_CHUNKED',
+    'SYNC_WEBSOCKET',
+    'WEBSOCKET',
     'CertManager',
     'ClientDisconnected',
     'ConfError',
@@ -70,7 +74,9 @@ __all__ = [
     'UpgradeIssue',
     'UploadedFile',
     'VirtualStorage',
+    'WebSocketClosed',
     '__version__',
+    'broadcast',
     'drop_privileges',
     'host',
     'instances',

@@ -25,8 +25,9 @@ from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
 from slimHTTP._memory import memory
 from slimHTTP._routes import F
-from slimHTTP._slimhttp import Server
+from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._stores import LiveStore, plain
+from slimHTTP._websocket import WebSockets
 
 #: The modes of a server.
 HTTP: Final = 1
@@ -59,7 +60,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER(LockOwner):
+class HTTP_SERVER(WebSockets, LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -155,7 +156,7 @@ class HTTP_SERVER(LockOwner):
         by_vhost: dict[str | None, dict[str, _routes.ROUTE_HANDLER]] = {None: {}}
         for vhost, path, _methods, _prefix, handler in self._server.routes():
             route = _routes.ROUTE_HANDLER(path)
-            route.gateway(handler)
+            route.gateway(handler.handler if isinstance(handler, WebSocketRoute) else handler)
             by_vhost.setdefault(vhost, {})[path] = route
         return by_vhost
 

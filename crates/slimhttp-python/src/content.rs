@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 use slimhttp_server::content::{Content, ContentFault, ContentStream};
-use slimhttp_server::handler::Request;
+use slimhttp_server::handler::{HandlerFault, Request};
 use slimhttp_site::refusal::Refusal;
 
 use crate::errors;
@@ -82,16 +82,17 @@ pub(crate) fn error_of(py: Python<'_>, fault: &ContentFault) -> PyErr {
     kind.raised(py, fault.to_string())
 }
 
-/// What the client of `request` is answered for an exception about its content.
+/// What a handler that lets out an exception about its content has come to.
 /// `None` for every other exception.
-pub(crate) fn refusal_of(py: Python<'_>, error: &PyErr, request: &Request) -> Option<Refusal> {
+pub(crate) fn fault_of(py: Python<'_>, error: &PyErr, request: &Request) -> Option<HandlerFault> {
     use errors::ContentError as E;
-    Some(match E::of(py, error)? {
+    let refusal = match E::of(py, error)? {
         E::TooLarge => Refusal::ContentTooLarge(request.scope.options.max_body),
         E::Timeout => Refusal::RequestTimeout,
         // Nobody hears what a client is answered that has left.
         E::Malformed | E::Disconnected => Refusal::MalformedContent,
-    })
+    };
+    Some(HandlerFault::Refused(refusal, Some(error.value(py).to_string().into())))
 }
 
 /// The content type that the head names.

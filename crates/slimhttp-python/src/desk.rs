@@ -197,7 +197,7 @@ impl Handler for Door {
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
         let desk = &self.0;
         let side = match &callee {
-            Callee::Route(id, _) => side_of(*id),
+            Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } => Side::Thread,
         };
         let ticket = desk.ticket();

@@ -14,6 +14,7 @@ mod attendant;
 mod certificates;
 mod change;
 mod config;
+mod contain;
 mod content;
 mod desk;
 mod dispatcher;
@@ -46,6 +47,7 @@ mod tests;
 mod turn;
 mod unheeded;
 mod values;
+mod websocket;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
 #[global_allocator]
@@ -68,6 +70,8 @@ mod _slimhttp {
     use crate::server::Server;
     #[pymodule_export]
     use crate::signals::Signals;
+    #[pymodule_export]
+    use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
 
     /// The version of the package.
     #[pyo3::pyfunction]

@@ -29,6 +29,7 @@ use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
+use crate::websocket::WebSocketRoute;
 use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
 /// How often a turn looks whether a stop is complete.
@@ -96,7 +97,9 @@ impl Server {
 
     /// The queues obey the configuration in force.
     fn heed_limits(&self) {
-        self.desk().set_limit(self.snapshot().site.service.max_queue);
+        let service = &self.snapshot().site.service;
+        self.desk().set_limit(service.max_queue);
+        self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
     }
 
     /// One change of the site, whole or not at all, with Python let go.
@@ -404,7 +407,10 @@ impl Server {
             vhost: vhost.map(Into::into),
             methods: read_methods(methods)?,
             prefix,
-            kind: read_kind(kind)?,
+            kind: match handler.cast_bound::<WebSocketRoute>(py) {
+                Ok(route) => route.get().kind(),
+                Err(_) => read_kind(kind)?,
+            },
             side,
         };
         let label = format!("route `{path}` (`{name}`)").into();

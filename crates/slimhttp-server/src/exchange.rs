@@ -162,6 +162,10 @@ impl Exchange<'_> {
                 Action::Module(module) => {
                     self.call(Callee::Module(module.clone()), RouteKind::Whole).await?
                 }
+                Action::WebSocket(handler, params, handshake) => {
+                    let callee = Callee::WebSocket(handler, params, *handshake);
+                    self.call(callee, RouteKind::Whole).await?
+                }
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded()?;
                     return Box::pin(proxy::forward(upstreams, forwarded)).await;
@@ -185,6 +189,9 @@ impl Exchange<'_> {
             match answer {
                 Answer::Reply(response) => return Ok(response),
                 Answer::File(path, fields) => return self.send_named(&path, fields).await,
+                Answer::WebSocket(carriage) => {
+                    return Ok(carriage.begin(self.upgrade.take(), self.connection)?);
+                }
                 Answer::Pass => {}
             }
         }
@@ -264,7 +271,9 @@ impl Exchange<'_> {
             HandlerFault::Raised { page } => {
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
-            HandlerFault::Content { refusal, why } => Refused::because(refusal, why),
+            HandlerFault::Refused(refusal, detail) => {
+                Refused { refusal, page: None, detail: detail.map(Into::into) }
+            }
             HandlerFault::QueueFull => Refused::because(
                 Refusal::Unavailable,
                 "too many calls wait for Python: see `max_queue`",

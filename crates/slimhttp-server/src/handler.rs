@@ -2,6 +2,7 @@
 //! stands behind it in `slimhttp-python`; a Rust program may stand there too.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fs::File;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,9 +14,11 @@ use http::{HeaderMap, Method, Response, Uri, Version};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
+use slimhttp_site::websocket::Handshake;
 
 use crate::body::Body;
 use crate::content::Content;
+use crate::websocket::Carriage;
 
 /// A request with its content, as handlers see it. Shared by every call of
 /// one exchange: a route that passes on and the module that is asked next get
@@ -51,6 +54,8 @@ pub struct Request {
 pub enum Callee {
     /// The handler of a route, with what the pattern took from the path.
     Route(HandlerId, Params),
+    /// The handler of a route, to open a WebSocket.
+    WebSocket(HandlerId, Params, Handshake),
     /// The scope's module.
     Module(Module),
     /// A script below `web_root`: `file` is the opened file, read from there
@@ -73,6 +78,8 @@ pub enum Answer {
     /// Send this file, absolute or relative to the scope's `web_root`, under
     /// which it must be; the fields are added to the response.
     File(PathBuf, HeaderMap),
+    /// Open the WebSocket.
+    WebSocket(Box<Carriage>),
     /// Somebody else may answer.
     Pass,
 }
@@ -86,13 +93,9 @@ pub enum HandlerFault {
         /// The debug page.
         page: Option<String>,
     },
-    /// It let out that the client's content cannot be read, and why, in a line.
-    Content {
-        /// What the client is answered.
-        refusal: Refusal,
-        /// Why.
-        why: String,
-    },
+    /// It says no; the text says why, in a line. It is shown with `debug` only, but
+    /// for a content that the client can mend.
+    Refused(Refusal, Option<Cow<'static, str>>),
     /// Too many calls wait already.
     QueueFull,
     /// Nobody takes calls any more.

@@ -34,4 +34,5 @@ pub mod snapshot;
 mod tls;
 mod upgrade;
 mod upstream;
+pub mod websocket;
 mod worker;

@@ -33,4 +33,5 @@ pub mod response_fields;
 pub mod route;
 pub mod site;
 pub mod value;
+pub mod websocket;
 mod weight;

@@ -6,6 +6,7 @@ mod files;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 pub use shape::{
     ACCESS_FORMATS, COMPRESS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, RELOADS, SYMLINKS, Shape,
@@ -56,7 +57,7 @@ const fn global(key: &'static str, takes: Shape) -> OptionSpec {
 
 /// Every option, those of a scope first, in the order of the docs.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    SCOPE.iter().chain(files::FILES).chain(SERVER)
+    SCOPE.iter().chain(files::FILES).chain(websocket::WEBSOCKETS).chain(SERVER)
 }
 
 /// How a scope answers.
@@ -231,6 +232,13 @@ const SERVER: &[OptionSpec] = &[
         doc: "Requests that may wait for Python; more are answered 503.",
         elsewhere: &["backlog", "queue"],
         ..global("max_queue", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
+        default: "`64`",
+        doc: "WebSockets whose handlers are not `async`, at once: each has a Python thread of its \
+              own. More are answered 503.",
+        elsewhere: &["websocket_threads"],
+        ..global("max_websocket_threads", Shape::WholeNumber { least: 0, most: 10_000 })
     },
     OptionSpec {
         default: "`30`",

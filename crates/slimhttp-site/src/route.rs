@@ -23,6 +23,7 @@ use http::Method;
 use smallvec::SmallVec;
 
 use crate::route::pattern::{Capture, Pattern, Shape};
+use crate::websocket::WebSocketRules;
 
 pub(crate) mod pattern;
 #[cfg(test)]
@@ -108,13 +109,15 @@ impl fmt::Display for Methods {
 }
 
 /// How a route takes the requests that it answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RouteKind {
     /// Once the whole body is there.
     #[default]
     Whole,
     /// Once the head is there; the handler reads the body as it comes in.
     Streamed,
+    /// As the opening of a WebSocket.
+    WebSocket(Arc<WebSocketRules>),
 }
 
 /// One registered route.
@@ -134,7 +137,7 @@ pub struct Route {
 
 impl Route {
     fn found(&self, params: Params) -> Found {
-        Found::Handler(self.handler, self.kind, params)
+        Found::Handler(self.handler, self.kind.clone(), params)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::route::RouteTable;
+use crate::websocket::WebSocketLimits;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]
@@ -83,6 +84,8 @@ pub struct ScopeOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// What holds for the files below `web_root`.
     pub files: Arc<FileRules>,
+    /// The bounds of WebSockets.
+    pub websocket: Arc<WebSocketLimits>,
     /// What holds for every answer, whoever gives it.
     pub answers: Arc<AnswerRules>,
 }
@@ -177,6 +180,8 @@ pub struct Service {
     pub max_uri: usize,
     /// Calls that may wait for Python; more are answered 503.
     pub max_queue: usize,
+    /// WebSockets with a Python thread of their own, at once.
+    pub max_websocket_threads: usize,
     /// How long a request's head may take, from its first byte.
     pub header_timeout: Duration,
     /// How long a request's body may pause.

@@ -129,6 +129,9 @@ fn planned(site: &Site, request: &str) -> String {
                     };
                 }
             }
+            Action::WebSocket(HandlerId(id), ..) => {
+                let _ = write!(text, "websocket {id}");
+            }
             Action::Module(module) => {
                 let _ = write!(text, "module {}", module.path.display());
             }

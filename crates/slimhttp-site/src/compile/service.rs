@@ -86,6 +86,7 @@ pub(super) fn service(
         max_headers: number("max_headers").unwrap_or(100),
         max_uri: number("max_uri").unwrap_or(8 << 10),
         max_queue: number("max_queue").unwrap_or(1024),
+        max_websocket_threads: number("max_websocket_threads").unwrap_or(64),
         header_timeout: seconds("header_timeout", 30),
         body_timeout: seconds("body_timeout", 60),
         send_timeout: seconds("send_timeout", 60),

@@ -100,6 +100,7 @@ impl fmt::Display for Shape {
             Self::Upstreams => f.write_str("`host:port`"),
             Self::Networks => f.write_str("an address, a network, or a list of these"),
             Self::OneOf(words) => alternatives(f, "", words),
+            Self::Switch([]) => f.write_str("`true` or `false`"),
             Self::Switch(words) => alternatives(f, "`true`, `false`", words),
             Self::AccessLog => {
                 alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
