@@ -13,6 +13,12 @@ from websocket_clients import client
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 ENV = {**os.environ, 'PORT': '0'}
 
+UPLOAD = (
+    b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="../a.txt"\r\n\r\ntext\r\n'
+    b'--B--\r\n'
+)
+
 #: The program, then what is asked: method, target, host, body; and what comes: status, text.
 CASES = {
     'hello.py': [
@@ -47,6 +53,13 @@ CASES = {
         ('GET', '/sum', '', b'', 405, None),
         ('GET', '/me', '', b'', 200, '{"address":"127.0.0.1"}'),
         ('GET', '/old', '', b'', 307, ''),
+    ],
+    'upload.py': [
+        ('GET', '/', '', b'', 200, re.compile('<form')),
+        ('POST', '/form', '', UPLOAD, 200, '{"note":"hello","saved":[{"name":"a.txt","bytes":4}]}'),
+        ('POST', '/form', '', b'', 200, '{"note":"","saved":[]}'),
+        ('POST', '/count', '', b'abc', 200, re.compile('^{"bytes":3,"sha256":"ba7816bf')),
+        ('POST', '/upper', '', b'hello', 200, 'HELLO'),
     ],
     'chat.py': [
         ('GET', '/', '', b'', 200, re.compile('new WebSocket')),
@@ -83,7 +96,8 @@ CASES = {
 def test_an_example_does_what_it_says(name: str) -> None:
     with Program(EXAMPLES / name, env=ENV) as program, program.client() as client:
         for method, target, host, body, status, text in CASES[name]:
-            response = client.request(method, target, host=host or 'localhost', body=body or None)
+            fields = {'Content-Type': 'multipart/form-data; boundary=B'} if body is UPLOAD else {}
+            response = client.request(method, target, fields, body or None, host or 'localhost')
             assert response.status == status, (method, target, host, response)
             if isinstance(text, str):
                 assert response.text == text, (method, target, host)

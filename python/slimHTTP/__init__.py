@@ -14,9 +14,14 @@ from __future__ import annotations
 
 from slimHTTP._certificates import CertManager
 from slimHTTP._errors import (
+    ClientDisconnected,
     ConfError,
+    ContentError,
+    ContentTimeout,
+    ContentTooLarge,
     InvalidFrame,
     LoggerError,
+    MalformedContent,
     ModuleError,
     NotYetImplemented,
     UpgradeIssue,
@@ -24,6 +29,7 @@ from slimHTTP._errors import (
     slimHTTP_Error,
 )
 from slimHTTP._events import Events
+from slimHTTP._forms import MultiDict, UploadedFile
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
 from slimHTTP._modules import Imported
@@ -31,7 +37,7 @@ from slimHTTP._privileges import drop_privileges
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
-from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
+from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, ContentStream, version
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()
@@ -51,14 +57,22 @@ __all__ = [
     'SYNC_WEBSOCKET',
     'WEBSOCKET',
     'CertManager',
+    'ClientDisconnected',
     'ConfError',
+    'ContentError',
+    'ContentStream',
+    'ContentTimeout',
+    'ContentTooLarge',
     'Events',
     'Imported',
     'InvalidFrame',
     'LoggerError',
+    'MalformedContent',
     'ModuleError',
+    'MultiDict',
     'NotYetImplemented',
     'UpgradeIssue',
+    'UploadedFile',
     'VirtualStorage',
     'WebSocketClosed',
     '__version__',

@@ -65,6 +65,36 @@ class InvalidFrame(slimHTTP_Error):
     """A WebSocket frame that breaks its protocol."""
 
 
+class ContentError(slimHTTP_Error):
+    """The content of a request cannot be read, and that is the client's doing.
+
+    Let out of a handler, it is no failure: the client is told so, and the log in
+    a line. This is the base of those that are raised.
+    """
+
+
+class MalformedContent(ContentError, ValueError):
+    """The content is not what it says to be: no JSON, no form, no such text.
+
+    The client is answered 400, with this text.
+    """
+
+
+class ContentTooLarge(ContentError):
+    """The content is longer than `max_body`, or a form than its own bounds.
+
+    The client is answered 413.
+    """
+
+
+class ContentTimeout(ContentError):
+    """The client has paused for longer than `body_timeout`; it is answered 408."""
+
+
+class ClientDisconnected(ContentError):
+    """The client has left before its content was complete, or was answered already."""
+
+
 class WebSocketClosed(slimHTTP_Error):
     """A WebSocket that takes and gives no more messages.
 

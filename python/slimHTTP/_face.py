@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log, _threads, _traceback_page
+from slimHTTP._errors import ContentError
 from slimHTTP._modules import Identity, Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST
@@ -65,12 +66,17 @@ class Face:
         One record at ERROR with the traceback. With `debug`, gives the page
         that tells the browser the same, else None. What is ended because the
         program ends has not failed: a WARNING names it. Nor has what is
-        cancelled because the server is closed: nobody hears of it.
+        cancelled because the server is closed: nobody hears of it. Content that
+        cannot be read is the client's doing: one line at INFO.
         """
         if isinstance(error, asyncio.CancelledError) and self._is_closed():
             return None
         if _threads.is_ending() and isinstance(error, SystemExit):
             _log.logger.warning('%s still ran when the program ended, and was ended', what)
+            return None
+        if isinstance(error, ContentError):
+            # The client's doing, not the program's.
+            _log.logger.info('%s', _traceback_page.headline(error, request, what))
             return None
         _log.logger.error(
             '%s',

@@ -14,9 +14,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, BinaryIO, Final, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
+from slimHTTP import _cookies
 from slimHTTP._slimhttp import HTTP_REQUEST
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from slimHTTP._cookies import CookieOptions
 
 PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
@@ -78,6 +84,28 @@ class HTTP_RESPONSE:
 
     def __repr__(self) -> str:
         return f'<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>'
+
+    def set_cookie(
+        self, name: str, value: str = '', **options: Unpack[CookieOptions]
+    ) -> HTTP_RESPONSE:
+        """Add a cookie, and give the response itself.
+
+        The options are those of `HTTP_REQUEST.set_cookie`; raises ValueError as
+        that does.
+
+        >>> HTTP_RESPONSE().set_cookie('seen', 'yes', secure=True).headers
+        {'Set-Cookie': ['seen=yes; Path=/; Secure; HttpOnly; SameSite=Lax']}
+        """
+        _cookies.set_on(self.headers, name, value, **options)
+        return self
+
+    def delete_cookie(self, name: str, **options: Unpack[CookieOptions]) -> HTTP_RESPONSE:
+        """Have the client forget a cookie, and give the response itself.
+
+        `path` and `domain` are those with which it was set.
+        """
+        options['max_age'] = 0
+        return self.set_cookie(name, '', **options)
 
     def build(self) -> bytes:
         """Give the response as bytes, head and body.

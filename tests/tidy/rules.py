@@ -92,6 +92,7 @@ def without_strings(text: str) -> str:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
             assert node.end_lineno is not None
+            assert node.end_col_offset is not None
             for line in range(node.lineno, node.end_lineno + 1):
                 whole = lines[line - 1]
                 start = node.col_offset if line == node.lineno else 0

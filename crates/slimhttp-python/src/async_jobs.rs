@@ -15,6 +15,7 @@ use slimhttp_server::handler::Answer;
 
 use crate::answering::Answering;
 use crate::contain::contain;
+use crate::content::ContentReader;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
@@ -72,6 +73,10 @@ fn perform(
             Some(channel) => channel.get().ask(py, pull),
             None => Ok(()),
         },
+        Note::Content(ticket) => match dispatcher.take(ticket) {
+            Some(Kept::Content(reader)) => ContentReader::arrived(reader.bind(py), dispatcher),
+            _ => Ok(()),
+        },
         Note::Stir(ticket) => websocket::stir(dispatcher, py, ticket),
         Note::Left(ticket) => match dispatcher.take(ticket) {
             Some(kept) => cancel(py, kept),
@@ -124,7 +129,11 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
         Kept::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
-        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) | Kept::Opening(..) => {}
+        Kept::Request(_)
+        | Kept::Iterator(_)
+        | Kept::AsyncIterator(..)
+        | Kept::Content(_)
+        | Kept::Opening(..) => {}
     }
     Ok(())
 }

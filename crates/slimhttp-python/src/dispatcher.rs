@@ -19,6 +19,7 @@ use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
 pub(crate) use crate::contain::contain;
+use crate::content::{self, ContentReader};
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
@@ -59,6 +60,8 @@ pub(crate) enum Kept {
     Task(Py<PyAny>),
     /// An async iterator of a response under way.
     Channel(Py<Channel>),
+    /// The reader of a content, which waits for more on an event loop.
+    Content(Py<ContentReader>),
     /// A WebSocket on its way to the event loop.
     Opening(Py<WebSocketRoute>, Pending),
     /// A WebSocket, and the task that serves it.
@@ -194,7 +197,9 @@ impl Dispatcher {
         let debug = pending.call.request.scope.options.debug;
         let request = pending.request.bind(py);
         let page = self.face.failed(&error, request.as_any(), &pending.what, debug);
-        pending.call.reply.send(Err(HandlerFault::Raised { page }));
+        let fault = content::fault_of(py, &error, &pending.call.request)
+            .unwrap_or(HandlerFault::Raised { page });
+        pending.call.reply.send(Err(fault));
         Ok(())
     }
 
@@ -261,6 +266,7 @@ impl Dispatcher {
                 }
                 Kept::Task(task) => visit.call(task)?,
                 Kept::Channel(channel) => visit.call(channel)?,
+                Kept::Content(reader) => visit.call(reader)?,
                 Kept::Opening(route, pending) => {
                     visit.call(route)?;
                     visit.call(&pending.request)?;

@@ -43,6 +43,54 @@ pub(crate) fn start_error(py: Python<'_>, error: &StartError) -> PyErr {
     }
 }
 
+/// What may be wrong with the content of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContentError {
+    /// It is not what it says to be.
+    Malformed,
+    /// It is longer than it may be.
+    TooLarge,
+    /// The client paused for too long.
+    Timeout,
+    /// The client has left.
+    Disconnected,
+}
+
+impl ContentError {
+    const ALL: [Self; 4] = [Self::Malformed, Self::TooLarge, Self::Timeout, Self::Disconnected];
+
+    fn class(self) -> (&'static PyOnceLock<Py<PyType>>, &'static str) {
+        static CLASSES: [PyOnceLock<Py<PyType>>; 4] = [const { PyOnceLock::new() }; 4];
+        let name = match self {
+            Self::Malformed => "MalformedContent",
+            Self::TooLarge => "ContentTooLarge",
+            Self::Timeout => "ContentTimeout",
+            Self::Disconnected => "ClientDisconnected",
+        };
+        (&CLASSES[self as usize], name)
+    }
+
+    /// The exception that says so.
+    pub(crate) fn raised(self, py: Python<'_>, message: String) -> PyErr {
+        let (class, name) = self.class();
+        raise(py, class, name, message)
+    }
+
+    /// Which of them an exception is, if it is one.
+    pub(crate) fn of(py: Python<'_>, error: &PyErr) -> Option<Self> {
+        static BASE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        if !error.is_instance(py, BASE.import(py, "slimHTTP._errors", "ContentError").ok()?) {
+            return None;
+        }
+        let is = |kind: &Self| {
+            let (class, name) = kind.class();
+            let class = class.import(py, "slimHTTP._errors", name);
+            class.is_ok_and(|class| error.is_instance(py, class))
+        };
+        Self::ALL.into_iter().find(is)
+    }
+}
+
 fn raise(
     py: Python<'_>,
     class: &'static PyOnceLock<Py<PyType>>,

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 
 use crate::desk::Side;
 use crate::log::Record;
+use crate::server::Server;
 use crate::websocket::WebSocketEnd;
 
 /// The face.
@@ -67,6 +68,14 @@ impl Face {
     /// Whatever the attribute raises.
     pub(crate) fn instance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.object.bind(py).getattr(intern!(py, "instance"))
+    }
+
+    /// The server that it belongs to.
+    ///
+    /// # Errors
+    /// `AttributeError` once that is gone.
+    pub(crate) fn server<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Server>> {
+        Ok(self.instance(py)?.getattr(intern!(py, "_server"))?.cast_into::<Server>()?)
     }
 
     /// Asks a scope's module.

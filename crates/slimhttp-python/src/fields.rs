@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -65,7 +66,8 @@ pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     Ok(map)
 }
 
-/// Adds to `map` the fields of `defaults` whose names it has not.
+/// Adds to `map` the fields of `defaults` whose names it has not, and cookies
+/// beside those it has.
 ///
 /// # Errors
 /// `ValueError` when both together are more than [`MAX_FIELDS`].
@@ -73,7 +75,8 @@ pub(crate) fn add_missing(map: &mut HeaderMap, defaults: HeaderMap) -> PyResult<
     let mut current: Option<(HeaderName, bool)> = None;
     for (name, value) in defaults {
         if let Some(name) = name {
-            let missing = !map.contains_key(&name);
+            // Each sets a cookie of its own: RFC 9110 section 5.3.
+            let missing = name == SET_COOKIE || !map.contains_key(&name);
             current = Some((name, missing));
         }
         // A repeated field comes without its name after the first time.

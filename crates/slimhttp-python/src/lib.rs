@@ -15,12 +15,14 @@ mod certificates;
 mod change;
 mod config;
 mod contain;
+mod content;
 mod desk;
 mod dispatcher;
 mod errors;
 mod events;
 mod face;
 mod fields;
+mod forms;
 mod handlers;
 mod identity;
 mod interpreter;
@@ -56,6 +58,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod _slimhttp {
     #[pymodule_export]
     use crate::certificates::{drop_privileges, make_certificate};
+    #[pymodule_export]
+    use crate::content::ContentReader;
     #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]

@@ -2,87 +2,47 @@
 //! attribute is built when it is first read and then kept, so that a handler
 //! pays for what it uses. Every attribute may be set.
 //!
-//! No Python runs under the lock, not even the end of an object.
+//! This file is the face; what stands behind an attribute has a file of its own.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+mod arrival;
+mod attributes;
+mod form;
+mod raw_head;
 
-use http::{HeaderName, StatusCode};
-use pyo3::exceptions::PyValueError;
+use std::sync::Arc;
+
+use http::StatusCode;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString};
+use slimhttp_server::content::Content;
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
+use crate::content::{self, ContentReader};
 use crate::face::Face;
-use crate::fields;
 use crate::identity::Identity;
 use crate::{query, values};
-
-/// The attributes that are built when they are first read.
-#[derive(Clone, Copy)]
-enum Attribute {
-    Method,
-    Url,
-    Headers,
-    Query,
-    Payload,
-    Data,
-    Vhost,
-    WebRoot,
-    Params,
-    RetCode,
-    RetCodeMapper,
-    ResponseHeaders,
-    SessionStorage,
-    Identity,
-}
-
-/// How many there are: one more than the last.
-const ATTRIBUTES: usize = Attribute::Identity as usize + 1;
+use attributes::{Attribute, Attributes};
 
 /// A request.
 #[pyclass(name = "HTTP_REQUEST", module = "slimHTTP", subclass, dict, weakref, frozen)]
 pub(crate) struct HttpRequest {
     face: Arc<Face>,
-    state: Mutex<State>,
-}
-
-struct State {
-    source: Arc<Request>,
-    params: Params,
-    built: [Option<Py<PyAny>>; ATTRIBUTES],
+    attributes: Attributes,
 }
 
 impl HttpRequest {
     /// The request `source`, of which a pattern took `params`.
     pub(crate) fn new(face: Arc<Face>, source: Arc<Request>, params: Params) -> Self {
-        let built = [const { None }; ATTRIBUTES];
-        Self { face, state: Mutex::new(State { source, params, built }) }
+        Self { face, attributes: Attributes::new(source, params) }
     }
 
     /// Lives from a copy of what it was made of from now on: so it may be kept
     /// with the very request without holding it in a circle.
     pub(crate) fn detach_from_source(&self) {
-        let mut state = self.lock();
-        let source = &state.source;
-        let copy = Arc::new(Request {
-            method: source.method.clone(),
-            uri: source.uri.clone(),
-            version: source.version,
-            headers: source.headers.clone(),
-            path: source.path.clone(),
-            body: source.body.clone(),
-            peer: source.peer,
-            local: source.local,
-            tls: source.tls,
-            scope: source.scope.clone(),
-            companion: OnceLock::new(),
-        });
-        let source = std::mem::replace(&mut state.source, copy);
-        drop(state);
-        drop(source);
+        self.attributes.detach_from_source();
     }
 
     /// The status that `ret_code` says.
@@ -90,7 +50,7 @@ impl HttpRequest {
     /// # Errors
     /// `TypeError` or `ValueError` when it is no status of a response.
     pub(crate) fn status(&self, py: Python<'_>) -> PyResult<StatusCode> {
-        match self.peek(py, Attribute::RetCode) {
+        match self.attributes.peek(py, Attribute::RetCode) {
             None => Ok(StatusCode::OK),
             Some(code) => values::read_status(code.bind(py)),
         }
@@ -101,44 +61,15 @@ impl HttpRequest {
         &self,
         py: Python<'py>,
     ) -> Option<Bound<'py, PyAny>> {
-        self.peek(py, Attribute::ResponseHeaders).map(|headers| headers.into_bound(py))
+        self.attributes.peek(py, Attribute::ResponseHeaders).map(|headers| headers.into_bound(py))
+    }
+
+    fn both_of_form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Form, || form::read(py, self))
     }
 
     fn source(&self) -> Arc<Request> {
-        self.lock().source.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn peek(&self, py: Python<'_>, attribute: Attribute) -> Option<Py<PyAny>> {
-        self.lock().built[attribute as usize].as_ref().map(|value| value.clone_ref(py))
-    }
-
-    fn get<'py>(
-        &self,
-        py: Python<'py>,
-        attribute: Attribute,
-        build: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(value) = self.peek(py, attribute) {
-            return Ok(value.into_bound(py));
-        }
-        let fresh = build()?;
-        let mut state = self.lock();
-        // Another thread may have been quicker; all shall have the same object.
-        let kept = state.built[attribute as usize].get_or_insert_with(|| fresh.clone().unbind());
-        let kept = kept.clone_ref(py);
-        drop(state);
-        Ok(kept.into_bound(py))
-    }
-
-    fn set(&self, attribute: Attribute, value: Bound<'_, PyAny>) {
-        let mut state = self.lock();
-        let old = state.built[attribute as usize].replace(value.unbind());
-        drop(state);
-        drop(old);
+        self.attributes.source()
     }
 }
 
@@ -147,7 +78,7 @@ impl HttpRequest {
     /// The method, in capitals as it was sent.
     #[getter]
     fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Method, || {
+        self.attributes.get(py, Attribute::Method, || {
             Ok(match self.source().method.as_str() {
                 "GET" => intern!(py, "GET").clone().into_any(),
                 "POST" => intern!(py, "POST").clone().into_any(),
@@ -157,20 +88,20 @@ impl HttpRequest {
     }
     #[setter(method)]
     fn set_method(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Method, value);
+        self.attributes.set(Attribute::Method, value);
     }
 
     /// The path, decoded, without the query.
     #[getter]
     fn url<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Url, || {
+        self.attributes.get(py, Attribute::Url, || {
             let source = self.source();
             Ok(PyString::new(py, &String::from_utf8_lossy(&source.path)).into_any())
         })
     }
     #[setter(url)]
     fn set_url(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Url, value);
+        self.attributes.set(Attribute::Url, value);
     }
 
     /// The header fields: lower-case bytes to bytes, a repeated field joined;
@@ -178,20 +109,20 @@ impl HttpRequest {
     #[getter]
     fn headers<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let request = slf.get();
-        request.get(slf.py(), Attribute::Headers, || {
+        request.attributes.get(slf.py(), Attribute::Headers, || {
             let url = request.url(slf.py())?;
             values::headers_dict(slf.py(), &request.source(), &url).map(Bound::into_any)
         })
     }
     #[setter(headers)]
     fn set_headers(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Headers, value);
+        self.attributes.set(Attribute::Headers, value);
     }
 
     /// The query: lower-case names to values, the last of a name wins.
     #[getter]
     fn query<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Query, || {
+        self.attributes.get(py, Attribute::Query, || {
             let source = self.source();
             let dict = PyDict::new(py);
             for (name, value) in query::pairs(source.uri.query().unwrap_or_default()) {
@@ -202,17 +133,58 @@ impl HttpRequest {
     }
     #[setter(query)]
     fn set_query(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Query, value);
+        self.attributes.set(Attribute::Query, value);
     }
 
     /// The body.
     #[getter]
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Payload, || Ok(PyBytes::new(py, &self.source().body).into_any()))
+        self.attributes.get(py, Attribute::Payload, || {
+            Ok(content::read_all(py, &self.source().body)?.into_any())
+        })
     }
     #[setter(payload)]
     fn set_payload(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Payload, value);
+        self.attributes.set(Attribute::Payload, value);
+    }
+
+    /// The body in chunks of bytes, for `for` and for `async for`. With
+    /// `stream=True` they are given as they come in.
+    fn stream(&self, py: Python<'_>) -> PyResult<ContentReader> {
+        let face = self.face.clone();
+        let source = self.source();
+        match (&source.body, self.attributes.peek(py, Attribute::Payload)) {
+            (Content::Streamed(stream), None) => Ok(ContentReader::streamed(face, stream.clone())),
+            _ => Ok(ContentReader::whole(face, self.payload(py)?)),
+        }
+    }
+
+    /// The body as text, by the charset of its content type, UTF-8 unless that
+    /// names one. MalformedContent when it is none.
+    #[getter]
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes
+            .get(py, Attribute::Text, || content::text(&self.source(), &self.payload(py)?))
+    }
+
+    /// The body parsed as JSON, whatever its content type. MalformedContent when
+    /// it is none.
+    #[getter]
+    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Json, || content::json(&self.payload(py)?))
+    }
+
+    /// The fields of a form, urlencoded or multipart; empty where the body is no
+    /// form. `form['name']` is the first value. MalformedContent, ContentTooLarge.
+    #[getter]
+    fn form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.both_of_form(py)?.get_item(0)
+    }
+
+    /// The uploads of a form, by the name of their field. As `form`.
+    #[getter]
+    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.both_of_form(py)?.get_item(1)
     }
 
     /// The body; an older spelling of `payload`.
@@ -222,27 +194,27 @@ impl HttpRequest {
     }
     #[setter(request_payload)]
     fn set_request_payload(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Payload, value);
+        self.attributes.set(Attribute::Payload, value);
     }
 
     /// The body, parsed when its content type is JSON, else as bytes.
-    /// ValueError when it says to be JSON and is not.
+    /// MalformedContent when it says to be JSON and is not.
     #[getter]
     fn data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Data, || {
+        self.attributes.get(py, Attribute::Data, || {
             let payload = self.payload(py)?;
-            if values::is_json(&self.source()) { values::parse_json(&payload) } else { Ok(payload) }
+            if values::is_json(&self.source()) { content::json(&payload) } else { Ok(payload) }
         })
     }
     #[setter(data)]
     fn set_data(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Data, value);
+        self.attributes.set(Attribute::Data, value);
     }
 
     /// The key of the virtual host that answers, None at the global level.
     #[getter]
     fn vhost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Vhost, || {
+        self.attributes.get(py, Attribute::Vhost, || {
             Ok(match &self.source().scope.name {
                 Some(name) => PyString::new(py, name).into_any(),
                 None => py.None().into_bound(py),
@@ -251,13 +223,13 @@ impl HttpRequest {
     }
     #[setter(vhost)]
     fn set_vhost(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Vhost, value);
+        self.attributes.set(Attribute::Vhost, value);
     }
 
     /// The folder of files, or None.
     #[getter]
     fn web_root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::WebRoot, || {
+        self.attributes.get(py, Attribute::WebRoot, || {
             Ok(match &self.source().scope.options.web_root {
                 Some(path) => path.as_os_str().into_pyobject(py)?.into_any(),
                 None => py.None().into_bound(py),
@@ -266,39 +238,39 @@ impl HttpRequest {
     }
     #[setter(web_root)]
     fn set_web_root(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::WebRoot, value);
+        self.attributes.set(Attribute::WebRoot, value);
     }
 
     /// What the route's pattern took from the path.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::Params, || {
-            let params = self.lock().params.clone();
+        self.attributes.get(py, Attribute::Params, || {
+            let params = self.attributes.params();
             values::params_dict(py, &params).map(Bound::into_any)
         })
     }
     #[setter(params)]
     fn set_params(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Params, value);
+        self.attributes.set(Attribute::Params, value);
     }
 
     /// The status of the response, 200 unless it is set.
     #[getter]
     fn ret_code<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.peek(py, Attribute::RetCode) {
+        match self.attributes.peek(py, Attribute::RetCode) {
             Some(code) => Ok(code.into_bound(py)),
             None => Ok(200_u16.into_pyobject(py)?.into_any()),
         }
     }
     #[setter(ret_code)]
     fn set_ret_code(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::RetCode, value);
+        self.attributes.set(Attribute::RetCode, value);
     }
 
     /// Status to status line, as `build_headers` writes it; may be edited.
     #[getter]
     fn ret_code_mapper<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::RetCodeMapper, || {
+        self.attributes.get(py, Attribute::RetCodeMapper, || {
             let dict = PyDict::new(py);
             for code in 100..600 {
                 if let Ok(status) = StatusCode::from_u16(code)
@@ -312,42 +284,112 @@ impl HttpRequest {
     }
     #[setter(ret_code_mapper)]
     fn set_ret_code_mapper(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::RetCodeMapper, value);
+        self.attributes.set(Attribute::RetCodeMapper, value);
     }
 
     /// Header fields of the response: str or bytes to str, bytes, int or a
     /// list of them.
     #[getter]
     fn response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::ResponseHeaders, || Ok(PyDict::new(py).into_any()))
+        self.attributes.get(py, Attribute::ResponseHeaders, || Ok(PyDict::new(py).into_any()))
     }
     #[setter(response_headers)]
     fn set_response_headers(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::ResponseHeaders, value);
+        self.attributes.set(Attribute::ResponseHeaders, value);
     }
 
     /// Whatever handlers keep with the request.
     #[getter]
     fn session_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, Attribute::SessionStorage, || Ok(PyDict::new(py).into_any()))
+        self.attributes.get(py, Attribute::SessionStorage, || Ok(PyDict::new(py).into_any()))
     }
     #[setter(session_storage)]
     fn set_session_storage(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::SessionStorage, value);
+        self.attributes.set(Attribute::SessionStorage, value);
+    }
+
+    /// The cookies that the client sent, names to values.
+    #[getter]
+    fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes
+            .get(py, Attribute::Cookies, || Ok(arrival::cookies(py, &self.source())?.into_any()))
+    }
+
+    /// Adds a cookie to the response; `options` are `max_age` (seconds, or a
+    /// timedelta; without it the cookie ends with the browser), `path='/'`,
+    /// `domain`, `secure=False`, `httponly=True` and `samesite='Lax'`. ValueError
+    /// where it would break the header or browsers would not take it.
+    #[pyo3(signature = (name, value="", **options))]
+    fn set_cookie(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        value: &str,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        arrival::set_cookie(&self.response_headers(py)?, name, value, options)
+    }
+
+    /// Has the client forget a cookie; `path` and `domain` are those with which
+    /// it was set.
+    #[pyo3(signature = (name, **options))]
+    fn delete_cookie(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        options: Option<Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let options = options.unwrap_or_else(|| PyDict::new(py));
+        options.set_item("max_age", 0)?;
+        self.set_cookie(py, name, "", Some(&options))
+    }
+
+    /// The address of the client, as text: behind `trusted_proxies` the one that
+    /// they tell.
+    #[getter]
+    fn remote(&self) -> String {
+        arrival::arrival(&self.source()).remote().to_string()
+    }
+
+    /// `https` or `http`, as the client speaks it; behind `trusted_proxies` as
+    /// they tell.
+    #[getter]
+    fn scheme(&self) -> &'static str {
+        arrival::arrival(&self.source()).scheme()
+    }
+
+    /// The host that the client asked for, with its port if it named one.
+    #[getter]
+    fn host(&self) -> String {
+        arrival::arrival(&self.source()).host().into_owned()
+    }
+
+    /// The address that the client asked for, without the query.
+    #[getter]
+    fn base_url(&self) -> String {
+        arrival::base_url(&self.source())
+    }
+
+    /// The address that the client asked for, with the query.
+    #[getter]
+    fn full_url(&self) -> String {
+        let source = self.source();
+        let query = source.uri.query().map(|query| format!("?{query}"));
+        arrival::base_url(&source) + &query.unwrap_or_default()
     }
 
     /// Who asks.
     #[getter(CLIENT_IDENTITY)]
     fn client_identity<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let request = slf.get();
-        request.get(slf.py(), Attribute::Identity, || {
+        request.attributes.get(slf.py(), Attribute::Identity, || {
             let identity = Identity::new(&request.face, &request.source(), slf.as_any())?;
             Ok(Bound::new(slf.py(), identity)?.into_any())
         })
     }
     #[setter(CLIENT_IDENTITY)]
     fn set_client_identity(&self, value: Bound<'_, PyAny>) {
-        self.set(Attribute::Identity, value);
+        self.attributes.set(Attribute::Identity, value);
     }
 
     /// The head of a raw response: the status line by `ret_code`, then
@@ -359,25 +401,7 @@ impl HttpRequest {
         py: Python<'py>,
         additional_headers: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let additional = match additional_headers {
-            Some(headers) => fields::read(&headers)?,
-            None => Vec::new(),
-        };
-        let response = match self.touched_response_headers(py) {
-            Some(headers) => fields::read(&headers)?,
-            None => Vec::new(),
-        };
-        let is_replaced = |name: &HeaderName| additional.iter().any(|field| field.name == *name);
-        let mut head = self.raw_status_line(py)?;
-        let response = response.iter().filter(|field| !is_replaced(&field.name));
-        for field in response.chain(&additional) {
-            head.extend_from_slice(&field.written);
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(field.value.as_bytes());
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        Ok(PyBytes::new(py, &head))
+        raw_head::build(py, self, additional_headers.as_ref())
     }
 
     /// The first of `index_files` (a name or a list of names) that exists under
@@ -390,23 +414,7 @@ impl HttpRequest {
         index_files: Bound<'py, PyAny>,
         return_any: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let names =
-            if index_files.is_instance_of::<PyList>() || index_files.is_instance_of::<PyTuple>() {
-                index_files.try_iter()?.collect::<PyResult<Vec<_>>>()?
-            } else {
-                vec![index_files]
-            };
-        let root = self.web_root(py)?;
-        if !root.is_none() {
-            let root: std::path::PathBuf = root.extract()?;
-            for name in &names {
-                let path = root.join(name.extract::<std::path::PathBuf>()?);
-                if py.detach(|| path.is_file()) {
-                    return Ok(Some(name.clone()));
-                }
-            }
-        }
-        Ok(names.into_iter().next().filter(|_| return_any))
+        raw_head::locate(&self.web_root(py)?, index_files, return_any)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -416,41 +424,10 @@ impl HttpRequest {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // Whoever holds the lock is between two moves and holds the object too.
-        if let Ok(state) = self.state.try_lock() {
-            for value in &state.built {
-                visit.call(value)?;
-            }
-        }
-        Ok(())
+        self.attributes.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let mut state = self.lock();
-        let built = std::mem::replace(&mut state.built, [const { None }; ATTRIBUTES]);
-        drop(state);
-        drop(built);
-    }
-}
-
-impl HttpRequest {
-    fn raw_status_line(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        let status = self.status(py)?;
-        if let Some(mapper) = self.peek(py, Attribute::RetCodeMapper)
-            && let Ok(line) = mapper.bind(py).get_item(status.as_u16())
-        {
-            let line: Vec<u8> = match line.cast::<PyBytes>() {
-                Ok(bytes) => bytes.as_bytes().to_vec(),
-                Err(_) => line.str()?.to_cow()?.as_bytes().to_vec(),
-            };
-            let line = line.trim_ascii_end();
-            if line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-                return Err(PyValueError::new_err(format!(
-                    "`ret_code_mapper` has no single line for {status}"
-                )));
-            }
-            return Ok([line, b"\r\n"].concat());
-        }
-        Ok(values::status_line(status).into_bytes())
+        self.attributes.clear();
     }
 }

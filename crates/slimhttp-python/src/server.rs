@@ -41,7 +41,7 @@ const FAILURE: i32 = 1;
 #[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
 pub(crate) struct Server {
     core: Core,
-    dispatcher: Arc<Dispatcher>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     /// The folder against which relative paths of the next change are resolved.
     base: Mutex<PathBuf>,
     /// A byte written here is a `wake()`.

@@ -35,7 +35,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         version: http::Version::HTTP_11,
         headers: http::HeaderMap::new(),
         path: path.into(),
-        body: bytes::Bytes::new(),
+        body: bytes::Bytes::new().into(),
         peer: ([127, 0, 0, 1], 1).into(),
         local: ([127, 0, 0, 1], 80).into(),
         tls: false,

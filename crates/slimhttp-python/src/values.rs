@@ -4,7 +4,6 @@
 use http::{StatusCode, header};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::{Param, Params};
@@ -105,24 +104,4 @@ pub(crate) fn is_json(request: &Request) -> bool {
     let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     let essence = essence.trim_ascii().to_ascii_lowercase();
     essence == b"application/json" || essence.ends_with(b"+json")
-}
-
-/// The object that a JSON text is.
-///
-/// # Errors
-/// `ValueError` that says where it is none.
-pub(crate) fn parse_json<'py>(payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let py = payload.py();
-    LOADS.import(py, "json", "loads")?.call1((payload,)).map_err(|error| {
-        if !error.is_instance_of::<PyValueError>(py) {
-            return error;
-        }
-        let clear = PyValueError::new_err(format!(
-            "the request's body says to be JSON and is not: {}",
-            error.value(py)
-        ));
-        clear.set_cause(py, Some(error));
-        clear
-    })
 }

@@ -219,7 +219,7 @@ pub(crate) fn stir(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> P
 }
 
 fn refuse(pending: Pending, refusal: Refusal, why: Option<&'static str>) -> PyResult<()> {
-    pending.call.reply.send(Err(HandlerFault::Refused(refusal, why)));
+    pending.call.reply.send(Err(HandlerFault::Refused(refusal, why.map(Into::into))));
     Ok(())
 }
 

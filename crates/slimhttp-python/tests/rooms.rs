@@ -8,6 +8,8 @@
 mod attendant;
 #[path = "../src/desk.rs"]
 mod desk;
+#[path = "../src/forms.rs"]
+mod forms;
 #[path = "../src/job.rs"]
 mod job;
 #[path = "../src/lanes.rs"]

@@ -14,10 +14,12 @@ use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::answer_fields;
+use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
 use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
+use crate::content::{Content, ContentStream, Ongoing};
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, HandlerFault, Request};
@@ -79,6 +81,7 @@ pub(crate) async fn answer(
         asked: None,
         seen: Seen::default(),
         body: Some(body),
+        ongoing: None,
         body_timeout: snapshot.site.service.body_timeout,
         upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
         method: std::mem::take(&mut parts.method),
@@ -107,10 +110,13 @@ pub(crate) async fn answer(
     let repeatable = scope.options.files.cache.filter(|_| same_for_all).and_then(left);
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
     let leaving = connection.state.ending() != Ending::No;
-    if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
+    // RFC 9112 section 9.3: what is not read leaves no room for a further request.
+    let streams = matches!(response.body(), Body::Stream(_));
+    let unread = !streams && exchange.ongoing.as_ref().is_some_and(Ongoing::is_unread);
+    if (leaving || unread) && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracker.finish(response, version, repeatable)
+    tracker.finish(response, version, repeatable, exchange.ongoing.take())
 }
 
 /// A request on its way through the actions of its plan.
@@ -127,6 +133,8 @@ struct Exchange<'x> {
     asked: Option<Arc<Request>>,
     seen: Seen,
     body: Option<RequestBody>,
+    /// The hold on a body that a handler reads as it comes in.
+    ongoing: Option<Ongoing>,
     body_timeout: Duration,
     upgrade: Option<hyper::upgrade::OnUpgrade>,
     method: Method,
@@ -148,15 +156,18 @@ impl Exchange<'_> {
         }
         for action in actions {
             let answer = match action {
-                Action::Call(handler, _, params) => {
-                    self.call(Callee::Route(handler, params)).await?
+                Action::Call(handler, kind, params) => {
+                    self.call(Callee::Route(handler, params), kind).await?
+                }
+                Action::Module(module) => {
+                    self.call(Callee::Module(module.clone()), RouteKind::Whole).await?
                 }
                 Action::WebSocket(handler, params, handshake) => {
-                    self.call(Callee::WebSocket(handler, params, *handshake)).await?
+                    let callee = Callee::WebSocket(handler, params, *handshake);
+                    self.call(callee, RouteKind::Whole).await?
                 }
-                Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
                 Action::Proxy(upstreams) => {
-                    let forwarded = self.forwarded();
+                    let forwarded = self.forwarded()?;
                     return Box::pin(proxy::forward(upstreams, forwarded)).await;
                 }
                 Action::File(path) => match self.send_file(path).await? {
@@ -166,7 +177,7 @@ impl Exchange<'_> {
                         let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                         let path = root.join(path.as_path());
                         let script = Callee::Script { path, file, reload: options.reload };
-                        self.call(script).await?
+                        self.call(script, RouteKind::Whole).await?
                     }
                 },
                 Action::Redirect { location, status } => {
@@ -231,21 +242,15 @@ impl Exchange<'_> {
         response
     }
 
-    /// Asks a handler, with the whole body.
-    async fn call(&mut self, callee: Callee) -> Result<Answer, Refused> {
+    /// Asks a handler, with the whole body unless `kind` has it streamed.
+    async fn call(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, Refused> {
         let Some(handler) = &self.connection.shared.handler else {
             return Err(Refused::because(Refusal::NotFound, "no handlers run in this program"));
         };
         let asked = match &self.asked {
             Some(asked) => asked.clone(),
             None => {
-                let max_body = self.scope.options.max_body;
-                let body = match &mut self.body {
-                    Some(body) => {
-                        body.collect(max_body, self.body_timeout, &self.connection.fault).await?
-                    }
-                    None => Bytes::new(),
-                };
+                let body = self.content(kind).await?;
                 let asked = Arc::new(Request {
                     method: std::mem::take(&mut self.method),
                     uri: self.uri.clone(),
@@ -267,7 +272,7 @@ impl Exchange<'_> {
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
             HandlerFault::Refused(refusal, detail) => {
-                Refused { refusal, page: None, detail: detail.map(str::to_owned) }
+                Refused { refusal, page: None, detail: detail.map(Into::into) }
             }
             HandlerFault::QueueFull => Refused::because(
                 Refusal::Unavailable,
@@ -275,6 +280,40 @@ impl Exchange<'_> {
             ),
             HandlerFault::Stopped => Refusal::Unavailable.into(),
         })
+    }
+
+    /// The content of the request for a handler.
+    async fn content(&mut self, kind: RouteKind) -> Result<Content, Refusal> {
+        let max_body = self.scope.options.max_body;
+        let (patience, connection) = (self.body_timeout, self.connection);
+        match self.body.take() {
+            Some(RequestBody::Incoming(incoming))
+                if kind == RouteKind::Streamed && !http_body::Body::is_end_stream(&incoming) =>
+            {
+                let (stream, ongoing) =
+                    ContentStream::open(incoming, max_body, patience, connection.clone());
+                self.ongoing = Some(ongoing);
+                Ok(Content::Streamed(stream))
+            }
+            Some(mut body) => {
+                let bytes = body.collect(max_body, patience, &connection.fault).await?;
+                self.body = Some(body);
+                Ok(bytes.into())
+            }
+            None => Ok(Bytes::new().into()),
+        }
+    }
+
+    /// The body for an upstream.
+    fn unread_body(&mut self) -> Result<RequestBody, Refused> {
+        match self.asked.as_deref().map(|asked| &asked.body) {
+            Some(Content::Streamed(stream)) => stream.reclaim().ok_or_else(|| {
+                let why = "a route has read of the body and passed on to a proxy";
+                tracing::error!("{} {}: {why}", self.method(), self.uri.path());
+                Refused::because(Refusal::Internal, why)
+            }),
+            _ => Ok(self.body.take().unwrap_or(RequestBody::Collected(Bytes::new()))),
+        }
     }
 
     /// A file that a handler named; it must be below the scope's `web_root`.
@@ -298,8 +337,9 @@ impl Exchange<'_> {
         files::send_named(&below, &path, self.file_asked(), fields).await
     }
 
-    fn forwarded(&mut self) -> proxy::Forwarded {
-        proxy::Forwarded {
+    fn forwarded(&mut self) -> Result<proxy::Forwarded, Refused> {
+        let body = self.unread_body()?;
+        Ok(proxy::Forwarded {
             connection: self.connection.clone(),
             scope: self.scope.clone(),
             method: self.method().clone(),
@@ -309,9 +349,9 @@ impl Exchange<'_> {
                 Some(asked) => asked.headers.clone(),
                 None => std::mem::take(&mut self.headers),
             },
-            body: self.body.take().unwrap_or(RequestBody::Collected(Bytes::new())),
+            body,
             body_timeout: self.body_timeout,
             upgrade: self.upgrade.take(),
-        }
+        })
     }
 }

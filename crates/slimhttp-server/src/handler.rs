@@ -2,6 +2,7 @@
 //! stands behind it in `slimhttp-python`; a Rust program may stand there too.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fs::File;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,7 +10,6 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri, Version};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
@@ -17,9 +17,10 @@ use slimhttp_site::site::{Module, Scope};
 use slimhttp_site::websocket::Handshake;
 
 use crate::body::Body;
+use crate::content::Content;
 use crate::websocket::Carriage;
 
-/// A request with its whole body, as handlers see it. Shared by every call of
+/// A request with its content, as handlers see it. Shared by every call of
 /// one exchange: a route that passes on and the module that is asked next get
 /// the same one.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The decoded path, see [`slimhttp_site::path::Target::path`].
     pub path: Vec<u8>,
-    /// The whole body.
-    pub body: Bytes,
+    /// Its content: streamed where the route asked for that and there is some.
+    pub body: Content,
     /// The client's address.
     pub peer: SocketAddr,
     /// Our address on this connection.
@@ -92,8 +93,9 @@ pub enum HandlerFault {
         /// The debug page.
         page: Option<String>,
     },
-    /// It says no; the text says why, and is shown with `debug` only.
-    Refused(Refusal, Option<&'static str>),
+    /// It says no; the text says why, in a line. It is shown with `debug` only, but
+    /// for a content that the client can mend.
+    Refused(Refusal, Option<Cow<'static, str>>),
     /// Too many calls wait already.
     QueueFull,
     /// Nobody takes calls any more.

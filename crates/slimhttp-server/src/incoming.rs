@@ -101,7 +101,7 @@ async fn read(
 
 /// Why no more of a body comes.
 #[derive(Debug)]
-enum Broken {
+pub(crate) enum Broken {
     /// The client paused for too long.
     Stalled,
     /// It left, or sent what is no body.
@@ -111,17 +111,23 @@ enum Broken {
 /// Times the pauses of a client in which we wait for its body, and no others:
 /// while an upstream or a handler takes its time, the client's does not pass.
 #[derive(Debug)]
-struct Pause {
+pub(crate) struct Pause {
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pause {
-    fn new(patience: Duration) -> Self {
+    /// A clock that does not run yet.
+    pub(crate) fn new(patience: Duration) -> Self {
         Self { patience, timer: None }
     }
 
-    fn poll_frame(
+    /// Begins to count anew.
+    pub(crate) fn restart(&mut self) {
+        self.timer = None;
+    }
+
+    pub(crate) fn poll_frame(
         &mut self,
         incoming: &mut Incoming,
         context: &mut Context<'_>,

@@ -11,6 +11,7 @@ pub mod certificate;
 mod clock;
 mod connection;
 mod connection_state;
+pub mod content;
 pub mod event;
 mod exchange;
 mod files;

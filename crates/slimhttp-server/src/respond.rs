@@ -21,7 +21,8 @@ pub(crate) struct Refused {
     /// A whole page that says everything (a traceback); shown with `debug` only.
     pub(crate) page: Option<String>,
     /// One line or a few that say why; shown with `debug` only, but for a loop,
-    /// whose chain is the whole point of the answer (C7.4).
+    /// whose chain is the whole point of the answer (C7.4), and for a content that
+    /// the client can mend.
     pub(crate) detail: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl Refused {
 pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     let Refused { refusal, page, detail } = refused;
     let status = refusal.status();
-    let tell = debug || refusal == Refusal::LoopDetected;
+    let tell = debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
     let html = match (debug, page) {
         (true, Some(page)) => page.into(),
         _ if tell => small_page(&refusal, detail.as_deref(), debug).into(),

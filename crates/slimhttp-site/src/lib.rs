@@ -7,11 +7,13 @@
 //! server crate performs it.
 
 pub mod candidates;
+pub mod client;
 pub mod coding;
 pub mod compile;
 pub mod conditions;
 pub mod config;
 pub mod content_type;
+pub mod cookie;
 pub mod fault;
 pub mod file_reply;
 pub mod file_rules;

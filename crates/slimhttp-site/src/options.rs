@@ -127,6 +127,23 @@ const SCOPE: &[OptionSpec] = &[
         ..everywhere("max_body", Shape::Bytes { least: 0, most: i64::MAX as u64 })
     },
     OptionSpec {
+        default: "`512KiB`",
+        doc: "What a form may hold in memory: its fields together, more are answered 413, and its \
+              uploads together, what is more lies in a temporary file.",
+        elsewhere: &[
+            "max_form_memory_size",
+            "data_upload_max_memory_size",
+            "client_body_buffer_size",
+        ],
+        ..everywhere("form_memory", Shape::Bytes { least: 1024, most: 1 << 40 })
+    },
+    OptionSpec {
+        default: "`1000`",
+        doc: "Fields and uploads of a form together; more are answered 413.",
+        elsewhere: &["max_form_parts", "data_upload_max_number_fields", "max_fields"],
+        ..everywhere("form_parts", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
         default: "`false`",
         doc: "Where each request is noted: `true` for the combined format on standard error, a format \
               (`common`, `combined`, `json`), or a table of `format` and `file`.",

@@ -9,6 +9,9 @@ use crate::route::Methods;
 pub enum Refusal {
     /// The request is malformed; the text says how (RFC 9112, for the log).
     BadRequest(&'static str),
+    /// The content is not what it says to be: no JSON, no form. The client is told
+    /// why.
+    MalformedContent,
     /// The client's address is not allowed, or the origin of the page that opens
     /// a WebSocket.
     Forbidden,
@@ -50,7 +53,7 @@ impl Refusal {
     /// The status that says so.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::MalformedContent => StatusCode::BAD_REQUEST,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

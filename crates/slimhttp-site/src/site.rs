@@ -74,6 +74,10 @@ pub struct ScopeOptions {
     pub debug: bool,
     /// The longest request body, in bytes.
     pub max_body: u64,
+    /// What the fields of a form, and its uploads, may each take of memory, in bytes.
+    pub form_memory: u64,
+    /// The most fields and uploads of a form.
+    pub form_parts: u64,
     /// Where each request is noted.
     pub access_log: Option<AccessLog>,
     /// Clients whose `X-Forwarded-*` fields are believed.

@@ -77,3 +77,15 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     let (note, _answer) = call(6);
     assert_eq!(queue.push([note]).outcome().ok(), Some(Watch::Begin));
 }
+
+#[test]
+fn c8_6_content_that_has_come_is_told_whether_calls_have_room_or_not() {
+    let queue = queue(1);
+    let (first, _answer) = call(1);
+    queue.push([first]).outcome().expect("has room");
+    assert!(queue.push([Note::Content(Ticket(2))]).outcome().is_ok());
+    let (second, _second_answer) = call(3);
+    assert_eq!(queue.push([second]).outcome().err(), Some(Rejection::Full));
+    let notes = queue.take();
+    assert!(matches!(notes.as_slice(), [_, Note::Content(Ticket(2))]), "{notes:?}");
+}

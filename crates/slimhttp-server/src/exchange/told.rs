@@ -18,6 +18,7 @@ use super::ConnectionContext;
 use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::ConnectionState;
+use crate::content::Ongoing;
 use crate::event::Event;
 use crate::guarded::FramingFault;
 use crate::server::Shared;
@@ -27,6 +28,8 @@ use crate::snapshot::Snapshot;
 pub(super) struct Tracker {
     state: Arc<ConnectionState>,
     note: Option<Box<Note>>,
+    /// The content that a handler may read until the response is sent.
+    ongoing: Option<Ongoing>,
 }
 
 /// What the access log and the watchers of events are told of an exchange.
@@ -55,7 +58,7 @@ impl Tracker {
 
     pub(super) fn begin(connection: &ConnectionContext) -> Self {
         connection.state.begin();
-        Self { state: connection.state.clone(), note: None }
+        Self { state: connection.state.clone(), note: None, ongoing: None }
     }
 
     /// Takes down what is told later, where anybody wants to be told.
@@ -97,7 +100,9 @@ impl Tracker {
         response: Response<Body>,
         version: Version,
         repeatable: Option<Duration>,
+        ongoing: Option<Ongoing>,
     ) -> Response<Tracked> {
+        self.ongoing = ongoing;
         if let Some(note) = &mut self.note {
             note.status = response.status().as_u16();
         }

@@ -17,6 +17,8 @@ use crate::websocket::WebSocketLimits;
 const WEB_ROOT: &str = "/srv/http";
 const INDEX: &str = "index.html";
 const MAX_BODY: u64 = 16 << 20;
+const FORM_MEMORY: u64 = 512 << 10;
+const FORM_PARTS: u64 = 1000;
 const PROXY_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -110,6 +112,8 @@ pub(super) fn options(
         },
         debug: layers.flag("debug").unwrap_or(false),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
+        form_memory: layers.number("form_memory").unwrap_or(FORM_MEMORY),
+        form_parts: layers.number("form_parts").unwrap_or(FORM_PARTS),
         access_log: access_log(layers).cloned(),
         trusted_proxies: match layers.get("trusted_proxies") {
             Some(Checked::Networks(networks)) => networks.clone(),

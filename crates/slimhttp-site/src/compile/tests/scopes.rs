@@ -62,6 +62,8 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
         "scripts": "executable",
         "debug": true,
         "max_body": 7,
+        "form_memory": 2048,
+        "form_parts": 9,
         "access_log": "json",
         "trusted_proxies": "::1",
         "proxy_connect_timeout": 1,
@@ -70,7 +72,7 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
             "same": {},
             "own": {
                 "module": "app.py", "index": "c", "reload": "changed", "scripts": false,
-                "debug": false, "max_body": 8, "access_log": false, "trusted_proxies": [],
+                "debug": false, "max_body": 8, "form_parts": 3, "access_log": false, "trusted_proxies": [],
             },
             "proxied": {"proxy": "a:1", "proxy_read_timeout": 3},
         },
@@ -83,6 +85,7 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
     assert_eq!(own.index, ["c"]);
     assert_eq!(own.module.as_ref().map(|module| module.reload), Some(Reload::Changed));
     assert_eq!((own.scripts, own.debug, own.max_body), (Scripts::Off, false, 8));
+    assert_eq!((own.form_memory, own.form_parts), (2048, 3));
     assert_eq!((&own.access_log, own.trusted_proxies.len()), (&None, 0));
     let proxied = &host(&site, "proxied").options;
     assert_eq!(proxied.index, ["a", "b"]);

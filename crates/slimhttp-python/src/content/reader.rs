@@ -1,0 +1,248 @@
+//! `request.stream()`: one object for `for` and for `async for`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyBytes;
+use slimhttp_server::content::{ContentFault, ContentStream};
+
+use super::{error_of, next_chunk};
+use crate::desk::Desk;
+use crate::dispatcher::{Dispatcher, Kept};
+use crate::face::Face;
+use crate::job::Ticket;
+use crate::loop_queue::Note;
+
+/// An iterator of the chunks of a content.
+#[pyclass(name = "ContentStream", module = "slimHTTP", frozen)]
+pub(crate) struct ContentReader {
+    face: Arc<Face>,
+    source: Source,
+    awaited: Mutex<Awaited>,
+}
+
+/// Who awaits a chunk on an event loop.
+#[derive(Default)]
+struct Awaited {
+    future: Option<Py<PyAny>>,
+    /// Under which the reader is kept meanwhile; always the same.
+    ticket: Option<Ticket>,
+}
+
+enum Source {
+    /// The content is there: its one chunk, until it was given.
+    Whole(Mutex<Option<Py<PyAny>>>),
+    /// It comes in.
+    Streamed(Arc<ContentStream>),
+}
+
+/// Tells the event loop that it may ask again.
+struct Ring {
+    desk: Arc<Desk>,
+    reader: Ticket,
+}
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        // A closed queue has cancelled everything already.
+        let _ = self.desk.hand_to_loop(Note::Content(self.reader));
+    }
+}
+
+impl ContentReader {
+    /// The content that is there.
+    pub(crate) fn whole(face: Arc<Face>, payload: Bound<'_, PyAny>) -> Self {
+        let source = Source::Whole(Mutex::new(Some(payload.unbind())));
+        Self { face, source, awaited: Mutex::default() }
+    }
+
+    /// The content that comes in.
+    pub(crate) fn streamed(face: Arc<Face>, stream: Arc<ContentStream>) -> Self {
+        Self { face, source: Source::Streamed(stream), awaited: Mutex::default() }
+    }
+
+    /// Content has come, or none will: on the loop's thread.
+    ///
+    /// # Errors
+    /// What keeps the event loop from going on.
+    pub(crate) fn arrived(slf: &Bound<'_, Self>, dispatcher: &Dispatcher) -> PyResult<()> {
+        let py = slf.py();
+        let Some(future) = slf.get().waiting(py) else { return Ok(()) };
+        let its_loop = future.call_method0(intern!(py, "get_loop"))?;
+        let running =
+            py.import(intern!(py, "asyncio"))?.call_method0(intern!(py, "get_running_loop"))?;
+        if its_loop.is(&running) {
+            return Self::deliver(slf, dispatcher, &future);
+        }
+        // Somebody reads on an event loop of their own.
+        let deliver = slf.getattr(intern!(py, "_deliver"))?;
+        its_loop.call_method1(intern!(py, "call_soon_threadsafe"), (deliver,)).map(drop)
+    }
+
+    /// Gives what has come to who awaits it.
+    fn deliver(
+        slf: &Bound<'_, Self>,
+        dispatcher: &Dispatcher,
+        future: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        // What comes for nobody stays for who asks next.
+        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            slf.get().forget();
+            return Ok(());
+        }
+        let outcome = match Self::poll(slf, dispatcher) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(outcome) => outcome,
+        };
+        slf.get().forget();
+        let (method, value) = match outcome {
+            Ok(Some(chunk)) => (intern!(py, "set_result"), PyBytes::new(py, &chunk).into_any()),
+            Ok(None) => {
+                let end = PyStopAsyncIteration::new_err(());
+                (intern!(py, "set_exception"), end.into_value(py).into_bound(py).into_any())
+            }
+            Err(fault) => {
+                let error = error_of(py, &fault).into_value(py);
+                (intern!(py, "set_exception"), error.into_bound(py).into_any())
+            }
+        };
+        future.call_method1(method, (value,)).map(drop)
+    }
+
+    /// Asks for the next chunk; who has to wait is told by a note.
+    fn poll(
+        slf: &Bound<'_, Self>,
+        dispatcher: &Dispatcher,
+    ) -> Poll<Result<Option<Bytes>, ContentFault>> {
+        let Source::Streamed(stream) = &slf.get().source else {
+            return Poll::Ready(Ok(None));
+        };
+        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| dispatcher.desk.ticket());
+        // Kept first: the note may come at once.
+        dispatcher.keep(ticket, Kept::Content(slf.clone().unbind()));
+        let ring = Ring { desk: dispatcher.desk.clone(), reader: ticket };
+        let waker = Waker::from(Arc::new(ring));
+        let outcome = stream.poll_chunk(&mut Context::from_waker(&waker));
+        if outcome.is_ready() {
+            drop(dispatcher.take(ticket));
+        }
+        outcome
+    }
+
+    fn waiting<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.awaited().future.as_ref().map(|future| future.clone_ref(py).into_bound(py))
+    }
+
+    fn forget(&self) {
+        let future = self.awaited().future.take();
+        drop(future);
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, Awaited> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_whole(whole: &Mutex<Option<Py<PyAny>>>) -> Option<Py<PyAny>> {
+        whole.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The chunk as it is iterated over, unless there is nothing in it.
+fn filled<'py>(py: Python<'py>, chunk: Option<Py<PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match chunk {
+        Some(chunk) if chunk.bind(py).is_truthy()? => Ok(Some(chunk.into_bound(py))),
+        _ => Ok(None),
+    }
+}
+
+#[pymethods]
+impl ContentReader {
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.source {
+            Source::Whole(whole) => filled(py, Self::take_whole(whole)),
+            Source::Streamed(stream) => {
+                let chunk = next_chunk(py, stream)?;
+                Ok(chunk.map(|chunk| PyBytes::new(py, &chunk).into_any()))
+            }
+        }
+    }
+
+    fn __aiter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (py, reader) = (slf.py(), slf.get());
+        let new_future = || {
+            py.import(intern!(py, "asyncio"))?
+                .call_method0(intern!(py, "get_running_loop"))?
+                .call_method0(intern!(py, "create_future"))
+        };
+        let chunk = match &reader.source {
+            Source::Whole(whole) => filled(py, Self::take_whole(whole))?,
+            Source::Streamed(stream) => {
+                if let Some(other) = reader.waiting(py)
+                    && !other.call_method0(intern!(py, "done"))?.is_truthy()?
+                {
+                    return Err(PyRuntimeError::new_err("another task reads this content"));
+                }
+                stream.resume();
+                let future = new_future()?;
+                let server = reader.face.server(py)?;
+                let dispatcher = &server.get().dispatcher;
+                dispatcher.face.ensure_loop(py)?;
+                let old = reader.awaited().future.replace(future.clone().unbind());
+                drop(old);
+                match Self::poll(slf, dispatcher) {
+                    Poll::Pending => return Ok(Some(future)),
+                    Poll::Ready(outcome) => {
+                        reader.forget();
+                        let chunk = outcome.map_err(|fault| error_of(py, &fault))?;
+                        chunk.map(|chunk| PyBytes::new(py, &chunk).into_any())
+                    }
+                }
+            }
+        };
+        let Some(chunk) = chunk else { return Ok(None) };
+        let future = new_future()?;
+        future.call_method1(intern!(py, "set_result"), (chunk,))?;
+        Ok(Some(future))
+    }
+
+    /// Called on the event loop of who awaits a chunk.
+    fn _deliver(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let Some(future) = slf.get().waiting(py) else { return Ok(()) };
+        let server = slf.get().face.server(py)?;
+        Self::deliver(slf, &server.get().dispatcher, &future)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Source::Whole(whole) = &self.source
+            && let Ok(whole) = whole.try_lock()
+        {
+            visit.call(&*whole)?;
+        }
+        match self.awaited.try_lock() {
+            Ok(awaited) => visit.call(&awaited.future),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        self.forget();
+        if let Source::Whole(whole) = &self.source {
+            drop(Self::take_whole(whole));
+        }
+    }
+}

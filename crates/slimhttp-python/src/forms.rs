@@ -1,0 +1,178 @@
+//! Forms: fields and uploads out of the content of a request. No Python in it,
+//! and no socket: whoever reads the content feeds it in, in pieces of any size.
+//!
+//! What a form may take is bounded before it is taken: the number of its parts,
+//! the memory of its fields, the memory of its uploads (what is more lies on
+//! disk), the header of a part.
+
+#[path = "forms/multipart.rs"]
+mod multipart;
+#[path = "forms/spool.rs"]
+mod spool;
+#[cfg(test)]
+#[path = "forms/tests.rs"]
+mod tests;
+
+use std::fs::File;
+
+use bytes::Bytes;
+use slimhttp_site::content_type::parameter;
+
+use multipart::Multipart;
+pub(crate) use spool::Place;
+
+/// The longest boundary (RFC 2046 section 5.1.1).
+const LONGEST_BOUNDARY: usize = 70;
+
+/// What a form may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of memory, for fields and for uploads each.
+    pub(crate) memory: u64,
+    /// Fields and uploads together.
+    pub(crate) parts: u64,
+}
+
+/// Why a content is no form that is taken.
+#[derive(Debug)]
+pub(crate) enum FormFault {
+    /// It is not what it says to be.
+    Malformed(String),
+    /// It goes beyond a limit.
+    TooLarge(String),
+    /// An upload cannot be written to disk.
+    Disk(std::io::Error),
+}
+
+impl From<std::io::Error> for FormFault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// A form.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    /// Names and values in the order in which they came.
+    pub(crate) fields: Vec<(String, String)>,
+    /// The uploads in the order in which they came.
+    pub(crate) uploads: Vec<Upload>,
+    /// Where those are that lie on disk; it has no name there.
+    pub(crate) file: Option<File>,
+}
+
+/// An upload.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// The name of its field.
+    pub(crate) name: String,
+    /// The name of the file, as the client says it; it may be empty.
+    pub(crate) filename: String,
+    /// The header fields of its part.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Its bytes.
+    pub(crate) place: Place,
+}
+
+/// How a form is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `application/x-www-form-urlencoded`.
+    UrlEncoded,
+    /// `multipart/form-data` with this boundary.
+    Multipart(String),
+}
+
+impl Kind {
+    /// The kind of form that a content type names, if it names one.
+    ///
+    /// # Errors
+    /// Where the boundary is missing or none.
+    pub(crate) fn of(content_type: &str) -> Result<Option<Self>, FormFault> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Ok(Some(Self::UrlEncoded));
+        }
+        if !essence.eq_ignore_ascii_case("multipart/form-data") {
+            return Ok(None);
+        }
+        let boundary = parameter(content_type, "boundary").unwrap_or_default();
+        if boundary.is_empty() || boundary.len() > LONGEST_BOUNDARY {
+            return Err(FormFault::Malformed(format!(
+                "the form's content type needs a boundary of 1 to {LONGEST_BOUNDARY} characters"
+            )));
+        }
+        Ok(Some(Self::Multipart(boundary.into_owned())))
+    }
+}
+
+/// Reads a form.
+pub(crate) enum Parser {
+    /// What has come so far.
+    UrlEncoded(Vec<u8>, Limits),
+    /// Its parts are read as they come.
+    Multipart(Box<Multipart>),
+}
+
+impl Parser {
+    /// A form of which nothing has come yet.
+    pub(crate) fn new(kind: Kind, limits: Limits) -> Self {
+        match kind {
+            Kind::UrlEncoded => Self::UrlEncoded(Vec::new(), limits),
+            Kind::Multipart(boundary) => {
+                Self::Multipart(Box::new(Multipart::new(boundary, limits)))
+            }
+        }
+    }
+
+    /// Takes the next piece of the content.
+    ///
+    /// # Errors
+    /// What is wrong with it; the form is given up then.
+    pub(crate) fn feed(&mut self, piece: Bytes) -> Result<(), FormFault> {
+        match self {
+            Self::UrlEncoded(held, limits) => {
+                within_memory(held.len() as u64 + piece.len() as u64, *limits)?;
+                held.extend_from_slice(&piece);
+                Ok(())
+            }
+            Self::Multipart(parts) => parts.feed(piece),
+        }
+    }
+
+    /// The form, once all of the content was fed.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn finish(self) -> Result<Form, FormFault> {
+        match self {
+            Self::UrlEncoded(held, limits) => {
+                let mut fields = Vec::new();
+                for (name, value) in form_urlencoded::parse(&held) {
+                    within_count(fields.len() as u64 + 1, limits)?;
+                    fields.push((name.into_owned(), value.into_owned()));
+                }
+                Ok(Form { fields, ..Form::default() })
+            }
+            Self::Multipart(parts) => parts.finish(),
+        }
+    }
+}
+
+fn within_memory(bytes: u64, limits: Limits) -> Result<(), FormFault> {
+    if bytes <= limits.memory {
+        return Ok(());
+    }
+    let most = limits.memory;
+    Err(FormFault::TooLarge(format!(
+        "the fields of the form are longer than `form_memory`, {most} bytes"
+    )))
+}
+
+fn within_count(parts: u64, limits: Limits) -> Result<(), FormFault> {
+    if parts <= limits.parts {
+        return Ok(());
+    }
+    let most = limits.parts;
+    Err(FormFault::TooLarge(format!("the form has more parts than `form_parts`, {most}")))
+}

@@ -1,0 +1,77 @@
+//! Where the bytes of uploads are: in memory up to a bound that all uploads of a
+//! form share, beyond it in one temporary file without a name, which the system
+//! removes when nobody holds it any more.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+/// The bytes of one upload.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In memory.
+    Memory(Vec<u8>),
+    /// In the form's file.
+    File {
+        /// Where they begin.
+        start: u64,
+        /// How many they are.
+        length: u64,
+    },
+}
+
+/// The store of a form's uploads, which are written one after the other.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    memory_left: u64,
+    file: Option<File>,
+    written: u64,
+}
+
+impl Spool {
+    /// One that may hold so many bytes in memory.
+    pub(crate) fn new(memory: u64) -> Self {
+        Self { memory_left: memory, file: None, written: 0 }
+    }
+
+    /// Adds `bytes` to the upload at `place`, the last one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> io::Result<()> {
+        let more = bytes.len() as u64;
+        match place {
+            Place::Memory(held) if more <= self.memory_left => {
+                held.extend_from_slice(bytes);
+                self.memory_left -= more;
+            }
+            Place::Memory(held) => {
+                let held = std::mem::take(held);
+                let (start, length) = (self.written, held.len() as u64);
+                self.append(&held)?;
+                self.memory_left += length;
+                self.append(bytes)?;
+                *place = Place::File { start, length: length + more };
+            }
+            Place::File { length, .. } => {
+                self.append(bytes)?;
+                *length += more;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file, if any upload is in it.
+    pub(crate) fn into_file(self) -> Option<File> {
+        self.file
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! `request.form` and `request.files`: read together, from the content that is
+//! there or as it comes in.
+
+use std::os::fd::IntoRawFd;
+
+use bytes::Bytes;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyTuple};
+use slimhttp_server::content::Content;
+
+use super::HttpRequest;
+use super::attributes::Attribute;
+use crate::content::{content_type, next_chunk};
+use crate::errors::ContentError;
+use crate::forms::{Form, FormFault, Kind, Limits, Parser, Place, Upload};
+
+/// The pair of fields and uploads; both are empty where the content is no form.
+///
+/// # Errors
+/// `MalformedContent` and `ContentTooLarge`, what keeps the content from coming,
+/// and `OSError` from the disk.
+pub(super) fn read<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyAny>> {
+    let raised = |fault| raised(py, fault);
+    let source = request.source();
+    let kind = content_type(&source).map_or(Ok(None), Kind::of).map_err(raised)?;
+    let Some(kind) = kind else { return build(py, Form::default()) };
+    let options = &source.scope.options;
+    let limits = Limits { memory: options.form_memory, parts: options.form_parts };
+    let mut parser = Parser::new(kind, limits);
+    // Feeding copies and writes: nobody shall wait for that.
+    let mut feed = |piece: Bytes| py.detach(|| parser.feed(piece)).map_err(raised);
+    match (request.attributes.peek(py, Attribute::Payload), &source.body) {
+        (Some(payload), _) => {
+            let payload = payload.bind(py).cast::<PyBytes>()?;
+            feed(Bytes::copy_from_slice(payload.as_bytes()))?;
+        }
+        (None, Content::Whole(whole)) => feed(whole.clone())?,
+        (None, Content::Streamed(stream)) => {
+            while let Some(chunk) = next_chunk(py, stream)? {
+                feed(chunk)?;
+            }
+        }
+    }
+    build(py, py.detach(|| parser.finish()).map_err(raised)?)
+}
+
+fn raised(py: Python<'_>, fault: FormFault) -> PyErr {
+    match fault {
+        FormFault::Malformed(why) => ContentError::Malformed.raised(py, why),
+        FormFault::TooLarge(why) => ContentError::TooLarge.raised(py, why),
+        FormFault::Disk(error) => error.into(),
+    }
+}
+
+/// A form as Python has it.
+fn build(py: Python<'_>, form: Form) -> PyResult<Bound<'_, PyAny>> {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let upload = |upload: Upload| {
+        let Upload { name, filename, headers, place } = upload;
+        let (bytes, start, length) = match &place {
+            Place::Memory(held) => (PyBytes::new(py, held), 0, held.len() as u64),
+            Place::File { start, length } => (PyBytes::new(py, b""), *start, *length),
+        };
+        let in_file = matches!(place, Place::File { .. });
+        (name, filename, headers, bytes, in_file, start, length).into_pyobject(py)
+    };
+    let uploads = form.uploads.into_iter().map(upload);
+    let uploads = uploads.collect::<PyResult<Vec<Bound<'_, PyTuple>>>>()?;
+    let make = MAKE.import(py, "slimHTTP._forms", "read_form")?;
+    let descriptor = form.file.map(IntoRawFd::into_raw_fd);
+    make.call1((form.fields, uploads, descriptor))
+}

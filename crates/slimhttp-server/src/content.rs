@@ -1,0 +1,240 @@
+//! The content of a request as a handler has it: all of it, or as it comes in.
+//!
+//! What comes in is asked for by whoever reads: while nobody does, nothing is
+//! read from the client, and `100 Continue` is not said (RFC 9110 section
+//! 10.1.1). It may be read on any thread and ends with its exchange, however
+//! long a handler keeps it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use slimhttp_site::refusal::Refusal;
+use tokio::runtime::Handle;
+
+use crate::connection_state::Ending;
+use crate::exchange::ConnectionContext;
+use crate::incoming::{Broken, Pause, RequestBody};
+
+/// The content of a request.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// It is read as it comes in.
+    Streamed(Arc<ContentStream>),
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+/// Why no more of a content comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContentFault {
+    /// The client's doing, and what it is to be answered: too long, too slow,
+    /// malformed.
+    Refused(Refusal),
+    /// The client has left, or its request is answered already.
+    Over,
+}
+
+impl fmt::Display for ContentFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(Refusal::ContentTooLarge(most)) => {
+                write!(f, "the body is longer than `max_body`, {most} bytes")
+            }
+            Self::Refused(Refusal::RequestTimeout) => {
+                f.write_str("the client paused for longer than `body_timeout`")
+            }
+            Self::Refused(Refusal::BadRequest(what)) => f.write_str(what),
+            Self::Refused(other) => write!(f, "{}", other.status()),
+            Self::Over => f.write_str("the client has left, or its request has been answered"),
+        }
+    }
+}
+
+/// A content that comes in. One reads it at a time.
+#[derive(Debug)]
+pub struct ContentStream {
+    max_body: u64,
+    /// Whose timers time the pauses of the client.
+    runtime: Handle,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` once it has ended.
+    source: Option<Source>,
+    taken: u64,
+    /// How it has ended: well unless there is a fault.
+    fault: Option<ContentFault>,
+    /// Who waits for more.
+    waker: Option<Waker>,
+}
+
+struct Source {
+    incoming: Incoming,
+    /// What the head has announced.
+    length: Option<u64>,
+    pause: Pause,
+    connection: Arc<ConnectionContext>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.incoming.fmt(f)
+    }
+}
+
+/// Held by an exchange: its end is that of the content.
+#[derive(Debug)]
+pub(crate) struct Ongoing(Arc<ContentStream>);
+
+impl Ongoing {
+    /// Whether some of it may still come.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.0.lock().source.is_some()
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl ContentStream {
+    /// The content that comes in on `connection`, at most `max_body` bytes, with
+    /// pauses of at most `patience`. It ends when the second of the pair does.
+    pub(crate) fn open(
+        incoming: Incoming,
+        max_body: u64,
+        patience: Duration,
+        connection: Arc<ConnectionContext>,
+    ) -> (Arc<Self>, Ongoing) {
+        let length = incoming.size_hint().exact();
+        let source = Source { incoming, length, pause: Pause::new(patience), connection };
+        let state = State { source: Some(source), taken: 0, fault: None, waker: None };
+        let stream =
+            Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
+        (stream.clone(), Ongoing(stream))
+    }
+
+    /// The next bytes, `None` at the end. Whoever asked before and still waits is
+    /// not woken any more.
+    ///
+    /// # Errors
+    /// Too long, too slow, malformed, or over; every further call says the same.
+    pub fn poll_chunk(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, ContentFault>> {
+        let mut state = self.lock();
+        let outcome = ready!(self.advance(&mut state, context));
+        let ended = if matches!(outcome, Ok(Some(_))) {
+            None
+        } else {
+            state.fault = outcome.as_ref().err().cloned();
+            state.source.take()
+        };
+        state.waker = None;
+        drop(state);
+        drop(ended);
+        Poll::Ready(outcome)
+    }
+
+    /// Says that reading begins anew: no time of the client has passed before.
+    pub fn resume(&self) {
+        if let Some(source) = &mut self.lock().source {
+            source.pause.restart();
+        }
+    }
+
+    /// Takes back the body that nobody has read any of.
+    pub(crate) fn reclaim(&self) -> Option<RequestBody> {
+        let mut state = self.lock();
+        if state.taken > 0 {
+            return None;
+        }
+        state.source.take().map(|source| RequestBody::Incoming(source.incoming))
+    }
+
+    fn advance(
+        &self,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, ContentFault>> {
+        let Some(source) = &mut state.source else {
+            return Poll::Ready(match &state.fault {
+                Some(fault) => Err(fault.clone()),
+                None => Ok(None),
+            });
+        };
+        // A pause is timed by the runtime of the connection, whatever thread reads.
+        let _entered = self.runtime.enter();
+        loop {
+            let Poll::Ready(frame) = source.pause.poll_frame(&mut source.incoming, context) else {
+                match &mut state.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
+                return Poll::Pending;
+            };
+            let Some(frame) = frame else {
+                // A connection that is cut says nothing of the content it breaks off.
+                let short = source.length.is_some_and(|length| state.taken < length);
+                let cut = source.connection.state.ending() == Ending::Cut;
+                return Poll::Ready(if short || cut { Err(ContentFault::Over) } else { Ok(None) });
+            };
+            let frame = match (source.connection.fault.get(), frame) {
+                (_, Ok(frame)) => frame,
+                (Some(fault), Err(_)) => {
+                    return Poll::Ready(Err(ContentFault::Refused(fault.refusal.clone())));
+                }
+                (None, Err(Broken::Stalled)) => {
+                    return Poll::Ready(Err(ContentFault::Refused(Refusal::RequestTimeout)));
+                }
+                (None, Err(Broken::Off(_))) => return Poll::Ready(Err(ContentFault::Over)),
+            };
+            // Trailers are not part of the content (RFC 9110 section 6.5).
+            let Ok(data) = frame.into_data() else { continue };
+            if data.is_empty() {
+                continue;
+            }
+            state.taken += data.len() as u64;
+            if state.taken > self.max_body {
+                let refusal = Refusal::ContentTooLarge(self.max_body);
+                return Poll::Ready(Err(ContentFault::Refused(refusal)));
+            }
+            return Poll::Ready(Ok(Some(data)));
+        }
+    }
+
+    /// Ends it with its exchange.
+    fn end(&self) {
+        let mut state = self.lock();
+        let source = state.source.take();
+        if source.is_some() {
+            state.fault = Some(ContentFault::Over);
+        }
+        let waker = state.waker.take();
+        drop(state);
+        drop(source);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

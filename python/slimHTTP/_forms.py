@@ -1,0 +1,210 @@
+"""What `request.form` and `request.files` are: read-only, of several values each."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, Optional, TypeVar, Union, overload
+
+V = TypeVar('V')
+T = TypeVar('T')
+
+#: A part as the extension gives it: name, filename, headers, bytes, whether they
+#: are in the file instead, where there, and how many.
+_Part = tuple[str, str, list[tuple[str, str]], bytes, bool, int, int]
+
+#: Longer names are cut: file systems take 255 bytes.
+_LONGEST_NAME = 255
+
+
+class MultiDict(Mapping[str, V]):
+    """A mapping of which a name may have several values; it cannot be changed.
+
+    `form['name']` is the first value of a name, `form.getlist('name')` is all
+    of them. It is as long as it has names.
+
+    >>> form = MultiDict([('tag', 'a'), ('tag', 'b'), ('n', '7')])
+    >>> form['tag'], form.getlist('tag'), form.get('n', type=int)
+    ('a', ['a', 'b'], 7)
+    """
+
+    __slots__ = ('_lists',)
+
+    def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
+        self._lists: dict[str, list[V]] = {}
+        for name, value in pairs:
+            self._lists.setdefault(name, []).append(value)
+
+    def __getitem__(self, name: str) -> V:
+        return self._lists[name][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lists)
+
+    def __len__(self) -> int:
+        return len(self._lists)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({list(self.pairs())!r})'
+
+    @overload
+    def get(self, name: str, default: None = None, type: None = None) -> Optional[V]: ...
+    @overload
+    def get(self, name: str, default: Union[V, T], type: None = None) -> Union[V, T]: ...
+    @overload
+    def get(self, name: str, default: None = None, type: Callable[[V], T] = ...) -> Optional[T]: ...
+    @overload
+    def get(self, name: str, default: T, type: Callable[[V], T]) -> T: ...
+    def get(self, name: str, default: Any = None, type: Any = None) -> Any:  # noqa: A002 - as Flask
+        """Give the first value of a name, or `default` where it has none.
+
+        With `type` the value is converted by it; a ValueError gives `default`.
+        """
+        values = self._lists.get(name)
+        if values is None:
+            return default
+        if type is None:
+            return values[0]
+        try:
+            return type(values[0])
+        except ValueError:
+            return default
+
+    def getlist(self, name: str) -> list[V]:
+        """Give every value of a name, in the order in which they came."""
+        return list(self._lists.get(name, ()))
+
+    def pairs(self) -> Iterator[tuple[str, V]]:
+        """Give every name with each of its values."""
+        for name, values in self._lists.items():
+            for value in values:
+                yield name, value
+
+    def to_dict(self) -> dict[str, V]:
+        """Give a plain dict of the first values."""
+        return {name: values[0] for name, values in self._lists.items()}
+
+
+class UploadedFile(io.BufferedReader):
+    """A file that came with a form; it is read as any file opened for reading.
+
+    `filename` is what the client calls it and may be anything, `''` where no
+    file was chosen; `safe_filename` is a name that leads nowhere else. `size`
+    is its length in bytes, `content_type` what the client says it is, `headers`
+    the header fields of its part by lower-case name.
+    """
+
+    def __init__(
+        self, raw: Any, filename: str, size: int, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(raw)
+        self.filename = filename
+        self.size = size
+        self.headers: dict[str, str] = dict(headers)
+
+    @property
+    def content_type(self) -> str:
+        """What the client says it is, `application/octet-stream` where it says nothing."""
+        return self.headers.get('content-type', 'application/octet-stream')
+
+    @property
+    def safe_filename(self) -> str:
+        """The last part of `filename`, without what a file system takes for more.
+
+        No folder, no leading dot, no control character, at most 255 bytes;
+        `upload` where nothing is left.
+
+        >>> UploadedFile(io.BytesIO(), '../../etc/.passwd', 0).safe_filename
+        'passwd'
+        """
+        name = self.filename.replace('\\', '/').rpartition('/')[2]
+        name = ''.join(letter for letter in name if letter.isprintable()).strip().lstrip('.')
+        stem, dot, extension = name.rpartition('.')
+        if not dot or len(extension.encode()) > 32:
+            stem, extension = name, ''
+        else:
+            extension = dot + extension
+        room = _LONGEST_NAME - len(extension.encode())
+        stem = stem.encode('utf-8', 'replace')[:room].decode('utf-8', 'ignore')
+        return (stem + extension).strip() or 'upload'
+
+    @overload
+    def save(self, target: Union[str, os.PathLike[str]]) -> str: ...
+    @overload
+    def save(self, target: BinaryIO) -> BinaryIO: ...
+    def save(self, target: Union[str, os.PathLike[str], BinaryIO]) -> Union[str, BinaryIO]:
+        """Write all of it to `target`, and give where it is.
+
+        `target` is a path, which is replaced if there is a file already; a
+        folder, in which it gets its `safe_filename`; or a file open for
+        writing. Raises OSError.
+        """
+        before = self.tell()
+        self.seek(0)
+        try:
+            if not isinstance(target, (str, os.PathLike)):
+                shutil.copyfileobj(self, target)
+                return target
+            path = os.fspath(target)
+            if os.path.isdir(path):
+                path = os.path.join(path, self.safe_filename)
+            with open(path, 'wb') as file:
+                shutil.copyfileobj(self, file)
+            return path
+        finally:
+            self.seek(before)
+
+    def __repr__(self) -> str:
+        return f'<UploadedFile {self.filename!r} {self.size} bytes>'
+
+
+class _Window(io.RawIOBase):
+    """A part of a file that others read too: it has a position of its own."""
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        self._file = file
+        self._start = start
+        self._length = length
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        if base + offset < 0:
+            raise ValueError(f'expected a position from 0 on, found {base + offset}')
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(0, self._length - self._position))
+        data = os.pread(self._file.fileno(), wanted, self._start + self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def read_form(
+    fields: list[tuple[str, str]], parts: list[_Part], descriptor: int | None
+) -> tuple[MultiDict[str], MultiDict[UploadedFile]]:
+    """Give the form and the files that the extension has read.
+
+    `descriptor` is of the file in which the larger ones lie; it lives as long as
+    one of them.
+    """
+    file = None if descriptor is None else open(descriptor, 'rb', buffering=0)  # noqa: SIM115
+
+    def opened(part: _Part) -> UploadedFile:
+        _, filename, headers, data, in_file, start, length = part
+        raw: Any = io.BytesIO(data)
+        if in_file and file is not None:
+            raw = _Window(file, start, length)
+        return UploadedFile(raw, filename, length, headers)
+
+    return MultiDict(fields), MultiDict((part[0], opened(part)) for part in parts)
