@@ -6,6 +6,7 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+pub mod access;
 pub mod candidates;
 pub mod coding;
 pub mod compile;
@@ -19,6 +20,7 @@ pub mod forward;
 pub mod framing;
 pub mod glob;
 pub mod host;
+pub mod instance;
 pub mod listing;
 pub mod options;
 pub mod path;
