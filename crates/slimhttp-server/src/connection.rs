@@ -20,13 +20,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::connection_state::{ConnectionState, Ending, Reading};
-use crate::event::Event;
 use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FaultCell, FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
 use crate::incoming::RequestBody;
 use crate::respond;
 use crate::server::Shared;
+use crate::visit::Visit;
 use crate::worker::{Seat, Worker};
 
 /// Requests at once on one HTTP/2 connection.
@@ -49,17 +49,22 @@ pub(crate) async fn serve(
 ) {
     let state = Arc::new(ConnectionState::new());
     worker.connections.add(&state);
-    shared.events.push(|| Event::Accepted { peer });
     let local = socket.local_addr().unwrap_or(shared.address);
     let _ = socket.set_nodelay(true);
+    let visit = Visit::begin(&shared, &state, &socket, peer, local);
+    // Boxed, so that a connection does not hold the room of it all its life.
+    if let Some(verdict) = visit.verdict()
+        && !Box::pin(verdict).await
+    {
+        return;
+    }
     let tls = shared.live.pinned().tls.clone();
-    let opening = Opening { shared: shared.clone(), state: state.clone(), peer, local, seat };
+    let opening = Opening { shared, state, peer, local, visit, seat };
     match tls {
         None => opening.http1(socket, false).await,
         // Boxed, so that a plain connection does not hold the room of a TLS one.
         Some(config) => Box::pin(opening.tls(socket, config)).await,
     }
-    shared.events.push(|| Event::Closed { peer });
 }
 
 /// A connection whose protocol is being found out.
@@ -68,6 +73,7 @@ struct Opening {
     state: Arc<ConnectionState>,
     peer: SocketAddr,
     local: SocketAddr,
+    visit: Visit,
     seat: Seat,
 }
 
@@ -81,6 +87,7 @@ impl Opening {
             peer: self.peer,
             local: self.local,
             tls,
+            visit: self.visit,
             _seat: self.seat,
         })
     }

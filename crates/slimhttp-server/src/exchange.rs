@@ -1,5 +1,6 @@
 //! One request, one response: the only function that sees everything.
 
+mod detail;
 mod told;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use slimhttp_site::site::Scope;
 
 use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
+use crate::event::Answerer;
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, HandlerFault, Request};
@@ -27,8 +29,12 @@ use crate::proxy;
 use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
+use crate::takeover;
+use crate::upgrade;
+use crate::visit::Visit;
 use crate::worker::Seat;
 
+use detail::Detail;
 use told::Tracker;
 pub(crate) use told::{Tracked, note_refused};
 
@@ -40,6 +46,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) tls: bool,
+    /// Whoever is told of the connection's end is told when this goes.
+    pub(crate) visit: Visit,
     /// Held until the last exchange, or the tunnel of an upgrade, has ended.
     pub(crate) _seat: Seat,
 }
@@ -84,10 +92,18 @@ pub(crate) async fn answer(
         method: std::mem::take(&mut parts.method),
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
+        by: Answerer::Server,
     };
     let version = exchange.version;
     let files_only = matches!(*plan.actions, [Action::File(_)]);
-    let outcome = exchange.perform(plan.actions).await;
+    let detail = Detail::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
+    let outcome = if snapshot.site.admits(connection.peer.ip()) {
+        exchange.perform(plan.actions).await
+    } else {
+        // It was allowed when it connected; its connection ends with this.
+        connection.state.finish(Ending::Gracefully);
+        Err(Refusal::Forbidden.into())
+    };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
@@ -101,6 +117,7 @@ pub(crate) async fn answer(
         && exchange.asked.is_none()
         && exchange.seen.is_settled()
         && !tracker.is_told()
+        && detail.is_none()
         && scope.options.files.pin_releases.is_zero();
     // What took long to answer was seen long ago.
     let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
@@ -110,7 +127,10 @@ pub(crate) async fn answer(
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracker.finish(response, version, repeatable)
+    if let Some(detail) = detail {
+        detail.answered(&response, began.elapsed());
+    }
+    tracker.finish(response, version, exchange.by, repeatable)
 }
 
 /// A request on its way through the actions of its plan.
@@ -132,6 +152,8 @@ struct Exchange<'x> {
     method: Method,
     version: Version,
     headers: HeaderMap,
+    /// Who has answered, or was asked last.
+    by: Answerer,
 }
 
 impl Exchange<'_> {
@@ -146,7 +168,19 @@ impl Exchange<'_> {
         if !self.headers.get_all(EXPECT).iter().all(known) {
             return Err(Refusal::ExpectationFailed.into());
         }
+        let mut actions = actions.into_iter().peekable();
+        let is_settled = matches!(
+            actions.peek(),
+            Some(Action::Refuse(_) | Action::Redirect { .. } | Action::Options)
+        );
+        if !is_settled && self.asks_for_upgrade() {
+            match self.call(Callee::Upgrade).await? {
+                Answer::Pass => {}
+                answer => return self.deliver(answer).await,
+            }
+        }
         for action in actions {
+            self.by = Answerer::of(&action);
             let answer = match action {
                 Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
                 Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
@@ -161,6 +195,7 @@ impl Exchange<'_> {
                         let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                         let path = root.join(path.as_path());
                         let script = Callee::Script { path, file, reload: options.reload };
+                        self.by = Answerer::Module;
                         self.call(script).await?
                     }
                 },
@@ -170,13 +205,47 @@ impl Exchange<'_> {
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
-            match answer {
-                Answer::Reply(response) => return Ok(response),
-                Answer::File(path, fields) => return self.send_named(&path, fields).await,
-                Answer::Pass => {}
+            if !matches!(answer, Answer::Pass) {
+                return self.deliver(answer).await;
             }
         }
         Err(Refusal::NotFound.into())
+    }
+
+    /// The response that a handler's answer is.
+    async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, Refused> {
+        match answer {
+            Answer::Reply(response) => Ok(response),
+            Answer::File(path, fields) => self.send_named(&path, fields).await,
+            Answer::Switch(response, carrier) => {
+                let Some(client) = self.upgrade.take() else {
+                    let cause = "a handler switched protocols, which nobody asked for";
+                    tracing::error!("{cause}");
+                    return Err(Refused::because(Refusal::Internal, cause));
+                };
+                if let Some(fault) = self.connection.fault.get() {
+                    // What came behind the request, before the 101, is no HTTP,
+                    // and too early to be anything else.
+                    return Err(fault.refusal.clone().into());
+                }
+                takeover::begin(client, carrier, self.connection);
+                Ok(response)
+            }
+            Answer::Pass => Err(Refusal::NotFound.into()),
+        }
+    }
+
+    /// Whether the client asks for an upgrade and the handler side takes some.
+    /// The handler side has met the connection then.
+    fn asks_for_upgrade(&self) -> bool {
+        let Some(handler) = &self.connection.shared.handler else { return false };
+        let asked = self.upgrade.is_some()
+            && handler.wants().upgrades
+            && upgrade::is_asked(&self.headers);
+        if asked {
+            self.connection.visit.met(handler);
+        }
+        asked
     }
 
     fn headers(&self) -> &HeaderMap {
@@ -249,6 +318,8 @@ impl Exchange<'_> {
                     local: self.connection.local,
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
+                    line: self.connection.visit.line(),
+                    guest: self.connection.visit.guest(),
                     companion: std::sync::OnceLock::new(),
                 });
                 self.asked.insert(asked).clone()

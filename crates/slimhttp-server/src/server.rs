@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use slimhttp_site::compile::Routes;
@@ -18,7 +18,7 @@ use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
 use crate::snapshot;
-use crate::worker::{self, Hall, Stop, reachable};
+use crate::worker::{self, Hall, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -102,6 +102,8 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) hall: Arc<Hall>,
     pub(crate) stop: Stop,
+    /// The I/O threads, once they run.
+    pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
     /// Tells this server from every other in `Via`.
     id: u64,
 }
@@ -167,6 +169,7 @@ impl Server {
             events: Events::default(),
             hall: Arc::default(),
             stop: Stop::default(),
+            workers: OnceLock::new(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })
@@ -194,6 +197,21 @@ impl Server {
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Serves a connection that somebody else has accepted, as if it had come
+    /// by the listener. Whether it is served: not before [`Server::start`], not
+    /// while stopping, not from an address that is not allowed.
+    ///
+    /// # Errors
+    /// The system's, where the socket is not connected.
+    pub fn adopt(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
+        let peer = socket.peer_addr()?;
+        socket.set_nonblocking(true)?;
+        let Some(workers) = self.shared.workers.get().filter(|_| !self.is_stopping()) else {
+            return Ok(false);
+        };
+        Ok(worker::adopt(socket, peer, workers, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and

@@ -18,7 +18,7 @@ use super::ConnectionContext;
 use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::ConnectionState;
-use crate::event::Event;
+use crate::event::{Answerer, Event};
 use crate::guarded::FramingFault;
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
@@ -43,6 +43,7 @@ struct Note {
     host: Option<Vec<u8>>,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
+    by: Answerer,
     status: u16,
     sent: u64,
 }
@@ -86,6 +87,7 @@ impl Tracker {
             host: text(HOST),
             referer: text(REFERER),
             user_agent: text(USER_AGENT),
+            by: Answerer::Server,
             status: 0,
             sent: 0,
         }));
@@ -96,9 +98,11 @@ impl Tracker {
         mut self,
         response: Response<Body>,
         version: Version,
+        by: Answerer,
         repeatable: Option<Duration>,
     ) -> Response<Tracked> {
         if let Some(note) = &mut self.note {
+            note.by = by;
             note.status = response.status().as_u16();
         }
         let streams = version >= Version::HTTP_2;
@@ -140,6 +144,7 @@ impl Note {
             method: self.method.clone(),
             target: self.target.clone(),
             vhost: self.vhost.clone(),
+            by: self.by,
             status,
         });
     }
