@@ -12,11 +12,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
-use tokio::sync::oneshot;
 
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
-use crate::job::{InWords, Piece, Pull, Ticket};
+use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
 use crate::response::{self, Head};
 use crate::stream::PulledBody;
@@ -230,7 +229,7 @@ struct ChannelState {
     /// The call, until its answer is out with the first chunk.
     opening: Option<(Pending, Option<Head>)>,
     /// Where the chunk goes that the client waits for.
-    asked: Option<oneshot::Sender<Piece>>,
+    asked: Option<ChunkReply>,
     /// The future on which the iterator rests.
     resting: Option<Py<PyAny>>,
     task: Option<Py<PyAny>>,
@@ -290,9 +289,10 @@ impl Channel {
             None => Body::Empty,
             Some(first) => {
                 let subject = InWords(&call.request).to_string().into();
+                let host = call.request.scope.name.clone();
                 let first = Some(first).filter(|first| !first.is_empty());
                 let desk = self.dispatcher.desk.clone();
-                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, first);
+                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, host, first);
                 body.of_length(announced)
             }
         };
@@ -314,7 +314,7 @@ impl Channel {
             (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
             (None, Ok(_)) => {
                 if let Some(reply) = state.asked {
-                    let _ = reply.send(Piece::End);
+                    reply.send(Piece::End);
                 }
                 Ok(())
             }
@@ -323,7 +323,7 @@ impl Channel {
                 let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
                     return Ok(());
                 };
-                let _ = reply.send(Piece::Fault);
+                reply.send(Piece::Fault);
                 if let Some((request, debug)) = &state.opened {
                     let request = request.bind(py).as_any();
                     self.dispatcher.face.failed(&error, request, &self.what, *debug);
@@ -354,7 +354,7 @@ impl Channel {
             (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk)),
             (None, Some(reply)) => {
                 // A client that has left gives its ticket back, which cancels this.
-                let _ = reply.send(Piece::Chunk(chunk));
+                reply.send(Piece::Chunk(chunk));
                 Ok(())
             }
             (None, None) => Ok(()),

@@ -21,8 +21,11 @@ mod fields;
 mod handlers;
 mod identity;
 mod job;
+mod lanes;
 mod log;
 mod loop_queue;
+mod mailbox;
+mod outbox;
 mod query;
 mod queue;
 mod request;
@@ -33,6 +36,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
 
 /// The compiled half of the package `slimHTTP`.
