@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
+use slimhttp_server::handler::{
+    AnswerFuture, Callee, Guest, Handler, HandlerFault, Request, VerdictFuture, Visitor, Wants,
+};
 use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
-use crate::attendant;
+use crate::guest::Wishes;
+use crate::{attendant, guest};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
@@ -53,6 +56,8 @@ pub(crate) struct Desk {
     /// Those of all I/O threads that have asked something.
     mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tickets: AtomicU64,
+    /// What the program wants to hear of connections.
+    pub(crate) wishes: Wishes,
     bell: UnixStream,
 }
 
@@ -64,6 +69,7 @@ impl Desk {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
+            wishes: Wishes::default(),
             bell,
         }
     }
@@ -186,7 +192,7 @@ impl Handler for Door {
         let desk = &self.0;
         let side = match &callee {
             Callee::Route(id, _) => side_of(*id),
-            Callee::Module(_) | Callee::Script { .. } => Side::Thread,
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
         let ticket = desk.ticket();
         let answer = outbox::send(desk, |mailbox| {
@@ -199,6 +205,22 @@ impl Handler for Door {
             (parcel, answer)
         });
         Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) })
+    }
+
+    fn wants(&self) -> Wants {
+        self.0.wishes.get()
+    }
+
+    fn meet(&self, visitor: Visitor) -> Guest {
+        guest::meet(&self.0, visitor)
+    }
+
+    fn judge(&self, guest: &Guest) -> VerdictFuture {
+        guest::judge(&self.0, guest)
+    }
+
+    fn left(&self, guest: Guest) {
+        guest::left(&self.0, guest);
     }
 }
 

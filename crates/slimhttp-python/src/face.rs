@@ -1,6 +1,7 @@
 //! What the Python side of the package lends us: the `face` of a server, its
 //! functions looked up once, and the types by which results are told apart.
 
+use pyo3::call::PyCallArgs;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
@@ -133,6 +134,19 @@ impl Face {
     /// Whatever the encoder raises.
     pub(crate) fn json<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         Ok(self.json_dumps.bind(object.py()).call1((object,))?.cast_into::<PyString>()?)
+    }
+
+    /// Calls what the face has for connections: `accept`, `identity`, `upgrade`,
+    /// `upgraded`, `data`, `left`.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn hook<'py>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: impl PyCallArgs<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.object.bind(name.py()).call_method1(name, arguments)
     }
 
     /// For the garbage collector.

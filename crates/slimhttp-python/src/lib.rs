@@ -18,7 +18,9 @@ mod errors;
 mod events;
 mod face;
 mod fields;
+mod guest;
 mod handlers;
+mod hooks;
 mod identity;
 mod job;
 mod lanes;
@@ -26,6 +28,7 @@ mod log;
 mod loop_queue;
 mod mailbox;
 mod outbox;
+mod pipe;
 mod query;
 mod queue;
 mod request;
@@ -33,6 +36,7 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,8 @@ mod values;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
+    use crate::hooks::Hooks;
+    #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
     use crate::request::HttpRequest;
@@ -50,6 +56,8 @@ mod _slimhttp {
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::socket::Socket;
 
     /// The version of the package.
     #[pyo3::pyfunction]

@@ -78,6 +78,8 @@ impl HttpRequest {
             local: source.local,
             tls: source.tls,
             scope: source.scope.clone(),
+            line: source.line.clone(),
+            guest: source.guest.clone(),
             companion: OnceLock::new(),
         });
         let source = std::mem::replace(&mut state.source, copy);
@@ -341,8 +343,7 @@ impl HttpRequest {
     fn client_identity<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let request = slf.get();
         request.get(slf.py(), Attribute::Identity, || {
-            let identity = Identity::new(&request.face, &request.source(), slf.as_any())?;
-            Ok(Bound::new(slf.py(), identity)?.into_any())
+            Identity::of(&request.face, &request.source(), slf.as_any())
         })
     }
     #[setter(CLIENT_IDENTITY)]

@@ -27,6 +27,7 @@ use crate::desk::{Desk, Door, Side};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
+use crate::hooks::Hooks;
 use crate::routes::read_methods;
 use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
@@ -38,15 +39,15 @@ const FAILURE: i32 = 1;
 /// A server: its listener, its I/O threads and its site.
 #[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
 pub(crate) struct Server {
-    core: Core,
-    dispatcher: Arc<Dispatcher>,
+    pub(crate) core: Core,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     /// The folder against which relative paths of the next change are resolved.
     base: Mutex<PathBuf>,
     /// A byte written here is a `wake()`.
     wakeup: UnixStream,
     /// The attendant's end of it, until it is started.
     ear: Mutex<Option<UnixStream>>,
-    started: AtomicBool,
+    pub(crate) started: AtomicBool,
     stopping: AtomicBool,
     closed: AtomicBool,
 }
@@ -89,7 +90,7 @@ impl Server {
         &self.dispatcher.desk
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.core.live().current()
     }
 
@@ -99,7 +100,7 @@ impl Server {
     }
 
     /// One change of the site, whole or not at all, with Python let go.
-    fn update<R: Send>(
+    pub(crate) fn update<R: Send>(
         &self,
         py: Python<'_>,
         change: impl FnOnce(&mut Draft) -> Result<R, Refused> + Send,
@@ -422,6 +423,12 @@ impl Server {
     fn routes<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let routes = self.dispatcher.handlers.list(py).into_iter();
         routes.map(|(route, callable)| route.tuple(py, callable)).collect()
+    }
+
+    /// What a program says of connections and of the server as a whole.
+    #[getter]
+    fn hooks(slf: Py<Self>) -> Hooks {
+        Hooks(slf)
     }
 
     /// Begins to keep events.

@@ -8,6 +8,8 @@
 mod attendant;
 #[path = "../src/desk.rs"]
 mod desk;
+#[path = "../src/guest.rs"]
+mod guest;
 #[path = "../src/job.rs"]
 mod job;
 #[path = "../src/lanes.rs"]
@@ -20,6 +22,8 @@ mod loop_queue;
 mod mailbox;
 #[path = "../src/outbox.rs"]
 mod outbox;
+#[path = "../src/pipe.rs"]
+mod pipe;
 #[path = "../src/query.rs"]
 mod query;
 #[path = "../src/queue.rs"]

@@ -24,6 +24,11 @@ pub enum Event {
         /// The client.
         peer: SocketAddr,
     },
+    /// A client sent what is no request.
+    Malformed {
+        /// The client.
+        peer: SocketAddr,
+    },
     /// A request was answered.
     Answered {
         /// The client.

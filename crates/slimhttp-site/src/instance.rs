@@ -56,16 +56,18 @@ impl MethodTable {
         Some(self.handlers.remove(position).1)
     }
 
+    /// Who was set to answer exactly this.
+    pub fn get(&self, method: Option<&Method>) -> Option<HandlerId> {
+        self.handlers.iter().find(|(known, _)| known.as_ref() == method).map(|(_, id)| *id)
+    }
+
     /// Who answers `method`. `HEAD` is answered by whom `GET` is.
     pub fn find(&self, method: &Method) -> Option<HandlerId> {
         if self.handlers.is_empty() {
             return None;
         }
-        let named = |wanted: Option<&Method>| {
-            self.handlers.iter().find(|(known, _)| known.as_ref() == wanted).map(|(_, id)| *id)
-        };
-        let as_get = || (*method == Method::HEAD).then(|| named(Some(&Method::GET))).flatten();
-        named(Some(method)).or_else(as_get).or_else(|| named(None))
+        let as_get = || self.get(Some(&Method::GET)).filter(|_| *method == Method::HEAD);
+        self.get(Some(method)).or_else(as_get).or_else(|| self.get(None))
     }
 }
 
