@@ -28,11 +28,12 @@ from slimHTTP._modules import Imported
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
-from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
+from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
 
 __version__ = version()
 
 __all__ = [
+    'CLIENT_SOCKET',
     'FILE',
     'HTTP',
     'HTTPS',

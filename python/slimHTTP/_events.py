@@ -86,17 +86,37 @@ def events_of(server: HTTP_SERVER, happened: list[tuple[Any, ...]]) -> Iterator[
     """Turn what the extension saw into what `poll()` yields.
 
     An accepted connection is `(SERVER_ACCEPT, client)`, an ended one
-    `(SERVER_CLOSE, client)`; a request that was answered is
-    `(CLIENT_REQUEST, client, method, url, vhost)` followed by
-    `(CLIENT_RESPONSE_DATA, client, status)`.
+    `(SERVER_CLOSE, client)`, one on which came no HTTP `(INVALID_DATA, client)`. A
+    request that was answered is `(CLIENT_REQUEST, client, method, url, vhost)`,
+    followed by what came of it, see `_answered`.
     """
     for what, address, port, *rest in happened:
         client = EventClient(address, port, server)
-        if what == 'accepted':
-            yield Events.SERVER_ACCEPT, client
-        elif what == 'closed':
-            yield Events.SERVER_CLOSE, client
-        elif what == 'answered':
-            method, url, vhost, status = rest
+        if what == 'answered':
+            method, url, vhost, by, status = rest
             yield Events.CLIENT_REQUEST, client, method, url, vhost
-            yield Events.CLIENT_RESPONSE_DATA, client, status
+            yield from _answered(client, url, vhost, by, status)
+        else:
+            yield _ON_CONNECTIONS[what], client
+
+
+_ON_CONNECTIONS: Final = {
+    'accepted': Events.SERVER_ACCEPT,
+    'closed': Events.SERVER_CLOSE,
+    'malformed': Events.INVALID_DATA,
+}
+
+
+def _answered(
+    client: EventClient, url: str, vhost: str | None, by: str, status: int
+) -> Iterator[tuple[Any, ...]]:
+    if by == 'route':
+        yield Events.CLIENT_URL_ROUTED, client, url, vhost
+    if status == 101:
+        yield Events.CLIENT_UPGRADED, client
+    elif by != 'proxy':
+        yield Events.CLIENT_RESPONSE_DATA, client, status
+    elif status in (502, 504):
+        yield Events.PROXY_EMPTY_RESPONSE, client, status
+    else:
+        yield Events.CLIENT_RESPONSE_PROXY_DATA, client, status

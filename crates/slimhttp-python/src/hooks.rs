@@ -108,7 +108,7 @@ pub(crate) fn upgrade<'py>(
     };
     guest.pipe.begin_answer();
     let socket = socket(py, &guest)?;
-    let asked = face.hook(intern!(py, "upgrade"), (guest.ticket.0, socket, request));
+    let asked = face.hook(intern!(py, "upgrade"), (guest.ticket.0, &socket, request));
     let written = guest.pipe.take_answer();
     let identity = asked?;
     if written.is_empty() {
@@ -119,7 +119,7 @@ pub(crate) fn upgrade<'py>(
         // Another answer, written and not returned: no.
         return Ok(PyBytes::new(py, &written).into_any());
     };
-    face.hook(intern!(py, "upgraded"), (guest.ticket.0, &identity))?;
+    face.hook(intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
     guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;
