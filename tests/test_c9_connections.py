@@ -128,7 +128,15 @@ def test_c9_without_hooks_identities_cost_nothing_and_say_so(site: Serving) -> N
     @site.http.route('/i')
     def look(request: Any) -> None:
         identity = request.CLIENT_IDENTITY
-        told.append((identity.fileno, identity.socket, identity.buffer, identity.has_data(), list(identity.poll())))
+        told.append(
+            (
+                identity.fileno,
+                identity.socket,
+                identity.buffer,
+                identity.has_data(),
+                list(identity.poll()),
+            )
+        )
         with pytest.raises(slimHTTP.slimHTTP_Error, match='speaks HTTP'):
             identity.send(b'x')
 
@@ -138,7 +146,9 @@ def test_c9_without_hooks_identities_cost_nothing_and_say_so(site: Serving) -> N
 
 
 @of('hooked', [False, True])
-def test_c9_close_of_an_identity_ends_its_connection_after_the_answer(site: Serving, hooked: bool) -> None:
+def test_c9_close_of_an_identity_ends_its_connection_after_the_answer(
+    site: Serving, hooked: bool
+) -> None:
     if hooked:
         site.http.on_accept(lambda socket, ip, port: None)
 
@@ -396,7 +406,9 @@ def test_c9_a_program_ends_while_a_hook_blocks(tmp_path: Path) -> None:
 
 
 def test_c9_keyboard_interrupt_in_a_hook_ends_the_program(tmp_path: Path) -> None:
-    source = BLOCKED.replace('time.sleep(60)', 'raise KeyboardInterrupt').replace('http.run()', 'http.run()\n')
+    source = BLOCKED.replace('time.sleep(60)', 'raise KeyboardInterrupt').replace(
+        'http.run()', 'http.run()\n'
+    )
     tree(tmp_path, {'root': {}})
     with Program(source, cwd=tmp_path) as program:
         with contextlib.suppress(OSError, Closed):

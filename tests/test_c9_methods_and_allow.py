@@ -21,7 +21,11 @@ of = pytest.mark.parametrize
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Serving]:
     files = {
-        'root': {'file.txt': 'file', 'index.html': 'index', 'run.py': 'def on_request(r): return "script"\n'},
+        'root': {
+            'file.txt': 'file',
+            'index.html': 'index',
+            'run.py': 'def on_request(r): return "script"\n',
+        },
         'empty': {},
         'module.py': 'def on_request(request):\n    return "module" if request.url == "/m" else None\n',
     }
@@ -35,7 +39,9 @@ def site(tmp_path: Path) -> Iterator[Serving]:
             yield site
 
 
-def method_of(site: Serving, method: str, target: str = '/x', host: str = '', **options: Any) -> Any:
+def method_of(
+    site: Serving, method: str, target: str = '/x', host: str = '', **options: Any
+) -> Any:
     with site.client() as client:
         return client.request(method, target, host=host, **options)
 
@@ -46,7 +52,11 @@ def method_of(site: Serving, method: str, target: str = '/x', host: str = '', **
 def test_c9_get_replaces_the_answer_where_nobody_else_answers(site: Serving) -> None:
     @site.http.GET
     def answer(request: Any) -> Any:
-        return f'{request.method} {request.url} {request.vhost}' if request.url != '/file.txt' else None
+        return (
+            f'{request.method} {request.url} {request.vhost}'
+            if request.url != '/file.txt'
+            else None
+        )
 
     site.http.route('/route')(lambda request: 'route')
     assert site.get('/nowhere?a=b').text == 'GET /nowhere None'
@@ -75,7 +85,9 @@ def test_c9_get_given_back_to_files_holds_for_the_next_request(site: Serving) ->
         del site.http.methods['GET']
         assert client.get('/file.txt').text == 'file'
         # As a program wraps what is there.
-        site.http.methods[b'GET'] = lambda request: files(request) or ('wrapped' if request.url == '/x' else None)
+        site.http.methods[b'GET'] = lambda request: (
+            files(request) or ('wrapped' if request.url == '/x' else None)
+        )
         assert client.get('/file.txt').text == 'file'
         assert client.get('/x').text == 'wrapped'
         site.http.methods[b'GET'] = files
@@ -151,7 +163,11 @@ def test_c9_requested_method_answers_every_other_method(site: Serving) -> None:
         return None if request.method == 'DELETE' else f'any {request.method}'
 
     site.http.methods['PUT'] = lambda request: 'put'
-    assert [method_of(site, method).text for method in ('BREW', 'POST', 'PUT')] == ['any BREW', 'any POST', 'put']
+    assert [method_of(site, method).text for method in ('BREW', 'POST', 'PUT')] == [
+        'any BREW',
+        'any POST',
+        'put',
+    ]
     assert method_of(site, 'DELETE').status == 405
 
 
@@ -204,14 +220,19 @@ def test_c9_allow_takes_addresses_and_networks(site: Serving, given: Any) -> Non
 @of(
     ('given', 'told'),
     [
-        (['127.0.0.1', 'localhost'], r'allow\[1\]: expected an address or a network .* found `localhost`'),
+        (
+            ['127.0.0.1', 'localhost'],
+            r'allow\[1\]: expected an address or a network .* found `localhost`',
+        ),
         (['10.0.0'], r'allow\[0\].*`10.0.0`'),
         (['10.0.0.0/40'], r'allow\[0\].*`10.0.0.0/40`'),
         ([1], r'allow\[0\].*`1`'),
         ([''], r'allow\[0\].*``'),
     ],
 )
-def test_c9_allow_names_the_bad_entry_and_changes_nothing(site: Serving, given: Any, told: str) -> None:
+def test_c9_allow_names_the_bad_entry_and_changes_nothing(
+    site: Serving, given: Any, told: str
+) -> None:
     import slimHTTP
 
     with pytest.raises(slimHTTP.ConfError, match=told):
@@ -331,7 +352,10 @@ def test_c9_default_config_and_check_config() -> None:
         http = slimHTTP.server(mode, addr='127.0.0.1', port=0, quiet=True)
         assert http.default_config() == expected
         # What is fixed at start is not part of what may change.
-        assert http.check_config({key: value for key, value in expected.items() if key != 'port'}) is True
+        assert (
+            http.check_config({key: value for key, value in expected.items() if key != 'port'})
+            is True
+        )
         fault = http.check_config({'web_rot': '/x'})
         assert isinstance(fault, slimHTTP.ConfError)
         http.close()

@@ -150,7 +150,9 @@ def test_c9_an_identity_without_poll_finds_bytes_in_its_buffer(site: Serving) ->
     class Bare:
         def __init__(self, request: Any) -> None:
             self.socket = request.CLIENT_IDENTITY.socket
-            self.socket.send(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')
+            self.socket.send(
+                b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'
+            )
 
         def build_request(self) -> None:
             self.socket.send(self.buffer[::-1])
@@ -220,7 +222,9 @@ class Silent:
 
 
 def nobody(request: Any) -> None:
-    answers(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')(request)
+    answers(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')(
+        request
+    )
 
 
 @of(
@@ -305,7 +309,9 @@ class Deaf:
 
     def __init__(self, request: Any) -> None:
         self.socket = request.CLIENT_IDENTITY.socket
-        self.socket.send(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')
+        self.socket.send(
+            b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'
+        )
 
     def poll(self) -> None:
         return None
@@ -360,18 +366,22 @@ def test_c9_who_does_not_read_stops_who_sends_within_bounds(site: Serving) -> No
         socket_ = identities[0].socket
         assert socket_.gettimeout() == 60
         socket_.setblocking(False)
-        sent = 0
+        sent = [0]
+
+        def flood() -> None:
+            while sent[0] < 1 << 30:
+                sent[0] += socket_.send(b'x' * 65536)
+
         with pytest.raises(BlockingIOError):
-            while sent < 1 << 30:
-                sent += socket_.send(b'x' * 65536)
+            flood()
         socket_.settimeout(0.05)
         with pytest.raises(TimeoutError):
-            socket_.send(b'x')
+            flood()
         socket_.settimeout(PATIENCE)
         with in_background(lambda: socket_.send(b'END')) as result:
             taken = 0
-            while taken < sent:
-                taken += len(ws.client.read_exactly(min(65536, sent - taken)))
+            while taken < sent[0]:
+                taken += len(ws.client.read_exactly(min(65536, sent[0] - taken)))
             assert result() == 3
         assert ws.client.read_exactly(3) == b'END'
 
@@ -392,7 +402,10 @@ def test_c9_bytes_before_the_101_are_refused(site: Serving) -> None:
     echo(site)
     with site.client() as client:
         lines = [f'{name}: {value}\r\n' for name, value in ASKING]
-        client.send_raw(('GET /ws HTTP/1.1\r\nHost: a\r\n' + ''.join(lines) + '\r\n').encode() + b'\x81\x00\r\n\r\n')
+        client.send_raw(
+            ('GET /ws HTTP/1.1\r\nHost: a\r\n' + ''.join(lines) + '\r\n').encode()
+            + b'\x81\x00\r\n\r\n'
+        )
         with contextlib.suppress(AssertionError):
             assert client.read_response().status in (101, 400)
     with WebSocket(site.address) as ws:

@@ -47,9 +47,9 @@ class Connections:
 
     def accept(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> bool:
         """Tell whether a connection is served: what `on_accept` says."""
-        identity = None
-        if self.on_accept is not None:
-            identity = self.on_accept(socket, *socket.getpeername())
+        identity, accept = None, self.on_accept
+        if accept is not None:
+            identity = accept(socket, *socket.getpeername())
             _refuse_coroutine('on_accept', identity)
         if identity is False:
             return False
@@ -72,10 +72,11 @@ class Connections:
 
         Raises UpgradeIssue where an identity does not answer the upgrade.
         """
-        if self.on_upgrade is None:
+        upgrade = self.on_upgrade
+        if upgrade is None:
             return None
         try:
-            identity = self.on_upgrade(request)
+            identity = upgrade(request)
             _refuse_coroutine('on_upgrade', identity)
             answer = getattr(identity, 'upgrade', None)
             if not socket.answered and callable(answer):
@@ -127,11 +128,12 @@ class Connections:
         if isinstance(identity, HTTP_CLIENT_IDENTITY):
             identity.closing = True
             identity.keep_alive = False
+        on_close = self.on_close
         try:
-            if self.on_close is not None:
-                _refuse_coroutine('on_close', self.on_close(identity))
+            if on_close is not None:
+                _refuse_coroutine('on_close', on_close(identity))
         finally:
-            own = getattr(identity, 'on_close', None)
+            own: Any = getattr(identity, 'on_close', None)
             if getattr(own, '__self__', None) is identity:
                 own()
             elif callable(own):

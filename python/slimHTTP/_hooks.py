@@ -5,7 +5,7 @@ derives from it.
 
 from __future__ import annotations
 
-import socket as sockets
+import socket as _socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Union, cast
@@ -287,7 +287,7 @@ class Hooks:
         return self._connections.by_fileno()
 
     def process_new_client(
-        self, socket: sockets.socket | CLIENT_SOCKET, address: Any = None
+        self, socket: _socket.socket | CLIENT_SOCKET, address: Any = None
     ) -> None:
         """Serve a connection that the program has accepted itself.
 
@@ -300,14 +300,14 @@ class Hooks:
         """
         if isinstance(socket, CLIENT_SOCKET):
             return  # It is being served.
-        if not isinstance(socket, sockets.socket) or isinstance(socket, ssl.SSLSocket):
+        if not isinstance(socket, _socket.socket) or isinstance(socket, ssl.SSLSocket):
             raise TypeError(f'expected a connected TCP socket, found `{type(socket).__name__}`')
-        if socket.family not in (sockets.AF_INET, sockets.AF_INET6):
+        if socket.family not in (_socket.AF_INET, _socket.AF_INET6):
             raise TypeError(f'expected a TCP socket, found one of {socket.family!r}')
 
         def give(descriptor: int) -> None:
-            with sockets.socket(fileno=descriptor) as channel:
-                sockets.send_fds(channel, [b'.'], [socket.fileno()])
+            with _socket.socket(fileno=descriptor) as channel:
+                _socket.send_fds(channel, [b'.'], [socket.fileno()])
 
         self._start(greeting=True)
         self._server.hooks.adopt(give)

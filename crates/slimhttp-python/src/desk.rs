@@ -16,12 +16,12 @@ use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
 use crate::guest::Wishes;
-use crate::{attendant, guest};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
 use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
+use crate::{attendant, guest};
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;

@@ -89,9 +89,9 @@ impl Wishes {
     /// Changes them.
     pub(crate) fn set(&self, wants: Wants) {
         let Wants { connections, verdicts, upgrades } = wants;
-        let bits = u8::from(connections) * CONNECTIONS
-            | u8::from(verdicts) * VERDICTS
-            | u8::from(upgrades) * UPGRADES;
+        let bit = |wanted: bool, bit: u8| if wanted { bit } else { 0 };
+        let bits =
+            bit(connections, CONNECTIONS) | bit(verdicts, VERDICTS) | bit(upgrades, UPGRADES);
         self.0.store(bits, Ordering::Relaxed);
     }
 

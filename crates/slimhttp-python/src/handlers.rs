@@ -109,12 +109,7 @@ impl Handlers {
 
     /// Takes in who answers a method and gives its number, the one that the method
     /// has had on this side before if it has.
-    pub(crate) fn method(
-        &self,
-        method: Option<Method>,
-        side: Side,
-        handler: Handler,
-    ) -> HandlerId {
+    pub(crate) fn method(&self, method: Option<Method>, side: Side, handler: Handler) -> HandlerId {
         let mut state = self.lock();
         let known = state.entries.iter().find_map(|(id, entry)| match entry {
             Entry::Method(known, known_side, _) if *known == method && *known_side == side => {
@@ -184,14 +179,11 @@ impl Handlers {
 
     /// Whether any handler runs on the event loop.
     pub(crate) fn any_on_loop(&self) -> bool {
-        self.lock()
-            .entries
-            .values()
-            .any(|entry| match entry {
-                Entry::Route(registration, _) => registration.side == Side::Loop,
-                Entry::Method(_, side, _) => *side == Side::Loop,
-                Entry::Moved(_) => false,
-            })
+        self.lock().entries.values().any(|entry| match entry {
+            Entry::Route(registration, _) => registration.side == Side::Loop,
+            Entry::Method(_, side, _) => *side == Side::Loop,
+            Entry::Moved(_) => false,
+        })
     }
 
     /// Forgets everything.

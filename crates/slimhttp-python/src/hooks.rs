@@ -256,6 +256,7 @@ fn received(channel: &UnixStream) -> PyResult<TcpStream> {
 }
 
 fn read_method(name: &str) -> PyResult<Method> {
-    Method::from_bytes(name.as_bytes())
-        .map_err(|_| PyValueError::new_err(format!("expected a method such as `GET`, found {name:?}")))
+    Method::from_bytes(name.as_bytes()).map_err(|_| {
+        PyValueError::new_err(format!("expected a method such as `GET`, found {name:?}"))
+    })
 }

@@ -55,7 +55,9 @@ impl Socket {
             Some(bytes) if !data.is_instance_of::<PyString>() => bytes,
             _ => {
                 let found = data.get_type().name()?;
-                return Err(PyTypeError::new_err(format!("expected bytes to send, found `{found}`")));
+                return Err(PyTypeError::new_err(format!(
+                    "expected bytes to send, found `{found}`"
+                )));
             }
         };
         let count = bytes.len();

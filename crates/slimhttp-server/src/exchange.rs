@@ -239,9 +239,8 @@ impl Exchange<'_> {
     /// The handler side has met the connection then.
     fn asks_for_upgrade(&self) -> bool {
         let Some(handler) = &self.connection.shared.handler else { return false };
-        let asked = self.upgrade.is_some()
-            && handler.wants().upgrades
-            && upgrade::is_asked(&self.headers);
+        let asked =
+            self.upgrade.is_some() && handler.wants().upgrades && upgrade::is_asked(&self.headers);
         if asked {
             self.connection.visit.met(handler);
         }

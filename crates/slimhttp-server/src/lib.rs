@@ -30,7 +30,7 @@ pub mod server;
 pub mod snapshot;
 pub mod takeover;
 mod tls;
-mod visit;
 mod upgrade;
 mod upstream;
+mod visit;
 mod worker;

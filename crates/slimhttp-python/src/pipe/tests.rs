@@ -1,3 +1,5 @@
+//! The bounded buffers between a socket and Python: order, bounds, ends.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,9 +24,9 @@ fn opened(first: &'static str) -> Arc<Pipe> {
 
 fn run<R>(work: impl Future<Output = R>) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("has a runtime").block_on(async {
-        tokio::time::timeout(WHILE, work).await.expect("does not hang")
-    })
+    runtime
+        .expect("has a runtime")
+        .block_on(async { tokio::time::timeout(WHILE, work).await.expect("does not hang") })
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Who is within a set of networks.
+
 use super::Networks;
 
 fn networks(written: &[&str]) -> Networks {

@@ -1,3 +1,5 @@
+//! What a program says of its server: who answers, who may connect.
+
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Version};
