@@ -414,3 +414,23 @@ def test_c9_keyboard_interrupt_in_a_hook_ends_the_program(tmp_path: Path) -> Non
         with contextlib.suppress(OSError, Closed):
             get(program.address, '/')
         program.wait()
+
+
+ENDING = """
+import slimHTTP
+
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
+http.on_close(lambda identity: print('closed', identity.source_port, flush=True))
+http.run()
+"""
+
+
+def test_c9_on_close_hears_of_the_connections_that_a_stop_ends() -> None:
+    with Program(ENDING) as program:
+        clients = [program.client() for _ in range(50)]
+        for client in clients:
+            assert client.get('/').status == 404
+        ports = {client.socket.getsockname()[1] for client in clients}
+        assert program.stop() == 0
+        program.wait_for('closed', 'stdout', count=50)
+        assert {int(line.split()[1]) for line in program.stdout.splitlines()} == ports

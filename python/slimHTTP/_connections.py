@@ -161,6 +161,10 @@ class Connections:
                 return
         identity.close()
 
+    def forget(self) -> None:
+        """Let go of all identities: the server is closed."""
+        self._known.clear()
+
     def tell(self, *event: Any) -> None:
         """Keep something that happened for `poll()`, if anybody polls."""
         if self.watched:

@@ -106,7 +106,8 @@ class Face:
             return None
         _log.logger.error(
             '%s',
-            _traceback_page.headline(error, request, what),
+            # A hook that is about a connection has no request.
+            f'{what} failed' if request is None else _traceback_page.headline(error, request, what),
             exc_info=(type(error), error, _traceback_page.trim(error)),
         )
         return _traceback_page.page(error, request, what) if debug else None

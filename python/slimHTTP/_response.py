@@ -23,7 +23,7 @@ PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
 #: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes. `NaN` and
 #: the infinities are ValueErrors: JSON has none, and browsers refuse the whole text.
-json_dumps: Final = functools.partial(
+json_dumps: Final[functools.partial[str]] = functools.partial(
     json.dumps, separators=(',', ':'), ensure_ascii=False, allow_nan=False
 )
 

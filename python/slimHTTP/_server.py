@@ -329,6 +329,7 @@ class HTTP_SERVER(Hooks, LockOwner):
             self._server.close()
             self._server.wake()
             _loop.detach(self._server)
+            self._connections.forget()
         finally:
             with _instances_lock:
                 for key in self._keys:

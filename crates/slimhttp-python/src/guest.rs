@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -42,7 +43,8 @@ impl Guest {
 
 impl fmt::Display for Guest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.peer.fmt(f)
+        let peer = self.visitor.peer;
+        SocketAddr::new(peer.ip().to_canonical(), peer.port()).fmt(f)
     }
 }
 

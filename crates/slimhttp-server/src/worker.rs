@@ -293,7 +293,8 @@ fn send_over(
 fn seat(peer: SocketAddr, worker: &Arc<Worker>, shared: &Arc<Shared>) -> Option<Seat> {
     // Not `pinned()`: this may be a thread that lives long and asks seldom.
     if !shared.live.current().site.admits(peer.ip()) {
-        tracing::debug!("{peer} is not allowed to connect: closed");
+        let (ip, port) = (peer.ip().to_canonical(), peer.port());
+        tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, port));
         return None;
     }
     let seat = Seat { active: worker.active.clone(), hall: shared.hall.clone() };
