@@ -18,7 +18,7 @@ from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_REQUEST, Server
 if TYPE_CHECKING:
     import ipaddress
 
-    Client = Union[
+    _Client = Union[
         str,
         ipaddress.IPv4Address,
         ipaddress.IPv6Address,
@@ -165,7 +165,7 @@ class Hooks:
 
     # Who may connect.
 
-    def allow(self, allow_list: Iterable[Client] | None) -> Callable[[F], F]:
+    def allow(self, allow_list: Iterable[_Client] | None) -> Callable[[F], F]:
         """Let only clients from these addresses and networks connect.
 
         It holds at once and until it is called again; None lets everybody
@@ -347,7 +347,7 @@ def _method_name(method: MethodName) -> str:
     return method.upper()
 
 
-def _check_hook(hook: str, function: object) -> None:
+def _check_hook(hook: str, function: Any) -> None:
     if not callable(function):
         raise TypeError(f'{hook}: expected a function, found `{type(function).__name__}`')
     if _routes.is_async(function):
