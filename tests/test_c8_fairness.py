@@ -87,7 +87,7 @@ def test_c8_7_a_flood_for_one_virtual_host_leaves_room_for_another() -> None:
         assert (statuses.count(200), statuses.count(503)) == (5, 15)
 
 
-@of('asynchronous', [False])
+@of('asynchronous', [False, True])
 def test_c8_7_an_answer_is_sent_while_the_next_handler_blocks(asynchronous: bool) -> None:
     begun, release, go_on = threading.Event(), threading.Event(), threading.Event()
     with serving() as site:

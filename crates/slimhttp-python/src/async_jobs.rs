@@ -13,6 +13,7 @@ use pyo3::types::PyModule;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
+use crate::answering::Answering;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
 use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
@@ -130,51 +131,18 @@ fn start_answer(
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let task = match create_task.call1((coroutine,)) {
+    let ticket = pending.call.ticket;
+    let answering = Answering::new(dispatcher.clone(), pending, coroutine);
+    let answering = Bound::new(py, answering)?;
+    let task = match create_task.call1((&answering,)) {
         Ok(task) => task,
-        Err(error) => return dispatcher.fail(py, pending, error),
+        Err(error) => return answering.get().give_up(py, error),
     };
-    dispatcher.keep(pending.call.ticket, Kept::Task(task.clone().unbind()));
-    let done = Answered { dispatcher: dispatcher.clone(), pending: Mutex::new(Some(pending)) };
-    task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+    // A loop may run a task's first step at once, and that may have been all.
+    if answering.get().is_pending() {
+        dispatcher.keep(ticket, Kept::Task(task.unbind()));
+    }
     Ok(())
-}
-
-/// Called when a task that answers a call is done.
-#[pyclass(frozen, module = "slimHTTP._slimhttp")]
-struct Answered {
-    dispatcher: Arc<Dispatcher>,
-    pending: Mutex<Option<Pending>>,
-}
-
-#[pymethods]
-impl Answered {
-    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = task.py();
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(pending) = pending else { return Ok(()) };
-        drop(self.dispatcher.take(pending.call.ticket));
-        let what = pending.what.clone();
-        contain(
-            || what,
-            || {
-                let result = task.call_method0(intern!(py, "result"));
-                if pending.call.reply.is_closed() && result.is_err() {
-                    // Cancelled because the client has left.
-                    return Ok(());
-                }
-                self.dispatcher.settle(py, Side::Loop, pending, result)
-            },
-        )
-        .unwrap_or(Ok(()))
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.pending.try_lock().as_deref() {
-            Ok(Some(pending)) => visit.call(&pending.request),
-            _ => Ok(()),
-        }
-    }
 }
 
 fn start_stream(

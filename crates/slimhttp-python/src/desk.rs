@@ -139,6 +139,9 @@ impl Desk {
     /// Makes the mailbox of an I/O thread known.
     pub(crate) fn add_mailbox(&self, mailbox: &Arc<Mailbox>) {
         self.mailboxes().push(mailbox.clone());
+        if self.loop_queue.is_closed() {
+            mailbox.close();
+        }
     }
 
     fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
@@ -174,6 +177,11 @@ impl Desk {
     pub(crate) fn close(&self) {
         drop(self.queue.close());
         drop(self.loop_queue.close());
+        // What is handed over is not dropped under a lock of ours.
+        let mailboxes = self.mailboxes().clone();
+        for mailbox in mailboxes {
+            mailbox.close();
+        }
         self.ring(attendant::LEAVE);
     }
 

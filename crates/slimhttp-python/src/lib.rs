@@ -8,6 +8,7 @@
 //! carries the answer back. What lies left of the dispatcher has no Python in
 //! it: an I/O thread knows Python objects as numbers.
 
+mod answering;
 mod async_jobs;
 mod attendant;
 mod change;
@@ -23,6 +24,7 @@ mod handlers;
 mod hooks;
 mod identity;
 mod job;
+mod json;
 mod lanes;
 mod log;
 mod loop_queue;
@@ -42,6 +44,10 @@ mod stream;
 mod tests;
 mod turn;
 mod values;
+
+/// Of the extension alone: the interpreter and other extensions keep theirs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]

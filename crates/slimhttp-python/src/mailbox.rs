@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::job::{Piece, Verdict};
 
 /// How many letters are gathered before somebody knocks.
-const MOST: usize = 16;
+const MOST: usize = 32;
 /// How long letters are gathered before somebody knocks, where each job is short.
 const LONGEST: Duration = Duration::from_micros(200);
 
@@ -53,12 +53,20 @@ struct State {
     letters: Vec<Letter>,
     /// The postman, while it rests.
     postman: Option<Waker>,
+    /// Whether the I/O thread may be gone, and its postman with it.
+    closed: bool,
 }
 
 impl Mailbox {
     /// Puts a letter in and sees to it that somebody knocks.
     pub(crate) fn deliver(self: &Arc<Self>, letter: Letter) {
-        self.lock().letters.push(letter);
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            return letter.hand_over();
+        }
+        state.letters.push(letter);
+        drop(state);
         let gathered = GATHERED.with_borrow_mut(|gathered| match gathered {
             Some(gathered) => gathered.add(self),
             None => false,
@@ -79,6 +87,16 @@ impl Mailbox {
         if let Some(postman) = postman {
             postman.wake();
         }
+    }
+
+    /// Hands over what lies here, and from now on every letter at once. A letter
+    /// may hold what holds this mailbox, so none may stay.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let letters = std::mem::take(&mut state.letters);
+        drop(state);
+        letters.into_iter().for_each(Letter::hand_over);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -125,3 +125,14 @@ fn whoever_looks_after_the_mailboxes_finds_what_lies_there() {
     assert_eq!(house.knocks(), 1);
     assert!(!house.mailbox.state.lock().unwrap_or_else(PoisonError::into_inner).letters.is_empty());
 }
+
+#[test]
+fn a_closed_mailbox_keeps_nothing() {
+    let house = House::new();
+    let _gathering = Gathering::begin(Instant::now());
+    let mut before = house.send(2);
+    house.mailbox.close();
+    let mut after = house.send(1);
+    assert!(before.iter_mut().chain(&mut after).all(|answer| answer.try_recv().is_ok()));
+    assert_eq!(Arc::strong_count(&house.mailbox), 3, "the house's two and the gathering's");
+}
