@@ -172,5 +172,6 @@ def test_c9_what_identities_tell_is_bounded_and_costs_nothing_unread(http: Any) 
     assert list(http.poll()) == []
     for n in range(10_000):
         http._connections.tell(0x40, n)
+    assert len(http._connections._told) == 4096
     told = [event[1] for event in http.poll()]
     assert told == list(range(10_000 - 4096, 10_000))

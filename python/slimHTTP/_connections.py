@@ -8,7 +8,7 @@ known here and nowhere else. Without hooks it knows no connection at all.
 from __future__ import annotations
 
 import inspect
-from collections import deque
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,14 +34,17 @@ UpgradeHook = Callable[[HTTP_REQUEST], Any]
 class Connections:
     """The identities of one server's connections, and the functions about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[int], None]) -> None:
+        """`note` gives what is told under a number its place among other events."""
         self.on_accept: AcceptHook | None = None
         self.on_close: CloseHook | None = None
         self.on_upgrade: UpgradeHook | None = None
         #: Whether somebody takes what is told.
         self.watched = False
         self._known: dict[int, tuple[Any, CLIENT_SOCKET]] = {}
-        self._told: deque[tuple[Any, ...]] = deque(maxlen=_KEPT)
+        self._note = note
+        self._numbers = itertools.count()
+        self._told: dict[int, tuple[Any, ...]] = {}
 
     # What the extension asks.
 
@@ -167,13 +170,17 @@ class Connections:
 
     def tell(self, *event: Any) -> None:
         """Keep something that happened for `poll()`, if anybody polls."""
-        if self.watched:
-            self._told.append(event)
+        if not self.watched:
+            return
+        number = next(self._numbers)
+        self._told[number] = event
+        # As many as the extension keeps; what it has dropped is dropped here.
+        self._told.pop(number - _KEPT, None)
+        self._note(number)
 
-    def take_told(self) -> Iterable[tuple[Any, ...]]:
-        """Give what happened since the last time."""
-        told, self._told = self._told, deque(maxlen=_KEPT)
-        return told
+    def told(self, number: int) -> tuple[Any, ...] | None:
+        """Give what happened under this number, once."""
+        return self._told.pop(number, None)
 
     # How an identity is fed.
 

@@ -6,7 +6,7 @@ never change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -82,15 +82,27 @@ class EventClient:
         return f'<client {self.address} port {self.source_port}>'
 
 
-def events_of(server: HTTP_SERVER, happened: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def events_of(
+    server: HTTP_SERVER,
+    happened: list[tuple[Any, ...]],
+    told: Callable[[int], tuple[Any, ...] | None],
+) -> Iterator[tuple[Any, ...]]:
     """Turn what the extension saw into what `poll()` yields.
+
+    `told` gives what Python has noted under a number.
 
     An accepted connection is `(SERVER_ACCEPT, client)`, an ended one
     `(SERVER_CLOSE, client)`, one on which came no HTTP `(INVALID_DATA, client)`. A
     request that was answered is `(CLIENT_REQUEST, client, method, url, vhost)`,
     followed by what came of it, see `_answered`.
     """
-    for what, address, port, *rest in happened:
+    for what, *facts in happened:
+        if what == 'noted':
+            noted = told(*facts)
+            if noted is not None:
+                yield noted
+            continue
+        address, port, *rest = facts
         client = EventClient(address, port, server)
         if what == 'answered':
             method, url, vhost, by, status = rest

@@ -42,8 +42,8 @@ class Methods(MutableMapping[MethodName, Callable[..., Any]]):
     replaced it answers with files, and so it is again once it is deleted.
     """
 
-    def __init__(self, http: Hooks) -> None:
-        self._http = http
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._handlers: dict[str, Callable[..., Any]] = {}
 
     def __getitem__(self, method: MethodName) -> Callable[..., Any]:
@@ -59,15 +59,15 @@ class Methods(MutableMapping[MethodName, Callable[..., Any]]):
         name = _method_name(method)
         if handler is _files:
             self._handlers.pop(name, None)
-            self._http._server.hooks.remove_method(name)
+            self._server.hooks.remove_method(name)
         else:
-            self._http._answer(name, handler)
+            _answer(self._server, name, handler)
             self._handlers[name] = handler
 
     def __delitem__(self, method: MethodName) -> None:
         name = _method_name(method)
         del self._handlers[name]
-        self._http._server.hooks.remove_method(name)
+        self._server.hooks.remove_method(name)
 
     def __iter__(self) -> Iterator[MethodName]:
         return iter([name.encode() for name in dict.fromkeys(('GET', *self._handlers))])
@@ -87,12 +87,13 @@ class Methods(MutableMapping[MethodName, Callable[..., Any]]):
 class Hooks:
     """What a program may hook into; the part of `HTTP_SERVER` that has to do with it."""
 
+    #: Set before the constructor is called.
     _server: Server
 
     def __init__(self) -> None:
         super().__init__()
-        self._connections = Connections()
-        self._methods = Methods(self)
+        self._connections = Connections(self._server.hooks.note_event)
+        self._methods = Methods(self._server)
         self._any_method: Callable[..., Any] | None = None
 
     # Who answers.
@@ -150,18 +151,9 @@ class Hooks:
         if isinstance(given, HTTP_REQUEST):
             handler = self._methods._handlers.get(given.method, self._any_method)
             return None if handler is None else handler(given)
-        self._answer(None, given)
+        _answer(self._server, None, given)
         self._any_method = given
         return given
-
-    def _answer(self, method: str | None, handler: Callable[..., Any]) -> None:
-        if not callable(handler):
-            raise TypeError(
-                f'the answer to {method or "a method"}: expected a function,'
-                f' found `{type(handler).__name__}`'
-            )
-        asynchronous = _routes.is_async(handler)
-        self._server.hooks.set_method(method, handler, asynchronous, _routes.name_of(handler))
 
     # Who may connect.
 
@@ -337,6 +329,16 @@ class Hooks:
 
     def _start(self, *, greeting: bool) -> Any:
         raise NotImplementedError
+
+
+def _answer(server: Server, method: str | None, handler: Callable[..., Any]) -> None:
+    if not callable(handler):
+        raise TypeError(
+            f'the answer to {method or "a method"}: expected a function,'
+            f' found `{type(handler).__name__}`'
+        )
+    asynchronous = _routes.is_async(handler)
+    server.hooks.set_method(method, handler, asynchronous, _routes.name_of(handler))
 
 
 def _method_name(method: MethodName) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import inspect
-import itertools
 import logging
 import operator
 import os
@@ -100,8 +99,8 @@ class HTTP_SERVER(Hooks, LockOwner):
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
-        super().__init__()
         self._server = opened
+        super().__init__()
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
         self._workers: list[threading.Thread] | None = None  # None until started.
@@ -292,7 +291,7 @@ class HTTP_SERVER(Hooks, LockOwner):
         events = self._server.take_events()
         if not going:
             self.close()
-        return itertools.chain(events_of(self, events), self._connections.take_told())
+        return events_of(self, events, self._connections.told)
 
     def __enter__(self) -> HTTP_SERVER:
         """Serve on a thread of its own until the block ends."""

@@ -227,6 +227,11 @@ impl Hooks {
         self.0.get().snapshot().site.instance.is_debugged(path.as_bytes())
     }
 
+    /// Gives what Python knows by this number its place among the events.
+    fn note_event(&self, number: u64) {
+        self.0.get().core.note_event(number);
+    }
+
     /// Serves a connection that the program has accepted; whether it is served.
     /// `give` is called with a descriptor of which it is the owner, a UNIX socket,
     /// and sends the connection's over it (`SCM_RIGHTS`): so it comes as ours, and

@@ -29,6 +29,9 @@ pub enum Event {
         /// The client.
         peer: SocketAddr,
     },
+    /// Something that the handler side has noted and knows by this number: so it
+    /// has its place among the others.
+    Noted(u64),
     /// A request was answered.
     Answered {
         /// The client.

@@ -254,6 +254,11 @@ impl Server {
         self.shared.events.watch();
     }
 
+    /// Puts something among the events that only the caller knows.
+    pub fn note_event(&self, number: u64) {
+        self.shared.events.push(|| Event::Noted(number));
+    }
+
     /// Takes the events kept so far.
     pub fn take_events(&self) -> Vec<Event> {
         self.shared.events.take()
