@@ -479,3 +479,41 @@ def test_c9_upgraded_connections_with_threads_keep_their_order() -> None:
 
         at_once([talk] * 8, 120)
         assert broken == []
+
+
+@of('kind', [Deaf, Hoarder])
+def test_c9_a_client_that_leaves_an_identity_that_does_not_read(site: Serving, kind: Any) -> None:
+    gone: list[Any] = []
+    site.http.on_upgrade(kind)
+    site.http.on_close(gone.append)
+    with site.client() as client:
+        client.send('GET', '/', [('Upgrade', 'x'), ('Connection', 'upgrade')])
+        assert client.read_head().status == 101
+        client.send_raw(b'x' * 100_000)
+    wait_until(lambda: [type(identity) for identity in gone] == [kind], 'on_close')
+
+
+def test_c9_an_identity_is_built_from_a_request_of_whatever_identity(site: Serving) -> None:
+    """As an identity of a library beside one that `on_accept` has returned."""
+    import slimHTTP
+
+    class Mine:
+        pass
+
+    built: list[Any] = []
+    site.http.on_accept(lambda socket, ip, port: Mine())
+
+    @site.http.route('/i')
+    def build(request: Any) -> str:
+        assert isinstance(request.CLIENT_IDENTITY, Mine)
+        identity = slimHTTP.HTTP_CLIENT_IDENTITY(request)
+        built.append((identity.address, identity.server is site.http, identity.request is request))
+        built.append((identity.source_port, identity.fileno == identity.socket.fileno()))
+        site.http.unregister(request.CLIENT_IDENTITY)
+        return 'built'
+
+    with site.client() as client:
+        response = client.get('/i')
+        assert (response.text, response.closes) == ('built', True)
+        port = built[1][0]
+    assert built == [('127.0.0.1', True, True), (port, True)]

@@ -113,10 +113,13 @@ class Connections:
         if known is None:
             return
         identity, socket = known
-        if socket.has_data():
+        waiting = socket.waiting
+        while waiting:
             self._feed(identity, socket)
-        over = finished and not socket.has_data()
-        if over or not getattr(identity, 'keep_alive', True):
+            before, waiting = waiting, socket.waiting
+            if not finished or waiting >= before:
+                break  # It is called again when there is more, or takes nothing.
+        if finished or not getattr(identity, 'keep_alive', True):
             socket.close()
 
     def left(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> None:

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use slimhttp_server::handler::{Guest as AnyGuest, VerdictFuture, Visitor, Wants};
 use slimhttp_server::takeover::{Bytestream, Carrier};
@@ -15,7 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::desk::Desk;
 use crate::job::{Job, Ticket};
-use crate::pipe::Pipe;
+use crate::pipe::{MOST_RECEIVED, Pipe};
+
+/// How long an identity may leave a full buffer alone.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection.
 #[derive(Debug)]
@@ -141,7 +145,11 @@ impl Carrier for PipeEnd {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let guest = &self.0;
-            guest.pipe.carry(connection, || guest.tell()).await;
+            if !guest.pipe.carry(connection, PATIENCE, || guest.tell()).await {
+                tracing::warn!(
+                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and                      {MOST_RECEIVED} bytes wait: closed"
+                );
+            }
         })
     }
 }

@@ -133,17 +133,15 @@ impl Identity {
         let given = args.iter().chain(keywords.iter().flatten());
         for argument in given {
             if let Ok(request) = argument.cast::<HttpRequest>() {
-                let client = request.getattr(intern!(py, "CLIENT_IDENTITY"))?;
-                let attribute = |name| client.getattr(name);
-                identity.address = attribute(intern!(py, "address"))?.extract()?;
-                identity.source_port = attribute(intern!(py, "source_port"))?.extract()?;
+                let source = request.get().source();
+                identity.address = source.peer.ip().to_canonical().to_string();
+                identity.source_port = source.peer.port();
+                identity.line = source.line.clone();
                 identity.request = Some(PyWeakrefReference::new(request.as_any())?.unbind());
-                identity.socket = attribute(intern!(py, "socket"))?.extract()?;
-                let server = attribute(intern!(py, "server"))?;
-                identity.server = weakly(&server);
-                if let Ok(client) = client.cast::<Self>() {
-                    identity.line = client.borrow().line.clone();
+                if let Some(guest) = Guest::of(source.guest.as_ref()) {
+                    identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
                 }
+                identity.server = weakly(&request.get().face.instance(py)?);
             } else if argument.is_instance_of::<Socket>() {
                 identity.socket = Some(argument.clone().unbind());
             } else if argument.hasattr(intern!(py, "process_new_client"))? {
@@ -255,7 +253,7 @@ impl Identity {
     /// Whether bytes of the client wait that nobody has understood.
     fn has_data(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let waits =
-            Self::client_socket(slf).is_some_and(|socket| socket.get().guest.pipe.has_data());
+            Self::client_socket(slf).is_some_and(|socket| socket.get().guest.pipe.waiting() > 0);
         Ok(waits || slf.getattr(intern!(slf.py(), "buffer"))?.is_truthy()?)
     }
 

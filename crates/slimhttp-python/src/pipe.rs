@@ -10,6 +10,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use slimhttp_server::takeover::Bytestream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// Bytes from the client that wait for Python.
 pub(crate) const MOST_RECEIVED: usize = 256 * 1024;
@@ -183,9 +185,9 @@ impl Pipe {
         self.lock().stage == Stage::Open
     }
 
-    /// Whether bytes of the client wait.
-    pub(crate) fn has_data(&self) -> bool {
-        !self.lock().received.is_empty()
+    /// How many bytes of the client wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().received.len()
     }
 
     /// Ends the connection once everything is sent; whether it was upgraded, or
@@ -223,21 +225,26 @@ impl Pipe {
 /// The I/O thread's side.
 impl Pipe {
     /// Carries a connection until it ends; `tell` is called where a reader has to
-    /// be told that something has come.
+    /// be told that something has come. Whether it ended well: not where Python has
+    /// taken nothing for so long as `patience`, with the buffer full. Then nobody
+    /// would notice that the client has gone.
     pub(crate) async fn carry(
         self: &Arc<Self>,
         connection: Box<dyn Bytestream>,
+        patience: Duration,
         tell: impl Fn() + Send,
-    ) {
+    ) -> bool {
         let (reader, writer) = tokio::io::split(connection);
-        let reading = async {
-            self.read_all(reader, tell).await;
-            // The program may still have something to say.
-            std::future::pending::<()>().await;
+        let stalled = async {
+            match self.read_all(reader, patience, tell).await {
+                // The program may still have something to say.
+                Ok(()) => std::future::pending().await,
+                Err(stalled) => stalled,
+            }
         };
         tokio::select! {
-            () = self.write_all(writer) => {}
-            () = reading => {}
+            () = self.write_all(writer) => true,
+            Elapsed { .. } = stalled => false,
         }
     }
 
@@ -251,11 +258,16 @@ impl Pipe {
         self.room.notify_all();
     }
 
-    async fn read_all(&self, mut reader: ReadHalf<Box<dyn Bytestream>>, tell: impl Fn()) {
+    async fn read_all(
+        &self,
+        mut reader: ReadHalf<Box<dyn Bytestream>>,
+        patience: Duration,
+        tell: impl Fn(),
+    ) -> Result<(), Elapsed> {
         let mut piece = BytesMut::new();
         loop {
-            while self.lock().received.len() >= MOST_RECEIVED {
-                self.taken.notified().await;
+            while self.waiting() >= MOST_RECEIVED {
+                timeout(patience, self.taken.notified()).await?;
             }
             piece.reserve(PIECE);
             let read = reader.read_buf(&mut piece).await;
@@ -265,7 +277,7 @@ impl Pipe {
             }
             piece.clear();
             if !more {
-                return;
+                return Ok(());
             }
         }
     }

@@ -45,7 +45,7 @@ const ATTRIBUTES: usize = Attribute::Identity as usize + 1;
 /// A request.
 #[pyclass(name = "HTTP_REQUEST", module = "slimHTTP", subclass, dict, weakref, frozen)]
 pub(crate) struct HttpRequest {
-    face: Arc<Face>,
+    pub(crate) face: Arc<Face>,
     state: Mutex<State>,
 }
 
@@ -106,7 +106,8 @@ impl HttpRequest {
         self.peek(py, Attribute::ResponseHeaders).map(|headers| headers.into_bound(py))
     }
 
-    fn source(&self) -> Arc<Request> {
+    /// What it is made of.
+    pub(crate) fn source(&self) -> Arc<Request> {
         self.lock().source.clone()
     }
 

@@ -105,7 +105,13 @@ impl Socket {
 
     /// Whether bytes of the client wait to be taken.
     fn has_data(&self) -> bool {
-        self.guest.pipe.has_data()
+        self.guest.pipe.waiting() > 0
+    }
+
+    /// How many bytes of the client wait to be taken.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.guest.pipe.waiting()
     }
 
     /// End the connection: an upgraded one when what was sent is out, any other

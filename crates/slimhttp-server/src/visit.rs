@@ -56,7 +56,11 @@ impl Visit {
             // It may take as long as a head: the worker's sweep keeps the time.
             state.read(Reading::Head);
             tokio::select! {
-                served = judged => served && state.ending() == Ending::No,
+                served = judged => {
+                    // What comes next has a time of its own.
+                    state.read(Reading::Idle);
+                    served && state.ending() == Ending::No
+                }
                 () = state.cut() => {
                     if state.ending() == Ending::HeadTimeout {
                         tracing::warn!(

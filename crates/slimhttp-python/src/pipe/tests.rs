@@ -60,7 +60,7 @@ fn c9_bytes_go_both_ways_and_closing_sends_the_rest() {
             let pipe = pipe.clone();
             async move {
                 let tell = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.carry(Box::new(server), tell).await;
+                pipe.carry(Box::new(server), WHILE, tell).await;
             }
         });
         pipe.send(bytes("second"), NOW).expect("has room");
@@ -68,7 +68,7 @@ fn c9_bytes_go_both_ways_and_closing_sends_the_rest() {
         client.read_exact(&mut read).await.expect("comes");
         assert_eq!(&read, b"first second");
         client.write_all(b"hello").await.expect("goes");
-        while !pipe.has_data() {
+        while pipe.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(told.load(Ordering::SeqCst), 1);
@@ -101,7 +101,7 @@ fn c9_a_client_that_ends_is_told_once_and_may_still_be_answered() {
             let pipe = pipe.clone();
             async move {
                 let tell = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.carry(Box::new(server), tell).await;
+                pipe.carry(Box::new(server), WHILE, tell).await;
             }
         });
         client.shutdown().await.expect("ends");
@@ -126,7 +126,7 @@ fn c9_both_buffers_are_bounded() {
         let (mut client, server) = tokio::io::duplex(1024);
         let carrying = tokio::spawn({
             let pipe = pipe.clone();
-            async move { pipe.carry(Box::new(server), || {}).await }
+            async move { pipe.carry(Box::new(server), WHILE, || {}).await }
         });
         // Nobody takes what the client sends: it is stopped, not kept without end.
         let flood = vec![b'x'; 4096];
@@ -162,5 +162,24 @@ fn c9_both_buffers_are_bounded() {
         let _ = carrying.await;
         pipe.end();
         assert_eq!(pipe.send(bytes("x"), NOW), Err(NotSent::Ended));
+    });
+}
+
+#[test]
+fn c9_who_takes_nothing_is_given_up() {
+    run(async {
+        let pipe = opened("");
+        let (mut client, server) = tokio::io::duplex(1024);
+        let carrying = tokio::spawn({
+            let pipe = pipe.clone();
+            async move { pipe.carry(Box::new(server), Duration::from_millis(10), || {}).await }
+        });
+        let flood = vec![b'x'; 4096];
+        while client.write_all(&flood).await.is_ok() {}
+        assert!(!carrying.await.expect("ends"));
+        // What has come may still be taken.
+        assert!(
+            matches!(pipe.receive(usize::MAX), Received::Bytes(bytes) if bytes.len() >= MOST_RECEIVED)
+        );
     });
 }
