@@ -9,7 +9,7 @@ import pytest
 from harness import Closed, Serving, Upstream, exchange, unused_port
 from harness_more import in_background
 from test_c9_poll import gather, numbers
-from test_c9_upgrade import ASKING, WebSocket, echo
+from upgrading import ASKING, WebSocket, echo
 
 
 @pytest.fixture
