@@ -4,7 +4,8 @@ mod detail;
 mod told;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::os::fd::RawFd;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::connection_state::{ConnectionState, Ending};
 use crate::event::Answerer;
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
-use crate::handler::{Answer, Callee, HandlerFault, Request};
+use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
 use crate::jail;
 use crate::proxy;
@@ -31,14 +32,14 @@ use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::takeover;
 use crate::upgrade;
-use crate::visit::Visit;
 use crate::worker::Seat;
 
 use detail::Detail;
 use told::Tracker;
 pub(crate) use told::{Tracked, note_refused};
 
-/// What every exchange of one connection knows.
+/// What every exchange of one connection knows. Its beginning and its end, and who
+/// is told of them: see `visit`.
 pub(crate) struct ConnectionContext {
     pub(crate) shared: Arc<Shared>,
     pub(crate) state: Arc<ConnectionState>,
@@ -46,8 +47,11 @@ pub(crate) struct ConnectionContext {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) tls: bool,
-    /// Whoever is told of the connection's end is told when this goes.
-    pub(crate) visit: Visit,
+    /// The number of the socket's descriptor.
+    pub(crate) descriptor: RawFd,
+    /// What the handler side keeps with the connection. Filled when it meets it: at
+    /// once, where it wants to know of each, else when an upgrade is asked for.
+    pub(crate) guest: OnceLock<Guest>,
     /// Held until the last exchange, or the tunnel of an upgrade, has ended.
     pub(crate) _seat: Seat,
 }
@@ -242,7 +246,7 @@ impl Exchange<'_> {
         let asked =
             self.upgrade.is_some() && handler.wants().upgrades && upgrade::is_asked(&self.headers);
         if asked {
-            self.connection.visit.met(handler);
+            self.connection.met(handler);
         }
         asked
     }
@@ -317,8 +321,8 @@ impl Exchange<'_> {
                     local: self.connection.local,
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
-                    line: self.connection.visit.line(),
-                    guest: self.connection.visit.guest(),
+                    line: self.connection.line(),
+                    guest: self.connection.guest.get().cloned(),
                     companion: std::sync::OnceLock::new(),
                 });
                 self.asked.insert(asked).clone()

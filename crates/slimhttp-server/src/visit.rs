@@ -9,33 +9,34 @@ use tokio::net::TcpStream;
 
 use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::event::Event;
+use crate::exchange::ConnectionContext;
+use crate::guarded::FaultCell;
 use crate::handler::{Guest, Handler, Line, Visitor};
 use crate::server::Shared;
+use crate::worker::Seat;
 
-/// One connection's stay; it ends when this is dropped.
-pub(crate) struct Visit {
-    shared: Arc<Shared>,
-    state: Arc<ConnectionState>,
-    peer: SocketAddr,
-    local: SocketAddr,
-    descriptor: i32,
-    /// Filled when the handler side meets the connection: at once, where it
-    /// wants to know of each, else when an upgrade is asked for.
-    guest: OnceLock<Guest>,
-}
-
-impl Visit {
+impl ConnectionContext {
+    /// A connection that was accepted. Its stay ends when this is dropped.
     pub(crate) fn begin(
-        shared: &Arc<Shared>,
-        state: &Arc<ConnectionState>,
+        shared: Arc<Shared>,
+        state: Arc<ConnectionState>,
         socket: &TcpStream,
         peer: SocketAddr,
-        local: SocketAddr,
-    ) -> Self {
+        tls: bool,
+        seat: Seat,
+    ) -> Arc<Self> {
         shared.events.push(|| Event::Accepted { peer });
-        let guest = OnceLock::new();
-        let (shared, state) = (shared.clone(), state.clone());
-        Self { shared, state, peer, local, descriptor: socket.as_raw_fd(), guest }
+        Arc::new(Self {
+            state,
+            fault: FaultCell::default(),
+            peer,
+            local: socket.local_addr().unwrap_or(shared.address),
+            tls,
+            descriptor: socket.as_raw_fd(),
+            guest: OnceLock::new(),
+            _seat: seat,
+            shared,
+        })
     }
 
     /// Whether the connection is served, as far as the handler side has a say;
@@ -73,18 +74,13 @@ impl Visit {
         })
     }
 
-    /// What the handler side keeps with the connection, if it has met it.
-    pub(crate) fn guest(&self) -> Option<Guest> {
-        self.guest.get().cloned()
-    }
-
     /// Lets the handler side meet the connection.
     pub(crate) fn met(&self, handler: &Arc<dyn Handler>) -> &Guest {
         self.guest.get_or_init(|| {
             handler.meet(Visitor {
                 peer: self.peer,
                 local: self.local,
-                tls: self.shared.live.listener().tls,
+                tls: self.tls,
                 descriptor: self.descriptor,
                 line: self.line(),
             })
@@ -97,7 +93,7 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for ConnectionContext {
     fn drop(&mut self) {
         if let (Some(handler), Some(guest)) = (&self.shared.handler, self.guest.take()) {
             handler.left(guest);
