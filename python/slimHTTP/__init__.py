@@ -12,6 +12,7 @@ This file is names only; each stands where it is defined.
 
 from __future__ import annotations
 
+from slimHTTP._certificates import CertManager
 from slimHTTP._errors import (
     ConfError,
     InvalidFrame,
@@ -25,6 +26,7 @@ from slimHTTP._events import Events
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
 from slimHTTP._modules import Imported
+from slimHTTP._privileges import drop_privileges
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
@@ -45,6 +47,7 @@ __all__ = [
     'HTTP_SERVER',
     'ROUTE_HANDLER',
     'STREAM_CHUNKED',
+    'CertManager',
     'ConfError',
     'Events',
     'Imported',
@@ -55,6 +58,7 @@ __all__ = [
     'UpgradeIssue',
     'VirtualStorage',
     '__version__',
+    'drop_privileges',
     'host',
     'instances',
     'memory',

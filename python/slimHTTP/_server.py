@@ -17,13 +17,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from slimHTTP import _log, _loop, _modules, _routes, _run, _threads
+from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
 from slimHTTP._hooks import Hooks
+from slimHTTP._memory import memory
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server
 from slimHTTP._stores import LiveStore, plain
@@ -99,6 +100,12 @@ class HTTP_SERVER(Hooks, LockOwner):
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
+        if opened.persist is not None:
+            try:
+                memory.persist(opened.persist)
+            except BaseException:
+                opened.close()
+                raise
         self._server = opened
         super().__init__()
         self._store = LiveStore(opened)
@@ -365,8 +372,9 @@ class HTTP_SERVER(Hooks, LockOwner):
 class HTTPS_SERVER(HTTP_SERVER):
     """A server that speaks TLS.
 
-    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`;
-    without one it makes a self-signed one and says so.
+    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`, unless
+    given `cert.pem` and `key.pem` of the working directory. Without one it makes
+    a self-signed one and says so.
     """
 
     _tls = True
@@ -427,6 +435,7 @@ def _close_all() -> None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
     _threads.end_all()
+    _persist.close_all()
 
 
 def _renew_lock() -> None:

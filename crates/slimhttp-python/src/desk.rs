@@ -21,6 +21,7 @@ use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
 use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
+use crate::unheeded::Unheeded;
 use crate::{attendant, guest};
 
 /// How many calls may wait before the configuration has said it.
@@ -58,6 +59,8 @@ pub(crate) struct Desk {
     tickets: AtomicU64,
     /// What the program wants to hear of connections.
     pub(crate) wishes: Wishes,
+    /// The signals that the attendant has heard of and Python has not.
+    pub(crate) unheeded: Unheeded,
     bell: UnixStream,
 }
 
@@ -70,6 +73,7 @@ impl Desk {
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
             wishes: Wishes::default(),
+            unheeded: Unheeded::default(),
             bell,
         }
     }

@@ -11,6 +11,7 @@
 mod answering;
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
 mod desk;
@@ -23,6 +24,7 @@ mod guest;
 mod handlers;
 mod hooks;
 mod identity;
+mod interpreter;
 mod job;
 mod json;
 mod lanes;
@@ -38,11 +40,13 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
@@ -52,6 +56,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
+    #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
     #[pymodule_export]
     use crate::hooks::Hooks;
     #[pymodule_export]
@@ -63,6 +69,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::server::Server;
     #[pymodule_export]
+    use crate::signals::Signals;
+    #[pymodule_export]
     use crate::socket::Socket;
 
     /// The version of the package.
@@ -72,7 +80,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }

@@ -29,6 +29,7 @@ use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::hooks::Hooks;
 use crate::routes::read_methods;
+use crate::signals::Signals;
 use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
 /// How often a turn looks whether a stop is complete.
@@ -218,6 +219,12 @@ impl Server {
         self.snapshot().site.service.threads
     }
 
+    /// The file in which `slimHTTP.memory` is to be kept, or None.
+    #[getter]
+    fn persist(&self) -> Option<PathBuf> {
+        self.snapshot().site.service.persist.clone()
+    }
+
     /// Seconds that requests in flight may take to finish after `stop()`.
     #[getter]
     fn grace_period(&self) -> f64 {
@@ -234,6 +241,12 @@ impl Server {
     #[getter]
     fn wakeup_fd(&self) -> RawFd {
         self.wakeup.as_raw_fd()
+    }
+
+    /// What `run()` tells of signals.
+    #[getter]
+    fn signals(&self) -> Signals {
+        Signals(self.dispatcher.desk.clone())
     }
 
     /// Starts the I/O threads; a second call does nothing.

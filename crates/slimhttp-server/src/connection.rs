@@ -49,7 +49,7 @@ pub(crate) async fn serve(
     let state = Arc::new(ConnectionState::new());
     worker.connections.add(&state);
     let _ = socket.set_nodelay(true);
-    let tls = shared.live.pinned().tls.clone();
+    let tls = shared.live.pinned().tls.as_ref().map(|presented| presented.config.clone());
     let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), seat);
     // Boxed, so that a connection does not hold the room of it all its life.
     if let Some(verdict) = context.verdict()

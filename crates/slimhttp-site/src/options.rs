@@ -258,16 +258,36 @@ const SERVER: &[OptionSpec] = &[
         ..global("quiet", Shape::Bool)
     },
     OptionSpec {
-        default: "none",
-        doc: "The certificate chain of an HTTPS server, a PEM file. Together with `key`.",
+        default: "cert.pem, if it and key.pem are there",
+        doc: "The certificate chain of an HTTPS server, a PEM file; its key may stand in it too. \
+              See [https.md](https.md).",
         elsewhere: &["certfile", "ssl_certificate", "ssl_certfile", "certificate"],
         ..global("cert", Shape::Path)
     },
     OptionSpec {
-        default: "none",
-        doc: "The private key of an HTTPS server, a PEM file. Together with `cert`.",
+        default: "the file of `cert`",
+        doc: "The private key of that certificate, a PEM file without a passphrase.",
         elsewhere: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
         ..global("key", Shape::Path)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "The file in which `slimHTTP.memory` is kept; made if it is not there. Fixed at start.",
+        elsewhere: &["memory", "persistence", "state_file", "database"],
+        ..global("persist", Shape::Path)
+    },
+    OptionSpec {
+        default: "whoever starts it",
+        doc: "As whom a server that root starts serves, once it listens; it holds for the whole \
+              process. Fixed at start.",
+        elsewhere: &["run_as", "runas", "setuid", "uid", "username"],
+        ..global("user", Shape::Account)
+    },
+    OptionSpec {
+        default: "the user's own",
+        doc: "With which group it serves then. Fixed at start.",
+        elsewhere: &["setgid", "gid"],
+        ..global("group", Shape::Account)
     },
 ];
 

@@ -198,7 +198,14 @@ pub struct Service {
     pub idle_timeout: Duration,
     /// How long requests in flight may take to finish when the server stops.
     pub grace_period: Duration,
-    /// Certificate and key of an HTTPS server, PEM files, absolute.
+    /// The file in which what handlers share is kept, absolute.
+    pub persist: Option<PathBuf>,
+    /// As whom it serves, if not as whoever starts it: a user of the system.
+    pub user: Option<String>,
+    /// With which group, if not that of `user`.
+    pub group: Option<String>,
+    /// Certificate and key of an HTTPS server, PEM files, absolute; one file may
+    /// hold both.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Whether the line at start is left out.
     pub quiet: bool,
