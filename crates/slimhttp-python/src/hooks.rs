@@ -15,6 +15,7 @@ use http::{Method, Response};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyBytes;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use slimhttp_server::body::Body;
@@ -225,6 +226,11 @@ impl Hooks {
     /// Whether requests of this path are logged in detail.
     fn is_debugged(&self, path: &str) -> bool {
         self.0.get().snapshot().site.instance.is_debugged(path.as_bytes())
+    }
+
+    /// A handler may hold its instance, and that one this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
     }
 
     /// Gives what Python knows by this number its place among the events.

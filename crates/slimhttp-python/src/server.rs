@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -34,8 +34,6 @@ use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
-/// How long the last turn goes on with what is left to do.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The exit status of a program whose server does not start.
 const FAILURE: i32 = 1;
 
@@ -280,11 +278,7 @@ impl Server {
         }
         let mut outcome = turn::take(py, &self.dispatcher, patience, most);
         if self.stopping.load(Ordering::Acquire) && py.detach(|| self.core.wait(Duration::ZERO)) {
-            // Whoever is to hear that the last connections have ended hears it.
-            let began = Instant::now();
-            while outcome.is_ok() && self.desk().queue.has_jobs() && began.elapsed() < LAST_WORDS {
-                outcome = turn::take(py, &self.dispatcher, Duration::ZERO, 1);
-            }
+            outcome = outcome.and_then(|()| turn::take_last(py, &self.dispatcher));
         }
         let over = self.is_over(py);
         self.dispatcher.drop_released(py);
