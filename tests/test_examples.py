@@ -66,6 +66,11 @@ CASES = {
         ('GET', '/chat/lobby', '', b'', 426, None),
         ('POST', '/say/lobby', '', b'hello', 200, 'told 0\n'),
     ],
+    'hooks.py': [
+        ('GET', '/', '', b'', 200, 'request 1 of this connection\n'),
+        ('GET', '/x', '', b'', 200, 'request 2 of this connection\n'),
+        ('PUT', '/anything', '', b'hello', 200, 'PUT with 5 bytes\n'),
+    ],
     'poll.py': [
         ('GET', '/', '', b'', 200, 'answered between two turns of the loop\n'),
     ],
@@ -134,6 +139,16 @@ def test_the_asyncio_example_starts_tasks_on_its_own_loop() -> None:
         wait_until(
             lambda: json.loads(client.get('/job').text) == {'started': 1, 'done': 1}, 'the job'
         )
+
+
+def test_the_hooks_example_speaks_another_protocol() -> None:
+    with Program(EXAMPLES / 'hooks.py', env=ENV) as program, program.client() as client:
+        client.send('GET', '/', [('Connection', 'upgrade'), ('Upgrade', 'lines')])
+        assert client.read_head().status == 101
+        client.send_raw(b'hello\nthere\n')
+        assert client.read_exactly(12) == b'HELLO\nTHERE\n'
+        client.close()
+        program.wait_for('127.0.0.1 asked 0 times', 'stdout')
 
 
 @pytest.mark.parametrize('name', ['config.toml', 'config.json'])

@@ -37,12 +37,19 @@ from slimHTTP._privileges import drop_privileges
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
-from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, ContentStream, version
+from slimHTTP._slimhttp import (
+    CLIENT_SOCKET,
+    HTTP_CLIENT_IDENTITY,
+    HTTP_REQUEST,
+    ContentStream,
+    version,
+)
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()
 
 __all__ = [
+    'CLIENT_SOCKET',
     'FILE',
     'HTTP',
     'HTTPS',

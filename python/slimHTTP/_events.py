@@ -6,7 +6,7 @@ never change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -82,21 +82,53 @@ class EventClient:
         return f'<client {self.address} port {self.source_port}>'
 
 
-def events_of(server: HTTP_SERVER, happened: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def events_of(
+    server: HTTP_SERVER,
+    happened: list[tuple[Any, ...]],
+    told: Callable[[int], tuple[Any, ...] | None],
+) -> Iterator[tuple[Any, ...]]:
     """Turn what the extension saw into what `poll()` yields.
 
+    `told` gives what Python has noted under a number.
+
     An accepted connection is `(SERVER_ACCEPT, client)`, an ended one
-    `(SERVER_CLOSE, client)`; a request that was answered is
-    `(CLIENT_REQUEST, client, method, url, vhost)` followed by
-    `(CLIENT_RESPONSE_DATA, client, status)`.
+    `(SERVER_CLOSE, client)`, one on which came no HTTP `(INVALID_DATA, client)`. A
+    request that was answered is `(CLIENT_REQUEST, client, method, url, vhost)`,
+    followed by what came of it, see `_answered`.
     """
-    for what, address, port, *rest in happened:
+    for what, *facts in happened:
+        if what == 'noted':
+            noted = told(*facts)
+            if noted is not None:
+                yield noted
+            continue
+        address, port, *rest = facts
         client = EventClient(address, port, server)
-        if what == 'accepted':
-            yield Events.SERVER_ACCEPT, client
-        elif what == 'closed':
-            yield Events.SERVER_CLOSE, client
-        elif what == 'answered':
-            method, url, vhost, status = rest
+        if what == 'answered':
+            method, url, vhost, by, status = rest
             yield Events.CLIENT_REQUEST, client, method, url, vhost
-            yield Events.CLIENT_RESPONSE_DATA, client, status
+            yield from _answered(client, url, vhost, by, status)
+        else:
+            yield _ON_CONNECTIONS[what], client
+
+
+_ON_CONNECTIONS: Final = {
+    'accepted': Events.SERVER_ACCEPT,
+    'closed': Events.SERVER_CLOSE,
+    'malformed': Events.INVALID_DATA,
+}
+
+
+def _answered(
+    client: EventClient, url: str, vhost: str | None, by: str, status: int
+) -> Iterator[tuple[Any, ...]]:
+    if by == 'route':
+        yield Events.CLIENT_URL_ROUTED, client, url, vhost
+    if status == 101:
+        yield Events.CLIENT_UPGRADED, client
+    elif by != 'proxy':
+        yield Events.CLIENT_RESPONSE_DATA, client, status
+    elif status in (502, 504):
+        yield Events.PROXY_EMPTY_RESPONSE, client, status
+    else:
+        yield Events.CLIENT_RESPONSE_PROXY_DATA, client, status

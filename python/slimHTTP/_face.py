@@ -15,7 +15,7 @@ from slimHTTP import _log, _threads, _traceback_page
 from slimHTTP._errors import ContentError
 from slimHTTP._modules import Identity, Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
-from slimHTTP._slimhttp import HTTP_REQUEST
+from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
@@ -58,6 +58,43 @@ class Face:
         """See `Modules.run_script`."""
         return self._modules.run_script(self.instance, request, path, source, identity, reload)
 
+    # What the extension asks about connections; see `_connections`.
+
+    def accept(self, number: int, socket: CLIENT_SOCKET) -> bool:
+        """Tell whether a connection is served."""
+        http = self.instance
+        return http is not None and http._connections.accept(http, number, socket)
+
+    def identity(self, number: int, socket: CLIENT_SOCKET) -> Any:
+        """Give the one identity of a connection."""
+        http = self.instance
+        if http is None:  # A handler may keep a request longer than its server lives.
+            return HTTP_CLIENT_IDENTITY(socket)
+        return http._connections.identity(http, number, socket)
+
+    def upgrade(self, number: int, socket: CLIENT_SOCKET, request: HTTP_REQUEST) -> Any:
+        """Ask the program whether it takes an upgrade."""
+        http = self.instance
+        return None if http is None else http._connections.upgrade(number, socket, request)
+
+    def upgraded(self, number: int, socket: CLIENT_SOCKET, identity: Any) -> None:
+        """Let an identity carry a connection on."""
+        http = self.instance
+        if http is not None:
+            http._connections.upgraded(number, socket, identity)
+
+    def data(self, number: int, finished: bool) -> None:
+        """Let an identity take what its client has sent."""
+        http = self.instance
+        if http is not None:
+            http._connections.data(number, finished)
+
+    def left(self, number: int, socket: CLIENT_SOCKET) -> None:
+        """Hear that a connection has ended."""
+        http = self.instance
+        if http is not None:
+            http._connections.left(http, number, socket)
+
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool
     ) -> str | None:
@@ -80,7 +117,8 @@ class Face:
             return None
         _log.logger.error(
             '%s',
-            _traceback_page.headline(error, request, what),
+            # A hook that is about a connection has no request.
+            f'{what} failed' if request is None else _traceback_page.headline(error, request, what),
             exc_info=(type(error), error, _traceback_page.trim(error)),
         )
         return _traceback_page.page(error, request, what) if debug else None

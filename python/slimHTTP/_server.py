@@ -15,14 +15,15 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
-from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
+from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
+from slimHTTP._hooks import Hooks
 from slimHTTP._memory import memory
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server, WebSocketRoute
@@ -60,7 +61,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER(WebSockets, LockOwner):
+class HTTP_SERVER(Hooks, WebSockets, LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -106,8 +107,8 @@ class HTTP_SERVER(WebSockets, LockOwner):
             except BaseException:
                 opened.close()
                 raise
-        super().__init__()
         self._server = opened
+        super().__init__()
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
         self._workers: list[threading.Thread] | None = None  # None until started.
@@ -260,26 +261,6 @@ class HTTP_SERVER(WebSockets, LockOwner):
 
         return register
 
-    def GET(self, function: F) -> F:
-        """Replace the built-in answer to GET. Not in this version."""
-        _later('GET', "a route with `prefix=True` and `methods=['GET']`")
-
-    def allow(self, allow_list: Iterable[str]) -> Any:
-        """Accept clients from these addresses only. Not in this version."""
-        _later('allow', 'a firewall, or a look at `request.CLIENT_IDENTITY.address`')
-
-    def on_accept(self, function: F) -> F:
-        """Call `function` for each accepted connection. Not in this version."""
-        _later('on_accept', '`poll()`, which yields `Events.SERVER_ACCEPT`')
-
-    def on_close(self, function: F) -> F:
-        """Call `function` for each ended connection. Not in this version."""
-        _later('on_close', '`poll()`, which yields `Events.SERVER_CLOSE`')
-
-    def on_upgrade(self, function: F) -> F:
-        """Call `function` when a client asks for another protocol. Not in this version."""
-        _later('on_upgrade', '`proxy`, which passes upgrades on')
-
     # Serving.
 
     def run(self) -> None:
@@ -304,22 +285,25 @@ class HTTP_SERVER(WebSockets, LockOwner):
 
         Waits at most `timeout` seconds (None: a minute) for work; the work is
         done when the call returns, whether the events are looked at or not.
-        Each is a tuple that begins with a number of `Events`:
-        `(SERVER_ACCEPT, client)`, `(CLIENT_REQUEST, client, method, url, vhost)`,
-        `(CLIENT_RESPONSE_DATA, client, status)`, `(SERVER_CLOSE, client)`.
-        `fileno` is accepted for older programs and has no meaning.
+        Each is a tuple that begins with a number of `Events`, such as
+        `(SERVER_ACCEPT, client)` and `(CLIENT_RESPONSE_DATA, client, status)`;
+        docs/embedding.md lists them. With the `fileno` of an upgraded connection
+        it does no work, and gives `(CLIENT_DATA, identity)` where bytes wait there.
 
         Raises slimHTTP_Error where the server is closed already.
         """
+        readable = None if fileno is None else self._connections.readable(fileno)
+        if readable is not None:
+            return iter(readable)
         if not self._watching:
-            self._watching = True
+            self._watching = self._connections.watched = True
             self._server.watch_events()
         self._start(greeting=True)
         going = _run.turn(self._server, 60.0 if timeout is None else timeout)
         events = self._server.take_events()
         if not going:
             self.close()
-        return events_of(self, events)
+        return events_of(self, events, self._connections.told)
 
     def __enter__(self) -> HTTP_SERVER:
         """Serve on a thread of its own until the block ends."""
@@ -356,6 +340,7 @@ class HTTP_SERVER(WebSockets, LockOwner):
             self._server.close()
             self._server.wake()
             _loop.detach(self._server)
+            self._connections.forget()
         finally:
             with _instances_lock:
                 for key in self._keys:
@@ -424,10 +409,6 @@ def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
         ):
             return function(instance)
     return function()
-
-
-def _later(name: str, instead: str) -> NoReturn:
-    raise NotYetImplemented(f'`http.{name}` is not in this version; use {instead}')
 
 
 def _check_port(port: object) -> int:

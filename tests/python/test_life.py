@@ -151,14 +151,6 @@ def test_c9_a_level_that_is_none_is_named(level: Any) -> None:
     http.close()
 
 
-@pytest.mark.parametrize('name', ['GET', 'allow', 'on_accept', 'on_close', 'on_upgrade'])
-def test_what_follows_later_says_so(name: str) -> None:
-    http = open_server()
-    with pytest.raises(slimHTTP.NotYetImplemented, match=f'`http.{name}` is not in this version'):
-        getattr(http, name)(print)
-    http.close()
-
-
 def test_a_callable_that_does_not_tell_its_parameters() -> None:
     instance: Any = object()
 

@@ -9,17 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
+use slimhttp_server::handler::{
+    AnswerFuture, Callee, Guest, Handler, HandlerFault, Request, VerdictFuture, Visitor, Wants,
+};
 use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
-use crate::attendant;
+use crate::guest::Wishes;
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
 use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
 use crate::unheeded::Unheeded;
+use crate::{attendant, guest};
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
@@ -54,6 +57,8 @@ pub(crate) struct Desk {
     /// Those of all I/O threads that have asked something.
     mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tickets: AtomicU64,
+    /// What the program wants to hear of connections.
+    pub(crate) wishes: Wishes,
     /// The signals that the attendant has heard of and Python has not.
     pub(crate) unheeded: Unheeded,
     bell: UnixStream,
@@ -67,6 +72,7 @@ impl Desk {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
+            wishes: Wishes::default(),
             unheeded: Unheeded::default(),
             bell,
         }
@@ -198,7 +204,7 @@ impl Handler for Door {
         let desk = &self.0;
         let side = match &callee {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
-            Callee::Module(_) | Callee::Script { .. } => Side::Thread,
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
         let ticket = desk.ticket();
         let answer = outbox::send(desk, |mailbox| {
@@ -211,6 +217,22 @@ impl Handler for Door {
             (parcel, answer)
         });
         Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) })
+    }
+
+    fn wants(&self) -> Wants {
+        self.0.wishes.get()
+    }
+
+    fn meet(&self, visitor: Visitor) -> Guest {
+        guest::meet(&self.0, visitor)
+    }
+
+    fn judge(&self, guest: &Guest) -> VerdictFuture {
+        guest::judge(&self.0, guest)
+    }
+
+    fn left(&self, guest: Guest) {
+        guest::left(&self.0, guest);
     }
 }
 

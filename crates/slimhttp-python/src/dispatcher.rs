@@ -23,6 +23,7 @@ use crate::content::{self, ContentReader};
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
+use crate::hooks;
 use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
 use crate::lanes::Waits;
 use crate::loop_queue::Note;
@@ -123,6 +124,7 @@ impl Dispatcher {
                 None => Ok(()),
             },
             Job::Pull(pull) => self.pull(py, pull),
+            Job::Hook(hook) => hooks::run(self, py, hook),
         })
         .unwrap_or(Ok(()))
     }
@@ -293,7 +295,7 @@ impl Dispatcher {
         }
         let params = match &call.callee {
             Callee::Route(_, params) | Callee::WebSocket(_, params, _) => params.clone(),
-            Callee::Module(_) | Callee::Script { .. } => Params::new(),
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Params::new(),
         };
         Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
     }
@@ -337,6 +339,7 @@ impl Dispatcher {
                 });
                 (what, result)
             }
+            Callee::Upgrade => ("on_upgrade".into(), hooks::upgrade(&self.face, call, request)),
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
                 let result = script::read(py, file).and_then(|(source, identity)| {

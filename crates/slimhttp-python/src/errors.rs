@@ -9,8 +9,13 @@ use slimhttp_site::fault::Faults;
 
 /// `ConfError` with every fault as its message.
 pub(crate) fn conf_error(py: Python<'_>, faults: &Faults) -> PyErr {
+    conf_error_saying(py, faults.to_string())
+}
+
+/// `ConfError` that says this.
+pub(crate) fn conf_error_saying(py: Python<'_>, message: String) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "ConfError", faults.to_string())
+    raise(py, &CLASS, "ConfError", message)
 }
 
 /// `slimHTTP_Error`.

@@ -1,27 +1,42 @@
 //! What happened on the connections, as tuples for `poll()`. Which number of
 //! `Events` each is, the Python side knows.
 
+use std::net::SocketAddr;
+
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use slimhttp_server::event::Event;
+use pyo3::types::{PyString, PyTuple};
+use slimhttp_server::event::{Answerer, Event};
 
 /// `('accepted', address, port)`, `('closed', address, port)`,
-/// `('answered', address, port, method, url, vhost, status)`.
+/// `('malformed', address, port)`, `('noted', number)`,
+/// `('answered', address, port, method, url, vhost, by, status)`.
 ///
 /// # Errors
 /// When Python has no memory.
 pub(crate) fn tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTuple>> {
-    let (Event::Accepted { peer } | Event::Closed { peer } | Event::Answered { peer, .. }) = event;
-    let address = peer.ip().to_canonical().to_string();
-    let port = peer.port();
+    let named = |kind: &Bound<'py, PyString>, peer: &SocketAddr| {
+        (kind, address(peer), peer.port()).into_pyobject(py)
+    };
     match event {
-        Event::Accepted { .. } => (intern!(py, "accepted"), address, port).into_pyobject(py),
-        Event::Closed { .. } => (intern!(py, "closed"), address, port).into_pyobject(py),
-        Event::Answered { method, target, vhost, status, .. } => {
+        Event::Accepted { peer } => named(intern!(py, "accepted"), peer),
+        Event::Closed { peer } => named(intern!(py, "closed"), peer),
+        Event::Malformed { peer } => named(intern!(py, "malformed"), peer),
+        Event::Noted(number) => (intern!(py, "noted"), number).into_pyobject(py),
+        Event::Answered { peer, method, target, vhost, by, status } => {
             let kind = intern!(py, "answered");
-            (kind, address, port, method.as_str(), target, vhost.as_deref(), status)
-                .into_pyobject(py)
+            let by = match by {
+                Answerer::Server => intern!(py, "server"),
+                Answerer::Route => intern!(py, "route"),
+                Answerer::Module => intern!(py, "module"),
+                Answerer::Proxy => intern!(py, "proxy"),
+            };
+            let (method, vhost) = (method.as_str(), vhost.as_deref());
+            (kind, address(peer), peer.port(), method, target, vhost, by, status).into_pyobject(py)
         }
     }
+}
+
+fn address(peer: &SocketAddr) -> String {
+    peer.ip().to_canonical().to_string()
 }

@@ -1,6 +1,7 @@
 //! What the Python side of the package lends us: the `face` of a server, its
 //! functions looked up once, and the types by which results are told apart.
 
+use pyo3::call::PyCallArgs;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
@@ -175,6 +176,19 @@ impl Face {
     /// `RuntimeError` when the system has no more threads.
     pub(crate) fn start_thread(&self, work: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
         self.start_thread.bind(work.py()).call1((work, what)).map(drop)
+    }
+
+    /// Calls what the face has for connections: `accept`, `identity`, `upgrade`,
+    /// `upgraded`, `data`, `left`.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn hook<'py>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: impl PyCallArgs<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.object.bind(name.py()).call_method1(name, arguments)
     }
 
     /// For the garbage collector.

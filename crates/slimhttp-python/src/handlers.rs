@@ -1,10 +1,11 @@
-//! The handlers of routes: a number → a callable. The site knows the number,
+//! The handlers of routes and methods: a number → a callable. The site knows the number,
 //! this table the callable; registering the same route again swaps the callable
 //! and leaves the site alone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::Method;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
@@ -69,6 +70,9 @@ struct State {
 
 enum Entry {
     Route(Registration, Handler),
+    /// Whoever answers a method, or with `None` every other one. It stays when the
+    /// site lets go of it, for requests that began under an older one.
+    Method(Option<Method>, Side, Handler),
     /// Replaced by another registration. A request that began under an older
     /// site still knows the old number.
     Moved(HandlerId),
@@ -105,6 +109,26 @@ impl Handlers {
         id
     }
 
+    /// Takes in who answers a method and gives its number, the one that the method
+    /// has had on this side before if it has.
+    pub(crate) fn method(&self, method: Option<Method>, side: Side, handler: Handler) -> HandlerId {
+        let mut state = self.lock();
+        let known = state.entries.iter().find_map(|(id, entry)| match entry {
+            Entry::Method(known, known_side, _) if *known == method && *known_side == side => {
+                Some(*id)
+            }
+            _ => None,
+        });
+        let id = known.unwrap_or_else(|| {
+            state.count += 1;
+            handler_id(state.count - 1, side)
+        });
+        let old = state.entries.insert(id, Entry::Method(method, side, handler));
+        drop(state);
+        drop(old);
+        id
+    }
+
     /// Forgets a route that the site refused.
     pub(crate) fn remove(&self, id: HandlerId) {
         let removed = self.lock().entries.remove(&id);
@@ -130,7 +154,7 @@ impl Handlers {
         loop {
             match state.entries.get(&id)? {
                 Entry::Moved(by) => id = *by,
-                Entry::Route(_, handler) => {
+                Entry::Route(_, handler) | Entry::Method(_, _, handler) => {
                     let callable = handler.callable.clone_ref(py);
                     return Some(Handler { callable, label: handler.label.clone() });
                 }
@@ -148,7 +172,7 @@ impl Handlers {
                 Entry::Route(route, handler) => {
                     Some((id, route.clone(), handler.callable.clone_ref(py)))
                 }
-                Entry::Moved(_) => None,
+                Entry::Method(..) | Entry::Moved(_) => None,
             })
             .collect();
         routes.sort_by_key(|(id, _, _)| **id);
@@ -157,10 +181,11 @@ impl Handlers {
 
     /// Whether any handler runs on the event loop.
     pub(crate) fn any_on_loop(&self) -> bool {
-        self.lock()
-            .entries
-            .values()
-            .any(|entry| matches!(entry, Entry::Route(Registration { side: Side::Loop, .. }, _)))
+        self.lock().entries.values().any(|entry| match entry {
+            Entry::Route(registration, _) => registration.side == Side::Loop,
+            Entry::Method(_, side, _) => *side == Side::Loop,
+            Entry::Moved(_) => false,
+        })
     }
 
     /// Forgets everything.
@@ -176,7 +201,7 @@ impl Handlers {
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Ok(state) = self.state.try_lock() {
             for entry in state.entries.values() {
-                if let Entry::Route(_, handler) = entry {
+                if let Entry::Route(_, handler) | Entry::Method(_, _, handler) = entry {
                     visit.call(&handler.callable)?;
                 }
             }

@@ -1,13 +1,28 @@
-//! `HTTP_CLIENT_IDENTITY`: who asks. A plain object; the connection itself is
-//! the server's and is not reached from here.
+//! `HTTP_CLIENT_IDENTITY`: who asks, and the connection on which it asks, as far
+//! as a program has to do with it. A program may derive from it.
 
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyWeakrefMethods, PyWeakrefReference};
-use slimhttp_server::handler::Request;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use slimhttp_server::handler::{Line, Request};
 
+use crate::errors;
 use crate::face::Face;
+use crate::guest::Guest;
+use crate::pipe::Received;
+use crate::request::HttpRequest;
+use crate::socket::Socket;
+
+/// The event that says that bytes have come, `Events.CLIENT_DATA`.
+const CLIENT_DATA: u8 = 0x40;
+/// How many bytes `poll` takes at once unless `buffer_size` says otherwise.
+const BUFFER_SIZE: usize = 8192;
 
 /// The client of a request.
+///
+/// `HTTP_CLIENT_IDENTITY(request)` is one of the connection of a request,
+/// `HTTP_CLIENT_IDENTITY(server, socket, address)` one of what `on_accept` is
+/// given. Classes that derive from it may take whatever they like.
 #[pyclass(name = "HTTP_CLIENT_IDENTITY", module = "slimHTTP", subclass, dict, weakref)]
 pub(crate) struct Identity {
     server: Option<Py<PyWeakrefReference>>,
@@ -18,71 +33,228 @@ pub(crate) struct Identity {
     /// The client's port.
     #[pyo3(get, set)]
     source_port: u16,
-    /// Whether the connection may serve another request.
+    /// Whether the connection may serve another request; of an upgraded one,
+    /// whether it goes on.
     #[pyo3(get, set)]
     keep_alive: bool,
     /// Whether the connection ends.
     #[pyo3(get, set)]
     closing: bool,
-    /// The socket belongs to the server: always -1.
-    #[pyo3(get)]
+    /// The number of the connection's descriptor where hooks are used, else -1.
+    #[pyo3(get, set)]
     fileno: i32,
-    /// The socket belongs to the server: always None.
-    #[pyo3(get)]
+    /// The connection as a CLIENT_SOCKET where hooks are used, else None.
+    #[pyo3(get, set)]
     socket: Option<Py<PyAny>>,
-    /// Bytes read but not understood yet: always empty.
-    #[pyo3(get)]
-    buffer: Py<PyBytes>,
+    /// Bytes of an upgraded connection that are not understood yet.
+    #[pyo3(get, set)]
+    buffer: Py<PyAny>,
     /// How many bytes are read at once.
     #[pyo3(get, set)]
     buffer_size: usize,
     /// Called when the connection ends.
     #[pyo3(get, set)]
     on_close: Option<Py<PyAny>>,
+    line: Line,
 }
 
 impl Identity {
-    /// The client of `request`, whose Python object is `object`.
+    /// The identity of a request's connection: the one that Python keeps for it
+    /// where it has met it, else a new one.
     ///
     /// # Errors
-    /// When Python has no memory.
-    pub(crate) fn new(face: &Face, request: &Request, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// What Python's side raises.
+    pub(crate) fn of<'py>(
+        face: &Face,
+        request: &Request,
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = object.py();
+        if let Some(guest) = Guest::of(request.guest.as_ref()) {
+            let ticket = guest.ticket.0;
+            let socket = Bound::new(py, Socket::new(guest))?;
+            let identity = face.hook(intern!(py, "identity"), (ticket, socket))?;
+            if let Ok(built_in) = identity.cast::<Self>() {
+                let request = PyWeakrefReference::new(object)?.unbind();
+                // One that is just being used elsewhere stays as it is.
+                if let Ok(mut built_in) = built_in.try_borrow_mut() {
+                    built_in.request = Some(request);
+                }
+            }
+            return Ok(identity);
+        }
         // A handler may keep a request longer than its server lives.
         let instance = face.instance(py).and_then(|instance| PyWeakrefReference::new(&instance));
-        Ok(Self {
+        let identity = Self {
             server: instance.ok().map(Bound::unbind),
             request: Some(PyWeakrefReference::new(object)?.unbind()),
             address: request.peer.ip().to_canonical().to_string(),
             source_port: request.peer.port(),
             keep_alive: request.version >= http::Version::HTTP_11,
+            line: request.line.clone(),
+            ..Self::nobody(py)
+        };
+        Ok(Bound::new(py, identity)?.into_any())
+    }
+
+    fn nobody(py: Python<'_>) -> Self {
+        Self {
+            server: None,
+            request: None,
+            address: String::new(),
+            source_port: 0,
+            keep_alive: true,
             closing: false,
             fileno: -1,
             socket: None,
-            buffer: PyBytes::new(py, b"").unbind(),
-            buffer_size: 8192,
+            buffer: PyBytes::new(py, b"").into_any().unbind(),
+            buffer_size: BUFFER_SIZE,
             on_close: None,
-        })
+            line: Line::default(),
+        }
+    }
+
+    /// The socket, if it is one of ours.
+    fn client_socket(slf: &Bound<'_, Self>) -> Option<Py<Socket>> {
+        let py = slf.py();
+        let socket = slf.borrow().socket.as_ref()?.clone_ref(py);
+        socket.into_bound(py).cast_into::<Socket>().ok().map(Bound::unbind)
     }
 }
 
 #[pymethods]
 impl Identity {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    fn new(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let py = args.py();
+        let mut identity = Self::nobody(py);
+        let keywords = kwargs.map(|kwargs| kwargs.values());
+        let given = args.iter().chain(keywords.iter().flatten());
+        for argument in given {
+            if let Ok(request) = argument.cast::<HttpRequest>() {
+                let source = request.get().source();
+                identity.address = source.peer.ip().to_canonical().to_string();
+                identity.source_port = source.peer.port();
+                identity.line = source.line.clone();
+                identity.request = Some(PyWeakrefReference::new(request.as_any())?.unbind());
+                if let Some(guest) = Guest::of(source.guest.as_ref()) {
+                    identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
+                }
+                identity.server = weakly(&request.get().face.instance(py)?);
+            } else if argument.is_instance_of::<Socket>() {
+                identity.socket = Some(argument.clone().unbind());
+            } else if argument.hasattr(intern!(py, "process_new_client"))? {
+                identity.server = weakly(&argument);
+            }
+        }
+        if let Some(socket) = &identity.socket
+            && let Ok(socket) = socket.bind(py).cast::<Socket>()
+        {
+            let visitor = &socket.get().guest.visitor;
+            identity.address = visitor.peer.ip().to_canonical().to_string();
+            identity.source_port = visitor.peer.port();
+            identity.fileno = visitor.descriptor;
+            identity.line = visitor.line.clone();
+        }
+        Ok(identity)
+    }
+
+    /// Takes whatever the constructor takes.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __init__(&self, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) {
+        let _ = (args, kwargs);
+    }
+
     /// The instance that serves, or None once it is gone.
     #[getter]
     fn server<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.server.as_ref()?.bind(py).upgrade()
     }
+    #[setter(server)]
+    fn set_server(&mut self, value: &Bound<'_, PyAny>) {
+        self.server = weakly(value);
+    }
 
-    /// The request, or None once it is gone.
+    /// The request, the newest of the connection; None once it is gone.
     #[getter]
     fn request<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.request.as_ref()?.bind(py).upgrade()
     }
+    #[setter(request)]
+    fn set_request(&mut self, value: &Bound<'_, PyAny>) {
+        self.request = weakly(value);
+    }
 
-    /// Whether bytes wait that no request has taken: never.
-    fn has_data(&self) -> bool {
-        false
+    /// Sends bytes of an upgraded connection, all of them; gives how many. See
+    /// CLIENT_SOCKET. slimHTTP_Error where the connection speaks HTTP.
+    fn send<'py>(slf: &Bound<'py, Self>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let socket = slf.borrow().socket.as_ref().map(|socket| socket.clone_ref(py));
+        match socket {
+            Some(socket) => socket.bind(py).call_method1(intern!(py, "send"), (data,)),
+            None => Err(errors::slimhttp_error(
+                py,
+                "this connection speaks HTTP: return the answer from the handler; bytes are sent \
+                 on a connection that `on_upgrade` has taken"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Ends the connection: an upgraded one when what was sent is out, any other
+    /// after the answer in flight.
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (socket, line) = {
+            let mut identity = slf.borrow_mut();
+            identity.closing = true;
+            identity.keep_alive = false;
+            (identity.socket.as_ref().map(|it| it.clone_ref(py)), identity.line.clone())
+        };
+        match socket {
+            Some(socket) => socket.call_method0(py, intern!(py, "close")).map(drop),
+            None => {
+                line.close();
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes bytes of an upgraded connection that have come, at most
+    /// `buffer_size`, to the end of `buffer`. Gives a list of what happened:
+    /// `(Events.CLIENT_DATA, length of the buffer)`, or nothing. Never waits.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn poll<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let _ = (args, kwargs);
+        let py = slf.py();
+        let Some(socket) = Self::client_socket(slf) else { return Ok(PyList::empty(py)) };
+        let most = slf.borrow().buffer_size;
+        let Received::Bytes(bytes) = socket.get().guest.pipe.receive(most) else {
+            return Ok(PyList::empty(py));
+        };
+        let buffer = slf.getattr(intern!(py, "buffer"))?;
+        let buffer = buffer.add(PyBytes::new(py, &bytes))?;
+        let length = buffer.len()?;
+        slf.setattr(intern!(py, "buffer"), buffer)?;
+        PyList::new(py, [(CLIENT_DATA, length)])
+    }
+
+    /// What the bytes in `buffer` mean, as events: nothing, unless a class that
+    /// derives from this one says it.
+    fn build_request<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        PyList::empty(py)
+    }
+
+    /// Whether bytes of the client wait that nobody has understood.
+    fn has_data(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let waits =
+            Self::client_socket(slf).is_some_and(|socket| socket.get().guest.pipe.waiting() > 0);
+        Ok(waits || slf.getattr(intern!(slf.py(), "buffer"))?.is_truthy()?)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -97,10 +269,18 @@ impl Identity {
     ) -> Result<(), pyo3::pyclass::PyTraverseError> {
         visit.call(&self.server)?;
         visit.call(&self.request)?;
+        visit.call(&self.socket)?;
+        visit.call(&self.buffer)?;
         visit.call(&self.on_close)
     }
 
     fn __clear__(&mut self) {
+        self.socket = None;
         self.on_close = None;
     }
+}
+
+/// A weak reference, where the object can be weakly referred to.
+fn weakly(object: &Bound<'_, PyAny>) -> Option<Py<PyWeakrefReference>> {
+    PyWeakrefReference::new(object).ok().map(Bound::unbind)
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
 use tokio::sync::oneshot;
 
+use crate::guest::HookJob;
 use crate::lanes::Waits;
 use crate::mailbox::{Letter, Mailbox};
 use crate::queue::Rejection;
@@ -27,6 +28,8 @@ pub(crate) enum Job {
     Call(Call),
     /// Fetch the next chunk of a stream.
     Pull(Pull),
+    /// Something about a connection.
+    Hook(HookJob),
 }
 
 /// A request that waits for its answer.
@@ -155,6 +158,8 @@ impl Waits for Job {
         match self {
             Self::Call(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
+            // Connections belong to no virtual host.
+            Self::Hook(_) => None,
         }
     }
 
@@ -166,6 +171,7 @@ impl Waits for Job {
         match self {
             Self::Call(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
+            Self::Hook(hook) => hook.is_abandoned(),
         }
     }
 }
@@ -175,8 +181,8 @@ impl Job {
     pub(crate) fn refuse(self, rejection: Rejection) {
         match self {
             Self::Call(call) => call.refuse(rejection),
-            // The dropped slot ends the body.
-            Self::Pull(_) => {}
+            // The dropped slot ends the body, or says no.
+            Self::Pull(_) | Self::Hook(_) => {}
         }
     }
 
@@ -185,6 +191,7 @@ impl Job {
         match self {
             Self::Call(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
+            Self::Hook(hook) => Subject::Hook(hook.subject()),
         }
     }
 }
@@ -196,6 +203,8 @@ pub(crate) enum Subject {
     Call(Arc<Request>),
     /// The stream of a response.
     Pull(Arc<str>),
+    /// A connection.
+    Hook(Arc<str>),
 }
 
 impl fmt::Display for Subject {
@@ -203,6 +212,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Call(request) => describe(request, f),
             Self::Pull(subject) => write!(f, "the stream of {subject}"),
+            Self::Hook(subject) => f.write_str(subject),
         }
     }
 }

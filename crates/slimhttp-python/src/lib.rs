@@ -23,7 +23,9 @@ mod events;
 mod face;
 mod fields;
 mod forms;
+mod guest;
 mod handlers;
+mod hooks;
 mod identity;
 mod interpreter;
 mod job;
@@ -33,6 +35,7 @@ mod log;
 mod loop_queue;
 mod mailbox;
 mod outbox;
+mod pipe;
 mod query;
 mod queue;
 mod request;
@@ -41,6 +44,7 @@ mod routes;
 mod script;
 mod server;
 mod signals;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -61,6 +65,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::content::ContentReader;
     #[pymodule_export]
+    use crate::hooks::Hooks;
+    #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
     use crate::request::HttpRequest;
@@ -70,6 +76,8 @@ mod _slimhttp {
     use crate::server::Server;
     #[pymodule_export]
     use crate::signals::Signals;
+    #[pymodule_export]
+    use crate::socket::Socket;
     #[pymodule_export]
     use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
 

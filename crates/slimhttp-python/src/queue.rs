@@ -257,6 +257,11 @@ impl Queue {
         jobs
     }
 
+    /// Whether jobs wait.
+    pub(crate) fn has_jobs(&self) -> bool {
+        !self.lock().jobs.is_empty()
+    }
+
     /// Whether nothing waits and nothing runs.
     #[cfg(test)]
     pub(crate) fn is_quiet(&self) -> bool {

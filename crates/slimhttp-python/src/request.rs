@@ -29,7 +29,7 @@ use attributes::{Attribute, Attributes};
 /// A request.
 #[pyclass(name = "HTTP_REQUEST", module = "slimHTTP", subclass, dict, weakref, frozen)]
 pub(crate) struct HttpRequest {
-    face: Arc<Face>,
+    pub(crate) face: Arc<Face>,
     attributes: Attributes,
 }
 
@@ -68,7 +68,8 @@ impl HttpRequest {
         self.attributes.get(py, Attribute::Form, || form::read(py, self))
     }
 
-    fn source(&self) -> Arc<Request> {
+    /// What it is made of.
+    pub(crate) fn source(&self) -> Arc<Request> {
         self.attributes.source()
     }
 }
@@ -383,8 +384,7 @@ impl HttpRequest {
     fn client_identity<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let request = slf.get();
         request.attributes.get(slf.py(), Attribute::Identity, || {
-            let identity = Identity::new(&request.face, &request.source(), slf.as_any())?;
-            Ok(Bound::new(slf.py(), identity)?.into_any())
+            Identity::of(&request.face, &request.source(), slf.as_any())
         })
     }
     #[setter(CLIENT_IDENTITY)]

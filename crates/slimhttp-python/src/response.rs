@@ -16,6 +16,7 @@ use slimhttp_site::raw_reply;
 
 use crate::config::is_path_like;
 use crate::face::Face;
+use crate::hooks::Switch;
 use crate::request::HttpRequest;
 use crate::values::read_status;
 use crate::websocket::WebSocketRoute;
@@ -176,6 +177,11 @@ pub(crate) fn read<'py>(
     if let Ok(route) = result.cast::<WebSocketRoute>() {
         return Ok(Reading::WebSocket(route.clone()));
     }
+    if let Ok(switch) = result.cast::<Switch>()
+        && let Some(answer) = switch.get().take()
+    {
+        return Ok(Reading::Answer(answer));
+    }
     let found = result.get_type().name()?;
     Err(PyTypeError::new_err(format!("{what} returned `{found}`, expected {EXPECTED}")))
 }
@@ -211,7 +217,7 @@ fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, H
 
 /// The bytes that an object of bytes or text holds; `None` for another type.
 /// They are copied: what a response holds must not be Python's.
-fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
+pub(crate) fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
         return Ok(Some(Bytes::copy_from_slice(bytes.as_bytes())));
     }

@@ -27,6 +27,7 @@ use crate::desk::{Desk, Door, Side};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
+use crate::hooks::Hooks;
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
 use crate::websocket::WebSocketRoute;
@@ -40,7 +41,7 @@ const FAILURE: i32 = 1;
 /// A server: its listener, its I/O threads and its site.
 #[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
 pub(crate) struct Server {
-    core: Core,
+    pub(crate) core: Core,
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// The folder against which relative paths of the next change are resolved.
     base: Mutex<PathBuf>,
@@ -48,7 +49,7 @@ pub(crate) struct Server {
     wakeup: UnixStream,
     /// The attendant's end of it, until it is started.
     ear: Mutex<Option<UnixStream>>,
-    started: AtomicBool,
+    pub(crate) started: AtomicBool,
     stopping: AtomicBool,
     closed: AtomicBool,
 }
@@ -91,7 +92,7 @@ impl Server {
         &self.dispatcher.desk
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.core.live().current()
     }
 
@@ -103,7 +104,7 @@ impl Server {
     }
 
     /// One change of the site, whole or not at all, with Python let go.
-    fn update<R: Send>(
+    pub(crate) fn update<R: Send>(
         &self,
         py: Python<'_>,
         change: impl FnOnce(&mut Draft) -> Result<R, Refused> + Send,
@@ -278,7 +279,10 @@ impl Server {
         if self.stopping.load(Ordering::Acquire) {
             patience = patience.min(STOP_INTERVAL);
         }
-        let outcome = turn::take(py, &self.dispatcher, patience, most);
+        let mut outcome = turn::take(py, &self.dispatcher, patience, most);
+        if self.stopping.load(Ordering::Acquire) && py.detach(|| self.core.wait(Duration::ZERO)) {
+            outcome = outcome.and_then(|()| turn::take_last(py, &self.dispatcher));
+        }
         let over = self.is_over(py);
         self.dispatcher.drop_released(py);
         self.hand_over_logs(py);
@@ -443,6 +447,12 @@ impl Server {
     fn routes<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let routes = self.dispatcher.handlers.list(py).into_iter();
         routes.map(|(route, callable)| route.tuple(py, callable)).collect()
+    }
+
+    /// What a program says of connections and of the server as a whole.
+    #[getter]
+    fn hooks(slf: Py<Self>) -> Hooks {
+        Hooks(slf)
     }
 
     /// Begins to keep events.

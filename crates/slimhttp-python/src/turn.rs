@@ -10,6 +10,8 @@ use crate::mailbox::Gathering;
 
 /// How long a turn goes on while jobs keep coming.
 const TURN: Duration = Duration::from_millis(10);
+/// How long the last turn goes on with what is left to do.
+const LAST: Duration = Duration::from_millis(500);
 
 /// Takes a turn: waits at most `patience` for a job, then does what waits, `most`
 /// jobs if that is not 0.
@@ -43,6 +45,19 @@ pub(crate) fn take(
         }
         gathering.look(now);
         taken = desk.next(Some(run));
+    }
+    Ok(())
+}
+
+/// Takes the last turns, once no connection is left: whoever is to hear that the
+/// last ones have ended hears it.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_last(py: Python<'_>, dispatcher: &Dispatcher) -> PyResult<()> {
+    let began = Instant::now();
+    while dispatcher.desk.queue.has_jobs() && began.elapsed() < LAST {
+        take(py, dispatcher, Duration::ZERO, 1)?;
     }
     Ok(())
 }

@@ -10,6 +10,8 @@ mod attendant;
 mod desk;
 #[path = "../src/forms.rs"]
 mod forms;
+#[path = "../src/guest.rs"]
+mod guest;
 #[path = "../src/job.rs"]
 mod job;
 #[path = "../src/lanes.rs"]
@@ -22,6 +24,8 @@ mod loop_queue;
 mod mailbox;
 #[path = "../src/outbox.rs"]
 mod outbox;
+#[path = "../src/pipe.rs"]
+mod pipe;
 #[path = "../src/query.rs"]
 mod query;
 #[path = "../src/queue.rs"]

@@ -20,9 +20,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::connection_state::{ConnectionState, Ending, Reading};
-use crate::event::Event;
 use crate::exchange::{self, ConnectionContext};
-use crate::guarded::{FaultCell, FramingFault, Guarded};
+use crate::guarded::{FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
 use crate::incoming::RequestBody;
 use crate::respond;
@@ -49,116 +48,98 @@ pub(crate) async fn serve(
 ) {
     let state = Arc::new(ConnectionState::new());
     worker.connections.add(&state);
-    shared.events.push(|| Event::Accepted { peer });
-    let local = socket.local_addr().unwrap_or(shared.address);
     let _ = socket.set_nodelay(true);
     let tls = shared.live.pinned().tls.as_ref().map(|presented| presented.config.clone());
-    let opening = Opening { shared: shared.clone(), state: state.clone(), peer, local, seat };
+    let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), seat);
+    // Boxed, so that a connection does not hold the room of it all its life.
+    if let Some(verdict) = context.verdict()
+        && !Box::pin(verdict).await
+    {
+        return;
+    }
     match tls {
-        None => opening.http1(socket, false).await,
+        None => http1_until_end(socket, context).await,
         // Boxed, so that a plain connection does not hold the room of a TLS one.
-        Some(config) => Box::pin(opening.tls(socket, config)).await,
+        Some(config) => Box::pin(handshake(socket, config, context)).await,
     }
-    shared.events.push(|| Event::Closed { peer });
 }
 
-/// A connection whose protocol is being found out.
-struct Opening {
-    shared: Arc<Shared>,
-    state: Arc<ConnectionState>,
-    peer: SocketAddr,
-    local: SocketAddr,
-    seat: Seat,
+async fn handshake(
+    socket: TcpStream,
+    config: Arc<rustls::ServerConfig>,
+    context: Arc<ConnectionContext>,
+) {
+    let (state, peer) = (context.state.clone(), context.peer);
+    // A handshake may take as long as a head.
+    state.read(Reading::Head);
+    let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
+    tokio::select! {
+        () = state.cut() => {}
+        outcome = handshake => match outcome {
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                http2_until_end(stream, context).await;
+            }
+            Ok(stream) => http1_until_end(stream, context).await,
+            Err(error) => tracing::debug!("TLS with {peer}: {error}"),
+        },
+    }
 }
 
-impl Opening {
-    fn context(self, tls: bool) -> Arc<ConnectionContext> {
-        self.state.read(Reading::Idle);
-        Arc::new(ConnectionContext {
-            shared: self.shared,
-            state: self.state,
-            fault: FaultCell::default(),
-            peer: self.peer,
-            local: self.local,
-            tls,
-            _seat: self.seat,
-        })
-    }
-
-    async fn tls(self, socket: TcpStream, config: Arc<rustls::ServerConfig>) {
-        let (state, peer) = (self.state.clone(), self.peer);
-        // A handshake may take as long as a head.
-        state.read(Reading::Head);
-        let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
-        tokio::select! {
-            () = state.cut() => {}
-            outcome = handshake => match outcome {
-                Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                    self.http2(stream).await;
-                }
-                Ok(stream) => self.http1(stream, true).await,
-                Err(error) => tracing::debug!("TLS with {peer}: {error}"),
-            },
-        }
-    }
-
-    async fn http1<S: Stream>(self, socket: S, tls: bool) {
-        let context = self.context(tls);
-        let mut connection = Http1::new(socket, context.clone());
-        loop {
-            let next = match until_ended(&context.state, connection.run()).await {
-                Ok(next) => next,
-                // Who never sent a byte has asked for nothing.
-                Err(Ending::HeadTimeout) if connection.read_any => {
-                    let refusal = Refusal::RequestTimeout;
-                    return Box::pin(last_word(&mut connection.socket, &refusal)).await;
-                }
-                Err(_) => return,
-            };
-            let unread = match next {
-                Next::Library(unread) => unread,
-                Next::Close { unread: false } => {
-                    let _ = connection.socket.shutdown().await;
-                    return;
-                }
-                Next::Close { unread: true } => {
-                    return Box::pin(linger(&mut connection.socket)).await;
-                }
-                Next::Fault(fault) => {
-                    return Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
-                }
-            };
-            let Some(socket) = Box::pin(library(connection.socket, unread, &context)).await else {
+async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
+    context.state.read(Reading::Idle);
+    let mut connection = Http1::new(socket, context.clone());
+    loop {
+        let next = match until_ended(&context.state, connection.run()).await {
+            Ok(next) => next,
+            // Who never sent a byte has asked for nothing.
+            Err(Ending::HeadTimeout) if connection.read_any => {
+                let refusal = Refusal::RequestTimeout;
+                return Box::pin(last_word(&mut connection.socket, &refusal)).await;
+            }
+            Err(_) => return,
+        };
+        let unread = match next {
+            Next::Library(unread) => unread,
+            Next::Close { unread: false } => {
+                let _ = connection.socket.shutdown().await;
                 return;
-            };
-            connection = Http1::new(socket, context.clone());
-        }
+            }
+            Next::Close { unread: true } => {
+                return Box::pin(linger(&mut connection.socket)).await;
+            }
+            Next::Fault(fault) => {
+                return Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
+            }
+        };
+        let Some(socket) = Box::pin(library(connection.socket, unread, &context)).await else {
+            return;
+        };
+        connection = Http1::new(socket, context.clone());
     }
+}
 
-    async fn http2<S: Stream>(self, socket: S) {
-        let service = self.shared.live.pinned().site.service.clone();
-        let guarded = Guarded::http2(socket, self.shared.live.clone(), self.state.clone());
-        let context = self.context(true);
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
-            .max_header_list_size(u32::try_from(service.max_head).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(service.idle_timeout))
-            .keep_alive_timeout(Duration::from_secs(20));
-        let streams = context.clone();
-        let mut connection = builder.serve_connection(
-            guarded,
-            service_fn(move |request| {
-                let context = streams.clone();
-                async move { answer(&context, request).await }
-            }),
-        );
-        drive(&context.state, &mut connection, |connection| {
-            Pin::new(connection).graceful_shutdown()
-        })
+async fn http2_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
+    context.state.read(Reading::Idle);
+    let live = &context.shared.live;
+    let service = live.pinned().site.service.clone();
+    let guarded = Guarded::http2(socket, live.clone(), context.state.clone());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(service.max_head).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(service.idle_timeout))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let streams = context.clone();
+    let mut connection = builder.serve_connection(
+        guarded,
+        service_fn(move |request| {
+            let context = streams.clone();
+            async move { answer(&context, request).await }
+        }),
+    );
+    drive(&context.state, &mut connection, |connection| Pin::new(connection).graceful_shutdown())
         .await;
-    }
 }
 
 async fn answer(

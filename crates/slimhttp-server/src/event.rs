@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use slimhttp_site::plan::Action;
+
 /// How many events are kept; the oldest make room.
 const KEPT: usize = 4096;
 
@@ -22,6 +24,14 @@ pub enum Event {
         /// The client.
         peer: SocketAddr,
     },
+    /// A client sent what is no request.
+    Malformed {
+        /// The client.
+        peer: SocketAddr,
+    },
+    /// Something that the handler side has noted and knows by this number: so it
+    /// has its place among the others.
+    Noted(u64),
     /// A request was answered.
     Answered {
         /// The client.
@@ -32,9 +42,38 @@ pub enum Event {
         target: String,
         /// The key of the virtual host.
         vhost: Option<Arc<str>>,
+        /// Who answered.
+        by: Answerer,
         /// The response's status; 499 where the client left before it.
         status: u16,
     },
+}
+
+/// Who answered a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// The server itself: a file, a redirect, a refusal.
+    Server,
+    /// A route, or whom a program has put in place of files.
+    Route,
+    /// A module or a script.
+    Module,
+    /// An upstream.
+    Proxy,
+}
+
+impl Answerer {
+    /// Who answers by `action`.
+    pub(crate) fn of(action: &Action<'_>) -> Self {
+        match action {
+            Action::Call(..) | Action::WebSocket(..) => Self::Route,
+            Action::Module(_) => Self::Module,
+            Action::Proxy(_) => Self::Proxy,
+            Action::File(_) | Action::Redirect { .. } | Action::Options | Action::Refuse(_) => {
+                Self::Server
+            }
+        }
+    }
 }
 
 /// The newest events.

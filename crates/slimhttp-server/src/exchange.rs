@@ -1,9 +1,11 @@
 //! One request, one response: the only function that sees everything.
 
+mod detail;
 mod told;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::os::fd::RawFd;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,21 +22,26 @@ use slimhttp_site::site::Scope;
 use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
 use crate::content::{Content, ContentStream, Ongoing};
+use crate::event::Answerer;
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
-use crate::handler::{Answer, Callee, HandlerFault, Request};
+use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
 use crate::jail;
 use crate::proxy;
 use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
+use crate::takeover;
+use crate::upgrade;
 use crate::worker::Seat;
 
+use detail::Detail;
 use told::Tracker;
 pub(crate) use told::{Tracked, note_refused};
 
-/// What every exchange of one connection knows.
+/// What every exchange of one connection knows. Its beginning and its end, and who
+/// is told of them: see `visit`.
 pub(crate) struct ConnectionContext {
     pub(crate) shared: Arc<Shared>,
     pub(crate) state: Arc<ConnectionState>,
@@ -42,6 +49,11 @@ pub(crate) struct ConnectionContext {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) tls: bool,
+    /// The number of the socket's descriptor.
+    pub(crate) descriptor: RawFd,
+    /// What the handler side keeps with the connection. Filled when it meets it: at
+    /// once, where it wants to know of each, else when an upgrade is asked for.
+    pub(crate) guest: OnceLock<Guest>,
     /// Held until the last exchange, or the tunnel of an upgrade, has ended.
     pub(crate) _seat: Seat,
 }
@@ -87,10 +99,18 @@ pub(crate) async fn answer(
         method: std::mem::take(&mut parts.method),
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
+        by: Answerer::Server,
     };
     let version = exchange.version;
     let files_only = matches!(*plan.actions, [Action::File(_)]);
-    let outcome = exchange.perform(plan.actions).await;
+    let detail = Detail::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
+    let outcome = if snapshot.site.admits(connection.peer.ip()) {
+        exchange.perform(plan.actions).await
+    } else {
+        // It was allowed when it connected; its connection ends with this.
+        connection.state.finish(Ending::Gracefully);
+        Err(Refusal::Forbidden.into())
+    };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
         Ok(response) => respond::finish(response),
@@ -104,6 +124,7 @@ pub(crate) async fn answer(
         && exchange.asked.is_none()
         && exchange.seen.is_settled()
         && !tracker.is_told()
+        && detail.is_none()
         && scope.options.files.pin_releases.is_zero();
     // What took long to answer was seen long ago.
     let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
@@ -116,7 +137,10 @@ pub(crate) async fn answer(
     if (leaving || unread) && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracker.finish(response, version, repeatable, exchange.ongoing.take())
+    if let Some(detail) = detail {
+        detail.answered(&response, began.elapsed());
+    }
+    tracker.finish(response, version, exchange.by, repeatable, exchange.ongoing.take())
 }
 
 /// A request on its way through the actions of its plan.
@@ -140,6 +164,8 @@ struct Exchange<'x> {
     method: Method,
     version: Version,
     headers: HeaderMap,
+    /// Who has answered, or was asked last.
+    by: Answerer,
 }
 
 impl Exchange<'_> {
@@ -154,7 +180,19 @@ impl Exchange<'_> {
         if !self.headers.get_all(EXPECT).iter().all(known) {
             return Err(Refusal::ExpectationFailed.into());
         }
+        let mut actions = actions.into_iter().peekable();
+        let is_settled = matches!(
+            actions.peek(),
+            Some(Action::Refuse(_) | Action::Redirect { .. } | Action::Options)
+        );
+        if !is_settled && self.asks_for_upgrade() {
+            match self.call(Callee::Upgrade, RouteKind::Whole).await? {
+                Answer::Pass => {}
+                answer => return self.deliver(answer).await,
+            }
+        }
         for action in actions {
+            self.by = Answerer::of(&action);
             let answer = match action {
                 Action::Call(handler, kind, params) => {
                     self.call(Callee::Route(handler, params), kind).await?
@@ -177,6 +215,7 @@ impl Exchange<'_> {
                         let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                         let path = root.join(path.as_path());
                         let script = Callee::Script { path, file, reload: options.reload };
+                        self.by = Answerer::Module;
                         self.call(script, RouteKind::Whole).await?
                     }
                 },
@@ -186,16 +225,49 @@ impl Exchange<'_> {
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
-            match answer {
-                Answer::Reply(response) => return Ok(response),
-                Answer::File(path, fields) => return self.send_named(&path, fields).await,
-                Answer::WebSocket(carriage) => {
-                    return Ok(carriage.begin(self.upgrade.take(), self.connection)?);
-                }
-                Answer::Pass => {}
+            if !matches!(answer, Answer::Pass) {
+                return self.deliver(answer).await;
             }
         }
         Err(Refusal::NotFound.into())
+    }
+
+    /// The response that a handler's answer is.
+    async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, Refused> {
+        match answer {
+            Answer::Reply(response) => Ok(response),
+            Answer::File(path, fields) => self.send_named(&path, fields).await,
+            Answer::WebSocket(carriage) => {
+                Ok(carriage.begin(self.upgrade.take(), self.connection)?)
+            }
+            Answer::Switch(response, carrier) => {
+                let Some(client) = self.upgrade.take() else {
+                    let cause = "a handler switched protocols, which nobody asked for";
+                    tracing::error!("{cause}");
+                    return Err(Refused::because(Refusal::Internal, cause));
+                };
+                if let Some(fault) = self.connection.fault.get() {
+                    // What came behind the request, before the 101, is no HTTP,
+                    // and too early to be anything else.
+                    return Err(fault.refusal.clone().into());
+                }
+                takeover::begin(client, carrier, self.connection);
+                Ok(response)
+            }
+            Answer::Pass => Err(Refusal::NotFound.into()),
+        }
+    }
+
+    /// Whether the client asks for an upgrade and the handler side takes some.
+    /// The handler side has met the connection then.
+    fn asks_for_upgrade(&self) -> bool {
+        let Some(handler) = &self.connection.shared.handler else { return false };
+        let asked =
+            self.upgrade.is_some() && handler.wants().upgrades && upgrade::is_asked(&self.headers);
+        if asked {
+            self.connection.met(handler);
+        }
+        asked
     }
 
     fn headers(&self) -> &HeaderMap {
@@ -262,6 +334,8 @@ impl Exchange<'_> {
                     local: self.connection.local,
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
+                    line: self.connection.line(),
+                    guest: self.connection.guest.get().cloned(),
                     companion: std::sync::OnceLock::new(),
                 });
                 self.asked.insert(asked).clone()

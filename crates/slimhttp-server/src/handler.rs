@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use http::{HeaderMap, Method, Response, Uri, Version};
 use slimhttp_site::refusal::Refusal;
@@ -17,7 +18,9 @@ use slimhttp_site::site::{Module, Scope};
 use slimhttp_site::websocket::Handshake;
 
 use crate::body::Body;
+use crate::connection_state::{ConnectionState, Ending};
 use crate::content::Content;
+use crate::takeover::Carrier;
 use crate::websocket::Carriage;
 
 /// A request with its content, as handlers see it. Shared by every call of
@@ -45,8 +48,69 @@ pub struct Request {
     pub tls: bool,
     /// The scope that the host picked.
     pub scope: Arc<Scope>,
+    /// The connection on which it came.
+    pub line: Line,
+    /// What the handler side keeps with that connection, if it met it.
+    pub guest: Option<Guest>,
     /// Whatever the handler side keeps with the request between calls.
     pub companion: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+/// What the handler side keeps with a connection while it lasts.
+pub type Guest = Arc<dyn Any + Send + Sync>;
+
+/// A connection as the handler side meets it.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// Our address on this connection.
+    pub local: SocketAddr,
+    /// Whether it is to speak TLS.
+    pub tls: bool,
+    /// The number of its descriptor, while it is open: a name, and nothing to
+    /// read from or to close.
+    pub descriptor: RawFd,
+    /// The way to end it.
+    pub line: Line,
+}
+
+/// A connection as those see it who may end it. Holding it keeps nothing open.
+#[derive(Clone, Debug, Default)]
+pub struct Line(pub(crate) Weak<ConnectionState>);
+
+impl Line {
+    /// Whether the connection has not ended.
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Ends it after the response in flight, at once where there is none. An
+    /// upgraded connection is not ended by this: whoever carries it ends it.
+    pub fn close(&self) {
+        if let Some(state) = self.0.upgrade() {
+            state.finish(Ending::Gracefully);
+        }
+    }
+
+    /// Ends it now, in the middle of whatever is on its way.
+    pub fn cut(&self) {
+        if let Some(state) = self.0.upgrade() {
+            state.finish(Ending::Cut);
+        }
+    }
+}
+
+/// What the handler side wants to be asked beside calls. Looked at for each
+/// connection and each request that asks for an upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// To meet each connection, and to be told of its end.
+    pub connections: bool,
+    /// To say whether a connection is served.
+    pub verdicts: bool,
+    /// To be asked about upgrades, by [`Callee::Upgrade`].
+    pub upgrades: bool,
 }
 
 /// Whom to ask.
@@ -68,6 +132,9 @@ pub enum Callee {
         /// When it is run anew.
         reload: slimhttp_site::site::Reload,
     },
+    /// Whoever takes upgrades. The request asks for one, and its connection has
+    /// been met.
+    Upgrade,
 }
 
 /// What a handler says.
@@ -80,6 +147,9 @@ pub enum Answer {
     File(PathBuf, HeaderMap),
     /// Open the WebSocket.
     WebSocket(Box<Carriage>),
+    /// The connection stops being HTTP: this is the 101, and the carrier goes on.
+    /// In answer to [`Callee::Upgrade`] only.
+    Switch(Response<Body>, Box<dyn Carrier>),
     /// Somebody else may answer.
     Pass,
 }
@@ -105,8 +175,31 @@ pub enum HandlerFault {
 /// A future that a handler returns.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Result<Answer, HandlerFault>> + Send>>;
 
+/// A future that says whether a connection is served.
+pub type VerdictFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
+
 /// Answers calls. Dropping the future means that the client has left.
 pub trait Handler: Send + Sync + 'static {
     /// Asks `callee` about `request`.
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture;
+
+    /// What it wants to be asked beside calls.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+
+    /// Meets a connection that was accepted, or that is to be upgraded. What it
+    /// gives comes with every request of that connection.
+    fn meet(&self, _visitor: Visitor) -> Guest {
+        Arc::new(())
+    }
+
+    /// Says whether a connection is served; before that nothing of it is read.
+    /// Dropping the future means that the connection has ended.
+    fn judge(&self, _guest: &Guest) -> VerdictFuture {
+        Box::pin(std::future::ready(true))
+    }
+
+    /// Hears that a connection which it met has ended.
+    fn left(&self, _guest: Guest) {}
 }

@@ -195,7 +195,8 @@ impl<S: Stream> Http1<S> {
     /// complete: who answers it, and behind how many bytes of `whole` what is kept
     /// for the next one begins.
     fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(Asked, usize)> {
-        let service = &self.context.shared.live.pinned().site.service;
+        let site = &self.context.shared.live.pinned().site;
+        let service = &site.service;
         if new.len() == whole.len() {
             self.framing.set_limits(service.head_limits());
         }
@@ -220,7 +221,8 @@ impl<S: Stream> Http1<S> {
             let mut key = None;
             let state = &self.context.state;
             let is_watched = self.context.shared.events.is_watched();
-            if !is_watched && state.ending() == Ending::No {
+            let is_admitted = site.admits(self.context.peer.ip());
+            if !is_watched && is_admitted && state.ending() == Ending::No {
                 key = repeat::ask(request, live.generation(), self.context.tls);
                 if let Some(ready) = key.as_ref().and_then(repeat::find) {
                     return Ok(Asked::Again(ready));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use slimhttp_site::compile::Routes;
@@ -19,7 +19,7 @@ use crate::listener;
 use crate::live::{Draft, Live};
 use crate::privileges;
 use crate::snapshot;
-use crate::worker::{self, Hall, Stop, reachable};
+use crate::worker::{self, Hall, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -103,6 +103,8 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) hall: Arc<Hall>,
     pub(crate) stop: Stop,
+    /// The I/O threads, once they run.
+    pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
     /// Tells this server from every other in `Via`.
     id: u64,
 }
@@ -168,6 +170,7 @@ impl Server {
             events: Events::default(),
             hall: Arc::default(),
             stop: Stop::default(),
+            workers: OnceLock::new(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })
@@ -205,6 +208,21 @@ impl Server {
 
     fn lock_listeners(&self) -> MutexGuard<'_, Option<Vec<TcpListener>>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves a connection that somebody else has accepted, as if it had come
+    /// by the listener. Whether it is served: not before [`Server::start`], not
+    /// while stopping, not from an address that is not allowed.
+    ///
+    /// # Errors
+    /// The system's, where the socket is not connected.
+    pub fn adopt(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
+        let peer = socket.peer_addr()?;
+        socket.set_nonblocking(true)?;
+        let Some(workers) = self.shared.workers.get().filter(|_| !self.is_stopping()) else {
+            return Ok(false);
+        };
+        Ok(worker::adopt(socket, peer, workers, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
@@ -245,6 +263,11 @@ impl Server {
     /// Begins to keep events (the newest 4,096).
     pub fn watch_events(&self) {
         self.shared.events.watch();
+    }
+
+    /// Puts something among the events that only the caller knows.
+    pub fn note_event(&self, number: u64) {
+        self.shared.events.push(|| Event::Noted(number));
     }
 
     /// Takes the events kept so far.

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
@@ -89,6 +90,7 @@ pub(crate) fn start(
         runtimes.push(runtime);
     }
     let workers: Arc<[Arc<Worker>]> = workers.into();
+    let _ = shared.workers.set(workers.clone());
     let mut accepting =
         Some(Accepting { listeners, workers: workers.clone(), shared: shared.clone() });
     let finished = Arc::new(Finished { left: AtomicUsize::new(count), shared: shared.clone() });
@@ -262,22 +264,60 @@ fn deal(
     shared: &Arc<Shared>,
     turn: usize,
 ) {
-    let worker = workers[turn].clone();
-    let seat = Seat { active: worker.active.clone(), hall: shared.hall.clone() };
-    seat.active.count.fetch_add(1, Ordering::Relaxed);
-    seat.hall.taken.fetch_add(1, Ordering::Relaxed);
-    let shared = shared.clone();
     if turn == 0 {
+        let Some(seat) = seat(peer, &workers[0], shared) else { return };
+        let (shared, worker) = (shared.clone(), workers[0].clone());
         tokio::spawn(connection::serve(socket, peer, shared, worker, seat));
         return;
     }
     // A socket belongs to the runtime that watches it.
-    let Ok(socket) = socket.into_std() else { return };
+    if let Ok(socket) = socket.into_std() {
+        send_over(socket, peer, &workers[turn], shared);
+    }
+}
+
+/// Serves a connection that somebody else has accepted; whether it is allowed.
+/// Its descriptor, as good as a die, says which worker has it.
+pub(crate) fn adopt(
+    socket: std::net::TcpStream,
+    peer: SocketAddr,
+    workers: &[Arc<Worker>],
+    shared: &Arc<Shared>,
+) -> bool {
+    let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % workers.len();
+    send_over(socket, peer, &workers[turn], shared)
+}
+
+/// Hands a connection to a worker on another thread; whether it is allowed.
+fn send_over(
+    socket: std::net::TcpStream,
+    peer: SocketAddr,
+    worker: &Arc<Worker>,
+    shared: &Arc<Shared>,
+) -> bool {
+    let Some(seat) = seat(peer, worker, shared) else { return false };
+    let (shared, worker) = (shared.clone(), worker.clone());
     worker.handle.clone().spawn(async move {
         if let Ok(socket) = TcpStream::from_std(socket) {
             connection::serve(socket, peer, shared, worker, seat).await;
         }
     });
+    true
+}
+
+/// The place of a connection, unless its client is not allowed. Whom it does not
+/// let in is told nothing: dropping the socket closes it.
+fn seat(peer: SocketAddr, worker: &Arc<Worker>, shared: &Arc<Shared>) -> Option<Seat> {
+    // Not `pinned()`: this may be a thread that lives long and asks seldom.
+    if !shared.live.current().site.admits(peer.ip()) {
+        let (ip, port) = (peer.ip().to_canonical(), peer.port());
+        tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, port));
+        return None;
+    }
+    let seat = Seat { active: worker.active.clone(), hall: shared.hall.clone() };
+    seat.active.count.fetch_add(1, Ordering::Relaxed);
+    seat.hall.taken.fetch_add(1, Ordering::Relaxed);
+    Some(seat)
 }
 
 fn has_room(shared: &Shared) -> bool {

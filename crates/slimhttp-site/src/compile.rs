@@ -162,6 +162,7 @@ pub fn compile(
         global,
         hosts: compiled.table,
         service,
+        instance: Arc::clone(&routes.instance),
         port: world.listener.port,
         warnings,
     })

@@ -6,6 +6,7 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+pub mod access;
 pub mod candidates;
 pub mod client;
 pub mod coding;
@@ -21,6 +22,7 @@ pub mod forward;
 pub mod framing;
 pub mod glob;
 pub mod host;
+pub mod instance;
 pub mod listing;
 pub mod options;
 pub mod path;

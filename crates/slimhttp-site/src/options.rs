@@ -191,6 +191,12 @@ const SERVER: &[OptionSpec] = &[
         ..global("port", Shape::WholeNumber { least: 0, most: 65_535 })
     },
     OptionSpec {
+        default: "everybody",
+        doc: "Addresses and networks that may connect; all others are cut off at once.",
+        elsewhere: &["allow_list", "allowed_ips", "allow_from", "whitelist"],
+        ..global("allow", Shape::Networks)
+    },
+    OptionSpec {
         default: "the number of processors",
         doc: "Threads that read, write and answer. Fixed at start.",
         elsewhere: &["worker_processes", "processes", "io_threads"],

@@ -167,6 +167,9 @@ impl Site {
         if let Some(module) = &scope.options.module {
             actions.push(Action::Module(module));
         }
+        if let Some(handler) = self.instance.methods.find(head.method) {
+            actions.push(Action::Call(handler, RouteKind::Whole, Params::new()));
+        }
         if scope.options.web_root.is_some() {
             actions.push(file_action(scope, &target, head.method));
         }

@@ -49,8 +49,37 @@ pub fn parse(raw: &[u8]) -> Result<RawReply, &'static str> {
     }
 }
 
+/// The head by which a handler switches protocols (101, RFC 9110 section
+/// 15.2.2), and where the first bytes of the other protocol begin. `None` for
+/// every other status, and where the head has no end.
+///
+/// # Errors
+/// What is wrong, for the log, as [`parse`].
+pub fn parse_switch(raw: &[u8]) -> Result<Option<RawReply>, &'static str> {
+    let Some((code, mut headers, body_start)) = head(raw)? else { return Ok(None) };
+    if code != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(None);
+    }
+    // A 101 has no content (RFC 9110 section 8.6).
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRANSFER_ENCODING);
+    Ok(Some(RawReply { status: code, headers, body_start }))
+}
+
 /// `None` where the head has no end.
 fn read(raw: &[u8]) -> Result<Option<RawReply>, &'static str> {
+    let Some((status, mut headers, body_start)) = head(raw)? else { return Ok(None) };
+    if status.is_informational() {
+        return Err("the raw response has an interim status (1xx), a final one is needed");
+    }
+    remove_hop_by_hop(&mut headers, false);
+    headers.remove(header::TRAILER);
+    headers.remove(header::CONTENT_LENGTH);
+    Ok(Some(RawReply { status, headers, body_start }))
+}
+
+/// Status, fields and length of a head; `None` where it has no end.
+fn head(raw: &[u8]) -> Result<Option<(StatusCode, HeaderMap, usize)>, &'static str> {
     let mut config = httparse::ParserConfig::default();
     config
         .allow_spaces_after_header_name_in_responses(true)
@@ -66,20 +95,13 @@ fn read(raw: &[u8]) -> Result<Option<RawReply>, &'static str> {
     let code = head.code.ok_or("the raw response has no status")?;
     let status = StatusCode::from_u16(code)
         .map_err(|_| "the status of the raw response is not between 200 and 999")?;
-    if status.is_informational() {
-        return Err("the raw response has an interim status (1xx), a final one is needed");
-    }
-
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     for field in head.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| "the raw response has a malformed header name")?;
         headers.append(name, value(field.value)?);
     }
-    remove_hop_by_hop(&mut headers, false);
-    headers.remove(header::TRAILER);
-    headers.remove(header::CONTENT_LENGTH);
-    Ok(Some(RawReply { status, headers, body_start }))
+    Ok(Some((status, headers, body_start)))
 }
 
 /// A folded value becomes one line: each line end is replaced by a space.

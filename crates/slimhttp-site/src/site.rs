@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::access::Networks;
 use crate::config::Config;
 use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
 use crate::host::HostTable;
+use crate::instance::Instance;
 use crate::route::RouteTable;
 use crate::websocket::WebSocketLimits;
 
@@ -25,6 +27,8 @@ pub struct Site {
     pub hosts: HostTable<Arc<Scope>>,
     /// The options of the whole server.
     pub service: Arc<Service>,
+    /// What the program says of the server as a whole.
+    pub instance: Arc<Instance>,
     /// The port in which a `Host` without one is looked up.
     pub port: u16,
     /// Whether a scope may rewrite paths. It stays set when the last rule goes
@@ -40,6 +44,15 @@ impl Site {
     /// host, else the global level.
     pub fn scope_for(&self, host: &str, port: u16) -> &Arc<Scope> {
         self.hosts.find(host, port).unwrap_or(&self.global)
+    }
+
+    /// Whether the client at `address` may connect: the configuration (`allow`)
+    /// and the program each may say who, and both must agree.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let within = |networks: &Option<Networks>| {
+            networks.as_ref().is_none_or(|networks| networks.contain(address))
+        };
+        within(&self.service.allow) && within(&self.instance.allowed)
     }
 }
 
@@ -170,6 +183,8 @@ pub struct Service {
     pub workers: usize,
     /// Python threads that run handlers. Fixed at start.
     pub threads: usize,
+    /// Who may connect; `None`: everybody.
+    pub allow: Option<Networks>,
     /// Connections at once; more wait to be accepted.
     pub max_connections: usize,
     /// Bytes of a request's line and header section together.

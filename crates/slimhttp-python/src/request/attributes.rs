@@ -76,6 +76,8 @@ impl Attributes {
             local: source.local,
             tls: source.tls,
             scope: source.scope.clone(),
+            line: source.line.clone(),
+            guest: source.guest.clone(),
             companion: OnceLock::new(),
         });
         let source = std::mem::replace(&mut state.source, copy);

@@ -19,7 +19,7 @@ use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::ConnectionState;
 use crate::content::Ongoing;
-use crate::event::Event;
+use crate::event::{Answerer, Event};
 use crate::guarded::FramingFault;
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
@@ -46,6 +46,7 @@ struct Note {
     host: Option<Vec<u8>>,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
+    by: Answerer,
     status: u16,
     sent: u64,
 }
@@ -89,6 +90,7 @@ impl Tracker {
             host: text(HOST),
             referer: text(REFERER),
             user_agent: text(USER_AGENT),
+            by: Answerer::Server,
             status: 0,
             sent: 0,
         }));
@@ -99,11 +101,13 @@ impl Tracker {
         mut self,
         response: Response<Body>,
         version: Version,
+        by: Answerer,
         repeatable: Option<Duration>,
         ongoing: Option<Ongoing>,
     ) -> Response<Tracked> {
         self.ongoing = ongoing;
         if let Some(note) = &mut self.note {
+            note.by = by;
             note.status = response.status().as_u16();
         }
         let streams = version >= Version::HTTP_2;
@@ -145,6 +149,7 @@ impl Note {
             method: self.method.clone(),
             target: self.target.clone(),
             vhost: self.vhost.clone(),
+            by: self.by,
             status,
         });
     }
@@ -152,6 +157,7 @@ impl Note {
 
 /// Notes a request that was refused before there was an exchange.
 pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault) {
+    connection.shared.events.push(|| Event::Malformed { peer: connection.peer });
     let snapshot = connection.shared.live.pinned();
     let wanted = snapshot.site.global.options.access_log.as_ref();
     let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
+use crate::access;
 use crate::options::{self, ACCESS_FORMATS, Shape};
 use crate::site::{AccessFormat, AccessLog};
 use crate::value::{Table, Value};
@@ -288,14 +289,8 @@ fn endpoint(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Endpoint>
 
 fn network(value: &Value, at: &At<'_>, report: &mut Report) -> Option<IpNet> {
     let text = value.as_str().map(str::trim);
-    let read = text.and_then(|text| {
-        text.parse::<IpNet>()
-            .ok()
-            .or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))
-    });
-    match read {
-        // The bits behind the prefix mean nothing: `10.0.0.1/8` is `10.0.0.0/8`.
-        Some(network) => Some(network.trunc()),
+    match text.and_then(access::network) {
+        Some(network) => Some(network),
         None => {
             let found = if text.is_some() { value.to_string() } else { value.described() };
             report.fault(at, "an address or a network such as `10.0.0.0/8`", found, None);

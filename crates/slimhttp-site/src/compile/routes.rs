@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::fault::{Fault, Place};
 use crate::host::HostKey;
+use crate::instance::Instance;
 use crate::route::{HandlerId, Route, RouteTable};
 use crate::value::Value;
 
@@ -13,6 +14,8 @@ use crate::value::Value;
 /// Cloning is cheap, and a registration into a clone shares all the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
+    /// What the program says of the server as a whole.
+    pub instance: Arc<Instance>,
     tables: imbl::OrdMap<Option<HostKey>, SharedTable>,
 }
 

@@ -81,6 +81,10 @@ pub(super) fn service(
     Service {
         workers,
         threads,
+        allow: match layers.get("allow") {
+            Some(Checked::Networks(networks)) => Some(networks.iter().copied().collect()),
+            _ => None,
+        },
         max_connections: number("max_connections").unwrap_or(10_000),
         max_head: number("max_head").unwrap_or(32 << 10),
         max_headers: number("max_headers").unwrap_or(100),

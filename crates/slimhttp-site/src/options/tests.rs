@@ -80,7 +80,7 @@ fn c2_1_every_option_has_an_effect() {
             "module" => (json!("app.py"), &plain),
             "proxy" => (json!("b:1"), &plain),
             "reload" => (json!("never"), &moduled),
-            "trusted_proxies" => (json!("::1"), &plain),
+            "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
             "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
             "persist" => (json!("state.db"), &plain),

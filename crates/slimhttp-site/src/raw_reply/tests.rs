@@ -99,3 +99,21 @@ fn c8_3_only_a_version_makes_bytes_raw() {
         assert!(!is_raw(body), "{body:?}");
     }
 }
+
+#[test]
+fn c9_a_switch_of_protocols() {
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                   Connection: Upgrade\r\nContent-Length: 3\r\n\r\n\x81\x02hi";
+    let head = parse_switch(switch).unwrap().unwrap();
+    assert_eq!(head.status, 101);
+    assert_eq!((&head.headers["upgrade"], head.headers.len()), (&"websocket".parse().unwrap(), 2));
+    assert_eq!(&switch[head.body_start..], b"\x81\x02hi");
+    for (raw, found) in [
+        (&b"HTTP/1.1 200 OK\r\n\r\n"[..], Ok(false)),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n", Ok(false)),
+        (b"nonsense", Err(())),
+    ] {
+        let switch = parse_switch(raw).map(|head| head.is_some()).map_err(drop);
+        assert_eq!(switch, found, "{}", raw.escape_ascii());
+    }
+}

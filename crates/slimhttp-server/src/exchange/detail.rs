@@ -1,0 +1,64 @@
+//! What the log says of a request whose URL a program has marked by
+//! `debug(url)`: everything but the content and what is secret.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::{HeaderMap, Response};
+use slimhttp_site::path::Target;
+use slimhttp_site::plan::Action;
+use slimhttp_site::site::Site;
+
+use super::Exchange;
+use crate::body::Body;
+
+/// One request that is logged in detail.
+pub(super) struct Detail {
+    request: String,
+}
+
+impl Detail {
+    /// Logs what is asked and what is to be done about it, where the path is
+    /// marked.
+    pub(super) fn begin(
+        site: &Site,
+        target: Option<&Target<'_>>,
+        exchange: &Exchange<'_>,
+        actions: &[Action<'_>],
+    ) -> Option<Self> {
+        if !site.instance.is_debugged(&target?.path) {
+            return None;
+        }
+        let peer = exchange.connection.peer;
+        let request = format!("debug {peer}: {} {}", exchange.method, exchange.uri);
+        let scope = exchange.scope.name.as_deref().unwrap_or("the global level");
+        let mut plan = String::new();
+        for action in actions {
+            let _ = write!(plan, "\n  then {action:?}");
+        }
+        let fields = in_lines(&exchange.headers);
+        tracing::info!("{request} {:?} of {scope}{fields}{plan}", exchange.version);
+        Some(Self { request })
+    }
+
+    /// Logs the answer.
+    pub(super) fn answered(self, response: &Response<Body>, took: Duration) {
+        let status = response.status();
+        let fields = in_lines(response.headers());
+        tracing::info!("{} answered {status} after {took:?}{fields}", self.request);
+    }
+}
+
+/// Header fields, a line each. What is secret is not shown.
+fn in_lines(headers: &HeaderMap) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name);
+        let _ = match secret {
+            true => write!(lines, "\n  {name}: (not shown, {} bytes)", value.len()),
+            false => write!(lines, "\n  {name}: {}", value.as_bytes().escape_ascii()),
+        };
+    }
+    lines
+}

@@ -1,0 +1,60 @@
+//! Connections that a handler carries on when they stop being HTTP: the raw
+//! bytes are its affair from the 101 on. RFC 9110 section 7.8.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::exchange::ConnectionContext;
+
+/// The bytes of a connection, both ways.
+pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytestream for S {}
+
+/// Whoever carries a connection on.
+pub trait Carrier: Send + 'static {
+    /// Carries it until it ends. The future runs on the connection's I/O thread,
+    /// so it never blocks; when it is done, or dropped, the connection is closed.
+    fn carry(
+        self: Box<Self>,
+        connection: Box<dyn Bytestream>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+impl fmt::Debug for dyn Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carrier")
+    }
+}
+
+/// Hands the connection over as soon as the 101 is written. The exchange counts
+/// as in flight until the carrier is done.
+pub(crate) fn begin(
+    client: OnUpgrade,
+    carrier: Box<dyn Carrier>,
+    connection: &Arc<ConnectionContext>,
+) {
+    let connection = connection.clone();
+    // Before the 101 is written: the client's next bytes are not HTTP.
+    connection.state.upgrade();
+    connection.state.begin();
+    tokio::spawn(async move {
+        let carried = async {
+            match client.await {
+                Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
+                Err(error) => tracing::debug!("{}: no upgrade: {error}", connection.peer),
+            }
+        };
+        tokio::select! {
+            () = carried => {}
+            () = connection.state.cut() => {}
+        }
+        connection.state.end();
+    });
+}

@@ -1,0 +1,103 @@
+//! A connection's stay: who is told that it came and that it went, and who says
+//! whether it is served.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, OnceLock};
+
+use tokio::net::TcpStream;
+
+use crate::connection_state::{ConnectionState, Ending, Reading};
+use crate::event::Event;
+use crate::exchange::ConnectionContext;
+use crate::guarded::FaultCell;
+use crate::handler::{Guest, Handler, Line, Visitor};
+use crate::server::Shared;
+use crate::worker::Seat;
+
+impl ConnectionContext {
+    /// A connection that was accepted. Its stay ends when this is dropped.
+    pub(crate) fn begin(
+        shared: Arc<Shared>,
+        state: Arc<ConnectionState>,
+        socket: &TcpStream,
+        peer: SocketAddr,
+        tls: bool,
+        seat: Seat,
+    ) -> Arc<Self> {
+        shared.events.push(|| Event::Accepted { peer });
+        Arc::new(Self {
+            state,
+            fault: FaultCell::default(),
+            peer,
+            local: socket.local_addr().unwrap_or(shared.address),
+            tls,
+            descriptor: socket.as_raw_fd(),
+            guest: OnceLock::new(),
+            _seat: seat,
+            shared,
+        })
+    }
+
+    /// Whether the connection is served, as far as the handler side has a say;
+    /// `None` where it has none.
+    pub(crate) fn verdict(&self) -> Option<impl Future<Output = bool> + use<>> {
+        let handler = self.shared.handler.as_ref()?;
+        let wants = handler.wants();
+        if !(wants.connections || wants.verdicts) {
+            return None;
+        }
+        let guest = self.met(handler);
+        if !wants.verdicts {
+            return None;
+        }
+        let judged = handler.judge(guest);
+        let (state, peer) = (self.state.clone(), self.peer);
+        Some(async move {
+            // It may take as long as a head: the worker's sweep keeps the time.
+            state.read(Reading::Head);
+            tokio::select! {
+                served = judged => {
+                    // What comes next has a time of its own.
+                    state.read(Reading::Idle);
+                    served && state.ending() == Ending::No
+                }
+                () = state.cut() => {
+                    if state.ending() == Ending::HeadTimeout {
+                        tracing::warn!(
+                            "{peer}: `on_accept` gave no verdict within `header_timeout`: closed"
+                        );
+                    }
+                    false
+                }
+            }
+        })
+    }
+
+    /// Lets the handler side meet the connection.
+    pub(crate) fn met(&self, handler: &Arc<dyn Handler>) -> &Guest {
+        self.guest.get_or_init(|| {
+            handler.meet(Visitor {
+                peer: self.peer,
+                local: self.local,
+                tls: self.tls,
+                descriptor: self.descriptor,
+                line: self.line(),
+            })
+        })
+    }
+
+    /// The way to end the connection from elsewhere.
+    pub(crate) fn line(&self) -> Line {
+        Line(Arc::downgrade(&self.state))
+    }
+}
+
+impl Drop for ConnectionContext {
+    fn drop(&mut self) {
+        if let (Some(handler), Some(guest)) = (&self.shared.handler, self.guest.take()) {
+            handler.left(guest);
+        }
+        self.shared.events.push(|| Event::Closed { peer: self.peer });
+    }
+}

@@ -1,0 +1,75 @@
+//! What a program says of a server as a whole, beside its configuration: who
+//! answers a method, who may connect, which URLs are logged in detail.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::Method;
+use smallvec::SmallVec;
+
+use crate::access::Networks;
+use crate::route::HandlerId;
+
+/// What a program has said. It holds until the program says otherwise, whatever
+/// becomes of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// Who answers where no route, module or proxy does.
+    pub methods: MethodTable,
+    /// Who may connect; `None`: everybody.
+    pub allowed: Option<Networks>,
+    /// The decoded paths whose requests are logged in detail.
+    pub debugged: BTreeSet<Arc<str>>,
+}
+
+impl Instance {
+    /// Whether requests of this path (decoded) are logged in detail.
+    pub fn is_debugged(&self, path: &[u8]) -> bool {
+        !self.debugged.is_empty()
+            && std::str::from_utf8(path).is_ok_and(|path| self.debugged.contains(path))
+    }
+}
+
+/// Who answers a method in place of files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MethodTable {
+    /// `None` stands for every method that is not named.
+    handlers: SmallVec<[(Option<Method>, HandlerId); 1]>,
+}
+
+impl MethodTable {
+    /// Lets `handler` answer `method`, or with `None` every method that nobody
+    /// answers; gives who did so before.
+    pub fn set(&mut self, method: Option<Method>, handler: HandlerId) -> Option<HandlerId> {
+        match self.handlers.iter_mut().find(|(known, _)| *known == method) {
+            Some((_, place)) => Some(std::mem::replace(place, handler)),
+            None => {
+                self.handlers.push((method, handler));
+                None
+            }
+        }
+    }
+
+    /// Leaves `method` to the server again; gives who answered it.
+    pub fn remove(&mut self, method: Option<&Method>) -> Option<HandlerId> {
+        let position = self.handlers.iter().position(|(known, _)| known.as_ref() == method)?;
+        Some(self.handlers.remove(position).1)
+    }
+
+    /// Who was set to answer exactly this.
+    pub fn get(&self, method: Option<&Method>) -> Option<HandlerId> {
+        self.handlers.iter().find(|(known, _)| known.as_ref() == method).map(|(_, id)| *id)
+    }
+
+    /// Who answers `method`. `HEAD` is answered by whom `GET` is.
+    pub fn find(&self, method: &Method) -> Option<HandlerId> {
+        if self.handlers.is_empty() {
+            return None;
+        }
+        let as_get = || self.get(Some(&Method::GET)).filter(|_| *method == Method::HEAD);
+        self.get(Some(method)).or_else(as_get).or_else(|| self.get(None))
+    }
+}
+
+#[cfg(test)]
+mod tests;
