@@ -11,9 +11,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log, _threads, _traceback_page
-from slimHTTP._modules import Identity, Modules
+from slimHTTP._modules import Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
-from slimHTTP._slimhttp import HTTP_REQUEST
+from slimHTTP._slimhttp import HTTP_REQUEST, Script
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -46,11 +46,9 @@ class Face:
         """See `Modules.run_module`."""
         return self._modules.run_module(self.instance, request, path, reload)
 
-    def run_script(
-        self, request: HTTP_REQUEST, path: str, source: bytes, identity: Identity, reload: str
-    ) -> Any:
+    def run_script(self, request: HTTP_REQUEST, path: str, script: Script, reload: str) -> Any:
         """See `Modules.run_script`."""
-        return self._modules.run_script(self.instance, request, path, source, identity, reload)
+        return self._modules.run_script(self.instance, request, path, script, reload)
 
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool

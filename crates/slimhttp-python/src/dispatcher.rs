@@ -29,7 +29,7 @@ use crate::loop_queue::Note;
 use crate::queue::Run;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
-use crate::script;
+use crate::script::Script;
 use crate::stream::PulledBody;
 
 /// The dispatcher of one server.
@@ -291,7 +291,7 @@ impl Dispatcher {
                 }
             },
             Callee::Module(module) => {
-                let what = format!("module `{}`", module.path.display()).into();
+                let what = module.label.clone();
                 let result = text_of(py, &module.path).and_then(|path| {
                     self.face.run_module(request.as_any(), &path, reload_name(py, module.reload))
                 });
@@ -299,10 +299,9 @@ impl Dispatcher {
             }
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
-                let result = script::read(py, file).and_then(|(source, identity)| {
-                    let path = text_of(py, path)?;
-                    let reload = reload_name(py, *reload);
-                    self.face.run_script(request.as_any(), &path, &source, identity, reload)
+                let result = text_of(py, path).and_then(|path| {
+                    let (script, reload) = (Script::new(file.clone()), reload_name(py, *reload));
+                    self.face.run_script(request.as_any(), &path, script, reload)
                 });
                 (what, result)
             }

@@ -5,9 +5,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
 use pyo3::pyclass::PyVisit;
-use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::log::Record;
+use crate::script::Script;
 
 /// The face.
 pub(crate) struct Face {
@@ -82,11 +83,10 @@ impl Face {
         &self,
         request: &Bound<'py, PyAny>,
         path: &Bound<'py, PyString>,
-        source: &Bound<'py, PyBytes>,
-        identity: (u64, u64, u64, i128, i128),
+        script: Script,
         reload: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.run_script.bind(request.py()).call1((request, path, source, identity, reload))
+        self.run_script.bind(request.py()).call1((request, path, script, reload))
     }
 
     /// Logs an exception with its traceback and the request; the debug page if

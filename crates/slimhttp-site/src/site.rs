@@ -90,6 +90,16 @@ pub struct Module {
     pub path: PathBuf,
     /// When it is run anew.
     pub reload: Reload,
+    /// What messages call it, made once.
+    pub label: Arc<str>,
+}
+
+impl Module {
+    /// The module at `path`.
+    pub fn new(path: PathBuf, reload: Reload) -> Self {
+        let label = format!("module `{}`", path.display()).into();
+        Self { path, reload, label }
+    }
 }
 
 /// When a module is run anew.

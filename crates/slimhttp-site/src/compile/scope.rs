@@ -86,7 +86,7 @@ pub(super) fn options(
         Some("never") => Reload::Never,
         _ => Reload::Always,
     };
-    let module = ways.path("module").map(|path| Module { path: path.clone(), reload });
+    let module = ways.path("module").map(|path| Module::new(path.clone(), reload));
     let proxy = proxy(ways, layers);
     let web_root = match layers.path("web_root") {
         Some(path) => Some(path.clone()),
