@@ -24,6 +24,7 @@ use crate::handler::{Answer, Callee, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
 use crate::jail;
 use crate::proxy;
+use crate::reload::{self, Showing};
 use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
@@ -67,6 +68,19 @@ pub(crate) async fn answer(
     let scope = plan.scope;
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
+    let reloads = scope.options.reload_browser;
+    let is_understood = plan.target.is_some() && parts.method == Method::GET;
+    if reloads && is_understood && uri.path() == reload::PATH {
+        let response = respond::finish(reload::listen(&connection, scope));
+        return tracker.finish(response, parts.version, None);
+    }
+    // What an upstream answers is its own.
+    let is_ours = !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
+    let showing = match reloads && is_ours {
+        true => Showing::of(&parts.method, &mut parts.headers),
+        false => Showing::No,
+    };
+
     let path = plan.target.as_ref().map_or(&b"/"[..], |target| &target.path);
     let mut exchange = Exchange {
         connection: &connection,
@@ -99,6 +113,7 @@ pub(crate) async fn answer(
     let same_for_all = files_only
         && !is_trouble
         && exchange.asked.is_none()
+        && !reloads
         && exchange.seen.is_settled()
         && !tracker.is_told()
         && scope.options.files.pin_releases.is_zero();
@@ -110,6 +125,8 @@ pub(crate) async fn answer(
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    let response =
+        showing.dress(response, &connection, scope, exchange.method(), exchange.asked.is_none());
     tracker.finish(response, version, repeatable)
 }
 
@@ -147,6 +164,7 @@ impl Exchange<'_> {
             return Err(Refusal::ExpectationFailed.into());
         }
         for action in actions {
+            self.note_sources(&action);
             let answer = match action {
                 Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
                 Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
@@ -179,6 +197,26 @@ impl Exchange<'_> {
         Err(Refusal::NotFound.into())
     }
 
+    /// Notes which files an action may answer from, where browsers load pages anew.
+    fn note_sources(&self, action: &Action<'_>) {
+        let options = &self.scope.options;
+        if !options.reload_browser {
+            return;
+        }
+        let files = match action {
+            Action::Module(module) => vec![module.path.clone()],
+            Action::File(path) => {
+                let Some(root) = &options.web_root else { return };
+                let named = root.join(path.as_path());
+                // A path that names no folder has no index either.
+                let indexes = options.index.iter().map(|name| named.join(name));
+                indexes.chain([named.clone()]).collect()
+            }
+            _ => return,
+        };
+        self.connection.shared.reload.note(self.scope.name.as_ref(), files);
+    }
+
     fn headers(&self) -> &HeaderMap {
         self.asked.as_ref().map_or(&self.headers, |asked| &asked.headers)
     }
@@ -197,7 +235,7 @@ impl Exchange<'_> {
         let files = self.connection.shared.live.files();
         let root = options.web_root.as_deref()?;
         let (roots, seen) = (&self.snapshot.roots, &self.seen);
-        Some(Below::new(files, roots, root, &options.files, options.debug, seen))
+        Some(Below::new(files, roots, root, options, seen))
     }
 
     async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {

@@ -24,6 +24,7 @@ pub mod live;
 mod proxy;
 mod read_buffer;
 mod releases;
+mod reload;
 mod respond;
 mod roots;
 pub mod server;

@@ -17,6 +17,7 @@ use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
+use crate::reload::Reload;
 use crate::snapshot;
 use crate::worker::{self, Hall, Stop, reachable};
 
@@ -102,11 +103,18 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) hall: Arc<Hall>,
     pub(crate) stop: Stop,
+    /// What open pages are made of, where browsers load them anew.
+    pub(crate) reload: Reload,
     /// Tells this server from every other in `Via`.
     id: u64,
 }
 
 impl Shared {
+    /// Tells this server from every other.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
     /// one that comes back to the same scope has gone in a circle.
     pub(crate) fn mark(&self, scope: &Scope) -> String {
@@ -167,6 +175,7 @@ impl Server {
             events: Events::default(),
             hall: Arc::default(),
             stop: Stop::default(),
+            reload: Reload::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })
@@ -229,6 +238,13 @@ impl Server {
             self.shared.live.flush_access_logs(FLUSH);
         }
         ended
+    }
+
+    /// Notes that the page a scope answers now is made of these files too: where
+    /// browsers load pages anew, they do so when one of them changes. `scope` is
+    /// the key of a virtual host, `None` the global level.
+    pub fn note_sources(&self, scope: Option<&Arc<str>>, files: impl IntoIterator<Item = PathBuf>) {
+        self.shared.reload.note(scope, files);
     }
 
     /// Begins to keep events (the newest 4,096).

@@ -71,6 +71,9 @@ pub struct ScopeOptions {
     pub scripts: Scripts,
     /// Whether error pages tell everything.
     pub debug: bool,
+    /// Whether pages are loaded anew in the browser when what they are made of
+    /// changes; never without `debug`.
+    pub reload_browser: bool,
     /// The longest request body, in bytes.
     pub max_body: u64,
     /// Where each request is noted.

@@ -93,6 +93,7 @@ pub(super) fn options(
         None if module.is_some() || proxy.is_some() => None,
         None => Some(PathBuf::from(WEB_ROOT)),
     };
+    let debug = layers.flag("debug").unwrap_or(false);
     ScopeOptions {
         web_root,
         index: match layers.get("index") {
@@ -107,7 +108,8 @@ pub(super) fn options(
             Some(Checked::Word(_)) => Scripts::Executable,
             _ => Scripts::On,
         },
-        debug: layers.flag("debug").unwrap_or(false),
+        debug,
+        reload_browser: debug && layers.flag("reload_browser").unwrap_or(true),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
         access_log: access_log(layers).cloned(),
         trusted_proxies: match layers.get("trusted_proxies") {
