@@ -10,7 +10,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _log, _threads, _traceback_page
+from slimHTTP import _failure, _log, _threads
 from slimHTTP._modules import Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST, Script
@@ -52,11 +52,12 @@ class Face:
 
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool
-    ) -> str | None:
+    ) -> tuple[str, str, list[str]] | None:
         """Log that `what` (a module's path, a handler's name) failed on `request`.
 
         One record at ERROR with the traceback. With `debug`, gives the page
-        that tells the browser the same, else None. What is ended because the
+        that tells the browser the same, its policy, and the files that are told
+        of; else None. What is ended because the
         program ends has not failed: a WARNING names it. Nor has what is
         cancelled because the server is closed: nobody hears of it.
         """
@@ -67,10 +68,17 @@ class Face:
             return None
         _log.logger.error(
             '%s',
-            _traceback_page.headline(error, request, what),
-            exc_info=(type(error), error, _traceback_page.trim(error)),
+            _failure.headline(error, request, what),
+            exc_info=(type(error), error, _failure.trim(error)),
         )
-        return _traceback_page.page(error, request, what) if debug else None
+        if not debug:
+            return None
+        # Much is imported for a page, and few programs ever show one.
+        from slimHTTP import _led_here, _traceback_page
+
+        instance = self.instance
+        led_here = () if instance is None else _led_here.steps(instance, request, what)
+        return _traceback_page.page(error, request, what, led_here)
 
     def _is_closed(self) -> bool:
         instance = self.instance

@@ -1,11 +1,14 @@
 //! What the Python side of the package lends us: the `face` of a server, its
 //! functions looked up once, and the types by which results are told apart.
 
+use std::path::PathBuf;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
 use pyo3::pyclass::PyVisit;
 use pyo3::types::{PyString, PyTuple, PyType};
+use slimhttp_server::handler::DebugPage;
 
 use crate::log::Record;
 use crate::script::Script;
@@ -97,7 +100,7 @@ impl Face {
         request: &Bound<'_, PyAny>,
         what: &str,
         debug: bool,
-    ) -> Option<String> {
+    ) -> Option<DebugPage> {
         let py = request.py();
         // `into_value` and not `value`: it gives the exception its traceback.
         let raised = error.clone_ref(py).into_value(py);
@@ -105,7 +108,9 @@ impl Face {
             .failed
             .bind(py)
             .call1((raised, request, what, debug))
-            .and_then(|page| page.extract::<Option<String>>());
+            .and_then(|page| page.extract::<Option<(String, String, Vec<PathBuf>)>>());
+        let page = page
+            .map(|page| page.map(|(html, policy, sources)| DebugPage { html, policy, sources }));
         page.unwrap_or_else(|error| {
             error.write_unraisable(py, Some(self.failed.bind(py)));
             None

@@ -121,6 +121,7 @@ pub(crate) async fn answer(
     let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
     let repeatable = scope.options.files.cache.filter(|_| same_for_all).and_then(left);
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
+    respond::keep_policy(&mut response);
     let leaving = connection.state.ending() != Ending::No;
     if leaving && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -294,6 +295,10 @@ impl Exchange<'_> {
         };
         handler.call(callee, asked).await.map_err(|fault| match fault {
             HandlerFault::Raised { page } => {
+                if let (true, Some(page)) = (self.scope.options.reload_browser, &page) {
+                    let sources = page.sources.iter().cloned();
+                    self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
+                }
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
             HandlerFault::QueueFull => Refused::because(

@@ -209,12 +209,12 @@ impl Showing {
                 }
             }
         }
-        if *method == Method::HEAD {
-            return response;
-        }
+        let is_head = *method == Method::HEAD;
         response.map(|body| match body {
-            Body::Empty => tail.into(),
+            // Of what is there the length is told to HEAD too, see `connection`.
             Body::Full(page) => [page, tail].concat().into(),
+            page if is_head => page,
+            Body::Empty => tail.into(),
             page => Body::stream(Followed { page, tail: Some(tail) }),
         })
     }

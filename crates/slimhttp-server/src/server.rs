@@ -240,13 +240,6 @@ impl Server {
         ended
     }
 
-    /// Notes that the page a scope answers now is made of these files too: where
-    /// browsers load pages anew, they do so when one of them changes. `scope` is
-    /// the key of a virtual host, `None` the global level.
-    pub fn note_sources(&self, scope: Option<&Arc<str>>, files: impl IntoIterator<Item = PathBuf>) {
-        self.shared.reload.note(scope, files);
-    }
-
     /// Begins to keep events (the newest 4,096).
     pub fn watch_events(&self) {
         self.shared.events.watch();
