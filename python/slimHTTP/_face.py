@@ -10,7 +10,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _failure, _log, _threads
+from slimHTTP import _failure, _fork, _log, _threads
 from slimHTTP._modules import Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST, Script
@@ -61,6 +61,7 @@ class Face:
         program ends has not failed: a WARNING names it. Nor has what is
         cancelled because the server is closed: nobody hears of it.
         """
+        _fork.exit_as_child(error)
         if isinstance(error, asyncio.CancelledError) and self._is_closed():
             return None
         if _threads.is_ending() and isinstance(error, SystemExit):
