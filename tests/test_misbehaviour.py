@@ -309,7 +309,7 @@ BREAKS_OFF = {
 @of('name', BREAKS_OFF)
 def test_c8_5_a_stream_that_fails_half_way_breaks_off(name: str, asynchronous: bool) -> None:
     does, said = BREAKS_OFF[name]
-    names: dict = {}
+    names: dict = {'__name__': 'handlers'}
     word = 'async ' if asynchronous else ''
     exec(f'{word}def handler(request):\n    yield "first"\n    {does}\n    yield "never"\n', names)
     with serving() as site, Log() as log:
