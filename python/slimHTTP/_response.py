@@ -7,7 +7,6 @@ here serves programs that make a raw response by themselves.
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import mimetypes
@@ -23,9 +22,10 @@ PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
 #: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes. `NaN` and
 #: the infinities are ValueErrors: JSON has none, and browsers refuse the whole text.
-json_dumps: Final = functools.partial(
-    json.dumps, separators=(',', ':'), ensure_ascii=False, allow_nan=False
-)
+#: The extension writes what is made of plain types in the same way by itself.
+json_dumps: Final = json.JSONEncoder(
+    separators=(',', ':'), ensure_ascii=False, allow_nan=False
+).encode
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
@@ -73,12 +73,8 @@ class HTTP_RESPONSE:
         self.ret_code = ret_code
         self.args = args
         self.kwargs = kwargs
-        for name in _MEANT.keys() & kwargs.keys():
-            _LOGGER.warning(
-                'HTTP_RESPONSE: `%s` sends nothing (it is kept in `kwargs`); did you mean `%s`?',
-                name,
-                _MEANT[name],
-            )
+        if kwargs:
+            _warn_of_other_names(kwargs)
 
     def __repr__(self) -> str:
         return f'<HTTP_RESPONSE {self.ret_code} {self.headers!r} {self.payload!r}>'
@@ -143,6 +139,15 @@ class HTTP_RESPONSE:
 
     def _has(self, name: str) -> bool:
         return any(_bytes(key).lower() == name.encode() for key in self.headers)
+
+
+def _warn_of_other_names(kwargs: dict[str, Any]) -> None:
+    for name in _MEANT.keys() & kwargs.keys():
+        _LOGGER.warning(
+            'HTTP_RESPONSE: `%s` sends nothing (it is kept in `kwargs`); did you mean `%s`?',
+            name,
+            _MEANT[name],
+        )
 
 
 def _bytes(text: Any) -> bytes:

@@ -12,11 +12,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
-use tokio::sync::oneshot;
 
+use crate::answering::Answering;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
-use crate::job::{InWords, Piece, Pull, Ticket};
+use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
 use crate::response::{self, Head};
 use crate::stream::PulledBody;
@@ -131,51 +131,18 @@ fn start_answer(
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let task = match create_task.call1((coroutine,)) {
+    let ticket = pending.call.ticket;
+    let answering = Answering::new(dispatcher.clone(), pending, coroutine);
+    let answering = Bound::new(py, answering)?;
+    let task = match create_task.call1((&answering,)) {
         Ok(task) => task,
-        Err(error) => return dispatcher.fail(py, pending, error),
+        Err(error) => return answering.get().give_up(py, error),
     };
-    dispatcher.keep(pending.call.ticket, Kept::Task(task.clone().unbind()));
-    let done = Answered { dispatcher: dispatcher.clone(), pending: Mutex::new(Some(pending)) };
-    task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+    // A loop may run a task's first step at once, and that may have been all.
+    if answering.get().is_pending() {
+        dispatcher.keep(ticket, Kept::Task(task.unbind()));
+    }
     Ok(())
-}
-
-/// Called when a task that answers a call is done.
-#[pyclass(frozen, module = "slimHTTP._slimhttp")]
-struct Answered {
-    dispatcher: Arc<Dispatcher>,
-    pending: Mutex<Option<Pending>>,
-}
-
-#[pymethods]
-impl Answered {
-    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = task.py();
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(pending) = pending else { return Ok(()) };
-        drop(self.dispatcher.take(pending.call.ticket));
-        let what = pending.what.clone();
-        contain(
-            || what,
-            || {
-                let result = task.call_method0(intern!(py, "result"));
-                if pending.call.reply.is_closed() && result.is_err() {
-                    // Cancelled because the client has left.
-                    return Ok(());
-                }
-                self.dispatcher.settle(py, Side::Loop, pending, result)
-            },
-        )
-        .unwrap_or(Ok(()))
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.pending.try_lock().as_deref() {
-            Ok(Some(pending)) => visit.call(&pending.request),
-            _ => Ok(()),
-        }
-    }
 }
 
 fn start_stream(
@@ -230,7 +197,7 @@ struct ChannelState {
     /// The call, until its answer is out with the first chunk.
     opening: Option<(Pending, Option<Head>)>,
     /// Where the chunk goes that the client waits for.
-    asked: Option<oneshot::Sender<Piece>>,
+    asked: Option<ChunkReply>,
     /// The future on which the iterator rests.
     resting: Option<Py<PyAny>>,
     task: Option<Py<PyAny>>,
@@ -290,9 +257,10 @@ impl Channel {
             None => Body::Empty,
             Some(first) => {
                 let subject = InWords(&call.request).to_string().into();
+                let host = call.request.scope.name.clone();
                 let first = Some(first).filter(|first| !first.is_empty());
                 let desk = self.dispatcher.desk.clone();
-                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, first);
+                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, host, first);
                 body.of_length(announced)
             }
         };
@@ -314,7 +282,7 @@ impl Channel {
             (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
             (None, Ok(_)) => {
                 if let Some(reply) = state.asked {
-                    let _ = reply.send(Piece::End);
+                    reply.send(Piece::End);
                 }
                 Ok(())
             }
@@ -323,7 +291,7 @@ impl Channel {
                 let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
                     return Ok(());
                 };
-                let _ = reply.send(Piece::Fault);
+                reply.send(Piece::Fault);
                 if let Some((request, debug)) = &state.opened {
                     let request = request.bind(py).as_any();
                     self.dispatcher.face.failed(&error, request, &self.what, *debug);
@@ -354,7 +322,7 @@ impl Channel {
             (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk)),
             (None, Some(reply)) => {
                 // A client that has left gives its ticket back, which cancels this.
-                let _ = reply.send(Piece::Chunk(chunk));
+                reply.send(Piece::Chunk(chunk));
                 Ok(())
             }
             (None, None) => Ok(()),

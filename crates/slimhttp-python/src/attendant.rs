@@ -2,7 +2,8 @@
 //! Python. It sleeps at a socket. A signal's byte (`signal.set_wakeup_fd`) makes
 //! it wake the threads in `turn()`; while jobs wait and every thread is busy it
 //! looks now and then for the job that holds them up, and while something waits
-//! for the event loop, whether the loop still turns.
+//! for the event loop, whether the loop still turns. Answers that the threads
+//! have gathered it takes care of meanwhile.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -18,8 +19,9 @@ pub(crate) const LEAVE: u8 = 0xF1;
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
-/// How often the watchdog looks.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// How often it looks, and how long an answer may lie in its mailbox while the
+/// thread that made it goes on with another job.
+const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Starts the attendant of `desk`, which listens at `ear`.
 ///
@@ -56,6 +58,9 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
                     let threads = report_threads(desk);
                     let event_loop = report_event_loop(desk);
                     watching = threads || event_loop;
+                    // Behind the look at the queues: what was put in before the last
+                    // job was taken is seen.
+                    desk.knock();
                 }
                 ErrorKind::Interrupted => {}
                 _ => return,

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
@@ -14,8 +14,10 @@ use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
 use crate::attendant;
-use crate::job::{Call, Job, Pull, Reply, Ticket, Verdict};
+use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
+use crate::mailbox::Mailbox;
+use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
 
 /// How many calls may wait before the configuration has said it.
@@ -48,6 +50,8 @@ pub(crate) struct Desk {
     pub(crate) queue: Queue,
     /// What waits for the event loop.
     pub(crate) loop_queue: LoopQueue,
+    /// Those of all I/O threads that have asked something.
+    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tickets: AtomicU64,
     bell: UnixStream,
 }
@@ -58,6 +62,7 @@ impl Desk {
         Self {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
+            mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
             bell,
         }
@@ -70,39 +75,87 @@ impl Desk {
 
     /// Changes how many calls may wait in each queue.
     pub(crate) fn set_limit(&self, limit: usize) {
-        self.queue.set_limit(limit);
-        self.loop_queue.set_limit(limit);
+        self.queue.room.set_limit(limit);
+        self.loop_queue.room.set_limit(limit);
     }
 
     /// Takes the first job, see [`Queue::next`].
     pub(crate) fn next(&self, finished: Option<Run>) -> Option<(Run, Job)> {
         let (run, job, watch) = self.queue.next(finished)?;
-        if watch == Watch::Begin {
-            self.ring(attendant::WATCH);
-        }
+        self.heed(watch);
         Some((run, job))
     }
 
-    /// Asks for a chunk of a stream.
-    ///
-    /// # Errors
-    /// Why it will not come.
-    pub(crate) fn pull(&self, side: Side, pull: Pull) -> Result<(), Rejection> {
-        match side {
-            Side::Thread => self.push(Job::Pull(pull)),
-            Side::Loop => self.hand_to_loop(Note::Pull(pull)),
+    /// Asks for a chunk of a stream: `pull` makes the job, the chunk comes into
+    /// what is given. If the desk is closed, it never comes.
+    pub(crate) fn pull(
+        self: &Arc<Self>,
+        side: Side,
+        pull: impl FnOnce(ChunkReply) -> Pull,
+    ) -> oneshot::Receiver<Piece> {
+        outbox::send(self, |mailbox| {
+            let (reply, piece) = ChunkReply::channel(mailbox);
+            let pull = pull(reply);
+            let parcel = match side {
+                Side::Thread => Parcel::Job(Job::Pull(pull)),
+                Side::Loop => Parcel::Note(Note::Pull(pull)),
+            };
+            (parcel, piece)
+        })
+    }
+
+    /// Takes jobs into the queue; those for which there is no room are answered
+    /// here and now.
+    pub(crate) fn take_jobs(&self, jobs: impl IntoIterator<Item = Job>) {
+        let pushed = self.queue.push(jobs);
+        self.heed(pushed.watch);
+        for (job, rejection) in pushed.refused {
+            job.refuse(rejection);
+        }
+    }
+
+    /// The same with notes for the event loop.
+    pub(crate) fn take_notes(&self, notes: impl IntoIterator<Item = Note>) {
+        let pushed = self.loop_queue.push(notes);
+        self.heed(pushed.watch);
+        for (note, rejection) in pushed.refused {
+            note.refuse(rejection);
+        }
+    }
+
+    /// Knocks at every mailbox in which letters lie.
+    pub(crate) fn knock(&self) {
+        for mailbox in self.mailboxes().iter() {
+            mailbox.knock();
+        }
+    }
+
+    /// Makes the mailbox of an I/O thread known.
+    pub(crate) fn add_mailbox(&self, mailbox: &Arc<Mailbox>) {
+        self.mailboxes().push(mailbox.clone());
+        if self.loop_queue.is_closed() {
+            mailbox.close();
+        }
+    }
+
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heed(&self, watch: Watch) {
+        if watch == Watch::Begin {
+            self.ring(attendant::WATCH);
         }
     }
 
     /// Gives the event loop something to do.
     ///
     /// # Errors
-    /// Why it was not taken.
+    /// When the desk is closed.
     pub(crate) fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
-        if self.loop_queue.push(note)? == Watch::Begin {
-            self.ring(attendant::WATCH);
-        }
-        Ok(())
+        let pushed = self.loop_queue.push([note]);
+        self.heed(pushed.watch);
+        pushed.outcome().map(drop)
     }
 
     /// Gives back the ticket of a stream that is not read to its end.
@@ -118,14 +171,12 @@ impl Desk {
     pub(crate) fn close(&self) {
         drop(self.queue.close());
         drop(self.loop_queue.close());
-        self.ring(attendant::LEAVE);
-    }
-
-    fn push(&self, job: Job) -> Result<(), Rejection> {
-        if self.queue.push(job)? == Watch::Begin {
-            self.ring(attendant::WATCH);
+        // What is handed over is not dropped under a lock of ours.
+        let mailboxes = self.mailboxes().clone();
+        for mailbox in mailboxes {
+            mailbox.close();
         }
-        Ok(())
+        self.ring(attendant::LEAVE);
     }
 
     fn ring(&self, byte: u8) {
@@ -145,23 +196,17 @@ impl Handler for Door {
             Callee::Route(id, _) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } => Side::Thread,
         };
-        let (reply, answer) = Reply::channel();
         let ticket = desk.ticket();
-        let call = Call { ticket, callee, request, reply };
-        let pushed = match side {
-            Side::Thread => desk.push(Job::Call(call)),
-            Side::Loop => desk.hand_to_loop(Note::Call(call)),
-        };
-        match pushed {
-            Ok(()) => Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) }),
-            Err(rejection) => {
-                let fault = match rejection {
-                    Rejection::Full => HandlerFault::QueueFull,
-                    Rejection::Closed => HandlerFault::Stopped,
-                };
-                Box::pin(std::future::ready(Err(fault)))
-            }
-        }
+        let answer = outbox::send(desk, |mailbox| {
+            let (reply, answer) = Reply::channel(mailbox);
+            let call = Call { ticket, callee, request, reply };
+            let parcel = match side {
+                Side::Thread => Parcel::Job(Job::Call(call)),
+                Side::Loop => Parcel::Note(Note::Call(call)),
+            };
+            (parcel, answer)
+        });
+        Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) })
     }
 }
 
@@ -188,6 +233,7 @@ impl Drop for Waiting {
         if let Some(desk) = self.desk.take() {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
+            desk.queue.room.note_left();
             desk.loop_queue.leave(self.ticket);
         }
     }

@@ -25,6 +25,7 @@ use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
 use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
+use crate::lanes::Waits;
 use crate::loop_queue::Note;
 use crate::queue::Run;
 use crate::request::HttpRequest;
@@ -340,6 +341,7 @@ impl Dispatcher {
             Some(first) => {
                 let stream = self.desk.ticket();
                 let subject = InWords(&pending.call.request).to_string().into();
+                let host = pending.call.request.scope.name.clone();
                 self.keep(
                     stream,
                     Kept::Iterator(Stream {
@@ -351,7 +353,7 @@ impl Dispatcher {
                 );
                 let first = Some(first).filter(|first| !first.is_empty());
                 let desk = self.desk.clone();
-                let body = PulledBody::new(desk, Side::Thread, stream, subject, first);
+                let body = PulledBody::new(desk, Side::Thread, stream, subject, host, first);
                 body.of_length(announced)
             }
         };
@@ -374,7 +376,7 @@ impl Dispatcher {
         let piece = match next_chunk(&mut iterator.into_bound(py), &what) {
             Ok(Some(chunk)) => {
                 // A client that has left meanwhile gives the ticket back itself.
-                let _ = pull.reply.send(Piece::Chunk(chunk));
+                pull.reply.send(Piece::Chunk(chunk));
                 return Ok(());
             }
             Ok(None) => Ok(Piece::End),
@@ -383,11 +385,11 @@ impl Dispatcher {
         let Some(Kept::Iterator(stream)) = self.take(pull.stream) else { return Ok(()) };
         let outcome = match piece {
             Ok(piece) => {
-                let _ = pull.reply.send(piece);
+                pull.reply.send(piece);
                 Ok(())
             }
             Err(error) => {
-                let _ = pull.reply.send(Piece::Fault);
+                pull.reply.send(Piece::Fault);
                 self.report(py, &stream, error)
             }
         };

@@ -2,6 +2,9 @@
 //! `bytes` or `int`, a list of them for a repeated field. Nothing that could
 //! end a field early (CR, LF, NUL) passes, nor more than [`MAX_FIELDS`].
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -122,7 +125,7 @@ fn read_field(
 fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
     let text = match text(value)? {
         Some(text) => text,
-        None if value.is_instance_of::<PyInt>() => value.str()?.to_cow()?.as_bytes().to_vec(),
+        None if value.is_instance_of::<PyInt>() => own(value.str()?.to_cow()?),
         None => {
             let found = value.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
@@ -130,7 +133,8 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
             )));
         }
     };
-    HeaderValue::from_bytes(&text).map_err(|_| {
+    let text = Bytes::from(text);
+    HeaderValue::from_maybe_shared(text.clone()).map_err(|_| {
         let shown = String::from_utf8_lossy(&text);
         PyValueError::new_err(format!(
             "the header `{name}` cannot be {shown:?}: it has a line break or a control character"
@@ -141,7 +145,11 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
 /// The bytes of a `str` (as UTF-8) or `bytes`; `None` for anything else.
 fn text(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Some(text.to_cow()?.as_bytes().to_vec()));
+        return Ok(Some(own(text.to_cow()?)));
     }
     Ok(object.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes().to_vec()))
+}
+
+fn own(text: Cow<'_, str>) -> Vec<u8> {
+    text.into_owned().into_bytes()
 }

@@ -9,6 +9,10 @@ use bytes::Bytes;
 use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
 use tokio::sync::oneshot;
 
+use crate::lanes::Waits;
+use crate::mailbox::{Letter, Mailbox};
+use crate::queue::Rejection;
+
 /// What comes back for a call.
 pub(crate) type Verdict = Result<Answer, HandlerFault>;
 
@@ -38,21 +42,35 @@ pub(crate) struct Call {
     pub(crate) reply: Reply,
 }
 
+impl Call {
+    /// Tells who waits that nobody will answer.
+    pub(crate) fn refuse(self, rejection: Rejection) {
+        self.reply.send(Err(match rejection {
+            Rejection::Full => HandlerFault::QueueFull,
+            Rejection::Closed => HandlerFault::Stopped,
+        }));
+    }
+}
+
 /// Where the answer to a call goes. Dropped without one it tells that the
 /// server has stopped; dropped by a panic, that the handler has failed.
 #[derive(Debug)]
-pub(crate) struct Reply(Option<oneshot::Sender<Verdict>>);
+pub(crate) struct Reply {
+    /// `None` once the answer is sent.
+    slot: Option<oneshot::Sender<Verdict>>,
+    mailbox: Option<Arc<Mailbox>>,
+}
 
 impl Reply {
-    /// A reply, and where it is waited for.
-    pub(crate) fn channel() -> (Self, oneshot::Receiver<Verdict>) {
-        let (sender, answer) = oneshot::channel();
-        (Self(Some(sender)), answer)
+    /// A reply, and where it is waited for. It goes by `mailbox` if there is one.
+    pub(crate) fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Verdict>) {
+        let (slot, answer) = oneshot::channel();
+        (Self { slot: Some(slot), mailbox }, answer)
     }
 
     /// Whether nobody waits for it any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Sends the answer. A client that has left does not hear it.
@@ -61,8 +79,8 @@ impl Reply {
     }
 
     fn deliver(&mut self, verdict: Verdict) {
-        if let Some(sender) = self.0.take() {
-            let _ = sender.send(verdict);
+        if let Some(slot) = self.slot.take() {
+            deliver(self.mailbox.as_ref(), Letter::Verdict(slot, verdict));
         }
     }
 }
@@ -75,6 +93,39 @@ impl Drop for Reply {
     }
 }
 
+/// Where a chunk goes. Dropped without one it ends the body early.
+#[derive(Debug)]
+pub(crate) struct ChunkReply {
+    slot: oneshot::Sender<Piece>,
+    mailbox: Option<Arc<Mailbox>>,
+}
+
+impl ChunkReply {
+    /// As [`Reply::channel`].
+    pub(crate) fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Piece>) {
+        let (slot, piece) = oneshot::channel();
+        (Self { slot, mailbox }, piece)
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.slot.is_closed()
+    }
+
+    /// Sends what was asked for. A client that has left gives its ticket back
+    /// itself.
+    pub(crate) fn send(self, piece: Piece) {
+        deliver(self.mailbox.as_ref(), Letter::Piece(self.slot, piece));
+    }
+}
+
+fn deliver(mailbox: Option<&Arc<Mailbox>>, letter: Letter) {
+    match mailbox {
+        Some(mailbox) => mailbox.deliver(letter),
+        None => letter.hand_over(),
+    }
+}
+
 /// A body that waits for its next chunk.
 #[derive(Debug)]
 pub(crate) struct Pull {
@@ -82,8 +133,10 @@ pub(crate) struct Pull {
     pub(crate) stream: Ticket,
     /// What is streamed, for messages.
     pub(crate) subject: Arc<str>,
+    /// The virtual host, see [`Waits::host`].
+    pub(crate) host: Option<Arc<str>>,
     /// Where the chunk goes; closed once the client has left.
-    pub(crate) reply: oneshot::Sender<Piece>,
+    pub(crate) reply: ChunkReply,
 }
 
 /// What comes back for a [`Pull`].
@@ -97,12 +150,33 @@ pub(crate) enum Piece {
     Fault,
 }
 
-impl Job {
-    /// Whether nobody waits for the outcome any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
+impl Waits for Job {
+    fn host(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Call(call) => call.request.scope.name.as_ref(),
+            Self::Pull(pull) => pull.host.as_ref(),
+        }
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self, Self::Call(_))
+    }
+
+    fn is_abandoned(&self) -> bool {
         match self {
             Self::Call(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
+        }
+    }
+}
+
+impl Job {
+    /// Tells who waits that nobody will do it.
+    pub(crate) fn refuse(self, rejection: Rejection) {
+        match self {
+            Self::Call(call) => call.refuse(rejection),
+            // The dropped slot ends the body.
+            Self::Pull(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@
 //! carries the answer back. What lies left of the dispatcher has no Python in
 //! it: an I/O thread knows Python objects as numbers.
 
+mod answering;
 mod async_jobs;
 mod attendant;
 mod change;
@@ -21,8 +22,12 @@ mod fields;
 mod handlers;
 mod identity;
 mod job;
+mod json;
+mod lanes;
 mod log;
 mod loop_queue;
+mod mailbox;
+mod outbox;
 mod query;
 mod queue;
 mod request;
@@ -33,7 +38,12 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
+
+/// Of the extension alone: the interpreter and other extensions keep theirs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::job::{Call, Pull, Subject, Ticket};
-use crate::queue::{Rejection, Watch};
+use crate::lanes::{Lanes, Room, Waits};
+use crate::queue::{Pushed, Rejection, Watch};
 
 /// One thing for the event loop to do.
 #[derive(Debug)]
@@ -35,13 +35,45 @@ impl Note {
         }
     }
 
+    /// The ticket of a call.
+    fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Call(call) => Some(call.ticket),
+            _ => None,
+        }
+    }
+
     /// Whether a client waits for it.
     fn is_awaited(&self) -> bool {
+        !matches!(self, Self::Left(_)) && !self.is_abandoned()
+    }
+
+    /// Tells who waits that nobody will do it.
+    pub(crate) fn refuse(self, rejection: Rejection) {
+        if let Self::Call(call) = self {
+            call.refuse(rejection);
+        }
+    }
+}
+
+impl Waits for Note {
+    fn host(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Call(call) => !call.reply.is_closed(),
-            Self::Pull(pull) => !pull.reply.is_closed(),
-            Self::Adopt(_) => true,
-            Self::Left(_) => false,
+            Self::Call(call) => call.request.scope.name.as_ref(),
+            Self::Pull(pull) => pull.host.as_ref(),
+            Self::Adopt(_) | Self::Left(_) => None,
+        }
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self, Self::Call(_))
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Call(call) => call.reply.is_closed(),
+            Self::Pull(pull) => pull.reply.is_closed(),
+            Self::Adopt(_) | Self::Left(_) => false,
         }
     }
 }
@@ -59,16 +91,16 @@ pub(crate) struct Blocked {
 #[derive(Debug)]
 pub(crate) struct LoopQueue {
     state: Mutex<State>,
-    limit: AtomicUsize,
+    /// How many calls may wait.
+    pub(crate) room: Room,
     bell: OnceLock<Bell>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    notes: Vec<Note>,
+    notes: Lanes<Note>,
     /// When the first of `notes` came that a client waits for.
     since: Option<Instant>,
-    calls: usize,
     watched: bool,
     /// Whether it was told that nobody takes these notes.
     reported: bool,
@@ -85,52 +117,50 @@ struct Bell {
 impl LoopQueue {
     /// An empty queue in which `limit` calls may wait.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), limit: AtomicUsize::new(limit), bell: OnceLock::new() }
+        Self { state: Mutex::default(), room: Room::new(limit), bell: OnceLock::new() }
     }
 
-    /// Changes how many calls may wait.
-    pub(crate) fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    /// Puts a note at the end.
-    ///
-    /// # Errors
-    /// Why it was not taken.
-    pub(crate) fn push(&self, note: Note) -> Result<Watch, Rejection> {
-        let is_call = matches!(note, Note::Call(_));
+    /// Puts notes in, each at the end of its lane.
+    pub(crate) fn push(&self, notes: impl IntoIterator<Item = Note>) -> Pushed<Note> {
+        let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
-        if state.closed {
-            return Err(Rejection::Closed);
-        }
-        if is_call && state.calls >= self.limit.load(Ordering::Relaxed) {
-            abandoned = sweep(&mut state);
-            if abandoned.is_empty() {
-                return Err(Rejection::Full);
+        let was_empty = state.notes.is_empty();
+        for note in notes {
+            if state.closed {
+                refused.push((note, Rejection::Closed));
+                continue;
+            }
+            if state.since.is_none() && note.is_awaited() {
+                state.since = Some(Instant::now());
+            }
+            if let Some(note) = self.room.admit(note, &mut state.notes, &mut abandoned) {
+                refused.push((note, Rejection::Full));
             }
         }
-        let first = state.notes.is_empty();
-        if state.since.is_none() && note.is_awaited() {
-            state.since = Some(Instant::now());
+        if !abandoned.is_empty() {
+            // With a call goes what was said of its client.
+            let calls: HashSet<Ticket> = abandoned.iter().filter_map(Note::ticket).collect();
+            let of_those = |note: &Note| matches!(note, Note::Left(of) if calls.contains(of));
+            abandoned.append(&mut state.notes.take_out(of_those));
         }
         let begin = state.since.is_some() && !state.watched;
         state.watched |= begin;
-        state.calls += usize::from(is_call);
-        state.notes.push(note);
+        let ring = was_empty && !state.notes.is_empty();
         drop(state);
         drop(abandoned);
-        if first {
+        if ring {
             self.ring();
         }
-        Ok(if begin { Watch::Begin } else { Watch::AsBefore })
+        Pushed { watch: Watch::of(begin), refused }
     }
 
     /// Notes that a client has left, if there is a loop that may serve it.
     pub(crate) fn leave(&self, ticket: Ticket) {
+        self.room.note_left();
         if self.bell.get().is_some() {
             // A closed queue has cancelled everything already.
-            let _ = self.push(Note::Left(ticket));
+            self.push([Note::Left(ticket)]);
         }
     }
 
@@ -159,10 +189,9 @@ impl LoopQueue {
             while matches!((&bell.ear).read(&mut bytes), Ok(count) if count == bytes.len()) {}
         }
         let mut state = self.lock();
-        state.calls = 0;
         state.since = None;
         state.reported = false;
-        std::mem::take(&mut state.notes)
+        state.notes.take()
     }
 
     /// The socket that is readable while something waits.
@@ -192,7 +221,7 @@ impl LoopQueue {
     pub(crate) fn close(&self) -> Vec<Note> {
         let mut state = self.lock();
         state.closed = true;
-        let notes = std::mem::take(&mut state.notes);
+        let notes = state.notes.take();
         drop(state);
         self.ring();
         notes
@@ -213,28 +242,6 @@ impl LoopQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes the calls out that nobody waits for, with what was said of their
-/// clients, when the queue is full of them.
-fn sweep(state: &mut State) -> Vec<Note> {
-    let left: HashSet<Ticket> = state
-        .notes
-        .iter()
-        .filter_map(|note| match note {
-            Note::Call(call) if call.reply.is_closed() => Some(call.ticket),
-            _ => None,
-        })
-        .collect();
-    let is_abandoned = |note: &Note| match note {
-        Note::Call(Call { ticket, .. }) | Note::Left(ticket) => left.contains(ticket),
-        Note::Adopt(_) | Note::Pull(_) => false,
-    };
-    let notes = std::mem::take(&mut state.notes);
-    let (abandoned, wanted): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(is_abandoned);
-    state.notes = wanted;
-    state.calls -= left.len();
-    abandoned
 }
 
 #[cfg(test)]

@@ -1,27 +1,45 @@
-//! The queue between the I/O threads and Python's threads: bounded, first in
-//! first out, and awake to who waits. It also keeps the facts of the watchdog:
+//! The queue between the I/O threads and Python's threads: bounded, fair among
+//! virtual hosts (see `lanes`), and awake to who waits. It also keeps the facts of the watchdog:
 //! what runs, since when, and how many wait behind it.
 //!
 //! No tracing under the lock (a log record may wake this very queue), and no
 //! job is dropped under it (the last owner of a request may give back a ticket
 //! here).
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use crate::job::{Job, Subject, Ticket};
+use crate::lanes::{Lanes, Room};
 
-/// Why a job was not taken in.
+/// Why something was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
     /// As many calls wait as may.
     Full,
     /// Nobody takes jobs any more.
     Closed,
+}
+
+/// What became of things that were to go in.
+#[derive(Debug)]
+pub(crate) struct Pushed<T> {
+    /// Whether there is something to watch now.
+    pub(crate) watch: Watch,
+    /// Those that were not taken, and such as had to make room for others.
+    pub(crate) refused: Vec<(T, Rejection)>,
+}
+
+impl<T> Pushed<T> {
+    /// What became of the only one.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn outcome(&self) -> Result<Watch, Rejection> {
+        self.refused.first().map_or(Ok(self.watch), |(_, rejection)| Err(*rejection))
+    }
 }
 
 /// Whether the attendant has to begin watching.
@@ -31,6 +49,13 @@ pub(crate) enum Watch {
     Begin,
     /// Nothing to watch, or it is watched already.
     AsBefore,
+}
+
+impl Watch {
+    /// Whether to `begin`.
+    pub(crate) fn of(begin: bool) -> Self {
+        if begin { Self::Begin } else { Self::AsBefore }
+    }
 }
 
 /// Names the run of a job between [`Queue::next`] and the next [`Queue::next`].
@@ -55,14 +80,13 @@ pub(crate) struct Stalled {
 pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
-    limit: AtomicUsize,
+    /// How many calls may wait.
+    pub(crate) room: Room,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    jobs: VecDeque<Job>,
-    /// How many of `jobs` are calls: only these count against the limit.
-    calls: usize,
+    jobs: Lanes<Job>,
     /// Tickets whose owner is gone.
     released: Vec<Ticket>,
     /// Threads that wait in [`Queue::wait`], and how many of them have been
@@ -102,43 +126,35 @@ impl State {
 impl Queue {
     /// An empty queue in which `limit` calls may wait.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), limit: AtomicUsize::new(limit) }
+        Self { state: Mutex::default(), arrived: Condvar::new(), room: Room::new(limit) }
     }
 
-    /// Changes how many calls may wait.
-    pub(crate) fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    /// Puts a job at the end. Fetching chunks is never refused for want of
-    /// room: there are no more of them than responses under way.
-    ///
-    /// # Errors
-    /// Why it was not taken.
-    pub(crate) fn push(&self, job: Job) -> Result<Watch, Rejection> {
-        let is_call = matches!(job, Job::Call(_));
+    /// Puts jobs in, each at the end of its lane. Fetching chunks is never refused
+    /// for want of room: there are no more of them than responses under way.
+    pub(crate) fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
+        let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
-        if state.closed {
-            return Err(Rejection::Closed);
-        }
-        if is_call && state.calls >= self.limit.load(Ordering::Relaxed) {
-            abandoned = sweep(&mut state);
-            if abandoned.is_empty() {
-                return Err(Rejection::Full);
+        let mut notify = 0;
+        for job in jobs {
+            if state.closed {
+                refused.push((job, Rejection::Closed));
+                continue;
+            }
+            match self.room.admit(job, &mut state.jobs, &mut abandoned) {
+                Some(job) => refused.push((job, Rejection::Full)),
+                None => notify += usize::from(state.claim_idle_thread()),
             }
         }
-        state.calls += usize::from(is_call);
-        state.jobs.push_back(job);
-        let notify = state.claim_idle_thread();
-        let begin = !notify && !state.watched && !state.running.is_empty();
+        let backlog = state.jobs.len() > state.notified;
+        let begin = backlog && !state.watched && !state.running.is_empty();
         state.watched |= begin;
         drop(state);
         drop(abandoned);
-        if notify {
+        for _ in 0..notify {
             self.arrived.notify_one();
         }
-        Ok(if begin { Watch::Begin } else { Watch::AsBefore })
+        Pushed { watch: Watch::of(begin), refused }
     }
 
     /// Gives back a ticket: what is kept under it is dropped in a turn.
@@ -164,9 +180,8 @@ impl Queue {
             let position = state.running.iter().position(|running| running.run == run)?;
             Some(state.running.swap_remove(position))
         });
-        let job = state.jobs.pop_front();
+        let job = state.jobs.pop();
         let taken = job.map(|job| {
-            state.calls -= usize::from(matches!(job, Job::Call(_)));
             state.runs += 1;
             let run = Run(state.runs);
             state.running.push(Running {
@@ -177,7 +192,7 @@ impl Queue {
             });
             let begin = !state.jobs.is_empty() && state.idle == 0 && !state.watched;
             state.watched |= begin;
-            (run, job, if begin { Watch::Begin } else { Watch::AsBefore })
+            (run, job, Watch::of(begin))
         });
         drop(state);
         drop(ended);
@@ -233,11 +248,10 @@ impl Queue {
     }
 
     /// Takes nothing more in and gives back what waits, to be dropped.
-    pub(crate) fn close(&self) -> VecDeque<Job> {
+    pub(crate) fn close(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.closed = true;
-        state.calls = 0;
-        let jobs = std::mem::take(&mut state.jobs);
+        let jobs = state.jobs.take();
         drop(state);
         self.arrived.notify_all();
         jobs
@@ -284,15 +298,6 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes the jobs out that nobody waits for, when the queue is full of them.
-fn sweep(state: &mut State) -> Vec<Job> {
-    let jobs = std::mem::take(&mut state.jobs);
-    let (abandoned, wanted): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_abandoned);
-    state.jobs = wanted.into();
-    state.calls = state.jobs.iter().filter(|job| matches!(job, Job::Call(_))).count();
-    abandoned
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use slimhttp_site::raw_reply;
 
 use crate::config::is_path_like;
 use crate::face::Face;
-use crate::fields;
 use crate::request::HttpRequest;
 use crate::values::read_status;
+use crate::{fields, json};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -194,8 +194,10 @@ fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, H
         return Ok(Some((bytes.into(), HTML)));
     }
     if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyList>() {
-        let text = face.json(object)?;
-        let bytes = Bytes::copy_from_slice(text.to_cow()?.as_bytes());
+        let bytes = match json::text(object)? {
+            Some(text) => text.into(),
+            None => Bytes::copy_from_slice(face.json(object)?.to_cow()?.as_bytes()),
+        };
         return Ok(Some((bytes.into(), JSON)));
     }
     Ok(None)

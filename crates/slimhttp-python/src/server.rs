@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -28,10 +28,8 @@ use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::routes::read_methods;
-use crate::{async_jobs, attendant, config, errors, events, log};
+use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
-/// How long a turn goes on while jobs keep coming.
-const TURN: Duration = Duration::from_millis(10);
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
 /// The exit status of a program whose server does not start.
@@ -260,31 +258,11 @@ impl Server {
             self.dispatcher.drop_released(py);
             return Ok(false);
         }
-        let desk = self.desk();
-        let mut taken = desk.next(None);
-        if taken.is_none() {
-            let mut patience = read_seconds(timeout);
-            if self.stopping.load(Ordering::Acquire) {
-                patience = patience.min(STOP_INTERVAL);
-            }
-            py.detach(|| desk.queue.wait(patience));
-            py.check_signals()?;
-            taken = desk.next(None);
+        let mut patience = read_seconds(timeout);
+        if self.stopping.load(Ordering::Acquire) {
+            patience = patience.min(STOP_INTERVAL);
         }
-        let begin = Instant::now();
-        let mut done = 0;
-        let mut outcome = Ok(());
-        while let Some((run, job)) = taken {
-            outcome = self.dispatcher.run(py, run, job);
-            done += 1;
-            let enough = done == most || begin.elapsed() > TURN;
-            taken = if enough || outcome.is_err() {
-                desk.queue.finish(run);
-                None
-            } else {
-                desk.next(Some(run))
-            };
-        }
+        let outcome = turn::take(py, &self.dispatcher, patience, most);
         let over = self.is_over(py);
         self.dispatcher.drop_released(py);
         self.hand_over_logs(py);

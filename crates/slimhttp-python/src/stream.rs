@@ -21,6 +21,7 @@ pub(crate) struct PulledBody {
     side: Side,
     stream: Ticket,
     subject: Arc<str>,
+    host: Option<Arc<str>>,
     /// The chunk that came with the answer.
     first: Option<Bytes>,
     pending: Option<oneshot::Receiver<Piece>>,
@@ -29,15 +30,16 @@ pub(crate) struct PulledBody {
 
 impl PulledBody {
     /// The body that `first` opens and the iterator kept under `stream` goes on
-    /// with, on `side`; `subject` names it in messages.
+    /// with, on `side`; `subject` names it in messages, `host` is the virtual host.
     pub(crate) fn new(
         desk: Arc<Desk>,
         side: Side,
         stream: Ticket,
         subject: Arc<str>,
+        host: Option<Arc<str>>,
         first: Option<Bytes>,
     ) -> Self {
-        Self { desk, side, stream, subject, first, pending: None, ended: false }
+        Self { desk, side, stream, subject, host, first, pending: None, ended: false }
     }
 
     /// As a body of a response, of which a length may have been announced.
@@ -76,13 +78,13 @@ impl Body for PulledBody {
             let mut pending = match self.pending.take() {
                 Some(pending) => pending,
                 None => {
-                    let (reply, pending) = oneshot::channel();
-                    let subject = self.subject.clone();
-                    let pull = Pull { stream: self.stream, subject, reply };
-                    if self.desk.pull(self.side, pull).is_err() {
-                        return self.end_early("the server is closed");
-                    }
-                    pending
+                    let Self { stream, subject, host, .. } = &*self;
+                    self.desk.pull(self.side, |reply| Pull {
+                        stream: *stream,
+                        subject: subject.clone(),
+                        host: host.clone(),
+                        reply,
+                    })
                 }
             };
             match Pin::new(&mut pending).poll(context) {
@@ -102,7 +104,8 @@ impl Body for PulledBody {
                 Poll::Ready(Err(_)) => {
                     // Where a panic has ended it, the iterator is still kept.
                     self.desk.abandon(self.side, self.stream);
-                    return self.end_early("the handler's stream was given up");
+                    return self
+                        .end_early("the handler's stream was given up, or the server closed");
                 }
             }
         }

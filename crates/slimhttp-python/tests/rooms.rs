@@ -10,10 +10,16 @@ mod attendant;
 mod desk;
 #[path = "../src/job.rs"]
 mod job;
+#[path = "../src/lanes.rs"]
+mod lanes;
 #[path = "../src/log.rs"]
 mod log;
 #[path = "../src/loop_queue.rs"]
 mod loop_queue;
+#[path = "../src/mailbox.rs"]
+mod mailbox;
+#[path = "../src/outbox.rs"]
+mod outbox;
 #[path = "../src/query.rs"]
 mod query;
 #[path = "../src/queue.rs"]

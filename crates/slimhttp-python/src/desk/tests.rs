@@ -8,6 +8,7 @@ use slimhttp_site::route::Params;
 use super::{Door, Side, handler_id, side_of};
 use crate::attendant::WATCH;
 use crate::job::Job;
+use crate::lanes::Waits;
 use crate::loop_queue::Note;
 
 fn route(side: Side) -> Callee {

@@ -13,7 +13,7 @@ use crate::queue::{Rejection, Watch};
 const LONG: Duration = Duration::from_secs(20);
 
 fn call(number: u64) -> (Note, oneshot::Receiver<Verdict>) {
-    let (reply, answer) = Reply::channel();
+    let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(1), Params::new());
     let request = crate::tests::request("/");
     (Note::Call(Call { ticket: Ticket(number), callee, request, reply }), answer)
@@ -31,17 +31,17 @@ fn c8_5_calls_that_nobody_waits_for_take_no_room() {
     let queue = queue(2);
     let [left, stayed] = [1, 2].map(|number| {
         let (note, answer) = call(number);
-        queue.push(note).expect("has room");
+        queue.push([note]).outcome().expect("has room");
         answer
     });
     let (third, _third_answer) = call(3);
-    assert_eq!(queue.push(third).err(), Some(Rejection::Full));
+    assert_eq!(queue.push([third]).outcome().err(), Some(Rejection::Full));
     drop(left);
     queue.leave(Ticket(1));
     let (fourth, _fourth_answer) = call(4);
-    assert!(queue.push(fourth).is_ok());
+    assert!(queue.push([fourth]).outcome().is_ok());
     let (fifth, _fifth_answer) = call(5);
-    assert_eq!(queue.push(fifth).err(), Some(Rejection::Full));
+    assert_eq!(queue.push([fifth]).outcome().err(), Some(Rejection::Full));
     let notes = queue.take();
     let [Note::Call(second), Note::Call(fourth)] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!((second.ticket, fourth.ticket), (Ticket(2), Ticket(4)));
@@ -53,7 +53,7 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     let queue = queue(9);
     let [_first, _second] = [(1, Watch::Begin), (2, Watch::AsBefore)].map(|(number, watch)| {
         let (note, answer) = call(number);
-        assert_eq!(queue.push(note).ok(), Some(watch));
+        assert_eq!(queue.push([note]).outcome().ok(), Some(watch));
         answer
     });
     let mut answers = Vec::new();
@@ -66,8 +66,8 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
         // Taken: what comes now and is not taken is another blockage.
         drop(queue.take());
         let (note, answer) = call(3);
-        assert_eq!(queue.push(note).ok(), Some(Watch::AsBefore));
-        queue.push(Note::Adopt(Ticket(4))).expect("has room");
+        assert_eq!(queue.push([note]).outcome().ok(), Some(Watch::AsBefore));
+        queue.push([Note::Adopt(Ticket(4))]).outcome().expect("has room");
         answers.push(answer);
     }
     drop(queue.take());
@@ -75,5 +75,5 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     queue.leave(Ticket(7));
     assert!(queue.blocked(Duration::ZERO).is_none(), "who has left does not wait");
     let (note, _answer) = call(6);
-    assert_eq!(queue.push(note).ok(), Some(Watch::Begin));
+    assert_eq!(queue.push([note]).outcome().ok(), Some(Watch::Begin));
 }

@@ -8,20 +8,20 @@ use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
 use super::{Queue, Rejection, Watch};
-use crate::job::{Call, Job, Piece, Pull, Reply, Ticket, Verdict};
+use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn call(path: &str) -> (Job, oneshot::Receiver<Verdict>) {
-    let (reply, answer) = Reply::channel();
+    let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(0), Params::new());
     let request = crate::tests::request(path);
     (Job::Call(Call { ticket: Ticket(0), callee, request, reply }), answer)
 }
 
 fn pull() -> (Job, oneshot::Receiver<Piece>) {
-    let (reply, piece) = oneshot::channel();
-    (Job::Pull(Pull { stream: Ticket(0), subject: "GET /stream".into(), reply }), piece)
+    let (reply, piece) = ChunkReply::channel(None);
+    (Job::Pull(Pull { stream: Ticket(0), subject: "GET /stream".into(), host: None, reply }), piece)
 }
 
 fn subject(job: &Job) -> String {
@@ -34,7 +34,7 @@ fn first_in_is_first_out() {
     let mut answers = Vec::new();
     for path in ["/a", "/b", "/c"] {
         let (job, answer) = call(path);
-        queue.push(job).expect("has room");
+        queue.push([job]).outcome().expect("has room");
         answers.push(answer);
     }
     let mut seen = Vec::new();
@@ -51,14 +51,15 @@ fn first_in_is_first_out() {
 fn a_full_queue_refuses_calls_and_takes_chunks() {
     let queue = Queue::new(2);
     let kept = [call("/1"), call("/2")].map(|(job, answer)| {
-        queue.push(job).expect("has room");
+        queue.push([job]).outcome().expect("has room");
         answer
     });
-    assert_eq!(queue.push(call("/3").0), Err(Rejection::Full));
-    assert!(queue.push(pull().0).is_ok(), "a response under way goes on");
+    assert_eq!(queue.push([call("/3").0]).outcome(), Err(Rejection::Full));
+    assert!(queue.push([pull().0]).outcome().is_ok(), "a response under way goes on");
     drop(kept);
+    queue.room.note_left();
     let (job, answer) = call("/4");
-    assert!(queue.push(job).is_ok(), "calls that nobody waits for take no room");
+    assert!(queue.push([job]).outcome().is_ok(), "calls that nobody waits for take no room");
     let (_, job, _) = queue.next(None).expect("has a job");
     assert_eq!(subject(&job), "GET /4");
     drop(answer);
@@ -68,10 +69,10 @@ fn a_full_queue_refuses_calls_and_takes_chunks() {
 fn a_closed_queue_gives_back_what_waits_and_takes_nothing() {
     let queue = Queue::new(9);
     let (job, mut answer) = call("/a");
-    queue.push(job).expect("has room");
+    queue.push([job]).outcome().expect("has room");
     drop(queue.close());
     assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
-    assert_eq!(queue.push(call("/b").0), Err(Rejection::Closed));
+    assert_eq!(queue.push([call("/b").0]).outcome(), Err(Rejection::Closed));
     queue.wait(LONG);
 }
 
@@ -79,7 +80,7 @@ fn a_closed_queue_gives_back_what_waits_and_takes_nothing() {
 fn waiting_ends_with_a_job_a_wake_a_release_or_the_time() {
     type Event = fn(&Queue);
     let events: [(&str, Event); 4] = [
-        ("job", |queue| assert!(queue.push(call("/a").0).is_ok())),
+        ("job", |queue| assert!(queue.push([call("/a").0]).outcome().is_ok())),
         ("wake", Queue::wake),
         ("release", |queue| queue.release(Ticket(7))),
         ("close", |queue| drop(queue.close())),
@@ -141,7 +142,7 @@ fn every_waiting_thread_gets_a_job_of_its_own() {
     let mut answers = Vec::new();
     for path in ["/1", "/2", "/3", "/4"] {
         let (job, answer) = call(path);
-        queue.push(job).expect("has room");
+        queue.push([job]).outcome().expect("has room");
         answers.push(answer);
     }
     let mut seen: Vec<_> =
@@ -156,7 +157,7 @@ fn c8_7_a_job_that_holds_others_up_is_told_once() {
     let jobs = ["/slow", "/1", "/2"].map(call);
     let mut answers = Vec::new();
     for (job, answer) in jobs {
-        queue.push(job).expect("has room");
+        queue.push([job]).outcome().expect("has room");
         answers.push(answer);
     }
     let (run, _, watch) = queue.next(None).expect("has a job");

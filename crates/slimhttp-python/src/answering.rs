@@ -1,0 +1,175 @@
+//! A handler's coroutine with the call that it answers, as one coroutine of
+//! which the event loop makes a task. The answer is sent in the very step in
+//! which the handler returns, and not in a callback of the task's end, which
+//! the loop would run a round later.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyStopIteration};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::{PyString, PyTuple};
+
+use slimhttp_server::handler::HandlerFault;
+
+use crate::desk::Side;
+use crate::dispatcher::{Dispatcher, Pending, contain};
+
+/// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
+/// whatever else a debugger looks at) it asks the handler's coroutine.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+pub(crate) struct Answering {
+    dispatcher: Arc<Dispatcher>,
+    coroutine: Py<PyAny>,
+    /// `None` once it is answered.
+    pending: Mutex<Option<Pending>>,
+}
+
+impl Answering {
+    /// Answers the call of `pending` by what `coroutine` comes to.
+    pub(crate) fn new(
+        dispatcher: Arc<Dispatcher>,
+        pending: Pending,
+        coroutine: Bound<'_, PyAny>,
+    ) -> Self {
+        Self { dispatcher, coroutine: coroutine.unbind(), pending: Mutex::new(Some(pending)) }
+    }
+
+    /// Whether the call waits for its answer.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Answers the call by `error`: there is no task.
+    ///
+    /// # Errors
+    /// `KeyboardInterrupt`.
+    pub(crate) fn give_up(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        match self.take() {
+            Some(pending) => self.dispatcher.fail(py, pending, error),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a step by `method`: what the loop shall wait for, or `None` at the
+    /// end, in which the call is answered.
+    fn step<'py, A: PyCallArgs<'py>>(
+        &self,
+        py: Python<'py>,
+        method: &Bound<'py, PyString>,
+        argument: A,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let step = || self.coroutine.bind(py).call_method1(method, argument);
+        let error = match contain(|| self.what(), step) {
+            Some(Ok(awaited)) => return Ok(Some(awaited)),
+            Some(Err(error)) => error,
+            None => {
+                if let Some(pending) = self.take() {
+                    drop(self.dispatcher.take(pending.call.ticket));
+                    pending.call.reply.send(Err(HandlerFault::Raised { page: None }));
+                }
+                return Ok(None);
+            }
+        };
+        let result = match error.is_instance_of::<PyStopIteration>(py) {
+            true => error.value(py).getattr(intern!(py, "value")),
+            false => Err(error),
+        };
+        let Some(pending) = self.take() else {
+            return result.map(|_| None);
+        };
+        drop(self.dispatcher.take(pending.call.ticket));
+        // The task is to know that it was cancelled, and the loop of Ctrl-C; of
+        // everything else the handler's failure is told here and nowhere else.
+        let passed_on = match &result {
+            Err(error) if is_cancelled(error, py)? || is_interrupt(error, py) => {
+                Some(error.clone_ref(py))
+            }
+            _ => None,
+        };
+        if result.is_err() && pending.call.reply.is_closed() {
+            // Cancelled because the client has left.
+            return passed_on.map_or(Ok(None), Err);
+        }
+        let what = pending.what.clone();
+        let settle = || self.dispatcher.settle(py, Side::Loop, pending, result);
+        contain(|| what, settle).unwrap_or(Ok(()))?;
+        passed_on.map_or(Ok(None), Err)
+    }
+
+    /// Who answers, for messages.
+    fn what(&self) -> Arc<str> {
+        self.lock().as_ref().map_or_else(|| "a task".into(), |pending| pending.what.clone())
+    }
+
+    fn take(&self) -> Option<Pending> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ended() -> PyErr {
+    PyStopIteration::new_err(())
+}
+
+fn is_interrupt(error: &PyErr, py: Python<'_>) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py)
+}
+
+fn is_cancelled(error: &PyErr, py: Python<'_>) -> PyResult<bool> {
+    let cancelled = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "CancelledError"))?;
+    Ok(error.is_instance(py, &cancelled))
+}
+
+/// The protocol of coroutines (`collections.abc.Coroutine`).
+#[pymethods]
+impl Answering {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    /// As `send(None)`, which is what the loop mostly asks.
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.step(py, intern!(py, "send"), (py.None(),))
+    }
+
+    fn send<'py>(&self, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = value.py();
+        self.step(py, intern!(py, "send"), (value,))?.ok_or_else(ended)
+    }
+
+    #[pyo3(signature = (*error))]
+    fn throw<'py>(&self, error: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let py = error.py();
+        self.step(py, intern!(py, "throw"), error)?.ok_or_else(ended)
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.coroutine.bind(py).call_method0(intern!(py, "close")).map(drop)
+    }
+
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.coroutine.bind(py).getattr(name)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.coroutine.bind(py).repr()?.to_string())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.coroutine)?;
+        match self.pending.try_lock().as_deref() {
+            Ok(Some(pending)) => visit.call(&pending.request),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The lanes: whose turn it is, and who makes room.
+
+use std::sync::Arc;
+
+use super::{Lanes, Waits};
+
+/// `a1` is the first call for host `a`, `a+` something else for it, `-` for the
+/// global level; in capitals nobody waits for it.
+#[derive(Debug)]
+struct Thing {
+    host: Option<Arc<str>>,
+    name: &'static str,
+}
+
+impl Waits for Thing {
+    fn host(&self) -> Option<&Arc<str>> {
+        self.host.as_ref()
+    }
+
+    fn is_call(&self) -> bool {
+        !self.name.ends_with('+')
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.name.starts_with(char::is_uppercase)
+    }
+}
+
+fn thing(name: &'static str) -> Thing {
+    let host = name[..1].to_lowercase();
+    Thing { host: (host != "-").then(|| host.into()), name }
+}
+
+/// Pushes `names`, of which `limit` calls have room; gives who had to go, and the
+/// order in which the rest is taken.
+fn check(limit: usize, names: &[&'static str]) -> (String, String) {
+    let mut lanes = Lanes::default();
+    let mut gone = Vec::new();
+    for name in names {
+        gone.extend(lanes.push(thing(name), limit));
+    }
+    assert_eq!(lanes.len(), names.len() - gone.len());
+    let names = |things: Vec<Thing>| things.iter().map(|it| it.name).collect::<Vec<_>>().join(" ");
+    assert_eq!(lanes.iter().count(), lanes.len());
+    let taken = names(lanes.take());
+    assert!(lanes.is_empty() && !lanes.is_full(1));
+    (names(gone), taken)
+}
+
+#[test]
+fn hosts_take_turns_and_each_is_served_in_order() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["a1", "a2", "a3"], "a1 a2 a3"),
+        (&["a1", "a2", "a3", "b1"], "a1 b1 a2 a3"),
+        (&["-1", "a1", "-2", "a+", "b1", "-3"], "-1 a1 b1 -2 a+ -3"),
+        (&["a1", "b1", "b2", "c1", "c2", "c3"], "a1 b1 c1 b2 c2 c3"),
+        (&[], ""),
+    ];
+    for (names, order) in cases {
+        assert_eq!(check(usize::MAX, names), (String::new(), order.to_owned()), "{names:?}");
+    }
+}
+
+#[test]
+fn who_has_the_most_makes_room() {
+    let cases: [(usize, &[&str], &str, &str); 7] = [
+        (2, &["a1", "a2", "a3"], "a3", "a1 a2"),
+        (3, &["a1", "a2", "a3", "b1"], "a3", "a1 b1 a2"),
+        (3, &["a1", "a2", "a3", "b1", "b2"], "a3 b2", "a1 b1 a2"),
+        (4, &["a1", "a2", "a3", "a4", "b1", "b2", "b3"], "a4 a3 b3", "a1 b1 a2 b2"),
+        // Neither is emptied for the other.
+        (1, &["a1", "b1"], "b1", "a1"),
+        (0, &["a1"], "a1", ""),
+        // What is no call takes no room and makes none.
+        (3, &["a1", "a2", "a3", "a+", "b+", "b1"], "a3", "a1 b+ a2 b1 a+"),
+    ];
+    for (limit, names, gone, order) in cases {
+        let expected = (gone.to_owned(), order.to_owned());
+        assert_eq!(check(limit, names), expected, "{limit}, {names:?}");
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_swept_out() {
+    let mut lanes = Lanes::default();
+    for name in ["A1", "a2", "B1", "a3", "-1", "B+"] {
+        assert!(lanes.push(thing(name), 9).is_none());
+    }
+    assert_eq!(lanes.sweep().iter().map(|it| it.name).collect::<Vec<_>>(), ["A1", "B1", "B+"]);
+    assert!(lanes.is_full(3) && !lanes.is_full(4));
+    assert_eq!(lanes.take().iter().map(|it| it.name).collect::<Vec<_>>(), ["-1", "a2", "a3"]);
+}

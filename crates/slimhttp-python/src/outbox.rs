@@ -1,0 +1,98 @@
+//! The way there: what one I/O thread has for Python lies in its outbox until
+//! the thread has gone through everything else that is ready, and then goes
+//! into the queues at once. To wake a thread of Python's costs more than a small
+//! handler, so one wake-up serves for all requests that came together.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::desk::Desk;
+use crate::job::Job;
+use crate::loop_queue::Note;
+use crate::mailbox::{Mailbox, Postman};
+
+/// How many things lie in an outbox at most.
+const MOST: usize = 32;
+
+/// For a queue, and for which.
+#[derive(Debug)]
+pub(crate) enum Parcel {
+    /// For a thread in `turn()`.
+    Job(Job),
+    /// For the event loop.
+    Note(Note),
+}
+
+thread_local! {
+    /// The outbox of this I/O thread, once it has asked Python something.
+    static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
+}
+
+struct Outbox {
+    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
+    jobs: Vec<Job>,
+    notes: Vec<Note>,
+}
+
+impl Outbox {
+    fn new(desk: &Arc<Desk>, runtime: &Handle) -> Self {
+        let mailbox = Arc::new(Mailbox::default());
+        desk.add_mailbox(&mailbox);
+        runtime.spawn(Postman(mailbox.clone()));
+        Self { desk: desk.clone(), mailbox, jobs: Vec::new(), notes: Vec::new() }
+    }
+}
+
+/// Sends the parcel that `make` makes, to which an answer comes by the mailbox
+/// that it is given, and gives what it gives besides. Without a runtime there is
+/// no postman: the parcel is sent at once, and the answer comes straight.
+pub(crate) fn send<R>(
+    desk: &Arc<Desk>,
+    make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R),
+) -> R {
+    let Ok(runtime) = Handle::try_current() else {
+        let (parcel, made) = make(None);
+        match parcel {
+            Parcel::Job(job) => desk.take_jobs([job]),
+            Parcel::Note(note) => desk.take_notes([note]),
+        }
+        return made;
+    };
+    let (made, lying) = OUTBOX.with_borrow_mut(|outbox| {
+        let outbox = match outbox {
+            Some(outbox) if Arc::ptr_eq(&outbox.desk, desk) => outbox,
+            other => other.insert(Outbox::new(desk, &runtime)),
+        };
+        let (parcel, made) = make(Some(outbox.mailbox.clone()));
+        match parcel {
+            Parcel::Job(job) => outbox.jobs.push(job),
+            Parcel::Note(note) => outbox.notes.push(note),
+        }
+        (made, outbox.jobs.len() + outbox.notes.len())
+    });
+    match lying {
+        // The task comes behind all that is ready now.
+        1 => drop(runtime.spawn(async { empty() })),
+        MOST => empty(),
+        _ => {}
+    }
+    made
+}
+
+/// Sends what lies in this thread's outbox.
+fn empty() {
+    let taken = OUTBOX.with_borrow_mut(|outbox| {
+        let Outbox { desk, jobs, notes, .. } = outbox.as_mut()?;
+        Some((desk.clone(), std::mem::take(jobs), std::mem::take(notes)))
+    });
+    let Some((desk, jobs, notes)) = taken else { return };
+    if !jobs.is_empty() {
+        desk.take_jobs(jobs);
+    }
+    if !notes.is_empty() {
+        desk.take_notes(notes);
+    }
+}

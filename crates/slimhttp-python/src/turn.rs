@@ -1,0 +1,48 @@
+//! A turn of a Python thread: it waits for jobs, with Python let go, and does
+//! one after the other without letting Python go between them.
+
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+use crate::dispatcher::Dispatcher;
+use crate::mailbox::Gathering;
+
+/// How long a turn goes on while jobs keep coming.
+const TURN: Duration = Duration::from_millis(10);
+
+/// Takes a turn: waits at most `patience` for a job, then does what waits, `most`
+/// jobs if that is not 0.
+///
+/// # Errors
+/// `KeyboardInterrupt`, from a handler or while it waits.
+pub(crate) fn take(
+    py: Python<'_>,
+    dispatcher: &Dispatcher,
+    patience: Duration,
+    most: usize,
+) -> PyResult<()> {
+    let desk = &*dispatcher.desk;
+    let mut taken = desk.next(None);
+    if taken.is_none() {
+        py.detach(|| desk.queue.wait(patience));
+        py.check_signals()?;
+        taken = desk.next(None);
+    }
+    let begin = Instant::now();
+    let mut gathering = Gathering::begin(begin);
+    let mut done = 0;
+    while let Some((run, job)) = taken {
+        let outcome = dispatcher.run(py, run, job);
+        done += 1;
+        let now = Instant::now();
+        let enough = done == most || now.duration_since(begin) > TURN;
+        if enough || outcome.is_err() {
+            desk.queue.finish(run);
+            return outcome;
+        }
+        gathering.look(now);
+        taken = desk.next(Some(run));
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+"""The pieces of docs/python.md make one program, and it does what the page says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import slimHTTP
+from harness import Client
+
+PAGE = Path(__file__).resolve().parent.parent / 'docs' / 'python.md'
+
+
+def test_the_pieces_of_the_page_make_one_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'public').mkdir()
+    (tmp_path / 'public' / 'file.txt').write_text('a file')
+    (tmp_path / 'app.py').write_text('def on_request(request):\n    return "the module"\n')
+    monkeypatch.chdir(tmp_path)
+    pieces = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    source = '\n'.join(pieces).replace('port=8080', 'port=0')
+    program = ModuleType('program')
+    monkeypatch.setitem(sys.modules, 'program', program)
+    exec(compile(source, str(PAGE), 'exec'), program.__dict__)
+    http: slimHTTP.HTTP_SERVER = program.__dict__['http']
+    with http, Client((http.address, http.port)) as client:
+        assert client.get('/hello/you').text == 'Hello, you!\n'
+        fields = {'Content-Type': 'application/json'}
+        assert client.request('POST', '/sum', fields, b'[1, 2, 3.5]').text == '{"sum":6.5}'
+        assert client.request('GET', '/sum').status == 405
+        assert client.get('/report').text == 'a report\n'
+        assert client.get('/wait').text == 'waited\n'
+        assert client.get('/count').text == '0\n1\n2\n'
+        before = client.get('/visits').text
+        assert before != client.get('/visits').text
+        assert client.get('/file.txt').text == 'a file'
+        assert client.get('/', host='app.localhost').text == 'the module'
