@@ -198,7 +198,7 @@ def test_c6_6_variables_are_shown_short_and_without_their_help(site: Serving, ca
 
 def test_c6_6_the_place_that_led_here_is_told(tmp_path: Path) -> None:
     source = 'def on_request(request):\n    raise RuntimeError\n'
-    files = {'root': {'page.py': source}}
+    files = {'site': {'page.py': source}}
     with module_site(tmp_path, source, files, debug=True) as site:
         assert f'by vhosts."a.example".module = "{tmp_path}/vhost.py"' in Seen(ask(site).text).text
         line = sys._getframe().f_lineno + 1
@@ -209,10 +209,10 @@ def test_c6_6_the_place_that_led_here_is_told(tmp_path: Path) -> None:
             in told
         )
         del site.http.config['vhosts'][HOST]['module']
-        site.http.config['vhosts'][HOST]['web_root'] = os.fspath(tmp_path / 'root')
+        site.http.config['vhosts'][HOST]['web_root'] = os.fspath(tmp_path / 'site')
         told = Seen(ask(site, '/page.py').text).text
-        assert f'by vhosts."a.example".web_root = "{tmp_path}/root"' in told
-        assert f'script {tmp_path}/root/page.py' in told
+        assert f'by vhosts."a.example".web_root = "{tmp_path}/site"' in told
+        assert f'script {tmp_path}/site/page.py' in told
 
 
 def test_c6_6_own_places_are_open_and_those_of_libraries_folded(site: Serving) -> None:

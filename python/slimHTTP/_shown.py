@@ -78,7 +78,7 @@ def _of(value: Any, depth: int) -> str:
     kind = type(value)
     if kind in _PLAIN:
         return repr(value)
-    mro = type.mro(kind) if kind is not type else [type]
+    mro: list[type] = list(kind.__mro__)
     if int in mro:
         return _number(value, kind)
     for text, length in (

@@ -1,3 +1,5 @@
+//! What may change behind a page is counted once; what is noted is bounded.
+
 use std::fs;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which answers are added to, and what a policy comes to: a case is a line.
+
 use http::header::HeaderValue;
 
 use super::*;
