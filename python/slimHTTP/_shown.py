@@ -47,7 +47,11 @@ _PLAIN: Final = frozenset((
     datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone,
     fractions.Fraction, pathlib.PosixPath, pathlib.PurePosixPath,
 ))  # fmt: skip
-_FUNCTIONS: Final = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_FUNCTIONS: Final[tuple[type, ...]] = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+)
 
 
 def is_secret(name: object) -> bool:

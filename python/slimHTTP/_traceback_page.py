@@ -33,7 +33,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: var(--text); background: var
 header { border-left: .3rem solid var(--bad); padding-left: 1rem; margin-bottom: 1.5rem }
 h1 { font-size: 1.5rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere;
   white-space: pre-wrap }
-h1 b { color: var(--bad) }
+h1 em { color: var(--bad); font-style: normal }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
 p { margin: .3rem 0; overflow-wrap: anywhere }
 .soft { color: var(--soft) }
@@ -48,7 +48,7 @@ summary:hover { background: var(--box) }
 pre { margin: 0; overflow-x: auto; tab-size: 4 }
 pre.source { background: var(--box); padding: .4rem 0 }
 pre.source span { display: block; padding: 0 .8rem; min-width: max-content }
-pre.source i { font-style: normal; color: var(--soft); user-select: none }
+pre.source small { font-size: inherit; color: var(--soft); user-select: none }
 pre.source .here { background: var(--row) }
 pre.source mark { background: var(--mark); color: inherit; border-radius: .15rem }
 pre.text { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
@@ -115,7 +115,7 @@ def page(
         f'<title>{escape(title[:200])}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<style>{_STYLE}</style></head><body>\n'
-        f'<header><h1><b>{escape(name)}</b>{colon}{escape(rest)}</h1>\n'
+        f'<header><h1><em>{escape(name)}</em>{colon}{escape(rest)}</h1>\n'
         f'<p><code>{escape(asked)}</code></p>\n'
         f'<p class="soft">in {_ticked(what)}</p>\n{steps}'
         '<button type="button">Copy as text</button></header>\n'
@@ -184,7 +184,7 @@ def _lines(lines: list[Line]) -> Iterator[str]:
             before, marked, after = map(escape, parts)
             text = f'{before}<mark>{marked}</mark>{after}'
         here = ' class="here"' if line.here else ''
-        yield f'<span{here}><i>{line.number:>{width}}  </i>{text or " "}</span>'
+        yield f'<span{here}><small>{line.number:>{width}}  </small>{text or " "}</span>'
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
