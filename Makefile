@@ -18,7 +18,7 @@ TALLY  := $(BIN)/python tools/tally $(TARGET)/tally
 SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type d -o -type f \) -print) \
            Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
 
-.PHONY: help run test lint bench wheel clean lock fuzz clients \
+.PHONY: help run test lint bench wheel clean lock fuzz clients free-threaded \
         format program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
 
 help: ## this list
@@ -77,6 +77,11 @@ dist/.wheel: $(SOURCES) | $(VENV)/.tools
 $(VENV)/.installed: dist/.wheel | $(VENV)/.tools
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
 	@touch $@
+
+# No such interpreter is needed for it: the file says what it would say of itself.
+free-threaded: ## see that the extension compiles for Python without the global lock
+	PYO3_CONFIG_FILE=$(CURDIR)/tools/free-threaded.txt $(CARGO) clippy --quiet --locked \
+	    --package slimhttp-python --target-dir $(TARGET)/free-threaded -- -D warnings
 
 # The whole workspace is selected, not `-p slimhttp-cli`: with the same packages selected Cargo
 # chooses the same features, and what the wheel has compiled is not compiled again.

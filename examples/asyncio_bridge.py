@@ -14,16 +14,16 @@ import slimHTTP
 
 http = slimHTTP.server(slimHTTP.HTTP, port=int(os.environ.get('PORT', '8080')))
 jobs = {'started': 0, 'done': 0}
-running = set()  # asyncio itself keeps only weak references to tasks
+running: set['asyncio.Task[None]'] = set()  # asyncio itself keeps only weak references to tasks
 
 
-async def work():
+async def work() -> None:
     await asyncio.sleep(0.1)  # some other client library at work
     jobs['done'] += 1
 
 
 @http.route('/job')
-def job(request):
+def job(request: slimHTTP.HTTP_REQUEST) -> dict[str, int]:
     if request.method == 'POST':
         jobs['started'] += 1
         task = asyncio.get_running_loop().create_task(work())
@@ -32,7 +32,7 @@ def job(request):
     return jobs
 
 
-async def serve():
+async def serve() -> None:
     while 1:
         for _event, *_data in http.poll():
             pass

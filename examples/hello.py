@@ -13,12 +13,12 @@ http = slimHTTP.server(slimHTTP.HTTP, port=int(os.environ.get('PORT', '8080')))
 
 
 @http.route('/')
-def hello(request):
+def hello(request: slimHTTP.HTTP_REQUEST) -> str:
     return f'Hello, {request.CLIENT_IDENTITY.address}!\n'
 
 
 @http.route('/greet/<name>')
-def greet(request):
+def greet(request: slimHTTP.HTTP_REQUEST) -> dict[str, str]:
     return {'hello': request.params['name']}
 
 

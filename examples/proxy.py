@@ -5,6 +5,7 @@ Try it:    curl -H 'Host: proxy.localhost' http://localhost:8080/any/path
 """
 
 import os
+from typing import Any
 
 import slimHTTP
 
@@ -12,7 +13,7 @@ upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
 
 
 @upstream.route('/', prefix=True)
-def seen(request):
+def seen(request: slimHTTP.HTTP_REQUEST) -> dict[str, Any]:
     fields = {name.decode(): str(value) for name, value in request.headers.items()}
     return {'url': request.url, 'headers': fields}
 

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import Cli, Program, wait_until
+from harness import PATIENCE, Cli, Program, wait_until
+from websocket_clients import client
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 ENV = {**os.environ, 'PORT': '0'}
@@ -46,6 +47,11 @@ CASES = {
         ('GET', '/sum', '', b'', 405, None),
         ('GET', '/me', '', b'', 200, '{"address":"127.0.0.1"}'),
         ('GET', '/old', '', b'', 307, ''),
+    ],
+    'chat.py': [
+        ('GET', '/', '', b'', 200, re.compile('new WebSocket')),
+        ('GET', '/chat/lobby', '', b'', 426, None),
+        ('POST', '/say/lobby', '', b'hello', 200, 'told 0\n'),
     ],
     'poll.py': [
         ('GET', '/', '', b'', 200, 'answered between two turns of the loop\n'),
@@ -91,6 +97,21 @@ def test_the_poll_example_tells_its_events() -> None:
     with Program(EXAMPLES / 'poll.py', env=ENV) as program:
         program.get('/')
         program.wait_for('CLIENT_REQUEST|CLIENT_RESPONSE_DATA|CLIENT_URL_ROUTED', 'stdout')
+
+
+def test_the_chat_example_tells_everybody_in_a_room() -> None:
+    with Program(EXAMPLES / 'chat.py', env=ENV) as program:
+        with client(program, '/chat/a') as one:
+            assert one.recv(PATIENCE).endswith('has come, 1 are here')
+            with client(program, '/chat/a') as two, client(program, '/chat/b') as three:
+                assert two.recv(PATIENCE) == one.recv(PATIENCE)
+                assert three.recv(PATIENCE).endswith('has come, 1 are here')
+                two.send('hello')
+                assert two.recv(PATIENCE) == one.recv(PATIENCE)
+                with program.client() as http:
+                    assert http.request('POST', '/say/b', body=b'hi').text == 'told 1\n'
+                assert three.recv(PATIENCE) == 'a program: hi'
+            assert one.recv(PATIENCE).endswith('has gone')
 
 
 def test_the_asyncio_example_starts_tasks_on_its_own_loop() -> None:

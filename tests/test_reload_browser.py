@@ -25,7 +25,7 @@ TAIL = re.compile(r'\n<script data-seen="([0-9a-f]+\.[0-9a-f]+)">(.*)</script>\n
 STREAM = '/.slimhttp/reload'
 FILES = {
     'www': {'index.html': PAGE, 'own.css': 'p { color: green }', 'empty.html': '', 'a.txt': 'text',
-            'long.html': PAGE * 10_000, 'page.html': PAGE, 'index.xhtml': '<html/>'},
+            'long.html': PAGE * 10_000, 'page.html': PAGE, 'named.html': PAGE, 'index.xhtml': '<html/>'},
     'vhost.py': ANSWERS.format('module'),
 }  # fmt: skip
 
@@ -55,6 +55,7 @@ def site(tmp_path: Path) -> Iterator[Serving]:
             request.response_headers['Content-Encoding'] = 'gzip'
             return gzip.compress(PAGE.encode())
 
+        site.http.route('/named')(lambda request: tmp_path / 'www/named.html')
         site.http.route('/json')(lambda request: {'a': 1})
         site.http.route('/fails')(lambda request: 1 / 0)
         site.http.route('/later')(later)
@@ -207,6 +208,7 @@ CHANGES: dict[str, Callable[[Any, Path], Any]] = {
     'a part of it': lambda site, folder: write(folder / 'www/own.css', 'other'),
     'one that was missing': lambda site, folder: write(folder / 'www/missing.js', 'now there'),
     'one that goes': lambda site, folder: (folder / 'www/own.css').unlink(),
+    'one that a handler named': lambda site, folder: write(folder / 'www/named.html', 'other'),
     'the configuration': lambda site, folder: site.http.config.update(index=['page.html']),
 }
 
@@ -214,7 +216,7 @@ CHANGES: dict[str, Callable[[Any, Path], Any]] = {
 @of('change', CHANGES)
 def test_a_change_is_told(site: Serving, tmp_path: Path, change: str) -> None:
     version = version_of(site)
-    for part in ('/own.css', '/missing.js'):
+    for part in ('/own.css', '/missing.js', '/named'):
         site.get(part, **{'Sec-Fetch-Dest': 'script'})
     listener = Listener(site)
     assert listener.head.headers['Content-Type'] == 'text/event-stream'

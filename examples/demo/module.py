@@ -7,7 +7,7 @@ import slimHTTP
 GREETING = 'Hello from a Python module'
 
 
-def on_request(request):
+def on_request(request: slimHTTP.HTTP_REQUEST) -> str:
     visits = slimHTTP.memory.increment('visits to the demo')
     return f"""<!doctype html>
 <html lang="en">

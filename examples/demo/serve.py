@@ -14,6 +14,7 @@ Start it:  make run   or   PORT=9000 python examples/demo/serve.py
 
 import html
 import os
+from typing import Any
 
 import slimHTTP
 
@@ -24,7 +25,7 @@ upstream = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
 
 
 @http.configuration
-def site(instance):
+def site(instance: slimHTTP.HTTP_SERVER) -> dict[str, Any]:
     return {
         'web_root': './start',
         # The page's style is the index of /theme/: one of the two style sheets there.
@@ -39,7 +40,7 @@ def site(instance):
 
 
 @http.route('/change', methods=['POST'])
-def change(request):
+def change(request: slimHTTP.HTTP_REQUEST) -> slimHTTP.HTTP_RESPONSE:
     """The button on the start page: one key, edited in place."""
     day = 'day.css' in http.config['index']
     http.config['index'] = ['index.html', 'night.css' if day else 'day.css']
@@ -47,7 +48,7 @@ def change(request):
 
 
 @upstream.route('/', prefix=True)
-def upstream_page(request):
+def upstream_page(request: slimHTTP.HTTP_REQUEST) -> str:
     """What reached the server behind the proxy."""
     rows = ''.join(
         f'<tr><th>{html.escape(name.decode())}<td>{html.escape(value.decode("latin-1"))}'

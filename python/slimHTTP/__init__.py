@@ -12,6 +12,7 @@ This file is names only; each stands where it is defined.
 
 from __future__ import annotations
 
+from slimHTTP._certificates import CertManager
 from slimHTTP._errors import (
     ConfError,
     InvalidFrame,
@@ -19,16 +20,19 @@ from slimHTTP._errors import (
     ModuleError,
     NotYetImplemented,
     UpgradeIssue,
+    WebSocketClosed,
     slimHTTP_Error,
 )
 from slimHTTP._events import Events
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
 from slimHTTP._modules import Imported
+from slimHTTP._privileges import drop_privileges
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
 from slimHTTP._slimhttp import HTTP_CLIENT_IDENTITY, HTTP_REQUEST, version
+from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()
 
@@ -44,6 +48,9 @@ __all__ = [
     'HTTP_SERVER',
     'ROUTE_HANDLER',
     'STREAM_CHUNKED',
+    'SYNC_WEBSOCKET',
+    'WEBSOCKET',
+    'CertManager',
     'ConfError',
     'Events',
     'Imported',
@@ -53,7 +60,10 @@ __all__ = [
     'NotYetImplemented',
     'UpgradeIssue',
     'VirtualStorage',
+    'WebSocketClosed',
     '__version__',
+    'broadcast',
+    'drop_privileges',
     'host',
     'instances',
     'memory',

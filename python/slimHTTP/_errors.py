@@ -65,5 +65,22 @@ class InvalidFrame(slimHTTP_Error):
     """A WebSocket frame that breaks its protocol."""
 
 
+class WebSocketClosed(slimHTTP_Error):
+    """A WebSocket that takes and gives no more messages.
+
+    `code` and `reason` say how it was closed; 1005 without a code, 1006 where the
+    connection broke. A handler that lets it out has not failed: its client is gone.
+    """
+
+    def __init__(self, code: int, reason: str = '') -> None:
+        super().__init__(f'{code} {reason}'.rstrip())
+        self.code = code
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[WebSocketClosed], tuple[int, str]]:
+        """Pickle both arguments, where `Exception` would keep the text only."""
+        return type(self), (self.code, self.reason)
+
+
 class LoggerError(slimHTTP_Error):
     """A log level that does not exist."""

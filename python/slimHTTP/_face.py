@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _failure, _fork, _log, _threads
 from slimHTTP._modules import Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
 from slimHTTP._slimhttp import HTTP_REQUEST, Script
+from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -27,6 +29,9 @@ class Face:
     #: Answers whose `ret_code`, `headers` and `payload` are sent.
     response_type: Final[type] = HTTP_RESPONSE
     json_dumps = staticmethod(json_dumps)
+    #: What handlers of WebSockets get, on the event loop and on threads.
+    websocket_type: Final[type] = WEBSOCKET
+    websocket_sync_type: Final[type] = SYNC_WEBSOCKET
 
     def __init__(self) -> None:
         # Weak: the server holds the extension's server, and that holds the face.
@@ -84,6 +89,10 @@ class Face:
     def _is_closed(self) -> bool:
         instance = self.instance
         return instance is None or instance.closed
+
+    def start_thread(self, work: Callable[[], None], what: str) -> None:
+        """See `_websocket.start_thread`."""
+        start_thread(work, what)
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""

@@ -34,7 +34,7 @@ from slimHTTP._errors import ModuleError
 from slimHTTP._fork import LockOwner
 from slimHTTP._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
-from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script
+from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script, WebSocketRoute
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -182,7 +182,11 @@ class Run:
         return self.compiled.identity == compiled.identity
 
     def add_route(
-        self, url: str, methods: list[str] | None, prefix: bool, handler: Callable[..., Any]
+        self,
+        url: str,
+        methods: list[str] | None,
+        prefix: bool,
+        handler: Callable[..., Any] | WebSocketRoute,
     ) -> None:
         """Register a route of this run; ValueError for a pattern that is none."""
         if self.routes is None:
@@ -207,6 +211,8 @@ class Run:
                     ret_code=405,
                 )
             request.params = params
+            if isinstance(handler, WebSocketRoute):
+                return handler
             result = handler(request)
             if result is not None:
                 if on_request is not None and inspect.iscoroutine(result):

@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from slimHTTP import _log
 
@@ -96,6 +96,11 @@ def _look_at_method(method: str) -> None:
     near = difflib.get_close_matches(method, _METHODS, n=1, cutoff=0.66)
     if near:
         _log.warn_once(f'methods: `{method}` is no method that HTTP knows; is `{near[0]}` meant?')
+
+
+def kind_of(stream: bool) -> Literal['whole', 'streamed']:
+    """Give the kind of a route that asks for its requests so."""
+    return 'streamed' if stream else 'whole'
 
 
 def check_handler(handler: object) -> None:

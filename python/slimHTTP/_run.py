@@ -119,8 +119,14 @@ class _Signals:
         self.overdue = False
 
     def receive(self, number: int, frame: Any) -> None:
-        """Stop by the first signal, interrupt by the next; the handler of both."""
-        if self._over.is_set():
+        """Stop by the first signal, interrupt by the next; the handler of both.
+
+        One that this thread does not notice the server sends once more; where
+        it cannot be noticed, for the thread is in a call in C that never
+        returns, the third one ends the process.
+        """
+        repeated = self._server.signals.heed()
+        if self._over.is_set() or (self._asked and repeated and not self.overdue):
             return
         if self._asked:
             raise KeyboardInterrupt
@@ -141,6 +147,7 @@ class _Signals:
             self._over.set()
             with self._lock:
                 pass
+            self._server.signals.release()
             # What has been sent arrives on the way back from a system call.
             os.getppid()
 
@@ -154,6 +161,7 @@ class _Signals:
                 self.overdue = True
                 # To the thread and not to the process, so that it ends a system
                 # call in which that thread blocks.
+                self._server.signals.expect()
                 signal.pthread_kill(main, number)
             patience = MARGIN
 
@@ -172,6 +180,7 @@ def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
             # was not set from Python (None) could not be put back.
             if handler is not signal.SIG_IGN and handler is not None:
                 before[number] = signal.signal(number, signals.receive)
+        server.signals.guard()
         with _wakened_by_signals(server) as wakened:
             yield _LONG if wakened else _SHORT
     finally:

@@ -17,16 +17,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-from slimHTTP import _log, _loop, _modules, _routes, _run, _threads
+from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, NotYetImplemented, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
 from slimHTTP._instances import Instances
+from slimHTTP._memory import memory
 from slimHTTP._routes import F
-from slimHTTP._slimhttp import Server
+from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._stores import LiveStore, plain
+from slimHTTP._websocket import WebSockets
 
 #: The modes of a server.
 HTTP: Final = 1
@@ -59,7 +61,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER(LockOwner):
+class HTTP_SERVER(WebSockets, LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -99,6 +101,12 @@ class HTTP_SERVER(LockOwner):
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
+        if opened.persist is not None:
+            try:
+                memory.persist(opened.persist)
+            except BaseException:
+                opened.close()
+                raise
         super().__init__()
         self._server = opened
         self._store = LiveStore(opened)
@@ -149,7 +157,7 @@ class HTTP_SERVER(LockOwner):
         by_vhost: dict[str | None, dict[str, _routes.ROUTE_HANDLER]] = {None: {}}
         for vhost, path, _methods, _prefix, handler in self._server.routes():
             route = _routes.ROUTE_HANDLER(path)
-            route.gateway(handler)
+            route.gateway(handler.handler if isinstance(handler, WebSocketRoute) else handler)
             by_vhost.setdefault(vhost, {})[path] = route
         return by_vhost
 
@@ -219,18 +227,21 @@ class HTTP_SERVER(LockOwner):
         *,
         methods: Iterable[str] | None = None,
         prefix: bool = False,
+        stream: bool = False,
     ) -> Callable[[F], F]:
         """Register a handler for a path: `@http.route('/users/<name>')`.
 
         `vhost` is the virtual host that it answers for, None for the global
         level. `methods` are those that it answers, every one unless given; to
         others the server answers 405. `prefix=True` answers everything below
-        the path too. The handler is any callable that takes the request,
+        the path too. `stream=True` calls the handler as soon as the head of a
+        request is there, to read the body by `request.stream()` as it comes in.
+        The handler is any callable that takes the request,
         `async` or not; the same path again replaces it, and a decorated
         function is given back unchanged, so that decorators stack.
 
         In a module, a route for the module's own virtual host belongs to that
-        run of the module and answers before `on_request`.
+        run of the module and answers before `on_request`; its body is there.
 
         Raises TypeError or ValueError for arguments of which no route can be made.
         """
@@ -244,7 +255,8 @@ class HTTP_SERVER(LockOwner):
             else:
                 asynchronous = _routes.is_async(handler)
                 name = _routes.name_of(handler)
-                self._server.add_route(url, vhost, named, prefix, handler, asynchronous, name)
+                kind = _routes.kind_of(stream)
+                self._server.add_route(url, vhost, named, prefix, kind, handler, asynchronous, name)
             return handler
 
         return register
@@ -381,8 +393,9 @@ class HTTP_SERVER(LockOwner):
 class HTTPS_SERVER(HTTP_SERVER):
     """A server that speaks TLS.
 
-    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`;
-    without one it makes a self-signed one and says so.
+    Its certificate is `ssl={'cert': …, 'key': …}`, or `cert=` and `key=`, unless
+    given `cert.pem` and `key.pem` of the working directory. Without one it makes
+    a self-signed one and says so.
     """
 
     _tls = True
@@ -447,6 +460,7 @@ def _close_all() -> None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
     _threads.end_all()
+    _persist.close_all()
 
 
 def _renew_lock() -> None:

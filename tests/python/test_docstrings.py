@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import tempfile
+from pathlib import Path
 
 import pytest
 import slimHTTP
@@ -17,7 +19,9 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize('name', ['slimHTTP', *MODULES])
-def test_examples_in_docstrings(name: str) -> None:
+def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where the examples leave what they write.
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     results = doctest.testmod(importlib.import_module(name))
     assert results.failed == 0
 

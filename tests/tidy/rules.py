@@ -87,22 +87,17 @@ def unfinished(name: str, text: str) -> Iterator[Finding]:
 
 def without_strings(text: str) -> str:
     """Python source with its string literals blanked."""
-    lines = text.split('\n')
+    # As bytes: that is what columns are counted in, and blanking keeps their number.
+    lines = text.encode().split(b'\n')
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
             assert node.end_lineno is not None
             for line in range(node.lineno, node.end_lineno + 1):
                 whole = lines[line - 1]
-                start = (
-                    len(whole.encode()[: node.col_offset].decode()) if line == node.lineno else 0
-                )
-                end = (
-                    len(whole.encode()[: node.end_col_offset].decode())
-                    if line == node.end_lineno
-                    else len(whole)
-                )
-                lines[line - 1] = whole[:start] + ' ' * (end - start) + whole[end:]
-    return '\n'.join(lines)
+                start = node.col_offset if line == node.lineno else 0
+                end = node.end_col_offset if line == node.end_lineno else len(whole)
+                lines[line - 1] = whole[:start] + b' ' * (end - start) + whole[end:]
+    return b'\n'.join(lines).decode(errors='replace')
 
 
 @rule

@@ -14,12 +14,14 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use crate::answering::Answering;
+use crate::contain::contain;
 use crate::desk::Side;
-use crate::dispatcher::{Dispatcher, Kept, Pending, contain};
+use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use crate::loop_queue::Note;
 use crate::response::{self, Head};
 use crate::stream::PulledBody;
+use crate::websocket::{self, WebSocketRoute};
 
 /// Does everything that waits for the event loop. `create_task` makes a task of
 /// a coroutine.
@@ -58,6 +60,10 @@ fn perform(
                 Ok(result) if is_coroutine(dispatcher, &result)? => {
                     start_answer(dispatcher, create_task, pending, result)
                 }
+                Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
+                    let route = result.cast_into::<WebSocketRoute>()?;
+                    websocket::open_on_loop(dispatcher, create_task, pending, &route)
+                }
                 result => dispatcher.settle(py, Side::Loop, pending, result),
             }
         }
@@ -66,6 +72,7 @@ fn perform(
             Some(channel) => channel.get().ask(py, pull),
             None => Ok(()),
         },
+        Note::Stir(ticket) => websocket::stir(dispatcher, py, ticket),
         Note::Left(ticket) => match dispatcher.take(ticket) {
             Some(kept) => cancel(py, kept),
             None => Ok(()),
@@ -73,7 +80,7 @@ fn perform(
     }
 }
 
-fn is_coroutine(dispatcher: &Dispatcher, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(crate) fn is_coroutine(dispatcher: &Dispatcher, object: &Bound<'_, PyAny>) -> PyResult<bool> {
     object.is_instance(dispatcher.face.coroutine_type.bind(object.py()))
 }
 
@@ -98,6 +105,9 @@ fn adopt(
         Some(Kept::AsyncIterator(iterator, head, pending)) => {
             start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
         }
+        Some(Kept::Opening(route, pending)) => {
+            websocket::open_on_loop(dispatcher, create_task, pending, route.bind(py))
+        }
         // The client left in between, and its note came first.
         Some(kept) => cancel(py, kept),
         None => Ok(()),
@@ -110,8 +120,11 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
         Kept::Channel(channel) => channel.get().cancel(py)?,
+        Kept::WebSocket(_, task) => {
+            task.call_method0(py, intern!(py, "cancel"))?;
+        }
         Kept::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
-        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) => {}
+        Kept::Request(_) | Kept::Iterator(_) | Kept::AsyncIterator(..) | Kept::Opening(..) => {}
     }
     Ok(())
 }
@@ -348,7 +361,7 @@ impl Channel {
     }
 }
 
-fn pump_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+pub(crate) fn pump_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     static PUMP: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = PUMP.get_or_try_init(py, || {
         PyModule::from_code(

@@ -47,6 +47,7 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
                     return;
                 }
                 watching |= bytes.contains(&WATCH);
+                watching |= desk.unheeded.note(bytes);
                 if bytes.iter().any(|byte| *byte != WATCH) {
                     desk.queue.wake();
                 }
@@ -57,7 +58,8 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                     let threads = report_threads(desk);
                     let event_loop = report_event_loop(desk);
-                    watching = threads || event_loop;
+                    let signals = desk.unheeded.look();
+                    watching = threads || event_loop || signals;
                     // Behind the look at the queues: what was put in before the last
                     // job was taken is seen.
                     desk.knock();

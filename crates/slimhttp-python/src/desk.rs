@@ -19,6 +19,7 @@ use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
 use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
+use crate::unheeded::Unheeded;
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
@@ -53,6 +54,8 @@ pub(crate) struct Desk {
     /// Those of all I/O threads that have asked something.
     mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tickets: AtomicU64,
+    /// The signals that the attendant has heard of and Python has not.
+    pub(crate) unheeded: Unheeded,
     bell: UnixStream,
 }
 
@@ -64,6 +67,7 @@ impl Desk {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
+            unheeded: Unheeded::default(),
             bell,
         }
     }
@@ -193,7 +197,7 @@ impl Handler for Door {
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
         let desk = &self.0;
         let side = match &callee {
-            Callee::Route(id, _) => side_of(*id),
+            Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } => Side::Thread,
         };
         let ticket = desk.ticket();

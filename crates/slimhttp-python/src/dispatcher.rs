@@ -3,10 +3,7 @@
 //!
 //! No Python runs under a lock of ours: not a call, not the end of an object.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::fmt::Display;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,6 +18,7 @@ use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
+pub(crate) use crate::contain::contain;
 use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
@@ -32,6 +30,7 @@ use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;
 use crate::stream::PulledBody;
+use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
 
 /// The dispatcher of one server.
 pub(crate) struct Dispatcher {
@@ -41,6 +40,8 @@ pub(crate) struct Dispatcher {
     pub(crate) face: Arc<Face>,
     /// The handlers of routes.
     pub(crate) handlers: Handlers,
+    /// Those that serve WebSockets, one each.
+    pub(crate) websocket_threads: Arc<WebSocketThreads>,
     kept: Mutex<HashMap<Ticket, Kept>>,
 }
 
@@ -58,6 +59,10 @@ pub(crate) enum Kept {
     Task(Py<PyAny>),
     /// An async iterator of a response under way.
     Channel(Py<Channel>),
+    /// A WebSocket on its way to the event loop.
+    Opening(Py<WebSocketRoute>, Pending),
+    /// A WebSocket, and the task that serves it.
+    WebSocket(Py<PyAny>, Py<PyAny>),
 }
 
 /// A call that has begun.
@@ -93,7 +98,13 @@ impl Drop for Companion {
 impl Dispatcher {
     /// A dispatcher without handlers.
     pub(crate) fn new(desk: Arc<Desk>, face: Face) -> Self {
-        Self { desk, face: Arc::new(face), handlers: Handlers::default(), kept: Mutex::default() }
+        Self {
+            desk,
+            face: Arc::new(face),
+            handlers: Handlers::default(),
+            websocket_threads: Arc::default(),
+            kept: Mutex::default(),
+        }
     }
 
     /// Does one job, the one of `run`.
@@ -166,6 +177,7 @@ impl Dispatcher {
                     Kept::AsyncIterator(iterator.unbind(), head, pending)
                 })
             }
+            Ok(Reading::WebSocket(route)) => websocket::open_on_thread(self, py, pending, &route),
             Err(error) => self.fail(py, pending, error),
         }
     }
@@ -220,6 +232,14 @@ impl Dispatcher {
         }
     }
 
+    /// The WebSocket kept under a ticket.
+    pub(crate) fn websocket(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
+        match self.lock().get(&ticket) {
+            Some(Kept::WebSocket(websocket, _)) => Some(websocket.clone_ref(py)),
+            _ => None,
+        }
+    }
+
     /// For the garbage collector.
     ///
     /// # Errors
@@ -241,6 +261,14 @@ impl Dispatcher {
                 }
                 Kept::Task(task) => visit.call(task)?,
                 Kept::Channel(channel) => visit.call(channel)?,
+                Kept::Opening(route, pending) => {
+                    visit.call(route)?;
+                    visit.call(&pending.request)?;
+                }
+                Kept::WebSocket(websocket, task) => {
+                    visit.call(websocket)?;
+                    visit.call(task)?;
+                }
             }
         }
         Ok(())
@@ -258,7 +286,7 @@ impl Dispatcher {
             return Ok(request.clone_ref(py).into_bound(py));
         }
         let params = match &call.callee {
-            Callee::Route(_, params) => params.clone(),
+            Callee::Route(_, params) | Callee::WebSocket(_, params, _) => params.clone(),
             Callee::Module(_) | Callee::Script { .. } => Params::new(),
         };
         Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
@@ -290,6 +318,11 @@ impl Dispatcher {
                     let gone = PyRuntimeError::new_err("the route's handler is gone");
                     ("a route".into(), Err(gone))
                 }
+            },
+            // What it is is read from the route itself, see `settle`.
+            Callee::WebSocket(id, ..) => match self.handlers.get(py, *id) {
+                Some(handler) => (handler.label, Ok(handler.callable.into_bound(py))),
+                None => ("a route".into(), Err(PyRuntimeError::new_err("the route is gone"))),
             },
             Callee::Module(module) => {
                 let what = module.label.clone();
@@ -414,7 +447,7 @@ impl Dispatcher {
         }
     }
 
-    fn hand_to_loop(
+    pub(crate) fn hand_to_loop(
         &self,
         py: Python<'_>,
         pending: Pending,
@@ -435,26 +468,6 @@ impl Dispatcher {
     fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Does `work`, of which a panic ends nothing else: the thread goes on, and the
-/// log tells of it. `what` names what was at work. `None` after a panic.
-pub(crate) fn contain<R, W: Display>(
-    what: impl FnOnce() -> W,
-    work: impl FnOnce() -> R,
-) -> Option<R> {
-    // What a panic leaves behind is whole: no lock is held while Python runs, and
-    // what is sent to nobody is told to who waits, see `Reply`.
-    catch_unwind(AssertUnwindSafe(work))
-        .inspect_err(|panic| {
-            tracing::error!("{}: native code panicked: {}", what(), panic_message(&**panic));
-        })
-        .ok()
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| Some(panic.downcast_ref::<String>()?)).unwrap_or("it does not say why")
 }
 
 fn next_chunk(iterator: &mut Bound<'_, PyIterator>, what: &str) -> PyResult<Option<Bytes>> {

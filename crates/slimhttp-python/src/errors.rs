@@ -19,6 +19,22 @@ pub(crate) fn slimhttp_error(py: Python<'_>, message: String) -> PyErr {
     raise(py, &CLASS, "slimHTTP_Error", message)
 }
 
+/// `WebSocketClosed`.
+pub(crate) fn websocket_closed(py: Python<'_>, code: u16, reason: &str) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    match CLASS.import(py, "slimHTTP._errors", "WebSocketClosed") {
+        Ok(class) => PyErr::from_type(class.clone(), (code, reason.to_owned())),
+        Err(missing) => missing,
+    }
+}
+
+/// Whether `error` is a `WebSocketClosed`.
+pub(crate) fn is_websocket_closed(py: Python<'_>, error: &PyErr) -> bool {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.import(py, "slimHTTP._errors", "WebSocketClosed");
+    class.is_ok_and(|class| error.is_instance(py, class))
+}
+
 /// Why a server did not start.
 pub(crate) fn start_error(py: Python<'_>, error: &StartError) -> PyErr {
     match error {

@@ -10,8 +10,10 @@ use pyo3::pyclass::PyVisit;
 use pyo3::types::{PyString, PyTuple, PyType};
 use slimhttp_server::handler::DebugPage;
 
+use crate::desk::Side;
 use crate::log::Record;
 use crate::script::Script;
+use crate::websocket::WebSocketEnd;
 
 /// The face.
 pub(crate) struct Face {
@@ -21,6 +23,9 @@ pub(crate) struct Face {
     failed: Py<PyAny>,
     log: Py<PyAny>,
     json_dumps: Py<PyAny>,
+    start_thread: Py<PyAny>,
+    websocket_type: Py<PyAny>,
+    websocket_sync_type: Py<PyAny>,
     /// What is sent as the file that its `path` names.
     pub(crate) file_types: Py<PyTuple>,
     /// `HTTP_RESPONSE`.
@@ -43,6 +48,9 @@ impl Face {
             failed: attribute(intern!(py, "failed"))?,
             log: attribute(intern!(py, "log"))?,
             json_dumps: attribute(intern!(py, "json_dumps"))?,
+            start_thread: attribute(intern!(py, "start_thread"))?,
+            websocket_type: attribute(intern!(py, "websocket_type"))?,
+            websocket_sync_type: attribute(intern!(py, "websocket_sync_type"))?,
             file_types: object.getattr(intern!(py, "file_types"))?.cast_into::<PyTuple>()?.unbind(),
             response_type: object
                 .getattr(intern!(py, "response_type"))?
@@ -140,6 +148,31 @@ impl Face {
         Ok(self.json_dumps.bind(object.py()).call1((object,))?.cast_into::<PyString>()?)
     }
 
+    /// A WebSocket as handlers know it.
+    ///
+    /// # Errors
+    /// When Python has no memory.
+    pub(crate) fn websocket<'py>(
+        &self,
+        side: Side,
+        end: Bound<'py, WebSocketEnd>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let class = match side {
+            Side::Loop => &self.websocket_type,
+            Side::Thread => &self.websocket_sync_type,
+        };
+        class.bind(request.py()).call1((end, request))
+    }
+
+    /// Starts a thread that calls `work`; `what` names it.
+    ///
+    /// # Errors
+    /// `RuntimeError` when the system has no more threads.
+    pub(crate) fn start_thread(&self, work: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
+        self.start_thread.bind(work.py()).call1((work, what)).map(drop)
+    }
+
     /// For the garbage collector.
     ///
     /// # Errors
@@ -150,6 +183,9 @@ impl Face {
             [&self.run_module, &self.run_script, &self.failed, &self.log, &self.json_dumps]
         {
             visit.call(function)?;
+        }
+        for lent in [&self.start_thread, &self.websocket_type, &self.websocket_sync_type] {
+            visit.call(lent)?;
         }
         visit.call(&self.file_types)?;
         visit.call(&self.response_type)?;

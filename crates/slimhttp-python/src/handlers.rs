@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::route::{HandlerId, Methods};
+use slimhttp_site::route::{HandlerId, Methods, RouteKind};
 
 use crate::desk::{Side, handler_id};
 
@@ -23,6 +23,8 @@ pub(crate) struct Registration {
     pub(crate) methods: Methods,
     /// Whether it answers everything below its path.
     pub(crate) prefix: bool,
+    /// How it takes its requests.
+    pub(crate) kind: RouteKind,
     /// Where its handler runs.
     pub(crate) side: Side,
 }

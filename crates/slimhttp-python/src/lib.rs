@@ -11,8 +11,10 @@
 mod answering;
 mod async_jobs;
 mod attendant;
+mod certificates;
 mod change;
 mod config;
+mod contain;
 mod desk;
 mod dispatcher;
 mod errors;
@@ -21,6 +23,7 @@ mod face;
 mod fields;
 mod handlers;
 mod identity;
+mod interpreter;
 mod job;
 mod json;
 mod lanes;
@@ -35,11 +38,14 @@ mod response;
 mod routes;
 mod script;
 mod server;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unheeded;
 mod values;
+mod websocket;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
 #[global_allocator]
@@ -48,6 +54,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
+    #[pymodule_export]
+    use crate::certificates::{drop_privileges, make_certificate};
     #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
@@ -58,6 +66,10 @@ mod _slimhttp {
     use crate::script::Script;
     #[pymodule_export]
     use crate::server::Server;
+    #[pymodule_export]
+    use crate::signals::Signals;
+    #[pymodule_export]
+    use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
 
     /// The version of the package.
     #[pyo3::pyfunction]
@@ -66,7 +78,9 @@ mod _slimhttp {
     }
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::claim(module.py())?;
         crate::log::install();
+        Ok(())
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Note {
     Adopt(Ticket),
     /// Fetch the next chunk of an async iterator.
     Pull(Pull),
+    /// Something has changed for the WebSocket that is kept under this ticket.
+    Stir(Ticket),
     /// The client has left: cancel what runs under this ticket.
     Left(Ticket),
 }
@@ -31,7 +33,7 @@ impl Note {
         match self {
             Self::Call(call) => Some(Subject::Call(call.request.clone())),
             Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
-            Self::Adopt(_) | Self::Left(_) => None,
+            Self::Adopt(_) | Self::Stir(_) | Self::Left(_) => None,
         }
     }
 
@@ -61,7 +63,7 @@ impl Waits for Note {
         match self {
             Self::Call(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
-            Self::Adopt(_) | Self::Left(_) => None,
+            Self::Adopt(_) | Self::Stir(_) | Self::Left(_) => None,
         }
     }
 
@@ -73,7 +75,7 @@ impl Waits for Note {
         match self {
             Self::Call(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
-            Self::Adopt(_) | Self::Left(_) => false,
+            Self::Adopt(_) | Self::Stir(_) | Self::Left(_) => false,
         }
     }
 }

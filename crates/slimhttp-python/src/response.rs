@@ -18,6 +18,7 @@ use crate::config::is_path_like;
 use crate::face::Face;
 use crate::request::HttpRequest;
 use crate::values::read_status;
+use crate::websocket::WebSocketRoute;
 use crate::{fields, json};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -36,6 +37,8 @@ pub(crate) enum Reading<'py> {
     AsyncIterator(Bound<'py, PyAny>, Option<Head>),
     /// To be awaited.
     Awaitable(Bound<'py, PyAny>),
+    /// A WebSocket.
+    WebSocket(Bound<'py, WebSocketRoute>),
 }
 
 /// Status and header fields of a response, before its body.
@@ -169,6 +172,9 @@ pub(crate) fn read<'py>(
     }
     if result.hasattr(intern!(py, "__await__"))? {
         return Ok(Reading::Awaitable(result));
+    }
+    if let Ok(route) = result.cast::<WebSocketRoute>() {
+        return Ok(Reading::WebSocket(route.clone()));
     }
     let found = result.get_type().name()?;
     Err(PyTypeError::new_err(format!("{what} returned `{found}`, expected {EXPECTED}")))

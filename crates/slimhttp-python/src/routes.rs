@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::route::{Found, HandlerId, Methods, Route, RouteTable};
+use slimhttp_site::route::{Found, HandlerId, Methods, Route, RouteKind, RouteTable};
 
 use crate::values::params_dict;
 
@@ -27,6 +27,18 @@ pub(crate) fn read_methods(methods: Option<Vec<String>>) -> PyResult<Methods> {
             .map_err(|_| PyValueError::new_err(format!("`methods`: {name:?} is no method")))
     });
     Ok(Methods::Only(methods.collect::<PyResult<Vec<_>>>()?.into()))
+}
+
+/// The kind of a route as the Python side names it.
+///
+/// # Errors
+/// `ValueError` for another name.
+pub(crate) fn read_kind(kind: &str) -> PyResult<RouteKind> {
+    match kind {
+        "whole" => Ok(RouteKind::Whole),
+        "streamed" => Ok(RouteKind::Streamed),
+        _ => Err(PyValueError::new_err(format!("{kind:?} is no kind of a route"))),
+    }
 }
 
 /// The message for a pattern that the table refused.
@@ -73,7 +85,11 @@ impl Routes {
         let methods = read_methods(methods)?;
         let mut state = self.lock();
         let id = HandlerId(state.count);
-        let route = Route { pattern: Arc::from(path), methods, prefix, handler: id };
+        let route = {
+            // What a module's own routes are asked has been read for the module already.
+            let kind = RouteKind::Whole;
+            Route { pattern: Arc::from(path), methods, prefix, kind, handler: id }
+        };
         let replaced =
             state.table.insert(route).map_err(|expected| bad_pattern(path, &expected))?;
         state.count += 1;
@@ -97,7 +113,7 @@ impl Routes {
         let state = self.lock();
         let found = state.table.find(path.as_bytes(), &method);
         let callable = match &found {
-            Found::Handler(id, _) => state.callables.get(id).map(|found| found.clone_ref(py)),
+            Found::Handler(id, ..) => state.callables.get(id).map(|found| found.clone_ref(py)),
             Found::OtherMethods(_) | Found::Nothing => None,
         };
         drop(state);
@@ -106,7 +122,7 @@ impl Routes {
             Found::OtherMethods(methods) => {
                 Some((intern!(py, "methods"), methods.to_string()).into_pyobject(py)?)
             }
-            Found::Handler(_, params) => match callable {
+            Found::Handler(.., params) => match callable {
                 Some(callable) => Some((callable, params_dict(py, &params)?).into_pyobject(py)?),
                 None => None,
             },
@@ -141,11 +157,11 @@ pub(crate) fn match_route<'py>(
 ) -> PyResult<Option<Bound<'py, pyo3::types::PyDict>>> {
     let mut table = RouteTable::default();
     let handler = HandlerId(0);
-    let route =
-        Route { pattern: Arc::from(pattern), methods: Methods::Any, prefix: false, handler };
+    let (methods, kind) = (Methods::Any, RouteKind::Whole);
+    let route = Route { pattern: Arc::from(pattern), methods, prefix: false, kind, handler };
     table.insert(route).map_err(|expected| bad_pattern(pattern, &expected))?;
     match table.find(path.as_bytes(), &Method::GET) {
-        Found::Handler(_, params) => params_dict(py, &params).map(Some),
+        Found::Handler(.., params) => params_dict(py, &params).map(Some),
         Found::OtherMethods(_) | Found::Nothing => Ok(None),
     }
 }

@@ -27,7 +27,9 @@ use crate::desk::{Desk, Door, Side};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
-use crate::routes::read_methods;
+use crate::routes::{read_kind, read_methods};
+use crate::signals::Signals;
+use crate::websocket::WebSocketRoute;
 use crate::{async_jobs, attendant, config, errors, events, log, turn};
 
 /// How often a turn looks whether a stop is complete.
@@ -95,7 +97,9 @@ impl Server {
 
     /// The queues obey the configuration in force.
     fn heed_limits(&self) {
-        self.desk().set_limit(self.snapshot().site.service.max_queue);
+        let service = &self.snapshot().site.service;
+        self.desk().set_limit(service.max_queue);
+        self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
     }
 
     /// One change of the site, whole or not at all, with Python let go.
@@ -215,6 +219,12 @@ impl Server {
         self.snapshot().site.service.threads
     }
 
+    /// The file in which `slimHTTP.memory` is to be kept, or None.
+    #[getter]
+    fn persist(&self) -> Option<PathBuf> {
+        self.snapshot().site.service.persist.clone()
+    }
+
     /// Seconds that requests in flight may take to finish after `stop()`.
     #[getter]
     fn grace_period(&self) -> f64 {
@@ -231,6 +241,12 @@ impl Server {
     #[getter]
     fn wakeup_fd(&self) -> RawFd {
         self.wakeup.as_raw_fd()
+    }
+
+    /// What `run()` tells of signals.
+    #[getter]
+    fn signals(&self) -> Signals {
+        Signals(self.dispatcher.desk.clone())
     }
 
     /// Starts the I/O threads; a second call does nothing.
@@ -372,7 +388,7 @@ impl Server {
     /// Registers a handler. Where only the callable differs from what is
     /// registered, it is swapped and the site stays as it is.
     #[allow(clippy::too_many_arguments, reason = "one for each property of a route")]
-    #[pyo3(signature = (path, vhost, methods, prefix, handler, is_async, name))]
+    #[pyo3(signature = (path, vhost, methods, prefix, kind, handler, is_async, name))]
     fn add_route(
         &self,
         py: Python<'_>,
@@ -380,6 +396,7 @@ impl Server {
         vhost: Option<String>,
         methods: Option<Vec<String>>,
         prefix: bool,
+        kind: &str,
         handler: Py<PyAny>,
         is_async: bool,
         name: String,
@@ -390,6 +407,10 @@ impl Server {
             vhost: vhost.map(Into::into),
             methods: read_methods(methods)?,
             prefix,
+            kind: match handler.cast_bound::<WebSocketRoute>(py) {
+                Ok(route) => route.get().kind(),
+                Err(_) => read_kind(kind)?,
+            },
             side,
         };
         let label = format!("route `{path}` (`{name}`)").into();
@@ -401,8 +422,8 @@ impl Server {
         }
         // The handler is there before any request can ask for it.
         let id = handlers.add(registration.clone(), handler);
-        let Registration { path: pattern, vhost, methods, prefix, .. } = registration;
-        let route = Route { pattern, methods, prefix, handler: id };
+        let Registration { path: pattern, vhost, methods, prefix, kind, .. } = registration;
+        let route = Route { pattern, methods, prefix, kind, handler: id };
         let replaced = self.update(py, move |draft| {
             draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
         });

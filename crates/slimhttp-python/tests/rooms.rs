@@ -28,3 +28,5 @@ mod queue;
 mod stream;
 #[path = "../src/tests.rs"]
 mod tests;
+#[path = "../src/unheeded.rs"]
+mod unheeded;

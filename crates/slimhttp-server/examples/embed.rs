@@ -9,7 +9,7 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::{Answer, AnswerFuture, Callee, Handler, Request};
 use slimhttp_server::server::{Server, Setup};
 use slimhttp_site::config::Config;
-use slimhttp_site::route::{HandlerId, Methods, Route};
+use slimhttp_site::route::{HandlerId, Methods, Route, RouteKind};
 use slimhttp_site::value::{Table, Value};
 
 struct Hello;
@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         pattern: "/hello".into(),
         methods: Methods::Any,
         prefix: false,
+        kind: RouteKind::Whole,
         handler: HandlerId(1),
     };
     server

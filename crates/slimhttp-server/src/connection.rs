@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     shared.events.push(|| Event::Accepted { peer });
     let local = socket.local_addr().unwrap_or(shared.address);
     let _ = socket.set_nodelay(true);
-    let tls = shared.live.pinned().tls.clone();
+    let tls = shared.live.pinned().tls.as_ref().map(|presented| presented.config.clone());
     let opening = Opening { shared: shared.clone(), state: state.clone(), peer, local, seat };
     match tls {
         None => opening.http1(socket, false).await,

@@ -167,7 +167,12 @@ impl Exchange<'_> {
         for action in actions {
             self.note_sources(&action);
             let answer = match action {
-                Action::Call(handler, params) => self.call(Callee::Route(handler, params)).await?,
+                Action::Call(handler, _, params) => {
+                    self.call(Callee::Route(handler, params)).await?
+                }
+                Action::WebSocket(handler, params, handshake) => {
+                    self.call(Callee::WebSocket(handler, params, *handshake)).await?
+                }
                 Action::Module(module) => self.call(Callee::Module(module.clone())).await?,
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded();
@@ -192,6 +197,9 @@ impl Exchange<'_> {
             match answer {
                 Answer::Reply(response) => return Ok(response),
                 Answer::File(path, fields) => return self.send_named(&path, fields).await,
+                Answer::WebSocket(carriage) => {
+                    return Ok(carriage.begin(self.upgrade.take(), self.connection)?);
+                }
                 Answer::Pass => {}
             }
         }
@@ -301,6 +309,9 @@ impl Exchange<'_> {
                 }
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
+            HandlerFault::Refused(refusal, detail) => {
+                Refused { refusal, page: None, detail: detail.map(str::to_owned) }
+            }
             HandlerFault::QueueFull => Refused::because(
                 Refusal::Unavailable,
                 "too many calls wait for Python: see `max_queue`",
@@ -327,6 +338,10 @@ impl Exchange<'_> {
                 format!("{} is not below `web_root`", file.display()),
             ));
         };
+        if self.scope.options.reload_browser {
+            let named = below.root().join(path.as_path());
+            self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
+        }
         files::send_named(&below, &path, self.file_asked(), fields).await
     }
 

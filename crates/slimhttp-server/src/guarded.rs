@@ -109,6 +109,11 @@ impl<S> Guarded<S> {
     pub(crate) fn into_socket(self) -> S {
         self.socket
     }
+
+    /// The socket, and what was read from it before and given to nobody.
+    pub(crate) fn into_parts(self) -> (S, Bytes) {
+        (self.socket, self.unread)
+    }
 }
 
 impl<S: AsyncRead + Unpin> Guarded<S> {

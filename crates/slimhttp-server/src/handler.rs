@@ -11,10 +11,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri, Version};
+use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
+use slimhttp_site::websocket::Handshake;
 
 use crate::body::Body;
+use crate::websocket::Carriage;
 
 /// A request with its whole body, as handlers see it. Shared by every call of
 /// one exchange: a route that passes on and the module that is asked next get
@@ -50,6 +53,8 @@ pub struct Request {
 pub enum Callee {
     /// The handler of a route, with what the pattern took from the path.
     Route(HandlerId, Params),
+    /// The handler of a route, to open a WebSocket.
+    WebSocket(HandlerId, Params, Handshake),
     /// The scope's module.
     Module(Module),
     /// A script below `web_root`: `file` is the opened file, read from there
@@ -72,6 +77,8 @@ pub enum Answer {
     /// Send this file, absolute or relative to the scope's `web_root`, under
     /// which it must be; the fields are added to the response.
     File(PathBuf, HeaderMap),
+    /// Open the WebSocket.
+    WebSocket(Box<Carriage>),
     /// Somebody else may answer.
     Pass,
 }
@@ -85,6 +92,8 @@ pub enum HandlerFault {
         /// The debug page.
         page: Option<DebugPage>,
     },
+    /// It says no; the text says why, and is shown with `debug` only.
+    Refused(Refusal, Option<&'static str>),
     /// Too many calls wait already.
     QueueFull,
     /// Nobody takes calls any more.

@@ -7,6 +7,7 @@
 
 pub mod access_log;
 pub mod body;
+pub mod certificate;
 mod clock;
 mod connection;
 mod connection_state;
@@ -21,6 +22,7 @@ mod incoming;
 mod jail;
 mod listener;
 pub mod live;
+pub mod privileges;
 mod proxy;
 mod read_buffer;
 mod releases;
@@ -32,4 +34,5 @@ pub mod snapshot;
 mod tls;
 mod upgrade;
 mod upstream;
+pub mod websocket;
 mod worker;

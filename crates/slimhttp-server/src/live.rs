@@ -156,12 +156,26 @@ impl Live {
         let snapshot =
             Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
         self.files.resize(&snapshot.site.global.options.files);
-        self.current.store(Arc::new(snapshot));
-        // After the store: who sees the new number finds the new snapshot.
-        self.generation.fetch_add(1, Ordering::Release);
+        self.put(snapshot);
         next.replaced = false;
         *draft = next;
         Ok(outcome)
+    }
+
+    /// Presents what stands in the files of the certificate by now, to the
+    /// connections that begin afterwards. Looks at the disk.
+    pub(crate) fn renew_certificate(&self) {
+        let _turn = self.lock();
+        if let Some(snapshot) = self.current.load().with_certificate_renewed() {
+            self.put(snapshot);
+        }
+    }
+
+    /// Puts a snapshot in force. Only while the draft is held.
+    fn put(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
+        // After the store: who sees the new number finds the new snapshot.
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// Checks a configuration as [`Self::update`] would, and changes nothing.

@@ -26,7 +26,7 @@ const NAME: &str = "slimhttp-release";
 const MOST: usize = 16;
 
 /// The releases of every scope that pins them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Releases {
     /// By the name of the virtual host; the global level is the empty one.
     scopes: HashMap<Arc<str>, Arc<History>>,

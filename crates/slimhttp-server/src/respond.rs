@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, RETRY_AFTER, SERVER,
+    LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
 use http::{HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
@@ -66,6 +66,12 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
             if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
                 headers.insert(ALLOW, allow);
             }
+        }
+        Refusal::UpgradeRequired => {
+            // RFC 9110 section 15.5.22, RFC 6455 section 4.4.
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         Refusal::Unavailable => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -169,6 +175,7 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
 /// What helps the person in front of the page, where the title does not.
 fn explanation(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
+        Refusal::UpgradeRequired => "Here is a WebSocket, for programs and scripts of pages.",
         Refusal::NotFound => "There is nothing here.",
         Refusal::Internal => "Something went wrong on this server. It has been noted.",
         Refusal::BadGateway => {

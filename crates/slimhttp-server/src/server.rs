@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use slimhttp_site::compile::Routes;
@@ -17,6 +17,7 @@ use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
+use crate::privileges;
 use crate::reload::Reload;
 use crate::snapshot;
 use crate::worker::{self, Hall, Stop, reachable};
@@ -194,15 +195,25 @@ impl Server {
     /// Starts the I/O threads; a second call does nothing.
     ///
     /// # Errors
-    /// The system's, where it gives no more threads or descriptors.
+    /// The system's, where it gives no more threads or descriptors, or where root
+    /// cannot become the `user` that the configuration names.
     pub fn start(&self) -> std::io::Result<()> {
+        if self.lock_listeners().is_none() {
+            return Ok(());
+        }
+        // All that only root may open is open by now.
+        privileges::heed(&self.shared.live.current().site.service)?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         let count = self.shared.live.current().site.service.workers.max(1);
         worker::start(&self.shared, listeners, count)
     }
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock_listeners().take()
+    }
+
+    fn lock_listeners(&self) -> MutexGuard<'_, Option<Vec<TcpListener>>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and

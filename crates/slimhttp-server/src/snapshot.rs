@@ -9,13 +9,15 @@ use std::time::Instant;
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Site};
+use slimhttp_site::value::Value;
 
 use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::privileges;
 use crate::releases::Releases;
 use crate::roots::Roots;
-use crate::tls;
+use crate::tls::Presented;
 
 /// The site in force with what it opens.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Snapshot {
     /// What decides. Shared, so that other instances can follow it.
     pub site: Arc<Site>,
     /// What an HTTPS server presents.
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Arc<Presented>>,
     /// The open access logs of every scope.
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
     /// The open roots. None is kept from one snapshot to the next: what a change
@@ -47,18 +49,15 @@ impl Snapshot {
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
         let site = compile_site(draft, listener, python, before)?;
-        let tls = match previous {
+        let named = site.service.certificate.as_ref();
+        let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
             _ if !listener.tls => None,
-            Some((before, _)) if before.site.service.certificate == site.service.certificate => {
-                before.tls.clone()
+            Some((before, presented)) if before.site.service.certificate.as_ref() == named => {
+                Some(presented.renewed(named))
             }
-            _ => Some(tls::open(&site.service).map_err(|found| {
-                Faults(vec![Fault {
-                    place: Place::default().key("cert"),
-                    expected: "a certificate and its private key in PEM form".into(),
-                    found: Some(found),
-                    hint: None,
-                }])
+            _ => Some(Presented::open(named).map_err(|flaws| {
+                let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
+                Faults(flaws.into_iter().map(|flaw| flaw.fault(in_table)).collect())
             })?),
         };
         let access_logs = open_access_logs(&site, logs)?;
@@ -72,6 +71,20 @@ impl Snapshot {
         let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
         let releases = Releases::open(&site, before, Instant::now());
         Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
+    }
+
+    /// The same site with what stands in the files of its certificate by now;
+    /// None where they are as they were.
+    pub(crate) fn with_certificate_renewed(&self) -> Option<Self> {
+        let named = self.site.service.certificate.as_ref();
+        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(named))?;
+        Some(Self {
+            site: self.site.clone(),
+            tls: Some(presented.renewed(named)),
+            access_logs: self.access_logs.clone(),
+            roots: self.roots.anew(),
+            releases: self.releases.clone(),
+        })
     }
 }
 
@@ -127,7 +140,9 @@ pub(crate) fn compile_site(
         local_site: &local_site,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    compile(&draft.config, &draft.routes, &world, previous)
+    let site = compile(&draft.config, &draft.routes, &world, previous)?;
+    let faults = privileges::faults(&site.service, previous.map(|(site, _)| &*site.service));
+    if faults.is_empty() { Ok(site) } else { Err(Faults(faults)) }
 }
 
 fn look(path: &Path) -> PathKind {

@@ -1,70 +1,170 @@
-//! TLS towards clients: certificate and key → a configuration for rustls, and
-//! a self-signed certificate where none is there.
+//! TLS towards clients: what an HTTPS server presents. It is read from the files
+//! that the configuration names, or made where there are none; a connection
+//! that begins later presents what has been renewed on disk meanwhile.
 
-use std::path::Path;
+mod pair;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use slimhttp_site::site::Service;
+use slimhttp_site::fault::{Fault, Place};
 
-/// Opens what an HTTPS server presents to its clients: TLS 1.2 and 1.3, HTTP/2
-/// and HTTP/1.1 by ALPN (RFC 7301).
-///
-/// # Errors
-/// A text that names the file and what is wrong with it.
-pub(crate) fn open(service: &Service) -> Result<Arc<ServerConfig>, String> {
-    let (chain, key) = match &service.certificate {
-        Some((certificate, key)) if certificate.exists() || key.exists() => read(certificate, key)?,
-        configured => {
-            match configured {
-                Some((certificate, _)) => tracing::warn!(
-                    "{} does not exist: serving with a self-signed certificate, made now",
-                    certificate.display()
-                ),
-                None => tracing::warn!(
-                    "no certificate is configured (`cert`, `key`): serving with a self-signed one, made now"
-                ),
-            }
-            self_signed()?
+use crate::certificate;
+use crate::identity::{Facts, Identity};
+
+/// The certificate and the key, as a configuration names them.
+pub(crate) type Named = (PathBuf, PathBuf);
+
+/// What an HTTPS server presents to its clients.
+#[derive(Debug)]
+pub(crate) struct Presented {
+    /// For the next connections: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN
+    /// (RFC 7301).
+    pub(crate) config: Arc<ServerConfig>,
+    /// The files that it was made of, as they were before they were read.
+    seen: Seen,
+}
+
+/// The two files at one moment; None where one is not there.
+type Seen = [Option<Identity>; 2];
+
+/// Which of the two files, or options, a flaw is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    Certificate,
+    Key,
+}
+
+/// Why a certificate and its key cannot be presented.
+#[derive(Debug)]
+pub(crate) struct Flaw {
+    half: Half,
+    expected: String,
+    found: String,
+    hint: Option<String>,
+}
+
+impl Flaw {
+    /// The fault of a configuration. Its options stand in the table `ssl`, or
+    /// at the top level.
+    pub(crate) fn fault(self, in_table: bool) -> Fault {
+        let key = match self.half {
+            Half::Certificate => "cert",
+            Half::Key => "key",
+        };
+        let place = if in_table { Place::default().key("ssl") } else { Place::default() };
+        Fault {
+            place: place.key(key),
+            expected: self.expected,
+            found: Some(self.found),
+            hint: self.hint,
         }
+    }
+}
+
+impl Presented {
+    /// Opens what the configuration names, or makes a certificate and says so.
+    ///
+    /// # Errors
+    /// Every flaw of what is there.
+    pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<Flaw>> {
+        let seen = look(named);
+        let pair = match named {
+            Some((certificate, key)) if seen != [None, None] => pair::read(certificate, key)?,
+            _ => {
+                tell_of_missing(named);
+                certificate::self_signed().map_err(|error| vec![unusable(named, &error)])?
+            }
+        };
+        let config = pair::config(pair).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => vec![mismatch(named)],
+            error => vec![unusable(named, &error)],
+        })?;
+        Ok(Arc::new(Self { config, seen }))
+    }
+
+    /// Whether the files are others than those that it was made of.
+    pub(crate) fn is_outdated(&self, named: Option<&Named>) -> bool {
+        look(named) != self.seen
+    }
+
+    /// The same, or what stands in the files by now. Where these cannot be used,
+    /// what was presented before still is, and the log says why: a renewal that
+    /// went wrong ends no service.
+    pub(crate) fn renewed(self: &Arc<Self>, named: Option<&Named>) -> Arc<Self> {
+        let (Some((certificate, _)), true) = (named, self.is_outdated(named)) else {
+            return self.clone();
+        };
+        let seen = look(named);
+        if seen != [None, None] {
+            match Self::open(named) {
+                Ok(renewed) => {
+                    tracing::info!("{} was renewed: it is presented now", certificate.display());
+                    return renewed;
+                }
+                Err(flaws) => {
+                    for flaw in flaws {
+                        let fault = flaw.fault(false);
+                        tracing::warn!("the certificate read before stays in use: {fault}");
+                    }
+                }
+            }
+        } else {
+            tracing::warn!(
+                "{} is gone: the certificate read before stays in use",
+                certificate.display()
+            );
+        }
+        // Not looked at again until the files change again.
+        Arc::new(Self { config: self.config.clone(), seen })
+    }
+}
+
+fn look(named: Option<&Named>) -> Seen {
+    let identity =
+        |path: &Path| rustix::fs::stat(path).ok().map(|stat| Facts::from(stat).identity());
+    match named {
+        Some((certificate, key)) => [identity(certificate), identity(key)],
+        None => [None, None],
+    }
+}
+
+fn tell_of_missing(named: Option<&Named>) {
+    match named {
+        Some((certificate, _)) => tracing::warn!(
+            "{} does not exist: serving with a self-signed certificate, made now",
+            certificate.display()
+        ),
+        None => tracing::warn!(
+            "no certificate is configured (`cert`, `key`): serving with a self-signed one, made now"
+        ),
+    }
+}
+
+fn mismatch(named: Option<&Named>) -> Flaw {
+    let name = |half: fn(&Named) -> &PathBuf| {
+        named.map_or_else(String::new, |named| half(named).display().to_string())
     };
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Flaw {
+        half: Half::Key,
+        expected: format!("the private key of the certificate in `{}`", name(|named| &named.0)),
+        found: format!("`{}`, the key of another one", name(|named| &named.1)),
+        hint: Some("the server's own certificate stands first in its file".into()),
+    }
+}
+
+fn unusable(named: Option<&Named>, error: &dyn std::fmt::Display) -> Flaw {
+    let file = named.map_or_else(String::new, |(path, _)| format!("`{}`: ", path.display()));
+    Flaw {
+        half: Half::Certificate,
+        expected: "a certificate and its private key in PEM form".into(),
+        found: format!("{file}{error}"),
+        hint: None,
+    }
 }
 
 /// The cryptography behind TLS, on both sides.
 pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read(certificate: &Path, key: &Path) -> Result<Identity, String> {
-    let wrong = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(certificate, &error))?;
-    if chain.is_empty() {
-        return Err(wrong(certificate, &"expected a certificate in PEM form, found none"));
-    }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
-    Ok((chain, key))
-}
-
-/// For `localhost` and the loopback addresses, valid for this run.
-fn self_signed() -> Result<Identity, String> {
-    let names = ["localhost", "*.localhost", "127.0.0.1", "::1"].map(String::from);
-    let made = rcgen::generate_simple_self_signed(names)
-        .map_err(|error| format!("no self-signed certificate could be made: {error}"))?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
-        .map_err(|error| format!("no self-signed certificate could be made: {error}"))?;
-    Ok((vec![made.cert.der().clone()], key))
 }

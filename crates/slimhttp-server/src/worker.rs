@@ -18,6 +18,7 @@ use crate::clock::Seldom;
 use crate::connection;
 use crate::connection_state::{Connections, Ending};
 use crate::http1;
+use crate::live::Live;
 use crate::server::Shared;
 
 /// How often a full server looks whether there is room again.
@@ -25,6 +26,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// How often the files of a certificate are looked at.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// One I/O thread.
 #[derive(Debug)]
@@ -117,6 +121,9 @@ fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: 
     runtime.block_on(async {
         if let Some(accepting) = accepting {
             accepting.spawn();
+            if shared.live.listener().tls {
+                tokio::spawn(renew_certificate(shared.live.clone()));
+            }
         }
         let sweeping = sweep(shared, worker);
         tokio::select! {
@@ -137,6 +144,16 @@ async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         worker.connections.sweep(&service);
         http1::repeat::sweep();
         tokio::time::sleep(tick(&service)).await;
+    }
+}
+
+/// Looks now and then whether the certificate was renewed on disk; away from the
+/// I/O thread, for a disk may be slow.
+async fn renew_certificate(live: Arc<Live>) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let live = live.clone();
+        let _ = tokio::task::spawn_blocking(move || live.renew_certificate()).await;
     }
 }
 

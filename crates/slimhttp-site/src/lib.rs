@@ -32,4 +32,5 @@ pub mod response_fields;
 pub mod route;
 pub mod site;
 pub mod value;
+pub mod websocket;
 mod weight;

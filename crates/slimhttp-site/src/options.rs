@@ -6,6 +6,7 @@ mod files;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 pub use shape::{
     ACCESS_FORMATS, COMPRESS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, RELOADS, SYMLINKS, Shape,
@@ -56,7 +57,7 @@ const fn global(key: &'static str, takes: Shape) -> OptionSpec {
 
 /// Every option, those of a scope first, in the order of the docs.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    SCOPE.iter().chain(files::FILES).chain(SERVER)
+    SCOPE.iter().chain(files::FILES).chain(websocket::WEBSOCKETS).chain(SERVER)
 }
 
 /// How a scope answers.
@@ -223,6 +224,13 @@ const SERVER: &[OptionSpec] = &[
         ..global("max_queue", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
+        default: "`64`",
+        doc: "WebSockets whose handlers are not `async`, at once: each has a Python thread of its \
+              own. More are answered 503.",
+        elsewhere: &["websocket_threads"],
+        ..global("max_websocket_threads", Shape::WholeNumber { least: 0, most: 10_000 })
+    },
+    OptionSpec {
         default: "`30`",
         doc: "Seconds that a request's head may take, from its first byte.",
         elsewhere: &["client_header_timeout", "read_header_timeout"],
@@ -259,16 +267,36 @@ const SERVER: &[OptionSpec] = &[
         ..global("quiet", Shape::Bool)
     },
     OptionSpec {
-        default: "none",
-        doc: "The certificate chain of an HTTPS server, a PEM file. Together with `key`.",
+        default: "cert.pem, if it and key.pem are there",
+        doc: "The certificate chain of an HTTPS server, a PEM file; its key may stand in it too. \
+              See [https.md](https.md).",
         elsewhere: &["certfile", "ssl_certificate", "ssl_certfile", "certificate"],
         ..global("cert", Shape::Path)
     },
     OptionSpec {
-        default: "none",
-        doc: "The private key of an HTTPS server, a PEM file. Together with `cert`.",
+        default: "the file of `cert`",
+        doc: "The private key of that certificate, a PEM file without a passphrase.",
         elsewhere: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
         ..global("key", Shape::Path)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "The file in which `slimHTTP.memory` is kept; made if it is not there. Fixed at start.",
+        elsewhere: &["memory", "persistence", "state_file", "database"],
+        ..global("persist", Shape::Path)
+    },
+    OptionSpec {
+        default: "whoever starts it",
+        doc: "As whom a server that root starts serves, once it listens; it holds for the whole \
+              process. Fixed at start.",
+        elsewhere: &["run_as", "runas", "setuid", "uid", "username"],
+        ..global("user", Shape::Account)
+    },
+    OptionSpec {
+        default: "the user's own",
+        doc: "With which group it serves then. Fixed at start.",
+        elsewhere: &["setgid", "gid"],
+        ..global("group", Shape::Account)
     },
 ];
 

@@ -10,8 +10,9 @@ use crate::file_rules::TryFile;
 use crate::host::Authority;
 use crate::path::{SafePath, Target};
 use crate::refusal::Refusal;
-use crate::route::{Found, HandlerId, Methods, Params};
+use crate::route::{Found, HandlerId, Methods, Params, RouteKind};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
+use crate::websocket::{self, Handshake};
 
 /// What a request asks, before its body.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +42,10 @@ pub struct Plan<'s, 'r> {
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action<'s> {
-    /// Ask the handler of a route.
-    Call(HandlerId, Params),
+    /// Ask the handler of a route, which takes requests so.
+    Call(HandlerId, RouteKind, Params),
+    /// Open a WebSocket for the handler of a route.
+    WebSocket(HandlerId, Params, Box<Handshake>),
     /// Ask the scope's Python module.
     Module(&'s Module),
     /// Forward to an upstream.
@@ -140,7 +143,18 @@ impl Site {
 
         let mut actions = Actions::new();
         match scope.routes.find(&target.path, head.method) {
-            Found::Handler(handler, params) => actions.push(Action::Call(handler, params)),
+            Found::Handler(handler, RouteKind::WebSocket(rules), params) => {
+                let Head { method, version, headers, .. } = *head;
+                let compress = scope.options.websocket.compress;
+                let action = match websocket::judge(method, version, headers, &rules, compress) {
+                    Ok(handshake) => Action::WebSocket(handler, params, Box::new(handshake)),
+                    Err(refusal) => Action::Refuse(refusal),
+                };
+                return Plan::only(scope, Some(target), action);
+            }
+            Found::Handler(handler, kind, params) => {
+                actions.push(Action::Call(handler, kind, params));
+            }
             Found::OtherMethods(methods) => {
                 return Plan::refuse(scope, Some(target), Refusal::MethodNotAllowed(methods));
             }

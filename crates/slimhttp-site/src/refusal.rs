@@ -9,7 +9,8 @@ use crate::route::Methods;
 pub enum Refusal {
     /// The request is malformed; the text says how (RFC 9112, for the log).
     BadRequest(&'static str),
-    /// The client's address is not allowed.
+    /// The client's address is not allowed, or the origin of the page that opens
+    /// a WebSocket.
     Forbidden,
     /// Nothing answers for this target.
     NotFound,
@@ -23,6 +24,10 @@ pub enum Refusal {
     UriTooLong,
     /// The header section is longer than `max_head` or has too many fields.
     HeaderTooLarge,
+    /// A WebSocket is all there is, and none was asked for, or one of a version
+    /// that this server does not speak. RFC 9110 section 15.5.22, RFC 6455
+    /// section 4.4.
+    UpgradeRequired,
     /// An `Expect` other than `100-continue`.
     ExpectationFailed,
     /// A handler raised or returned nonsense, or the server failed inside.
@@ -53,6 +58,7 @@ impl Refusal {
             Self::ContentTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,

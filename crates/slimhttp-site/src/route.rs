@@ -23,6 +23,7 @@ use http::Method;
 use smallvec::SmallVec;
 
 use crate::route::pattern::{Capture, Pattern, Shape};
+use crate::websocket::WebSocketRules;
 
 pub(crate) mod pattern;
 #[cfg(test)]
@@ -107,6 +108,18 @@ impl fmt::Display for Methods {
     }
 }
 
+/// How a route takes the requests that it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RouteKind {
+    /// Once the whole body is there.
+    #[default]
+    Whole,
+    /// Once the head is there; the handler reads the body as it comes in.
+    Streamed,
+    /// As the opening of a WebSocket.
+    WebSocket(Arc<WebSocketRules>),
+}
+
 /// One registered route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -116,8 +129,16 @@ pub struct Route {
     pub methods: Methods,
     /// Whether it answers everything below its path too (whole segments).
     pub prefix: bool,
+    /// How it takes its requests.
+    pub kind: RouteKind,
     /// Who answers.
     pub handler: HandlerId,
+}
+
+impl Route {
+    fn found(&self, params: Params) -> Found {
+        Found::Handler(self.handler, self.kind.clone(), params)
+    }
 }
 
 /// A value taken from a path by a pattern.
@@ -136,7 +157,7 @@ pub type Params = SmallVec<[(Arc<str>, Param); 2]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// This handler answers.
-    Handler(HandlerId, Params),
+    Handler(HandlerId, RouteKind, Params),
     /// The path is known, but not for this method.
     OtherMethods(Methods),
     /// No route has this path.
@@ -201,7 +222,7 @@ impl RouteTable {
         let mut others = Vec::new();
         if let Some(siblings) = self.exact.get(path) {
             match that_answers(siblings, method) {
-                Some(entry) => return Found::Handler(entry.route.handler, Params::new()),
+                Some(entry) => return entry.route.found(Params::new()),
                 None => others.push(siblings),
             }
         }
@@ -215,7 +236,7 @@ impl RouteTable {
                         .cloned()
                         .zip(captures.into_iter().map(Param::from))
                         .collect();
-                    return Found::Handler(entry.route.handler, params);
+                    return entry.route.found(params);
                 }
                 None => others.push(siblings),
             }

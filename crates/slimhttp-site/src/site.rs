@@ -12,6 +12,7 @@ use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::route::RouteTable;
+use crate::websocket::WebSocketLimits;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]
@@ -82,6 +83,8 @@ pub struct ScopeOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// What holds for the files below `web_root`.
     pub files: Arc<FileRules>,
+    /// The bounds of WebSockets.
+    pub websocket: Arc<WebSocketLimits>,
     /// What holds for every answer, whoever gives it.
     pub answers: Arc<AnswerRules>,
 }
@@ -186,6 +189,8 @@ pub struct Service {
     pub max_uri: usize,
     /// Calls that may wait for Python; more are answered 503.
     pub max_queue: usize,
+    /// WebSockets with a Python thread of their own, at once.
+    pub max_websocket_threads: usize,
     /// How long a request's head may take, from its first byte.
     pub header_timeout: Duration,
     /// How long a request's body may pause.
@@ -196,7 +201,14 @@ pub struct Service {
     pub idle_timeout: Duration,
     /// How long requests in flight may take to finish when the server stops.
     pub grace_period: Duration,
-    /// Certificate and key of an HTTPS server, PEM files, absolute.
+    /// The file in which what handlers share is kept, absolute.
+    pub persist: Option<PathBuf>,
+    /// As whom it serves, if not as whoever starts it: a user of the system.
+    pub user: Option<String>,
+    /// With which group, if not that of `user`.
+    pub group: Option<String>,
+    /// Certificate and key of an HTTPS server, PEM files, absolute; one file may
+    /// hold both.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Whether the line at start is left out.
     pub quiet: bool,

@@ -16,7 +16,7 @@ use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::route::{HandlerId, Methods, Param, Route};
+use slimhttp_site::route::{HandlerId, Methods, Param, Route, RouteKind};
 use slimhttp_site::site::{Listener, Site};
 use slimhttp_site::value::{Table, Value};
 
@@ -63,6 +63,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
             pattern: pattern.into(),
             methods,
             prefix,
+            kind: RouteKind::Whole,
             handler: HandlerId(position as u64 + 1),
         };
         registered.register((vhost != "-").then_some(vhost), route).unwrap();
@@ -119,7 +120,7 @@ fn planned(site: &Site, request: &str) -> String {
     for action in &plan.actions {
         text.push_str(" | ");
         match action {
-            Action::Call(HandlerId(id), params) => {
+            Action::Call(HandlerId(id), _, params) => {
                 let _ = write!(text, "call {id}");
                 for (name, param) in params {
                     let _ = match param {
@@ -127,6 +128,9 @@ fn planned(site: &Site, request: &str) -> String {
                         Param::Integer(value) => write!(text, " {name}={value}i"),
                     };
                 }
+            }
+            Action::WebSocket(HandlerId(id), ..) => {
+                let _ = write!(text, "websocket {id}");
             }
             Action::Module(module) => {
                 let _ = write!(text, "module {}", module.path.display());

@@ -2,8 +2,10 @@
 
 import pathlib
 
+import slimHTTP
 
-def on_request(request):
+
+def on_request(request: slimHTTP.HTTP_REQUEST) -> str:
     names = sorted(path.name for path in pathlib.Path(__file__).parent.glob('*.txt'))
     items = ''.join(f'<li><a href="{name}">{name}</a>' for name in names)
     return f'<!doctype html><meta charset="utf-8"><title>Notes</title><ul>{items}</ul>\n'

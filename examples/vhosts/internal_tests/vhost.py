@@ -3,7 +3,7 @@
 import slimHTTP
 
 
-def on_request(request):
+def on_request(request: slimHTTP.HTTP_REQUEST) -> slimHTTP.HTTP_RESPONSE:
     return slimHTTP.HTTP_RESPONSE(
         ret_code=200,
         headers={'Content-Type': 'text/plain; charset=utf-8'},

@@ -75,6 +75,9 @@ pub(super) fn read(
         }
         (Shape::Path, Value::String(text)) => Checked::Path(path(text, base, at, report)?),
         (Shape::Address, Value::String(text)) => Checked::Word(text.trim().to_owned()),
+        (Shape::Account, Value::String(text)) if !text.trim().is_empty() => {
+            Checked::Word(text.trim().to_owned())
+        }
         (Shape::Names, Value::String(_)) => Checked::Names(vec![name(value, at, report)?]),
         (Shape::Names, Value::List(items)) => Checked::Names(list(items, at, report, name)?),
         (Shape::Upstreams, Value::String(_)) => {
@@ -354,18 +357,18 @@ fn file(value: &Value, base: &Path, at: &At<'_>, report: &mut Report) -> Option<
 
 fn certificate(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<Checked> {
     let known = known_keys(table, &["cert", "key"], at, report);
-    let mut half = |key: &str| match given(table, key) {
-        Some(value) => file(value, base, &at.key(key), report),
+    let cert = match given(table, "cert") {
+        Some(value) => file(value, base, &at.key("cert"), report),
         None => {
-            report.fault(
-                &at.key(key),
-                "a path",
-                None,
-                "`cert` and `key` belong together".to_owned(),
-            );
+            let hint = "`cert` and `key` belong together".to_owned();
+            report.fault(&at.key("cert"), "a path", None, hint);
             None
         }
     };
-    let (cert, key) = (half("cert"), half("key"));
+    let key = match given(table, "key") {
+        Some(value) => file(value, base, &at.key("key"), report),
+        // One file may hold both.
+        None => cert.clone(),
+    };
     if known { Some(Checked::Certificate(cert?, key?)) } else { None }
 }

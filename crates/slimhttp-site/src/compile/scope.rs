@@ -11,6 +11,7 @@ use super::report::{At, Report};
 use super::{PathKind, Surroundings, answers, files};
 use crate::site::{AccessLog, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
 use crate::value::Table;
+use crate::websocket::WebSocketLimits;
 
 /// What is served where nothing says what.
 const WEB_ROOT: &str = "/srv/http";
@@ -117,6 +118,7 @@ pub(super) fn options(
             _ => Vec::new(),
         },
         files: files::rules(own, outer, before, at, report),
+        websocket: Arc::new(websocket(layers)),
         answers: answers::rules(own, outer, before),
     }
 }
@@ -244,6 +246,20 @@ fn access_log<'l>(layers: Layers<'l>) -> Option<&'l AccessLog> {
     match layers.get("access_log")? {
         Checked::AccessLog(log) => log.as_ref(),
         _ => None,
+    }
+}
+
+fn websocket(layers: Layers<'_>) -> WebSocketLimits {
+    let number = |key| layers.number(key).and_then(|number| usize::try_from(number).ok());
+    let seconds =
+        |key: &str, default: u64| layers.seconds(key).unwrap_or(Duration::from_secs(default));
+    WebSocketLimits {
+        max_message: number("websocket_max_message").unwrap_or(1 << 20),
+        queue: number("websocket_queue").unwrap_or(32),
+        ping_interval: seconds("websocket_ping_interval", 20),
+        ping_timeout: seconds("websocket_ping_timeout", 20),
+        idle_timeout: seconds("websocket_idle_timeout", 0),
+        compress: layers.flag("websocket_compress").unwrap_or(true),
     }
 }
 

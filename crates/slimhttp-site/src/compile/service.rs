@@ -8,6 +8,7 @@ use super::layer::{Layer, Layers};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings};
+use crate::options::Shape;
 use crate::site::{Listener, Service};
 
 /// The server's options as they are in force.
@@ -32,6 +33,33 @@ pub(super) fn service(
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     let seconds =
         |key: &str, default: u64| layers.seconds(key).unwrap_or(Duration::from_secs(default));
+    let running = earlier.map(|earlier| earlier.service);
+    let mut account = |key: &str, earlier: Option<Option<&str>>| {
+        let given = layers.word(key);
+        match earlier {
+            None => given.map(str::to_owned),
+            Some(running) => {
+                if let Some(given) = given.filter(|given| Some(*given) != running) {
+                    let running = running.map(|running| format!("`{running}`"));
+                    let expected = running.as_deref().unwrap_or("nobody in particular");
+                    report.fault(
+                        &at.key(key),
+                        format!("{expected}, as it was started"),
+                        format!("`{given}`"),
+                        format!("`{key}` is fixed at start: start the server anew to change it"),
+                    );
+                }
+                running.map(str::to_owned)
+            }
+        }
+    };
+    let user = account("user", running.map(|service| service.user.as_deref()));
+    let group = account("group", running.map(|service| service.group.as_deref()));
+    let persist = persist(layers, running, world, at, report);
+    if group.is_some() && user.is_none() {
+        let hint = "`group` says with which group `user` serves".to_owned();
+        report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
+    }
     let mut fixed = |key: &str, earlier: Option<usize>, default: usize| match (number(key), earlier)
     {
         (given, None) => given.unwrap_or(default),
@@ -48,7 +76,6 @@ pub(super) fn service(
             running
         }
     };
-    let running = earlier.map(|earlier| earlier.service);
     let workers = fixed("workers", running.map(|service| service.workers), world.processors.max(1));
     let threads = fixed("threads", running.map(|service| service.threads), 1);
     Service {
@@ -59,6 +86,7 @@ pub(super) fn service(
         max_headers: number("max_headers").unwrap_or(100),
         max_uri: number("max_uri").unwrap_or(8 << 10),
         max_queue: number("max_queue").unwrap_or(1024),
+        max_websocket_threads: number("max_websocket_threads").unwrap_or(64),
         header_timeout: seconds("header_timeout", 30),
         body_timeout: seconds("body_timeout", 60),
         send_timeout: seconds("send_timeout", 60),
@@ -69,8 +97,44 @@ pub(super) fn service(
             Some(Earlier { service, same_certificate: true }) => service.certificate.clone(),
             _ => certificate(layers, world, at, report),
         },
+        persist,
+        user,
+        group,
         quiet: layers.flag("quiet").unwrap_or(false),
     }
+}
+
+/// The file of the memory: fixed at start, and of use to Python only.
+fn persist(
+    layers: Layers<'_>,
+    running: Option<&Service>,
+    world: &Surroundings<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<PathBuf> {
+    let at = at.key("persist");
+    let given = layers.path("persist");
+    if let Some(path) = given
+        && !world.python
+    {
+        let hint = "run it with `python -m slimHTTP run FILE`".to_owned();
+        let found = format!("`{}`", path.display());
+        report.fault(&at, "Python, whose memory it keeps", found, hint);
+    }
+    let Some(running) = running.map(|service| service.persist.as_ref()) else {
+        return given.cloned();
+    };
+    if let Some(given) = given.filter(|given| Some(*given) != running) {
+        let expected = running.map_or("none".to_owned(), |path| format!("`{}`", path.display()));
+        report.fault(
+            &at,
+            format!("{expected}, as it was started"),
+            format!("`{}`", given.display()),
+            "`persist` is fixed at start; `slimHTTP.memory.persist(…)` may be called at any time"
+                .to_owned(),
+        );
+    }
+    running.cloned()
 }
 
 /// `addr` and `port` may only say again what is so.
@@ -127,8 +191,10 @@ fn same_address(one: &str, other: &str) -> bool {
     }
 }
 
-/// The certificate and key, from `cert` and `key` or from the table `ssl`. Both
-/// files may be missing (the server then makes them); one alone may not.
+/// The certificate and key, from `cert` and `key` or from the table `ssl`; where
+/// nothing is said, `cert.pem` and `key.pem` if both are there. One file may hold
+/// both. Both files may be missing (the server then makes a certificate); one
+/// alone may not.
 fn certificate(
     layers: Layers<'_>,
     world: &Surroundings<'_>,
@@ -146,20 +212,27 @@ fn certificate(
         report.fault(&ssl, "the certificate in one place", "it in two".to_owned(), hint);
         return None;
     }
-    for (half, other) in [("cert", "key"), ("key", "cert")] {
-        if own.has(half) && !own.has(other) {
-            let hint = "`cert` and `key` belong together".to_owned();
-            report.fault(&at.key(other), "a path", None, hint);
-        }
+    if own.has("key") && !own.has("cert") {
+        let hint = "`cert` and `key` belong together".to_owned();
+        report.fault(&at.key("cert"), "a path", None, hint);
+    }
+    if table.is_none() && !own.has("cert") && !own.has("key") {
+        return usual_certificate(world);
     }
     let (pair, cert_at, key_at) = match table {
         Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
-        None => ((layers.path("cert")?, layers.path("key")?), at.key("cert"), at.key("key")),
+        None => {
+            let cert = layers.path("cert")?;
+            let key = if own.has("key") { layers.path("key")? } else { cert };
+            ((cert, key), at.key("cert"), at.key("key"))
+        }
     };
     let (cert, key) = pair;
     let (cert_kind, key_kind) = ((world.look)(cert), (world.look)(key));
     let halves = [(cert, cert_at, cert_kind, key_kind), (key, key_at, key_kind, cert_kind)];
-    for (path, at, kind, other) in halves {
+    // Of one file everything is said once.
+    let files = if cert == key { 1 } else { 2 };
+    for (path, at, kind, other) in halves.into_iter().take(files) {
         match kind {
             PathKind::Folder => {
                 report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
@@ -178,4 +251,11 @@ fn certificate(
         }
     }
     Some((cert.clone(), key.clone()))
+}
+
+/// What slimHTTP has always looked for where nothing is said.
+fn usual_certificate(world: &Surroundings<'_>) -> Option<(PathBuf, PathBuf)> {
+    let (cert, key) = (world.base.join("cert.pem"), world.base.join("key.pem"));
+    let there = |path| (world.look)(path) == PathKind::File;
+    (world.listener.tls && there(&cert) && there(&key)).then_some((cert, key))
 }

@@ -47,6 +47,8 @@ pub enum Shape {
     Tls,
     /// A host name, an address, or an empty text.
     Address,
+    /// The name of a user or a group of the system.
+    Account,
     /// A number of seconds or `False`, which is none; the upper bound included.
     SecondsOrOff {
         /// The greatest.
@@ -98,12 +100,14 @@ impl fmt::Display for Shape {
             Self::Upstreams => f.write_str("`host:port`"),
             Self::Networks => f.write_str("an address, a network, or a list of these"),
             Self::OneOf(words) => alternatives(f, "", words),
+            Self::Switch([]) => f.write_str("`true` or `false`"),
             Self::Switch(words) => alternatives(f, "`true`, `false`", words),
             Self::AccessLog => {
                 alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
                 f.write_str(", or a table of `format` and `file`")
             }
             Self::Address => f.write_str("a host name or an address"),
+            Self::Account => f.write_str("a name of the system's accounts"),
             Self::Hosts => f.write_str("a table of virtual hosts"),
             Self::SecondsOrOff { most } => {
                 write!(f, "`false`, or a number of seconds from 0 to {most}")

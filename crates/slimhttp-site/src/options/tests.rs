@@ -88,6 +88,12 @@ fn c2_1_every_option_has_an_effect() {
             "trusted_proxies" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
             "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
+            "persist" => (json!("state.db"), &plain),
+            "user" => (json!("nobody"), &plain),
+            "group" => (json!("nogroup"), &|mut root: Json| {
+                root["user"] = json!("nobody");
+                root
+            }),
             "cert" | "key" => (json!("one.pem"), &|mut root: Json| {
                 let other = if root["cert"].is_null() { "cert" } else { "key" };
                 root[other] = json!("two.pem");
@@ -151,6 +157,7 @@ fn shapes_say_what_they_take() {
         (Shape::Switch(&["a"]), "`true`, `false` or `a`"),
         (Shape::WholeNumber { least: 1, most: 9 }, "a whole number from 1 to 9"),
         (Shape::Address, "a host name or an address"),
+        (Shape::Account, "a name of the system's accounts"),
     ] {
         assert_eq!(shape.to_string(), text);
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::compile::tests::site;
 use crate::file_rules::AnswerRules;
 use crate::redirect::{Redirects, Rewrites};
-use crate::route::Route;
+use crate::route::{Route, RouteKind};
 
 const REDIRECTS: &[(&str, &str, u16)] = &[
     ("/old", "/new", 301),
@@ -38,6 +38,7 @@ fn with_rules() -> Site {
         pattern: "/routed".into(),
         methods: Methods::Any,
         prefix: false,
+        kind: RouteKind::Whole,
         handler: HandlerId(1),
     };
     scope.routes.insert(route).unwrap();
@@ -62,7 +63,7 @@ fn planned(site: &Site, method: &str, uri: &str, host: &str) -> String {
         Action::Redirect { location, status } => {
             format!("{} {}", status.as_u16(), location.to_str().unwrap())
         }
-        Action::Call(HandlerId(id), _) => format!("call {id}"),
+        Action::Call(HandlerId(id), ..) => format!("call {id}"),
         Action::File(path) => format!("file {}", path.as_path().display()),
         Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
         other => format!("{other:?}"),
@@ -116,4 +117,60 @@ fn c8_1_a_site_without_rewrites_looks_for_none() {
     site.rewrites = false;
     assert_eq!(planned(&site, "GET", "/app/x", "r.example"), "file app/x");
     assert!(!crate::compile::tests::site(json!({"web_root": "w"})).rewrites);
+}
+
+/// The handshake itself is judged in `websocket`.
+#[test]
+fn a_websocket_is_opened_by_its_handshake_alone() {
+    let mut site = site(json!({"web_root": "w", "vhosts": {"p.example": {"proxy": "a:1"}}}));
+    let mut scope = Scope::clone(&site.global);
+    for (pattern, methods, kind, handler) in [
+        (
+            "/ws/<name>",
+            Methods::Only([Method::GET].into()),
+            RouteKind::WebSocket(Arc::default()),
+            1,
+        ),
+        ("/page", Methods::Any, RouteKind::Whole, 2),
+    ] {
+        let handler = HandlerId(handler);
+        let route = Route { pattern: pattern.into(), methods, prefix: false, kind, handler };
+        scope.routes.insert(route).unwrap();
+    }
+    site.global = Arc::new(scope);
+    let plain = [("host", "h")];
+    let asked = [
+        ("host", "h"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (method, uri, fields, host, expected) in [
+        ("GET", "/ws/x", &asked[..], "h", "websocket 1 name"),
+        ("GET", "/ws/x", &plain, "h", "426"),
+        ("HEAD", "/ws/x", &asked, "h", "426"),
+        ("POST", "/ws/x", &asked, "h", "405"),
+        // Elsewhere an upgrade is a request like any other.
+        ("GET", "/page", &asked, "h", "call 2"),
+        ("GET", "/ws/x", &asked, "p.example", "proxy"),
+    ] {
+        let fields =
+            fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let mut headers: HeaderMap = fields.collect();
+        headers.insert(HOST, host.parse().unwrap());
+        let (method, uri) = (method.parse().unwrap(), uri.parse().unwrap());
+        let version = Version::HTTP_11;
+        let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+        let action = match &plan.actions[0] {
+            Action::WebSocket(HandlerId(id), params, _) => {
+                format!("websocket {id} {}", params[0].0)
+            }
+            Action::Call(HandlerId(id), ..) => format!("call {id}"),
+            Action::Proxy(_) => "proxy".to_owned(),
+            Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(action, expected, "{method} {uri} {headers:?}");
+    }
 }

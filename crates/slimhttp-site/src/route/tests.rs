@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Found, HandlerId, Methods, Param, Route, RouteTable};
+use super::{Found, HandlerId, Methods, Param, Route, RouteKind, RouteTable};
 
 /// Methods as a test writes them: `*`, or names parted by commas.
 fn methods(written: &str) -> Methods {
@@ -24,7 +24,9 @@ fn route(written: &str, handler: u64) -> Route {
         Some(pattern) => (pattern, true),
         None => (&*path, false),
     };
-    Route { pattern: pattern.into(), methods: methods(named), prefix, handler: HandlerId(handler) }
+    let kind = RouteKind::Whole;
+    let (pattern, methods) = (pattern.into(), methods(named));
+    Route { pattern, methods, prefix, kind, handler: HandlerId(handler) }
 }
 
 /// Routes with the handlers 0, 1, 2 …; none of them replaces another.
@@ -42,7 +44,7 @@ fn found(table: &RouteTable, routes: &[&str], method: &str, path: &[u8]) -> Stri
     match table.find(path, &method.parse().expect("a method")) {
         Found::Nothing => String::new(),
         Found::OtherMethods(methods) => format!("405 {methods}"),
-        Found::Handler(HandlerId(number), params) => {
+        Found::Handler(HandlerId(number), _, params) => {
             let mut line = routes[usize::try_from(number).expect("small")].to_owned();
             for (name, param) in params {
                 match param {
@@ -336,7 +338,7 @@ fn c8_1_the_same_path_again_replaces() {
     // The new names count.
     table.insert(route("/p/<old>", 11)).expect("a pattern");
     table.insert(route("/p/<new>", 12)).expect("a pattern");
-    let Found::Handler(HandlerId(12), params) = table.find(b"/p/x", &Method::GET) else {
+    let Found::Handler(HandlerId(12), _, params) = table.find(b"/p/x", &Method::GET) else {
         panic!("not the new route");
     };
     assert_eq!((&*params[0].0, &params[0].1), ("new", &Param::Text("x".into())));

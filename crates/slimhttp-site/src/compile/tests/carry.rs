@@ -1,7 +1,7 @@
 //! A change costs what it changes (C3.5): the rest is carried over by reference.
 
 use super::*;
-use crate::route::{HandlerId, Methods, Route};
+use crate::route::{HandlerId, Methods, Route, RouteKind};
 
 /// A running server: what is in force, and a draft on top of it.
 struct Running {
@@ -349,6 +349,7 @@ fn c3_5_a_change_comes_to_what_the_whole_would() {
                         pattern: "/".into(),
                         methods: Methods::Any,
                         prefix: false,
+                        kind: RouteKind::Whole,
                         handler: HandlerId(step),
                     };
                     _ = drafted.register(Some(host), route);

@@ -59,6 +59,11 @@ fn c3_4_workers_and_threads_are_fixed_once_running() {
         // What is not given stays what it is.
         (json!({}), ""),
         (
+            json!({"user": "www"}),
+            "user: expected nobody in particular, as it was started, found `www`\
+             \n  hint: `user` is fixed at start: start the server anew to change it",
+        ),
+        (
             json!({"workers": 3}),
             "workers: expected `2`, the number it was started with, found `3`\
              \n  hint: `workers` is fixed at start: start the server anew to change it",

@@ -3,13 +3,14 @@
 use http::Method;
 
 use super::*;
-use crate::route::{Found, HandlerId, Methods, Route};
+use crate::route::{Found, HandlerId, Methods, Route, RouteKind};
 
 fn route(pattern: &str, handler: u64) -> Route {
     Route {
         pattern: pattern.into(),
         methods: Methods::Any,
         prefix: false,
+        kind: RouteKind::Whole,
         handler: HandlerId(handler),
     }
 }
@@ -25,7 +26,7 @@ fn routes(of: &[(Option<&str>, &str, u64)]) -> Routes {
 /// The handler that a host's routes have for `path`.
 fn handler(site: &Site, name: &str, path: &str) -> Option<u64> {
     match host(site, name).routes.find(path.as_bytes(), &Method::GET) {
-        Found::Handler(HandlerId(handler), _) => Some(handler),
+        Found::Handler(HandlerId(handler), ..) => Some(handler),
         _ => None,
     }
 }

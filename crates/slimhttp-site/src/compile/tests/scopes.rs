@@ -253,18 +253,18 @@ fn c1_1_the_certificate_of_an_https_server() {
             json!({"cert": "web", "key": "two.pem"}),
             "cert: expected a PEM file, found `/base/web`, a folder",
         ),
-        (
-            json!({"cert": "one.pem"}),
-            "key: expected a path\n  hint: `cert` and `key` belong together",
-        ),
+        // One file with both.
+        (json!({"cert": "one.pem"}), ""),
+        (json!({"ssl": {"cert": "one.pem"}}), ""),
         (
             json!({"key": "one.pem"}),
             "cert: expected a path\n  hint: `cert` and `key` belong together",
         ),
         (
-            json!({"ssl": {"cert": "one.pem"}}),
-            "ssl.key: expected a path\n  hint: `cert` and `key` belong together",
+            json!({"ssl": {"key": "one.pem"}}),
+            "ssl.cert: expected a path\n  hint: `cert` and `key` belong together",
         ),
+        (json!({"cert": "web"}), "cert: expected a PEM file, found `/base/web`, a folder"),
         (
             json!({"ssl": {"cert": "one.pem", "key": "two.pem", "ca": 1}}),
             "ssl.ca: expected `cert` or `key`, found `ca`",
@@ -283,5 +283,9 @@ fn c1_1_the_certificate_of_an_https_server() {
     ] {
         let pair = site(written).service.certificate.clone();
         assert_eq!(pair, Some(("/base/one.pem".into(), "/base/two.pem".into())));
+    }
+    for written in [json!({"cert": "one.pem"}), json!({"ssl": {"cert": "one.pem"}})] {
+        let pair = site(written).service.certificate.clone();
+        assert_eq!(pair, Some(("/base/one.pem".into(), "/base/one.pem".into())));
     }
 }

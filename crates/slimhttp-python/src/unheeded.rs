@@ -1,0 +1,127 @@
+//! Signals that Python does not react to. Its handlers of signals run on the main
+//! thread, between two instructions, and two things keep them from it. A signal
+//! that comes just before a call blocks does not end that call: it is sent once
+//! more, while the call blocks. And a call in C may go on whatever comes: there
+//! the user's third signal ends the process.
+//!
+//! All this only while `run()` serves: a signal that is sent once more must meet
+//! the handler that knows of it.
+
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, getpid, kill_process};
+
+/// How many signals end the process, if Python has heeded none of them.
+const MOST: usize = 3;
+/// How long Python may take before a signal is sent once more.
+const ALLOWANCE: Duration = Duration::from_millis(100);
+/// How often it is sent once more: who has not heeded it by then will not.
+const TIMES: u32 = 20;
+
+/// What the attendant has heard of and Python has not.
+#[derive(Debug, Default)]
+pub(crate) struct Unheeded(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether `run()` serves.
+    guarded: bool,
+    /// Those that users have sent.
+    came: usize,
+    /// Those that we have sent, and whose bytes have not come yet.
+    ours: usize,
+    /// Whether one of ours was sent since Python heeded the last.
+    repeated: bool,
+    /// What is sent once more, when the first of them came, and how often it was.
+    pending: Option<(Signal, Instant, u32)>,
+}
+
+impl Unheeded {
+    /// `run()` begins to serve.
+    pub(crate) fn guard(&self) {
+        *self.lock() = State { guarded: true, ..State::default() };
+    }
+
+    /// `run()` ends. When this returns, nothing of ours is sent any more.
+    pub(crate) fn release(&self) {
+        *self.lock() = State::default();
+    }
+
+    /// Python has run its handler; whether perhaps for one of ours.
+    pub(crate) fn heed(&self) -> bool {
+        let mut state = self.lock();
+        let repeated = state.repeated;
+        *state = State { guarded: state.guarded, ..State::default() };
+        repeated
+    }
+
+    /// Python sends one itself, which is not the user's.
+    pub(crate) fn expect(&self) {
+        self.lock().ours += 1;
+    }
+
+    /// Counts the signals among the `bytes` of the wake-up descriptor, which are
+    /// their numbers, and ends the process with the last that may be ignored.
+    /// Whether some are to be looked at later.
+    pub(crate) fn note(&self, bytes: &[u8]) -> bool {
+        let signals = [Signal::INT, Signal::TERM];
+        let mut state = self.lock();
+        for byte in bytes {
+            let Some(signal) = signals.iter().find(|signal| signal.as_raw() == i32::from(*byte))
+            else {
+                continue;
+            };
+            if !state.guarded {
+                continue;
+            }
+            if state.ours > 0 {
+                state.ours -= 1;
+                continue;
+            }
+            state.came += 1;
+            state.pending.get_or_insert((*signal, Instant::now(), 0));
+            if state.came == MOST {
+                end();
+            }
+        }
+        state.pending.is_some()
+    }
+
+    /// Sends once more what is still not heeded; whether to look again.
+    pub(crate) fn look(&self) -> bool {
+        let mut state = self.lock();
+        let Some((signal, since, times)) = state.pending else { return false };
+        if times == TIMES {
+            state.pending = None;
+            return false;
+        }
+        if since.elapsed() >= ALLOWANCE * (times + 1) {
+            state.pending = Some((signal, since, times + 1));
+            state.ours += 1;
+            state.repeated = true;
+            // To the main thread: it is the first that the system thinks of. With
+            // the lock held, so that none is sent once `release` has returned.
+            let _ = kill_process(getpid(), signal);
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end() {
+    // Not through the log: nobody would take it from there any more.
+    let _ = std::io::stderr().write_all(
+        b"slimHTTP: the main thread is in a call that heeds no signal: ended by the third\n",
+    );
+    // Whatever were to run at the end could wait for that thread too.
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
+#[cfg(test)]
+#[path = "unheeded/tests.rs"]
+mod tests;

@@ -1,0 +1,345 @@
+//! WebSockets on their way to Python: a route that opens them, the handler that
+//! serves one, as a task of the event loop or on a thread of its own, and how it
+//! ends. What the handler holds is in `end`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use slimhttp_server::handler::{Answer, Callee, HandlerFault};
+use slimhttp_server::websocket::{self, INTERNAL, NORMAL, Tenure, WebSocket};
+use slimhttp_site::refusal::Refusal;
+use slimhttp_site::route::RouteKind;
+use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
+
+use crate::async_jobs::{is_coroutine, pump_module};
+use crate::contain::contain;
+use crate::desk::Side;
+use crate::dispatcher::{Dispatcher, Kept, Pending};
+use crate::errors;
+use crate::job::Ticket;
+use crate::loop_queue::Note;
+use crate::outbox::{self, Parcel};
+use crate::request::HttpRequest;
+
+mod end;
+
+pub(crate) use end::{WebSocketEnd, broadcast};
+
+/// What stands in a route table in place of the handler of a WebSocket.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+pub(crate) struct WebSocketRoute {
+    /// Who serves it.
+    #[pyo3(get)]
+    handler: Py<PyAny>,
+    is_async: bool,
+    rules: Arc<WebSocketRules>,
+}
+
+#[pymethods]
+impl WebSocketRoute {
+    /// ValueError for an origin that is none.
+    #[new]
+    fn new(
+        handler: Py<PyAny>,
+        is_async: bool,
+        origins: Option<Vec<String>>,
+        subprotocols: Vec<String>,
+    ) -> PyResult<Self> {
+        let origins = Origins::read(origins).map_err(|entry| {
+            PyValueError::new_err(format!(
+                "origins: expected origins such as `https://example.com`, or `*`, found `{entry}`"
+            ))
+        })?;
+        let subprotocols = subprotocols.into_iter().map(String::into_boxed_str).collect();
+        let rules = Arc::new(WebSocketRules { origins, subprotocols });
+        Ok(Self { handler, is_async, rules })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.handler)
+    }
+}
+
+impl WebSocketRoute {
+    /// The kind of the route in a site.
+    pub(crate) fn kind(&self) -> RouteKind {
+        RouteKind::WebSocket(self.rules.clone())
+    }
+
+    /// What was agreed on, or is now: a site has judged the handshakes of its own
+    /// routes; those of a module's run are known only here.
+    fn handshake(&self, pending: &Pending) -> Result<Handshake, Refusal> {
+        if let Callee::WebSocket(.., handshake) = &pending.call.callee {
+            return Ok(handshake.clone());
+        }
+        let request = &*pending.call.request;
+        let compress = request.scope.options.websocket.compress;
+        judge(&request.method, request.version, &request.headers, &self.rules, compress)
+    }
+}
+
+/// How many threads serve WebSockets, and may.
+#[derive(Debug, Default)]
+pub(crate) struct WebSocketThreads {
+    most: AtomicUsize,
+    busy: AtomicUsize,
+}
+
+impl WebSocketThreads {
+    /// Changes how many there may be; those that are too many go on.
+    pub(crate) fn set_limit(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    fn take(self: &Arc<Self>) -> Option<Place> {
+        let most = self.most.load(Ordering::Relaxed);
+        let free = |busy| (busy < most).then_some(busy + 1);
+        let taken = self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
+        taken.ok().map(|_| Place(self.clone()))
+    }
+}
+
+/// The place of one thread.
+struct Place(Arc<WebSocketThreads>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Opens a WebSocket for a call that was asked on a thread in `turn()`: its
+/// handler goes to a thread of its own, or to the event loop.
+///
+/// # Errors
+/// As [`Dispatcher::run`].
+pub(crate) fn open_on_thread(
+    dispatcher: &Dispatcher,
+    py: Python<'_>,
+    pending: Pending,
+    route: &Bound<'_, WebSocketRoute>,
+) -> PyResult<()> {
+    if route.get().is_async {
+        let route = route.clone().unbind();
+        return dispatcher.hand_to_loop(py, pending, |pending| Kept::Opening(route, pending));
+    }
+    let handshake = match route.get().handshake(&pending) {
+        Ok(handshake) => handshake,
+        Err(refusal) => return refuse(pending, refusal, None),
+    };
+    let Some(place) = dispatcher.websocket_threads.take() else {
+        let why = "every thread for WebSockets is taken: see `max_websocket_threads`";
+        return refuse(pending, Refusal::Unavailable, Some(why));
+    };
+    let limits = pending.call.request.scope.options.websocket.clone();
+    // A thread waits by itself.
+    let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
+    let websocket = match face_of(dispatcher, py, Side::Thread, &socket, &pending) {
+        Ok(websocket) => websocket,
+        Err(error) => return dispatcher.fail(py, pending, error),
+    };
+    let Pending { call, request, what } = pending;
+    let service = Service {
+        handler: route.get().handler.clone_ref(py),
+        websocket: websocket.unbind(),
+        ending: Ending { socket, tenure, request, what, debug: call.request.scope.options.debug },
+        _place: place,
+    };
+    let what = service.ending.what.clone();
+    let service = ServiceThread { face: dispatcher.face.clone(), work: Mutex::new(Some(service)) };
+    let started = Bound::new(py, service)
+        .and_then(|service| dispatcher.face.start_thread(service.as_any(), &what));
+    match started {
+        Ok(()) => call.reply.send(Ok(Answer::WebSocket(Box::new(carriage)))),
+        Err(error) => {
+            tracing::error!("{what}: no thread for a WebSocket: {error}");
+            call.reply.send(Err(HandlerFault::Refused(Refusal::Unavailable, None)));
+        }
+    }
+    Ok(())
+}
+
+/// Opens a WebSocket whose handler is a task of the event loop; called on its
+/// thread.
+///
+/// # Errors
+/// As [`Dispatcher::run`].
+pub(crate) fn open_on_loop(
+    dispatcher: &Arc<Dispatcher>,
+    create_task: &Bound<'_, PyAny>,
+    pending: Pending,
+    route: &Bound<'_, WebSocketRoute>,
+) -> PyResult<()> {
+    let py = create_task.py();
+    let handshake = match route.get().handshake(&pending) {
+        Ok(handshake) => handshake,
+        Err(refusal) => return refuse(pending, refusal, None),
+    };
+    let ticket = dispatcher.desk.ticket();
+    let desk = dispatcher.desk.clone();
+    let bell = move || outbox::send(&desk, |_| (Parcel::Note(Note::Stir(ticket)), ()));
+    let limits = pending.call.request.scope.options.websocket.clone();
+    let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
+    let begun = face_of(dispatcher, py, Side::Loop, &socket, &pending).and_then(|websocket| {
+        let coroutine = route.get().handler.bind(py).call1((&websocket,))?;
+        let coroutine = match is_coroutine(dispatcher, &coroutine)? {
+            true => coroutine,
+            false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
+        };
+        Ok((websocket, create_task.call1((coroutine,))?))
+    });
+    let (websocket, task) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return dispatcher.fail(py, pending, error),
+    };
+    let Pending { call, request, what } = pending;
+    dispatcher.keep(ticket, Kept::WebSocket(websocket.unbind(), task.clone().unbind()));
+    let debug = call.request.scope.options.debug;
+    let ending = Mutex::new(Some(Ending { socket, tenure, request, what, debug }));
+    let served = Served { dispatcher: dispatcher.clone(), ticket, ending };
+    task.call_method1(intern!(py, "add_done_callback"), (served,))?;
+    call.reply.send(Ok(Answer::WebSocket(Box::new(carriage))));
+    Ok(())
+}
+
+/// Tells a WebSocket of the event loop that something has changed.
+///
+/// # Errors
+/// What keeps Python from going on at all.
+pub(crate) fn stir(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+    match dispatcher.websocket(py, ticket) {
+        Some(websocket) => websocket.call_method0(py, intern!(py, "_stir")).map(drop),
+        // Its handler has ended.
+        None => Ok(()),
+    }
+}
+
+fn refuse(pending: Pending, refusal: Refusal, why: Option<&'static str>) -> PyResult<()> {
+    pending.call.reply.send(Err(HandlerFault::Refused(refusal, why)));
+    Ok(())
+}
+
+fn face_of<'py>(
+    dispatcher: &Dispatcher,
+    py: Python<'py>,
+    side: Side,
+    socket: &WebSocket,
+    pending: &Pending,
+) -> PyResult<Bound<'py, PyAny>> {
+    let end = Bound::new(py, WebSocketEnd::new(socket.clone()))?;
+    dispatcher.face.websocket(side, end, pending.request.bind(py).as_any())
+}
+
+/// What is needed to end a WebSocket as its handler has ended.
+struct Ending {
+    socket: WebSocket,
+    tenure: Tenure,
+    request: Py<HttpRequest>,
+    what: Arc<str>,
+    debug: bool,
+}
+
+impl Ending {
+    /// Closes with 1000 after a handler that has returned, with 1011 after one that
+    /// has raised, of which the log tells.
+    fn conclude(
+        self,
+        py: Python<'_>,
+        face: &crate::face::Face,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let error = match result {
+            Ok(_) => {
+                self.tenure.finish(NORMAL);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+            self.tenure.finish(INTERNAL);
+            return Err(error);
+        }
+        // Who sends to a client that has left has nothing to be told of.
+        let has_left = self.socket.is_closed() && errors::is_websocket_closed(py, &error);
+        if !has_left {
+            face.failed(&error, self.request.bind(py).as_any(), &self.what, self.debug);
+        }
+        self.tenure.finish(INTERNAL);
+        Ok(())
+    }
+}
+
+/// Called when the task that serves a WebSocket is done.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+struct Served {
+    dispatcher: Arc<Dispatcher>,
+    ticket: Ticket,
+    ending: Mutex<Option<Ending>>,
+}
+
+#[pymethods]
+impl Served {
+    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = task.py();
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self.dispatcher.take(self.ticket));
+        let Some(ending) = ending else { return Ok(()) };
+        let what = ending.what.clone();
+        let conclude = || {
+            let result = task.call_method0(intern!(py, "result"));
+            ending.conclude(py, &self.dispatcher.face, result)
+        };
+        contain(|| what, conclude).unwrap_or(Ok(()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.ending.try_lock().as_deref() {
+            Ok(Some(ending)) => visit.call(&ending.request),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a thread does that serves a WebSocket.
+struct Service {
+    handler: Py<PyAny>,
+    websocket: Py<PyAny>,
+    ending: Ending,
+    _place: Place,
+}
+
+/// The same, called once, on that thread.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+struct ServiceThread {
+    face: Arc<crate::face::Face>,
+    work: Mutex<Option<Service>>,
+}
+
+#[pymethods]
+impl ServiceThread {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Service { handler, websocket, ending, _place }) = work else { return Ok(()) };
+        let what = ending.what.clone();
+        let serve = || {
+            let result = handler.bind(py).call1((&websocket,));
+            ending.conclude(py, &self.face, result)
+        };
+        contain(|| what, serve).unwrap_or(Ok(()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.work.try_lock().as_deref() {
+            Ok(Some(service)) => {
+                visit.call(&service.handler)?;
+                visit.call(&service.websocket)?;
+                visit.call(&service.ending.request)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A certificate chain and its private key, out of PEM files (RFC 7468). Both
+//! may stand in one file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::{Flaw, Half, provider};
+
+/// The chain, the server's own certificate first, and that one's key.
+pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// How long before its end a certificate is named in the log.
+const SOON: time::Duration = time::Duration::days(14);
+
+/// Reads both files.
+///
+/// # Errors
+/// Every flaw of each.
+pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<Flaw>> {
+    let chain = contents(certificate, Half::Certificate)
+        .and_then(|bytes| read_chain(certificate, &bytes))
+        .and_then(|chain| check_validity(certificate, &chain).map(|()| chain));
+    let key = contents(key, Half::Key).and_then(|bytes| read_key(key, &bytes, key == certificate));
+    match (chain, key) {
+        (Ok(chain), Ok(key)) => Ok((chain, key)),
+        (chain, key) => Err([chain.err(), key.err()].into_iter().flatten().collect()),
+    }
+}
+
+/// What a listener needs to present them.
+///
+/// # Errors
+/// The key is another certificate's, or of a kind that TLS does not know.
+pub(super) fn config((chain, key): Pair) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn contents(path: &Path, half: Half) -> Result<Vec<u8>, Flaw> {
+    std::fs::read(path).map_err(|error| Flaw {
+        half,
+        expected: "a PEM file that can be read".into(),
+        found: format!("`{}`: {error}", path.display()),
+        hint: None,
+    })
+}
+
+fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+    let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| no_pem(path, Half::Certificate, &error))?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    // A sequence of ASN.1 begins with this byte, and no PEM file does.
+    let hint = bytes.starts_with(&[0x30]).then_some(
+        "this looks like DER; write it as PEM: `openssl x509 -inform der -in FILE -out cert.pem`",
+    );
+    Err(Flaw {
+        half: Half::Certificate,
+        expected: "a certificate in PEM form".into(),
+        found: format!("`{}`, which has none", path.display()),
+        hint: hint.map(Into::into),
+    })
+}
+
+fn read_key(path: &Path, bytes: &[u8], same_file: bool) -> Result<PrivateKeyDer<'static>, Flaw> {
+    let error = match PrivateKeyDer::from_pem_slice(bytes) {
+        Ok(key) => return Ok(key),
+        Err(error) => error,
+    };
+    let flaw = |expected: &str, found: &str, hint: Option<&str>| Flaw {
+        half: Half::Key,
+        expected: expected.into(),
+        found: format!("`{}`, {found}", path.display()),
+        hint: hint.map(Into::into),
+    };
+    // Both forms: that of PKCS #8 (RFC 5958), and the older one (RFC 1421).
+    let says = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+    if says("BEGIN ENCRYPTED PRIVATE KEY") || says("Proc-Type: 4,ENCRYPTED") {
+        return Err(flaw(
+            "a private key without a passphrase",
+            "which is encrypted",
+            Some("decrypt it: `openssl pkey -in FILE -out key.pem`, and `chmod 600 key.pem`"),
+        ));
+    }
+    Err(match error {
+        pem::Error::NoItemsFound if same_file => flaw(
+            "a private key in PEM form",
+            "which has a certificate only",
+            Some("name the file of the key by `key`"),
+        ),
+        pem::Error::NoItemsFound => flaw("a private key in PEM form", "which has none", None),
+        error => no_pem(path, Half::Key, &error),
+    })
+}
+
+fn no_pem(path: &Path, half: Half, error: &pem::Error) -> Flaw {
+    Flaw {
+        half,
+        expected: "a PEM file".into(),
+        found: format!("`{}`: {error}", path.display()),
+        hint: None,
+    }
+}
+
+/// Tells of a certificate that is not valid now, or not for long. It is presented
+/// all the same: a server that does not start, or lets nobody in who would look
+/// away, is worse than one whose clients warn, and it can be renewed meanwhile.
+fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), Flaw> {
+    // An empty chain is a flaw already.
+    let Some(own) = chain.first() else { return Ok(()) };
+    let Ok((_, own)) = X509Certificate::from_der(own) else {
+        return Err(Flaw {
+            half: Half::Certificate,
+            expected: "a certificate".into(),
+            found: format!("`{}`, which is none that can be understood", path.display()),
+            hint: Some("make it anew".into()),
+        });
+    };
+    let now = OffsetDateTime::now_utc();
+    let (begin, end) =
+        (own.validity().not_before.to_datetime(), own.validity().not_after.to_datetime());
+    let path = path.display();
+    if end < now {
+        tracing::error!("{path} ended on {} (UTC), and clients refuse it: renew it", end.date());
+    } else if end < now + SOON {
+        tracing::warn!("{path} ends on {} (UTC): renew it", end.date());
+    }
+    if begin > now {
+        tracing::warn!("{path} is valid from {} (UTC) on only", begin.date());
+    }
+    Ok(())
+}

@@ -1,0 +1,452 @@
+//! Moves the bytes of one WebSocket, on the worker that has its connection: one
+//! task that reads while the handler takes messages, writes while the client
+//! takes bytes, and looks at the clock in between.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use slimhttp_site::websocket::WebSocketLimits;
+use tokio::io::{AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::inbound::{Event, Inbound};
+use super::line::{Line, Outgoing};
+use super::outbound::Outbound;
+use super::{ABNORMAL, Carriage, Closure, GOING_AWAY, NO_CODE};
+use crate::connection_state::Ending;
+use crate::exchange::ConnectionContext;
+use crate::guarded::Guarded;
+use crate::http1::Stream;
+use crate::read_buffer;
+
+/// How long a client has to answer our closing.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// How long, and how many bytes, a client that broke the protocol may go on
+/// sending, so that it reads why before the connection is gone.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
+
+/// Reads or writes of one connection before the others of its worker have a turn.
+const TURN: usize = 16;
+
+/// When nothing is to be looked at.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Carries once both sides have switched, until all has ended.
+pub(super) fn spawn(carriage: Carriage, upgrade: OnUpgrade, connection: Arc<ConnectionContext>) {
+    // Before the 101 is written: the client's next bytes are not HTTP.
+    connection.state.upgrade();
+    connection.state.begin();
+    tokio::spawn(async move {
+        tokio::select! {
+            upgraded = upgrade => match upgraded {
+                Ok(upgraded) => carry(&carriage, upgraded, &connection).await,
+                Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
+            },
+            () = connection.state.cut() => {}
+        }
+        let line = carriage.line.clone();
+        // The handler is told, if it has not been.
+        drop(carriage);
+        tokio::select! {
+            () = std::future::poll_fn(|context| line.poll_left(context)) => {}
+            () = connection.state.cut() => {}
+        }
+        connection.state.end();
+    });
+}
+
+/// The connection itself, without the HTTP library around it.
+async fn carry(carriage: &Carriage, upgraded: Upgraded, connection: &ConnectionContext) {
+    match upgraded.downcast::<Guarded<TcpStream>>() {
+        Ok(parts) => run(carriage, parts.io, parts.read_buf, connection).await,
+        Err(upgraded) => match upgraded.downcast::<Guarded<TlsStream<TcpStream>>>() {
+            // Boxed, so that a plain connection does not hold the room of a TLS one.
+            Ok(parts) => Box::pin(run(carriage, parts.io, parts.read_buf, connection)).await,
+            Err(_) => tracing::error!("a WebSocket on a connection of an unknown kind"),
+        },
+    }
+}
+
+async fn run<S: Stream>(
+    carriage: &Carriage,
+    guarded: Guarded<S>,
+    read: Bytes,
+    connection: &ConnectionContext,
+) {
+    let (socket, unread) = guarded.into_parts();
+    let carrier = Carrier::new(carriage, socket, &[&read, &unread], connection);
+    // They are slices of the buffers of the handshake.
+    drop((read, unread));
+    carrier.run().await;
+}
+
+/// How far the end is.
+enum Stage {
+    /// It is open.
+    Open,
+    /// Our close frame is made; the client's is waited for.
+    Closing,
+    /// The client has broken the protocol and is told so; what it sends is not
+    /// looked at, and so many bytes more of it are read.
+    Broken(usize),
+    /// All is said: it ends when the last byte is sent.
+    Over,
+}
+
+struct Carrier<'c, S> {
+    socket: S,
+    line: &'c Line,
+    limits: &'c WebSocketLimits,
+    connection: &'c ConnectionContext,
+    inbound: Inbound,
+    outbound: Outbound,
+    /// Read and not looked at yet: the handler takes no more messages.
+    unread: BytesMut,
+    stage: Stage,
+    /// What a ping wants back. The last one counts (RFC 6455 section 5.5.3).
+    pong: Option<Bytes>,
+    /// When the client was heard last, and when a message last went either way.
+    heard: Instant,
+    spoke: Instant,
+    /// Whether a ping of ours waits to be sent, or since when for its answer.
+    pinged: Pinged,
+    timer: Pin<Box<Sleep>>,
+}
+
+enum Pinged {
+    No,
+    Unsent,
+    At(Instant),
+}
+
+impl<'c, S: Stream> Carrier<'c, S> {
+    fn new(
+        carriage: &'c Carriage,
+        socket: S,
+        unread: &[&[u8]],
+        connection: &'c ConnectionContext,
+    ) -> Self {
+        let now = Instant::now();
+        let limits = &carriage.limits;
+        let compressed = carriage.handshake.deflate.is_some();
+        let mut carrier = Self {
+            socket,
+            line: &carriage.line,
+            limits,
+            connection,
+            inbound: Inbound::new(limits.max_message, compressed),
+            outbound: Outbound::new(compressed),
+            unread: unread.concat().as_slice().into(),
+            stage: Stage::Open,
+            pong: None,
+            heard: now,
+            spoke: now,
+            pinged: Pinged::No,
+            timer: Box::pin(tokio::time::sleep(NEVER)),
+        };
+        carrier.look_at_clock();
+        if connection.fault.get().is_some() {
+            // Section 4.1: the client waits for our answer. What it sent before was
+            // judged as a further request, and is lost.
+            carrier.break_off(Closure {
+                code: CloseCode::Protocol.into(),
+                reason: "frames before the answer to the handshake".into(),
+            });
+        }
+        carrier
+    }
+
+    async fn run(mut self) {
+        let outcome = std::future::poll_fn(|context| self.poll(context)).await;
+        if let Err(error) = outcome {
+            tracing::debug!("{}: a WebSocket ended: {error}", self.connection.peer);
+        }
+        self.line.lost();
+        // Closing the other way, after the closing frames (section 7.1.1).
+        let _ = tokio::time::timeout(LINGER.0, self.socket.shutdown()).await;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.watch(context.waker());
+        self.connection.state.watch(context.waker());
+        match self.connection.state.ending() {
+            Ending::No => {}
+            Ending::Gracefully => self.close(Closure::bare(GOING_AWAY)),
+            Ending::HeadTimeout | Ending::Cut => return Poll::Ready(Ok(())),
+        }
+        while self.timer.as_mut().poll(context).is_ready() {
+            if let Some(reason) = self.look_at_clock() {
+                self.line.end_with(Closure { code: ABNORMAL, reason: reason.into() });
+                return Poll::Ready(Ok(()));
+            }
+        }
+        for _ in 0..TURN {
+            let wrote = self.poll_write(context)?;
+            if matches!(self.stage, Stage::Over) && self.outbound.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            if matches!(self.stage, Stage::Broken(_)) && self.outbound.is_empty() {
+                // The client need not wait to learn that no more comes.
+                let _ = Pin::new(&mut self.socket).poll_shutdown(context)?;
+            }
+            let read = self.poll_read(context)?;
+            if matches!(read, Poll::Ready(Read::End)) {
+                return Poll::Ready(Ok(()));
+            }
+            if wrote.is_pending() && read.is_pending() {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Begins to close from this side: the handler is told at once.
+    fn close(&mut self, closure: Closure) {
+        self.line.close(closure.clone());
+        self.line.end_with(closure);
+    }
+
+    /// Says why nothing more can be read, and reads no more.
+    fn break_off(&mut self, why: Closure) {
+        tracing::debug!(
+            "{}: a WebSocket broken: {} {}",
+            self.connection.peer,
+            why.code,
+            why.reason
+        );
+        self.line.forget_outgoing();
+        self.pong = None;
+        if !matches!(self.stage, Stage::Closing) {
+            self.outbound.close(Some(&why));
+        }
+        self.line.end_with(why);
+        self.stage = Stage::Broken(LINGER.1);
+        self.unread = BytesMut::new();
+        self.timer.as_mut().reset(Instant::now() + LINGER.0);
+    }
+
+    /// Makes frames and sends them. Pending when nothing can be sent, or there
+    /// is nothing.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
+        self.make_frames();
+        if self.outbound.waiting().is_empty() {
+            if let Pinged::Unsent = self.pinged {
+                let now = Instant::now();
+                self.pinged = Pinged::At(now);
+                let due = now + self.limits.ping_timeout;
+                if due < self.timer.deadline() {
+                    self.timer.as_mut().reset(due);
+                }
+            }
+            // TLS keeps bytes of its own.
+            let flushed = Pin::new(&mut self.socket).poll_flush(context)?;
+            self.connection.state.write_blocked(flushed.is_pending());
+            return Ok(Poll::Pending);
+        }
+        let wrote = Pin::new(&mut self.socket).poll_write(context, self.outbound.waiting())?;
+        match wrote {
+            Poll::Ready(0) => Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(count) => {
+                // Who takes a little is slow, and not still.
+                self.connection.state.write_blocked(false);
+                self.outbound.advance(count);
+                Ok(Poll::Ready(()))
+            }
+            Poll::Pending => {
+                self.connection.state.write_blocked(true);
+                Ok(Poll::Pending)
+            }
+        }
+    }
+
+    fn make_frames(&mut self) {
+        while self.outbound.has_room() {
+            if let Some(pong) = self.pong.take() {
+                self.outbound.pong(&pong);
+                continue;
+            }
+            if !matches!(self.stage, Stage::Open) {
+                return;
+            }
+            match self.line.next() {
+                None => return,
+                Some(Outgoing::Ping(payload)) => self.outbound.ping(&payload),
+                Some(Outgoing::Message(message)) => {
+                    self.spoke = Instant::now();
+                    self.outbound.message(message);
+                }
+                Some(Outgoing::Close(closure)) => {
+                    self.outbound.close(Some(&closure));
+                    self.stage = Stage::Closing;
+                    self.timer.as_mut().reset(Instant::now() + CLOSING);
+                }
+            }
+        }
+        if self.outbound.is_packing() {
+            // Control frames may stand between the pieces (section 5.4).
+            if let Some(pong) = self.pong.take() {
+                self.outbound.pong(&pong);
+            }
+            self.outbound.go_on();
+        }
+    }
+
+    /// Looks at what was read, and reads on. Pending when there is nothing, or
+    /// the handler takes no more.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> io::Result<Poll<Read>> {
+        if let Stage::Over = self.stage {
+            return Ok(Poll::Pending);
+        }
+        if !self.unread.is_empty() {
+            let mut unread = std::mem::take(&mut self.unread);
+            let read = self.look_at(&mut unread);
+            unread.advance(read);
+            if !unread.is_empty() {
+                self.unread = unread;
+                return Ok(Poll::Pending);
+            }
+            return Ok(Poll::Ready(Read::Some));
+        }
+        if !self.may_read() {
+            return Ok(Poll::Pending);
+        }
+        read_buffer::with(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.socket).poll_read(context, &mut buffer) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(outcome) => outcome?,
+            }
+            let bytes = buffer.filled_mut();
+            if bytes.is_empty() {
+                return Ok(Poll::Ready(Read::End));
+            }
+            self.heard = Instant::now();
+            let read = self.look_at(bytes);
+            self.unread.extend_from_slice(&bytes[read..]);
+            Ok(Poll::Ready(Read::Some))
+        })
+    }
+
+    /// Whether the handler takes messages, or none is left to take.
+    fn may_read(&self) -> bool {
+        !matches!(self.stage, Stage::Open) || self.line.takes_messages()
+    }
+
+    /// Does what `bytes` say; how many of them could be looked at.
+    fn look_at(&mut self, bytes: &mut [u8]) -> usize {
+        let mut read = 0;
+        while read < bytes.len() && self.may_read() {
+            match &mut self.stage {
+                Stage::Over => return bytes.len(),
+                Stage::Broken(left) => {
+                    *left = left.saturating_sub(bytes.len());
+                    if *left == 0 {
+                        self.stage = Stage::Over;
+                    }
+                    return bytes.len();
+                }
+                Stage::Open | Stage::Closing => {}
+            }
+            match self.inbound.feed(&mut bytes[read..]) {
+                Err(why) => {
+                    self.break_off(why);
+                    return bytes.len();
+                }
+                Ok((count, event)) => {
+                    read += count;
+                    if let Some(event) = event {
+                        self.heed(event);
+                    }
+                }
+            }
+        }
+        read
+    }
+
+    fn heed(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => {
+                self.spoke = self.heard;
+                self.line.came(message);
+            }
+            Event::Ping(payload) => self.pong = Some(payload),
+            Event::Pong(payload) => self.line.ponged(&payload),
+            Event::Close(closure) => {
+                self.line.forget_outgoing();
+                // It has been waiting for this.
+                if let Some(pong) = self.pong.take() {
+                    self.outbound.pong(&pong);
+                }
+                if !matches!(self.stage, Stage::Closing) {
+                    // What it said is said back (section 5.5.1).
+                    let echo = closure.as_ref().map(|closure| Closure::bare(closure.code));
+                    self.outbound.close(echo.as_ref());
+                }
+                self.line.end_with(closure.unwrap_or_else(|| Closure::bare(NO_CODE)));
+                self.stage = Stage::Over;
+                self.timer.as_mut().reset(Instant::now() + CLOSING);
+            }
+        }
+    }
+
+    /// Does what is due, and sets the timer anew; says why it is over, if so.
+    fn look_at_clock(&mut self) -> Option<&'static str> {
+        let now = Instant::now();
+        if !matches!(self.stage, Stage::Open) {
+            // Set when the stage began.
+            return (self.timer.deadline() <= now).then_some("the closing was not answered");
+        }
+        if !self.line.takes_messages() {
+            // Nobody listens, so silence tells nothing.
+            self.heard = now;
+        }
+        let WebSocketLimits { ping_interval, ping_timeout, idle_timeout, .. } = *self.limits;
+        let mut next = now + NEVER;
+        if !ping_interval.is_zero() {
+            next = match self.pinged {
+                Pinged::At(at) if self.heard < at => {
+                    if now >= at + ping_timeout {
+                        return Some("the client is silent");
+                    }
+                    at + ping_timeout
+                }
+                // It is looked at again when the ping has been sent.
+                Pinged::Unsent => now + ping_interval,
+                _ if now >= self.heard + ping_interval => {
+                    // Between the pieces of a message too (section 5.4).
+                    self.outbound.ping(&[]);
+                    self.pinged = Pinged::Unsent;
+                    now + ping_interval + ping_timeout
+                }
+                _ => self.heard + ping_interval,
+            };
+        }
+        if !idle_timeout.is_zero() {
+            if now >= self.spoke + idle_timeout {
+                self.close(Closure { code: GOING_AWAY, reason: "idle".into() });
+                next = now + CLOSING;
+            } else {
+                next = next.min(self.spoke + idle_timeout);
+            }
+        }
+        self.timer.as_mut().reset(next);
+        None
+    }
+}
+
+/// What reading came to.
+enum Read {
+    Some,
+    End,
+}

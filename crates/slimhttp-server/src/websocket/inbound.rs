@@ -1,0 +1,302 @@
+//! What a client sends: bytes → frames → messages, by RFC 6455 section 5, strictly.
+//! Nothing is kept but the message that is coming in, unmasked and unpacked as
+//! it comes. Pure: no socket and no clock.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tungstenite::Utf8Bytes;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+
+use super::deflate::{Unpacked, Unpacker};
+use super::{Closure, Message};
+
+/// The longest head of a frame, in bytes.
+const LONGEST_HEAD: usize = 14;
+
+/// The longest payload of a control frame, in bytes (section 5.5).
+pub(super) const LONGEST_CONTROL: usize = 125;
+
+/// What has come in.
+#[derive(Debug, PartialEq)]
+pub(super) enum Event {
+    /// A whole message.
+    Message(Message),
+    /// A ping, to be answered with the same bytes.
+    Ping(Bytes),
+    /// The answer to a ping.
+    Pong(Bytes),
+    /// The client closes; `None` where it says no code.
+    Close(Option<Closure>),
+}
+
+/// Why nothing more can be read: how we close.
+pub(super) type Fault = Closure;
+
+fn fault(code: CloseCode, why: &'static str) -> Fault {
+    Closure { code: code.into(), reason: why.into() }
+}
+
+fn broken(why: &'static str) -> Fault {
+    fault(CloseCode::Protocol, why)
+}
+
+/// The reading side of one WebSocket.
+pub(super) struct Inbound {
+    /// The longest message, in bytes.
+    limit: usize,
+    /// Whether compression was agreed on.
+    compressed: bool,
+    /// The beginning of a head of which the rest has not come yet.
+    head: SmallVec<[u8; LONGEST_HEAD]>,
+    /// The frame that is coming in.
+    frame: Option<Frame>,
+    /// The payload of the control frame that is coming in.
+    control: Vec<u8>,
+    /// The message that is coming in.
+    message: Option<Partial>,
+}
+
+/// A frame of which the payload is coming in.
+struct Frame {
+    opcode: OpCode,
+    is_final: bool,
+    /// Turned so that its first byte is for the next byte of the payload.
+    mask: [u8; 4],
+    left: u64,
+}
+
+/// A message of which a part has come.
+struct Partial {
+    is_text: bool,
+    bytes: Vec<u8>,
+    unpacker: Option<Unpacker>,
+    /// How many of the bytes are known to be UTF-8.
+    valid: usize,
+}
+
+impl Inbound {
+    pub(super) fn new(limit: usize, compressed: bool) -> Self {
+        Self {
+            limit,
+            compressed,
+            head: SmallVec::new(),
+            frame: None,
+            control: Vec::new(),
+            message: None,
+        }
+    }
+
+    /// Reads up to the first event: it, and how many of `bytes` belong to it and to
+    /// what is before it. Without an event all of them have been read.
+    pub(super) fn feed(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Event>), Fault> {
+        let mut read = 0;
+        loop {
+            if self.frame.is_none() {
+                let Some(length) = self.feed_head(&bytes[read..])? else {
+                    return Ok((bytes.len(), None));
+                };
+                read += length;
+            }
+            let Some(frame) = &mut self.frame else { continue };
+            let here = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len() - read);
+            let piece = &mut bytes[read..read + here];
+            unmask(piece, &mut frame.mask);
+            frame.left -= here as u64;
+            read += here;
+            let (is_complete, opcode, is_final) = (frame.left == 0, frame.opcode, frame.is_final);
+            if is_complete {
+                self.frame = None;
+            }
+            let event = match opcode {
+                OpCode::Control(control) => {
+                    self.control.extend_from_slice(piece);
+                    match is_complete {
+                        true => Some(controlled(control, std::mem::take(&mut self.control))?),
+                        false => None,
+                    }
+                }
+                OpCode::Data(_) => self.feed_message(piece, is_complete && is_final)?,
+            };
+            if event.is_some() || read == bytes.len() {
+                return Ok((read, event));
+            }
+        }
+    }
+
+    /// Reads a head; how many of `bytes` belong to it, once it is complete.
+    fn feed_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+        let before = self.head.len();
+        let most = LONGEST_HEAD - before;
+        self.head.extend_from_slice(&bytes[..bytes.len().min(most)]);
+        let mut cursor = Cursor::new(&self.head);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|_| broken("an unknown opcode"))?;
+        // At most 14.
+        let end = cursor.position() as usize;
+        let Some((header, length)) = parsed else { return Ok(None) };
+        self.head.clear();
+        if header.len(length) != end || length > i64::MAX as u64 {
+            // Section 5.2: the shortest form, and no sign.
+            return Err(broken("a length in the wrong form"));
+        }
+        self.begin(&header, length)?;
+        Ok(Some(end - before))
+    }
+
+    /// Judges a head.
+    fn begin(&mut self, header: &FrameHeader, length: u64) -> Result<(), Fault> {
+        let Some(mask) = header.mask else {
+            return Err(broken("a frame without a mask"));
+        };
+        if header.rsv2 || header.rsv3 {
+            return Err(broken("a reserved bit"));
+        }
+        match header.opcode {
+            OpCode::Control(_) => {
+                if header.rsv1 {
+                    return Err(broken("a compressed control frame"));
+                }
+                if !header.is_final {
+                    return Err(broken("a control frame in pieces"));
+                }
+                if length > LONGEST_CONTROL as u64 {
+                    return Err(broken("a long control frame"));
+                }
+            }
+            OpCode::Data(Data::Continue) => {
+                if header.rsv1 {
+                    return Err(broken("a reserved bit"));
+                }
+                let Some(message) = &self.message else {
+                    return Err(broken("a continuation of nothing"));
+                };
+                self.fits(message, length)?;
+            }
+            OpCode::Data(kind) => {
+                if header.rsv1 && !self.compressed {
+                    return Err(broken("a reserved bit"));
+                }
+                if self.message.is_some() {
+                    return Err(broken("a message within another"));
+                }
+                let message = Partial {
+                    is_text: kind == Data::Text,
+                    bytes: Vec::new(),
+                    unpacker: header.rsv1.then(Unpacker::new),
+                    valid: 0,
+                };
+                self.fits(&message, length)?;
+                self.message = Some(message);
+            }
+        }
+        self.frame =
+            Some(Frame { opcode: header.opcode, is_final: header.is_final, mask, left: length });
+        Ok(())
+    }
+
+    /// What is sent as it is tells how long it is before it comes.
+    fn fits(&self, message: &Partial, length: u64) -> Result<(), Fault> {
+        let room = (self.limit - message.bytes.len()) as u64;
+        if message.unpacker.is_none() && length > room { Err(too_long()) } else { Ok(()) }
+    }
+
+    fn feed_message(&mut self, piece: &[u8], is_last: bool) -> Result<Option<Event>, Fault> {
+        let Some(message) = &mut self.message else { return Ok(None) };
+        match &mut message.unpacker {
+            None => message.bytes.extend_from_slice(piece),
+            Some(unpacker) => {
+                unpacker.unpack(piece, &mut message.bytes, self.limit).map_err(unpacked)?;
+            }
+        }
+        if !is_last {
+            return if message.is_text { message.check_text().map(|()| None) } else { Ok(None) };
+        }
+        let Some(mut message) = self.message.take() else { return Ok(None) };
+        if let Some(unpacker) = message.unpacker.take() {
+            unpacker.finish(&mut message.bytes, self.limit).map_err(unpacked)?;
+        }
+        // It was given room for more than it came to.
+        message.bytes.shrink_to_fit();
+        let bytes = Bytes::from(message.bytes);
+        let message = match message.is_text {
+            true => Message::Text(Utf8Bytes::try_from(bytes).map_err(|_| not_utf8())?),
+            false => Message::Binary(bytes),
+        };
+        Ok(Some(Event::Message(message)))
+    }
+}
+
+impl Partial {
+    /// Text that cannot become UTF-8 any more need not be waited for.
+    fn check_text(&mut self) -> Result<(), Fault> {
+        match std::str::from_utf8(&self.bytes[self.valid..]) {
+            Ok(_) => self.valid = self.bytes.len(),
+            Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
+            Err(_) => return Err(not_utf8()),
+        }
+        Ok(())
+    }
+}
+
+fn too_long() -> Fault {
+    fault(CloseCode::Size, "a message that is too long")
+}
+
+fn not_utf8() -> Fault {
+    fault(CloseCode::Invalid, "text that is not UTF-8")
+}
+
+fn unpacked(why: Unpacked) -> Fault {
+    match why {
+        Unpacked::TooLong => too_long(),
+        Unpacked::Broken => fault(CloseCode::Invalid, "a message that cannot be unpacked"),
+    }
+}
+
+/// Section 5.3. Leaves the mask as the next byte needs it.
+fn unmask(piece: &mut [u8], mask: &mut [u8; 4]) {
+    let mut words = piece.chunks_exact_mut(4);
+    for word in &mut words {
+        for (byte, key) in word.iter_mut().zip(*mask) {
+            *byte ^= key;
+        }
+    }
+    let rest = words.into_remainder();
+    for (byte, key) in rest.iter_mut().zip(*mask) {
+        *byte ^= key;
+    }
+    mask.rotate_left(rest.len());
+}
+
+fn controlled(control: Control, payload: Vec<u8>) -> Result<Event, Fault> {
+    match control {
+        Control::Ping => Ok(Event::Ping(payload.into())),
+        Control::Pong => Ok(Event::Pong(payload.into())),
+        Control::Close | Control::Reserved(_) => closed(&payload).map(Event::Close),
+    }
+}
+
+/// Section 5.5.1, and 7.4 for the codes.
+fn closed(payload: &[u8]) -> Result<Option<Closure>, Fault> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(None) } else { Err(broken("half a close code")) };
+    };
+    let code = u16::from_be_bytes(*code);
+    if !may_be_sent(code) {
+        return Err(broken("a close code that means nothing"));
+    }
+    let reason = std::str::from_utf8(reason).map_err(|_| not_utf8())?;
+    Ok(Some(Closure { code, reason: reason.into() }))
+}
+
+/// Whether a close code may stand in a frame: those of RFC 6455 section 7.4 and
+/// of the registry that it founded, and those of libraries and programs.
+pub(super) fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+#[path = "inbound/tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! What is sent is read back by a naive reader of frames.
+
+use super::*;
+use crate::websocket::deflate::Unpacker;
+
+/// Takes everything out, at most `size` bytes at a time.
+fn drained(outbound: &mut Outbound, size: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !outbound.is_empty() {
+        outbound.go_on();
+        let count = outbound.waiting().len().min(size);
+        bytes.extend_from_slice(&outbound.waiting()[..count]);
+        outbound.advance(count);
+    }
+    bytes
+}
+
+/// The first byte and the payload of each frame.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, short, rest @ ..] = bytes {
+        let (length, rest) = match short {
+            126 => (u16::from_be_bytes([rest[0], rest[1]]) as usize, &rest[2..]),
+            127 => {
+                let (length, rest) = rest.split_first_chunk().expect("8 bytes");
+                (u64::from_be_bytes(*length) as usize, rest)
+            }
+            length => (usize::from(*length), rest),
+        };
+        frames.push((*first, rest[..length].to_vec()));
+        bytes = &rest[length..];
+    }
+    frames
+}
+
+/// Bytes in which nothing repeats itself.
+fn noise(length: usize) -> Vec<u8> {
+    let step = |state: &mut u64| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        Some(*state as u8)
+    };
+    std::iter::successors(Some(()), |()| Some(()))
+        .scan(0x9e37_79b9_7f4a_7c15, |state, ()| step(state))
+        .take(length)
+        .collect()
+}
+
+fn text(length: usize) -> Message {
+    Message::Text("abc ".repeat(length.div_ceil(4))[..length].to_owned().into())
+}
+
+#[test]
+fn lengths_and_orders() {
+    for length in [0, 1, 125, 126, 127, LONG - 1, LONG, 65_535, 65_536, 300_000] {
+        for size in [1000, usize::MAX] {
+            let mut outbound = Outbound::new(false);
+            let message = text(length);
+            let expected = message.as_bytes().to_vec();
+            outbound.message(message);
+            // A ping stands behind the message, however long that is, and however
+            // much of it has been sent.
+            outbound.advance(outbound.waiting().len().min(3));
+            outbound.ping(b"p");
+            let mut whole = frames_head(length);
+            whole.extend_from_slice(&expected);
+            whole.extend_from_slice(&[0x89, 1, b'p']);
+            let rest = drained(&mut outbound, size);
+            assert_eq!(rest, whole[3.min(2 + length)..], "{length}");
+            assert_eq!(frames(&whole), [(0x81, expected), (0x89, b"p".to_vec())]);
+        }
+    }
+}
+
+fn frames_head(length: usize) -> Vec<u8> {
+    match length {
+        0..=125 => vec![0x81, length as u8],
+        126..=0xffff => [&[0x81, 126][..], &(length as u16).to_be_bytes()].concat(),
+        _ => [&[0x81, 127][..], &(length as u64).to_be_bytes()].concat(),
+    }
+}
+
+#[test]
+fn messages_are_packed_where_it_is_worth_it() {
+    let noise = noise(5000);
+    let cases = [
+        (text(WORTH_PACKING - 1), 0x81, 1),
+        (text(WORTH_PACKING), 0xc1, 1),
+        (text(PIECE), 0xc1, 1),
+        (text(PIECE + 1), 0x41, 2),
+        (text(PIECE * 3), 0x41, 3),
+        (Message::Binary(noise.into()), 0x82, 1),
+    ];
+    for (message, first, count) in cases {
+        let mut outbound = Outbound::new(true);
+        let expected = message.as_bytes().to_vec();
+        outbound.message(message);
+        let frames = frames(&drained(&mut outbound, 10_000));
+        assert_eq!((frames[0].0, frames.len()), (first, count));
+        let is_packed = first & 0x40 != 0;
+        for (position, (first, _)) in frames.iter().enumerate().skip(1) {
+            assert_eq!(*first, if position + 1 == count { 0x80 } else { 0x00 });
+        }
+        let payload: Vec<u8> = frames.into_iter().flat_map(|(_, payload)| payload).collect();
+        if !is_packed {
+            assert_eq!(payload, expected);
+            continue;
+        }
+        let (mut message, limit) = (Vec::new(), expected.len());
+        let mut unpacker = Unpacker::new();
+        unpacker.unpack(&payload, &mut message, limit).expect("is fine");
+        unpacker.finish(&mut message, limit).expect("is fine");
+        assert_eq!(message, expected);
+    }
+}
+
+#[test]
+fn closing_is_the_last_frame() {
+    let closure = Closure::new(3000, "bye").expect("may be sent");
+    let mut outbound = Outbound::new(true);
+    outbound.message(text(PIECE * 3));
+    outbound.close(Some(&closure));
+    assert!(!outbound.is_packing());
+    let frames = frames(&drained(&mut outbound, 10_000));
+    assert_eq!(frames.last(), Some(&(0x88, b"\x0b\xb8bye".to_vec())));
+    let mut outbound = Outbound::new(false);
+    outbound.close(None);
+    assert_eq!(drained(&mut outbound, 9), [0x88, 0]);
+}

@@ -1,0 +1,288 @@
+"""The file in which `slimHTTP.memory` is kept: an SQLite database with a write-ahead log.
+
+A write is in the log when the call that made it returns. So the end of the
+process loses nothing, by `kill -9` or otherwise; the end of the machine loses
+nothing with `fsync=True`. One process holds the file at a time.
+
+Plain values are stored as JSON, which anybody may read; others as a pickle, and
+only where the program has asked for it: reading a pickle runs whatever who wrote
+it wanted to run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from slimHTTP._errors import slimHTTP_Error
+
+if TYPE_CHECKING:
+    import sqlite3
+
+#: Marks the database as ours ("slim").
+_APPLICATION: Final = 0x736C696D
+_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+#: The smallest size that a file may be bounded to: the table and a few values.
+_LEAST: Final = 64 * 1024
+
+
+class Store:
+    """One open file; used by one memory, which sees to it that calls take turns."""
+
+    def __init__(self, path: str, *, max_size: int | None, fsync: bool, pickle: bool) -> None:
+        self.path = path
+        self._pickle = pickle
+        #: Where each key stands in the file. Keys that are equal are one key, as in a
+        #: dict, though they may be written differently (1 and 1.0).
+        self._positions: dict[Any, int] = {}
+        self._next = 1
+        #: None in a forked child: there every write is passed over.
+        self._connection: sqlite3.Connection | None = _open(path, fsync, pickle)
+        try:
+            with self._told():
+                self._execute(
+                    'CREATE TABLE IF NOT EXISTS memory'
+                    ' (position INTEGER PRIMARY KEY, key NOT NULL, value NOT NULL)'
+                )
+                if max_size is not None:
+                    (page,) = self._execute('PRAGMA page_size').fetchone()
+                    self._execute(f'PRAGMA max_page_count = {max(max_size, _LEAST) // page}')
+        except BaseException:
+            self.close()
+            raise
+        _stores.add(self)
+
+    def load(self) -> dict[Any, Any]:
+        """Give everything that is kept, in the order in which it came."""
+        values = {}
+        with self._told():
+            rows = self._execute('SELECT position, key, value FROM memory ORDER BY position')
+            for position, written, value in rows:
+                key = self._read(written)
+                self._positions[key] = position
+                values[key] = self._read(value)
+                self._next = position + 1
+        return values
+
+    def write(self, changes: Mapping[Any, Any]) -> None:
+        """Keep new values of these keys: all of them, or none and an exception."""
+        if self._connection is None:
+            return
+        new: dict[Any, int] = {}
+        rows: list[tuple[int, str | bytes | None, str | bytes]] = []
+        for key, value in changes.items():
+            position = self._positions.get(key)
+            if position is None:
+                position = new[key] = self._next + len(new)
+                rows.append((position, self._written(key), self._written(value)))
+            else:
+                rows.append((position, None, self._written(value)))
+        if len(rows) == 1:
+            with self._told():
+                self._write_row(*rows[0])
+        else:
+            with self._together():
+                for row in rows:
+                    self._write_row(*row)
+        self._positions.update(new)
+        self._next += len(new)
+
+    def _write_row(self, position: int, key: str | bytes | None, value: str | bytes) -> None:
+        if key is None:
+            self._execute('UPDATE memory SET value = ? WHERE position = ?', (value, position))
+        else:
+            self._execute('INSERT INTO memory VALUES (?, ?, ?)', (position, key, value))
+
+    def remove(self, key: Any) -> None:
+        """Forget one key, which is there."""
+        if self._connection is None:
+            return
+        with self._told():
+            self._execute('DELETE FROM memory WHERE position = ?', (self._positions[key],))
+        del self._positions[key]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        if self._connection is None:
+            return
+        with self._told():
+            self._execute('DELETE FROM memory')
+        self._positions.clear()
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        if self._connection is not None:
+            self._connection.close()
+        _stores.discard(self)
+
+    def abandon(self) -> None:
+        """Leave the connection alone for ever: in a forked child it is the parent's.
+
+        Closed there, as by being forgotten, it would put its log into the file
+        under the parent's feet. So it is never forgotten.
+        """
+        import ctypes  # Only here: few programs fork while they keep a file.
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        self._connection = None
+
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        assert self._connection is not None, 'a forked child comes not this far'
+        return self._connection.execute(statement, values)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        with self._told():
+            self._execute('BEGIN')
+            try:
+                yield
+                self._execute('COMMIT')
+            except BaseException:
+                # A disk that is full has ended it already.
+                if self._connection is not None and self._connection.in_transaction:
+                    self._execute('ROLLBACK')
+                raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise what the database refuses as an exception of ours."""
+        import sqlite3
+
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise slimHTTP_Error(f'memory: `{self.path}`: {error}') from error
+
+    def _written(self, value: Any) -> str | bytes:
+        if type(value) in _SCALARS:
+            return json.dumps(value)
+        try:
+            return json.dumps(_plain(value))
+        except (_NotPlain, RecursionError) as reason:
+            if self._pickle:
+                return pickle.dumps(value)
+            raise TypeError(
+                f'memory: a `{reason or type(value).__name__}` cannot be kept in `{self.path}`;'
+                ' expected None, bools, numbers, texts, bytes, and lists, tuples, sets and'
+                ' dicts of these (`persist(path, pickle=True)` keeps what pickle can write)'
+            ) from None
+
+    def _read(self, written: str | bytes) -> Any:
+        if isinstance(written, str):
+            return _whole(json.loads(written))
+        if not self._pickle:
+            raise slimHTTP_Error(
+                f'memory: `{self.path}` has pickled values, and reading them runs code; where'
+                ' nobody else can have written it: `persist(path, pickle=True)`'
+            )
+        return pickle.loads(written)
+
+
+class _NotPlain(Exception):
+    """A value that JSON does not give back as it was; its text is the type's name."""
+
+
+def _plain(value: Any) -> Any:
+    """Give what JSON can say; every JSON object is a tag and its content."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is list:
+        return [_plain(item) for item in value]
+    if kind is dict:
+        return {'dict': [[_plain(key), _plain(item)] for key, item in value.items()]}
+    if kind in (tuple, set, frozenset):
+        return {kind.__name__: [_plain(item) for item in value]}
+    if kind is bytes:
+        return {'bytes': base64.b64encode(value).decode()}
+    raise _NotPlain(kind.__name__)
+
+
+def _whole(said: Any) -> Any:
+    """Give the value of which `_plain` has made this."""
+    if isinstance(said, list):
+        return [_whole(item) for item in said]
+    if not isinstance(said, dict):
+        return said
+    ((tag, content),) = said.items()
+    if tag == 'bytes':
+        return base64.b64decode(content)
+    items: Iterable[Any] = (_whole(item) for item in content)
+    return _MAKERS[tag](items)
+
+
+_MAKERS: Final[dict[str, Any]] = {
+    'dict': dict,
+    'tuple': tuple,
+    'set': set,
+    'frozenset': frozenset,
+}
+
+
+def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
+    try:
+        import sqlite3
+    except ImportError as missing:
+        raise slimHTTP_Error(f'memory: this Python has no sqlite3: {missing}') from missing
+    try:
+        # Made by us, for its owner only; the log gets the same mode from SQLite.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        facts = os.fstat(descriptor)
+        os.close(descriptor)
+    except OSError as error:
+        raise slimHTTP_Error(f'memory: `{path}`: {error.strerror}') from error
+    if pickled and (facts.st_uid not in (os.geteuid(), 0) or facts.st_mode & 0o022):
+        raise slimHTTP_Error(
+            f'memory: others may write `{path}`, and reading pickles from it would run their'
+            ' code; make it yours alone (`chown`, `chmod 600`)'
+        )
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute('PRAGMA locking_mode = EXCLUSIVE')
+        (found,) = connection.execute('PRAGMA application_id').fetchone()
+        (tables,) = connection.execute('SELECT count(*) FROM sqlite_master').fetchone()
+        if found != _APPLICATION and (found or tables):
+            raise slimHTTP_Error(f'memory: `{path}` is a database of another program')
+        connection.execute('PRAGMA journal_mode = WAL')
+        connection.execute(f'PRAGMA synchronous = {"FULL" if fsync else "NORMAL"}')
+        connection.execute(f'PRAGMA application_id = {_APPLICATION}')
+        # Takes the lock now, and not with the first write.
+        connection.execute('BEGIN EXCLUSIVE')
+        connection.execute('COMMIT')
+    except sqlite3.Error as error:
+        connection.close()
+        if 'locked' in str(error):
+            raise slimHTTP_Error(
+                f'memory: `{path}` is in use; one process at a time may keep its memory there'
+            ) from error
+        raise slimHTTP_Error(f'memory: `{path}`: {error}') from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+#: Every open one, for the end of the program and for forked children.
+_stores: Final[weakref.WeakSet[Store]] = weakref.WeakSet()
+
+
+def close_all() -> None:
+    """Close every file; called when nothing of the program runs any more."""
+    for store in list(_stores):
+        store.close()
+
+
+def _abandon_all() -> None:
+    for store in list(_stores):
+        store.abandon()
+    _stores.clear()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,178 @@
+"""Serving as another user: by the option `user`, by `drop_privileges()`, by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Cli, get, tree
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason='only root can become another user')
+NOBODY = pwd.getpwnam('nobody')
+
+#: Tells who every thread of this process is: users, groups and further groups.
+WHO = """
+import json, os, pathlib
+def who():
+    found = set()
+    for task in pathlib.Path('/proc/self/task').iterdir():
+        fields = dict(line.split(':', 1) for line in (task / 'status').read_text().splitlines())
+        found.add(' / '.join(fields[name].strip() for name in ('Uid', 'Gid', 'Groups')))
+    return sorted(found)
+"""
+START = f"""
+import encodings.idna  # Where Python itself is root's alone nothing can be imported later.
+import os, slimHTTP, socket, sys, threading, time
+{WHO}
+def opened(**config):
+    return slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', quiet=True, **config)
+"""
+
+
+def said(program: str, *arguments: str) -> Any:
+    run = subprocess.run(
+        [sys.executable, '-c', START + program, *arguments],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def ids(user: int, group: int) -> str:
+    """What the system says of a process that is this user altogether."""
+    return f'{user}\t{user}\t{user}\t{user} / {group}\t{group}\t{group}\t{group} / '
+
+
+def low_port() -> int:
+    """A port that only root may bind, and that nobody has bound."""
+    for port in range(1023, 900, -1):
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError('every port from 900 to 1023 is taken')
+
+
+@root_only
+def test_every_thread_is_another_user_and_a_low_port_stays_bound() -> None:
+    program = """
+http = opened(port=int(sys.argv[1]), user='nobody')
+with opened(port=0) as other:  # Threads of ours that are there before.
+    threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+    before = who()
+    dropped = [slimHTTP.drop_privileges(), slimHTTP.drop_privileges()]
+    after = who()
+    try:
+        os.setuid(0)
+        back = True
+    except PermissionError:
+        back = False
+    with http:
+        client = socket.create_connection(('127.0.0.1', http.port))
+        client.sendall(b'GET /none HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n')
+        answer = client.recv(1000)[:12].decode()
+print(json.dumps([len(before), dropped, after, back, answer]))
+"""
+    before, dropped, after, back, answer = said(program, str(low_port()))
+    assert (before, dropped, back) == (1, [True, True], False)
+    assert len(after) == 1
+    assert after[0].startswith(ids(NOBODY.pw_uid, NOBODY.pw_gid).rstrip())
+    assert '\t0' not in after[0]
+    assert answer == 'HTTP/1.1 404'
+
+
+@root_only
+@pytest.mark.parametrize('how', ['with', 'poll'])
+def test_the_option_user_holds_as_soon_as_it_serves(how: str) -> None:
+    program = """
+http = opened(port=0, user='nobody', group='daemon')
+before = who()
+if sys.argv[1] == 'with':
+    http.__enter__()
+else:
+    http.poll()
+print(json.dumps([before, who()]))
+http.close()
+"""
+    before, after = said(program, how)
+    assert before[0].startswith('0\t0\t0\t0 / 0')
+    assert len(after) == 1
+    assert after[0].startswith(f'{NOBODY.pw_uid}\t')
+    assert ' / 1\t1\t1\t1 / ' in after[0]
+
+
+@root_only
+def test_who_is_not_root_is_told_and_stays_who_it_is() -> None:
+    program = """
+import logging
+lines = []
+logging.getLogger('slimHTTP').addHandler(type('', (logging.Handler,), {
+    'emit': lambda self, record: lines.append(record.getMessage())})())
+http = opened(port=0, user='nobody')
+os.setgroups([]); os.setgid(1); os.setuid(1)
+dropped = slimHTTP.drop_privileges()
+with http:
+    print(json.dumps([dropped, who(), lines]))
+"""
+    dropped, after, lines = said(program)
+    assert dropped is False
+    assert len(after) == 1
+    assert after[0].startswith(ids(1, 1).rstrip())
+    assert any('only root can become the user `nobody`' in line for line in lines)
+
+
+def test_without_a_configured_user_nothing_is_dropped() -> None:
+    program = """
+http = opened(port=0)
+before = who()
+print(json.dumps([slimHTTP.drop_privileges(), slimHTTP.drop_privileges('no-such-user'),
+    who() == before]))
+http.close()
+"""
+    assert said(program) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ('config', 'fault'),
+    [
+        ({'user': 'no-such-user'}, 'user: expected a user that the system knows, found `no-such-user`'),
+        ({'user': 'nobody', 'group': 'no-such-group'}, 'group: expected a group that the system knows'),
+        ({'group': 'daemon'}, "user: expected a name of the system's accounts"),
+        ({'user': 65534}, "user: expected a name of the system's accounts, found the number `65534`"),
+        ({'vhosts': {'a': {'user': 'nobody'}}}, 'move it out of `vhosts`'),
+    ],
+)  # fmt: skip
+def test_c2_6_a_user_that_cannot_be_is_a_fault(config: dict, fault: str) -> None:
+    import slimHTTP
+
+    with pytest.raises(slimHTTP.ConfError) as refused:
+        slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, **config)
+    assert fault in refused.value.message
+
+
+@root_only
+@pytest.mark.parametrize('python', [False, True])
+def test_the_command_line_heeds_the_option(python: bool, tmp_path: Path) -> None:
+    tree(tmp_path, {
+        'site/a.txt': 'a',
+        'site.toml': f"addr = '127.0.0.1'\nport = {low_port()}\nuser = 'nobody'\nweb_root = 'site'\n",
+    })  # fmt: skip
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        if folder.stat().st_uid == 0 and str(folder) != '/tmp':
+            folder.chmod(folder.stat().st_mode | 0o055)
+    with Cli('run', tmp_path / 'site.toml', python=python) as served:
+        assert get(served.address, '/a.txt').text == 'a'
+        tasks = Path(f'/proc/{served.pid}/task').iterdir()
+        users = {line for task in tasks for line in (task / 'status').read_text().splitlines()
+                 if line.startswith('Uid:')}  # fmt: skip
+        assert users == {'Uid:' + f'\t{NOBODY.pw_uid}' * 4}
+        assert served.stop() == 0
