@@ -11,11 +11,11 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _log, _threads, _traceback_page
+from slimHTTP import _failure, _fork, _log, _threads
 from slimHTTP._errors import ContentError
-from slimHTTP._modules import Identity, Modules
+from slimHTTP._modules import Modules
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
-from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST
+from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ class Face:
         """See `Modules.run_module`."""
         return self._modules.run_module(self.instance, request, path, reload)
 
-    def run_script(
-        self, request: HTTP_REQUEST, path: str, source: bytes, identity: Identity, reload: str
-    ) -> Any:
+    def run_script(self, request: HTTP_REQUEST, path: str, script: Script, reload: str) -> Any:
         """See `Modules.run_script`."""
-        return self._modules.run_script(self.instance, request, path, source, identity, reload)
+        return self._modules.run_script(self.instance, request, path, script, reload)
 
     # What the extension asks about connections; see `_connections`.
 
@@ -97,15 +95,17 @@ class Face:
 
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool
-    ) -> str | None:
+    ) -> tuple[str, str, list[str]] | None:
         """Log that `what` (a module's path, a handler's name) failed on `request`.
 
         One record at ERROR with the traceback. With `debug`, gives the page
-        that tells the browser the same, else None. What is ended because the
+        that tells the browser the same, its policy, and the files that are told
+        of; else None. What is ended because the
         program ends has not failed: a WARNING names it. Nor has what is
         cancelled because the server is closed: nobody hears of it. Content that
         cannot be read is the client's doing: one line at INFO.
         """
+        _fork.exit_as_child(error)
         if isinstance(error, asyncio.CancelledError) and self._is_closed():
             return None
         if _threads.is_ending() and isinstance(error, SystemExit):
@@ -113,15 +113,22 @@ class Face:
             return None
         if isinstance(error, ContentError):
             # The client's doing, not the program's.
-            _log.logger.info('%s', _traceback_page.headline(error, request, what))
+            _log.logger.info('%s', _failure.headline(error, request, what))
             return None
         _log.logger.error(
             '%s',
             # A hook that is about a connection has no request.
-            f'{what} failed' if request is None else _traceback_page.headline(error, request, what),
-            exc_info=(type(error), error, _traceback_page.trim(error)),
+            f'{what} failed' if request is None else _failure.headline(error, request, what),
+            exc_info=(type(error), error, _failure.trim(error)),
         )
-        return _traceback_page.page(error, request, what) if debug else None
+        if not debug or request is None:
+            return None
+        # Much is imported for a page, and few programs ever show one.
+        from slimHTTP import _led_here, _traceback_page
+
+        instance = self.instance
+        led_here = () if instance is None else _led_here.steps(instance, request, what)
+        return _traceback_page.page(error, request, what, led_here)
 
     def _is_closed(self) -> bool:
         instance = self.instance

@@ -1,17 +1,27 @@
-"""Locks in a forked child.
+"""A forked child: its locks, and its end where a handler has forked it.
 
 A child has its parent's memory, and of its threads only the one that forked. A
 lock that another one held at that moment would never be let go in the child. So
 every object of ours with a lock gets a new one there. (Locks that are a
 module's own are renewed by that module.)
+
+A child of a handler has none of the threads that talk to clients. What it raises
+in order to exit is no failure of the handler, and it must not go on as if it were
+a server.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from typing import Final
+
+from slimHTTP import _threads
+
+#: Whether this process was forked by a thread that served.
+_handlers_child = False
 
 
 class LockOwner:
@@ -28,7 +38,24 @@ class LockOwner:
 _owners: Final[weakref.WeakValueDictionary[int, LockOwner]] = weakref.WeakValueDictionary()
 
 
+def exit_as_child(error: BaseException) -> None:
+    """End this process if a handler has forked it and it exits by `error` (SystemExit)."""
+    if not _handlers_child or not isinstance(error, SystemExit):
+        return
+    status = 0 if error.code is None else error.code
+    if not isinstance(status, int):
+        sys.stderr.write(f'{status}\n')
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    # Not by way of the interpreter's end, which would close the parent's servers.
+    os._exit(status & 0xFF)
+
+
 def _renew() -> None:
+    global _handlers_child
+    _handlers_child = _handlers_child or _threads.is_serving_thread()
     for owner in list(_owners.values()):
         owner._lock = threading.RLock()
 

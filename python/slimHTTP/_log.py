@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import Final
 
 from slimHTTP._errors import LoggerError
@@ -62,3 +63,31 @@ def follow_environment() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)-7s %(message)s'))
         logger.addHandler(handler)
+
+
+#: Our files, whose frames are nobody's place.
+_PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+#: What has been warned of, by file, line and text. A module runs anew for every
+#: request, so `warnings`, which notes this in a module's names, would repeat itself.
+_warned: Final[set[tuple[str, int, str]]] = set()
+
+#: How many of them are kept.
+_MOST_WARNED: Final = 1024
+
+
+def warn_once(message: str) -> None:
+    """Warn of what the nearest line of a program does, once for that line.
+
+    The place goes before the message: `/srv/vhost.py, line 7: …`.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    place = (frame.f_code.co_filename, frame.f_lineno, message)
+    if place in _warned:
+        return
+    if len(_warned) >= _MOST_WARNED:
+        _warned.clear()
+    _warned.add(place)
+    logger.warning('%s, line %d: %s', *place)

@@ -34,7 +34,7 @@ from slimHTTP._errors import ModuleError
 from slimHTTP._fork import LockOwner
 from slimHTTP._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
-from slimHTTP._slimhttp import HTTP_REQUEST, Routes, WebSocketRoute
+from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script, WebSocketRoute
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -99,12 +99,17 @@ class CodeCache(LockOwner):
             raise ModuleError(f'the module `{path}` cannot be read: {reason}', path) from error
         return self._compile(path, source, identity)
 
-    def script(self, path: str, source: bytes, identity: Identity) -> Compiled:
-        """Give the code of `source`, which was read from the file `identity` at `path`."""
+    def script(self, path: str, script: Script) -> Compiled:
+        """Give the code of `script`, opened at `path`, which is read only if it is new.
+
+        Raises OSError where it cannot be read, SyntaxError where it does not parse.
+        """
+        # Before the reading: what is read may be newer than this, never older.
+        identity = script.identity()
         known = self._kept.get(path)
         if known is not None and known.identity == identity:
             return known
-        return self._compile(path, source, identity)
+        return self._compile(path, script.read(), identity)
 
     def _compile(self, path: str, source: bytes, identity: Identity) -> Compiled:
         code = compile(source, path, 'exec', dont_inherit=True)
@@ -172,6 +177,10 @@ class Run:
         finally:
             _running.reset(token)
 
+    def is_of(self, compiled: Compiled) -> bool:
+        """Tell whether this is a run of that state of the file."""
+        return self.compiled.identity == compiled.identity
+
     def add_route(
         self,
         url: str,
@@ -237,16 +246,17 @@ async def _first_of(
 _running: ContextVar[Run | None] = ContextVar('slimHTTP module run', default=None)
 
 
-def own_run(instance: HTTP_SERVER, vhost: str | None) -> Run | None:
+def own_run(instance: HTTP_SERVER, url: str, vhost: str | None) -> Run | None:
     """Give the run that a route registered here and now belongs to.
 
     That is the file being run on this thread, if the route is for the server
-    and the virtual host that it runs for. A helper module is imported by the
-    first run only, so what it registers while it is imported belongs to the
-    server, to stay.
+    and the virtual host that it runs for; one for another virtual host belongs
+    to the server, to stay, and the log says so once. A helper module is imported
+    by the first run only, so what it registers while it is imported belongs to
+    the server too.
     """
     run = _running.get()
-    if run is None or run.instance is not instance or not same_host(vhost, run.vhost):
+    if run is None or run.instance is not instance:
         return None
     names = run.module.__dict__
     frame: FrameType | None = sys._getframe(1)
@@ -254,7 +264,18 @@ def own_run(instance: HTTP_SERVER, vhost: str | None) -> Run | None:
         if frame.f_code.co_filename == '<frozen importlib._bootstrap>':
             return None
         frame = frame.f_back
+    if not same_host(vhost, run.vhost):
+        _log.warn_once(
+            f'the route `{url}` for {_scope(vhost)} is registered by the module of'
+            f' {_scope(run.vhost)}: it belongs to the server and stays; to let it end with'
+            f' this run of the module, register it with `vhost={run.vhost!r}`'
+        )
+        return None
     return run
+
+
+def _scope(vhost: str | None) -> str:
+    return 'the global level' if vhost is None else f'`{vhost}`'
 
 
 class Kept(LockOwner):
@@ -300,26 +321,27 @@ class Modules(LockOwner):
         Gives what it answers, a coroutine if that is asynchronous, or None.
         Raises what it raises.
         """
-        return self._run(instance, request, path, reload, lambda: code_cache.module(path))
+        if reload == 'always':
+            return Run(instance, request.vhost, code_cache.module(path)).answer(request)
+        return self._keep(instance, request, path, reload, lambda: code_cache.module(path))
 
     def run_script(
         self,
         instance: HTTP_SERVER | None,
         request: HTTP_REQUEST,
         path: str,
-        source: bytes,
-        identity: Identity,
+        script: Script,
         reload: str,
     ) -> Any:
-        """Answer `request` by `source`, read from the file `identity` at `path`.
+        """Answer `request` by `script`, which was found and opened at `path`.
 
         All else is as for `run_module`.
         """
-        return self._run(
-            instance, request, path, reload, lambda: code_cache.script(path, source, identity)
-        )
+        if reload == 'always':
+            return Run(instance, request.vhost, code_cache.script(path, script)).answer(request)
+        return self._keep(instance, request, path, reload, lambda: code_cache.script(path, script))
 
-    def _run(
+    def _keep(
         self,
         instance: HTTP_SERVER | None,
         request: HTTP_REQUEST,
@@ -328,17 +350,19 @@ class Modules(LockOwner):
         compiled: Callable[[], Compiled],
     ) -> Any:
         vhost = request.vhost
-        if reload == 'always':
-            return Run(instance, vhost, compiled()).answer(request)
         kept = self._kept.get((path, vhost))
         if kept is None:
             with self._lock:
                 kept = self._kept.setdefault((path, vhost), Kept())
+        run = kept.run
+        # Whoever finds a run that may answer waits for nobody.
+        if run is not None and (reload == 'never' or run.is_of(compiled())):
+            return run.answer(request)
         with kept.alone():
             run = before = kept.run
             if run is None or reload == 'changed':
                 now = compiled()
-                if run is None or run.compiled.identity != now.identity:
+                if run is None or not run.is_of(now):
                     # A run that fails is not kept: the next request tries again.
                     run = Run(instance, vhost, now)
                     if kept.run is before or kept.run is None:

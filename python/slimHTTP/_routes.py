@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
+
+from slimHTTP import _log
 
 F = TypeVar('F', bound=Callable[..., Any])
+
+
+#: The methods of RFC 9110, RFC 5789 and WebDAV, and others that are in use. Any
+#: token is a method; this is by what a slip of the finger is told.
+_METHODS: Final = (
+    'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'COPY', 'LOCK',
+    'MKCOL', 'MOVE', 'PROPFIND', 'PROPPATCH', 'REPORT', 'SEARCH', 'UNLOCK', 'PURGE', 'QUERY',
+)  # fmt: skip
+
+#: A variable as other frameworks write it: `{name}`, `{name:path}`.
+_BRACES: Final = re.compile(r'\{(\w+)(?::(\w+))?\}')
 
 
 class ROUTE_HANDLER:
@@ -43,6 +58,8 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
         raise TypeError(f'url: expected a path such as `/hello`, found `{url!r}`')
     if not url.startswith('/'):
         raise ValueError(f'url: expected a path that begins with `/`, found `{url}`')
+    if '{' in url:
+        _look_at_braces(url)
     if vhost is not None and not isinstance(vhost, str):
         raise TypeError(f'vhost: expected a host name or None, found `{vhost!r}`')
     if methods is None:
@@ -55,7 +72,30 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
     for method in listed:
         if not isinstance(method, str):
             raise TypeError(f'methods: expected names such as `GET`, found `{method!r}`')
-    return [method.upper() for method in listed]
+    named = [method.upper() for method in listed]
+    for method in named:
+        if method not in _METHODS:
+            _look_at_method(method)
+    return named
+
+
+def _look_at_braces(url: str) -> None:
+    """Warn of a variable in braces, which here are letters like any other."""
+
+    def spelled(found: re.Match[str]) -> str:
+        name, converter = found.groups()
+        return f'<{converter}:{name}>' if converter in ('int', 'path') else f'<{name}>'
+
+    meant = _BRACES.sub(spelled, url)
+    if meant != url:
+        _log.warn_once(f'the route `{url}` has no variables, `{{` is a letter; write `{meant}`')
+
+
+def _look_at_method(method: str) -> None:
+    """Warn of a method that nobody knows and that looks like one everybody knows."""
+    near = difflib.get_close_matches(method, _METHODS, n=1, cutoff=0.66)
+    if near:
+        _log.warn_once(f'methods: `{method}` is no method that HTTP knows; is `{near[0]}` meant?')
 
 
 def kind_of(stream: bool) -> Literal['whole', 'streamed']:

@@ -24,6 +24,7 @@ from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._fork import LockOwner
 from slimHTTP._hooks import Hooks
+from slimHTTP._instances import Instances
 from slimHTTP._memory import memory
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server, WebSocketRoute
@@ -36,7 +37,7 @@ HTTPS: Final = 2
 
 #: Every open server by `'<addr>:<port>'` as configured: `':8080'` on every interface.
 #: One that took a free port (`port=0`) is found by that port too.
-instances: Final[dict[str, HTTP_SERVER]] = {}
+instances: Final = Instances()
 _instances_lock = threading.Lock()
 
 
@@ -249,7 +250,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
 
         def register(handler: F) -> F:
             _routes.check_handler(handler)
-            run = _modules.own_run(self, vhost)
+            run = _modules.own_run(self, url, vhost)
             if run is not None:
                 run.add_route(url, named, prefix, handler)
             else:

@@ -226,6 +226,13 @@ class Routes:
     def __len__(self) -> int: ...
 
 @final
+class Script:
+    """A script below `web_root`, opened; read only by who does not know it already."""
+
+    def identity(self) -> tuple[int, int, int, int, int]: ...
+    def read(self) -> bytes: ...
+
+@final
 class WebSocketRoute:
     """What stands in a route table for the handler of a WebSocket."""
 

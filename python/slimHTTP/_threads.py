@@ -66,6 +66,11 @@ def is_serving(server: Server) -> bool:
     return server in _here.servers
 
 
+def is_serving_thread() -> bool:
+    """Tell whether this thread serves, the event loop included: a handler may be running on it."""
+    return threading.current_thread() in _serving
+
+
 def is_ending() -> bool:
     """Tell whether the program ends, so that a SystemExit may be of `end_all`."""
     return _ending

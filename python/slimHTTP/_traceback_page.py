@@ -1,201 +1,260 @@
-"""A handler's failure, told to the log in text and, with `debug`, to the browser.
+"""The page that a browser is shown with `debug` when a handler has failed.
 
-Neither ever raises, whatever the exception and the request are made of. All
-that comes from outside is escaped: for HTML on the page, for lines in the log.
+It needs nothing but itself: its style and its script stand in it, and its policy
+names them by their digests, so that nothing else runs on it, whatever the
+exception, the request and the sources hold. All of that is escaped besides.
 """
 
 from __future__ import annotations
 
-import linecache
-import os
-import traceback
-from collections.abc import Iterator
+import base64
+import hashlib
+import platform
+import sys
+import urllib.parse
+from collections.abc import Iterable, Iterator
 from html import escape
-from types import TracebackType
 from typing import Any, Final
 
-_PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
-
-#: How many source lines are shown on each side of the one that failed.
-_AROUND: Final = 4
-
-#: How many frames of one traceback are shown: the outermost and the innermost.
-_OUTER, _INNER = 10, 40
+from slimHTTP import _failure, _shown
+from slimHTTP._failure import read
+from slimHTTP._frames import Frame, Line, Raised, chain_of, sources
+from slimHTTP._slimhttp import version
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --soft: #8884; --mark: #e5484d33; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.4rem; margin: 0; overflow-wrap: anywhere } h2 { font-size: 1rem }
-pre, code, td { font-family: ui-monospace, monospace; font-size: .875rem }
-pre { overflow-x: auto; background: #8881; padding: .5rem 0; border-radius: .4rem; margin: .5rem 0 }
-pre.text { padding: .5rem 1rem }
-pre span { display: block; padding: 0 1rem; min-width: max-content; white-space: pre }
-pre span.here { background: var(--mark); font-weight: 600 }
-summary { cursor: pointer; overflow-wrap: anywhere }
+:root { color-scheme: light dark; --text: #1c2024; --soft: #60646c; --line: #d9d9e0;
+  --back: #fcfcfd; --box: #f0f0f3; --bad: #ce2c31; --mark: #fdbdbe; --row: #feebec; --own: #0d74ce }
+@media (prefers-color-scheme: dark) { :root { --text: #edeef0; --soft: #b0b4ba; --line: #43484e;
+  --back: #111113; --box: #1d1f22; --bad: #ff9592; --mark: #8c333a; --row: #3b1219;
+  --own: #70b8ff } }
+* { box-sizing: border-box }
+body { font: 1rem/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
+  max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
+header { border-left: .3rem solid var(--bad); padding-left: 1rem; margin-bottom: 1.5rem }
+h1 { font-size: 1.5rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere;
+  white-space: pre-wrap }
+h1 em { color: var(--bad); font-style: normal }
+h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
+p { margin: .3rem 0; overflow-wrap: anywhere }
+.soft { color: var(--soft) }
+code, pre, td { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  font-size: .875rem }
+code { overflow-wrap: anywhere }
+details { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; overflow: hidden }
+summary { cursor: pointer; padding: .4rem .8rem; overflow-wrap: anywhere }
+summary:hover { background: var(--box) }
+.own > summary code:first-of-type { color: var(--own); font-weight: 600 }
+.lib > summary { color: var(--soft) }
+pre { margin: 0; overflow-x: auto; tab-size: 4 }
+pre.source { background: var(--box); padding: .4rem 0 }
+pre.source span { display: block; padding: 0 .8rem; min-width: max-content }
+pre.source small { font-size: inherit; color: var(--soft); user-select: none }
+pre.source .here { background: var(--row) }
+pre.source mark { background: var(--mark); color: inherit; border-radius: .15rem }
+pre.text { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
+details details { border-width: 1px 0 0; border-radius: 0; margin: 0 }
 table { border-collapse: collapse; width: 100% }
-td { border-top: 1px solid var(--soft); padding: .2rem .6rem .2rem 0; vertical-align: top;
-overflow-wrap: anywhere }
-p.soft { opacity: .75 }
+td { border-top: 1px solid var(--line); padding: .25rem .8rem .25rem 0; vertical-align: top;
+  overflow-wrap: anywhere; white-space: pre-wrap }
+td:first-child { color: var(--soft); width: 12rem; white-space: normal }
+details td:first-child { padding-left: .8rem }
+section { border-left: 2px solid var(--line); padding-left: .8rem; margin: .6rem 0 }
+button { font: inherit; font-size: .875rem; color: inherit; background: var(--box); cursor: pointer;
+  border: 1px solid var(--line); border-radius: .4rem; padding: .2rem .8rem; margin-top: .8rem }
+@media (max-width: 36rem) { body { padding-top: 1rem } h1 { font-size: 1.2rem }
+  td:first-child { width: 7rem } }
+@media print { button { display: none } }
+"""
+
+_SCRIPT: Final = """
+document.querySelector('button').addEventListener('click', async event => {
+  const text = document.querySelector('#text');
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    event.target.textContent = 'Copied';
+  } catch {
+    text.closest('details').open = true;
+    getSelection().selectAllChildren(text);
+    event.target.textContent = 'Selected: copy it';
+  }
+});
 """
 
 
-def trim(error: BaseException) -> TracebackType | None:
-    """Give the traceback of `error` from the first frame on that is not ours."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-        frames = frames.tb_next
-    return frames
+#: How many places of one exception are shown at once.
+_MOST_OPEN: Final = 6
 
 
-def headline(error: BaseException, request: Any, what: str) -> str:
-    """Give the log's line: the request, what failed, for whom, and how."""
-    method, url = _read(request, 'method') or '?', _read(request, 'url') or '?'
-    vhost = _read(request, 'vhost')
-    client = _read(_read(request, 'CLIENT_IDENTITY'), 'address') or '?'
-    place = f'vhost {vhost}' if vhost is not None else 'global level'
-    return _one_line(f'{method} {url} failed in {what} ({place}, client {client}): {_last(error)}')
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def page(error: BaseException, request: Any, what: str) -> str:
-    """Give the whole HTML page that tells everything."""
-    try:
-        told = traceback.TracebackException(type(error), error, trim(error))
-        chain = ''.join(_chain(told))
-        text = ''.join(told.format())
-    except Exception as another:  # An exception that cannot be looked at.
-        chain, text = '', f'{type(error).__name__} (and telling it raised {another!r})'
-    title = escape(_last(error))
-    return (
-        '<!DOCTYPE html>\n'
-        '<html lang="en"><head><meta charset="utf-8"><title>'
-        f'{title}</title>\n'
+#: The policy of the page.
+POLICY: Final = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    f"style-src 'sha256-{_digest(_STYLE)}'; script-src 'sha256-{_digest(_SCRIPT)}'"
+)
+
+
+def page(
+    error: BaseException, request: Any, what: str, led_here: Iterable[str]
+) -> tuple[str, str, list[str]]:
+    """Give the page, its policy, and the files that a person may edit to mend it.
+
+    `what` failed on `request`; `led_here` tells, line by line, by which part of
+    the configuration or by which registration it was asked.
+    """
+    chain = chain_of(error)
+    title = _failure.last(error)
+    name, colon, rest = chain[-1].message.partition(':')
+    asked = f'{_text(read(request, "method"))} {_target(request)}'
+    steps = ''.join(f'<p class="soft">{_ticked(step)}</p>\n' for step in led_here)
+    as_text = f'{asked}\n{what}\n{_versions()}\n\n{_failure.text_of(error)}'
+    html = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<title>{escape(title[:200])}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<style>{_STYLE}</style></head><body>\n'
-        f'<h1>{title}</h1>\n'
-        f'<p class="soft">in <code>{escape(what)}</code></p>\n'
-        f'{chain}'
+        f'<header><h1><em>{escape(name)}</em>{colon}{escape(rest)}</h1>\n'
+        f'<p><code>{escape(asked)}</code></p>\n'
+        f'<p class="soft">in {_ticked(what)}</p>\n{steps}'
+        '<button type="button">Copy as text</button></header>\n'
+        f'{"".join(_chain(chain))}'
         f'<h2>The request</h2>\n{_request(request)}'
-        f'<details><summary>As text</summary><pre class="text">{escape(text)}</pre></details>\n'
-        '<p class="soft">You see this page because <code>debug</code> is on;'
-        ' without it, a client gets a plain 500.</p>\n'
-        '</body></html>\n'
+        f'<h2>Versions</h2>\n<p class="soft">{escape(_versions())}</p>\n'
+        f'<details><summary>As text</summary><pre class="text" id="text">{escape(as_text)}</pre>'
+        '</details>\n'
+        '<p class="soft">You see this page because <code>debug</code> is on; without it, a client'
+        ' gets a plain 500. What is called a secret is masked.</p>\n'
+        f'<script>{_SCRIPT}</script></body></html>\n'
+    )
+    # A name of a file may hold what no text may.
+    return html.encode('utf-8', 'replace').decode(), POLICY, sources(chain)
+
+
+def _chain(chain: list[Raised]) -> Iterator[str]:
+    """Tell a chain, the first exception first, as Python does."""
+    for raised in chain:
+        if len(chain) > 1:
+            yield f'<h2>{escape(raised.message)}</h2>\n'
+        frames = raised.frames
+        # The places of the program's own; of many, the innermost.
+        own = [position for position, frame in enumerate(frames) if frame.own]
+        opened = {*own[-_MOST_OPEN:]} or {len(frames) - 1}
+        for position, frame in enumerate(frames):
+            if raised.left_out and position == raised.outer:
+                yield f'<p class="soft">… {raised.left_out} more frames …</p>\n'
+            yield _frame(frame, ' open' if position in opened else '')
+        for member in raised.members:
+            yield f'<section>{"".join(_member(member))}</section>\n'
+        if raised.relation:
+            yield f'<p>{escape(raised.relation)}</p>\n'
+
+
+def _member(chain: list[Raised]) -> Iterator[str]:
+    """Tell a member of an exception group."""
+    if len(chain) == 1:
+        yield f'<h2>{escape(chain[0].message)}</h2>\n'
+    yield from _chain(chain)
+
+
+def _frame(frame: Frame, opened: str) -> str:
+    named = f'<code>{escape(frame.function)}</code> in ' if frame.function else ''
+    names = ''
+    if frame.names:
+        rows = _rows(frame.names)
+        names = f'<details><summary>Variables ({len(frame.names)})</summary>{rows}</details>'
+    return (
+        f'<details class="{"own" if frame.own else "lib"}"{opened}><summary>{named}'
+        f'<code>{escape(frame.filename)}</code>, line {frame.line}</summary>\n'
+        f'<pre class="source">{"".join(_lines(frame.source))}</pre>{names}</details>\n'
     )
 
 
-def _chain(told: traceback.TracebackException) -> Iterator[str]:
-    """Tell an exception and what led to it, the first one first, as Python does."""
-    seen: list[tuple[str, traceback.TracebackException]] = [('', told)]
-    while True:
-        latest = seen[-1][1]
-        if latest.__cause__ is not None:
-            seen.append(('which was the direct cause of', latest.__cause__))
-        elif latest.__context__ is not None and not latest.__suppress_context__:
-            seen.append(('and while that was handled,', latest.__context__))
-        else:
-            break
-    for relation, one in reversed(seen):
-        last = ''.join(one.format_exception_only())
-        if len(seen) > 1 or '\n' in last.strip():
-            yield f'<pre class="text">{escape(last)}</pre>\n'
-        yield from _frames(one.stack)
-        yield from _unparsed(one)
-        if relation:
-            yield f'<p>{relation}</p>\n'
+def _lines(lines: list[Line]) -> Iterator[str]:
+    if not lines:
+        yield '<span>(the source is not there)</span>'
+        return
+    width = len(str(lines[-1].number))
+    for line in lines:
+        text = escape(line.text)
+        if line.marked is not None:
+            first, behind = line.marked
+            parts = line.text[:first], line.text[first:behind], line.text[behind:]
+            before, marked, after = map(escape, parts)
+            text = f'{before}<mark>{marked}</mark>{after}'
+        here = ' class="here"' if line.here else ''
+        yield f'<span{here}><small>{line.number:>{width}}  </small>{text or " "}</span>'
 
 
-def _frames(stack: traceback.StackSummary) -> Iterator[str]:
-    left_out = len(stack) - _OUTER - _INNER
-    for position, frame in enumerate(stack):
-        if left_out > 0 and _OUTER <= position < _OUTER + left_out:
-            if position == _OUTER:
-                yield f'<p class="soft">… {left_out} more frames …</p>\n'
-            continue
-        opened = ' open' if position == len(stack) - 1 else ''
-        yield (
-            f'<details{opened}><summary><code>{escape(frame.name)}</code> in '
-            f'<code>{escape(frame.filename)}</code>, line {frame.lineno}</summary>\n'
-            f'<pre>{_source(frame.filename, frame.lineno or 0)}</pre></details>\n'
-        )
-
-
-def _unparsed(told: traceback.TracebackException) -> Iterator[str]:
-    """Tell the place of a `SyntaxError`, which no frame has: nothing ran."""
-    filename, line = getattr(told, 'filename', None), getattr(told, 'lineno', None)
-    if filename and line:
-        yield (
-            f'<details open><summary><code>{escape(filename)}</code>, line {line}</summary>\n'
-            f'<pre>{_source(filename, int(line))}</pre></details>\n'
-        )
-
-
-def _source(filename: str, failed: int) -> str:
-    linecache.checkcache(filename)
-    lines = linecache.getlines(filename)
-    first = max(failed - _AROUND, 1)
-    shown = lines[first - 1 : failed + _AROUND]
-    if not shown:
-        return '<span>(the source is not there)</span>'
-    width = len(str(first + len(shown)))
-    return ''.join(
-        f'<span{" class=here" if number == failed else ""}>'
-        f'{number:>{width}}  {escape(line.rstrip()) or " "}</span>'
-        for number, line in enumerate(shown, first)
-    )
-
-
-def _request(request: Any) -> str:
-    rows: list[tuple[str, Any]] = [
-        (name, _read(request, name)) for name in ('method', 'url', 'query', 'vhost', 'web_root')
-    ]
-    client = _read(request, 'CLIENT_IDENTITY')
-    rows.append(('client', _read(client, 'address')))
-    headers = _read(request, 'headers')
-    if isinstance(headers, dict):
-        rows.extend(
-            (name.decode('latin-1'), value)
-            for name, value in headers.items()
-            # `METHOD`, `URL` and `URI_QUERY` stand above already.
-            if isinstance(name, bytes) and name.islower()
-        )
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
     told = ''.join(
-        f'<tr><td>{escape(name)}</td><td>{escape(_text(value))}</td></tr>\n' for name, value in rows
+        f'<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>\n' for name, value in rows
     )
     return f'<table>{told}</table>\n'
 
 
-def _last(error: BaseException) -> str:
-    """Give the exception as one line: `ZeroDivisionError: division by zero`."""
-    try:
-        if isinstance(error, SyntaxError) and error.filename:
-            where = f' ({error.filename}, line {error.lineno})'
-            return _one_line(f'{type(error).__name__}: {error.msg}{where}')
-        lines = traceback.format_exception_only(type(error), error)
-        return _one_line(lines[-1].strip())
-    except Exception:
-        return type(error).__name__
+def _request(request: Any) -> str:
+    headers = read(request, 'headers')
+    fields = headers.items() if type(headers) is dict else ()
+    # `METHOD`, `URL` and `URI_QUERY` are no fields.
+    listed = [(name, value) for name, value in fields if type(name) is bytes and name.islower()]
+    query, params = read(request, 'query'), read(request, 'params')
+    rows = [('url', f'{_text(read(request, "method"))} {_target(request)}')]
+    for title, pairs in (('query', query), ('params', params)):
+        if type(pairs) is dict:
+            rows.extend(
+                (f'{title} {_text(name)}', _masked(name, one)) for name, one in pairs.items()
+            )
+    payload = read(request, 'payload')
+    if type(payload) is bytes and payload:
+        rows.append(('content', f'{len(payload)} bytes'))
+    for name in ('vhost', 'web_root'):
+        rows.append((name, _text(read(request, name))))
+    rows.append(('client', _text(read(read(request, 'CLIENT_IDENTITY'), 'address'))))
+    told = _rows((name, value) for name, value in rows if value)
+    pairs = [(name.decode('latin-1'), _masked(name, value)) for name, value in listed]
+    return (
+        f'{told}<details><summary>Header fields ({len(pairs)})</summary>{_rows(pairs)}</details>\n'
+    )
 
 
-def _read(thing: Any, name: str) -> Any:
-    try:
-        return getattr(thing, name, None)
-    except Exception:
-        return None
+def _target(request: Any) -> str:
+    """Give the path and the query, as they were asked for, secrets masked."""
+    path, query = _text(read(request, 'url')), read(request, 'query')
+    if type(query) is not dict or not query:
+        return path
+    quote = urllib.parse.quote
+    pairs = (
+        f'{quote(_text(name))}={_shown.MASK if _shown.is_secret(name) else quote(_text(value))}'
+        for name, value in query.items()
+    )
+    return f'{path}?{"&".join(pairs)}'
 
 
-def _text(value: Any) -> str:
-    try:
-        if isinstance(value, bytes):
-            return value.decode('utf-8', 'backslashreplace')
-        return '' if value is None else str(value)
-    except Exception:
-        return f'<{type(value).__name__}>'
+def _masked(name: object, value: object) -> str:
+    return _shown.MASK if _shown.is_secret(name) else _text(value)
 
 
-def _one_line(text: str) -> str:
-    """Escape what is not printable: nobody writes lines of his own into the log."""
-    if text.isprintable():
-        return text
-    return ''.join(
-        char if char.isprintable() else char.encode('unicode_escape').decode('ascii')
-        for char in text
+def _text(value: object) -> str:
+    if type(value) is bytes:
+        value = value.decode('utf-8', 'backslashreplace')
+    if value is None:
+        return ''
+    text = value if type(value) is str else _shown.shown(value)
+    return text if len(text) <= 2000 else text[:2000] + ' …'
+
+
+def _ticked(text: str) -> str:
+    """Give text as HTML; what stands between backticks is code."""
+    parts = escape(text).split('`')
+    if len(parts) % 2 == 0:
+        return '`'.join(parts)
+    return ''.join(f'<code>{part}</code>' if odd % 2 else part for odd, part in enumerate(parts))
+
+
+def _versions() -> str:
+    return (
+        f'slimHTTP {version()}, {platform.python_implementation()} {platform.python_version()}'
+        f' on {platform.system()} {platform.machine()}, {sys.executable or "embedded"}'
     )

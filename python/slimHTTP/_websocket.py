@@ -351,7 +351,7 @@ class WebSockets:
             _routes.check_handler(handler)
             asynchronous = _routes.is_async(handler)
             route = WebSocketRoute(handler, asynchronous, allowed, spoken)
-            run = _modules.own_run(cast('HTTP_SERVER', self), vhost)
+            run = _modules.own_run(cast('HTTP_SERVER', self), url, vhost)
             if run is not None:
                 run.add_route(url, ['GET'], False, route)
             else:

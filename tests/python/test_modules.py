@@ -347,11 +347,16 @@ def test_c6_6_a_file_that_is_gone(site: Site) -> None:
 def test_c6_7_a_script_runs_the_source_that_was_read(site: Site) -> None:
     request: Any = SimpleNamespace(url='/s.py', method='GET', vhost=None, params={})
     path = str(site.folder / 's.py')  # Not there: it must not be opened by its path.
+    read = []
     for number in range(2):
         source = f'def on_request(request): return ({number}, __file__)'.encode()
-        identity = (1, 2, len(source), number, number)
+        script: Any = SimpleNamespace(
+            identity=lambda number=number: (1, 2, 50, number, number),
+            read=lambda source=source: read.append(source) or source,
+        )
         for reload in ('always', 'changed'):
-            assert site.face.run_script(request, path, source, identity, reload) == (number, path)
+            assert site.face.run_script(request, path, script, reload) == (number, path)
+    assert len(read) == 2, 'each is read once'
 
 
 def test_c6_8_concurrent_runs_keep_their_routes_apart(site: Site) -> None:

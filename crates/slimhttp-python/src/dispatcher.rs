@@ -30,7 +30,7 @@ use crate::loop_queue::Note;
 use crate::queue::Run;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
-use crate::script;
+use crate::script::Script;
 use crate::stream::PulledBody;
 use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
 
@@ -333,7 +333,7 @@ impl Dispatcher {
                 None => ("a route".into(), Err(PyRuntimeError::new_err("the route is gone"))),
             },
             Callee::Module(module) => {
-                let what = format!("module `{}`", module.path.display()).into();
+                let what = module.label.clone();
                 let result = text_of(py, &module.path).and_then(|path| {
                     self.face.run_module(request.as_any(), &path, reload_name(py, module.reload))
                 });
@@ -342,10 +342,9 @@ impl Dispatcher {
             Callee::Upgrade => ("on_upgrade".into(), hooks::upgrade(&self.face, call, request)),
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
-                let result = script::read(py, file).and_then(|(source, identity)| {
-                    let path = text_of(py, path)?;
-                    let reload = reload_name(py, *reload);
-                    self.face.run_script(request.as_any(), &path, &source, identity, reload)
+                let result = text_of(py, path).and_then(|path| {
+                    let (script, reload) = (Script::new(file.clone()), reload_name(py, *reload));
+                    self.face.run_script(request.as_any(), &path, script, reload)
                 });
                 (what, result)
             }

@@ -1,15 +1,19 @@
 //! What the Python side of the package lends us: the `face` of a server, its
 //! functions looked up once, and the types by which results are told apart.
 
+use std::path::PathBuf;
+
 use pyo3::call::PyCallArgs;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
 use pyo3::pyclass::PyVisit;
-use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
+use slimhttp_server::handler::DebugPage;
 
 use crate::desk::Side;
 use crate::log::Record;
+use crate::script::Script;
 use crate::server::Server;
 use crate::websocket::WebSocketEnd;
 
@@ -100,11 +104,10 @@ impl Face {
         &self,
         request: &Bound<'py, PyAny>,
         path: &Bound<'py, PyString>,
-        source: &Bound<'py, PyBytes>,
-        identity: (u64, u64, u64, i128, i128),
+        script: Script,
         reload: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.run_script.bind(request.py()).call1((request, path, source, identity, reload))
+        self.run_script.bind(request.py()).call1((request, path, script, reload))
     }
 
     /// Logs an exception with its traceback and the request; the debug page if
@@ -115,7 +118,7 @@ impl Face {
         request: &Bound<'_, PyAny>,
         what: &str,
         debug: bool,
-    ) -> Option<String> {
+    ) -> Option<DebugPage> {
         let py = request.py();
         // `into_value` and not `value`: it gives the exception its traceback.
         let raised = error.clone_ref(py).into_value(py);
@@ -123,7 +126,9 @@ impl Face {
             .failed
             .bind(py)
             .call1((raised, request, what, debug))
-            .and_then(|page| page.extract::<Option<String>>());
+            .and_then(|page| page.extract::<Option<(String, String, Vec<PathBuf>)>>());
+        let page = page
+            .map(|page| page.map(|(html, policy, sources)| DebugPage { html, policy, sources }));
         page.unwrap_or_else(|error| {
             error.write_unraisable(py, Some(self.failed.bind(py)));
             None

@@ -73,6 +73,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::routes::{Routes, match_route};
     #[pymodule_export]
+    use crate::script::Script;
+    #[pymodule_export]
     use crate::server::Server;
     #[pymodule_export]
     use crate::signals::Signals;

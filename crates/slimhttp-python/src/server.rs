@@ -275,7 +275,7 @@ impl Server {
             self.dispatcher.drop_released(py);
             return Ok(false);
         }
-        let mut patience = read_seconds(timeout);
+        let mut patience = turn::seconds(timeout);
         if self.stopping.load(Ordering::Acquire) {
             patience = patience.min(STOP_INTERVAL);
         }
@@ -315,7 +315,7 @@ impl Server {
 
     /// Waits until a stop is complete, at most `timeout` seconds; whether it is.
     fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
-        let complete = py.detach(|| self.core.wait(read_seconds(timeout)));
+        let complete = py.detach(|| self.core.wait(turn::seconds(timeout)));
         py.check_signals()?;
         self.hand_over_logs(py);
         Ok(complete)
@@ -496,10 +496,4 @@ impl Drop for Server {
             self.core.close();
         }
     }
-}
-
-/// Seconds as Python gives them: nonsense and what is negative is no time, what
-/// no clock can count is for ever.
-fn read_seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }

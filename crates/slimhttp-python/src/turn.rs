@@ -61,3 +61,9 @@ pub(crate) fn take_last(py: Python<'_>, dispatcher: &Dispatcher) -> PyResult<()>
     }
     Ok(())
 }
+
+/// Seconds as Python gives them: nonsense and what is negative is no time, what
+/// no clock can count is for ever.
+pub(crate) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}

@@ -29,6 +29,7 @@ use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
 use crate::jail;
 use crate::proxy;
+use crate::reload::{self, Showing};
 use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
@@ -81,6 +82,19 @@ pub(crate) async fn answer(
     let scope = plan.scope;
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
+    let reloads = scope.options.reload_browser;
+    let is_understood = plan.target.is_some() && parts.method == Method::GET;
+    if reloads && is_understood && uri.path() == reload::PATH {
+        let response = respond::finish(reload::listen(&connection, scope));
+        return tracker.finish(response, parts.version, Answerer::Server, None, None);
+    }
+    // What an upstream answers is its own.
+    let is_ours = !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
+    let showing = match reloads && is_ours {
+        true => Showing::of(&parts.method, &mut parts.headers),
+        false => Showing::No,
+    };
+
     let path = plan.target.as_ref().map_or(&b"/"[..], |target| &target.path);
     let mut exchange = Exchange {
         connection: &connection,
@@ -122,6 +136,7 @@ pub(crate) async fn answer(
     let same_for_all = files_only
         && !is_trouble
         && exchange.asked.is_none()
+        && !reloads
         && exchange.seen.is_settled()
         && !tracker.is_told()
         && detail.is_none()
@@ -130,6 +145,7 @@ pub(crate) async fn answer(
     let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
     let repeatable = scope.options.files.cache.filter(|_| same_for_all).and_then(left);
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
+    respond::keep_policy(&mut response);
     let leaving = connection.state.ending() != Ending::No;
     // RFC 9112 section 9.3: what is not read leaves no room for a further request.
     let streams = matches!(response.body(), Body::Stream(_));
@@ -140,6 +156,8 @@ pub(crate) async fn answer(
     if let Some(detail) = detail {
         detail.answered(&response, began.elapsed());
     }
+    let response =
+        showing.dress(response, &connection, scope, exchange.method(), exchange.asked.is_none());
     tracker.finish(response, version, exchange.by, repeatable, exchange.ongoing.take())
 }
 
@@ -193,6 +211,7 @@ impl Exchange<'_> {
         }
         for action in actions {
             self.by = Answerer::of(&action);
+            self.note_sources(&action);
             let answer = match action {
                 Action::Call(handler, kind, params) => {
                     self.call(Callee::Route(handler, params), kind).await?
@@ -270,6 +289,26 @@ impl Exchange<'_> {
         asked
     }
 
+    /// Notes which files an action may answer from, where browsers load pages anew.
+    fn note_sources(&self, action: &Action<'_>) {
+        let options = &self.scope.options;
+        if !options.reload_browser {
+            return;
+        }
+        let files = match action {
+            Action::Module(module) => vec![module.path.clone()],
+            Action::File(path) => {
+                let Some(root) = &options.web_root else { return };
+                let named = root.join(path.as_path());
+                // A path that names no folder has no index either.
+                let indexes = options.index.iter().map(|name| named.join(name));
+                indexes.chain([named.clone()]).collect()
+            }
+            _ => return,
+        };
+        self.connection.shared.reload.note(self.scope.name.as_ref(), files);
+    }
+
     fn headers(&self) -> &HeaderMap {
         self.asked.as_ref().map_or(&self.headers, |asked| &asked.headers)
     }
@@ -288,7 +327,7 @@ impl Exchange<'_> {
         let files = self.connection.shared.live.files();
         let root = options.web_root.as_deref()?;
         let (roots, seen) = (&self.snapshot.roots, &self.seen);
-        Some(Below::new(files, roots, root, &options.files, options.debug, seen))
+        Some(Below::new(files, roots, root, options, seen))
     }
 
     async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {
@@ -343,6 +382,10 @@ impl Exchange<'_> {
         };
         handler.call(callee, asked).await.map_err(|fault| match fault {
             HandlerFault::Raised { page } => {
+                if let (true, Some(page)) = (self.scope.options.reload_browser, &page) {
+                    let sources = page.sources.iter().cloned();
+                    self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
+                }
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
             HandlerFault::Refused(refusal, detail) => {
@@ -408,6 +451,10 @@ impl Exchange<'_> {
                 format!("{} is not below `web_root`", file.display()),
             ));
         };
+        if self.scope.options.reload_browser {
+            let named = below.root().join(path.as_path());
+            self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
+        }
         files::send_named(&below, &path, self.file_asked(), fields).await
     }
 

@@ -158,10 +158,10 @@ pub enum Answer {
 #[derive(Debug)]
 pub enum HandlerFault {
     /// It raised or returned nonsense. The handler side has logged why; `page`
-    /// is the traceback as a whole HTML page, present only with `debug`.
+    /// shows the traceback, present only with `debug`.
     Raised {
         /// The debug page.
-        page: Option<String>,
+        page: Option<DebugPage>,
     },
     /// It says no; the text says why, in a line. It is shown with `debug` only, but
     /// for a content that the client can mend.
@@ -170,6 +170,18 @@ pub enum HandlerFault {
     QueueFull,
     /// Nobody takes calls any more.
     Stopped,
+}
+
+/// What a person who debugs is shown of a failure.
+#[derive(Clone, Debug)]
+pub struct DebugPage {
+    /// The whole page.
+    pub html: String,
+    /// Its `Content-Security-Policy`: what it holds itself may run, and nothing
+    /// that got into it.
+    pub policy: String,
+    /// The files of which an edit may mend the failure.
+    pub sources: Vec<PathBuf>,
 }
 
 /// A future that a handler returns.

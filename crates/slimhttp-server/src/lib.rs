@@ -27,6 +27,7 @@ pub mod privileges;
 mod proxy;
 mod read_buffer;
 mod releases;
+mod reload;
 mod respond;
 mod roots;
 pub mod server;

@@ -6,20 +6,21 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
-    SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
 use http::{HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
+use crate::handler::DebugPage;
 
 /// A refusal, and what may be told of it with `debug`.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     /// A whole page that says everything (a traceback); shown with `debug` only.
-    pub(crate) page: Option<String>,
+    pub(crate) page: Option<DebugPage>,
     /// One line or a few that say why; shown with `debug` only, but for a loop,
     /// whose chain is the whole point of the answer (C7.4), and for a content that
     /// the client can mend.
@@ -44,13 +45,20 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     let Refused { refusal, page, detail } = refused;
     let status = refusal.status();
     let tell = debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
+    let mut policy = None;
     let html = match (debug, page) {
-        (true, Some(page)) => page.into(),
+        (true, Some(page)) => {
+            policy = HeaderValue::try_from(page.policy).ok().map(OwnPolicy);
+            page.html.into()
+        }
         _ if tell => small_page(&refusal, detail.as_deref(), debug).into(),
         _ => plain_page(&refusal),
     };
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
+    if let Some(policy) = policy {
+        response.extensions_mut().insert(policy);
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     match &refusal {
@@ -82,6 +90,18 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// The policy of a page that is not the site's, in place of the site's.
+#[derive(Clone, Debug)]
+struct OwnPolicy(HeaderValue);
+
+/// Puts the policy of the debug page on its response, whatever the scope says of
+/// every answer.
+pub(crate) fn keep_policy(response: &mut Response<Body>) {
+    if let Some(OwnPolicy(policy)) = response.extensions_mut().remove() {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 /// The response that sends elsewhere.

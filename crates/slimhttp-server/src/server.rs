@@ -18,6 +18,7 @@ use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
 use crate::privileges;
+use crate::reload::Reload;
 use crate::snapshot;
 use crate::worker::{self, Hall, Stop, Worker, reachable};
 
@@ -105,11 +106,18 @@ pub(crate) struct Shared {
     pub(crate) stop: Stop,
     /// The I/O threads, once they run.
     pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
+    /// What open pages are made of, where browsers load them anew.
+    pub(crate) reload: Reload,
     /// Tells this server from every other in `Via`.
     id: u64,
 }
 
 impl Shared {
+    /// Tells this server from every other.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
     /// one that comes back to the same scope has gone in a circle.
     pub(crate) fn mark(&self, scope: &Scope) -> String {
@@ -171,6 +179,7 @@ impl Server {
             hall: Arc::default(),
             stop: Stop::default(),
             workers: OnceLock::new(),
+            reload: Reload::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })

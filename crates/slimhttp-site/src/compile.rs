@@ -103,7 +103,7 @@ pub fn compile(
     let service = service(&layer, table, world, previous, &root, &mut report);
     let global = hosts::scope(hosts::Parts {
         name: None,
-        options: hosts::Options::New(options),
+        options: hosts::Options::New(Box::new(options)),
         routes: routes.shared(None),
         before: previous.map(|Previous { site, routes }| hosts::Before {
             scope: &site.global,

@@ -31,6 +31,7 @@ pub mod range;
 pub mod raw_reply;
 pub mod redirect;
 pub mod refusal;
+pub mod reload;
 pub mod response_fields;
 pub mod route;
 pub mod site;

@@ -116,6 +116,13 @@ const SCOPE: &[OptionSpec] = &[
         ..everywhere("debug", Shape::Bool)
     },
     OptionSpec {
+        default: "`true`",
+        doc: "With `debug`: whether browsers load a page anew when the files, the module or the \
+              configuration behind it change.",
+        elsewhere: &["livereload", "live_reload", "browser_reload", "watch"],
+        ..everywhere("reload_browser", Shape::Bool)
+    },
+    OptionSpec {
         default: "`16MiB`",
         doc: "The longest request body; a longer one is answered 413.",
         elsewhere: &[

@@ -85,6 +85,9 @@ pub struct ScopeOptions {
     pub scripts: Scripts,
     /// Whether error pages tell everything.
     pub debug: bool,
+    /// Whether pages are loaded anew in the browser when what they are made of
+    /// changes; never without `debug`.
+    pub reload_browser: bool,
     /// The longest request body, in bytes.
     pub max_body: u64,
     /// What the fields of a form, and its uploads, may each take of memory, in bytes.
@@ -110,6 +113,16 @@ pub struct Module {
     pub path: PathBuf,
     /// When it is run anew.
     pub reload: Reload,
+    /// What messages call it, made once.
+    pub label: Arc<str>,
+}
+
+impl Module {
+    /// The module at `path`.
+    pub fn new(path: PathBuf, reload: Reload) -> Self {
+        let label = format!("module `{}`", path.display()).into();
+        Self { path, reload, label }
+    }
 }
 
 /// When a module is run anew.

@@ -14,6 +14,7 @@ use slimhttp_site::conditions::LastModified;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::ScopeOptions;
 
 use super::cache::{Moment, Place};
 use super::kept::{Kept, Typed, read_whole};
@@ -37,6 +38,8 @@ pub(crate) struct Below<'a> {
     pub(super) rules: &'a Arc<FileRules>,
     /// Whether the client may be told why something is refused.
     debug: bool,
+    /// Whether the disk is asked each time: pages are loaded anew when it changes.
+    unkept: bool,
     seen: &'a Seen,
     pub(super) now: Moment,
 }
@@ -83,11 +86,12 @@ impl<'a> Below<'a> {
         store: &'a Arc<FileStore>,
         roots: &'a Roots,
         root: &'a Path,
-        rules: &'a Arc<FileRules>,
-        debug: bool,
+        options: &'a ScopeOptions,
         seen: &'a Seen,
     ) -> Self {
-        Self { store, roots, root, rules, debug, seen, now: store.cache.now() }
+        let ScopeOptions { files: rules, debug, reload_browser: unkept, .. } = options;
+        let (debug, unkept) = (*debug, *unkept);
+        Self { store, roots, root, rules, debug, unkept, seen, now: store.cache.now() }
     }
 
     /// What the search has seen may be otherwise in a moment, without a sign.
@@ -146,7 +150,7 @@ impl<'a> Below<'a> {
         let place = Place::new(self.root, path, coding, rules.follow_symlinks);
         // Code is not kept: a request would get what only a handler may send.
         let is_code = || is_script(path) || asker == Asker::Handler && is_compiled(path);
-        let mut cache = rules.cache.as_ref().filter(|_| !is_code());
+        let mut cache = rules.cache.as_ref().filter(|_| !self.unkept && !is_code());
         if let Some(cache) = cache
             && let Some(kept) = store.cache.file(&place, cache.step(), now)
         {

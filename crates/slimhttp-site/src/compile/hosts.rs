@@ -182,7 +182,7 @@ impl<'h> Hosts<'h> {
             (Some((name, table)), _) => {
                 let options =
                     self.options(table, before.map(|before| before.scope), &at.key(name), report);
-                (Some(Arc::clone(name)), Options::New(options))
+                (Some(Arc::clone(name)), Options::New(Box::new(options)))
             }
             (None, Some(scope)) => (scope.name.clone(), Options::Same(Arc::clone(&scope.options))),
             (None, None) => {
@@ -231,7 +231,7 @@ pub(super) struct Parts<'p> {
 
 /// Options just compiled, or those of another scope.
 pub(super) enum Options {
-    New(ScopeOptions),
+    New(Box<ScopeOptions>),
     Same(Arc<ScopeOptions>),
 }
 
@@ -249,8 +249,8 @@ pub(super) fn scope(Parts { name, options, routes, before, global }: Parts<'_>) 
         Options::Same(options) => options,
         Options::New(options) => {
             let candidates = before.map(|before| before.scope).into_iter().chain(global);
-            let same = candidates.map(|scope| &scope.options).find(|same| ***same == options);
-            same.map_or_else(|| Arc::new(options), Arc::clone)
+            let same = candidates.map(|scope| &scope.options).find(|same| ***same == *options);
+            same.map_or_else(|| Arc::from(options), Arc::clone)
         }
     };
     if let Some(before) = before

@@ -89,13 +89,14 @@ pub(super) fn options(
         Some("never") => Reload::Never,
         _ => Reload::Always,
     };
-    let module = ways.path("module").map(|path| Module { path: path.clone(), reload });
+    let module = ways.path("module").map(|path| Module::new(path.clone(), reload));
     let proxy = proxy(ways, layers);
     let web_root = match layers.path("web_root") {
         Some(path) => Some(path.clone()),
         None if module.is_some() || proxy.is_some() => None,
         None => Some(PathBuf::from(WEB_ROOT)),
     };
+    let debug = layers.flag("debug").unwrap_or(false);
     ScopeOptions {
         web_root,
         index: match layers.get("index") {
@@ -110,7 +111,8 @@ pub(super) fn options(
             Some(Checked::Word(_)) => Scripts::Executable,
             _ => Scripts::On,
         },
-        debug: layers.flag("debug").unwrap_or(false),
+        debug,
+        reload_browser: debug && layers.flag("reload_browser").unwrap_or(true),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
         form_memory: layers.number("form_memory").unwrap_or(FORM_MEMORY),
         form_parts: layers.number("form_parts").unwrap_or(FORM_PARTS),

@@ -70,6 +70,10 @@ fn c2_1_every_option_has_an_effect() {
         root["module"] = json!("app.py");
         root
     };
+    let debugged = |mut root: Json| {
+        root["debug"] = json!(true);
+        root
+    };
     let plain = |root: Json| root;
     for option in all() {
         let (value, beside): (Json, &dyn Fn(Json) -> Json) = match option.key {
@@ -80,6 +84,7 @@ fn c2_1_every_option_has_an_effect() {
             "module" => (json!("app.py"), &plain),
             "proxy" => (json!("b:1"), &plain),
             "reload" => (json!("never"), &moduled),
+            "reload_browser" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
             "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
@@ -118,6 +123,7 @@ fn c2_1_every_option_has_an_effect() {
         let base = match option.key {
             "ssl" | "proxy_connect_timeout" | "proxy_read_timeout" => proxied(json!({})),
             "reload" => moduled(json!({})),
+            "reload_browser" => debugged(json!({})),
             _ => json!({}),
         };
         let (given, nothing) = (site(beside(root)), site(base));

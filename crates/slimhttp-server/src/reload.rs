@@ -1,0 +1,362 @@
+//! Pages that the browser loads anew: what they are made of is noted as they are
+//! answered, looked at while somebody has one open, and told to who listens. By
+//! looking and not by the system's notices: few files are noted, they may lie on
+//! any file system, and nobody pays for it while no page is open.
+//!
+//! Only where a scope says `reload_browser`, see [`slimhttp_site::reload`].
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderValue, Method, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+pub(crate) use slimhttp_site::reload::PATH;
+use slimhttp_site::reload::{admit, ending, is_asked_by_browser, is_asked_to_show, is_page};
+use slimhttp_site::site::{Scope, ScopeOptions};
+use tokio::time::Instant;
+
+use crate::body::{Body, BodyError};
+use crate::connection_state::Ending;
+use crate::exchange::ConnectionContext;
+use crate::identity::{Facts, Identity};
+
+/// How often the files are looked at while somebody listens.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// After how many looks without news a listener is told that we are there: one
+/// that has left is found out by it.
+const QUIET: u32 = 50;
+
+/// The most files of one scope that are looked at; the oldest go first.
+const MOST: usize = 512;
+
+/// What the open pages of one server are made of.
+#[derive(Debug, Default)]
+pub(crate) struct Reload {
+    /// By the name of the scope.
+    scopes: Mutex<HashMap<Option<Arc<str>>, Sources>>,
+}
+
+/// What is behind the pages of one scope, and how often it has changed.
+#[derive(Debug, Default)]
+struct Sources {
+    options: Option<Arc<ScopeOptions>>,
+    files: VecDeque<(PathBuf, State)>,
+    changes: u64,
+}
+
+/// What a path names at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    File(Identity),
+    /// Whatever comes into it and goes.
+    Folder,
+    Missing,
+}
+
+impl State {
+    fn of(path: &Path) -> Self {
+        match rustix::fs::stat(path).map(Facts::from) {
+            Ok(facts) if facts.is_folder() => Self::Folder,
+            Ok(facts) => Self::File(facts.identity()),
+            Err(_) => Self::Missing,
+        }
+    }
+}
+
+impl Sources {
+    fn serve(&mut self, options: &Arc<ScopeOptions>) {
+        if self.options.as_ref().is_some_and(|known| known == options) {
+            return;
+        }
+        self.changes += u64::from(self.options.is_some());
+        self.options = Some(options.clone());
+    }
+
+    fn note(&mut self, path: PathBuf) {
+        let state = State::of(&path);
+        match self.files.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, known)) if *known == state => {}
+            Some((_, known)) => {
+                *known = state;
+                self.changes += 1;
+            }
+            None => {
+                if self.files.len() >= MOST {
+                    self.files.pop_front();
+                }
+                self.files.push_back((path, state));
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        for (path, known) in &mut self.files {
+            let state = State::of(path);
+            if *known != state {
+                *known = state;
+                self.changes += 1;
+            }
+        }
+    }
+}
+
+impl Reload {
+    /// Notes that a page of a scope may be made of these files.
+    pub(crate) fn note(&self, scope: Option<&Arc<str>>, files: impl IntoIterator<Item = PathBuf>) {
+        let mut scopes = self.lock();
+        let sources = scopes.entry(scope.cloned()).or_default();
+        files.into_iter().for_each(|file| sources.note(file));
+    }
+
+    /// Looks at what is behind the pages of a scope; gives how often any of it has
+    /// changed so far.
+    fn look(&self, scope: &Scope) -> u64 {
+        let mut scopes = self.lock();
+        let sources = scopes.entry(scope.name.clone()).or_default();
+        sources.serve(&scope.options);
+        sources.look();
+        sources.changes
+    }
+
+    /// The same without a look at the files: they have been noted just now.
+    fn changes(&self, scope: &Scope) -> u64 {
+        let mut scopes = self.lock();
+        let sources = scopes.entry(scope.name.clone()).or_default();
+        sources.serve(&scope.options);
+        sources.changes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<Arc<str>>, Sources>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a page was made of, in short: this run of this server, the options of its
+/// scope, the files. Another version means that the page may be another one too.
+fn version(connection: &ConnectionContext, changes: u64) -> String {
+    format!("{:x}.{changes:x}", connection.shared.id())
+}
+
+/// How a request is answered where pages are loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Showing {
+    /// As it would be anyway: no browser asks, or not for this.
+    No,
+    /// A part of a page.
+    Part,
+    /// A page.
+    Page,
+}
+
+impl Showing {
+    /// Looks at a request, and lets a page be answered whole and as it is.
+    pub(crate) fn of(method: &Method, headers: &mut HeaderMap) -> Self {
+        if is_asked_to_show(method, headers) {
+            for name in [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
+                headers.remove(name);
+            }
+            Self::Page
+        } else if is_asked_by_browser(headers) {
+            Self::Part
+        } else {
+            Self::No
+        }
+    }
+
+    /// Puts on the response what makes the browser load it anew: the very last
+    /// step. `from_files` says whether files answered.
+    pub(crate) fn dress(
+        self,
+        mut response: Response<Body>,
+        connection: &ConnectionContext,
+        scope: &Scope,
+        method: &Method,
+        from_files: bool,
+    ) -> Response<Body> {
+        if self != Self::No && from_files {
+            // What was edited is asked for again, whatever a rule says of its age.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        if self != Self::Page || !is_page(response.status(), response.headers()) {
+            return response;
+        }
+        let changes = connection.shared.reload.changes(scope);
+        let tail = Bytes::from(ending(&version(connection, changes)));
+        let headers = response.headers_mut();
+        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+            headers.remove(name);
+        }
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if let Some(length) = length.and_then(|length| length.parse::<usize>().ok()) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length + tail.len()));
+        }
+        if let http::header::Entry::Occupied(mut policies) = headers.entry(CONTENT_SECURITY_POLICY)
+        {
+            for policy in policies.iter_mut() {
+                let admitted = policy.to_str().ok().map(admit);
+                if let Some(Ok(admitted)) = admitted.map(HeaderValue::try_from) {
+                    *policy = admitted;
+                }
+            }
+        }
+        let is_head = *method == Method::HEAD;
+        response.map(|body| match body {
+            // Of what is there the length is told to HEAD too, see `connection`.
+            Body::Full(page) => [page, tail].concat().into(),
+            page if is_head => page,
+            Body::Empty => tail.into(),
+            page => Body::stream(Followed { page, tail: Some(tail) }),
+        })
+    }
+}
+
+/// A page, and what comes at its end. No page has trailers here: those of an
+/// upstream are not added to.
+struct Followed {
+    page: Body,
+    tail: Option<Bytes>,
+}
+
+impl HttpBody for Followed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.tail.is_some()
+            && let Some(frame) = ready!(Pin::new(&mut self.page).poll_frame(context))
+        {
+            return Poll::Ready(Some(frame));
+        }
+        Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tail.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = self.tail.as_ref().map_or(0, |tail| tail.len() as u64);
+        match self.page.size_hint().exact() {
+            Some(page) => SizeHint::with_exact(page + left),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+/// The answer to who listens: an event for each version, the present one at once.
+/// It ends with the server, and when the scope loads no page anew any more.
+pub(crate) fn listen(connection: &Arc<ConnectionContext>, scope: &Arc<Scope>) -> Response<Body> {
+    let events = Events {
+        connection: connection.clone(),
+        generation: connection.shared.live.generation(),
+        scope: Some(scope.clone()),
+        told: None,
+        quiet: 0,
+        next: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        looking: None,
+    };
+    let mut response = Response::new(Body::stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+struct Events {
+    connection: Arc<ConnectionContext>,
+    /// Of the configuration in which `scope` was found.
+    generation: u64,
+    /// `None` from the moment it is no more, or loads no page anew any more.
+    scope: Option<Arc<Scope>>,
+    /// The version that was told last.
+    told: Option<String>,
+    /// Looks since anything was told.
+    quiet: u32,
+    next: Pin<Box<tokio::time::Sleep>>,
+    looking: Option<tokio::task::JoinHandle<u64>>,
+}
+
+impl Events {
+    /// Finds the scope of the configuration in force.
+    fn follow(&mut self) {
+        let live = &self.connection.shared.live;
+        let generation = live.generation();
+        if generation == self.generation {
+            return;
+        }
+        self.generation = generation;
+        let site = &live.current().site;
+        self.scope = self.scope.take().and_then(|scope| {
+            let now = match &scope.name {
+                None => Some(&site.global),
+                name => site.hosts.iter().map(|(_, host)| host).find(|host| host.name == *name),
+            };
+            now.filter(|now| now.options.reload_browser).cloned()
+        });
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.connection.state.ending() != Ending::No || self.connection.shared.stop.is_asked()
+    }
+}
+
+impl HttpBody for Events {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            if let Some(looking) = &mut self.looking {
+                let changes = ready!(Pin::new(looking).poll(context))?;
+                self.looking = None;
+                let version = version(&self.connection, changes);
+                if self.told.as_ref() != Some(&version) {
+                    let event = format!("retry: 500\ndata: {version}\n\n");
+                    (self.told, self.quiet) = (Some(version), 0);
+                    return Poll::Ready(Some(Ok(Frame::data(event.into()))));
+                }
+                self.quiet += 1;
+                if self.quiet >= QUIET {
+                    self.quiet = 0;
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b":\n\n")))));
+                }
+            }
+            ready!(self.next.as_mut().poll(context));
+            let next = Instant::now() + INTERVAL;
+            self.next.as_mut().reset(next);
+            if self.is_leaving() {
+                return Poll::Ready(None);
+            }
+            self.follow();
+            let Some(scope) = self.scope.clone() else {
+                // The page is another one without us: it is told so, and that is all.
+                let told = self.told.take();
+                let last = || Ok(Frame::data(Bytes::from_static(b"data: gone\n\n")));
+                return Poll::Ready(told.map(|_| last()));
+            };
+            let shared = self.connection.shared.clone();
+            // The disk may let wait.
+            let look = move || shared.reload.look(&scope);
+            self.looking = Some(tokio::task::spawn_blocking(look));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! What may change behind a page is counted once; what is noted is bounded.
+
+use std::fs;
+
+use super::*;
+
+/// What is done to a file after it has been noted, and whether that is a change.
+#[test]
+fn a_change_is_counted_once() {
+    let folder = std::env::temp_dir().join(format!("slimhttp-reload-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let (file, missing, within) = (folder.join("a"), folder.join("b"), folder.join("a/index"));
+    fs::write(&file, "one").expect("a file");
+    let mut sources = Sources::default();
+    for path in [&file, &missing, &within, &folder] {
+        sources.note(path.clone());
+    }
+    let mut check = |expected: u64, what: &str, change: &dyn Fn() -> std::io::Result<()>| {
+        change().expect("the change");
+        sources.look();
+        sources.look();
+        sources.note(file.clone());
+        assert_eq!(sources.changes, expected, "{what}");
+    };
+    check(0, "nothing", &|| Ok(()));
+    check(0, "another file of the folder", &|| fs::write(folder.join("c"), "new"));
+    check(1, "written", &|| fs::write(&file, "other"));
+    check(2, "it comes", &|| fs::write(&missing, "there"));
+    check(3, "it goes", &|| fs::remove_file(&missing));
+    check(4, "another one moved over it", &|| fs::rename(folder.join("c"), &file));
+    fs::write(&file, "once more").expect("a file");
+    sources.note(file.clone());
+    assert_eq!(sources.changes, 5, "seen when it is answered again");
+    fs::remove_dir_all(&folder).expect("the folder is ours");
+}
+
+#[test]
+fn the_oldest_files_go_first() {
+    let mut sources = Sources::default();
+    for number in 0..=MOST {
+        sources.note(format!("/nowhere/{number}").into());
+    }
+    assert_eq!(sources.files.len(), MOST);
+    assert_eq!(sources.files[0].0, Path::new("/nowhere/1"));
+}

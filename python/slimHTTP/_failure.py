@@ -1,0 +1,70 @@
+"""A handler's failure in words: the log's line, and the traceback as Python prints it.
+
+Nothing here raises, whatever the exception and the request are made of.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+from typing import Any, Final
+
+#: Our own files, whose frames tell nobody anything.
+PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def trim(error: BaseException) -> TracebackType | None:
+    """Give the traceback of `error` from the first frame on that is not ours."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        frames = frames.tb_next
+    return frames
+
+
+def headline(error: BaseException, request: Any, what: str) -> str:
+    """Give the log's line: the request, what failed, for whom, and how."""
+    method, url = read(request, 'method') or '?', read(request, 'url') or '?'
+    vhost = read(request, 'vhost')
+    client = read(read(request, 'CLIENT_IDENTITY'), 'address') or '?'
+    place = f'vhost {vhost}' if vhost is not None else 'global level'
+    return _one_line(f'{method} {url} failed in {what} ({place}, client {client}): {last(error)}')
+
+
+def last(error: BaseException) -> str:
+    """Give the exception as one line: `ZeroDivisionError: division by zero`."""
+    try:
+        if isinstance(error, SyntaxError) and error.filename:
+            where = f' ({error.filename}, line {error.lineno})'
+            return _one_line(f'{type(error).__name__}: {error.msg}{where}')
+        lines = traceback.format_exception_only(type(error), error)
+        return _one_line(lines[-1].strip())
+    except Exception:
+        return type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """Give the traceback as Python prints it."""
+    try:
+        told = traceback.TracebackException(type(error), error, trim(error))
+        return ''.join(told.format())
+    except Exception as another:
+        return f'{type(error).__name__} (and telling it raised {type(another).__name__})'
+
+
+def read(thing: Any, name: str) -> Any:
+    """Give an attribute, None where there is none or reading it raises."""
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        return None
+
+
+def _one_line(text: str) -> str:
+    """Escape what is not printable: nobody writes lines of his own into the log."""
+    if text.isprintable():
+        return text
+    return ''.join(
+        char if char.isprintable() else char.encode('unicode_escape').decode('ascii')
+        for char in text
+    )

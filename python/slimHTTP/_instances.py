@@ -1,0 +1,21 @@
+"""The table of open servers, which tells a reader who misses one what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from slimHTTP._server import HTTP_SERVER
+
+
+class Instances(dict[str, 'HTTP_SERVER']):
+    """Open servers by `'<addr>:<port>'` as configured, `':8080'` for every interface.
+
+    A key that is not there raises KeyError, which names those that are.
+    """
+
+    def __missing__(self, key: object) -> NoReturn:
+        if not self:
+            raise KeyError(f'no server is open, so none is called {key!r}')
+        there = ', '.join(map(repr, self))
+        raise KeyError(f'no server is called {key!r}; there is: {there}')

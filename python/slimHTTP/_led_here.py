@@ -1,0 +1,68 @@
+"""Why a handler was asked: the place of the configuration, or of the registration."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from slimHTTP._failure import read
+from slimHTTP._routes import same_host
+
+if TYPE_CHECKING:
+    from slimHTTP._server import HTTP_SERVER
+
+
+def steps(instance: HTTP_SERVER, request: Any, what: str) -> list[str]:
+    """Tell, step by step, what led to `what`; nothing where that cannot be told."""
+    try:
+        return list(_steps(instance, request, what))
+    except Exception:  # The configuration may be another one by now.
+        return []
+
+
+def _steps(instance: HTTP_SERVER, request: Any, what: str) -> Iterator[str]:
+    vhost = read(request, 'vhost')
+    if what.startswith('route '):
+        for of, path, methods, _prefix, handler in instance._server.routes():
+            if what.startswith(f'route `{path}` (') and (of == vhost or same_host(of, vhost)):
+                args = [repr(path)]
+                args += [] if of is None else [f'vhost={of!r}']
+                args += [] if methods is None else [f'methods={methods!r}']
+                yield f'`@http.route({", ".join(args)})` at {_place(handler)}'
+        return
+    key = 'module' if what.startswith('module ') else 'web_root'
+    for way in ([('vhosts', vhost, key)] if vhost is not None else []) + [(key,)]:
+        written = _written(instance, way)
+        if written is not None:
+            yield f'by `{_spelled(way)} = {json.dumps(written, ensure_ascii=False)}`'
+            return
+    if key == 'web_root':
+        yield 'by `web_root = "/srv/http"`, the default'
+
+
+def _written(instance: HTTP_SERVER, way: tuple[str, ...]) -> Any:
+    try:
+        return instance._server.get(way)
+    except KeyError:
+        return None
+
+
+def _spelled(way: tuple[str, ...]) -> str:
+    if len(way) == 1:
+        return way[0]
+    return f'{way[0]}.{json.dumps(way[1], ensure_ascii=False)}.{way[2]}'
+
+
+def _place(handler: Any) -> str:
+    """Give where a handler is written: `/srv/app.py`, line 7."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    code = read(inspect.unwrap(handler), '__code__') or read(
+        read(type(handler), '__call__'), '__code__'
+    )
+    if code is None:
+        return f'`{handler!r}`'
+    return f'`{code.co_filename}`, line {code.co_firstlineno}'

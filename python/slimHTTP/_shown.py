@@ -1,0 +1,185 @@
+"""Values as text for a person who debugs: short, without secrets, without their help.
+
+No code of a program runs here: a `__repr__` may raise, never return, or tell what
+it should not. What is known is spelled out; of any other object its type and its
+attributes are shown, as they lie in its `__dict__`.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import fractions
+import pathlib
+import re
+import types
+import uuid
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from slimHTTP._slimhttp import HTTP_REQUEST
+
+#: What stands in place of a secret.
+MASK: Final = '••••••'
+
+#: The most characters of one text, and of one value in all.
+_LONGEST_TEXT: Final = 200
+_LONGEST: Final = 1000
+#: The most members of a collection that are shown, and how deep.
+_MOST: Final = 20
+_DEEPEST: Final = 3
+#: Numbers of more bits are told by their size: writing them out takes long.
+_MOST_BITS: Final = 512
+
+_SECRET_WORDS: Final = frozenset((
+    'auth', 'authorization', 'cookie', 'cookies', 'credential', 'credentials', 'csrf', 'jwt', 'key',
+    'keys', 'passphrase', 'passwd', 'password', 'passwords', 'pwd', 'secret', 'secrets', 'token',
+    'tokens', 'xsrf',
+))  # fmt: skip
+_SECRET_PARTS: Final = ('password', 'passwd', 'secret', 'token', 'apikey', 'credential')
+_WORD: Final = re.compile(r'[A-Z]?[a-z]+|[A-Z]+')
+
+#: Types whose own `repr` is short, quick and harmless.
+_PLAIN: Final = frozenset((
+    type(None), type(...), type(NotImplemented), bool, float, complex, range, uuid.UUID,
+    datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone,
+    fractions.Fraction, pathlib.PosixPath, pathlib.PurePosixPath,
+))  # fmt: skip
+_FUNCTIONS: Final[tuple[type, ...]] = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+)
+
+
+def is_secret(name: object) -> bool:
+    """Tell whether what bears this name is masked: `api_key`, `X-Auth-Token`, `dbPassword`."""
+    if type(name) is bytes:
+        name = name.decode('latin-1')
+    if type(name) is not str:
+        return False
+    plain = name[:100].lower()
+    if any(part in plain for part in _SECRET_PARTS):
+        return True
+    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name[:100]))
+
+
+def shown(value: object, name: object = '') -> str:
+    """Give `value` as text, masked where `name` is that of a secret."""
+    if is_secret(name) and value is not None:
+        return MASK
+    try:
+        text = _of(value, 0)
+    except Exception:
+        # Another thread may be changing it, or its type is a strange one.
+        return '<cannot be shown>'
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + ' …'
+
+
+def _of(value: Any, depth: int) -> str:
+    kind = type(value)
+    if kind in _PLAIN:
+        return repr(value)
+    mro: list[type] = list(kind.__mro__)
+    if int in mro:
+        return _number(value, kind)
+    for text, length in (
+        (str, str.__len__),
+        (bytes, bytes.__len__),
+        (bytearray, bytearray.__len__),
+    ):
+        if text in mro:
+            return _text(text, value, length(value))
+    if kind is HTTP_REQUEST:
+        return f'<HTTP_REQUEST {_plainly(value.method)} {_plainly(value.url)}>'
+    if kind is decimal.Decimal:
+        return _short(str(value))
+    if kind is re.Pattern:
+        return f're.compile({_of(value.pattern, depth)})'
+    if type in mro:
+        return f'<class {_name(value)}>'
+    if kind in _FUNCTIONS:
+        return f'<function {value.__qualname__}>'
+    if kind is types.ModuleType:
+        return f'<module {_short(str(types.ModuleType.__getattribute__(value, "__name__")))}>'
+    if depth >= _DEEPEST:
+        return '…' if _is_collection(mro) else f'<{_name(kind)}>'
+    for collection, (opening, closing) in _BRACKETS.items():
+        if collection in mro:
+            members = islice(collection.__iter__(value), _MOST)
+            told = (_of(member, depth + 1) for member in members)
+            return _enclosed(opening, told, closing, collection.__len__(value))
+    if dict in mro:
+        pairs = islice(dict.items(value), _MOST)
+        told = (f'{_of(key, depth + 1)}: {_member(key, one, depth)}' for key, one in pairs)
+        return _enclosed('{', told, '}', dict.__len__(value))
+    return _object(value, kind, depth)
+
+
+_BRACKETS: Final[dict[Any, tuple[str, str]]] = {
+    list: ('[', ']'),
+    tuple: ('(', ')'),
+    set: ('{', '}'),
+    frozenset: ('frozenset({', '})'),
+    collections.deque: ('deque([', '])'),
+}
+
+
+def _is_collection(mro: list[type]) -> bool:
+    return dict in mro or any(kind in mro for kind in _BRACKETS)
+
+
+def _member(name: object, value: Any, depth: int) -> str:
+    return MASK if is_secret(name) and value is not None else _of(value, depth + 1)
+
+
+def _enclosed(opening: str, told: Iterator[str], closing: str, length: int) -> str:
+    listed = list(told)
+    if length > len(listed):
+        listed.append(f'… {length - len(listed)} more')
+    return opening + ', '.join(listed) + closing
+
+
+def _number(value: Any, kind: type) -> str:
+    bits = int.bit_length(value)
+    if bits > _MOST_BITS:
+        return f'<{_name(kind)} of {bits} bits>'
+    return int.__repr__(value)
+
+
+def _text(kind: Any, value: Any, length: int) -> str:
+    told = kind.__repr__(kind.__getitem__(value, slice(_LONGEST_TEXT)))
+    return str(told) if length <= _LONGEST_TEXT else f'{told} … ({length} in all)'
+
+
+def _plainly(text: object) -> str:
+    return _short(text) if type(text) is str else '…'
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + '…'
+
+
+def _name(kind: type) -> str:
+    name = type.__dict__['__qualname__'].__get__(kind)
+    module = type.__getattribute__(kind, '__module__')
+    if type(module) is str and module not in ('builtins', '__main__'):
+        name = f'{module}.{name}'
+    return _short(str(name))
+
+
+def _object(value: Any, kind: type, depth: int) -> str:
+    try:
+        attributes = object.__getattribute__(value, '__dict__')
+    except AttributeError:
+        attributes = {}
+    if type(attributes) is not dict:
+        attributes = {}
+    pairs = [
+        f'{_short(key)}={_member(key, one, depth)}'
+        for key, one in islice(dict.items(attributes), _MOST)
+        if type(key) is str
+    ]
+    return f'<{" ".join([_name(kind), *pairs])}>'

@@ -1,0 +1,276 @@
+"""C6.6: the page that a browser is shown with `debug` when a handler has failed."""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Serving, serving
+from harness_more import HOST, ask, module_site
+
+of = pytest.mark.parametrize
+
+HOSTILE = '</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>\'"`&'
+
+
+class Seen(HTMLParser):
+    """The tags and the text of a page, and what stands in its style and its script."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.inline: dict[str, list[str]] = {'style': [], 'script': []}
+        self.text = ''
+        self._within = ''
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, Any]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attributes if name.startswith('on') or name == 'src']
+        self._within = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ''
+
+    def handle_data(self, data: str) -> None:
+        if self._within in self.inline:
+            self.inline[self._within].append(data)
+        else:
+            self.text += data
+
+
+@pytest.fixture
+def site() -> Iterator[Serving]:
+    with serving(
+        debug=True, response_headers={'Content-Security-Policy': "default-src 'none'"}
+    ) as site:
+        yield site
+
+
+def fails(site: Serving, handler: Any, target: str = '/test', **headers: str) -> Seen:
+    site.http.route('/test', prefix=True)(handler)
+    response = site.get(target, **headers)
+    assert response.status == 500
+    seen = Seen(response.text)
+    assert (len(seen.inline['style']), len(seen.inline['script'])) == (1, 1)
+    assert seen.handlers == []
+    return seen
+
+
+def test_c6_6_what_is_hostile_stays_text(site: Serving) -> None:
+    def handler(request):
+        local = {HOSTILE: HOSTILE}
+        raise type('Named' + HOSTILE, (Exception,), {})(HOSTILE, local)
+
+    seen = fails(
+        site, handler, '/test/%3Cscript%3Ealert(3)%3C/script%3E?%3Cb%3E=%3Ci%3E', **{'X-A': '<u>'}
+    )
+    assert not {'img', 'b i', 'u', 'i b'} & set(seen.tags)
+    assert seen.tags.count('script') == 1
+    assert '<script>alert(1)</script>' in seen.text
+    assert 'alert(3)' in seen.text
+    assert '<u>' in seen.text
+
+
+def test_c6_6_the_policy_is_the_pages_own_and_names_what_it_runs(site: Serving) -> None:
+    site.http.route('/test')(lambda request: 1 / 0)
+    response = site.get('/test')
+    policies = response.headers.all('Content-Security-Policy')
+    assert len(policies) == 1, 'not also that of the site'
+    seen = Seen(response.text)
+    for kind in ('style', 'script'):
+        digest = base64.b64encode(hashlib.sha256(seen.inline[kind][0].encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policies[0]
+    assert policies[0].startswith("default-src 'none'; ")
+    assert 'unsafe' not in policies[0]
+    assert response.headers['Cache-Control'] == 'no-store'
+
+
+#: Not in one piece, for the page shows the lines around.
+VALUE = 'hun' + 'ter2'
+SECRETS = ['password', 'db_passwd', 'apiToken', 'API_KEY', 'client_secret', 'cookies', 'auth']
+OPEN = ['monkey', 'keyboard', 'author', 'passenger', 'name']
+
+
+@of('name', [*SECRETS, *OPEN])
+def test_c6_6_what_is_called_a_secret_is_masked(site: Serving, name: str) -> None:
+    class Holder:
+        pass
+
+    def inside(request):
+        holder = Holder()
+        setattr(holder, name, VALUE)
+        listed = {name: VALUE, name.encode(): VALUE, 'deeper': [{name: VALUE}]}
+        raise RuntimeError(len(listed))
+
+    def local(request):
+        exec(f'{name} = VALUE; raise RuntimeError', {'VALUE': VALUE}, {})
+
+    asked = {'target': f'/test?{name}={VALUE}', name.replace('_', '-'): VALUE}
+    told = fails(site, inside, **asked).text
+    assert told.count(VALUE) == (0 if name in SECRETS else 9), told
+    frame = re.search(r'Variables \(1\)(.*)', fails(site, local).text.partition('<string>')[2])
+    assert frame is not None
+    assert frame[1].startswith(name)
+    assert (VALUE in frame[1]) == (name in OPEN)
+
+
+@of('field', ['Cookie', 'Authorization', 'X-Auth-Token', 'X-Api-Key', 'Proxy-Authorization'])
+def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> None:
+    seen = fails(site, lambda request: 1 / 0, **{field: VALUE})
+    assert field.lower() in seen.text
+    assert VALUE not in seen.text
+
+
+class Raises:
+    def __repr__(self) -> str:
+        raise RuntimeError('in repr')
+
+
+class Loops:
+    def __repr__(self) -> str:
+        while True:
+            pass
+
+    __str__ = __repr__
+
+
+class Strange:
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError('in getattribute')
+
+
+def recursive() -> list[Any]:
+    one: list[Any] = [1]
+    one.append(one)
+    return one
+
+
+#: A value and what is told of it.
+VALUES = {
+    'raises': (Raises(), 'Raises>'),
+    'loops': (Loops(), 'Loops>'),
+    'strange': (Strange(), 'Strange>'),
+    'recursive': (recursive(), '[1, [1, [1, …]]]'),
+    'huge text': ('x' * 10**7, '(10000000 in all)'),
+    'huge bytes': (b'x' * 10**7, '(10000000 in all)'),
+    'huge number': (1 << 10**6, 'of 1000001 bits'),
+    'huge list': (list(range(10**6)), '… 999980 more'),
+    'huge dict': (dict.fromkeys(range(10**6)), '… 999980 more'),
+    'nested': ([[[[[[1]]]]]], '[[[…]]]'),
+    'text': ('Ada', "'Ada'"),
+    'bytes': (b'Ada', "b'Ada'"),
+    'a class': (Path, '<class pathlib.Path>'),
+    'a function': (os.path.join, '<function join>'),
+    'a module': (sys, '<module sys>'),
+    'a number': (-17, '-17'),
+    'a path': (Path('/srv'), "PosixPath('/srv')"),
+    'none': (None, 'None'),
+}  # fmt: skip
+
+
+@of('case', VALUES)
+def test_c6_6_variables_are_shown_short_and_without_their_help(site: Serving, case: str) -> None:
+    value, told = VALUES[case]
+
+    def handler(request):
+        variable = value
+        raise RuntimeError(variable is None)
+
+    seen = fails(site, handler)
+    assert 'variable' + told in seen.text or re.search(
+        f'variable<?[^\n]*{re.escape(told)}', seen.text
+    )
+    assert len(seen.text) < 20_000
+
+
+def test_c6_6_the_place_that_led_here_is_told(tmp_path: Path) -> None:
+    source = 'def on_request(request):\n    raise RuntimeError\n'
+    files = {'site': {'page.py': source}}
+    with module_site(tmp_path, source, files, debug=True) as site:
+        assert f'by vhosts."a.example".module = "{tmp_path}/vhost.py"' in Seen(ask(site).text).text
+        line = sys._getframe().f_lineno + 1
+        site.http.route('/here', vhost=HOST, methods=['get'])(lambda request: 1 / 0)
+        told = Seen(ask(site, '/here').text).text
+        assert (
+            f"@http.route('/here', vhost='a.example', methods=['GET']) at {__file__}, line {line}"
+            in told
+        )
+        del site.http.config['vhosts'][HOST]['module']
+        site.http.config['vhosts'][HOST]['web_root'] = os.fspath(tmp_path / 'site')
+        told = Seen(ask(site, '/page.py').text).text
+        assert f'by vhosts."a.example".web_root = "{tmp_path}/site"' in told
+        assert f'script {tmp_path}/site/page.py' in told
+
+
+def test_c6_6_own_places_are_open_and_those_of_libraries_folded(site: Serving) -> None:
+    import json
+
+    site.http.route('/test')(lambda request: json.dumps(object()))
+    html = site.get('/test').text
+    places = re.findall(
+        r'<details class="(own|lib)"( open)?><summary>.*?in <code>(.*?)</code>', html
+    )
+    assert [(kind, opened) for kind, opened, _ in places] == [('own', ' open')] + [('lib', '')] * (
+        len(places) - 1
+    )
+    assert places[0][2] == __file__
+
+
+@of(
+    ('source', 'told'),
+    [
+        ('def on_request(request)\n    pass\n', "SyntaxError: expected ':'"),
+        ('raise KeyError("x") from ValueError("y")\n', 'ValueError: y'),
+        ('def f(): return f()\nf()\n', 'more frames'),
+        ('x = 1\nraise RuntimeError("\\udc80\\x00\\u202e")\n', 'RuntimeError'),
+    ],
+)
+def test_c6_6_every_failure_has_a_page(tmp_path: Path, source: str, told: str) -> None:
+    with module_site(tmp_path, source, debug=True) as site:
+        response = ask(site)
+        assert response.status == 500
+        if sys.version_info >= (3, 10) or 'Syntax' not in told:
+            assert told in Seen(response.text).text
+        assert 'vhost.py' in response.text
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='exception groups came with Python 3.11')
+def test_c6_6_the_members_of_a_group_are_told(site: Serving) -> None:
+    group = builtins.ExceptionGroup  # type: ignore[attr-defined]
+
+    def handler(request):
+        raise group('several', [ValueError('one'), group('deeper', [KeyError('two')])])
+
+    told = fails(site, handler).text
+    for word in ('ExceptionGroup: several', 'ValueError: one', "KeyError: 'two'"):
+        assert word in told
+
+
+def test_c6_6_the_request_is_told(site: Serving) -> None:
+    site.http.route('/test/<name>')(lambda request: 1 / 0)
+    with site.client() as client:
+        told = Seen(
+            client.request('POST', '/test/Ada?q=1%202', {'X-Own': 'yes'}, b'12345').text
+        ).text
+    for word in (
+        'POST /test/Ada?q=1%202',
+        'params nameAda',
+        'query q1 2',
+        'content5 bytes',
+        'x-ownyes',
+        '127.0.0.1',
+    ):
+        assert word in told, word
