@@ -126,3 +126,30 @@ def test_c8_7_an_answer_is_sent_while_the_next_handler_blocks(asynchronous: bool
         go_on.set()
         for client, text in zip(clients[1:], ['slow', 'quick', 'slow']):
             assert client.read_response().text == text
+
+
+def test_c8_7_an_answer_is_sent_though_its_thread_goes_on_while_another_is_idle() -> None:
+    """The jobs that come together may all be taken by the thread that is quicker."""
+    go_on = threading.Event()
+    with serving(threads=2) as site:
+
+        @site.http.route('/quick')
+        def quick(request):
+            return 'quick'
+
+        @site.http.route('/slow')
+        def slow(request):
+            go_on.wait(2 * PATIENCE)
+            return 'slow'
+
+        for _ in range(30):
+            go_on.clear()
+            clients = []
+            for path in ['/quick', '/quick', '/slow', '/quick']:
+                client = site.client(timeout=3 * PATIENCE)
+                client.send('GET', path)
+                clients.append(client)
+            for number in (0, 1, 3):
+                assert clients[number].read_response().text == 'quick'
+            go_on.set()
+            assert clients[2].read_response().text == 'slow'

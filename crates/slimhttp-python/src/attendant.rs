@@ -56,19 +56,29 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
             // and not with each request.
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    let threads = report_threads(desk);
-                    let event_loop = report_event_loop(desk);
-                    let signals = desk.unheeded.look();
-                    watching = threads || event_loop || signals;
-                    // Behind the look at the queues: what was put in before the last
-                    // job was taken is seen.
-                    desk.knock();
+                    watching = look(desk);
+                    if !watching {
+                        desk.note_attended(false);
+                        watching = look(desk);
+                        if watching {
+                            desk.note_attended(true);
+                        }
+                    }
                 }
                 ErrorKind::Interrupted => {}
                 _ => return,
             },
         }
     }
+}
+
+/// Looks after everything; whether there is still something to watch.
+fn look(desk: &Desk) -> bool {
+    let threads = report_threads(desk);
+    let event_loop = report_event_loop(desk);
+    let signals = desk.unheeded.look();
+    desk.knock();
+    threads || event_loop || signals
 }
 
 /// Names the jobs that hold others up; whether there is still something to watch.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -61,6 +61,8 @@ pub(crate) struct Desk {
     pub(crate) wishes: Wishes,
     /// The signals that the attendant has heard of and Python has not.
     pub(crate) unheeded: Unheeded,
+    /// Whether the attendant looks after things now.
+    attended: AtomicBool,
     bell: UnixStream,
 }
 
@@ -72,6 +74,7 @@ impl Desk {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
+            attended: AtomicBool::new(false),
             wishes: Wishes::default(),
             unheeded: Unheeded::default(),
             bell,
@@ -154,8 +157,21 @@ impl Desk {
 
     fn heed(&self, watch: Watch) {
         if watch == Watch::Begin {
+            self.attend();
+        }
+    }
+
+    /// Calls the attendant, unless it is here.
+    pub(crate) fn attend(&self) {
+        if !self.attended.swap(true, Ordering::SeqCst) {
             self.ring(attendant::WATCH);
         }
+    }
+
+    /// Notes that the attendant is here, or goes. Before it goes it looks once
+    /// more: so it is called again, or has seen what was there.
+    pub(crate) fn note_attended(&self, attended: bool) {
+        self.attended.store(attended, Ordering::SeqCst);
     }
 
     /// Gives the event loop something to do.

@@ -175,6 +175,11 @@ impl Gathering {
             GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(Gathered::knock));
         }
     }
+
+    /// Whether a knock is due.
+    pub(crate) fn holds_letters(&self) -> bool {
+        GATHERED.with_borrow(|gathered| gathered.as_ref().is_some_and(|it| it.letters > 0))
+    }
 }
 
 impl Drop for Gathering {

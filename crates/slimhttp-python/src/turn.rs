@@ -45,6 +45,11 @@ pub(crate) fn take(
         }
         gathering.look(now);
         taken = desk.next(Some(run));
+        if taken.is_some() && gathering.holds_letters() {
+            // The next job may take long, and other threads may be idle, so that
+            // nothing else calls the attendant.
+            desk.attend();
+        }
     }
     Ok(())
 }
