@@ -15,6 +15,10 @@ use slimhttp_site::refusal::Refusal;
 use crate::body::Body;
 use crate::handler::DebugPage;
 
+/// What is told where nobody answers and a handler was asked: the usual slip.
+pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
+    answer to whoever is next. Was a `return` forgotten?";
+
 /// A refusal, and what may be told of it with `debug`.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -36,6 +40,15 @@ impl From<Refusal> for Refused {
 impl Refused {
     pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
         Self { refusal, page: None, detail: Some(detail.into()) }
+    }
+
+    /// Says one thing more, on a line of its own.
+    pub(crate) fn add(&mut self, more: &str) {
+        let detail = self.detail.get_or_insert_default();
+        if !detail.is_empty() {
+            detail.push('\n');
+        }
+        detail.push_str(more);
     }
 }
 
@@ -165,6 +178,9 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
     }
     if let (true, Refusal::BadRequest(what)) = (debug, refusal) {
         let _ = write!(page, "<pre>{}</pre>", escape(what));
+    }
+    if let (true, Refusal::ContentTooLarge(most), None) = (debug, refusal, detail) {
+        let _ = write!(page, "<pre>longer than {most} bytes: see `max_body`</pre>");
     }
     if let Some(detail) = detail {
         let _ = write!(page, "<pre>{}</pre>", escape(detail));
