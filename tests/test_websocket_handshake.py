@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import slimHTTP
 from harness import CERTIFICATE, CERTIFICATE_KEY, PATIENCE, Serving, serving
+from harness_more import Log
 from websocket_clients import client, handshake
 from websockets.sync.client import ClientConnection
 
@@ -103,6 +104,17 @@ def test_origins(site: Serving) -> None:
         with site.client() as client:
             client.send('GET', path, handshake(Origin=origin))
             assert client.read_head().status == status, (path, origin)
+
+
+@pytest.mark.parametrize(('debug', 'level'), [(True, 'WARNING'), (False, 'INFO')])
+def test_the_log_says_whose_page_was_turned_away(debug: bool, level: str) -> None:
+    with serving(debug=debug) as site, Log() as log:
+        site.http.websocket('/chat')(lambda ws: None)
+        with site.client() as client:
+            client.send('GET', '/chat', handshake(Origin='http://other.example:5173'))
+            assert client.read_head().status == 403
+        log.wait_for('a page of `http://other.example:5173` may not open the WebSocket `/chat`')
+        assert [one.levelname for one in log.records if 'may not open' in one.getMessage()] == [level]
 
 
 def test_subprotocols(site: Serving) -> None:

@@ -201,6 +201,7 @@ impl Exchange<'_> {
         if !self.headers.get_all(EXPECT).iter().all(known) {
             return Err(Refusal::ExpectationFailed.into());
         }
+        let debug = self.scope.options.debug;
         let mut actions = actions.into_iter().peekable();
         let is_settled = matches!(
             actions.peek(),
@@ -245,6 +246,9 @@ impl Exchange<'_> {
                     return Ok(respond::redirect(location, status));
                 }
                 Action::Options => return Ok(files::options()),
+                Action::Refuse(Refusal::Forbidden) => {
+                    return Err(Refused::foreign_origin(self.headers(), self.path, debug));
+                }
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
             if !matches!(answer, Answer::Pass) {

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
+    LOCATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
@@ -40,6 +40,22 @@ impl From<Refusal> for Refused {
 impl Refused {
     pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
         Self { refusal, page: None, detail: Some(detail.into()) }
+    }
+
+    /// A page of another origin opens a WebSocket. A browser shows its person no
+    /// answer to that, so the log says why.
+    pub(crate) fn foreign_origin(headers: &HeaderMap, path: &[u8], debug: bool) -> Self {
+        let origin = headers.get(ORIGIN).map_or(&b""[..], HeaderValue::as_bytes);
+        let cause = format!(
+            "a page of `{}` may not open the WebSocket `{}`: see `origins`",
+            origin.escape_ascii(),
+            path.escape_ascii()
+        );
+        match debug {
+            true => tracing::warn!("{cause}"),
+            false => tracing::info!("{cause}"),
+        }
+        Self::because(Refusal::Forbidden, cause)
     }
 
     /// Says one thing more, on a line of its own.
