@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,21 @@ def test_the_log_says_whose_page_was_turned_away(debug: bool, level: str) -> Non
             assert client.read_head().status == 403
         log.wait_for('a page of `http://other.example:5173` may not open the WebSocket `/chat`')
         assert [one.levelname for one in log.records if 'may not open' in one.getMessage()] == [level]
+
+
+def test_the_log_says_so_of_a_module_too(tmp_path: Path) -> None:
+    module = tmp_path / 'module.py'
+    module.touch()
+    with serving(vhosts={'a.example': {'module': str(module)}}) as site, Log() as log:
+        module.write_text(
+            f"import slimHTTP\nhttp = slimHTTP.instances['127.0.0.1:{site.http.port}']\n"
+            "http.websocket('/chat', vhost='a.example')(lambda ws: None)\n"
+        )
+        with site.client() as client:
+            fields = handshake(Origin='http://other.example')
+            client.send('GET', '/chat', fields, host='a.example')
+            assert client.read_head().status == 403
+        log.wait_for('a page of `http://other.example` may not open the WebSocket `/chat`')
 
 
 def test_subprotocols(site: Serving) -> None:

@@ -400,6 +400,9 @@ impl Exchange<'_> {
                 }
                 Refused { refusal: Refusal::Internal, page, detail: None }
             }
+            HandlerFault::Refused(Refusal::Forbidden, None) => {
+                Refused::foreign_origin(self.headers(), self.path, self.scope.options.debug)
+            }
             HandlerFault::Refused(refusal, detail) => {
                 Refused { refusal, page: None, detail: detail.map(Into::into) }
             }
