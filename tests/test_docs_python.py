@@ -48,3 +48,9 @@ def test_every_public_name_stands_in_the_documentation() -> None:
     pages = ''.join(page.read_text() for page in PAGE.parent.glob('*.md'))
     names = [name for name in slimHTTP.__all__ if not name.startswith('_')]
     assert [name for name in names if name not in pages] == []
+
+
+@pytest.mark.parametrize('page', sorted(PAGE.parent.glob('*.md')), ids=lambda page: page.name)
+def test_every_piece_of_python_is_python(page: Path) -> None:
+    for piece in re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL):
+        compile(piece, f'{page.name}: {piece[:40]!r}', 'exec')

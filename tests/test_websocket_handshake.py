@@ -115,7 +115,8 @@ def test_the_log_says_whose_page_was_turned_away(debug: bool, level: str) -> Non
             client.send('GET', '/chat', handshake(Origin='http://other.example:5173'))
             assert client.read_head().status == 403
         log.wait_for('a page of `http://other.example:5173` may not open the WebSocket `/chat`')
-        assert [one.levelname for one in log.records if 'may not open' in one.getMessage()] == [level]
+        told = [one.levelname for one in log.records if 'may not open' in one.getMessage()]
+        assert told == [level]
 
 
 def test_the_log_says_so_of_a_module_too(tmp_path: Path) -> None:

@@ -152,7 +152,9 @@ def test_chunks_from_a_start_on(request_: Any) -> None:
 
 @pytest.mark.parametrize('body', ['hello', b'hello'])
 def test_a_body_in_the_place_of_the_headers_is_told(body: Any) -> None:
-    with pytest.raises(TypeError, match=r'headers: expected a dict, .*`HTTP_RESPONSE\(payload=…\)`'):
+    with pytest.raises(
+        TypeError, match=r'headers: expected a dict, .*`HTTP_RESPONSE\(payload=…\)`'
+    ):
         HTTP_RESPONSE(body)
 
 
