@@ -261,6 +261,15 @@ def test_c8_2_a_malformed_form_is_the_clients_fault(
     log.wait_for('MalformedContent' if status == 400 else 'ContentTooLarge')
 
 
+@of('which', ['form', 'files'])
+def test_c8_2_a_missing_field_is_the_clients_fault(site: Serving, which: str) -> None:
+    with Log() as log:
+        response = asked(site, lambda request: getattr(request, which)['b'], b'a=1', URLENCODED)
+    assert response.status == 400
+    assert 'the form has no field `b`' in response.text
+    assert 'Traceback' not in log.text
+
+
 def test_c8_2_a_handler_may_catch_a_malformed_form(site: Serving) -> None:
     def look(request):
         with pytest.raises(slimHTTP.MalformedContent) as caught:

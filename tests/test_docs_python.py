@@ -35,7 +35,22 @@ def test_the_pieces_of_the_page_make_one_program(
         assert client.get('/report').text == 'a report\n'
         assert client.get('/wait').text == 'waited\n'
         assert client.get('/count').text == '0\n1\n2\n'
+        events = client.get('/events')
+        assert events.headers['Content-Type'] == 'text/event-stream'
+        assert events.text == 'data: 0\n\ndata: 1\n\ndata: 2\n\n'
         before = client.get('/visits').text
         assert before != client.get('/visits').text
         assert client.get('/file.txt').text == 'a file'
         assert client.get('/', host='app.localhost').text == 'the module'
+
+
+def test_every_public_name_stands_in_the_documentation() -> None:
+    pages = ''.join(page.read_text() for page in PAGE.parent.glob('*.md'))
+    names = [name for name in slimHTTP.__all__ if not name.startswith('_')]
+    assert [name for name in names if name not in pages] == []
+
+
+@pytest.mark.parametrize('page', sorted(PAGE.parent.glob('*.md')), ids=lambda page: page.name)
+def test_every_piece_of_python_is_python(page: Path) -> None:
+    for piece in re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL):
+        compile(piece, f'{page.name}: {piece[:40]!r}', 'exec')

@@ -120,6 +120,35 @@ def test_debug_says_everything_and_escapes_it() -> None:
         assert '<script>alert' not in response.text
 
 
+#: Method, target, the status, and what the page says with `debug`.
+TOLD = [
+    ('GET', '/forgets', 404, 'returned None'),
+    ('POST', '/forgets', 405, 'returned None'),
+    ('GET', '/other', 404, ''),
+    ('PUT', '/long', 413, 'longer than 5 bytes: see `max_body`'),
+]
+
+
+@of('debug', [True, False])
+@of(('method', 'target', 'status', 'said'), TOLD)
+def test_debug_says_why_nobody_answers(
+    tmp_path: Path, method: str, target: str, status: int, said: str, debug: bool
+) -> None:
+    (tmp_path / 'forgets').touch()
+    with serving(vhosts={'a.example': {'web_root': os.fspath(tmp_path)}}, max_body=5) as site:
+        site.http.config['debug'] = debug
+        for host in (None, 'a.example'):
+            site.http.route('/forgets', host)(lambda request: None)
+        site.http.route('/long')(lambda request: 'short')
+        with site.client() as client:
+            body = b'123456' if status == 413 else None
+            host = 'a.example' if status == 405 else 'other.example'
+            response = client.request(method, target, body=body, host=host)
+    assert response.status == status
+    assert (said in response.text) == (debug or not said)
+    assert ('returned None' in response.text) == (debug and said == 'returned None')
+
+
 def test_debug_of_one_host_is_of_that_host() -> None:
     def raises(request):
         raise RuntimeError('secret_word')

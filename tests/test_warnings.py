@@ -48,6 +48,44 @@ def test_c8_1_an_odd_route_is_told_with_what_was_meant(url, methods, said) -> No
         assert len(site.http.routes[None]) == 1
 
 
+def takes_none(): ...
+def takes_two(request, name): ...
+def takes_a_keyword(request, *, name): ...
+def takes_one(request, name=None, *, more=None): ...
+def takes_any(*requests): ...
+
+
+class Handlers:
+    def method(self, request): ...
+
+
+MORE = 'this one needs more; what the path holds is in `params` of that argument'
+
+
+@of(
+    ('handler', 'said'),
+    [
+        (takes_one, None),
+        (takes_any, None),
+        (Handlers().method, None),
+        (takes_none, '`takes_none`: a handler is given one argument, and this one takes none'),
+        (takes_two, f'`takes_two`: a handler is given one argument, and {MORE}'),
+        (takes_a_keyword, MORE),
+    ],
+)
+def test_c8_1_a_handler_that_takes_other_arguments_is_told(handler, said) -> None:
+    with serving() as site, Log() as log:
+        for register in (site.http.route, site.http.websocket):
+            register('/a/<name>')(handler)
+        told = warnings(log)
+        if said is None:
+            assert told == []
+        else:
+            assert told, 'one line of the program, one warning'
+            assert all(one.endswith(said) for one in told)
+            assert told[0].startswith(f'{__file__}, line ')
+
+
 MODULE = """\
 import slimHTTP
 http = slimHTTP.instances['127.0.0.1:{port}']

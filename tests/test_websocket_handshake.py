@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import slimHTTP
 from harness import CERTIFICATE, CERTIFICATE_KEY, PATIENCE, Serving, serving
+from harness_more import Log
 from websocket_clients import client, handshake
 from websockets.sync.client import ClientConnection
 
@@ -103,6 +105,33 @@ def test_origins(site: Serving) -> None:
         with site.client() as client:
             client.send('GET', path, handshake(Origin=origin))
             assert client.read_head().status == status, (path, origin)
+
+
+@pytest.mark.parametrize(('debug', 'level'), [(True, 'WARNING'), (False, 'INFO')])
+def test_the_log_says_whose_page_was_turned_away(debug: bool, level: str) -> None:
+    with serving(debug=debug) as site, Log() as log:
+        site.http.websocket('/chat')(lambda ws: None)
+        with site.client() as client:
+            client.send('GET', '/chat', handshake(Origin='http://other.example:5173'))
+            assert client.read_head().status == 403
+        log.wait_for('a page of `http://other.example:5173` may not open the WebSocket `/chat`')
+        told = [one.levelname for one in log.records if 'may not open' in one.getMessage()]
+        assert told == [level]
+
+
+def test_the_log_says_so_of_a_module_too(tmp_path: Path) -> None:
+    module = tmp_path / 'module.py'
+    module.touch()
+    with serving(vhosts={'a.example': {'module': str(module)}}) as site, Log() as log:
+        module.write_text(
+            f"import slimHTTP\nhttp = slimHTTP.instances['127.0.0.1:{site.http.port}']\n"
+            "http.websocket('/chat', vhost='a.example')(lambda ws: None)\n"
+        )
+        with site.client() as client:
+            fields = handshake(Origin='http://other.example')
+            client.send('GET', '/chat', fields, host='a.example')
+            assert client.read_head().status == 403
+        log.wait_for('a page of `http://other.example` may not open the WebSocket `/chat`')
 
 
 def test_subprotocols(site: Serving) -> None:

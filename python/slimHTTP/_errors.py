@@ -80,6 +80,17 @@ class MalformedContent(ContentError, ValueError):
     """
 
 
+class MissingField(MalformedContent, KeyError):
+    """A form has no such field; `name` is the one that was looked for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f'the form has no field `{self.name}`'
+
+
 class ContentTooLarge(ContentError):
     """The content is longer than `max_body`, or a form than its own bounds.
 

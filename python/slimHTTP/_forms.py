@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Optional, TypeVar, Union, overload
 
+from slimHTTP._errors import MissingField
+
 V = TypeVar('V')
 T = TypeVar('T')
 
@@ -38,7 +40,10 @@ class MultiDict(Mapping[str, V]):
             self._lists.setdefault(name, []).append(value)
 
     def __getitem__(self, name: str) -> V:
-        return self._lists[name][0]
+        values = self._lists.get(name)
+        if values is None:
+            raise MissingField(name)
+        return values[0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lists)

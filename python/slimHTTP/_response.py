@@ -73,6 +73,11 @@ class HTTP_RESPONSE:
         ret_code: int = 200,
         **kwargs: Any,
     ) -> None:
+        if isinstance(headers, (str, bytes)):
+            raise TypeError(
+                f'headers: expected a dict, found `{type(headers).__name__}`;'
+                ' the body is the second argument: write `HTTP_RESPONSE(payload=…)`'
+            )
         # A dict of its own: what is added to one response is in no other.
         self.headers: dict[Any, Any] = dict(headers) if headers else {}
         self.payload = payload

@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any, Final, Literal, TypeVar
 
 from slimHTTP import _log
@@ -104,9 +105,25 @@ def kind_of(stream: bool) -> Literal['whole', 'streamed']:
 
 
 def check_handler(handler: object) -> None:
-    """Raise TypeError where `handler` cannot be called."""
+    """Raise TypeError where `handler` cannot be called at all."""
     if not callable(handler):
         raise TypeError(f"a route's handler: expected a function, found `{type(handler).__name__}`")
+    if isinstance(handler, FunctionType):
+        _look_at_parameters(handler)
+
+
+def _look_at_parameters(handler: FunctionType) -> None:
+    """Warn of a function that cannot be called with one argument."""
+    code = handler.__code__
+    required = code.co_argcount - len(handler.__defaults__ or ())
+    takes_one = code.co_argcount or code.co_flags & inspect.CO_VARARGS
+    if not takes_one:
+        meant = 'and this one takes none'
+    elif required > 1 or code.co_kwonlyargcount > len(handler.__kwdefaults__ or ()):
+        meant = 'and this one needs more; what the path holds is in `params` of that argument'
+    else:
+        return
+    _log.warn_once(f'`{handler.__name__}`: a handler is given one argument, {meant}')
 
 
 def is_async(handler: Callable[..., Any]) -> bool:

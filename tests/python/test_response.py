@@ -150,6 +150,14 @@ def test_chunks_from_a_start_on(request_: Any) -> None:
     file.close()
 
 
+@pytest.mark.parametrize('body', ['hello', b'hello'])
+def test_a_body_in_the_place_of_the_headers_is_told(body: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r'headers: expected a dict, .*`HTTP_RESPONSE\(payload=…\)`'
+    ):
+        HTTP_RESPONSE(body)
+
+
 def test_a_name_of_other_frameworks_is_pointed_at(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level('WARNING', 'slimHTTP'):
         response = HTTP_RESPONSE(status=404, body=b'x', own=1)

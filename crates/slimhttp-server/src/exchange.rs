@@ -114,6 +114,7 @@ pub(crate) async fn answer(
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
         by: Answerer::Server,
+        passed_on: false,
     };
     let version = exchange.version;
     let files_only = matches!(*plan.actions, [Action::File(_)]);
@@ -184,6 +185,8 @@ struct Exchange<'x> {
     headers: HeaderMap,
     /// Who has answered, or was asked last.
     by: Answerer,
+    /// Whether a handler was asked and left the answer to whoever is next.
+    passed_on: bool,
 }
 
 impl Exchange<'_> {
@@ -198,6 +201,7 @@ impl Exchange<'_> {
         if !self.headers.get_all(EXPECT).iter().all(known) {
             return Err(Refusal::ExpectationFailed.into());
         }
+        let debug = self.scope.options.debug;
         let mut actions = actions.into_iter().peekable();
         let is_settled = matches!(
             actions.peek(),
@@ -242,11 +246,15 @@ impl Exchange<'_> {
                     return Ok(respond::redirect(location, status));
                 }
                 Action::Options => return Ok(files::options()),
+                Action::Refuse(Refusal::Forbidden) => {
+                    return Err(Refused::foreign_origin(self.headers(), self.path, debug));
+                }
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
             if !matches!(answer, Answer::Pass) {
                 return self.deliver(answer).await;
             }
+            self.passed_on = true;
         }
         Err(Refusal::NotFound.into())
     }
@@ -339,8 +347,12 @@ impl Exchange<'_> {
 
     /// The response that says no: with the page that the scope has for it, unless
     /// a traceback is to be shown.
-    async fn refuse(&self, refused: Refused) -> Response<Body> {
+    async fn refuse(&self, mut refused: Refused) -> Response<Body> {
         let options = &self.scope.options;
+        let nobody = matches!(refused.refusal, Refusal::NotFound | Refusal::MethodNotAllowed(_));
+        if options.debug && nobody && self.passed_on {
+            refused.add(respond::PASSED_ON);
+        }
         let traceback = options.debug && refused.page.is_some();
         let mut response = respond::refuse(refused, options.debug);
         if !traceback
@@ -387,6 +399,9 @@ impl Exchange<'_> {
                     self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
                 }
                 Refused { refusal: Refusal::Internal, page, detail: None }
+            }
+            HandlerFault::Refused(Refusal::Forbidden, None) => {
+                Refused::foreign_origin(self.headers(), self.path, self.scope.options.debug)
             }
             HandlerFault::Refused(refusal, detail) => {
                 Refused { refusal, page: None, detail: detail.map(Into::into) }

@@ -7,13 +7,17 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
+    LOCATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
 use crate::handler::DebugPage;
+
+/// What is told where nobody answers and a handler was asked: the usual slip.
+pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
+    answer to whoever is next. Was a `return` forgotten?";
 
 /// A refusal, and what may be told of it with `debug`.
 #[derive(Debug)]
@@ -36,6 +40,31 @@ impl From<Refusal> for Refused {
 impl Refused {
     pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
         Self { refusal, page: None, detail: Some(detail.into()) }
+    }
+
+    /// A page of another origin opens a WebSocket. A browser shows its person no
+    /// answer to that, so the log says why.
+    pub(crate) fn foreign_origin(headers: &HeaderMap, path: &[u8], debug: bool) -> Self {
+        let origin = headers.get(ORIGIN).map_or(&b""[..], HeaderValue::as_bytes);
+        let cause = format!(
+            "a page of `{}` may not open the WebSocket `{}`: see `origins`",
+            origin.escape_ascii(),
+            path.escape_ascii()
+        );
+        match debug {
+            true => tracing::warn!("{cause}"),
+            false => tracing::info!("{cause}"),
+        }
+        Self::because(Refusal::Forbidden, cause)
+    }
+
+    /// Says one thing more, on a line of its own.
+    pub(crate) fn add(&mut self, more: &str) {
+        let detail = self.detail.get_or_insert_default();
+        if !detail.is_empty() {
+            detail.push('\n');
+        }
+        detail.push_str(more);
     }
 }
 
@@ -165,6 +194,9 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
     }
     if let (true, Refusal::BadRequest(what)) = (debug, refusal) {
         let _ = write!(page, "<pre>{}</pre>", escape(what));
+    }
+    if let (true, Refusal::ContentTooLarge(most), None) = (debug, refusal, detail) {
+        let _ = write!(page, "<pre>longer than {most} bytes: see `max_body`</pre>");
     }
     if let Some(detail) = detail {
         let _ = write!(page, "<pre>{}</pre>", escape(detail));
