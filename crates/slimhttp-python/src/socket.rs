@@ -178,6 +178,12 @@ impl Socket {
         self.guest.pipe.has_answer()
     }
 
+    /// Whether the program has been told of its end.
+    #[getter]
+    fn over(&self) -> bool {
+        self.guest.is_told.load(Ordering::SeqCst)
+    }
+
     fn __getattr__(&self, name: &str) -> PyResult<Py<PyAny>> {
         Err(PyAttributeError::new_err(format!(
             "a CLIENT_SOCKET has no `{name}`: the socket itself is the server's"
