@@ -155,7 +155,8 @@ impl Carrier for PipeEnd {
             let guest = &self.0;
             if !guest.pipe.carry(connection, PATIENCE, || guest.tell()).await {
                 tracing::warn!(
-                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and                      {MOST_RECEIVED} bytes wait: closed"
+                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and \
+                     {MOST_RECEIVED} bytes wait: closed"
                 );
             }
         })
