@@ -193,12 +193,7 @@ impl Identity {
         let socket = slf.borrow().socket.as_ref().map(|socket| socket.clone_ref(py));
         match socket {
             Some(socket) => socket.bind(py).call_method1(intern!(py, "send"), (data,)),
-            None => Err(errors::slimhttp_error(
-                py,
-                "this connection speaks HTTP: return the answer from the handler; bytes are sent \
-                 on a connection that `on_upgrade` has taken"
-                    .to_owned(),
-            )),
+            None => Err(errors::speaks_http(py)),
         }
     }
 

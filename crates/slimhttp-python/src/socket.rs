@@ -64,12 +64,7 @@ impl Socket {
         let patience = self.patience();
         match py.detach(|| self.guest.pipe.send(bytes, patience)) {
             Ok(()) => Ok(count),
-            Err(NotSent::Http) => Err(errors::slimhttp_error(
-                py,
-                "this connection speaks HTTP: return the answer from the handler; bytes are sent \
-                 on a connection that `on_upgrade` has taken"
-                    .to_owned(),
-            )),
+            Err(NotSent::Http) => Err(errors::speaks_http(py)),
             Err(NotSent::Ended) => Err(PyConnectionError::new_err("the connection has ended")),
             Err(NotSent::Full) if patience.is_zero() => {
                 Err(PyBlockingIOError::new_err("the client takes no more for now"))
