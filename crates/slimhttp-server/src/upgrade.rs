@@ -8,19 +8,14 @@ use http::HeaderMap;
 use http::header::{CONNECTION, UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use slimhttp_site::list_field;
 
 use crate::exchange::ConnectionContext;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only
 /// where `Connection` names it.
 pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE)
-        && headers.get_all(CONNECTION).iter().any(|value| {
-            value
-                .as_bytes()
-                .split(|byte| *byte == b',')
-                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-        })
+    headers.contains_key(UPGRADE) && list_field::names(headers, &CONNECTION, "upgrade")
 }
 
 /// Lets `carried` have a connection from its 101 on. The exchange counts as in
