@@ -113,7 +113,7 @@ impl Socket {
     /// after the answer in flight.
     fn close(&self) {
         if !self.guest.pipe.close() {
-            self.guest.visitor.line.close();
+            self.guest.visitor.connection.close();
         }
     }
 
@@ -127,7 +127,7 @@ impl Socket {
     /// The number of the connection's descriptor, -1 once it has ended. A name:
     /// the descriptor is the server's, and is neither read from nor closed here.
     fn fileno(&self) -> i32 {
-        if self.guest.visitor.line.is_open() { self.guest.visitor.descriptor } else { -1 }
+        if self.guest.visitor.connection.is_open() { self.guest.visitor.descriptor } else { -1 }
     }
 
     /// The client's address and port.

@@ -373,7 +373,7 @@ impl Exchange<'_> {
                     local: self.connection.local,
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
-                    line: self.connection.line(),
+                    connection: self.connection.handle(),
                     guest: self.connection.guest.get().cloned(),
                     companion: std::sync::OnceLock::new(),
                 });
