@@ -121,7 +121,7 @@ class Face:
             f'{what} failed' if request is None else _failure.headline(error, request, what),
             exc_info=(type(error), error, _failure.trim(error)),
         )
-        if not debug or request is None:
+        if not debug:
             return None
         # Much is imported for a page, and few programs ever show one.
         from slimHTTP import _led_here, _traceback_page
