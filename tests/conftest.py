@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
+from chromium import Chromium, executable
 from harness import DOORS, Process, Serving, open_door, serving, tree
 from sites import FILES
 
@@ -50,6 +51,15 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         return tmp_path
 
     return make
+
+
+@pytest.fixture(scope='module')
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser without a window, one for all tests of a file."""
+    if executable() is None:
+        pytest.skip('skipped: no chromium')
+    with Chromium(tmp_path_factory.mktemp('profile')) as browser:
+        yield browser
 
 
 @pytest.fixture(scope='module')

@@ -439,3 +439,21 @@ def test_c9_on_close_hears_of_the_connections_that_a_stop_ends() -> None:
         assert program.stop() == 0
         program.wait_for('closed', 'stdout', count=50)
         assert {int(line.split()[1]) for line in program.stdout.splitlines()} == ports
+
+
+def test_c9_the_identity_of_a_connection_that_has_ended_is_not_kept(site: Serving) -> None:
+    kept: list[Any] = []
+    ended = threading.Event()
+    site.http.on_accept(lambda socket, ip, source_port: None)
+    site.http.on_close(lambda identity: ended.set())
+
+    @site.http.route('/keep')
+    def keep(request: Any) -> str:
+        kept.append(request)
+        return 'kept'
+
+    with site.client() as client:
+        assert client.get('/keep').text == 'kept'
+    assert ended.wait(PATIENCE)
+    assert kept[0].CLIENT_IDENTITY.address == '127.0.0.1'
+    assert not site.http._connections._known

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from chromium import Chromium, executable
+from chromium import Chromium
 from harness import (
     CERTIFICATE,
     CERTIFICATE_KEY,
@@ -193,14 +193,6 @@ def test_c5_wget_mirrors_a_site(site, tmp_path: Path) -> None:
 
 
 # A browser
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    if executable() is None:
-        pytest.skip('skipped: no chromium')
-    with Chromium(tmp_path_factory.mktemp('profile')) as browser:
-        yield browser
 
 
 PAGE = f"""<!doctype html><html lang="en"><title>Page</title>

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from chromium import Chromium, executable
+from chromium import Chromium
 from harness import Program, Response, Serving, Upstream, says, serving, tree, wait_until
 from harness_more import ANSWERS, HOST, write
 
@@ -263,14 +263,6 @@ def test_who_listens_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 # A browser
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    if executable() is None:
-        pytest.skip('skipped: no chromium')
-    with Chromium(tmp_path_factory.mktemp('chromium')) as browser:
-        yield browser
 
 
 def test_a_browser_loads_the_page_anew_and_recovers_from_a_failure(

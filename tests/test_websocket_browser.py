@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from chromium import Chromium, executable
+from chromium import Chromium
 from harness import Program, serving
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    if executable() is None:
-        pytest.skip('skipped: no chromium')
-    with Chromium(tmp_path_factory.mktemp('profile')) as browser:
-        yield browser
 
 
 #: Opens a WebSocket, sends, and comes to what it hears until it is closed.

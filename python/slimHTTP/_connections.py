@@ -58,8 +58,14 @@ class Connections:
             return False
         if identity is None or identity is True:
             identity = HTTP_CLIENT_IDENTITY(http, socket)
+        return self._keep(http, number, identity, socket)
+
+    def _keep(self, http: HTTP_SERVER, number: int, identity: Any, socket: CLIENT_SOCKET) -> bool:
+        """Keep the identity of a connection until its end; gives whether that is yet to come."""
         self._known[number] = (identity, socket)
-        return True
+        if socket.over:  # Another thread has been told of it before there was anybody to tell.
+            self.left(http, number, socket)
+        return not socket.over
 
     def identity(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> Any:
         """Give the one identity of a connection, made when it is first asked for."""
@@ -68,6 +74,8 @@ class Connections:
             fresh = HTTP_CLIENT_IDENTITY(http, socket)
             # Another thread may have been quicker; all shall have the same object.
             known = self._known.setdefault(number, (fresh, socket))
+            if socket.over:  # Nobody else would let go of it.
+                self._known.pop(number, None)
         return known[0]
 
     def upgrade(self, number: int, socket: CLIENT_SOCKET, request: HTTP_REQUEST) -> Any:
@@ -98,14 +106,16 @@ class Connections:
             raise
         return identity
 
-    def upgraded(self, number: int, socket: CLIENT_SOCKET, identity: Any) -> None:
+    def upgraded(
+        self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET, identity: Any
+    ) -> None:
         """Let `identity` carry a connection on from now on.
 
         Raises UpgradeIssue where it is None.
         """
         if identity is None:
             raise UpgradeIssue('on_upgrade has answered 101, and returned nobody to go on')
-        self._known[number] = (identity, socket)
+        self._keep(http, number, identity, socket)
 
     def data(self, number: int, finished: bool) -> None:
         """Let an identity take what its client has sent; `finished`: it sends no more."""

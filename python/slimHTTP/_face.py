@@ -79,7 +79,7 @@ class Face:
         """Let an identity carry a connection on."""
         http = self.instance
         if http is not None:
-            http._connections.upgraded(number, socket, identity)
+            http._connections.upgraded(http, number, socket, identity)
 
     def data(self, number: int, finished: bool) -> None:
         """Let an identity take what its client has sent."""

@@ -14,8 +14,9 @@ use pyo3::types::{PyString, PyTuple};
 
 use slimhttp_server::handler::HandlerFault;
 
+use crate::contain::contain;
 use crate::desk::Side;
-use crate::dispatcher::{Dispatcher, Pending, contain};
+use crate::dispatcher::{Dispatcher, Pending};
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.

@@ -188,10 +188,7 @@ fn start_stream(
         state: Mutex::new(state),
     };
     let channel = Bound::new(py, channel)?;
-    let new_future = py
-        .import(intern!(py, "asyncio"))?
-        .call_method0(intern!(py, "get_running_loop"))?
-        .getattr(intern!(py, "create_future"))?;
+    let new_future = running_loop(py)?.getattr(intern!(py, "create_future"))?;
     let coroutine =
         pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
     let task = create_task.call1((coroutine,))?;
@@ -370,6 +367,19 @@ impl Channel {
     }
 }
 
+/// The event loop that runs on this thread.
+///
+/// # Errors
+/// `RuntimeError` where none does.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    RUNNING.import(py, "asyncio", "get_running_loop")?.call0()
+}
+
+/// The Python functions that drive awaitables and async iterators.
+///
+/// # Errors
+/// When Python has no memory.
 pub(crate) fn pump_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     static PUMP: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = PUMP.get_or_try_init(py, || {

@@ -18,7 +18,7 @@ use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
-pub(crate) use crate::contain::contain;
+use crate::contain::contain;
 use crate::content::{self, ContentReader};
 use crate::desk::{Desk, Side};
 use crate::face::Face;

@@ -24,6 +24,13 @@ pub(crate) fn slimhttp_error(py: Python<'_>, message: String) -> PyErr {
     raise(py, &CLASS, "slimHTTP_Error", message)
 }
 
+/// `slimHTTP_Error` where bytes are sent on a connection that speaks HTTP.
+pub(crate) fn speaks_http(py: Python<'_>) -> PyErr {
+    let message = "this connection speaks HTTP: return the answer from the handler; bytes are sent \
+                   on a connection that `on_upgrade` has taken";
+    slimhttp_error(py, message.to_owned())
+}
+
 /// `WebSocketClosed`.
 pub(crate) fn websocket_closed(py: Python<'_>, code: u16, reason: &str) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();

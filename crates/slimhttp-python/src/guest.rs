@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use slimhttp_server::handler::{Guest as AnyGuest, VerdictFuture, Visitor, Wants};
@@ -30,6 +30,8 @@ pub(crate) struct Guest {
     pub(crate) visitor: Visitor,
     /// Its bytes, once it is upgraded.
     pub(crate) pipe: Arc<Pipe>,
+    /// Whether Python has been told of its end.
+    pub(crate) is_told: AtomicBool,
     desk: Arc<Desk>,
 }
 
@@ -114,7 +116,13 @@ impl Wishes {
 
 /// Meets a connection.
 pub(crate) fn meet(desk: &Arc<Desk>, visitor: Visitor) -> AnyGuest {
-    Arc::new(Guest { ticket: desk.ticket(), visitor, pipe: Arc::default(), desk: desk.clone() })
+    Arc::new(Guest {
+        ticket: desk.ticket(),
+        visitor,
+        pipe: Arc::default(),
+        is_told: AtomicBool::new(false),
+        desk: desk.clone(),
+    })
 }
 
 /// Asks whether a connection is served.
@@ -147,7 +155,8 @@ impl Carrier for PipeEnd {
             let guest = &self.0;
             if !guest.pipe.carry(connection, PATIENCE, || guest.tell()).await {
                 tracing::warn!(
-                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and                      {MOST_RECEIVED} bytes wait: closed"
+                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and \
+                     {MOST_RECEIVED} bytes wait: closed"
                 );
             }
         })

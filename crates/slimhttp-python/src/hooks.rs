@@ -1,6 +1,6 @@
 //! What programs have to do with connections: the jobs about them, upgrades, and
 //! what a program says of a server as a whole. Which functions there are, and
-//! which identity belongs to which connection, `slimHTTP._hooks` knows.
+//! which identity belongs to which connection, `slimHTTP._connections` knows.
 
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -63,6 +63,8 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             }
         }
         HookJob::Left(guest) => {
+            // First: whoever notes an identity looks behind that whether it comes too late.
+            guest.is_told.store(true, Ordering::SeqCst);
             let told = socket(py, &guest)
                 .and_then(|socket| face.hook(intern!(py, "left"), (guest.ticket.0, socket)));
             contained(face, py, &what, told)?;

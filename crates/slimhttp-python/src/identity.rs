@@ -4,7 +4,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
-use slimhttp_server::handler::{Line, Request};
+use slimhttp_server::handler::{ConnectionHandle, Request};
 
 use crate::errors;
 use crate::face::Face;
@@ -55,7 +55,7 @@ pub(crate) struct Identity {
     /// Called when the connection ends.
     #[pyo3(get, set)]
     on_close: Option<Py<PyAny>>,
-    line: Line,
+    connection: ConnectionHandle,
 }
 
 impl Identity {
@@ -91,7 +91,7 @@ impl Identity {
             address: request.peer.ip().to_canonical().to_string(),
             source_port: request.peer.port(),
             keep_alive: request.version >= http::Version::HTTP_11,
-            line: request.line.clone(),
+            connection: request.connection.clone(),
             ..Self::nobody(py)
         };
         Ok(Bound::new(py, identity)?.into_any())
@@ -110,7 +110,7 @@ impl Identity {
             buffer: PyBytes::new(py, b"").into_any().unbind(),
             buffer_size: BUFFER_SIZE,
             on_close: None,
-            line: Line::default(),
+            connection: ConnectionHandle::default(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Identity {
                 let source = request.get().source();
                 identity.address = source.peer.ip().to_canonical().to_string();
                 identity.source_port = source.peer.port();
-                identity.line = source.line.clone();
+                identity.connection = source.connection.clone();
                 identity.request = Some(PyWeakrefReference::new(request.as_any())?.unbind());
                 if let Some(guest) = Guest::of(source.guest.as_ref()) {
                     identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
@@ -155,7 +155,7 @@ impl Identity {
             identity.address = visitor.peer.ip().to_canonical().to_string();
             identity.source_port = visitor.peer.port();
             identity.fileno = visitor.descriptor;
-            identity.line = visitor.line.clone();
+            identity.connection = visitor.connection.clone();
         }
         Ok(identity)
     }
@@ -201,12 +201,7 @@ impl Identity {
         let socket = slf.borrow().socket.as_ref().map(|socket| socket.clone_ref(py));
         match socket {
             Some(socket) => socket.bind(py).call_method1(intern!(py, "send"), (data,)),
-            None => Err(errors::slimhttp_error(
-                py,
-                "this connection speaks HTTP: return the answer from the handler; bytes are sent \
-                 on a connection that `on_upgrade` has taken"
-                    .to_owned(),
-            )),
+            None => Err(errors::speaks_http(py)),
         }
     }
 
@@ -214,16 +209,16 @@ impl Identity {
     /// after the answer in flight.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let (socket, line) = {
+        let (socket, connection) = {
             let mut identity = slf.borrow_mut();
             identity.closing = true;
             identity.keep_alive = false;
-            (identity.socket.as_ref().map(|it| it.clone_ref(py)), identity.line.clone())
+            (identity.socket.as_ref().map(|it| it.clone_ref(py)), identity.connection.clone())
         };
         match socket {
             Some(socket) => socket.call_method0(py, intern!(py, "close")).map(drop),
             None => {
-                line.close();
+                connection.close();
                 Ok(())
             }
         }

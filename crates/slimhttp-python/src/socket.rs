@@ -64,12 +64,7 @@ impl Socket {
         let patience = self.patience();
         match py.detach(|| self.guest.pipe.send(bytes, patience)) {
             Ok(()) => Ok(count),
-            Err(NotSent::Http) => Err(errors::slimhttp_error(
-                py,
-                "this connection speaks HTTP: return the answer from the handler; bytes are sent \
-                 on a connection that `on_upgrade` has taken"
-                    .to_owned(),
-            )),
+            Err(NotSent::Http) => Err(errors::speaks_http(py)),
             Err(NotSent::Ended) => Err(PyConnectionError::new_err("the connection has ended")),
             Err(NotSent::Full) if patience.is_zero() => {
                 Err(PyBlockingIOError::new_err("the client takes no more for now"))
@@ -118,7 +113,7 @@ impl Socket {
     /// after the answer in flight.
     fn close(&self) {
         if !self.guest.pipe.close() {
-            self.guest.visitor.line.close();
+            self.guest.visitor.connection.close();
         }
     }
 
@@ -132,7 +127,7 @@ impl Socket {
     /// The number of the connection's descriptor, -1 once it has ended. A name:
     /// the descriptor is the server's, and is neither read from nor closed here.
     fn fileno(&self) -> i32 {
-        if self.guest.visitor.line.is_open() { self.guest.visitor.descriptor } else { -1 }
+        if self.guest.visitor.connection.is_open() { self.guest.visitor.descriptor } else { -1 }
     }
 
     /// The client's address and port.
@@ -176,6 +171,12 @@ impl Socket {
     #[getter]
     fn answered(&self) -> bool {
         self.guest.pipe.has_answer()
+    }
+
+    /// Whether the program has been told of its end.
+    #[getter]
+    fn over(&self) -> bool {
+        self.guest.is_told.load(Ordering::SeqCst)
     }
 
     fn __getattr__(&self, name: &str) -> PyResult<Py<PyAny>> {

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
-use slimhttp_server::handler::{Line, Request};
+use slimhttp_server::handler::{ConnectionHandle, Request};
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::site::Listener;
@@ -40,7 +40,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         local: ([127, 0, 0, 1], 80).into(),
         tls: false,
         scope: site.global.clone(),
-        line: Line::default(),
+        connection: ConnectionHandle::default(),
         guest: None,
         companion: OnceLock::new(),
     })

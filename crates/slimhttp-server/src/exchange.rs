@@ -83,14 +83,14 @@ pub(crate) async fn answer(
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
     let reloads = scope.options.reload_browser;
-    let is_understood = plan.target.is_some() && parts.method == Method::GET;
-    if reloads && is_understood && uri.path() == reload::PATH {
+    let listens = || plan.target.is_some() && uri.path() == reload::PATH;
+    if reloads && parts.method == Method::GET && listens() {
         let response = respond::finish(reload::listen(&connection, scope));
         return tracker.finish(response, parts.version, Answerer::Server, None, None);
     }
     // What an upstream answers is its own.
-    let is_ours = !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
-    let showing = match reloads && is_ours {
+    let is_ours = || !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
+    let showing = match reloads && is_ours() {
         true => Showing::of(&parts.method, &mut parts.headers),
         false => Showing::No,
     };
@@ -385,7 +385,7 @@ impl Exchange<'_> {
                     local: self.connection.local,
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
-                    line: self.connection.line(),
+                    connection: self.connection.handle(),
                     guest: self.connection.guest.get().cloned(),
                     companion: std::sync::OnceLock::new(),
                 });

@@ -49,7 +49,7 @@ pub struct Request {
     /// The scope that the host picked.
     pub scope: Arc<Scope>,
     /// The connection on which it came.
-    pub line: Line,
+    pub connection: ConnectionHandle,
     /// What the handler side keeps with that connection, if it met it.
     pub guest: Option<Guest>,
     /// Whatever the handler side keeps with the request between calls.
@@ -72,14 +72,14 @@ pub struct Visitor {
     /// read from or to close.
     pub descriptor: RawFd,
     /// The way to end it.
-    pub line: Line,
+    pub connection: ConnectionHandle,
 }
 
 /// A connection as those see it who may end it. Holding it keeps nothing open.
 #[derive(Clone, Debug, Default)]
-pub struct Line(pub(crate) Weak<ConnectionState>);
+pub struct ConnectionHandle(pub(crate) Weak<ConnectionState>);
 
-impl Line {
+impl ConnectionHandle {
     /// Whether the connection has not ended.
     pub fn is_open(&self) -> bool {
         self.0.strong_count() > 0

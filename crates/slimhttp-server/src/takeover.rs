@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::exchange::ConnectionContext;
+use crate::upgrade;
 
 /// The bytes of a connection, both ways.
 pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -33,28 +34,17 @@ impl fmt::Debug for dyn Carrier {
     }
 }
 
-/// Hands the connection over as soon as the 101 is written. The exchange counts
-/// as in flight until the carrier is done.
+/// Hands the connection over as soon as the 101 is written.
 pub(crate) fn begin(
     client: OnUpgrade,
     carrier: Box<dyn Carrier>,
     connection: &Arc<ConnectionContext>,
 ) {
-    let connection = connection.clone();
-    // Before the 101 is written: the client's next bytes are not HTTP.
-    connection.state.upgrade();
-    connection.state.begin();
-    tokio::spawn(async move {
-        let carried = async {
-            match client.await {
-                Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
-                Err(error) => tracing::debug!("{}: no upgrade: {error}", connection.peer),
-            }
-        };
-        tokio::select! {
-            () = carried => {}
-            () = connection.state.cut() => {}
+    let peer = connection.peer;
+    upgrade::carry(connection, async move {
+        match client.await {
+            Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
+            Err(error) => tracing::debug!("{peer}: no upgrade: {error}"),
         }
-        connection.state.end();
     });
 }

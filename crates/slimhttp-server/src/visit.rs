@@ -11,7 +11,7 @@ use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::event::Event;
 use crate::exchange::ConnectionContext;
 use crate::guarded::FaultCell;
-use crate::handler::{Guest, Handler, Line, Visitor};
+use crate::handler::{ConnectionHandle, Guest, Handler, Visitor};
 use crate::server::Shared;
 use crate::worker::Seat;
 
@@ -82,14 +82,14 @@ impl ConnectionContext {
                 local: self.local,
                 tls: self.tls,
                 descriptor: self.descriptor,
-                line: self.line(),
+                connection: self.handle(),
             })
         })
     }
 
     /// The way to end the connection from elsewhere.
-    pub(crate) fn line(&self) -> Line {
-        Line(Arc::downgrade(&self.state))
+    pub(crate) fn handle(&self) -> ConnectionHandle {
+        ConnectionHandle(Arc::downgrade(&self.state))
     }
 }
 

@@ -300,7 +300,7 @@ impl Carriage {
         if let Some(agreed) = deflate.map(Deflate::field) {
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
         }
-        carrier::spawn(self, upgrade, connection.clone());
+        carrier::spawn(self, upgrade, connection);
         Ok(response)
     }
 }

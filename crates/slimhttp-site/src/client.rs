@@ -14,6 +14,8 @@ use http::Uri;
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::list_field::members;
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -95,16 +97,6 @@ impl<'r> Arrival<'r> {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
-}
-
-/// The members of a list field, all its lines together (RFC 9110 section 5.6.1).
-/// No value here has a comma in it, quoted or not.
-fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
-    let lines = headers.get_all(name).iter();
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|member| !member.is_empty())
 }
 
 /// The value of a parameter of a member of `Forwarded`, without its quotes (RFC

@@ -14,6 +14,8 @@ use http::Version;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use crate::list_field::{list, members, names};
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -84,7 +86,7 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
     // behind it, requests would travel that nobody here looks at.
     let upgrade = hop.upgrade
         && hop.received_version == Version::HTTP_11
-        && !members(headers, &header::UPGRADE).any(|member| member.eq_ignore_ascii_case(b"h2c"));
+        && !names(headers, &header::UPGRADE, "h2c");
     // Section 10.1.4: of `TE`, only `trailers` is not about the connection's
     // codings, and it has to be listed in `Connection` again.
     let trailers = members(headers, &header::TE).any(|member| {
@@ -296,15 +298,6 @@ fn join_cookies(headers: &mut HeaderMap) {
         let joined = HeaderValue::try_from(joined).expect("cookies, joined by semicolons");
         headers.insert(header::COOKIE, joined);
     }
-}
-
-/// The members of a list field, all its lines together (RFC 9110 section 5.6.1).
-fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
-    headers.get_all(name).iter().flat_map(|line| list(line.as_bytes()))
-}
-
-fn list(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
 /// The second word of a member of `Via`: `received-protocol RWS received-by`.

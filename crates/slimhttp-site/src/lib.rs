@@ -23,6 +23,7 @@ pub mod framing;
 pub mod glob;
 pub mod host;
 pub mod instance;
+pub mod list_field;
 pub mod listing;
 pub mod options;
 pub mod path;

@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderValue, Method, Version};
 
 use crate::host::Authority;
+use crate::list_field::{members, names};
 use crate::refusal::Refusal;
 
 #[cfg(test)]
@@ -206,16 +207,6 @@ pub fn judge(
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
-}
-
-/// The members of a list field (RFC 9110 section 5.6.1).
-fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
-    let lines = headers.get_all(name).into_iter();
-    lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
-}
-
-fn names(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
-    members(headers, name).any(|member| member.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// Whether it is 16 bytes in base64 (RFC 6455 section 4.2.1).

@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 use slimhttp_server::content::{ContentFault, ContentStream};
 
 use super::{error_of, next_chunk};
+use crate::async_jobs::running_loop;
 use crate::desk::Desk;
 use crate::dispatcher::{Dispatcher, Kept};
 use crate::face::Face;
@@ -74,9 +75,7 @@ impl ContentReader {
         let py = slf.py();
         let Some(future) = slf.get().waiting(py) else { return Ok(()) };
         let its_loop = future.call_method0(intern!(py, "get_loop"))?;
-        let running =
-            py.import(intern!(py, "asyncio"))?.call_method0(intern!(py, "get_running_loop"))?;
-        if its_loop.is(&running) {
+        if its_loop.is(&running_loop(py)?) {
             return Self::deliver(slf, dispatcher, &future);
         }
         // Somebody reads on an event loop of their own.
@@ -183,11 +182,7 @@ impl ContentReader {
 
     fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (py, reader) = (slf.py(), slf.get());
-        let new_future = || {
-            py.import(intern!(py, "asyncio"))?
-                .call_method0(intern!(py, "get_running_loop"))?
-                .call_method0(intern!(py, "create_future"))
-        };
+        let new_future = || running_loop(py)?.call_method0(intern!(py, "create_future"));
         let chunk = match &reader.source {
             Source::Whole(whole) => filled(py, Self::take_whole(whole))?,
             Source::Streamed(stream) => {

@@ -76,7 +76,7 @@ impl Attributes {
             local: source.local,
             tls: source.tls,
             scope: source.scope.clone(),
-            line: source.line.clone(),
+            connection: source.connection.clone(),
             guest: source.guest.clone(),
             companion: OnceLock::new(),
         });

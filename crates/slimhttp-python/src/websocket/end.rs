@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyString};
 use slimhttp_server::websocket::{
     Closure, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
 };
 
 use crate::errors;
+use crate::response::read_bytes;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises
 /// WebSocketClosed, unless it says something else.
@@ -51,23 +51,12 @@ fn read_message(message: &Bound<'_, PyAny>) -> PyResult<Message> {
     if let Ok(text) = message.cast::<PyString>() {
         return Ok(Message::Text(text.to_cow()?.into_owned().into()));
     }
-    read_bytes(message).map(Message::Binary).map_err(|_| {
+    read_bytes(message)?.map(Message::Binary).ok_or_else(|| {
         PyTypeError::new_err(format!(
             "a message is str or bytes, not {}",
             message.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string())
         ))
     })
-}
-
-fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
-    }
-    if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() {
-        let bytes = object.py().get_type::<PyBytes>().call1((object,))?;
-        return Ok(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes()));
-    }
-    Err(PyTypeError::new_err("expected bytes"))
 }
 
 fn write_message<'py>(py: Python<'py>, message: &Message) -> Bound<'py, PyAny> {
@@ -126,11 +115,10 @@ impl WebSocketEnd {
     /// ValueError for more than 125 bytes.
     #[pyo3(signature = (data))]
     fn ping(&self, py: Python<'_>, data: Option<Bound<'_, PyAny>>) -> PyResult<Option<u64>> {
-        let payload = data.map(|data| match data.cast::<PyString>() {
-            Ok(text) => Ok(Bytes::from(text.to_cow()?.into_owned())),
-            Err(_) => read_bytes(&data),
-        });
-        let payload = payload.transpose()?;
+        let read = |data: Bound<'_, PyAny>| {
+            read_bytes(&data)?.ok_or_else(|| PyTypeError::new_err("expected str or bytes"))
+        };
+        let payload = data.map(read).transpose()?;
         if payload.as_ref().is_some_and(|payload| payload.len() > 125) {
             return Err(PyValueError::new_err("a ping has at most 125 bytes"));
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use slimhttp_site::list_field;
 use slimhttp_site::refusal::Refusal;
 
 /// The fields of nearly every request stand on the stack.
@@ -83,9 +84,5 @@ pub(super) fn is_for_library(parts: &Parts) -> bool {
 /// Whether one of these `Connection` fields says that it ends with this message
 /// (RFC 9112 section 9.6).
 pub(super) fn says_close(headers: &HeaderMap) -> bool {
-    headers.get_all(CONNECTION).iter().any(|line| {
-        line.as_bytes()
-            .split(|&byte| byte == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-    })
+    list_field::names(headers, &CONNECTION, "close")
 }

@@ -26,7 +26,7 @@ use crate::connection_state::Ending;
 use crate::exchange::ConnectionContext;
 use crate::guarded::Guarded;
 use crate::http1::Stream;
-use crate::read_buffer;
+use crate::{read_buffer, upgrade};
 
 /// How long a client has to answer our closing.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -41,27 +41,18 @@ const TURN: usize = 16;
 /// When nothing is to be looked at.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Carries once both sides have switched, until all has ended.
-pub(super) fn spawn(carriage: Carriage, upgrade: OnUpgrade, connection: Arc<ConnectionContext>) {
-    // Before the 101 is written: the client's next bytes are not HTTP.
-    connection.state.upgrade();
-    connection.state.begin();
-    tokio::spawn(async move {
-        tokio::select! {
-            upgraded = upgrade => match upgraded {
-                Ok(upgraded) => carry(&carriage, upgraded, &connection).await,
-                Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
-            },
-            () = connection.state.cut() => {}
+/// Carries once both sides have switched, until the handler has ended too.
+pub(super) fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
+    let context = connection.clone();
+    upgrade::carry(connection, async move {
+        match client.await {
+            Ok(upgraded) => carry(&carriage, upgraded, &context).await,
+            Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
         }
         let line = carriage.line.clone();
         // The handler is told, if it has not been.
         drop(carriage);
-        tokio::select! {
-            () = std::future::poll_fn(|context| line.poll_left(context)) => {}
-            () = connection.state.cut() => {}
-        }
-        connection.state.end();
+        std::future::poll_fn(|context| line.poll_left(context)).await;
     });
 }
 
