@@ -63,7 +63,7 @@ async def upload(request: slimHTTP.HTTP_REQUEST) -> AsyncIterator[bytes]:
             yield chunk
     except (slimHTTP.ContentTooLarge, slimHTTP.ContentTimeout, slimHTTP.ClientDisconnected):
         raise
-    except (slimHTTP.MalformedContent, slimHTTP.ContentError) as error:
+    except (slimHTTP.MissingField, slimHTTP.MalformedContent, slimHTTP.ContentError) as error:
         yield str(error).encode()
 
 

@@ -170,7 +170,7 @@ impl Identity {
     fn set_keep_alive(&mut self, value: bool) {
         self.keep_alive = value;
         if !value {
-            self.line.close();
+            self.connection.close();
         }
     }
 
