@@ -153,3 +153,29 @@ def test_c8_7_an_answer_is_sent_though_its_thread_goes_on_while_another_is_idle(
                 assert clients[number].read_response().text == 'quick'
             go_on.set()
             assert clients[2].read_response().text == 'slow'
+
+
+def test_c8_7_the_end_of_a_stream_does_not_wait_for_its_iterator_to_clean_up() -> None:
+    go_on = threading.Event()
+
+    class Chunks:
+        def __init__(self) -> None:
+            self.chunks = iter([b'one', b'two'])
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.chunks)
+
+        def close(self) -> None:
+            go_on.wait(2 * PATIENCE)
+
+    with serving() as site:
+        site.http.route('/')(lambda request: Chunks())
+        client = site.client(timeout=PATIENCE)
+        client.send('GET', '/')
+        try:
+            assert client.read_response().text == 'onetwo'
+        finally:
+            go_on.set()

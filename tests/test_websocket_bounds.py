@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -145,6 +147,27 @@ def test_dead_clients_are_found() -> None:
             wait_until(lambda: told, 'the handler knows')
             assert told == [('dead', 1006, 'the client is silent')]
             assert alive.ping().wait(PATIENCE)
+
+
+def test_a_client_that_has_gone_is_found_though_its_messages_are_not_taken() -> None:
+    with serving(websocket_ping_interval=0.1, websocket_queue=1) as site:
+        ended: list[Any] = []
+
+        @site.http.websocket('/ws')
+        async def handler(ws):
+            while not ws.closed:
+                await asyncio.sleep(0.01)
+            ended.append(ws.close_code)
+
+        with client(site, ping_interval=None) as ws:
+            ws.send('x')
+            ws.send('y')
+            # At once, and without the closing frames, which stand behind what is not read.
+            ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            ws.socket.shutdown(socket.SHUT_RD)
+            ws.socket.close()
+            wait_until(lambda: ended, 'the handler knows')
+        assert ended == [1006]
 
 
 @of('path', ['/async', '/sync'])

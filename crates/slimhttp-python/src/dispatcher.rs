@@ -435,6 +435,7 @@ impl Dispatcher {
                 self.report(py, &stream, error)
             }
         };
+        self.desk.attend(); // What was sent does not wait for the iterator's end.
         self.close_stream(py, stream);
         outcome
     }

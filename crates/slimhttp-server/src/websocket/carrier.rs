@@ -398,11 +398,17 @@ impl<'c, S: Stream> Carrier<'c, S> {
             // Set when the stage began.
             return (self.timer.deadline() <= now).then_some("the closing was not answered");
         }
+        let WebSocketLimits { ping_interval, ping_timeout, idle_timeout, .. } = *self.limits;
         if !self.line.takes_messages() {
+            let is_due = !ping_interval.is_zero() && now >= self.heard + ping_interval;
+            if is_due && self.outbound.is_empty() {
+                // The answer stands behind what is not read. But to a connection that
+                // is gone nothing can be sent, and that is told without reading.
+                self.outbound.ping(&[]);
+            }
             // Nobody listens, so silence tells nothing.
             self.heard = now;
         }
-        let WebSocketLimits { ping_interval, ping_timeout, idle_timeout, .. } = *self.limits;
         let mut next = now + NEVER;
         if !ping_interval.is_zero() {
             next = match self.pinged {
