@@ -95,7 +95,16 @@ fn adopt(
     ticket: Ticket,
 ) -> PyResult<()> {
     let py = create_task.py();
-    match dispatcher.take(ticket) {
+    let kept = dispatcher.take(ticket);
+    if let Some(
+        Kept::Awaitable(_, pending) | Kept::AsyncIterator(.., pending) | Kept::Opening(_, pending),
+    ) = &kept
+        && pending.call.reply.is_closed()
+    {
+        // The client may have left before the call was noted as handed on.
+        dispatcher.desk.loop_queue.forget(ticket);
+    }
+    match kept {
         Some(Kept::Awaitable(awaitable, pending)) => {
             let awaitable = awaitable.into_bound(py);
             if pending.call.reply.is_closed() {

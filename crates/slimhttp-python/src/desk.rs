@@ -232,7 +232,7 @@ impl Handler for Door {
             };
             (parcel, answer)
         });
-        Box::pin(Waiting { answer, ticket, desk: Some(desk.clone()) })
+        Box::pin(Waiting { answer, ticket, side, desk: Some(desk.clone()) })
     }
 
     fn wants(&self) -> Wants {
@@ -256,6 +256,7 @@ impl Handler for Door {
 struct Waiting {
     answer: oneshot::Receiver<Verdict>,
     ticket: Ticket,
+    side: Side,
     /// `None` once the answer is here.
     desk: Option<Arc<Desk>>,
 }
@@ -265,7 +266,11 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let answer = std::task::ready!(Pin::new(&mut self.answer).poll(context));
-        self.desk = None;
+        if let Some(desk) = self.desk.take()
+            && self.side == Side::Thread
+        {
+            desk.loop_queue.forget(self.ticket);
+        }
         Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
     }
 }
@@ -276,7 +281,9 @@ impl Drop for Waiting {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
             desk.queue.room.note_left();
-            desk.loop_queue.leave(self.ticket);
+            if self.side == Side::Loop || desk.loop_queue.forget(self.ticket) {
+                desk.loop_queue.leave(self.ticket);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -98,11 +99,16 @@ pub(crate) struct LoopQueue {
     /// How many calls may wait.
     pub(crate) room: Room,
     bell: OnceLock<Bell>,
+    /// How many tickets [`State::adopted`] has.
+    adoptions: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     notes: Lanes<Note>,
+    /// The calls that a thread has handed on to the loop, until they are answered:
+    /// of those alone among a thread's calls the loop is told that the client left.
+    adopted: HashSet<Ticket>,
     /// When the first of `notes` came that a client waits for.
     since: Option<Instant>,
     watched: bool,
@@ -121,7 +127,12 @@ struct Bell {
 impl LoopQueue {
     /// An empty queue in which `limit` calls may wait.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), room: Room::new(limit), bell: OnceLock::new() }
+        Self {
+            state: Mutex::default(),
+            room: Room::new(limit),
+            bell: OnceLock::new(),
+            adoptions: AtomicUsize::new(0),
+        }
     }
 
     /// Puts notes in, each at the end of its lane.
@@ -134,6 +145,10 @@ impl LoopQueue {
             if state.closed {
                 refused.push((note, Rejection::Closed));
                 continue;
+            }
+            if let Note::Adopt(ticket) = &note {
+                state.adopted.insert(*ticket);
+                self.adoptions.store(state.adopted.len(), Ordering::SeqCst);
             }
             if state.since.is_none() && note.is_awaited() {
                 state.since = Some(Instant::now());
@@ -166,6 +181,17 @@ impl LoopQueue {
             // A closed queue has cancelled everything already.
             self.push([Note::Left(ticket)]);
         }
+    }
+
+    /// Forgets a call that a thread has handed on; whether it was one.
+    pub(crate) fn forget(&self, ticket: Ticket) -> bool {
+        if self.adoptions.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        let mut state = self.lock();
+        let was = state.adopted.remove(&ticket);
+        self.adoptions.store(state.adopted.len(), Ordering::SeqCst);
+        was
     }
 
     /// Whether clients have waited longer than `allowance` for the loop to take

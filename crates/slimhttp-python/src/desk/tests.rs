@@ -81,11 +81,26 @@ fn c8_5_a_client_that_leaves_is_noted() {
     assert!(job.is_abandoned());
     drop(door.call(route(Side::Loop), crate::tests::request("/b")));
     let notes = desk.loop_queue.take();
-    let [Note::Left(_), Note::Call(call), Note::Left(left)] = notes.as_slice() else {
-        panic!("{notes:?}")
-    };
+    let [Note::Call(call), Note::Left(left)] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!(call.ticket, *left);
     assert!(call.reply.is_closed());
+    // A thread's call that was handed on is the loop's too, until it is answered.
+    for answered in [false, true] {
+        let waiting = door.call(route(Side::Thread), crate::tests::request("/c"));
+        let Some((_, Job::Call(call))) = desk.next(None) else { panic!("no call waits") };
+        let ticket = call.ticket;
+        desk.hand_to_loop(Note::Adopt(ticket)).expect("is open");
+        if answered {
+            call.reply.send(Ok(Answer::Pass));
+            assert!(block_on(waiting).is_ok());
+        } else {
+            drop(waiting);
+        }
+        let notes = desk.loop_queue.take();
+        let left = notes.iter().any(|note| matches!(note, Note::Left(left) if *left == ticket));
+        assert_eq!(left, !answered);
+        assert!(!desk.loop_queue.forget(ticket), "nothing is kept");
+    }
 }
 
 #[test]
