@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 from harness import PATIENCE, Program, get, serving, tree, wait_until
 from harness_more import ANSWERS, HOST, Log, ask, at_once, in_background, module_site, write
+from upgrading import ASKING
 
 of = pytest.mark.parametrize
 
@@ -64,6 +66,51 @@ def test_c6_6_the_log_has_traceback_request_and_path(tmp_path: Path) -> None:
         assert f'File "{tmp_path / "vhost.py"}", line 2, in on_request' in log.text
         assert '/the/target' in log.text
         assert 'GET' in log.text
+
+
+def fails(request: Any) -> Any:
+    raise RuntimeError('secret_word')
+
+
+async def fails_later(request: Any) -> Any:
+    raise RuntimeError('secret_word')
+
+
+async def fails_streaming(request: Any) -> Any:
+    raise RuntimeError('secret_word')
+    yield 'x'
+
+
+def breaks_a_field(request: Any) -> str:
+    request.response_headers['secret_word\n'] = 'x'
+    return 'x'
+
+
+#: Whatever else of a program answers, and how it is asked: method, path, fields.
+DOORS: dict[str, tuple[Callable[[Any], Any], str, str, Any]] = {
+    'GET': (lambda http: http.GET(fails), 'GET', '/', ()),
+    'HEAD': (lambda http: http.GET(fails), 'HEAD', '/', ()),
+    'methods': (lambda http: http.methods.update(PUT=fails_later), 'PUT', '/', ()),
+    'every method': (lambda http: http.REQUESTED_METHOD(fails_streaming), 'BREW', '/', ()),
+    'on_upgrade': (lambda http: http.on_upgrade(fails), 'GET', '/', ASKING),
+    'a route that streams': (lambda http: http.route('/x', stream=True)(fails_later), 'PUT', '/x', ()),
+    'a field': (lambda http: http.route('/x')(breaks_a_field), 'GET', '/x', ()),
+}  # fmt: skip
+
+
+@of('door', DOORS)
+@of('elsewhere', [False, True], ids=['nowhere', 'another host'])
+def test_c6_6_no_door_tells_of_the_code_without_debug(door: str, elsewhere: bool) -> None:
+    """Nor where another virtual host has `debug`."""
+    register, method, path, fields = DOORS[door]
+    with serving(vhosts={'debug.example': {'debug': True}} if elsewhere else {}) as site:
+        register(site.http)
+        with Log() as log, site.client() as client:
+            response = client.request(method, path, fields, host='plain.example')
+            log.wait_for('secret_word')
+        assert response.status == 500
+        told = f'{response.headers} {response.text}'
+        assert not [word for word in ('secret_word', 'Traceback', '.py') if word in told]
 
 
 @of(

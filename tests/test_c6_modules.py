@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import serving, tree
@@ -246,6 +248,54 @@ def test_c6_3_routes_of_the_program_come_before_the_module(tmp_path: Path) -> No
         site.http.route('/passes', vhost=HOST)(lambda request: None)
         assert ask(site, '/program').text == 'program'
         assert ask(site, '/passes').text == 'module'
+
+
+#: What each of those who may answer does: it is not there, declines, or answers.
+DOES = ('none', 'declines', 'answers')
+
+
+def test_c6_3_each_falls_back_on_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's route, the module's, `on_request`, files: in every combination."""
+    import slimHTTP
+
+    expected: dict[str, str] = {}
+    vhosts: dict[str, Any] = {}
+    program: list[tuple[str, str]] = []
+    root = os.fspath(tree(tmp_path / 'root', {'x': 'file'}))
+    for number, (asked, route, function, files, kind) in enumerate(
+        itertools.product(DOES, DOES, DOES, (False, True), ('def', 'async def'))
+    ):
+        host = f'h{number}.example'
+        source = 'import slimHTTP\n'
+        if route != 'none':
+            source += (
+                "@slimHTTP.instances['c6_3'].route('/x', vhost='{}')\n"
+                '{} route(request):\n    return {!r}\n'
+            ).format(host, kind, 'route' if route == 'answers' else None)
+        if function != 'none':
+            answer = 'on_request' if function == 'answers' else None
+            source += f'{kind} on_request(request):\n    return {answer!r}\n'
+        tree(tmp_path, {f'{number}.py': source})
+        vhosts[host] = {'module': os.fspath(tmp_path / f'{number}.py')}
+        if files:
+            vhosts[host]['web_root'] = root
+        if asked != 'none':
+            program.append((host, asked))
+        line = [(asked, 'program'), (route, 'route'), (function, 'on_request')]
+        answers = [name for does, name in line if does == 'answers']
+        expected[host] = (answers or ['file' if files else '404'])[0]
+    with serving(web_root=os.fspath(tmp_path / 'nothing'), vhosts=vhosts) as site:
+        monkeypatch.setitem(slimHTTP.instances, 'c6_3', site.http)
+        for host, does in program:
+            handler = (lambda request: 'program') if does == 'answers' else (lambda request: None)
+            site.http.route('/x', vhost=host)(handler)
+        with site.client() as client:
+            answers = {host: client.get('/x', host=host) for host in vhosts}
+    told = {
+        host: answer.text if answer.status == 200 else str(answer.status)
+        for host, answer in answers.items()
+    }
+    assert told == expected
 
 
 # C6.4

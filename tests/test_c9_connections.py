@@ -146,16 +146,21 @@ def test_c9_without_hooks_identities_cost_nothing_and_say_so(site: Serving) -> N
 
 
 @of('hooked', [False, True])
+@of('asked', ['close', 'keep_alive'])
 def test_c9_close_of_an_identity_ends_its_connection_after_the_answer(
-    site: Serving, hooked: bool
+    site: Serving, hooked: bool, asked: str
 ) -> None:
     if hooked:
         site.http.on_accept(lambda socket, ip, port: None)
 
     @site.http.route('/last')
     def last(request: Any) -> str:
-        request.CLIENT_IDENTITY.close()
-        assert request.CLIENT_IDENTITY.closing
+        if asked == 'close':
+            request.CLIENT_IDENTITY.close()
+            assert request.CLIENT_IDENTITY.closing
+        else:
+            request.CLIENT_IDENTITY.keep_alive = False
+        assert not request.CLIENT_IDENTITY.keep_alive
         return 'last'
 
     with site.client() as client:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket as _socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, Union, cast, overload
 
 from slimHTTP import _routes
 from slimHTTP._connections import AcceptHook, CloseHook, Connections, UpgradeHook
@@ -139,6 +139,10 @@ class Hooks:
                 del self._methods[method]
         self._methods.update(handlers)
 
+    @overload
+    def REQUESTED_METHOD(self, given: HTTP_REQUEST) -> Any: ...
+    @overload
+    def REQUESTED_METHOD(self, given: F) -> F: ...
     def REQUESTED_METHOD(self, given: Any) -> Any:
         """Answer a request by its method, or say who answers every other method.
 

@@ -15,7 +15,7 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar, Union, overload
 
 from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
@@ -30,6 +30,9 @@ from slimHTTP._routes import F
 from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._stores import LiveStore, plain
 from slimHTTP._websocket import WebSockets
+
+#: A function that gives a configuration, or one: given back as it is.
+C = TypeVar('C', bound=Union[Callable[..., Any], Mapping[str, Any]])
 
 #: The modes of a server.
 HTTP: Final = 1
@@ -185,6 +188,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             return error
         return True
 
+    @overload
+    def configuration(self, config: None = None) -> Callable[[C], C]: ...
+    @overload
+    def configuration(self, config: C) -> C: ...
     def configuration(self, config: Any = None) -> Any:
         """Replace the runtime options as a whole: `@http.configuration` on a function.
 

@@ -37,11 +37,14 @@ _RUN: Final = 64
 class _Common:
     """What every WebSocket has. Nothing here waits; all of it may be used from any thread."""
 
-    __slots__ = ('__weakref__', '_end', 'request')
+    __slots__ = {  # A slot's text is what help() says of it.
+        '__weakref__': None,
+        '_end': None,
+        'request': 'The request of the handshake: its headers, its query, its `CLIENT_IDENTITY`.',
+    }
 
     def __init__(self, end: WebSocketEnd, request: HTTP_REQUEST) -> None:
         self._end = end
-        #: The request of the handshake: its headers, its query, its `CLIENT_IDENTITY`.
         self.request = request
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import tempfile
 from pathlib import Path
@@ -35,3 +36,21 @@ def test_there_are_examples_at_all() -> None:
         if test.examples
     ]
     assert found
+
+
+def test_every_public_name_and_all_its_members_say_what_they_are() -> None:
+    silent = []
+    for name in slimHTTP.__all__:
+        thing = getattr(slimHTTP, name)
+        if not isinstance(thing, (int, str)) and not inspect.getdoc(thing):
+            silent.append(name)
+        # Of the classes that are ours; what those of Python's library do is theirs to tell.
+        for kind in inspect.getmro(thing if inspect.isclass(thing) else type(thing)):
+            if kind.__module__.partition('.')[0] != 'slimHTTP':
+                continue
+            told = inspect.getdoc(kind) or ''
+            for member, value in vars(kind).items():
+                known = isinstance(value, (int, tuple)) or f'`{member}`' in told
+                if not member.startswith('_') and not known and not inspect.getdoc(value):
+                    silent.append(f'{name}.{member}')
+    assert silent == []

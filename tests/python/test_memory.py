@@ -75,15 +75,26 @@ def test_iteration_survives_writes(memory: Memory) -> None:
     assert len(memory) == 20
 
 
-def test_c6_4_nothing_is_lost_between_threads(memory: Memory) -> None:
-    def count() -> None:
-        for _ in range(2000):
+def test_c6_4_every_operation_is_atomic_between_threads(memory: Memory) -> None:
+    """Sixteen threads: no sum misses a step, and each prize is won once."""
+    won: list[int] = []
+    memory.update({f'prize {number}': number for number in range(500)})
+
+    def work(me: int) -> None:
+        for number in range(500):
             memory.increment('n')
             memory.update('m', lambda m: m + 1, default=0)
+            while not memory.compare_and_set('c', seen := memory.get('c'), (seen or 0) + 1):
+                pass
+            if memory.setdefault(f'first {number}', me) == me:
+                won.append(number)
+            if memory.pop(f'prize {number}', None) is not None:
+                won.append(number)
 
-    threads = [threading.Thread(target=count) for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(me,)) for me in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert memory == {'n': 16000, 'm': 16000}
+    assert (memory['n'], memory['m'], memory['c']) == (8000, 8000, 8000)
+    assert sorted(won) == sorted([*range(500)] * 2)

@@ -34,8 +34,8 @@ pub(crate) struct Identity {
     #[pyo3(get, set)]
     source_port: u16,
     /// Whether the connection may serve another request; of an upgraded one,
-    /// whether it goes on.
-    #[pyo3(get, set)]
+    /// whether it goes on. False ends it after the answer in flight.
+    #[pyo3(get)]
     keep_alive: bool,
     /// Whether the connection ends.
     #[pyo3(get, set)]
@@ -164,6 +164,14 @@ impl Identity {
     #[pyo3(signature = (*args, **kwargs))]
     fn __init__(&self, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) {
         let _ = (args, kwargs);
+    }
+
+    #[setter(keep_alive)]
+    fn set_keep_alive(&mut self, value: bool) {
+        self.keep_alive = value;
+        if !value {
+            self.connection.close();
+        }
     }
 
     /// The instance that serves, or None once it is gone.
