@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,7 @@ http.run()
 """
     with Program(START + program, library) as stuck:
         stuck.wait_for('stuck', 'stdout')
+        wait_until(lambda: is_asleep(stuck.pid), 'the call')
         for number in (1, 2):
             stuck.send_signal(signal.SIGINT)
             # The system merges what comes before the first one is received.
@@ -143,6 +145,16 @@ http.run()
         stuck.send_signal(signal.SIGINT)
         assert stuck.wait(20) == -signal.SIGKILL
         assert 'heeds no signal: ended by the third' in stuck.stderr
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether the main thread of a process has slept for a while, in a system call."""
+    seen = set()
+    for _ in range(3):
+        time.sleep(0.1)
+        stat = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+        seen.add((stat[0], stat[11], stat[12]))
+    return len(seen) == 1 and seen.pop()[0] == 'S'
 
 
 def pending(pid: int) -> int:

@@ -20,6 +20,7 @@ use super::cache::{Moment, Place};
 use super::kept::{Kept, Typed, read_whole};
 use super::validator::is_settled;
 use super::{FileStore, is_compiled};
+use crate::clock;
 use crate::identity::{Facts, Identity};
 use crate::jail::{Opened, Root};
 use crate::respond::Refused;
@@ -189,7 +190,7 @@ impl<'a> Below<'a> {
             return Ok(Located::Script(opened));
         }
         // A validator must not lie in the future (RFC 9110 section 8.8.2.1).
-        let last_modified = LastModified::new(identity.modified.seconds.min(seconds(time)));
+        let last_modified = LastModified::new(identity.modified.seconds.min(this_second()));
         let most = match cache {
             Some(cache) => cache.entry.min(store.cache.longest().max(READ_WHOLE)),
             None => READ_WHOLE,
@@ -289,8 +290,8 @@ fn sibling_of(path: &SafePath, coding: Coding) -> Option<SafePath> {
     SafePath::of_names(&[name, b".", coding.extension().as_bytes()].concat())
 }
 
-/// Seconds since 1970.
-fn seconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+/// The second by the clock of the `Date` field, so that no file is younger than
+/// the answer (RFC 9110 section 8.8.2.1).
+fn this_second() -> i64 {
+    i64::try_from(clock::seconds()).unwrap_or(i64::MAX)
 }
