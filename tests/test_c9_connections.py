@@ -457,3 +457,34 @@ def test_c9_the_identity_of_a_connection_that_has_ended_is_not_kept(site: Servin
     assert ended.wait(PATIENCE)
     assert kept[0].CLIENT_IDENTITY.address == '127.0.0.1'
     assert not site.http._connections._known
+
+
+def test_c9_ends_of_connections_take_a_bounded_room_while_python_is_blocked() -> None:
+    """Those that Python knows nothing of: sixteen times `max_queue` of them wait."""
+    ended: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+    with Log() as log, serving(max_queue=1) as site:
+
+        @site.http.route('/hold')
+        def hold(request):
+            begun.set()
+            go_on.wait(3 * PATIENCE)
+            return 'held'
+
+        site.http.on_close(lambda identity: ended.append(identity.source_port))
+        with site.client(timeout=3 * PATIENCE) as holder:
+            holder.send('GET', '/hold')
+            assert begun.wait(PATIENCE)
+            try:
+                for _ in range(40):
+                    with site.client() as client:
+                        assert client.get('/none').status == 404
+                # The ends that came before this answer have been counted.
+                assert site.get('/none').status == 404
+            finally:
+                go_on.set()
+            assert holder.read_response().text == 'held'
+        wait_until(lambda: len(ended) >= 16 + 1, 'the ends for which there was room')
+        log.wait_for('`on_close` is not called for connections that end now')
+    assert len(ended) <= 16 + 2, 'and the one of the last request, at most'
+    assert log.text.count('`on_close` is not called') == 1

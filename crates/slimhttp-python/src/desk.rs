@@ -15,7 +15,7 @@ use slimhttp_server::handler::{
 use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
-use crate::guest::Wishes;
+use crate::guest::{Ends, Wishes};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
@@ -61,6 +61,8 @@ pub(crate) struct Desk {
     pub(crate) wishes: Wishes,
     /// The signals that the attendant has heard of and Python has not.
     pub(crate) unheeded: Unheeded,
+    /// The ends of connections that wait for Python.
+    pub(crate) ends: Ends,
     /// Whether the attendant looks after things now.
     attended: AtomicBool,
     bell: UnixStream,
@@ -74,6 +76,7 @@ impl Desk {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
+            ends: Ends::default(),
             attended: AtomicBool::new(false),
             wishes: Wishes::default(),
             unheeded: Unheeded::default(),
@@ -90,6 +93,7 @@ impl Desk {
     pub(crate) fn set_limit(&self, limit: usize) {
         self.queue.room.set_limit(limit);
         self.loop_queue.room.set_limit(limit);
+        self.ends.set_limit(limit);
     }
 
     /// Takes the first job, see [`Queue::next`].

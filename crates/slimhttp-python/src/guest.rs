@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use slimhttp_server::handler::{Guest as AnyGuest, VerdictFuture, Visitor, Wants};
@@ -30,6 +30,8 @@ pub(crate) struct Guest {
     pub(crate) visitor: Visitor,
     /// Its bytes, once it is upgraded.
     pub(crate) pipe: Arc<Pipe>,
+    /// Whether Python has seen it, and may keep an identity for it.
+    pub(crate) is_seen: AtomicBool,
     /// Whether Python has been told of its end.
     pub(crate) is_told: AtomicBool,
     desk: Arc<Desk>,
@@ -39,6 +41,11 @@ impl Guest {
     /// The guest that a request brings along.
     pub(crate) fn of(any: Option<&AnyGuest>) -> Option<Arc<Self>> {
         any.cloned()?.downcast::<Self>().ok()
+    }
+
+    /// The desk at which it is served.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// Asks Python to look at what has come.
@@ -120,6 +127,7 @@ pub(crate) fn meet(desk: &Arc<Desk>, visitor: Visitor) -> AnyGuest {
         ticket: desk.ticket(),
         visitor,
         pipe: Arc::default(),
+        is_seen: AtomicBool::new(false),
         is_told: AtomicBool::new(false),
         desk: desk.clone(),
     })
@@ -134,11 +142,50 @@ pub(crate) fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
     Box::pin(async { verdict.await.unwrap_or(false) })
 }
 
-/// Tells that a connection has ended.
+/// Tells that a connection has ended. While Python is blocked, clients may come
+/// and go as they like: of those that it has not seen, no more ends are kept for it
+/// than [`Ends`] has room for.
 pub(crate) fn left(desk: &Desk, guest: AnyGuest) {
-    if let Some(guest) = Guest::of(Some(&guest)) {
-        guest.pipe.end();
-        desk.take_jobs([Job::Hook(HookJob::Left(guest))]);
+    let Some(guest) = Guest::of(Some(&guest)) else { return };
+    guest.pipe.end();
+    if !desk.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
+        desk.ends.remove();
+        if !desk.ends.is_reported.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "`on_close` is not called for connections that end now: Python has been busy \
+                 for long, and too many ends wait already (16 times `max_queue`)"
+            );
+        }
+        return;
+    }
+    desk.take_jobs([Job::Hook(HookJob::Left(guest))]);
+}
+
+/// How many ends of connections wait for Python.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    waiting: AtomicUsize,
+    most: AtomicUsize,
+    /// Whether the log has been told that there is no room; until all are told.
+    is_reported: AtomicBool,
+}
+
+impl Ends {
+    /// Of so many calls that may wait, the room for ends is a multiple.
+    pub(crate) fn set_limit(&self, calls: usize) {
+        self.most.store(calls.saturating_mul(16), Ordering::Relaxed);
+    }
+
+    /// One more; whether there was room for it.
+    fn add(&self) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed) < self.most.load(Ordering::Relaxed)
+    }
+
+    /// One is told, or is not to be.
+    pub(crate) fn remove(&self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.is_reported.store(false, Ordering::Relaxed);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             }
         }
         HookJob::Left(guest) => {
+            guest.desk().ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
             let told = socket(py, &guest)

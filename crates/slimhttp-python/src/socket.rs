@@ -31,6 +31,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// The socket of a connection.
     pub(crate) fn new(guest: Arc<Guest>) -> Self {
+        guest.is_seen.store(true, Ordering::SeqCst);
         Self { guest, timeout: AtomicU64::new(PATIENCE.to_bits()) }
     }
 
