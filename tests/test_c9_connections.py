@@ -488,3 +488,27 @@ def test_c9_ends_of_connections_take_a_bounded_room_while_python_is_blocked() ->
         log.wait_for('`on_close` is not called for connections that end now')
     assert len(ended) <= 16 + 2, 'and those that ended when there was room again, at most'
     assert log.text.count('`on_close` is not called') == 1
+
+
+def test_the_collector_may_come_while_an_identity_is_made() -> None:
+    """It runs when objects are made, and sees those that are not complete yet."""
+    program = """
+import gc, urllib.request
+import slimHTTP
+
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
+
+@http.route('/')
+def identities(request):
+    # Without dicts to use again, each new one makes the collector run.
+    spare = [{} for _ in range(200)]
+    gc.collect()
+    gc.set_threshold(1, 1, 1)
+    return str(len([slimHTTP.HTTP_CLIENT_IDENTITY(request) for _ in range(400)]))
+
+with http:
+    print(urllib.request.urlopen(f'http://127.0.0.1:{http.port}/').read().decode())
+"""
+    with Program(program) as making:
+        assert making.wait(30) == 0
+        assert making.stdout.strip() == '400'

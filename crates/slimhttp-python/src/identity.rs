@@ -48,7 +48,7 @@ pub(crate) struct Identity {
     socket: Option<Py<PyAny>>,
     /// Bytes of an upgraded connection that are not understood yet.
     #[pyo3(get, set)]
-    buffer: Py<PyAny>,
+    buffer: Option<Py<PyAny>>,
     /// How many bytes are read at once.
     #[pyo3(get, set)]
     buffer_size: usize,
@@ -107,7 +107,7 @@ impl Identity {
             closing: false,
             fileno: -1,
             socket: None,
-            buffer: PyBytes::new(py, b"").into_any().unbind(),
+            buffer: Some(PyBytes::new(py, b"").into_any().unbind()),
             buffer_size: BUFFER_SIZE,
             on_close: None,
             connection: ConnectionHandle::default(),
@@ -266,6 +266,9 @@ impl Identity {
         Ok(format!("<{class} @ {}:{}>", identity.address, identity.source_port))
     }
 
+    // The collector may come when the object has been made and nothing put into it
+    // yet: `object.__new__` makes its dict then. All is zero at that moment, so that
+    // whatever is visited has to be an `Option`.
     fn __traverse__(
         &self,
         visit: pyo3::pyclass::PyVisit<'_>,

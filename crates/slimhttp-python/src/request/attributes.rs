@@ -124,6 +124,7 @@ impl Attributes {
     ///
     /// # Errors
     /// Its own.
+    // As in `identity.rs`: it may be asked when all is zero.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // Whoever holds the lock is between two moves and holds the object too.
         if let Ok(state) = self.0.try_lock() {
