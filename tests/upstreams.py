@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import queue
+import random
 import socket
 import struct
 import threading
@@ -203,10 +204,16 @@ class Upstream:
 
 
 def unused_port(host: str = '127.0.0.1') -> int:
-    """A port on which nobody listens now."""
-    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port on which nobody listens now, and that the system gives to nobody by itself.
+
+    One out of its ephemeral range could be a client's before the caller has used it.
+    """
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    for port in random.sample(range(20_000, 32_768), 100):
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError('of a hundred ports none is free')
 
 
 def echo(exchange: Exchange) -> None:
