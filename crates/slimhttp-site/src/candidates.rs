@@ -180,8 +180,7 @@ pub fn is_withheld(rules: &FileRules, path: &SafePath) -> bool {
             return true;
         }
     }
-    let mut ends = memchr::memchr_iter(b'/', bytes).chain([bytes.len()]);
-    !rules.hide.is_empty() && ends.any(|end| rules.hide.matches(&bytes[..end]))
+    rules.hide.take(bytes)
 }
 
 /// Whether somebody is on the way to a page, and not a page to what it is made

@@ -9,15 +9,15 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::coding::Coding;
-use crate::glob::{ByGlob, Globs};
+use crate::glob::{ByGlob, Globs, Subtrees};
 
 /// The rules of one scope's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRules {
     /// Whether names that begin with a dot are served and listed.
     pub hidden: bool,
-    /// Names that are neither served nor listed.
-    pub hide: Globs,
+    /// Names that are neither served nor listed, a folder with all that is in it.
+    pub hide: Subtrees,
     /// Which symbolic links are followed.
     pub follow_symlinks: FollowSymlinks,
     /// Whether a folder without an index is answered by a list of what is in it.
@@ -52,7 +52,7 @@ impl Default for FileRules {
     fn default() -> Self {
         Self {
             hidden: false,
-            hide: Globs::default(),
+            hide: Subtrees::default(),
             follow_symlinks: FollowSymlinks::Inside,
             listing: false,
             try_files: Arc::default(),

@@ -15,8 +15,11 @@ use std::sync::Arc;
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
+mod subtrees;
 #[cfg(test)]
 mod tests;
+
+pub use subtrees::Subtrees;
 
 /// The longest pattern, in bytes. What a pattern of this length can say is built
 /// and matched in no time.
@@ -70,18 +73,17 @@ impl Glob {
         if text.len() > LONGEST {
             return Err(format!("it has more than {LONGEST} bytes"));
         }
-        let whole = text.strip_prefix('/').unwrap_or(text);
-        let (subject, pattern) = match whole.strip_prefix("**/") {
-            // In whatever folder: the last name alone decides.
-            Some(name) if !name.contains('/') && !name.contains("**") => (Subject::Name, name),
-            _ if text.contains('/') => (Subject::Path, whole),
-            _ => (Subject::Name, whole),
-        };
+        let (subject, pattern) = subject_of(text);
         let form = match Form::simple(subject, pattern) {
             Some(form) => form,
-            None => Form::Set(set(pattern).map_err(|error| error.kind().to_string())?),
+            None => Form::Set(set([pattern]).map_err(|error| error.kind().to_string())?),
         };
         Ok(Self { text: text.into(), subject, form })
+    }
+
+    /// What is held against the subject: the text without what says which.
+    fn pattern(&self) -> &str {
+        subject_of(&self.text).1
     }
 
     /// Whether it matches a path, of which `name` is the last name.
@@ -90,16 +92,18 @@ impl Glob {
             Subject::Name => name,
             Subject::Path => path,
         };
-        match &self.form {
-            Form::Any => true,
-            Form::Literal(text) => subject == &**text,
-            Form::Prefix(text) => subject.starts_with(text),
-            Form::Child(text) => {
-                subject.strip_prefix(&**text).is_some_and(|rest| !rest.contains(&b'/'))
-            }
-            Form::Suffix(text) => subject.ends_with(text),
-            Form::Set(set) => set.is_match_candidate(&Candidate::from_bytes(subject)),
-        }
+        self.form.matches(subject)
+    }
+}
+
+/// What of a path the pattern `text` is held against, and the pattern itself.
+fn subject_of(text: &str) -> (Subject, &str) {
+    let whole = text.strip_prefix('/').unwrap_or(text);
+    match whole.strip_prefix("**/") {
+        // In whatever folder: the last name alone decides.
+        Some(name) if !name.contains('/') && !name.contains("**") => (Subject::Name, name),
+        _ if text.contains('/') => (Subject::Path, whole),
+        _ => (Subject::Name, whole),
     }
 }
 
@@ -140,16 +144,34 @@ impl Form {
             _ => None,
         }
     }
+
+    fn matches(&self, subject: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Literal(text) => subject == &**text,
+            Self::Prefix(text) => subject.starts_with(text),
+            Self::Child(text) => {
+                subject.strip_prefix(&**text).is_some_and(|rest| !rest.contains(&b'/'))
+            }
+            Self::Suffix(text) => subject.ends_with(text),
+            Self::Set(set) => set.is_match_candidate(&Candidate::from_bytes(subject)),
+        }
+    }
 }
 
-/// A set of one pattern: unlike a matcher it says so where it cannot be built.
-fn set(pattern: &str) -> Result<GlobSet, globset::Error> {
-    let glob = GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .backslash_escape(true)
-        .empty_alternates(true)
-        .build()?;
-    GlobSetBuilder::new().add(glob).build()
+/// A set of a pattern or two: unlike a matcher it says so where it cannot be
+/// built.
+fn set<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .backslash_escape(true)
+            .empty_alternates(true)
+            .build()?;
+        set.add(glob);
+    }
+    set.build()
 }
 
 /// Patterns, any of which may match.

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::glob::Globs;
+use crate::glob::{Glob, Subtrees};
 
 /// `try_files` and `fallback` as written, `clean_urls` by an entry `clean`.
 fn rules(entries: &[&str]) -> FileRules {
@@ -205,7 +205,8 @@ fn c5_2_what_is_withheld() {
         ("/Private", false, false),
     ];
     let hide = ["*.bak", "private", "drafts", "/secret/**", ".well-known/no"];
-    let mut rules = FileRules { hide: Globs::new(&hide).unwrap(), ..FileRules::default() };
+    let hide = hide.map(|pattern| Glob::parse(pattern).unwrap());
+    let mut rules = FileRules { hide: Subtrees::new(hide.into()).unwrap(), ..FileRules::default() };
     for (raw, by_default, with_hidden) in cases {
         rules.hidden = false;
         assert_eq!(is_withheld(&rules, &path(raw)), *by_default, "{raw}");

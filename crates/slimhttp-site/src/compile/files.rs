@@ -38,8 +38,8 @@ fn lay(own: Layers<'_>, rules: &mut FileRules) {
     for (key, flag) in flags {
         *flag = own.flag(key).unwrap_or(*flag);
     }
-    if let Some(Rule::Globs(globs)) = own.rule("hide") {
-        rules.hide = globs.clone();
+    if let Some(Rule::Subtrees(hidden)) = own.rule("hide") {
+        rules.hide = hidden.clone();
     }
     rules.follow_symlinks = match (own.flag("follow_symlinks"), own.word("follow_symlinks")) {
         (Some(true), _) | (_, Some("inside")) => FollowSymlinks::Inside,

@@ -11,7 +11,7 @@ use http::HeaderValue;
 use super::read::list;
 use super::report::{At, Report};
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
-use crate::glob::{ByGlob, Glob, Globs};
+use crate::glob::{ByGlob, Glob, Subtrees};
 use crate::options::Shape;
 use crate::redirect::{Redirects, Rewrites};
 use crate::value::{Table, Value};
@@ -32,7 +32,7 @@ type ErrorPages = Arc<[(StatusRange, Arc<str>)]>;
 /// What one option about files or answers says.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Rule {
-    Globs(Globs),
+    Subtrees(Subtrees),
     Page(Option<Arc<str>>),
     TryFiles(Arc<[TryFile]>),
     ErrorPages(ErrorPages),
@@ -51,12 +51,13 @@ pub(super) enum Rule {
 /// the report then says.
 pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report) -> Option<Rule> {
     let rule = match (shape, value) {
-        (Shape::Globs, Value::Bool(false)) => Rule::Globs(Globs::default()),
+        (Shape::Globs, Value::Bool(false)) => Rule::Subtrees(Subtrees::default()),
         (Shape::Globs, Value::String(_)) => {
-            Rule::Globs(hidden(value, at, report).into_iter().collect())
+            Rule::Subtrees(subtrees(vec![hidden(value, at, report)?], value, at, report)?)
         }
         (Shape::Globs, Value::List(items)) => {
-            Rule::Globs(list(items, at, report, hidden)?.into_iter().collect())
+            let globs = list(items, at, report, hidden)?;
+            Rule::Subtrees(subtrees(globs, value, at, report)?)
         }
         (Shape::PathBelow, Value::Bool(false)) => Rule::Page(None),
         (Shape::PathBelow, Value::String(_)) => Rule::Page(Some(pages::page(value, at, report)?)),
@@ -166,6 +167,17 @@ fn hidden(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Glob> {
     let text = text(value, "a glob such as `*.bak` or `/drafts/**`", at, report)?;
     let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty()).unwrap_or(text);
     glob(bare, at, report)
+}
+
+fn subtrees(globs: Vec<Glob>, value: &Value, at: &At<'_>, report: &mut Report) -> Option<Subtrees> {
+    match Subtrees::new(globs) {
+        Ok(subtrees) => Some(subtrees),
+        // Each can be matched, but not with all that is below it.
+        Err(wrong) => {
+            report.fault(at, "globs that are less long", value.described(), wrong);
+            None
+        }
+    }
 }
 
 /// The text that `value` is to be.

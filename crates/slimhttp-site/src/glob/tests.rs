@@ -72,7 +72,7 @@ fn the_simple_forms_are_what_the_library_means() {
             None if pattern.contains('/') => pattern.to_owned(),
             None => format!("**/{pattern}"),
         };
-        let library = set(&same).expect(pattern);
+        let library = set([&*same]).expect(pattern);
         for text in texts {
             let (path, name) = subjects(text.as_bytes());
             assert_eq!(

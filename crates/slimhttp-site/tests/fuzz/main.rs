@@ -10,6 +10,7 @@
 
 mod conditions;
 mod framing;
+mod globs;
 mod path;
 mod range;
 mod spelled;
@@ -35,4 +36,11 @@ fn conditions() {
 #[test]
 fn framing() {
     bolero::check!().with_iterations(ITERATIONS).with_max_len(400).for_each(framing::check);
+}
+
+/// Each input builds patterns anew, which takes far longer than to match them.
+#[test]
+fn globs() {
+    let check = bolero::check!().with_iterations(ITERATIONS / 5).with_max_len(60);
+    check.for_each(globs::check);
 }
