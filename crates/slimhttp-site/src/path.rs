@@ -16,6 +16,11 @@ mod tests;
 /// The longest name of a file, in bytes: `NAME_MAX` of every usual file system.
 pub(crate) const LONGEST_NAME: usize = 255;
 
+/// The longest path of a file below a root, in bytes: `PATH_MAX` of Linux without
+/// the NUL at its end. No call of the system takes a longer one, so that none is
+/// held against patterns or looked for.
+const LONGEST_PATH: usize = 4095;
+
 /// All but the unreserved characters of RFC 3986 section 2.3.
 pub(crate) const NOT_UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -87,7 +92,7 @@ impl<'r> Target<'r> {
     }
 
     /// The path below a `web_root`, or `None` where no file can have it (an
-    /// encoded slash, a segment of more than 255 bytes).
+    /// encoded slash, a segment of more than 255 bytes, more than 4095 in all).
     ///
     /// A trailing slash is not part of it: whoever opens it asks
     /// [`Target::is_folder`] too.
@@ -234,8 +239,9 @@ impl SafePath {
     }
 
     /// The path of the names that stand between the slashes of `path`, which is
-    /// decoded; `None` where one of them is no plain name. Empty ones go, so
-    /// slashes at either end do not count.
+    /// decoded; `None` where one of them is no plain name, or all of it is longer
+    /// than the path of any file. Empty ones go, so slashes at either end do not
+    /// count.
     pub fn of_names(path: &[u8]) -> Option<Self> {
         let mut joined = OsString::with_capacity(path.len());
         for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
@@ -244,12 +250,15 @@ impl SafePath {
             }
             joined.push(plain_name(name)?);
         }
+        if joined.len() > LONGEST_PATH {
+            return None;
+        }
         Some(Self(joined.into()))
     }
 
     /// The bytes of the path, its names parted by `/`; without a slash at either
     /// end.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         self.0.as_os_str().as_encoded_bytes()
     }
 

@@ -80,7 +80,7 @@ pub(super) fn read(
             Checked::Word(text.trim().to_owned())
         }
         (Shape::Names, Value::String(_)) => Checked::Names(vec![name(value, at, report)?]),
-        (Shape::Names, Value::List(items)) => Checked::Names(list(items, at, report, name)?),
+        (Shape::Names, Value::List(items)) => Checked::Names(tried(items, at, report, name)?),
         (Shape::Upstreams, Value::String(_)) => {
             Checked::Upstreams(vec![endpoint(value, at, report)?])
         }
@@ -162,6 +162,25 @@ pub(super) fn list<T>(
         .map(|(index, value)| item(value, &at.index(index), report))
         .collect();
     read.into_iter().collect()
+}
+
+/// How many names a request may be looked up under by one list: what a client can
+/// cause is a product of these.
+const MOST_TRIED: usize = 16;
+
+/// Reads what is tried in turn for one request, as [`list`].
+pub(super) fn tried<T>(
+    items: &[Value],
+    at: &At<'_>,
+    report: &mut Report,
+    item: fn(&Value, &At<'_>, &mut Report) -> Option<T>,
+) -> Option<Vec<T>> {
+    if items.len() > MOST_TRIED {
+        let expected = format!("a list of at most {MOST_TRIED}");
+        report.fault(at, expected, format!("a list of {}", items.len()), None);
+        return None;
+    }
+    list(items, at, report, item)
 }
 
 /// One of the words of a shape.

@@ -103,6 +103,15 @@ fn c5_1_names_reach_the_disk_as_they_are() {
     }
 }
 
+#[test]
+fn c5_1_no_file_has_a_longer_path_than_the_system_takes() {
+    let longest = "/a".repeat(2048);
+    check(&longest, longest.as_bytes(), true);
+    let longer = format!("{longest}b");
+    check(&longer, longer.as_bytes(), false);
+    assert_eq!(SafePath::of_names(longer.as_bytes()), None);
+}
+
 #[cfg(unix)]
 #[test]
 fn c5_1_a_name_is_bytes() {

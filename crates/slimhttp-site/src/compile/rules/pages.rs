@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::read::{did_you_mean, list};
+use super::super::read::{did_you_mean, tried};
 use super::super::report::{At, Report};
 use super::{ErrorPages, shown, text};
 use crate::file_rules::{ASKED, StatusRange, TryFile};
@@ -33,7 +33,7 @@ pub(super) fn try_files(
     at: &At<'_>,
     report: &mut Report,
 ) -> Option<Arc<[TryFile]>> {
-    let read = list(items, at, report, try_file)?;
+    let read = tried(items, at, report, try_file)?;
     let end = read.iter().position(|entry| *entry == TryFile::NotFound);
     if let Some(end) = end.filter(|end| end + 1 < read.len()) {
         let hint = "what stands behind it would never be tried".to_owned();

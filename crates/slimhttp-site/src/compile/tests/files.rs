@@ -105,6 +105,18 @@ fn c2_6_follow_symlinks() {
     }
 }
 
+/// A folder is looked up once for each of these, by whoever asks.
+#[test]
+fn c2_6_index() {
+    each(
+        "index",
+        &[
+            (json!(vec!["a"; 16]), ""),
+            (json!(vec!["a"; 17]), "index: expected a list of at most 16, found a list of 17"),
+        ],
+    );
+}
+
 #[test]
 fn c2_6_try_files() {
     let one = "a path such as `{path}.html`, or `=404`";
@@ -127,6 +139,7 @@ fn c2_6_try_files() {
                      \n  hint: several are a list: `['{{path}}', '/index.html']`"
                 ),
             ),
+            (json!(vec!["/a"; 17]), "try_files: expected a list of at most 16, found a list of 17"),
             (
                 json!(["=404", "/a"]),
                 "try_files[0]: expected `=404` at the end only, found `=404`\
