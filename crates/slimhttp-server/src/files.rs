@@ -4,13 +4,13 @@
 //! keeps it) → the form in which it is sent ([`representation`]) → status,
 //! fields and bytes ([`reply`]).
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Method, Response};
+use slimhttp_site::coding::Coding;
 use slimhttp_site::content_type::content_type;
 use slimhttp_site::file_reply;
 use slimhttp_site::file_rules::FileRules;
@@ -30,6 +30,7 @@ mod compress;
 mod error_page;
 mod kept;
 mod listing;
+mod lookups;
 mod open;
 mod reply;
 mod representation;
@@ -43,6 +44,7 @@ pub(crate) use open::{Below, Seen};
 
 use cache::Cache;
 use compress::Compressor;
+use lookups::Lookups;
 use open::Located;
 use representation::{Original, represent};
 use search::{Pin, Search};
@@ -110,9 +112,10 @@ pub(crate) async fn send(
     path: SafePath,
     asked: Asked<'_>,
 ) -> Result<Found, Refused> {
+    let lookups = &mut Lookups::default();
     if scope.options.files.pin_releases.is_zero() {
         let search = Search { below, options: &scope.options, target, asked, pin: Pin::No };
-        return search.first(path).await;
+        return search.first(path, lookups).await;
     }
     // A script answers as a page does: as it is now, and from nowhere else.
     let is_page = target.is_folder() || path.extension_is("py") || names_page(below.rules, &path);
@@ -123,7 +126,7 @@ pub(crate) async fn send(
         let pin = if choice.earlier { Pin::Earlier } else { Pin::Current(cookie) };
         let below = below.in_root(choice.root);
         let search = Search { below, options: &scope.options, target, asked, pin };
-        match search.first(path.clone()).await {
+        match search.first(path.clone(), lookups).await {
             Err(refused) if refused.refusal == Refusal::NotFound => {
                 missing.get_or_insert(refused);
             }
@@ -204,10 +207,41 @@ pub(crate) fn options() -> Response<Body> {
     response
 }
 
-/// Whether this is a script's source as Python keeps it compiled: wherever a
-/// script imports what stands beside it, Python leaves such files. Any case of
-/// ASCII, as for [`SafePath::extension_is`].
-fn is_compiled(path: &SafePath) -> bool {
-    let is_cache = |name: &OsStr| name.eq_ignore_ascii_case("__pycache__");
-    path.extension_is("pyc") || path.extension_is("pyo") || path.as_path().iter().any(is_cache)
+/// Whether this is code in a form that is never sent, whoever runs scripts: as
+/// Python keeps it compiled, for wherever a script imports what stands beside it
+/// Python leaves such files; or the source of a script in a coding, as tools that
+/// compress all files of a folder leave it beside the script. Any case of ASCII,
+/// as for [`SafePath::extension_is`].
+fn is_unsent(path: &SafePath) -> bool {
+    let is_cache = |name: &[u8]| name.eq_ignore_ascii_case(b"__pycache__");
+    let (bytes, bare) = (path.as_bytes(), without_codings(path.as_bytes()));
+    let is_code = |extensions: &[&[u8]]| {
+        extensions.iter().any(|extension| ends_with_ignoring_case(bare, extension))
+    };
+    is_code(&[b".pyc", b".pyo"])
+        || bare.len() < bytes.len() && is_code(&[b".py"])
+        || bytes.split(|&byte| byte == b'/').any(is_cache)
 }
+
+/// A path without the extensions of codings: `app.py` of `app.py.gz`.
+fn without_codings(mut path: &[u8]) -> &[u8] {
+    let of_coding = |path: &[u8]| {
+        Coding::ALL.iter().find_map(|coding| {
+            let bare = path.len().checked_sub(coding.extension().len() + 1)?;
+            let is_dotted = path[bare] == b'.';
+            let same = path[bare + 1..].eq_ignore_ascii_case(coding.extension().as_bytes());
+            (is_dotted && same).then_some(bare)
+        })
+    };
+    while let Some(bare) = of_coding(path) {
+        path = &path[..bare];
+    }
+    path
+}
+
+fn ends_with_ignoring_case(path: &[u8], end: &[u8]) -> bool {
+    path.len().checked_sub(end.len()).is_some_and(|at| path[at..].eq_ignore_ascii_case(end))
+}
+
+#[cfg(test)]
+mod tests;

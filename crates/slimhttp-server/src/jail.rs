@@ -39,6 +39,10 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 /// How often a look-up is begun anew that a rename beside it has disturbed.
 const ATTEMPTS: usize = 8;
 
+/// Why nothing is opened where the way leads over a link.
+const LEADS_OUT: &str = "a symbolic link leads out of the root, and nothing outside it is served";
+const NOT_FOLLOWED: &str = "there is a symbolic link, and `follow_symlinks` is `never`";
+
 /// Who keeps a look-up beneath the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -117,8 +121,8 @@ impl Root {
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] for what is not there, what is neither file nor
-    /// folder, what lies outside, and links where `links` allows none; it cannot
-    /// be told apart. Others as `open`.
+    /// folder, what lies outside, and links where `links` allows none; its text
+    /// tells them apart, for those who may know. Others as `open`.
     pub(crate) fn open(&self, path: &SafePath, links: FollowSymlinks) -> io::Result<Opened> {
         let opened = match self.method {
             #[cfg(target_os = "linux")]
@@ -132,10 +136,13 @@ impl Root {
             // A name that is too long, or lies below a file, names nothing. Nor
             // does what became a link, or of another kind, while it was opened.
             // `ENXIO` is a socket's answer to being opened.
+            Errno::XDEV => io::Error::new(io::ErrorKind::NotFound, LEADS_OUT),
+            Errno::LOOP if links == FollowSymlinks::Never => {
+                io::Error::new(io::ErrorKind::NotFound, NOT_FOLLOWED)
+            }
             Errno::NOENT
             | Errno::NOTDIR
             | Errno::LOOP
-            | Errno::XDEV
             | Errno::NAMETOOLONG
             | Errno::NXIO
             | Errno::AGAIN => io::ErrorKind::NotFound.into(),

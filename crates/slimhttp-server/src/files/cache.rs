@@ -38,7 +38,7 @@ const PART: u64 = 16 << 20;
 /// What an entry takes beside its key and its content, in bytes: the entry
 /// itself with its counts, the texts of its fields, its slot in the table, and
 /// what the allocator adds and rounds up for each of them.
-const OVERHEAD: u64 = 832;
+const OVERHEAD: u64 = 864;
 
 /// The length of a usual file, for the first size of the tables.
 const USUAL: u64 = 8 << 10;
@@ -157,7 +157,10 @@ impl Weighter<Key, Held> for CountBytes {
             Key::Coded(..) => 0,
         };
         let content = match held {
-            Held::File(kept) => kept.bytes.len() as u64,
+            Held::File(kept) => {
+                let name = kept.real_name.as_ref().map_or(0, |name| name.as_bytes().len());
+                (kept.bytes.len() + name) as u64
+            }
             Held::Coded(coded) => coded.length(),
         };
         OVERHEAD + key + content
@@ -273,16 +276,17 @@ impl Cache {
         None
     }
 
-    /// The file at `place`, where it is held with this identity: it was opened
-    /// just now and found to have it.
+    /// The file at `place`, where it is held with this identity and was reached by
+    /// this name: it was opened just now and found to have them.
     pub(super) fn reopened(
         &self,
         place: &Place,
         identity: &Identity,
+        real_name: Option<&SafePath>,
         now: Moment,
     ) -> Option<Arc<Kept>> {
         let Held::File(kept) = self.table.get(&place.wanted())? else { return None };
-        if kept.identity != *identity {
+        if kept.identity != *identity || kept.real_name.as_ref() != real_name {
             return None;
         }
         kept.checked.store(now.nanoseconds(), Ordering::Relaxed);

@@ -8,6 +8,7 @@ use http::{Method, Response, StatusCode};
 use slimhttp_site::file_rules::{AnswerRules, StatusRange};
 use slimhttp_site::path::SafePath;
 
+use super::lookups::Lookups;
 use super::open::Below;
 use super::{Asked, answer};
 use crate::body::Body;
@@ -35,7 +36,7 @@ pub(crate) async fn error_page(
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
     let asked = Asked { method, headers: &headers, rewritten: false };
     // Hidden or not: it is the administrator who names it.
-    let page = match below.find(&path).await {
+    let page = match below.find_page(&path, &mut Lookups::default()).await {
         Ok(located) => answer(below, &path, located, asked, None).await,
         Err(refused) => Err(refused),
     };

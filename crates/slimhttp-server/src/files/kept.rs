@@ -32,6 +32,8 @@ const CODINGS: u64 = 0b111;
 /// A file in memory.
 pub(super) struct Kept {
     pub(super) identity: Identity,
+    /// See [`crate::jail::Opened::real_name`].
+    pub(super) real_name: Option<SafePath>,
     pub(super) bytes: Bytes,
     hash: u128,
     pub(super) etag: ETag,
@@ -51,6 +53,7 @@ impl Kept {
     /// A file as it was read at `now`.
     pub(super) fn new(
         identity: Identity,
+        real_name: Option<SafePath>,
         bytes: Bytes,
         last_modified: Option<LastModified>,
         typed: Typed,
@@ -60,6 +63,7 @@ impl Kept {
         let now = now.nanoseconds();
         Self {
             identity,
+            real_name,
             hash,
             etag: etag_of_content(hash),
             content_length: bytes.len().into(),
@@ -76,6 +80,7 @@ impl Kept {
     pub(super) fn retyped(&self, typed: Typed) -> Self {
         Self {
             identity: self.identity,
+            real_name: self.real_name.clone(),
             bytes: self.bytes.clone(),
             hash: self.hash,
             etag: self.etag.clone(),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
+use slimhttp_site::candidates::is_withheld;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::LastModified;
 use slimhttp_site::file_rules::FileRules;
@@ -18,13 +19,17 @@ use slimhttp_site::site::ScopeOptions;
 
 use super::cache::{Moment, Place};
 use super::kept::{Kept, Typed, read_whole};
+use super::lookups::{Absence, Lookups};
 use super::validator::is_settled;
-use super::{FileStore, is_compiled};
+use super::{FileStore, is_unsent};
 use crate::clock;
-use crate::identity::{Facts, Identity};
+use crate::identity::Identity;
 use crate::jail::{Opened, Root};
 use crate::respond::Refused;
 use crate::roots::Roots;
+
+/// Why some names are never answered, for those who may know.
+const UNSENT: &str = "is code, compiled or compressed, never sent";
 
 /// Files up to this length are read whole though they are not kept, for a tag of
 /// their content. Longer ones are then read as they are sent, so that slow
@@ -79,6 +84,19 @@ pub(super) struct Long {
     /// Whether the identity can be trusted from now on.
     pub(super) settled: bool,
     pub(super) last_modified: Option<LastModified>,
+    /// See [`Opened::real_name`].
+    real_name: Option<SafePath>,
+}
+
+impl Located {
+    /// The name to which the one that was asked for leads over a link.
+    fn real_name(&self) -> Option<&SafePath> {
+        match self {
+            Self::Kept(kept) => kept.real_name.as_ref(),
+            Self::Long(long) => long.real_name.as_ref(),
+            Self::Script(opened) | Self::Folder(opened) => opened.real_name.as_ref(),
+        }
+    }
 }
 
 impl<'a> Below<'a> {
@@ -124,25 +142,65 @@ impl<'a> Below<'a> {
         self.roots.get(self.root).map_err(|_| Refusal::NotFound.into())
     }
 
-    /// What a request names: no compiled code, by whatever name.
-    pub(super) async fn find(&self, path: &SafePath) -> Result<Located, Refused> {
-        if is_compiled(path) {
-            return Err(self.refuse(Refusal::NotFound, path, "is compiled code, never sent"));
+    /// What a request names: nothing that is hidden or never sent, by whatever
+    /// name.
+    pub(super) async fn find(
+        &self,
+        path: &SafePath,
+        lookups: &mut Lookups,
+    ) -> Result<Located, Refused> {
+        if is_withheld(self.rules, path) {
+            return Err(self.refuse(Refusal::NotFound, path, "is hidden"));
         }
-        self.look(path, Asker::Request).await
+        let located = self.find_page(path, lookups).await?;
+        match self.hidden_by_link(&located) {
+            Some(real) => {
+                let why = format_args!("leads to {}, which is hidden", real.as_path().display());
+                Err(self.refuse(Refusal::NotFound, path, why))
+            }
+            None => Ok(located),
+        }
+    }
+
+    /// What the configuration names, hidden or not.
+    pub(super) async fn find_page(
+        &self,
+        path: &SafePath,
+        lookups: &mut Lookups,
+    ) -> Result<Located, Refused> {
+        if is_unsent(path) {
+            return Err(self.refuse(Refusal::NotFound, path, UNSENT));
+        }
+        self.look(path, Asker::Request, lookups).await
     }
 
     /// What a handler names: a script too is sent as it is.
     pub(super) async fn find_any(&self, path: &SafePath) -> Result<Located, Refused> {
-        self.look(path, Asker::Handler).await
+        self.look(path, Asker::Handler, &mut Lookups::default()).await
     }
 
     /// The file beside the one at `path` that holds it in `coding`.
     pub(super) async fn find_sibling(&self, path: &SafePath, coding: Coding) -> Option<Located> {
-        self.look(path, Asker::Original(coding)).await.ok()
+        let beside =
+            self.look(path, Asker::Original(coding), &mut Lookups::default()).await.ok()?;
+        self.hidden_by_link(&beside).is_none().then_some(beside)
     }
 
-    async fn look(&self, path: &SafePath, asker: Asker) -> Result<Located, Refused> {
+    /// The hidden name to which a link led.
+    fn hidden_by_link<'l>(&self, located: &'l Located) -> Option<&'l SafePath> {
+        located.real_name().filter(|real| is_withheld(self.rules, real))
+    }
+
+    async fn look(
+        &self,
+        path: &SafePath,
+        asker: Asker,
+        lookups: &mut Lookups,
+    ) -> Result<Located, Refused> {
+        if lookups.lack(path) {
+            return Err(self.refuse(Refusal::NotFound, path, "lies in a folder that is not there"));
+        }
+        lookups.begin().await;
         let Self { store, rules, now, .. } = *self;
         let coding = match asker {
             Asker::Original(coding) => Some(coding),
@@ -150,7 +208,7 @@ impl<'a> Below<'a> {
         };
         let place = Place::new(self.root, path, coding, rules.follow_symlinks);
         // Code is not kept: a request would get what only a handler may send.
-        let is_code = || is_script(path) || asker == Asker::Handler && is_compiled(path);
+        let is_code = || is_script(path) || asker == Asker::Handler && is_unsent(path);
         let mut cache = rules.cache.as_ref().filter(|_| !self.unkept && !is_code());
         if let Some(cache) = cache
             && let Some(kept) = store.cache.file(&place, cache.step(), now)
@@ -166,8 +224,12 @@ impl<'a> Below<'a> {
         let named = sibling.as_ref().unwrap_or(path);
         let (seen, opened) = self.open(named).inspect_err(|_| {
             store.cache.forget(&place);
-            if coding.is_none() && !self.is_settled_absence(named, time) {
-                self.note_unsettled();
+            if coding.is_none() {
+                let absence = Absence::of(self.root, named, time);
+                lookups.note(named, &absence);
+                if !absence.settled {
+                    self.note_unsettled();
+                }
             }
         })?;
         // As the root was then, so is the file.
@@ -182,10 +244,10 @@ impl<'a> Below<'a> {
         }
         let real_name = opened.real_name.as_ref();
         if asker == Asker::Handler {
-            cache = cache
-                .filter(|_| !real_name.is_some_and(|name| is_script(name) || is_compiled(name)));
-        } else if real_name.is_some_and(is_compiled) {
-            return Err(self.refuse(Refusal::NotFound, path, "is compiled code, never sent"));
+            cache =
+                cache.filter(|_| !real_name.is_some_and(|name| is_script(name) || is_unsent(name)));
+        } else if real_name.is_some_and(is_unsent) {
+            return Err(self.refuse(Refusal::NotFound, path, UNSENT));
         } else if is_script(named) || real_name.is_some_and(is_script) {
             return Ok(Located::Script(opened));
         }
@@ -195,13 +257,14 @@ impl<'a> Below<'a> {
             Some(cache) => cache.entry.min(store.cache.longest().max(READ_WHOLE)),
             None => READ_WHOLE,
         };
-        let file = Arc::new(opened.file);
+        let Opened { file, real_name, .. } = opened;
+        let file = Arc::new(file);
         let short = usize::try_from(identity.length).ok().filter(|_| identity.length <= most);
         let Some(length) = short else {
-            return Ok(Located::Long(Long { file, identity, settled, last_modified }));
+            return Ok(Located::Long(Long { file, identity, settled, last_modified, real_name }));
         };
         if cache.is_some()
-            && let Some(kept) = store.cache.reopened(&place, &identity, now)
+            && let Some(kept) = store.cache.reopened(&place, &identity, real_name.as_ref(), now)
         {
             return Ok(Located::Kept(self.retyped(kept, &place, path)));
         }
@@ -214,23 +277,12 @@ impl<'a> Below<'a> {
         })?;
         // One that was cut meanwhile is sent as it is, and read again next time.
         let keep = cache.is_some() && settled && bytes.len() == length;
-        let kept =
-            Arc::new(Kept::new(identity, bytes, last_modified, Typed::new(rules, path), now));
+        let typed = Typed::new(rules, path);
+        let kept = Arc::new(Kept::new(identity, real_name, bytes, last_modified, typed, now));
         if keep {
             store.cache.keep(&place, kept.clone());
         }
         Ok(Located::Kept(kept))
-    }
-
-    /// Whether nothing has come to the folder of `path`, or gone, for a while; of
-    /// the nearest one that there is.
-    fn is_settled_absence(&self, path: &SafePath, now: SystemTime) -> bool {
-        let folders = path.as_path().ancestors().skip(1);
-        let nearest = folders.map(|folder| rustix::fs::stat(self.root.join(folder)));
-        let nearest = nearest.into_iter().find(|facts| !matches!(facts, Err(Errno::NOENT)));
-        nearest.is_some_and(|facts| {
-            facts.is_ok_and(|facts| is_settled(&Facts::from(facts).identity(), now))
-        })
     }
 
     /// A kept file under the rules in force: those by which it was kept may be

@@ -13,8 +13,9 @@ use slimhttp_site::route::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use super::listing::{Form, Page};
+use super::lookups::Lookups;
 use super::open::{Below, Located};
-use super::{Asked, Found, answer, is_compiled, names_page};
+use super::{Asked, Found, answer, is_unsent, names_page};
 use crate::clock::Seldom;
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
@@ -45,12 +46,17 @@ pub(super) enum Pin<'s> {
 
 impl Search<'_> {
     /// The first candidate that is there.
-    pub(super) async fn first(&self, path: SafePath) -> Result<Found, Refused> {
+    pub(super) async fn first(
+        &self,
+        path: SafePath,
+        lookups: &mut Lookups,
+    ) -> Result<Found, Refused> {
+        lookups.enter_root();
         let mut missing = None;
         for candidate in candidates(self.below.rules, path, self.target, self.asked.headers) {
             let outcome = match self.pin {
-                Pin::Earlier => self.try_earlier(&candidate).await,
-                Pin::No | Pin::Current(_) => self.try_one(&candidate).await,
+                Pin::Earlier => self.try_earlier(&candidate, lookups).await,
+                Pin::No | Pin::Current(_) => self.try_one(&candidate, lookups).await,
             };
             match outcome {
                 Err(refused) if refused.refusal == Refusal::NotFound => {
@@ -64,7 +70,11 @@ impl Search<'_> {
     }
 
     /// A candidate in an earlier release: only what a page needs beside itself.
-    async fn try_earlier(&self, candidate: &Candidate) -> Result<Found, Refused> {
+    async fn try_earlier(
+        &self,
+        candidate: &Candidate,
+        lookups: &mut Lookups,
+    ) -> Result<Found, Refused> {
         match candidate {
             // The name that was asked for need not tell that it comes to a page.
             Candidate::Asked(path) | Candidate::File(path)
@@ -72,36 +82,44 @@ impl Search<'_> {
             {
                 Err(Refusal::NotFound.into())
             }
-            Candidate::Asked(path) | Candidate::File(path) => match self.find(path).await? {
-                Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
-                located => self.found(path, located).await,
-            },
+            Candidate::Asked(path) | Candidate::File(path) => {
+                match self.below.find(path, lookups).await? {
+                    Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
+                    located => self.found(path, located).await,
+                }
+            }
             _ => Err(Refusal::NotFound.into()),
         }
     }
 
-    async fn try_one(&self, candidate: &Candidate) -> Result<Found, Refused> {
+    async fn try_one(
+        &self,
+        candidate: &Candidate,
+        lookups: &mut Lookups,
+    ) -> Result<Found, Refused> {
         match candidate {
-            Candidate::Asked(path) if self.target.is_folder() => self.index(path).await,
-            Candidate::Asked(path) => match self.find(path).await? {
+            Candidate::Asked(path) if self.target.is_folder() => self.index(path, lookups).await,
+            Candidate::Asked(path) => match self.below.find(path, lookups).await? {
                 Located::Folder(_) => self.redirect_to_folder(path),
                 located => self.page(path, located).await,
             },
-            Candidate::Folder(path) if !self.target.is_folder() => match self.find(path).await? {
-                // The folder that was asked for has its own name.
-                Located::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
-                    self.redirect_to_folder(path)
+            Candidate::Folder(path) if !self.target.is_folder() => {
+                match self.below.find(path, lookups).await? {
+                    // The folder that was asked for has its own name.
+                    Located::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
+                        self.redirect_to_folder(path)
+                    }
+                    Located::Folder(_) => self.index(path, lookups).await,
+                    _ => Err(Refusal::NotFound.into()),
                 }
-                Located::Folder(_) => self.index(path).await,
-                _ => Err(Refusal::NotFound.into()),
-            },
-            Candidate::Folder(path) => self.index(path).await,
+            }
+            Candidate::Folder(path) => self.index(path, lookups).await,
             Candidate::Clean(path) | Candidate::File(path) => {
-                let located = self.find(path).await?;
+                let located = self.below.find(path, lookups).await?;
                 self.page(path, located).await
             }
             Candidate::Fallback(path) if self.is_read() => {
-                let located = self.below.find(path).await.inspect_err(|refused| {
+                let located = self.below.find_page(path, lookups).await.inspect_err(|refused| {
                     static TOLD: Seldom = Seldom::new();
                     if TOLD.is_due() {
                         let name = self.below.root.join(path.as_path());
@@ -124,18 +142,11 @@ impl Search<'_> {
         matches!(*self.asked.method, Method::GET | Method::HEAD)
     }
 
-    async fn find(&self, path: &SafePath) -> Result<Located, Refused> {
-        if is_withheld(self.below.rules, path) {
-            return Err(self.below.refuse(Refusal::NotFound, path, "is hidden"));
-        }
-        self.below.find(path).await
-    }
-
     /// The first index that a folder has.
-    async fn index(&self, folder: &SafePath) -> Result<Found, Refused> {
+    async fn index(&self, folder: &SafePath, lookups: &mut Lookups) -> Result<Found, Refused> {
         for name in &self.options.index {
             let Some(path) = folder.join(name) else { continue };
-            match self.find(&path).await {
+            match self.below.find(&path, lookups).await {
                 Ok(Located::Folder(_)) => {}
                 Ok(located) => return self.found(&path, located).await,
                 Err(refused) if refused.refusal == Refusal::NotFound => {}
@@ -143,15 +154,15 @@ impl Search<'_> {
             }
         }
         if self.below.rules.listing && self.is_read() {
-            return self.list(folder).await;
+            return self.list(folder, lookups).await;
         }
         let why = format_args!("has none of {:?}", self.options.index);
         Err(self.below.refuse(Refusal::NotFound, folder, why))
     }
 
     /// What is in a folder.
-    async fn list(&self, folder: &SafePath) -> Result<Found, Refused> {
-        let Located::Folder(opened) = self.find(folder).await? else {
+    async fn list(&self, folder: &SafePath, lookups: &mut Lookups) -> Result<Found, Refused> {
+        let Located::Folder(opened) = self.below.find(folder, lookups).await? else {
             return Err(Refusal::NotFound.into());
         };
         self.below.note_unsettled();
@@ -161,10 +172,20 @@ impl Search<'_> {
         let links = rules.follow_symlinks;
         let runs = self.options.scripts != Scripts::Off;
         let page = tokio::task::spawn_blocking(move || {
-            let withheld = |path: &SafePath| {
-                is_withheld(&rules, path) || is_compiled(path) || !runs && path.extension_is("py")
+            let hidden = |path: &SafePath| {
+                is_withheld(&rules, path) || is_unsent(path) || !runs && path.extension_is("py")
             };
-            let resolve = |path: &SafePath| Some(root.open(path, links).ok()?.facts);
+            // By the name in the URL, and by that of the folder that a link leads to.
+            let withheld = |path: &SafePath| {
+                let real = opened.real_name.as_ref().zip(path.as_path().file_name());
+                let real = real.and_then(|(folder, name)| folder.join_name(name));
+                hidden(path) || real.is_some_and(|real| hidden(&real))
+            };
+            let resolve = |path: &SafePath| {
+                let led_to = root.open(path, links).ok()?;
+                let seen = led_to.real_name.as_ref().is_none_or(|real| !hidden(real));
+                seen.then_some(led_to.facts)
+            };
             Page::of(&opened.file, &folder, &url, form, withheld, resolve)
         });
         let page = page.await.map_err(io::Error::from).and_then(|page| page);

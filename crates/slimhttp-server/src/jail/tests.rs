@@ -161,6 +161,25 @@ fn c5_2_only_what_stays_below_the_root_opens() {
 }
 
 #[test]
+fn c5_2_it_is_said_why_a_link_is_not_followed() {
+    let tree = Tree::new("why");
+    for &method in METHODS {
+        let root = tree.root(method);
+        for (path, links, why) in [
+            ("out", FollowSymlinks::Inside, LEADS_OUT),
+            ("out_folder/deep", FollowSymlinks::Inside, LEADS_OUT),
+            ("out_chain", FollowSymlinks::Inside, LEADS_OUT),
+            ("in", FollowSymlinks::Never, NOT_FOLLOWED),
+            ("folder/deep", FollowSymlinks::Never, NOT_FOLLOWED),
+            ("missing", FollowSymlinks::Inside, "entity not found"),
+        ] {
+            let error = root.open(&safe(path), links).expect_err(path);
+            assert_eq!(error.to_string(), why, "{path}, {method:?}");
+        }
+    }
+}
+
+#[test]
 fn c5_2_without_links_only_plain_paths_open() {
     let tree = Tree::new("never");
     for &method in METHODS {

@@ -41,7 +41,7 @@ impl Drop for Folder {
 
 fn kept(identity: Identity, length: usize, now: Moment) -> Arc<Kept> {
     let typed = Typed::new(&Arc::new(FileRules::default()), &SafePath::root());
-    Arc::new(Kept::new(identity, vec![b'a'; length].into(), None, typed, now))
+    Arc::new(Kept::new(identity, None, vec![b'a'; length].into(), None, typed, now))
 }
 
 const NEVER: Duration = Duration::ZERO;
@@ -105,9 +105,12 @@ fn a_look_at_the_place_is_enough_for_a_while_only() {
     assert!(cache.file(&place, NEVER, moment).is_some());
     let moment = now.after(OPENED);
     assert!(cache.file(&place, NEVER, moment).is_none(), "it is to be opened once more");
-    assert!(cache.reopened(&place, &identity, moment).is_some());
+    assert!(cache.reopened(&place, &identity, None, moment).is_some());
     assert!(cache.file(&place, NEVER, moment).is_some());
-    assert!(cache.reopened(&place, &Identity { length: 9, ..identity }, moment).is_none());
+    assert!(cache.reopened(&place, &Identity { length: 9, ..identity }, None, moment).is_none());
+    // A link that leads elsewhere by now may lead to what is hidden.
+    let real = SafePath::of_names(b"other");
+    assert!(cache.reopened(&place, &identity, real.as_ref(), moment).is_none());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_missing_sibling_is_remembered_for_a_while() {
     let time = Time { seconds: 0, nanoseconds: 0 };
     let identity = Identity { device: 1, inode: 2, length: 3, modified: time, changed: time };
     let typed = Typed::new(&rules(), &path("a.html"));
-    let kept = Kept::new(identity, Bytes::from_static(b"abc"), None, typed, now);
+    let kept = Kept::new(identity, None, Bytes::from_static(b"abc"), None, typed, now);
     for coding in Coding::ALL {
         assert!(!kept.lacks(coding, now), "{coding:?}");
     }

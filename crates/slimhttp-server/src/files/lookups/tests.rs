@@ -1,0 +1,102 @@
+//! Why a path is not there, and what follows from it for other paths.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+
+/// A folder of one test, removed behind it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("slimhttp-lookups-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("a/b/c/d")).expect("folders");
+        fs::write(path.join("a/file"), "text").expect("a file");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn path(text: &str) -> SafePath {
+    SafePath::of_names(text.as_bytes()).expect("plain names")
+}
+
+#[test]
+fn the_uppermost_missing_folder_is_found() {
+    let folder = Folder::new("missing");
+    for (asked, missing) in [
+        ("x", None),
+        ("a/x", None),
+        ("a/b/c/d/x", None),
+        ("x/y", Some("x")),
+        ("x/y/z", Some("x")),
+        ("a/x/y", Some("a/x")),
+        ("a/b/x/y/z", Some("a/b/x")),
+        ("a/b/c/x/y/z/1/2/3/4/5", Some("a/b/c/x")),
+        ("a/b/c/d/x/y", Some("a/b/c/d/x")),
+        ("x/1/2/3/4/5/6/7/8/9", Some("x")),
+        // A file is there, and nothing is below it.
+        ("a/file/x", None),
+        ("a/file/x/y", Some("a/file/x")),
+    ] {
+        let absence = Absence::of(&folder.0, &path(asked), SystemTime::now());
+        assert_eq!(absence.missing_folder, missing.map(str::len), "{asked}");
+        assert!(!absence.settled, "{asked}: what is nearest was made just now");
+        let later = SystemTime::now() + Duration::from_secs(10);
+        assert!(Absence::of(&folder.0, &path(asked), later).settled, "{asked}");
+    }
+    // Of a root that is not there nothing is known.
+    let nowhere = Absence::of(&folder.0.join("gone"), &path("x/y"), SystemTime::now());
+    assert!(!nowhere.settled);
+}
+
+#[test]
+fn what_lies_in_a_missing_folder_is_not_looked_up() {
+    let mut lookups = Lookups::default();
+    assert!(!lookups.lack(&path("a/x")));
+    lookups.note(&path("a/x/y"), &Absence { missing_folder: Some(3), settled: true });
+    for (asked, lacks) in
+        [("a/x", true), ("a/x/y", true), ("a/x/z/1", true), ("a", false), ("a/xx/y", false)]
+    {
+        assert_eq!(lookups.lack(&path(asked)), lacks, "{asked}");
+    }
+    // That a file is missing says nothing of others.
+    lookups.note(&path("b/c"), &Absence { missing_folder: None, settled: true });
+    assert!(lookups.lack(&path("a/x")) && !lookups.lack(&path("b/c")));
+    lookups.enter_root();
+    assert!(!lookups.lack(&path("a/x/y")));
+}
+
+/// Each of two thousand folders was looked at, by a path of four kilobytes.
+#[test]
+fn a_deep_path_is_looked_up_a_few_times() {
+    let folder = Folder::new("deep");
+    let deep = path(&"a/".repeat(2000));
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(Absence::of(&folder.0, &deep, SystemTime::now()).missing_folder, Some(3));
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(200), "{took:?} for 100");
+}
+
+#[tokio::test]
+async fn others_have_their_turn_meanwhile() {
+    let mut lookups = Lookups::default();
+    let other = tokio::spawn(async {});
+    for _ in 1..TURN {
+        lookups.begin().await;
+    }
+    assert!(!other.is_finished());
+    lookups.begin().await;
+    assert!(other.is_finished());
+}
