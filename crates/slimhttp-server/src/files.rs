@@ -30,6 +30,7 @@ mod compress;
 mod error_page;
 mod kept;
 mod listing;
+mod listings;
 mod lookups;
 mod open;
 mod reply;
@@ -44,29 +45,38 @@ pub(crate) use open::{Below, Seen};
 
 use cache::Cache;
 use compress::Compressor;
+use listings::Listings;
 use lookups::Lookups;
 use open::Located;
 use representation::{Original, represent};
 use search::{Pin, Search};
 
-/// What compressed contents may take where no files are kept, in bytes.
+/// What compressed contents may take where no files are kept, in bytes; and what
+/// listings may take at the least.
 const CODED_ONLY: u64 = 16 << 20;
 
-/// What one server keeps of files: those in memory, and the encoders.
+/// What one server keeps of files: those in memory, the listings, and the
+/// encoders.
 pub(crate) struct FileStore {
     cache: Cache,
     compressor: Compressor,
+    listings: Listings,
 }
 
 impl FileStore {
     /// An empty one; `rules` are those of the global level.
     pub(crate) fn new(rules: &FileRules) -> Self {
-        Self { cache: Cache::new(size(rules)), compressor: Compressor::new() }
+        Self {
+            cache: Cache::new(size(rules)),
+            compressor: Compressor::new(),
+            listings: Listings::new(size(rules).max(CODED_ONLY)),
+        }
     }
 
     /// Takes other rules of the global level.
     pub(crate) fn resize(&self, rules: &FileRules) {
         self.cache.resize(size(rules));
+        self.listings.resize(size(rules).max(CODED_ONLY));
     }
 }
 

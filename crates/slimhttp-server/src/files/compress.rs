@@ -9,12 +9,30 @@ use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::ETag;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How hard each encoder tries. Its work is kept, so it pays to try harder than
-/// a server that compresses each answer anew; the highest levels are for those
-/// who put compressed files beside the files.
-const BROTLI_QUALITY: i32 = 6;
-const ZSTD_LEVEL: i32 = 9;
-const GZIP_LEVEL: u32 = 6;
+/// How hard an encoder tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Its work is kept, so it pays to try harder than a server that compresses
+    /// each answer anew; the highest levels are for those who put compressed files
+    /// beside the files.
+    Kept,
+    /// What is made will soon be another.
+    Passing,
+}
+
+impl Effort {
+    fn brotli_quality(self) -> i32 {
+        if self == Self::Kept { 6 } else { 4 }
+    }
+
+    fn zstd_level(self) -> i32 {
+        if self == Self::Kept { 9 } else { 3 }
+    }
+
+    fn gzip_level(self) -> u32 {
+        if self == Self::Kept { 6 } else { 2 }
+    }
+}
 
 /// The window of brotli as a power of two: 4 MiB, what every decoder takes.
 const BROTLI_WINDOW: i32 = 22;
@@ -75,7 +93,7 @@ impl Compressor {
         let bytes = content.await?;
         let work = tokio::task::spawn_blocking(move || {
             let _permits = (room, encoder);
-            let coded = encode(coding, &bytes)?;
+            let coded = encode(coding, &bytes, Effort::Kept)?;
             let bytes = (coded.len() < bytes.len()).then(|| coded.into());
             io::Result::Ok(Coded { bytes, etag })
         });
@@ -92,13 +110,16 @@ impl Compressor {
 }
 
 /// `bytes` in a coding.
-fn encode(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// As the encoder.
+pub(super) fn encode(coding: Coding, bytes: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
     // What is longer is of no use, so this much is enough.
     let mut coded = Vec::with_capacity(bytes.len() / 3);
     match coding {
         Coding::Brotli => {
             let parameters = BrotliEncoderParams {
-                quality: BROTLI_QUALITY,
+                quality: effort.brotli_quality(),
                 lgwin: BROTLI_WINDOW,
                 size_hint: bytes.len(),
                 ..Default::default()
@@ -108,14 +129,14 @@ fn encode(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
         Coding::Zstd => {
             // The length goes into the frame, and bounds the decoder's window
             // (RFC 9659 allows 8 MiB).
-            let mut encoder = zstd::Encoder::new(&mut coded, ZSTD_LEVEL)?;
+            let mut encoder = zstd::Encoder::new(&mut coded, effort.zstd_level())?;
             encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
             encoder.include_contentsize(true)?;
             encoder.write_all(bytes)?;
             encoder.finish()?;
         }
         Coding::Gzip => {
-            let level = flate2::Compression::new(GZIP_LEVEL);
+            let level = flate2::Compression::new(effort.gzip_level());
             let mut encoder = flate2::write::GzEncoder::new(&mut coded, level);
             encoder.write_all(bytes)?;
             encoder.finish()?;

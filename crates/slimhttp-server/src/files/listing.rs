@@ -1,8 +1,9 @@
 //! The listing of a folder: what is in it is read through the opened folder,
 //! and what came of it is sent.
 //!
-//! A request asks for a [`Form`], which costs nothing; [`Page::of`] waits for a
-//! disk and is called on the blocking pool; [`Page::respond`] does not.
+//! A request asks for a [`Form`], which costs nothing; [`Text::of`] waits for a
+//! disk and is called on the blocking pool, see [`super::listings`];
+//! [`Page::respond`] does not.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,12 +12,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use rustix::fs::{AtFlags, Dir};
+use slimhttp_site::coding::{Coding, acceptable};
 use slimhttp_site::conditions::{self, ETag, Outcome, Validators};
 use slimhttp_site::file_reply::etag_of_content;
+use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
 use slimhttp_site::path::SafePath;
 
@@ -29,7 +33,7 @@ use crate::identity::Facts;
 pub(super) const LONGEST: usize = 10_000;
 
 /// As what a listing is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Form {
     json: bool,
     sort: Sort,
@@ -42,15 +46,51 @@ impl Form {
     }
 }
 
-/// A listing, ready to be sent.
-#[derive(Debug)]
-pub(super) struct Page {
-    json: bool,
-    bytes: Bytes,
-    etag: ETag,
+/// In which codings listings of one form are sent to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coded {
+    /// The coding that this client is to have.
+    pub(super) coding: Option<Coding>,
+    /// Whether others may have another one.
+    varies: bool,
+    /// The least and the greatest length of what is compressed.
+    sizes: (u64, u64),
 }
 
-impl Page {
+impl Coded {
+    /// By the rules for what is compressed here, and the request's
+    /// `Accept-Encoding`.
+    pub(super) fn asked(form: Form, request: &HeaderMap, rules: &FileRules) -> Self {
+        let compress = rules.compress.as_ref().filter(|compress| {
+            compress.on_the_fly && compress.types.matches(form.media_type().as_bytes())
+        });
+        let accepted = compress.map(|compress| acceptable(request, &compress.codings));
+        let coding = accepted.and_then(|accepted| accepted.first().copied());
+        let sizes = compress.map_or((0, 0), |compress| (compress.min_size, compress.max_size));
+        Self { coding, varies: compress.is_some(), sizes }
+    }
+
+    /// The coding of what has this length.
+    pub(super) fn of_length(self, length: usize) -> Option<Coding> {
+        let (least, most) = self.sizes;
+        self.coding.filter(|_| (least..=most).contains(&(length as u64)))
+    }
+}
+
+impl Form {
+    fn media_type(self) -> &'static str {
+        if self.json { "application/json" } else { "text/html" }
+    }
+}
+
+/// A listing in words.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) bytes: Vec<u8>,
+    pub(super) etag: ETag,
+}
+
+impl Text {
     /// Lists an opened folder. It waits for a disk.
     ///
     /// `path` is where the folder is below the root, `url` the decoded path that
@@ -73,12 +113,42 @@ impl Page {
         let text = if form.json { listing.json() } else { listing.html() };
         // Made of every byte that is sent, so it is strong (RFC 9110 section 8.8.1).
         let etag = etag_of_content(hash_of(text.as_bytes()));
-        Ok(Self { json: form.json, bytes: text.into(), etag })
+        Ok(Self { bytes: text.into_bytes(), etag })
+    }
+}
+
+/// A listing, ready to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    form: Form,
+    etag: ETag,
+    coding: Option<Coding>,
+    bytes: Bytes,
+}
+
+impl Page {
+    /// The listing whose `bytes` are in this coding.
+    pub(super) fn new(form: Form, etag: ETag, coding: Option<Coding>, bytes: Bytes) -> Self {
+        Self { form, etag, coding, bytes }
+    }
+
+    pub(super) fn etag(&self) -> &ETag {
+        &self.etag
+    }
+
+    /// Bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
     /// The response to a GET or HEAD: 200, 304 or 412. There is no
     /// `Last-Modified`: a folder's time does not change with its files' sizes.
-    pub(super) fn respond(self, method: &Method, request: &HeaderMap) -> Response<Body> {
+    pub(super) fn respond(
+        self,
+        method: &Method,
+        request: &HeaderMap,
+        coded: Coded,
+    ) -> Response<Body> {
         let current = Validators { etag: Some(&self.etag), last_modified: None };
         let outcome = conditions::evaluate(method, request, Some(current));
         let mut response = Response::new(Body::Empty);
@@ -90,13 +160,17 @@ impl Page {
         let headers = response.headers_mut();
         headers.insert(ETAG, self.etag.header_value().clone());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(VARY, HeaderValue::from_static("accept"));
+        let varies = if coded.varies { "accept, accept-encoding" } else { "accept" };
+        headers.insert(VARY, HeaderValue::from_static(varies));
         if outcome == Outcome::NotModified {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
         headers.insert(CONTENT_LENGTH, self.bytes.len().into());
-        if self.json {
+        if let Some(coding) = self.coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+        }
+        if self.form.json {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         } else {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

@@ -80,14 +80,23 @@ impl Absence {
     /// folders that are not there is of any number: the missing one is found by
     /// halves.
     pub(super) fn of(root: &Path, path: &SafePath, now: SystemTime) -> Self {
+        Self::by(|folder| stat(root.join(folder)).map(Facts::from), path, now)
+    }
+
+    /// The same by what `look` says of folders.
+    fn by(
+        mut look: impl FnMut(&Path) -> Result<Facts, Errno>,
+        path: &SafePath,
+        now: SystemTime,
+    ) -> Self {
         let bytes = path.as_bytes();
         let folders: SmallVec<[usize; 16]> = memchr::memchr_iter(b'/', bytes).collect();
         // The lowest folder that was seen last: a later look is at a lower one.
         let mut nearest = None;
-        let mut is_there = |end: &usize| match stat(root.join(OsStr::from_bytes(&bytes[..*end]))) {
+        let mut is_there = |end: &usize| match look(Path::new(OsStr::from_bytes(&bytes[..*end]))) {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
             facts => {
-                nearest = Some(facts.map(Facts::from));
+                nearest = Some(facts);
                 true
             }
         };
@@ -98,7 +107,7 @@ impl Absence {
             _ => 0,
         };
         let missing_folder = folders.get(there).copied();
-        let nearest = nearest.unwrap_or_else(|| stat(root).map(Facts::from));
+        let nearest = nearest.unwrap_or_else(|| look(Path::new("")));
         let settled = nearest.is_ok_and(|facts| is_settled(&facts.identity(), now));
         Self { missing_folder, settled }
     }

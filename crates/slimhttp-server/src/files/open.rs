@@ -45,7 +45,7 @@ pub(crate) struct Below<'a> {
     /// Whether the client may be told why something is refused.
     debug: bool,
     /// Whether the disk is asked each time: pages are loaded anew when it changes.
-    unkept: bool,
+    pub(super) unkept: bool,
     seen: &'a Seen,
     pub(super) now: Moment,
 }

@@ -1,7 +1,6 @@
 //! Which of the candidates for a path is there, and what becomes of it: a file
 //! is sent, a script handed on, a folder answered by its index or its listing.
 
-use std::io;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode};
@@ -12,7 +11,8 @@ use slimhttp_site::response_fields::merge_vary;
 use slimhttp_site::route::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
 
-use super::listing::{Form, Page};
+use super::listing::{Coded, Form, Text};
+use super::listings::{Unlisted, Wanted};
 use super::lookups::Lookups;
 use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_unsent, names_page};
@@ -166,12 +166,17 @@ impl Search<'_> {
             return Err(Refusal::NotFound.into());
         };
         self.below.note_unsettled();
-        let form = Form::asked(self.asked.headers, self.target.query);
+        let Asked { method, headers, .. } = self.asked;
+        let form = Form::asked(headers, self.target.query);
         let (folder, url) = (folder.clone(), self.target.path.to_vec());
         let (root, rules) = (self.below.handle()?, self.below.rules.clone());
+        let coded = Coded::asked(form, headers, &rules);
         let links = rules.follow_symlinks;
         let runs = self.options.scripts != Scripts::Off;
-        let page = tokio::task::spawn_blocking(move || {
+        let places = (self.below.root, &folder);
+        let mut wanted = Wanted::new(places, &opened, &url, (form, coded), &rules, runs);
+        wanted.kept &= !self.below.unkept;
+        let make = move || {
             let hidden = |path: &SafePath| {
                 is_withheld(&rules, path) || is_unsent(path) || !runs && path.extension_is("py")
             };
@@ -186,14 +191,23 @@ impl Search<'_> {
                 let seen = led_to.real_name.as_ref().is_none_or(|real| !hidden(real));
                 seen.then_some(led_to.facts)
             };
-            Page::of(&opened.file, &folder, &url, form, withheld, resolve)
-        });
-        let page = page.await.map_err(io::Error::from).and_then(|page| page);
-        let page = page.map_err(|error| {
-            tracing::error!("a folder cannot be listed: {error}");
-            Refused::because(Refusal::Internal, error.to_string())
-        })?;
-        Ok(Found::Reply(page.respond(self.asked.method, self.asked.headers)))
+            Text::of(&opened.file, &folder, &url, form, withheld, resolve)
+        };
+        match self.below.store.listings.page(wanted, make).await {
+            Ok(page) => Ok(Found::Reply(page.respond(method, headers, coded))),
+            Err(Unlisted::Busy) => {
+                static TOLD: Seldom = Seldom::new();
+                if TOLD.is_due() {
+                    tracing::warn!("too many listings are being made or taken");
+                }
+                let why = "too many listings are being made or taken";
+                Err(Refused::because(Refusal::Unavailable, why))
+            }
+            Err(Unlisted::Failed(error)) => {
+                tracing::error!("a folder cannot be listed: {error}");
+                Err(Refused::because(Refusal::Internal, error.to_string()))
+            }
+        }
     }
 
     /// A file under the name that was asked for, unless it has a cleaner one. The

@@ -25,7 +25,7 @@ fn what_is_coded_is_read_back() {
     let long: Vec<u8> = (0..300_000_u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
     for content in [&b""[..], b"a", &[b'a'; 5000], &long] {
         for coding in Coding::ALL {
-            let coded = encode(coding, content).expect("it is coded");
+            let coded = encode(coding, content, Effort::Kept).expect("it is coded");
             assert!(decode(coding, &coded) == content, "{coding:?}, {} bytes", content.len());
         }
     }

@@ -7,11 +7,16 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderName;
 use http::header::{ACCEPT, IF_MATCH, IF_NONE_MATCH};
+use slimhttp_site::file_rules::Compress;
+use slimhttp_site::glob::Globs;
 
 use super::*;
 
 /// When the file was modified to which a link leads.
 const SEVEN: Duration = Duration::from_secs(7);
+
+/// As a scope says it that compresses nothing.
+const PLAIN: Coded = Coded { coding: None, varies: false, sizes: (0, 0) };
 
 /// A folder of its own per test; removed when dropped.
 struct Folder(PathBuf);
@@ -35,7 +40,9 @@ impl Folder {
     }
 
     fn page(&self, form: Form) -> Page {
-        Page::of(&self.open(), &SafePath::root(), b"/", form, |_| false, |_| None).expect("a page")
+        let root = SafePath::root();
+        let text = Text::of(&self.open(), &root, b"/", form, |_| false, |_| None).expect("a text");
+        Page::new(form, text.etag, None, text.bytes.into())
     }
 }
 
@@ -139,7 +146,7 @@ fn the_form_follows_the_request() {
         request.insert(ACCEPT, HeaderValue::from_static(accept));
         let form = Form::asked(&request, query);
         for method in [Method::GET, Method::HEAD] {
-            let response = folder.page(form).respond(&method, &request);
+            let response = folder.page(form).respond(&method, &request, PLAIN);
             assert_eq!(response.status(), StatusCode::OK);
             let headers = response.headers();
             assert_eq!(headers[CONTENT_TYPE], content_type);
@@ -173,7 +180,7 @@ fn a_listing_has_a_tag_that_changes_with_what_it_shows() {
     let status = |field: &HeaderName, value: &HeaderValue, method| {
         let mut request = HeaderMap::new();
         request.insert(field, value.clone());
-        let response = folder.page(html).respond(&method, &request);
+        let response = folder.page(html).respond(&method, &request, PLAIN);
         assert!(matches!(response.body(), Body::Empty) || response.status() == StatusCode::OK);
         let tagged = response.headers().contains_key(ETAG);
         let varied = response.headers().contains_key(VARY);
@@ -193,4 +200,44 @@ fn a_listing_has_a_tag_that_changes_with_what_it_shows() {
     // Same name, another size: the tag is another one.
     folder.file("a", "22");
     assert_ne!(first, tag(html));
+}
+
+#[test]
+fn a_listing_is_coded_as_files_of_its_type_are() {
+    let request = |accepted: &'static str| {
+        let mut request = HeaderMap::new();
+        request.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        request
+    };
+    let html = Form::asked(&HeaderMap::new(), None);
+    let json = Form { json: true, ..html };
+    let rules = FileRules::default();
+    let own = |compress: Compress| FileRules { compress: Some(compress.into()), ..rules.clone() };
+    let only_json = own(Compress {
+        types: Globs::new(&["application/json"]).expect("a pattern"),
+        ..Compress::default()
+    });
+    let beside = own(Compress { on_the_fly: false, ..Compress::default() });
+    let off = FileRules { compress: None, ..rules.clone() };
+    for (form, accepted, rules, coding, varies) in [
+        (html, "gzip", &rules, Some(Coding::Gzip), true),
+        (json, "gzip, br", &rules, Some(Coding::Brotli), true),
+        (html, "identity", &rules, None, true),
+        (json, "gzip", &only_json, Some(Coding::Gzip), true),
+        (html, "gzip", &only_json, None, false),
+        (html, "gzip", &beside, None, false),
+        (html, "gzip", &off, None, false),
+    ] {
+        let coded = Coded::asked(form, &request(accepted), rules);
+        assert_eq!((coded.coding, coded.varies), (coding, varies), "{form:?} {accepted}");
+    }
+    let coded = Coded::asked(html, &request("gzip"), &rules);
+    assert_eq!(coded.of_length(1023), None);
+    assert_eq!(coded.of_length(1024), Some(Coding::Gzip));
+    assert_eq!(coded.of_length((8 << 20) + 1), None);
+
+    let page = Page::new(html, etag_of_content(1), coded.coding, Bytes::from_static(b"x"));
+    let response = page.respond(&Method::GET, &request("gzip"), coded);
+    assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+    assert_eq!(response.headers()[VARY], "accept, accept-encoding");
 }

@@ -1,0 +1,117 @@
+//! When a listing is made, for how many, and how much all of them take.
+
+use std::sync::atomic::AtomicUsize;
+
+use http::HeaderMap;
+use slimhttp_site::file_reply::etag_of_content;
+
+use super::*;
+use crate::identity::Time;
+
+/// A listing of the folder with this inode, which changed at this second.
+fn wanted(inode: u64, changed: i64, rules: &Arc<FileRules>) -> Wanted {
+    let time = Time { seconds: changed, nanoseconds: 0 };
+    let form = Form::asked(&HeaderMap::new(), None);
+    let coded = Coded::asked(form, &HeaderMap::new(), rules);
+    Wanted {
+        key: Key {
+            places: Box::new([]),
+            form,
+            coding: None,
+            runs: false,
+            rules: usize::try_from(inode).expect("it is small"),
+        },
+        coded,
+        identity: Identity { device: 1, inode, length: 0, modified: time, changed: time },
+        rules: Arc::downgrade(rules),
+        kept: true,
+    }
+}
+
+fn text(bytes: &[u8], took: Duration) -> io::Result<Text> {
+    std::thread::sleep(took);
+    Ok(Text { bytes: bytes.to_vec(), etag: etag_of_content(bytes.len() as u128) })
+}
+
+/// How long making one takes here: it is believed for ten times as long, and so
+/// for as long as any of this takes.
+const LONG: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn a_listing_is_made_once_for_all_who_ask() {
+    let listings = Listings::new(1 << 20);
+    let rules = Arc::new(FileRules::default());
+    let made = Arc::new(AtomicUsize::new(0));
+    let ask = |wanted| {
+        let made = made.clone();
+        listings.page(wanted, move || {
+            made.fetch_add(1, Ordering::Relaxed);
+            text(b"text", LONG)
+        })
+    };
+    let all = futures_util::future::join_all((0..20).map(|_| ask(wanted(1, 1, &rules)))).await;
+    let bytes: Vec<_> = all.into_iter().map(|page| page.expect("a page").length()).collect();
+    assert_eq!((bytes, made.load(Ordering::Relaxed)), (vec![4; 20], 1));
+    // Who comes behind them gets it too, but not of another folder, of the same
+    // one after a change, by other rules, or where nothing is believed.
+    for (wanted, times) in [
+        (wanted(1, 1, &rules), 1),
+        (wanted(2, 1, &rules), 2),
+        (wanted(1, 2, &rules), 3),
+        (wanted(1, 2, &Arc::new(FileRules::default())), 4),
+        (Wanted { kept: false, ..wanted(2, 1, &rules) }, 5),
+    ] {
+        ask(wanted).await.expect("a page");
+        assert_eq!(made.load(Ordering::Relaxed), times);
+    }
+}
+
+#[tokio::test]
+async fn it_is_believed_for_ten_times_as_long_as_it_took() {
+    let listings = Listings::new(1 << 20);
+    let rules = Arc::new(FileRules::default());
+    for (took, believed) in [(20, 200), (150, 1000)] {
+        let took = Duration::from_millis(took);
+        let make = move || text(b"text", took);
+        let listed = listings.make(&wanted(1, 1, &rules), None, make).await.expect("it is made");
+        assert!(listed.believed >= Duration::from_millis(believed));
+        assert!(listed.believed <= LONGEST);
+        assert!(listed.is_believed());
+    }
+}
+
+#[tokio::test]
+async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
+    let listings = Listings::new(8000);
+    let rules = Arc::new(FileRules::default());
+    let used = || listings.budget.used.load(Ordering::Relaxed);
+    let ask = |inode, length: usize| {
+        let wanted = Wanted { kept: false, ..wanted(inode, 1, &rules) };
+        listings.page(wanted, move || text(&vec![b'x'; length], Duration::ZERO))
+    };
+    let mut taken: Vec<_> = Vec::new();
+    for _ in 0..20 {
+        taken.push(ask(1, 3000).await.expect("a page"));
+    }
+    assert_eq!(used(), 3000);
+    taken.push(ask(2, 4500).await.expect("a page"));
+    assert_eq!(used(), 7500);
+    assert!(matches!(ask(3, 1000).await, Err(Unlisted::Busy)));
+    // Those that are only kept make room.
+    taken.clear();
+    drop(ask(3, 1000).await.expect("a page"));
+    listings.table.clear();
+    assert_eq!(used(), 0);
+}
+
+#[tokio::test]
+async fn only_so_many_wait_and_a_fault_is_told() {
+    let listings = Listings::new(1 << 20);
+    let rules = Arc::new(FileRules::default());
+    let failing = listings.page(wanted(1, 1, &rules), || Err(io::ErrorKind::NotFound.into()));
+    assert!(matches!(failing.await, Err(Unlisted::Failed(_))));
+    let all = u32::try_from(listings.room.available_permits()).expect("they are few");
+    let _taken = listings.room.clone().acquire_many_owned(all).await.expect("it is open");
+    let more = listings.page(wanted(1, 1, &rules), || text(b"text", Duration::ZERO));
+    assert!(matches!(more.await, Err(Unlisted::Busy)));
+}
