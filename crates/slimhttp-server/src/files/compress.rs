@@ -16,7 +16,7 @@ pub(super) enum Effort {
     /// each answer anew; the highest levels are for those who put compressed files
     /// beside the files.
     Kept,
-    /// What is made will soon be another.
+    /// It is soon made anew.
     Passing,
 }
 
@@ -85,7 +85,7 @@ impl Compressor {
     pub(super) async fn compress(
         &self,
         room: OwnedSemaphorePermit,
-        coding: Coding,
+        (coding, effort): (Coding, Effort),
         content: impl Future<Output = Option<Bytes>>,
         etag: ETag,
     ) -> Option<Arc<Coded>> {
@@ -93,7 +93,7 @@ impl Compressor {
         let bytes = content.await?;
         let work = tokio::task::spawn_blocking(move || {
             let _permits = (room, encoder);
-            let coded = encode(coding, &bytes, Effort::Kept)?;
+            let coded = encode(coding, &bytes, effort)?;
             let bytes = (coded.len() < bytes.len()).then(|| coded.into());
             io::Result::Ok(Coded { bytes, etag })
         });

@@ -16,7 +16,7 @@ use slimhttp_site::conditions::ETag;
 use slimhttp_site::path::SafePath;
 
 use super::cache::Content;
-use super::compress::Coded;
+use super::compress::{Coded, Effort};
 use super::kept::{Kept, Typed, read_whole};
 use super::open::{Below, Located, Long};
 use super::reply::{Representation, Source};
@@ -217,14 +217,15 @@ async fn made(
     let coded = match store.cache.coded(&content, coding) {
         Some(coded) => coded,
         None => {
-            let work = Work::of(original, content, coding);
-            if content.length <= WAITED_FOR || identity_refused(headers) {
+            // A form that cannot be kept is made for one request, and made again
+            // for the next: that is worth little work, and for long contents none.
+            let is_kept = content.length <= store.cache.longest();
+            let effort = if is_kept { Effort::Kept } else { Effort::Passing };
+            let work = Work::of(original, content, coding, effort);
+            if content.length <= WAITED_FOR || is_kept && identity_refused(headers) {
                 work.perform(store).await?
             } else {
-                // A form that could not be kept would be made for nothing.
-                if content.length <= store.cache.longest()
-                    && store.cache.is_unmade(&content, coding)
-                {
+                if is_kept && store.cache.is_unmade(&content, coding) {
                     let store = store.clone();
                     tokio::spawn(async move { work.perform(&store).await });
                 }
@@ -242,20 +243,21 @@ struct Work {
     source: Source,
     content: Content,
     coding: Coding,
+    effort: Effort,
     /// Of what is compressed.
     etag: ETag,
 }
 
 impl Work {
-    fn of(original: &Original, content: Content, coding: Coding) -> Self {
+    fn of(original: &Original, content: Content, coding: Coding, effort: Effort) -> Self {
         let Form { source, etag, .. } = original.form();
-        Self { source, content, coding, etag: etag.into_owned() }
+        Self { source, content, coding, effort, etag: etag.into_owned() }
     }
 
     /// Compresses it, unless too many wait for that already.
     async fn perform(self, store: &FileStore) -> Option<Arc<Coded>> {
         let room = store.compressor.enter()?;
-        let Self { source, content, coding, etag } = self;
+        let Self { source, content, coding, effort, etag } = self;
         let tag = etag.in_coding(coding);
         let bytes = async {
             match source {
@@ -263,7 +265,7 @@ impl Work {
                 Source::File(file) => read_unchanged(&file, content.length, &etag).await,
             }
         };
-        let make = store.compressor.compress(room, coding, bytes, tag);
+        let make = store.compressor.compress(room, (coding, effort), bytes, tag);
         store.cache.coded_or_made(&content, coding, make).await
     }
 }

@@ -46,7 +46,7 @@ async fn what_does_not_get_shorter_is_not_sent_coded() {
     for coding in Coding::ALL {
         let compress = |content: Vec<u8>| {
             let room = compressor.enter().expect("nobody waits");
-            compressor.compress(room, coding, async { Some(content.into()) }, tag())
+            compressor.compress(room, (coding, Effort::Kept), async { Some(content.into()) }, tag())
         };
         let coded = compress(noise.clone()).await;
         assert_eq!(coded.expect("it is tried").bytes, None, "{coding:?}");
