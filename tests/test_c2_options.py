@@ -21,6 +21,7 @@ WHOLE = {
     'listing': True,
     'hidden': False,
     'hide': ['*.bak', '/drafts/**'],
+    'content_encoding': '*.wasm.gz',
     'follow_symlinks': 'never',
     'cache_control': {'*': 'no-cache', '/assets/**': 'max-age=60'},
     'immutable': True,

@@ -8,10 +8,10 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, SET_COOKIE, VARY};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use slimhttp_site::coding::Coding;
-use slimhttp_site::content_type::content_type;
+use slimhttp_site::content_type::{content_type, stored};
 use slimhttp_site::file_reply;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::{SafePath, Target};
@@ -176,6 +176,13 @@ pub(crate) async fn send_named(
         own = asked.headers.clone();
         own.remove(ACCEPT_ENCODING);
         asked.headers = &own;
+    }
+    // The type of what it holds, where a handler tells the coding of a file that is
+    // stored in one.
+    if fields.contains_key(CONTENT_ENCODING)
+        && let Some((_, inside)) = stored(&path.as_path().to_string_lossy(), below.rules)
+    {
+        fields.entry(CONTENT_TYPE).or_insert(inside);
     }
     // What a handler answers, it answers to every method it is asked with.
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };

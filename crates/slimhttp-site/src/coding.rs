@@ -49,6 +49,12 @@ impl Coding {
         }
     }
 
+    /// The coding that `extension` names, in any case.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        let mut codings = Self::ALL.into_iter();
+        codings.find(|coding| coding.extension().eq_ignore_ascii_case(extension))
+    }
+
     /// What the entity tag of a file ends with in this coding: a tag names one
     /// representation (RFC 9110 section 8.8.3.3).
     pub(crate) fn etag_suffix(self) -> &'static str {

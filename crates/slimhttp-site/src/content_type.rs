@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 
+use crate::coding::Coding;
 use crate::file_rules::FileRules;
 
 /// What follows a type that is text, where the scope leaves the charset alone.
@@ -50,6 +51,38 @@ pub fn content_type(name: &str, rules: &FileRules) -> HeaderValue {
         (Some(other), _) => HeaderValue::from_static(other),
         (None, _) => UNKNOWN,
     }
+}
+
+/// What a file holds that is stored in a coding: the coding, and the media type of
+/// what is coded. `None` for all others.
+///
+/// Stored so is `*.svgz`, which has no other meaning, and what the scope's
+/// `content_encoding` names, by its last extension: `game.wasm.gz` is
+/// WebAssembly in gzip.
+///
+/// ```
+/// use slimhttp_site::{coding::Coding, content_type::stored, file_rules::FileRules};
+/// let (coding, media_type) = stored("logo.svgz", &FileRules::default()).expect("it is");
+/// assert_eq!((coding, media_type.as_bytes()), (Coding::Gzip, &b"image/svg+xml; charset=utf-8"[..]));
+/// assert_eq!(stored("game.wasm.gz", &FileRules::default()), None);
+/// ```
+pub fn stored(path: &str, rules: &FileRules) -> Option<(Coding, HeaderValue)> {
+    let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
+    let last = extension(file)?;
+    if last.eq_ignore_ascii_case("svgz") {
+        let media_type = added(last, rules).unwrap_or_else(|| content_type("_.svg", rules));
+        return Some((Coding::Gzip, media_type));
+    }
+    let coding = Coding::of_extension(last)?;
+    let inside = &file[..file.len() - last.len() - 1];
+    let is_named = rules.content_encoding.take(path.as_bytes());
+    is_named.then(|| (coding, content_type(inside, rules)))
+}
+
+/// The media type of what is stored in `coding`, for who gets it as it is: a file
+/// of that coding, whatever it holds.
+pub fn stored_type(coding: Coding, rules: &FileRules) -> HeaderValue {
+    content_type(&["_", coding.extension()].join("."), rules)
 }
 
 /// A media type without its parameters: `text/html` of `text/html; charset=utf-8`

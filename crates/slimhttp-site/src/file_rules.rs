@@ -39,6 +39,9 @@ pub struct FileRules {
     pub mime_types: Arc<[(Box<str>, HeaderValue)]>,
     /// The `charset` of text; `None` says none.
     pub charset: Option<Arc<str>>,
+    /// Files that are stored in the coding that their last extension names, and
+    /// are sent as what they hold in that coding.
+    pub content_encoding: Subtrees,
     /// In which codings files are sent; `None` as they are.
     pub compress: Option<Arc<Compress>>,
     /// The cache of small files; `None` where every request reads anew.
@@ -63,6 +66,7 @@ impl Default for FileRules {
             headers: ByGlob::default(),
             mime_types: Arc::default(),
             charset: Some("utf-8".into()),
+            content_encoding: Subtrees::default(),
             compress: Some(Arc::default()),
             cache: Some(FileCache::default()),
             pin_releases: Duration::ZERO,

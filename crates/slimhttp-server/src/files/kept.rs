@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
-use slimhttp_site::content_type::{content_type, essence};
+use slimhttp_site::content_type::{content_type, essence, stored, stored_type};
 use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
@@ -134,17 +134,24 @@ pub(super) struct Typed {
     pub(super) content_type: HeaderValue,
     /// Whether files of this type are sent in a coding.
     pub(super) compressible: bool,
+    /// The coding in which it is stored, and the type of what it holds.
+    pub(super) stored: Option<(Coding, HeaderValue)>,
 }
 
 impl Typed {
     /// Applies `rules` to the name of `path`.
     pub(super) fn new(rules: &Arc<FileRules>, path: &SafePath) -> Self {
-        let content_type = content_type(&path.as_path().to_string_lossy(), rules);
-        let compress = rules.compress.as_ref();
+        let name = path.as_path().to_string_lossy();
+        let stored = stored(&name, rules);
+        let content_type = match &stored {
+            Some((coding, _)) => stored_type(*coding, rules),
+            None => content_type(&name, rules),
+        };
+        let compress = rules.compress.as_ref().filter(|_| stored.is_none());
         let compressible = compress.is_some_and(|compress| {
             compress.types.matches(&essence(&content_type).to_ascii_lowercase())
         });
-        Self { rules: Arc::downgrade(rules), content_type, compressible }
+        Self { rules: Arc::downgrade(rules), content_type, compressible, stored }
     }
 
     /// Whether it was made by these very rules.

@@ -51,12 +51,14 @@ pub(super) async fn represent<'o>(
         Original::Kept(kept) => (Some(&kept.typed), kept.last_modified.as_ref()),
         Original::Long(long) => (None, long.last_modified.as_ref()),
     };
-    let (content_type, compressible) = match kept.filter(|typed| typed.is_by(below.rules)) {
-        Some(typed) => (Cow::Borrowed(&typed.content_type), typed.compressible),
-        None => {
-            let Typed { content_type, compressible, .. } = Typed::new(below.rules, path);
-            (Cow::Owned(content_type), compressible)
-        }
+    let typed = match kept.filter(|typed| typed.is_by(below.rules)) {
+        Some(typed) => Cow::Borrowed(typed),
+        None => Cow::Owned(Typed::new(below.rules, path)),
+    };
+    let (compressible, stored) = (typed.compressible, typed.stored.clone());
+    let content_type = match typed {
+        Cow::Borrowed(typed) => Cow::Borrowed(&typed.content_type),
+        Cow::Owned(typed) => Cow::Owned(typed.content_type),
     };
     let send = |form: Form<'o>, coding, varies| {
         let Form { source, length, content_length, etag } = form;
@@ -72,6 +74,18 @@ pub(super) async fn represent<'o>(
             varies,
         }
     };
+    if let Some((coding, inside)) = stored {
+        // The same bytes, a range of them too, under another name for another
+        // client; without the coding they are a file of that coding.
+        if acceptable(asked.headers, &[coding]).is_empty() {
+            return send(original.form(), None, true);
+        }
+        let Form { etag, .. } = original.form();
+        let form =
+            Form { etag: Cow::Owned(etag.into_owned().in_coding(coding)), ..original.form() };
+        let content_type = Cow::Owned(inside);
+        return Representation { content_type, ..send(form, Some(coding), true) };
+    }
     let Some(compress) = below.rules.compress.as_deref().filter(|_| compressible) else {
         return send(original.form(), None, false);
     };

@@ -64,6 +64,9 @@ fn lay(own: Layers<'_>, rules: &mut FileRules) {
     if let Some(Rule::Charset(charset)) = own.rule("charset") {
         rules.charset = charset.clone();
     }
+    if let Some(Rule::Subtrees(stored)) = own.rule("content_encoding") {
+        rules.content_encoding = stored.clone();
+    }
     if let Some(Rule::Compress(compress)) = own.rule("compress") {
         rules.compress = compress.clone();
     }

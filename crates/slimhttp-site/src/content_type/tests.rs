@@ -167,3 +167,43 @@ fn parameters_of_a_content_type() {
         assert_eq!(parameter(written, name).as_deref(), expected, "{name} of {written:?}");
     }
 }
+
+#[test]
+fn what_is_stored_in_a_coding() {
+    use crate::glob::{Glob, Subtrees};
+
+    let globs = ["*.wasm.gz", "/Build", "*.tar.*"].map(|text| Glob::parse(text).expect(text));
+    let content_encoding = Subtrees::new(globs.into()).expect("they are short");
+    let rules = FileRules {
+        content_encoding,
+        mime_types: [("data".into(), HeaderValue::from_static("application/x-data"))].into(),
+        ..FileRules::default()
+    };
+    let cases = [
+        ("logo.svgz", Some((Coding::Gzip, "image/svg+xml; charset=utf-8"))),
+        ("a/LOGO.SVGZ", Some((Coding::Gzip, "image/svg+xml; charset=utf-8"))),
+        ("game.wasm.gz", Some((Coding::Gzip, "application/wasm"))),
+        ("Build/x/game.js.br", Some((Coding::Brotli, "text/javascript; charset=utf-8"))),
+        ("Build/game.DATA.GZ", Some((Coding::Gzip, "application/x-data"))),
+        ("Build/game.zst", Some((Coding::Zstd, "application/octet-stream"))),
+        ("a.tar.gz", Some((Coding::Gzip, "application/x-tar"))),
+        // Named, but in no coding; in a coding, but not named.
+        ("Build/index.html", None),
+        ("Build/a.zip", None),
+        ("game.js.gz", None),
+        ("svgz", None),
+        (".svgz", None),
+        ("gz/.gz", None),
+    ];
+    for (path, expected) in cases {
+        let found = stored(path, &rules);
+        let found = found.as_ref().map(|(coding, media_type)| {
+            (*coding, media_type.to_str().expect("visible characters"))
+        });
+        assert_eq!(found, expected, "{path}");
+    }
+    let of = |coding| stored_type(coding, &rules);
+    assert_eq!(of(Coding::Gzip), "application/gzip");
+    assert_eq!(of(Coding::Zstd), "application/zstd");
+    assert_eq!(of(Coding::Brotli), "application/octet-stream");
+}

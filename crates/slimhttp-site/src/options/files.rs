@@ -94,6 +94,13 @@ pub(super) const FILES: &[OptionSpec] = &[
     },
     // How they are sent and kept.
     OptionSpec {
+        default: "none",
+        doc: "A glob, or globs, of files that are stored compressed (`*.wasm.gz`): they are sent with \
+              the `Content-Encoding` that their last extension names, and the type of what they hold.",
+        elsewhere: &["add_encoding", "content_encodings", "encoded_files", "stored_compressed"],
+        ..everywhere("content_encoding", Shape::Globs)
+    },
+    OptionSpec {
         default: "`true`",
         doc: "Whether files are sent compressed to whom accepts it, or a table that says how.",
         elsewhere: &["compression", "gzip", "brotli", "zstd", "deflate", "encode", "gzip_static"],

@@ -105,6 +105,22 @@ fn c2_6_follow_symlinks() {
     }
 }
 
+#[test]
+fn c2_6_content_encoding() {
+    let rules = rules(json!({"content_encoding": ["*.wasm.gz", "/Build/"]}));
+    assert!(rules.content_encoding.take(b"Build/a.js.br") && rules.hide.is_empty());
+    each(
+        "content_encoding",
+        &[
+            (json!(false), ""),
+            (
+                json!(true),
+                "content_encoding: expected a glob, a list of globs, or `false`, found `true`",
+            ),
+        ],
+    );
+}
+
 /// A folder is looked up once for each of these, by whoever asks.
 #[test]
 fn c2_6_index() {
