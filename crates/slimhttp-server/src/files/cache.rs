@@ -38,7 +38,7 @@ const PART: u64 = 16 << 20;
 /// What an entry takes beside its key and its content, in bytes: the entry
 /// itself with its counts, the texts of its fields, its slot in the table, and
 /// what the allocator adds and rounds up for each of them.
-const OVERHEAD: u64 = 864;
+const OVERHEAD: u64 = 896;
 
 /// The length of a usual file, for the first size of the tables.
 const USUAL: u64 = 8 << 10;

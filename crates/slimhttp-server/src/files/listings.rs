@@ -92,6 +92,7 @@ struct Listed {
     /// Of the folder, as it was before it was read.
     identity: Identity,
     rules: Weak<FileRules>,
+    begun: Instant,
     made: Instant,
     believed: Duration,
 }
@@ -136,6 +137,11 @@ impl Listed {
         self.identity == wanted.identity && self.rules.ptr_eq(&wanted.rules)
     }
 
+    /// Whether it was begun later than that, under the same rules.
+    fn is_since(&self, moment: Instant, wanted: &Wanted) -> bool {
+        self.begun >= moment && self.rules.ptr_eq(&wanted.rules)
+    }
+
     fn is_believed(&self) -> bool {
         self.made.elapsed() < self.believed
     }
@@ -178,23 +184,34 @@ impl Listings {
         wanted: Wanted,
         make: impl FnOnce() -> io::Result<Text> + Send + 'static,
     ) -> Result<Page, Unlisted> {
-        let before = self.table.get(&wanted.key);
-        if let Some(listed) = &before {
-            if wanted.kept && listed.is_of(&wanted) && listed.is_believed() {
-                return Ok(listed.page.clone());
-            }
-            self.table.remove_if(&wanted.key, |held| Arc::ptr_eq(held, listed));
+        let arrived = Instant::now();
+        let mut before = self.table.get(&wanted.key);
+        if let Some(listed) = &before
+            && wanted.kept
+            && listed.is_believed()
+            && listed.is_of(&wanted)
+        {
+            return Ok(listed.page.clone());
         }
-        // Who waits here holds no lock; if the maker leaves, the next one makes.
-        match self.table.get_value_or_guard_async(&wanted.key).await {
-            Ok(listed) if listed.is_of(&wanted) => Ok(listed.page.clone()),
-            // The folder has changed since that one was begun.
-            Ok(listed) => Ok(self.make(&wanted, Some(&listed), make).await?.page.clone()),
-            Err(guard) => {
-                let listed = self.make(&wanted, before.as_deref(), make).await?;
-                // It fails where the entry was removed meanwhile: then it is not kept.
-                let _ = guard.insert(listed.clone());
-                Ok(listed.page.clone())
+        loop {
+            if let Some(listed) = &before {
+                self.table.remove_if(&wanted.key, |held| Arc::ptr_eq(held, listed));
+            }
+            // Who waits here holds no lock; if the maker leaves, the next one makes.
+            match self.table.get_value_or_guard_async(&wanted.key).await {
+                Ok(listed) if listed.is_of(&wanted) || listed.is_since(arrived, &wanted) => {
+                    return Ok(listed.page.clone());
+                }
+                // It was begun before, and the folder has changed since. The next
+                // one is begun later, by whomever.
+                Ok(listed) => before = Some(listed),
+                Err(guard) => {
+                    let listed = self.make(&wanted, before.as_deref(), make).await?;
+                    // It fails where the entry was removed meanwhile: then it is not
+                    // kept.
+                    let _ = guard.insert(listed.clone());
+                    return Ok(listed.page.clone());
+                }
             }
         }
     }
@@ -218,10 +235,10 @@ impl Listings {
                 Some(coding) => Some((coding, encode(coding, &text.bytes, Effort::Passing)?)),
                 None => None,
             };
-            io::Result::Ok((coded, text, begun.elapsed()))
+            io::Result::Ok((coded, text, begun))
         });
         let made = work.await.map_err(io::Error::from).and_then(|made| made);
-        let (coded, text, took) = made.map_err(Unlisted::Failed)?;
+        let (coded, text, begun) = made.map_err(Unlisted::Failed)?;
         let (coding, etag, bytes) = match coded {
             Some((coding, coded)) if coded.len() < text.bytes.len() => {
                 (Some(coding), text.etag.in_coding(coding), coded)
@@ -233,12 +250,14 @@ impl Listings {
             Some(before) => before.page.clone(),
             None => Page::new(wanted.key.form, etag, coding, self.counted(bytes)?),
         };
+        let made = Instant::now();
         Ok(Arc::new(Listed {
             page,
             identity: wanted.identity,
             rules: wanted.rules.clone(),
-            made: Instant::now(),
-            believed: (took * BELIEVED).min(LONGEST),
+            begun,
+            made,
+            believed: ((made - begun) * BELIEVED).min(LONGEST),
         }))
     }
 

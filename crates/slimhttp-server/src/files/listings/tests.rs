@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 use http::HeaderMap;
 use slimhttp_site::file_reply::etag_of_content;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::identity::Time;
@@ -64,6 +65,33 @@ async fn a_listing_is_made_once_for_all_who_ask() {
         ask(wanted).await.expect("a page");
         assert_eq!(made.load(Ordering::Relaxed), times);
     }
+}
+
+/// Every request sees another folder: each of them would make a listing of its own.
+#[tokio::test]
+async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
+    let listings = Listings::new(1 << 20);
+    let rules = Arc::new(FileRules::default());
+    let (made, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let ask = |changed| {
+        let (made, begun) = (made.clone(), begun.clone());
+        listings.page(wanted(1, changed, &rules), move || {
+            begun.notify_one();
+            let number = made.fetch_add(1, Ordering::Relaxed);
+            text(&[b'x'].repeat(1 + number), LONG)
+        })
+    };
+    // They come when the first has been begun already, and so wait for a second.
+    let others = async {
+        begun.notified().await;
+        futures_util::future::join_all((1..20).map(ask)).await
+    };
+    let (first, others) = tokio::join!(ask(0), others);
+    assert_eq!(first.expect("a page").length(), 1);
+    for page in others {
+        assert_eq!(page.expect("a page").length(), 2);
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
