@@ -80,8 +80,12 @@ def test_c5_3_listings_that_nobody_takes_are_held_once(program: Process) -> None
     unread = []
     try:
         for _ in range(60):
-            sock = socket.create_connection(program.address, PATIENCE)
+            sock = socket.socket()
             unread.append(sock)
+            # Set before it connects, or the system takes all of it for the client.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(PATIENCE)
+            sock.connect(program.address)
             sock.sendall(b'GET /many/ HTTP/1.1\r\nHost: a\r\n\r\n')
             # The first bytes are there: the answer has been made.
             assert sock.recv(16).startswith(b'HTTP/1.1 200')
