@@ -144,4 +144,5 @@ def test_c5_2_the_debug_page_says_why(root: Path, target: str, options: Any, why
         site.http.config['debug'] = False
         plain = site.get(target)
         assert plain.status == 404
-        assert 'link' not in plain.text and 'hidden' not in plain.text
+        assert 'link' not in plain.text
+        assert 'hidden' not in plain.text

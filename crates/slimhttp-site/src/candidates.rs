@@ -172,11 +172,9 @@ pub fn clean_redirect(rules: &FileRules, target: &Target<'_>, index: &[String]) 
 pub fn is_withheld(rules: &FileRules, path: &SafePath) -> bool {
     let bytes = path.as_bytes();
     if !rules.hidden {
-        let mut names = bytes.split(|&byte| byte == b'/');
-        let first = names.next().unwrap_or_default();
-        if first.starts_with(b".") && first != b".well-known"
-            || names.any(|name| name.starts_with(b"."))
-        {
+        let first = bytes.split(|&byte| byte == b'/').next().unwrap_or_default();
+        let is_hidden = first.starts_with(b".") && first != b".well-known";
+        if is_hidden || memchr::memmem::find(bytes, b"/.").is_some() {
             return true;
         }
     }

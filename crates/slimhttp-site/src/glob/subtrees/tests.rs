@@ -1,7 +1,5 @@
 //! What patterns take with all that is below.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
 fn subtrees(patterns: &[&str]) -> Subtrees {
@@ -50,14 +48,10 @@ fn one_of_several_is_enough_and_none_takes_nothing() {
     assert!(Subtrees::default().is_empty() && !Subtrees::default().take(b"a"));
 }
 
-/// Held against every folder on the way in turn, these took the square of the
-/// path: some seconds.
+/// Held against every folder on the way in turn, this would not end for an hour.
 #[test]
 fn a_deep_path_costs_what_it_is_long() {
-    let path = vec![&b"a"[..]; 16_000].join(&b'/');
-    let subtrees =
-        subtrees(&["**/node_modules/**", "**/x/*.y", "/**/b/c", "*.{bak,tmp}", "[b-c]?", "zz*"]);
-    let begun = Instant::now();
-    assert!(!subtrees.take(&path));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let path = vec![&b"a"[..]; 300_000].join(&b'/');
+    let patterns = ["**/node_modules/**", "**/x/*.y", "/**/b/c", "*.{bak,tmp}", "[b-c]?", "zz*"];
+    assert!(!subtrees(&patterns).take(&path));
 }
