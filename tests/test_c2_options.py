@@ -134,7 +134,7 @@ def test_the_examples_of_the_docs_say_the_same_twice(heading, python, toml):
 def test_the_guide_of_files_is_of_configurations():
     text = (DOCUMENT.parent / 'static-files.md').read_text(encoding='utf-8')
     blocks = re.findall(r'```python\n(\{.*?)```', text, re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     with serving(web_root='www') as s:
         for block in blocks:
             assert s.http.check_config(ast.literal_eval(block)) is True, block
