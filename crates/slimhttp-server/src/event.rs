@@ -69,9 +69,11 @@ impl Answerer {
             Action::Call(..) | Action::WebSocket(..) => Self::Route,
             Action::Module(_) => Self::Module,
             Action::Proxy(_) => Self::Proxy,
-            Action::File(_) | Action::Redirect { .. } | Action::Options | Action::Refuse(_) => {
-                Self::Server
-            }
+            Action::File(_)
+            | Action::Redirect { .. }
+            | Action::Preflight(_)
+            | Action::Options
+            | Action::Refuse(_) => Self::Server,
         }
     }
 }

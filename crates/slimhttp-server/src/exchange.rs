@@ -1,6 +1,7 @@
 //! One request, one response: the only function that sees everything.
 
 mod detail;
+mod named;
 mod told;
 
 use std::net::SocketAddr;
@@ -27,7 +28,6 @@ use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
-use crate::jail;
 use crate::proxy;
 use crate::reload::{self, Showing};
 use crate::respond::{self, Refused};
@@ -80,6 +80,7 @@ pub(crate) async fn answer(
         None => snapshot.site.plan(&head),
     };
     let scope = plan.scope;
+    let grant = scope.options.answers.cors.as_ref().map(|cors| cors.grant(head.headers));
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
     let reloads = scope.options.reload_browser;
@@ -146,6 +147,9 @@ pub(crate) async fn answer(
     let left = |cache: FileCache| cache.step().checked_sub(began.elapsed());
     let repeatable = scope.options.files.cache.filter(|_| same_for_all).and_then(left);
     answer_fields(&scope.options.answers, response.headers_mut(), connection.tls);
+    if let Some(grant) = grant {
+        grant.apply(response.headers_mut());
+    }
     respond::keep_policy(&mut response);
     let leaving = connection.state.ending() != Ending::No;
     // RFC 9112 section 9.3: what is not read leaves no room for a further request.
@@ -205,7 +209,12 @@ impl Exchange<'_> {
         let mut actions = actions.into_iter().peekable();
         let is_settled = matches!(
             actions.peek(),
-            Some(Action::Refuse(_) | Action::Redirect { .. } | Action::Options)
+            Some(
+                Action::Refuse(_)
+                    | Action::Redirect { .. }
+                    | Action::Preflight(_)
+                    | Action::Options
+            )
         );
         if !is_settled && self.asks_for_upgrade() {
             match self.call(Callee::Upgrade, RouteKind::Whole).await? {
@@ -245,6 +254,7 @@ impl Exchange<'_> {
                 Action::Redirect { location, status } => {
                     return Ok(respond::redirect(location, status));
                 }
+                Action::Preflight(fields) => return Ok(respond::preflight(*fields)),
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(Refusal::Forbidden) => {
                     return Err(Refused::foreign_origin(self.headers(), self.path, debug));
@@ -446,31 +456,6 @@ impl Exchange<'_> {
             }),
             _ => Ok(self.body.take().unwrap_or(RequestBody::Collected(Bytes::new()))),
         }
-    }
-
-    /// A file that a handler named; it must be below the scope's `web_root`.
-    async fn send_named(
-        &self,
-        file: &std::path::Path,
-        fields: HeaderMap,
-    ) -> Result<Response<Body>, Refused> {
-        let below = self.below();
-        let path = below.as_ref().and_then(|below| jail::below(below.root(), file));
-        let (Some(below), Some(path)) = (below, path) else {
-            tracing::error!(
-                "a handler named {}, which is not below the `web_root` of its scope",
-                file.display()
-            );
-            return Err(Refused::because(
-                Refusal::Internal,
-                format!("{} is not below `web_root`", file.display()),
-            ));
-        };
-        if self.scope.options.reload_browser {
-            let named = below.root().join(path.as_path());
-            self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
-        }
-        files::send_named(&below, &path, self.file_asked(), fields).await
     }
 
     fn forwarded(&mut self) -> Result<proxy::Forwarded, Refused> {

@@ -144,6 +144,14 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     response
 }
 
+/// The answer to a preflight, with what it is told.
+pub(crate) fn preflight(fields: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.headers_mut() = fields;
+    response
+}
+
 /// Puts on a response what every response carries.
 pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().entry(SERVER).or_insert(HeaderValue::from_static("slimHTTP"));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::coding::Coding;
+use crate::cors::Cors;
 use crate::glob::{ByGlob, Globs, Subtrees};
 
 /// The rules of one scope's files.
@@ -109,6 +110,15 @@ pub enum FieldRule {
     Remove(HeaderName),
 }
 
+impl FieldRule {
+    /// The field that it is about.
+    pub fn name(&self) -> &HeaderName {
+        match self {
+            Self::Set(name, _) | Self::Add(name, _) | Self::Remove(name) => name,
+        }
+    }
+}
+
 /// How files are compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compress {
@@ -205,6 +215,9 @@ pub struct AnswerRules {
     /// Fields that are set where nobody has set them; `true` beside those that
     /// are sent over TLS only.
     pub default_headers: Arc<[(HeaderName, HeaderValue, bool)]>,
+    /// Which pages of other origins may read them; `None` leaves that to whoever
+    /// answers.
+    pub cors: Option<Arc<Cors>>,
 }
 
 /// The statuses that an error page stands for, both included: `404`, or `5xx`.

@@ -223,6 +223,11 @@ impl<T> ByGlob<T> {
         self.0.is_empty()
     }
 
+    /// Every value.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
     /// The value of the most specific pattern that matches `path`, decoded, with
     /// its first slash or without.
     pub fn best(&self, path: &[u8]) -> Option<&T> {

@@ -15,6 +15,7 @@ pub mod conditions;
 pub mod config;
 pub mod content_type;
 pub mod cookie;
+pub mod cors;
 pub mod fault;
 pub mod file_reply;
 pub mod file_rules;

@@ -59,6 +59,9 @@ pub enum Action<'s> {
         /// 301, 302, 303, 307 or 308.
         status: StatusCode,
     },
+    /// Tell a browser what a page of another origin may ask for: these fields,
+    /// beside what every answer of the scope says ([`crate::cors::Cors::grant`]).
+    Preflight(Box<HeaderMap>),
     /// Tell which methods there are, see [`options`](crate::file_reply::options).
     Options,
     /// Say no.
@@ -135,8 +138,15 @@ impl Site {
             Ok(target) => target,
             Err(refusal) => return Plan::refuse(scope, None, refusal),
         };
+        // No browser follows a preflight that is redirected, and none sends what
+        // handlers ask for, such as a token.
+        let answers = &scope.options.answers;
+        let preflight = answers.cors.as_ref();
+        if let Some(fields) = preflight.and_then(|cors| cors.preflight(head.method, head.headers)) {
+            return Plan::only(scope, Some(target), Action::Preflight(Box::new(fields)));
+        }
         if asked == Asked::ByClient
-            && let Some((location, status)) = scope.options.answers.redirects.find(&target)
+            && let Some((location, status)) = answers.redirects.find(&target)
         {
             return Plan::only(scope, Some(target), Action::Redirect { location, status });
         }

@@ -45,7 +45,7 @@ pub fn file_fields(
     }
     let describes = |rule: &FieldRule| {
         let described = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE];
-        described.contains(name_of(rule))
+        described.contains(rule.name())
     };
     for rule in rules.headers.all(path).flat_map(|rules| rules.iter()) {
         if status != StatusCode::NOT_MODIFIED || !describes(rule) {
@@ -118,14 +118,8 @@ pub(crate) fn is_framing(name: &HeaderName) -> bool {
         || *name == PROXY_CONNECTION
 }
 
-fn name_of(rule: &FieldRule) -> &HeaderName {
-    match rule {
-        FieldRule::Set(name, _) | FieldRule::Add(name, _) | FieldRule::Remove(name) => name,
-    }
-}
-
 fn apply(rule: &FieldRule, headers: &mut HeaderMap) {
-    let name = name_of(rule);
+    let name = rule.name();
     if is_framing(name) || is_of_the_bytes(name, headers) {
         return;
     }

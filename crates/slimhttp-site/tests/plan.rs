@@ -145,6 +145,9 @@ fn planned(site: &Site, request: &str) -> String {
             Action::Redirect { location, status } => {
                 let _ = write!(text, "{} {}", status.as_u16(), location.to_str().unwrap());
             }
+            Action::Preflight(fields) => {
+                let _ = write!(text, "preflight {fields:?}");
+            }
             Action::Options => text.push_str("options"),
             Action::Refuse(Refusal::MethodNotAllowed(methods)) => {
                 let _ = write!(text, "405 {methods}");

@@ -105,12 +105,13 @@ enum Field {
 
 impl Field {
     fn of(name: &str) -> Self {
-        const DECIDE: [(&str, u8); 5] = [
+        const DECIDE: [(&str, u8); 6] = [
             ("host", 1),
             ("accept-encoding", 2),
             ("accept", 3),
             ("if-none-match", IF_NONE_MATCH),
             ("sec-fetch-dest", 5),
+            ("origin", 6),
         ];
         const SINGULAR: [&str; 9] = [
             "range",

@@ -7,8 +7,10 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use super::files::shared;
 use super::layer::Layers;
+use super::report::{At, Report};
 use super::rules::Rule;
-use crate::file_rules::AnswerRules;
+use crate::cors::is_cors_field;
+use crate::file_rules::{AnswerRules, FieldRule};
 use crate::site::ScopeOptions;
 
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`
@@ -37,7 +39,37 @@ pub(super) fn rules(
         Some(false) => rules.default_headers = Arc::default(),
         None => {}
     }
+    if let Some(Rule::Cors(cors)) = own.rule("cors") {
+        rules.cors = cors.clone();
+    }
     shared(rules, outer, before.map(|before| &before.answers))
+}
+
+/// Says where `cors` and a table of header fields both speak to pages of other
+/// origins. A scope that gives neither has what it inherits, which was looked at
+/// there.
+pub(super) fn cors_alone(
+    own: Layers<'_>,
+    options: &ScopeOptions,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    const KEYS: [&str; 3] = ["cors", "headers", "response_headers"];
+    let Some(given) = KEYS.into_iter().find(|key| own.own.has(key)) else { return };
+    if options.answers.cors.is_none() {
+        return;
+    }
+    let is_one = |rule: &FieldRule| is_cors_field(rule.name());
+    let of_answers = options.answers.response_headers.iter().any(is_one);
+    let of_files = || options.files.headers.values().any(|rules| rules.iter().any(is_one));
+    let other = match () {
+        () if of_answers => "response_headers",
+        () if of_files() => "headers",
+        () => return,
+    };
+    let expected = format!("either `cors` or `Access-Control-` fields in `{other}`");
+    let hint = "`cors` sends these fields itself, and answers preflights; take the others out";
+    report.fault(&at.key(given), expected, "both".to_owned(), hint.to_owned());
 }
 
 /// What `security_headers` sets: no guessing of types, no full address to other

@@ -116,7 +116,8 @@ pub(super) fn read(
             | Shape::Compress
             | Shape::FileCache
             | Shape::Redirects
-            | Shape::Rewrites,
+            | Shape::Rewrites
+            | Shape::Cors,
             value,
         ) => return rules::read(shape, value, at, report).map(Checked::Rule),
         _ => {

@@ -10,12 +10,14 @@ use http::HeaderValue;
 
 use super::read::list;
 use super::report::{At, Report};
+use crate::cors::Cors;
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
 use crate::glob::{ByGlob, Glob, Subtrees};
 use crate::options::Shape;
 use crate::redirect::{Redirects, Rewrites};
 use crate::value::{Table, Value};
 
+mod cors;
 mod fields;
 mod media;
 mod pages;
@@ -45,6 +47,7 @@ pub(super) enum Rule {
     FileCache(Option<CacheBounds>),
     Redirects(Redirects),
     Rewrites(Rewrites),
+    Cors(Option<Arc<Cors>>),
 }
 
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
@@ -110,6 +113,10 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
         (Shape::Rewrites, Value::Bool(false)) => Rule::Rewrites(Rewrites::default()),
         (Shape::Rewrites, Value::Table(table)) => {
             Rule::Rewrites(targets::rewrites(table, at, report)?)
+        }
+        (Shape::Cors, Value::Bool(on)) => Rule::Cors(on.then(Arc::default)),
+        (Shape::Cors, Value::String(_) | Value::List(_) | Value::Table(_)) => {
+            Rule::Cors(Some(Arc::new(cors::cors(value, at, report)?)))
         }
         _ => {
             let unquoted = matches!(value.as_str(), Some("true" | "false" | "True" | "False"));

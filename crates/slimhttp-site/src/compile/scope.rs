@@ -97,7 +97,7 @@ pub(super) fn options(
         None => Some(PathBuf::from(WEB_ROOT)),
     };
     let debug = layers.flag("debug").unwrap_or(false);
-    ScopeOptions {
+    let options = ScopeOptions {
         web_root,
         index: match layers.get("index") {
             Some(Checked::Names(names)) => names.clone(),
@@ -124,7 +124,9 @@ pub(super) fn options(
         files: files::rules(own, outer, before, at, report),
         websocket: Arc::new(websocket(layers)),
         answers: answers::rules(own, outer, before),
-    }
+    };
+    answers::cors_alone(own, &options, at, report);
+    options
 }
 
 /// Says which options exclude or need each other (C2.5).

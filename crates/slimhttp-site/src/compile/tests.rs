@@ -16,6 +16,7 @@ use crate::value::{Table, Value};
 mod answers;
 mod carry;
 mod circle;
+mod cors;
 mod fields;
 mod files;
 mod fixed;

@@ -153,4 +153,11 @@ pub(super) const FILES: &[OptionSpec] = &[
         elsewhere: &["secure_headers", "security", "helmet", "hsts"],
         ..everywhere("security_headers", Shape::Bool)
     },
+    OptionSpec {
+        default: "`false`",
+        doc: "Whose pages may read the answers: everybody's (`true`), those of an origin or of several, \
+              or a table that says more. Preflights are then answered before anybody is asked.",
+        elsewhere: &["allow_origins", "cors_origins", "allowed_origins", "cross_origin"],
+        ..everywhere("cors", Shape::Cors)
+    },
 ];

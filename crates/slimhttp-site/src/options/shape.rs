@@ -80,6 +80,8 @@ pub enum Shape {
     Redirects,
     /// Targets by pattern.
     Rewrites,
+    /// A bool, origins, or a table that says what pages of other origins may do.
+    Cors,
     /// A table of virtual hosts.
     Hosts,
 }
@@ -131,6 +133,13 @@ impl fmt::Display for Shape {
             Self::FileCache => table(f, FILE_CACHE_KEYS),
             Self::Redirects => f.write_str("a table of targets by path, or `false`"),
             Self::Rewrites => f.write_str("a table of paths by path, or `false`"),
+            Self::Cors => {
+                f.write_str(
+                    "`true`, `false`, an origin such as `https://example.com`, a list of ",
+                )?;
+                f.write_str("these, or a table of ")?;
+                keys(f, CORS_KEYS)
+            }
         }
     }
 }
@@ -150,12 +159,17 @@ fn alternatives(f: &mut fmt::Formatter<'_>, first: &str, words: &[&str]) -> fmt:
 }
 
 /// Writes the bools and a table of `keys`.
-fn table(f: &mut fmt::Formatter<'_>, keys: &[&str]) -> fmt::Result {
+fn table(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
     f.write_str("`true`, `false`, or a table of ")?;
-    for (position, key) in keys.iter().enumerate() {
+    keys(f, known)
+}
+
+/// Writes keys in backticks, the last one behind "and".
+fn keys(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
+    for (position, key) in known.iter().enumerate() {
         let joint = match position {
             0 => "",
-            _ if position + 1 == keys.len() => " and ",
+            _ if position + 1 == known.len() => " and ",
             _ => ", ",
         };
         write!(f, "{joint}`{key}`")?;
@@ -176,3 +190,6 @@ pub const COMPRESS_KEYS: &[&str] =
     &["encodings", "precompressed", "on_the_fly", "min_size", "max_size", "types"];
 /// The keys of `file_cache` as a table.
 pub const FILE_CACHE_KEYS: &[&str] = &["size", "entry", "revalidate"];
+/// The keys of `cors` as a table.
+pub const CORS_KEYS: &[&str] =
+    &["origins", "methods", "headers", "expose", "credentials", "max_age"];

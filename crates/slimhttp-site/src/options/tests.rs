@@ -109,6 +109,7 @@ fn c2_1_every_option_has_an_effect() {
                 Shape::Fields => (json!({"X-A": "a"}), &plain),
                 Shape::FieldsByGlob => (json!({"*": {"X-A": "a"}}), &plain),
                 Shape::MediaTypes => (json!({"a": "text/plain"}), &plain),
+                Shape::Cors => (json!(true), &plain),
                 Shape::Redirects | Shape::Rewrites => (json!({"/a": "/b"}), &plain),
                 _ => (json!(1777), &plain),
             },

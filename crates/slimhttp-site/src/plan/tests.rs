@@ -174,3 +174,59 @@ fn a_websocket_is_opened_by_its_handshake_alone() {
         assert_eq!(action, expected, "{method} {uri} {headers:?}");
     }
 }
+
+/// A preflight is answered before redirects, routes, proxies and files decide;
+/// whatever else asks by `OPTIONS` goes the usual way.
+#[test]
+fn a_preflight_is_answered_before_anybody_is_asked() {
+    let mut site = site(json!({
+        "web_root": "w",
+        "cors": "https://a.example",
+        "redirects": {"/old": "/new"},
+        "vhosts": {
+            "p.example": {"proxy": "a:1"},
+            "m.example": {"module": "app.py"},
+            "off.example": {"cors": false},
+        },
+    }));
+    let mut scope = Scope::clone(&site.global);
+    let methods = Methods::Only([Method::GET].into());
+    let (kind, handler) = (RouteKind::Whole, HandlerId(1));
+    let route = Route { pattern: "/routed".into(), methods, prefix: false, kind, handler };
+    scope.routes.insert(route).unwrap();
+    site.global = Arc::new(scope);
+    let wanted = ("access-control-request-method", "PUT");
+    let told = "access-control-allow-methods, access-control-max-age";
+    for (uri, host, fields, expected) in [
+        ("/x", "h", &[("origin", "https://a.example"), wanted][..], told),
+        ("/x", "h", &[("origin", "https://b.example"), wanted], ""),
+        ("/old", "h", &[("origin", "https://a.example"), wanted], told),
+        ("/routed", "h", &[("origin", "https://a.example"), wanted], told),
+        ("/x", "p.example", &[("origin", "https://a.example"), wanted], told),
+        ("/x", "m.example", &[("origin", "https://a.example"), wanted], told),
+        ("/x", "off.example", &[("origin", "https://a.example"), wanted], "file x"),
+        ("/x", "h", &[("origin", "https://a.example")], "file x"),
+        ("/x", "h", &[wanted], "file x"),
+        ("/routed", "h", &[wanted], "405"),
+        ("/%zz", "h", &[("origin", "https://a.example"), wanted], "400"),
+    ] {
+        let fields =
+            fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let mut headers: HeaderMap = fields.collect();
+        headers.insert(HOST, host.parse().unwrap());
+        let (method, uri) = (Method::OPTIONS, uri.parse().unwrap());
+        let version = Version::HTTP_11;
+        let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+        let action = match &plan.actions[0] {
+            Action::Preflight(fields) => {
+                let mut names: Vec<_> = fields.keys().map(|name| name.as_str()).collect();
+                names.sort_unstable();
+                names.join(", ")
+            }
+            Action::File(path) => format!("file {}", path.as_path().display()),
+            Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(action, expected, "{uri} {headers:?}");
+    }
+}

@@ -38,6 +38,8 @@ fn what_files_look_at_makes_another_question() {
         "GET /a HTTP/1.1\r\nHost: a\r\nAccept: gzip",
         "GET /a HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"",
         "GET /a HTTP/1.1\r\nHost: a\r\nSec-Fetch-Dest: image",
+        "GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example",
+        "GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example",
     ];
     for (place, one) in others.iter().enumerate() {
         let key = question(one);
