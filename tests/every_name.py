@@ -73,6 +73,7 @@ def look(request: slimHTTP.HTTP_REQUEST) -> Optional[Iterator[str]]:
     assert_type(request.headers, dict[bytes, Any])
     assert_type((request.payload, request.request_payload), tuple[bytes, bytes])
     assert_type((request.vhost, request.web_root), tuple[Optional[str], Optional[str]])
+    assert_type(request.private_root, Optional[str])
     assert_type((request.ret_code_mapper, request.cookies), tuple[dict[int, str], dict[str, str]])
     form: slimHTTP.MultiDict[str] = request.form
     for file in request.files.getlist('file'):

@@ -199,7 +199,8 @@ class FILE:
 
     The server sends it as it sends any file: with validators, ranges and the
     right type. `path` is absolute; a relative one is meant below `web_root`, and
-    so is a URL such as `/img/logo.png`. `mime` is its type, `size` its length in
+    so is a URL such as `/img/logo.png`. An absolute one may lie below the
+    request's `private_root` too. `mime` is its type, `size` its length in
     bytes, -1 where there is no such file. `headers` (type and length) and `data`
     (its bytes) are for a raw response:
 
@@ -213,12 +214,14 @@ class FILE:
         self.mime = mimetypes.guess_type(self.path)[0] or 'application/octet-stream'
 
     def _find(self, path: str) -> str:
-        root = self.request.web_root
+        root, private = self.request.web_root, _private_root(self.request)
         if root is None:
-            return os.path.abspath(path)
+            return os.path.abspath(os.path.join(private or '', path))
         root = os.path.abspath(root)
-        if os.path.isabs(path) and not _is_below(os.path.normpath(path), root):
-            path = path.lstrip('/')
+        if os.path.isabs(path):
+            plain = os.path.normpath(path)
+            if not any(_is_below(plain, known) for known in (root, private) if known):
+                path = path.lstrip('/')
         return os.path.normpath(os.path.join(root, path))
 
     def __enter__(self) -> FILE:
@@ -232,7 +235,7 @@ class FILE:
 
     @property
     def size(self) -> int:
-        """Its length in bytes, -1 where there is no such file below `web_root`."""
+        """Its length in bytes, -1 where there is no such file that may be sent."""
         try:
             return os.stat(self._inside()).st_size
         except OSError:
@@ -248,7 +251,7 @@ class FILE:
         """The whole file.
 
         Raises OSError where it cannot be read, PermissionError where it lies
-        outside of `web_root`.
+        outside of `web_root` and `private_root`.
         """
         with self._open() as file:
             return file.read()
@@ -260,11 +263,17 @@ class FILE:
         return open(self._inside(), 'rb')
 
     def _inside(self) -> str:
-        root = self.request.web_root
+        known = (self.request.web_root, _private_root(self.request))
+        roots = [os.path.realpath(root) for root in known if root is not None]
         path = os.path.realpath(self.path)
-        if root is not None and not _is_below(path, os.path.realpath(root)):
+        if roots and not any(_is_below(path, root) for root in roots):
             raise PermissionError(f'{self.path} is outside of web_root')
         return path
+
+
+def _private_root(request: HTTP_REQUEST) -> str | None:
+    # Programs make requests of their own, with what they know of ours.
+    return getattr(request, 'private_root', None)
 
 
 def _is_below(path: str, root: str) -> bool:

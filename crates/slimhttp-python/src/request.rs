@@ -345,6 +345,16 @@ impl HttpRequest {
         self.set_cookie(py, name, "", Some(&options))
     }
 
+    /// The folder of files that handlers may answer with and no URL reaches, or
+    /// None.
+    #[getter]
+    fn private_root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match &self.source().scope.options.private_root {
+            Some(path) => path.as_os_str().into_pyobject(py)?.into_any(),
+            None => py.None().into_bound(py),
+        })
+    }
+
     /// The address of the client, as text: behind `trusted_proxies` the one that
     /// they tell.
     #[getter]

@@ -6,6 +6,7 @@ mod told;
 
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -341,11 +342,12 @@ impl Exchange<'_> {
 
     /// Where the files of the scope are.
     fn below(&self) -> Option<Below<'_>> {
-        let options = &self.scope.options;
+        Some(self.below_root(self.scope.options.web_root.as_deref()?))
+    }
+
+    fn below_root<'b>(&'b self, root: &'b Path) -> Below<'b> {
         let files = self.connection.shared.live.files();
-        let root = options.web_root.as_deref()?;
-        let (roots, seen) = (&self.snapshot.roots, &self.seen);
-        Some(Below::new(files, roots, root, options, seen))
+        Below::new(files, &self.snapshot.roots, root, &self.scope.options, &self.seen)
     }
 
     async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {

@@ -8,7 +8,9 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, SET_COOKIE, VARY};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, SET_COOKIE, VARY,
+};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use slimhttp_site::coding::Coding;
 use slimhttp_site::content_type::{content_type, stored};
@@ -195,6 +197,12 @@ pub(crate) async fn send_named(
     Ok(response)
 }
 
+/// What is said of a file that a handler lets one client have and another one not,
+/// unless the handler says otherwise: no cache between them may keep it, and the
+/// client asks again, for its right may have ended (RFC 9111 section 5.2.2). What
+/// the scope says of its files by glob is about those below `web_root`.
+const NOT_SHARED: HeaderValue = HeaderValue::from_static("private, no-cache");
+
 /// Answers a `GET` or `HEAD` with a file; a page carries the cookie.
 async fn answer(
     below: &Below<'_>,
@@ -208,7 +216,11 @@ async fn answer(
     let cookie = cookie.filter(|_| is_page(&representation.content_type));
     let mut response = reply::reply(representation, asked.method, asked.headers);
     let status = response.status();
-    file_fields(below.rules, path, response.headers_mut(), status);
+    if below.is_private {
+        response.headers_mut().insert(CACHE_CONTROL, NOT_SHARED);
+    } else {
+        file_fields(below.rules, path, response.headers_mut(), status);
+    }
     if let Some(cookie) = cookie {
         response.headers_mut().append(SET_COOKIE, cookie.clone());
     }

@@ -142,8 +142,8 @@ pub enum Callee {
 pub enum Answer {
     /// This is the response.
     Reply(Response<Body>),
-    /// Send this file, absolute or relative to the scope's `web_root`, under
-    /// which it must be; the fields are added to the response.
+    /// Send this file: absolute, below the scope's `web_root` or `private_root`,
+    /// or relative to `web_root`; the fields are added to the response.
     File(PathBuf, HeaderMap),
     /// Open the WebSocket.
     WebSocket(Box<Carriage>),

@@ -70,6 +70,12 @@ const SCOPE: &[OptionSpec] = &[
         ..everywhere("web_root", Shape::Path)
     },
     OptionSpec {
+        default: "none",
+        doc: "A folder from which handlers may answer with a file, and which no URL reaches.",
+        elsewhere: &["internal", "protected_root", "sendfile_root", "x_accel_root", "media_root"],
+        ..everywhere("private_root", Shape::Path)
+    },
+    OptionSpec {
         default: "`index.html`",
         doc: "The name, or the names in the order in which they are tried, that answers for a folder.",
         elsewhere: &["directory_index", "index_file", "index_files", "indexes"],

@@ -73,6 +73,9 @@ pub struct ScopeOptions {
     /// The folder of files, absolute. `None` where nothing names one and
     /// something else answers (a module or a proxy).
     pub web_root: Option<PathBuf>,
+    /// A folder of files that handlers may answer with and no URL reaches,
+    /// absolute; never below `web_root`.
+    pub private_root: Option<PathBuf>,
     /// The index names, in the order in which they are tried.
     pub index: Vec<String>,
     /// The Python file that answers.

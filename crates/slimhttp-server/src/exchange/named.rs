@@ -3,31 +3,32 @@
 use std::path::Path;
 
 use http::{HeaderMap, Response};
+use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 
 use super::Exchange;
 use crate::body::Body;
-use crate::files;
+use crate::files::{self, Below};
 use crate::jail;
 use crate::respond::Refused;
 
 impl Exchange<'_> {
-    /// A file that a handler named; it must be below the scope's `web_root`.
+    /// A file that a handler named; it must be below `web_root` or `private_root`
+    /// of the scope.
     pub(super) async fn send_named(
         &self,
         file: &Path,
         fields: HeaderMap,
     ) -> Result<Response<Body>, Refused> {
-        let below = self.below();
-        let path = below.as_ref().and_then(|below| jail::below(below.root(), file));
-        let (Some(below), Some(path)) = (below, path) else {
+        let Some((below, path)) = self.find_named(file) else {
             tracing::error!(
-                "a handler named {}, which is not below the `web_root` of its scope",
+                "a handler named {}, which is below neither `web_root` nor `private_root` of its \
+                 scope",
                 file.display()
             );
             return Err(Refused::because(
                 Refusal::Internal,
-                format!("{} is not below `web_root`", file.display()),
+                format!("{} is below neither `web_root` nor `private_root`", file.display()),
             ));
         };
         if self.scope.options.reload_browser {
@@ -35,5 +36,21 @@ impl Exchange<'_> {
             self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
         }
         files::send_named(&below, &path, self.file_asked(), fields).await
+    }
+
+    /// In which of the two folders a path lies, by its names alone. One that is
+    /// relative is meant below `web_root`, if there is one: it never comes to a
+    /// private file because a public one is missing.
+    fn find_named(&self, file: &Path) -> Option<(Below<'_>, SafePath)> {
+        let options = &self.scope.options;
+        let web_root = options.web_root.as_deref();
+        if let Some(root) = web_root
+            && let Some(path) = jail::below(root, file)
+        {
+            return Some((self.below_root(root), path));
+        }
+        let root = options.private_root.as_deref();
+        let root = root.filter(|_| file.is_absolute() || web_root.is_none())?;
+        Some((self.below_root(root).for_handlers_only(), jail::below(root, file)?))
     }
 }

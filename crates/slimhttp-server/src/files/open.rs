@@ -46,6 +46,8 @@ pub(crate) struct Below<'a> {
     debug: bool,
     /// Whether the disk is asked each time: pages are loaded anew when it changes.
     pub(super) unkept: bool,
+    /// Whether no URL reaches it.
+    pub(super) is_private: bool,
     seen: &'a Seen,
     pub(super) now: Moment,
 }
@@ -110,7 +112,13 @@ impl<'a> Below<'a> {
     ) -> Self {
         let ScopeOptions { files: rules, debug, reload_browser: unkept, .. } = options;
         let (debug, unkept) = (*debug, *unkept);
-        Self { store, roots, root, rules, debug, unkept, seen, now: store.cache.now() }
+        let (is_private, now) = (false, store.cache.now());
+        Self { store, roots, root, rules, debug, unkept, is_private, seen, now }
+    }
+
+    /// The same, where what is found there is for whom a handler lets have it.
+    pub(crate) fn for_handlers_only(self) -> Self {
+        Self { is_private: true, ..self }
     }
 
     /// What the search has seen may be otherwise in a moment, without a sign.

@@ -52,6 +52,7 @@ pub(super) fn read(
         let module = options.module.as_ref().map(|module| module.path.clone());
         let resolved = [
             ("web_root", options.web_root.clone().map(Checked::Path)),
+            ("private_root", options.private_root.clone().map(Checked::Path)),
             ("module", module.map(Checked::Path)),
             ("access_log", Some(Checked::AccessLog(options.access_log.clone()))),
         ];
@@ -78,7 +79,9 @@ pub(super) fn options(
     let own = layers.own_only();
     let before = earlier.map(|earlier| earlier.options);
     exclusive(layers, at, report);
-    web_root_exists(own, world, earlier, at, report);
+    for folder in FOLDERS {
+        is_folder(folder, own, world, earlier, at, report);
+    }
     module_exists(own, world, before, at, report);
     log_opens(own, world, before, at, report);
 
@@ -99,6 +102,7 @@ pub(super) fn options(
     let debug = layers.flag("debug").unwrap_or(false);
     let options = ScopeOptions {
         web_root,
+        private_root: layers.path("private_root").cloned(),
         index: match layers.get("index") {
             Some(Checked::Names(names)) => names.clone(),
             _ => vec![INDEX.to_owned()],
@@ -126,6 +130,7 @@ pub(super) fn options(
         answers: answers::rules(own, outer, before),
     };
     answers::cors_alone(own, &options, at, report);
+    private_apart(own, &options, at, report);
     options
 }
 
@@ -163,31 +168,53 @@ fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
     }
 }
 
-/// A `web_root` that is missing is odd, since it may come; a file is wrong.
-fn web_root_exists(
+/// The options that name a folder of files, and what comes of one that is missing.
+const FOLDERS: [(&str, Named, &str); 2] = [
+    ("web_root", |options| options.web_root.as_ref(), "requests answer 404"),
+    ("private_root", |options| options.private_root.as_ref(), "handlers cannot answer from it"),
+];
+type Named = fn(&ScopeOptions) -> Option<&PathBuf>;
+
+/// A folder that is missing is odd, since it may come; a file is wrong.
+fn is_folder(
+    (key, named, without): (&str, Named, &str),
     own: Layers<'_>,
     world: &Surroundings<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
     report: &mut Report,
 ) {
-    let Some(path) = own.path("web_root") else { return };
+    let Some(path) = own.path(key) else { return };
     // What was only the default before has never been looked at.
-    let written = |table: &Table| table.get("web_root").is_some_and(|value| !value.is_null());
-    if earlier.is_some_and(|Earlier { table, options }| {
-        written(table) && options.web_root.as_ref() == Some(path)
-    }) {
+    let written = |table: &Table| table.get(key).is_some_and(|value| !value.is_null());
+    if earlier
+        .is_some_and(|Earlier { table, options }| written(table) && named(options) == Some(path))
+    {
         return;
     }
-    let at = at.key("web_root");
+    let at = at.key(key);
     match (world.look)(path) {
         PathKind::Folder => {}
-        PathKind::Missing => report.warn(
-            &at,
-            format_args!("`{}` does not exist (yet); requests answer 404", path.display()),
-        ),
+        PathKind::Missing => {
+            report.warn(&at, format_args!("`{}` does not exist (yet); {without}", path.display()))
+        }
         PathKind::File => report.fault(&at, "a folder", seen(path, "a file"), None),
         PathKind::Other => report.fault(&at, "a folder", seen(path, "something else"), None),
+    }
+}
+
+/// What lies below `web_root` is reached by a URL, whatever it is called. A scope
+/// that names neither folder has what it inherits, which was looked at there.
+fn private_apart(own: Layers<'_>, options: &ScopeOptions, at: &At<'_>, report: &mut Report) {
+    let Some(key) = ["private_root", "web_root"].into_iter().find(|key| own.own.has(key)) else {
+        return;
+    };
+    let (Some(private), Some(public)) = (&options.private_root, &options.web_root) else { return };
+    if private.starts_with(public) {
+        let expected = "a `private_root` outside of `web_root`";
+        let found = format!("`{}` below `{}`", private.display(), public.display());
+        let hint = "whatever lies below `web_root` is reached by a URL".to_owned();
+        report.fault(&at.key(key), expected, found, hint);
     }
 }
 

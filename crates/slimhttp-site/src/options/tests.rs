@@ -80,6 +80,7 @@ fn c2_1_every_option_has_an_effect() {
             // Fixed by the listener; they have tests of their own.
             "addr" | "port" | "vhosts" => continue,
             "web_root" => (json!("web"), &plain),
+            "private_root" => (json!("files"), &plain),
             "index" => (json!("home.html"), &plain),
             "module" => (json!("app.py"), &plain),
             "proxy" => (json!("b:1"), &plain),

@@ -140,6 +140,58 @@ fn c2_6_a_web_root_that_is_missing_is_a_warning() {
 }
 
 #[test]
+fn c2_6_a_private_root_is_a_folder_that_no_url_reaches() {
+    let apart = |key: &str, private: &str, public: &str| {
+        format!(
+            "{key}: expected a `private_root` outside of `web_root`, found `{private}` below \
+             `{public}`\n  hint: whatever lies below `web_root` is reached by a URL"
+        )
+    };
+    for (root, fault) in [
+        (json!({"web_root": "web", "private_root": "logs"}), String::new()),
+        (json!({"web_root": "web", "private_root": "web2"}), String::new()),
+        // A public folder within a private one is a usual thing.
+        (json!({"web_root": "web", "private_root": "."}), String::new()),
+        (json!({"module": "app.py", "private_root": "/srv/http"}), String::new()),
+        (
+            json!({"web_root": "web", "private_root": "web"}),
+            apart("private_root", "/base/web", "/base/web"),
+        ),
+        (
+            json!({"web_root": "web", "private_root": "web/../web/private"}),
+            apart("private_root", "/base/web/private", "/base/web"),
+        ),
+        (
+            json!({"private_root": "/srv/http/private"}),
+            apart("private_root", "/srv/http/private", "/srv/http"),
+        ),
+        (
+            json!({"private_root": "logs", "vhosts": {"a": {"web_root": "."}}}),
+            apart("vhosts.a.web_root", "/base/logs", "/base"),
+        ),
+        (
+            json!({"web_root": "web", "private_root": "notes.txt"}),
+            "private_root: expected a folder, found `/base/notes.txt`, a file".to_owned(),
+        ),
+        (json!({"private_root": false}), "private_root: expected a path, found `false`".to_owned()),
+    ] {
+        check(root, &fault);
+    }
+    let site = site(json!({"private_root": "logs", "vhosts": {
+        "a": {}, "b": {"web_root": "web", "private_root": "soon"},
+    }}));
+    let private = |name| host(&site, name).options.private_root.clone();
+    assert_eq!(private("a"), Some("/base/logs".into()));
+    assert_eq!(private("b"), Some("/base/soon".into()));
+    assert_eq!(
+        site.warnings,
+        [
+            "vhosts.b.private_root: `/base/soon` does not exist (yet); handlers cannot answer from it"
+        ]
+    );
+}
+
+#[test]
 fn c2_6_a_web_root_that_is_no_folder_is_a_fault() {
     check(
         json!({"web_root": "notes.txt"}),
