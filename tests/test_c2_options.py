@@ -46,6 +46,7 @@ WHOLE = {
     'error_pages': {'404': '/404.html', '5xx': 'errors/5xx.html'},
     'response_headers': {'X-By': 'us', 'Vary': ['Origin'], 'Server': False},
     'security_headers': True,
+    'cors': {'origins': ['https://a.example', 'https://*.b.example'], 'max_age': 60},
 }
 
 
