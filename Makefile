@@ -9,6 +9,7 @@ PORT   ?= 8080
 SECONDS ?= 60
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+MACHINE := $(shell uname -m)
 VENV   := .venv
 BIN    := $(VENV)/bin
 # Runs a command and keeps its count of tests for the last lines of `make test`.
@@ -18,8 +19,8 @@ TALLY  := $(BIN)/python tools/tally $(TARGET)/tally
 SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type d -o -type f \) -print) \
            Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
 
-.PHONY: help run test lint bench wheel clean lock fuzz clients free-threaded \
-        format program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
+.PHONY: help run test lint bench wheel program dist clean lock fuzz clients free-threaded \
+        format tested-program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,14 +33,22 @@ test: lint rust-tests outside-tests smoke ## build everything, pass every test
 
 lint: fmt clippy ruff mypy tidy stubs ## formatting, lints, types, the tidy tests
 
-bench: $(VENV)/.installed program ## side by side with peers, see docs/performance.md
+bench: $(VENV)/.installed tested-program ## side by side with peers, see docs/performance.md
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benches/run
 
 fuzz: ## search for inputs that break a property (SECONDS=60 for each TARGETS)
 	@CARGO="$(CARGO)" tools/fuzz $(SECONDS) $(TARGETS)
 
-wheel: dist/.wheel ## one wheel in dist/
+wheel: dist/.wheel ## the wheel for every Linux with glibc 2.17 or newer, in dist/
 	@ls dist/*.whl
+
+program: dist/.program ## the program without Python, for every Linux, in dist/
+	@ls dist/slimhttp
+
+dist: wheel program ## both, tried, and their symbols in dist/symbols/
+	@$(BIN)/python tools/shipped dist/*.whl dist/slimhttp
+	@$(BIN)/python tools/abi3_smoke dist/*.whl
+	@dist/slimhttp --version
 
 format: $(VENV)/.tools ## put Rust and Python into shape
 	$(CARGO) fmt --all
@@ -50,9 +59,11 @@ clean: ## take away all that was built
 	rm -rf $(TARGET) dist $(VENV) .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: ## write requirements-dev.txt anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --no-python-downloads --python-version 3.9 --group dev --upgrade \
-	    --no-annotate --custom-compile-command 'make lock' --output-file requirements-dev.txt
+lock: ## write requirements-*.txt anew from pyproject.toml (needs uv)
+	@for group in dev ship; do \
+	    uv pip compile --quiet --universal --no-python-downloads --python-version 3.9 --group $$group --upgrade \
+	        --no-annotate --custom-compile-command 'make lock' --output-file requirements-$$group.txt; \
+	done
 
 # Python's tools, and what is built for it
 
@@ -69,13 +80,39 @@ $(VENV)/.tools: requirements-dev.txt $(VENV)/.created
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
-dist/.wheel: $(SOURCES) | $(VENV)/.tools
-	@rm -rf dist
-	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
+# What the tests, the demo and the benchmarks run: compiled by the tools of this machine, for it.
+$(TARGET)/wheel/.built: $(SOURCES) | $(VENV)/.tools
+	@rm -rf $(TARGET)/wheel
+	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out $(TARGET)/wheel
 	@touch $@
 
-$(VENV)/.installed: dist/.wheel | $(VENV)/.tools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+$(VENV)/.installed: $(TARGET)/wheel/.built | $(VENV)/.tools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheel/*.whl
+	@touch $@
+
+# What is handed to others. A wheel that is linked here needs the glibc of here; zig brings the
+# interfaces of every glibc along and links for the oldest that Rust supports. Its symbols, and those
+# of the program, lie apart: they are four times what is left.
+$(VENV)/.shipping: requirements-ship.txt $(VENV)/.created
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-ship.txt
+	@touch $@
+
+dist/.wheel: $(SOURCES) | $(VENV)/.tools $(VENV)/.shipping
+	@rm -rf dist/*.whl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --strip false --zig \
+	    --target $(MACHINE)-unknown-linux-gnu --compatibility manylinux_2_17 \
+	    --interpreter $(BIN)/python --out dist
+	@$(BIN)/python tools/split_symbols dist/*.whl dist/symbols
+	@touch $@
+
+# Linked with musl, and statically, so that it runs wherever its processor does.
+dist/.program: $(SOURCES) | $(VENV)/.shipping
+	@! command -v rustup >/dev/null || rustup target add $(MACHINE)-unknown-linux-musl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cargo-zigbuild zigbuild --release --locked \
+	    --package slimhttp-cli --target $(MACHINE)-unknown-linux-musl
+	@mkdir -p dist
+	@cp $(TARGET)/$(MACHINE)-unknown-linux-musl/release/slimhttp dist/slimhttp
+	@$(BIN)/python tools/split_symbols dist/slimhttp dist/symbols
 	@touch $@
 
 # No such interpreter is needed for it: the file says what it would say of itself.
@@ -85,7 +122,7 @@ free-threaded: ## see that the extension compiles for Python without the global 
 
 # The whole workspace is selected, not `-p slimhttp-cli`: with the same packages selected Cargo
 # chooses the same features, and what the wheel has compiled is not compiled again.
-program: dist/.wheel
+tested-program: $(TARGET)/wheel/.built
 	$(CARGO) build --quiet --release --locked --workspace --bin slimhttp
 
 # The parts of `make lint` and `make test`
@@ -119,9 +156,9 @@ rust-tests: $(VENV)/.created
 clients:
 	@tools/clients
 
-outside-tests: $(VENV)/.installed program clients
+outside-tests: $(VENV)/.installed tested-program clients
 	SLIMHTTP_BIN=$(abspath $(TARGET))/release/slimhttp \
 	    $(TALLY) outside $(BIN)/python -m pytest --quiet --ignore=tests/tidy tests
 
-smoke: dist/.wheel
-	$(TALLY) smoke $(BIN)/python tools/abi3_smoke dist/*.whl
+smoke: $(TARGET)/wheel/.built
+	$(TALLY) smoke $(BIN)/python tools/abi3_smoke $(TARGET)/wheel/*.whl
