@@ -164,9 +164,8 @@ impl Releases {
     /// The folder of the earlier release of `scope` that has this id and has not
     /// been given up.
     fn named(&self, scope: &Scope, id: &[u8], now: Instant) -> Option<&Path> {
-        let mut earlier = self.of(scope)?.earlier.iter().filter(|earlier| earlier.end > now);
-        let named = earlier.find(|earlier| earlier.release.id.as_bytes() == id)?;
-        Some(&named.release.root)
+        let mut earlier = self.of(scope)?.found(scope, now);
+        earlier.find(|release| release.id.as_bytes() == id).map(|release| &*release.root)
     }
 
     /// The folders of the earlier releases of `scope`, the newest first, each
@@ -174,8 +173,8 @@ impl Releases {
     fn earlier(&self, scope: &Scope, now: Instant) -> SmallVec<[&Path; 2]> {
         let mut roots = SmallVec::new();
         let Some(history) = self.of(scope) else { return roots };
-        for earlier in history.earlier.iter().filter(|earlier| earlier.end > now) {
-            let root = &*earlier.release.root;
+        for release in history.found(scope, now) {
+            let root = &*release.root;
             if *root != *history.current.root && !roots.contains(&root) {
                 roots.push(root);
             }
@@ -233,6 +232,16 @@ impl History {
         let cookie = format!("{NAME}={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
         let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and plain words");
         Self { current, cookie, pinned, earlier }
+    }
+
+    /// The earlier releases that are still searched for `scope`, the newest first.
+    /// One below which its `private_root` lies by now is not: no URL reaches that.
+    fn found(&self, scope: &Scope, now: Instant) -> impl Iterator<Item = &Release> {
+        let private = scope.options.private_root.as_deref();
+        let is_apart =
+            move |release: &&Release| !private.is_some_and(|path| path.starts_with(&release.root));
+        let earlier = self.earlier.iter().filter(move |earlier| earlier.end > now);
+        earlier.map(|earlier| &earlier.release).filter(is_apart)
     }
 }
 

@@ -275,3 +275,19 @@ fn pages_are_told_by_their_media_type() {
         assert_eq!(is_page(&HeaderValue::from_static(media_type)), expected, "{media_type}");
     }
 }
+
+/// What was public before it became private is out of reach at once.
+#[test]
+fn an_earlier_release_above_the_private_folder_is_not_searched() {
+    let mut steps = Steps::new("/site");
+    let first = steps.id();
+    steps.change("/site/public", PINNED);
+    steps.check(false, &first, &["/site", "/site/public"]);
+    let scope = Arc::make_mut(&mut steps.site.global);
+    Arc::make_mut(&mut scope.options).private_root = Some("/site/private".into());
+    steps.check(false, &first, &["/site/public"]);
+    steps.check(false, "", &["/site/public"]);
+    let scope = Arc::make_mut(&mut steps.site.global);
+    Arc::make_mut(&mut scope.options).private_root = Some("/elsewhere".into());
+    steps.check(false, &first, &["/site", "/site/public"]);
+}
