@@ -10,6 +10,7 @@ SECONDS ?= 60
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MACHINE := $(shell uname -m)
+MUSL   := $(MACHINE)-unknown-linux-musl
 VENV   := .venv
 BIN    := $(VENV)/bin
 # Runs a command and keeps its count of tests for the last lines of `make test`.
@@ -105,13 +106,14 @@ dist/.wheel: $(SOURCES) | $(VENV)/.tools $(VENV)/.shipping
 	@$(BIN)/python tools/split_symbols dist/*.whl dist/symbols
 	@touch $@
 
-# Linked with musl, and statically, so that it runs wherever its processor does.
+# Linked with musl, and statically, so that it runs wherever its processor does. zig compiles what is
+# in C; Rust links, with the musl that it brings along: zig would give the program a fixed address.
 dist/.program: $(SOURCES) | $(VENV)/.shipping
-	@! command -v rustup >/dev/null || rustup target add $(MACHINE)-unknown-linux-musl
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cargo-zigbuild zigbuild --release --locked \
-	    --package slimhttp-cli --target $(MACHINE)-unknown-linux-musl
+	@! command -v rustup >/dev/null || rustup target add $(MUSL)
+	PATH="$(CURDIR)/$(BIN):$$PATH" CARGO_TARGET_$(shell echo $(MUSL) | tr a-z- A-Z_)_LINKER=rust-lld \
+	    $(BIN)/cargo-zigbuild zigbuild --release --locked --package slimhttp-cli --target $(MUSL)
 	@mkdir -p dist
-	@cp $(TARGET)/$(MACHINE)-unknown-linux-musl/release/slimhttp dist/slimhttp
+	@cp $(TARGET)/$(MUSL)/release/slimhttp dist/slimhttp
 	@$(BIN)/python tools/split_symbols dist/slimhttp dist/symbols
 	@touch $@
 

@@ -47,7 +47,8 @@ def binary(tmp_path: Path) -> Path:
         pytest.skip('skipped: no C compiler')
     tree(tmp_path, {'a.c': '#include <math.h>\nint main(int n, char **a) { return sin(n) > 2; }\n'})
     built = tmp_path / 'program'
-    subprocess.run([compiler, '-g', tmp_path / 'a.c', '-o', built, '-lm'], check=True, timeout=60)
+    flags = ['-g', '-pie', '-fPIE']
+    subprocess.run([compiler, *flags, tmp_path / 'a.c', '-o', built, '-lm'], check=True, timeout=60)
     return built
 
 
@@ -60,6 +61,14 @@ def test_what_is_wrong_with_a_binary(shipped: ModuleType, binary: Path) -> None:
     # As the extension of a wheel it may need the C library.
     wrong = list(shipped.complaints(binary.read_bytes(), alone=False))
     assert not any('libc.so.6' in line for line in wrong)
+
+
+def test_a_fixed_address_is_wrong(shipped: ModuleType, binary: Path) -> None:
+    """A program of the type EXEC cannot be put where an attacker does not expect it."""
+    elf = bytearray(binary.read_bytes())
+    assert 'has a fixed address in memory' not in shipped.complaints(bytes(elf), alone=False)
+    elf[0x10] = 2
+    assert 'has a fixed address in memory' in shipped.complaints(bytes(elf), alone=False)
 
 
 def test_which_glibc_a_binary_needs(shipped: ModuleType, binary: Path) -> None:
