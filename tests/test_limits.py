@@ -360,23 +360,6 @@ def test_an_idle_connection_holds_as_little_after_content_as_before(tmp_path: Pa
 # Too many at once
 
 
-def test_max_connections_lets_the_next_one_wait() -> None:
-    with counting(max_connections=3) as site:
-        clients = [site.client() for _ in range(3)]
-        for client in clients:
-            assert client.get('/').status == 200
-        with site.client() as fourth:
-            fourth.send('GET', '/')
-            assert fourth.is_open(0.5)
-            assert not _readable(fourth), 'it waits'
-            clients[0].close()
-            assert fourth.read_response().status == 200
-        for client in clients[1:]:
-            assert client.get('/').status == 200
-            assert client.connections == 1
-            client.close()
-
-
 def test_max_queue_is_answered_by_503_with_retry_after(tmp_path: Path) -> None:
     tree(tmp_path, {'file.txt': 'a file'})
     go_on = threading.Event()

@@ -19,6 +19,7 @@ use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::admission::Seat;
 use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FramingFault, Guarded};
@@ -26,7 +27,7 @@ use crate::http1::{Http1, Next, Stream};
 use crate::incoming::RequestBody;
 use crate::respond;
 use crate::server::Shared;
-use crate::worker::{Seat, Worker};
+use crate::worker::Worker;
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;

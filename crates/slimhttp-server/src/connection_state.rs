@@ -3,13 +3,17 @@
 //! looks at all of them, so that no request sets or clears a timer.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use slimhttp_site::site::Service;
 
 use crate::clock;
+
+/// How long a connection that is asked to end, and has nothing to do, may take to
+/// go. HTTP/2 waits for the client's word that it has heard (RFC 9113 section 6.8).
+const PARTING: Duration = Duration::from_secs(2);
 
 /// How far the reading side of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(crate) struct ConnectionState {
     /// When one of them moved last.
     unsent_at: AtomicU64,
     ending: AtomicU8,
+    /// When it was asked to end.
+    asked_at: AtomicU64,
     upgraded: AtomicBool,
     born: u64,
     waker: Mutex<Option<Waker>>,
@@ -80,6 +86,7 @@ impl ConnectionState {
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
             ending: AtomicU8::new(Ending::No as u8),
+            asked_at: AtomicU64::new(0),
             upgraded: AtomicBool::new(false),
             born: clock::milliseconds(),
             waker: Mutex::new(None),
@@ -189,6 +196,7 @@ impl ConnectionState {
     /// Asks the connection to end; a stronger wish replaces a weaker one.
     pub(crate) fn finish(&self, ending: Ending) {
         if self.ending.fetch_max(ending as u8, Ordering::AcqRel) < ending as u8 {
+            self.asked_at.store(self.now(), Ordering::Relaxed);
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
                 waker.wake();
@@ -218,6 +226,22 @@ impl ConnectionState {
         .await;
     }
 
+    /// Whether nothing is under way: no request has begun, and every answer is sent.
+    fn is_idle(&self) -> bool {
+        self.reading.load(Ordering::Relaxed) == Reading::Idle as u8
+            && !self.is_busy()
+            && !self.is_upgraded()
+            && !self.is_write_blocked()
+            && self.unsent.load(Ordering::Relaxed) == 0
+    }
+
+    /// Since when, by [`clock`], nothing has been under way on a connection that is
+    /// to stay.
+    pub(crate) fn idle_since(&self) -> Option<u64> {
+        let idle = self.ending() == Ending::No && self.is_idle();
+        idle.then(|| self.born + self.read_at.load(Ordering::Relaxed))
+    }
+
     /// Ends the connection if one of its times is over.
     fn judge(&self, limits: &Service) {
         let now = self.now();
@@ -235,6 +259,12 @@ impl ConnectionState {
             return;
         }
         let since = self.read_at.load(Ordering::Relaxed);
+        if self.ending() == Ending::Gracefully
+            && self.is_idle()
+            && over(now, since.max(self.asked_at.load(Ordering::Relaxed)), PARTING)
+        {
+            return self.finish(Ending::Cut);
+        }
         match self.reading.load(Ordering::Relaxed) {
             // Nobody is idle whose answer is on its way.
             0 if blocked != 0 => {}
@@ -272,6 +302,28 @@ impl Connections {
         if states.capacity() > 64 && states.len() * 4 < states.capacity() {
             states.shrink_to_fit();
         }
+    }
+
+    /// Adds those that have been idle longest, and for `least` or more, to `found`:
+    /// up to `most` of them, each with since when.
+    pub(crate) fn longest_idle(
+        &self,
+        least: Duration,
+        most: usize,
+        found: &mut Vec<(u64, Weak<ConnectionState>)>,
+    ) {
+        let now = clock::milliseconds();
+        let states = self.lock();
+        let idle = |(index, state): (usize, &Arc<ConnectionState>)| {
+            let since = state.idle_since()?;
+            over(now, since, least).then_some((since, index))
+        };
+        let mut idle: Vec<_> = states.iter().enumerate().filter_map(idle).collect();
+        if idle.len() > most {
+            idle.select_nth_unstable(most);
+            idle.truncate(most);
+        }
+        found.extend(idle.iter().map(|(since, index)| (*since, Arc::downgrade(&states[*index]))));
     }
 
     /// Asks every connection to end.

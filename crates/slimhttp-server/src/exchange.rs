@@ -21,6 +21,7 @@ use slimhttp_site::response_fields::answer_fields;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
+use crate::admission::Seat;
 use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
 use crate::content::{Content, ContentStream, Ongoing};
@@ -36,7 +37,6 @@ use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::takeover;
 use crate::upgrade;
-use crate::worker::Seat;
 
 use detail::Detail;
 use told::Tracker;

@@ -6,6 +6,7 @@
 //! upgrade } → [`respond`] → socket.
 
 pub mod access_log;
+mod admission;
 pub mod body;
 pub mod certificate;
 mod clock;

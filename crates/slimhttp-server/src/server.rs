@@ -13,6 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
+use crate::admission::Hall;
 use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
@@ -20,7 +21,7 @@ use crate::live::{Draft, Live};
 use crate::privileges;
 use crate::reload::Reload;
 use crate::snapshot;
-use crate::worker::{self, Hall, Stop, Worker, reachable};
+use crate::worker::{self, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);

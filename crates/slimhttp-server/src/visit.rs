@@ -7,13 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 
+use crate::admission::Seat;
 use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::event::Event;
 use crate::exchange::ConnectionContext;
 use crate::guarded::FaultCell;
 use crate::handler::{ConnectionHandle, Guest, Handler, Visitor};
 use crate::server::Shared;
-use crate::worker::Seat;
 
 impl ConnectionContext {
     /// A connection that was accepted. Its stay ends when this is dropped.

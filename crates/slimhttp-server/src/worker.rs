@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,15 +15,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::admission::{self, Idle, Pass};
 use crate::clock::Seldom;
 use crate::connection;
 use crate::connection_state::{Connections, Ending};
 use crate::http1;
 use crate::live::Live;
 use crate::server::Shared;
-
-/// How often a full server looks whether there is room again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -41,34 +39,23 @@ pub(crate) struct Worker {
 
 /// The connections of one worker that have not ended.
 #[derive(Debug, Default)]
-struct Active {
+pub(crate) struct Active {
     count: AtomicUsize,
     changed: Notify,
 }
 
-/// A connection's place among those that the server allows at once; leaving it
-/// lets the next one in.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    active: Arc<Active>,
-    hall: Arc<Hall>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if self.active.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.active.changed.notify_one();
-        }
-        self.hall.taken.fetch_sub(1, Ordering::Relaxed);
-        self.hall.left.notify_one();
+impl Active {
+    /// One more.
+    pub(crate) fn enter(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
-}
 
-/// The connections of all workers.
-#[derive(Debug, Default)]
-pub(crate) struct Hall {
-    taken: AtomicUsize,
-    left: Notify,
+    /// One less.
+    pub(crate) fn leave(&self) {
+        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.changed.notify_one();
+        }
+    }
 }
 
 /// Starts `count` threads that serve `listeners` until the server stops.
@@ -225,15 +212,23 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
     let mut turns = (0..workers.len()).cycle();
-    let told = Seldom::new();
+    let (told, mut idle) = (Seldom::new(), Idle::default());
     loop {
         let accepted = tokio::select! {
             biased;
             () = shared.stop.asked() => break,
-            accepted = async { room(&shared).await; listener.accept().await } => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => deal(socket, peer, &workers, &shared, turns.next().unwrap_or(0)),
+            Ok((socket, peer)) => {
+                let Some(pass) = admission::admit(peer, &shared) else { continue };
+                tokio::select! {
+                    biased;
+                    () = shared.stop.asked() => {}
+                    () = admission::room(&shared, &workers, &mut idle) => {}
+                }
+                deal(socket, peer, pass, &workers, &shared, turns.next().unwrap_or(0));
+            }
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
                 if told.is_due() {
@@ -245,7 +240,9 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
     }
     // Whoever has connected by now is not turned away.
     while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
-        deal(socket, peer, &workers, &shared, turns.next().unwrap_or(0));
+        if let Some(pass) = admission::admit(peer, &shared) {
+            deal(socket, peer, pass, &workers, &shared, turns.next().unwrap_or(0));
+        }
     }
 }
 
@@ -260,19 +257,20 @@ fn client_has_gone(error: &io::Error) -> bool {
 fn deal(
     socket: TcpStream,
     peer: SocketAddr,
+    pass: Pass,
     workers: &[Arc<Worker>],
     shared: &Arc<Shared>,
     turn: usize,
 ) {
     if turn == 0 {
-        let Some(seat) = seat(peer, &workers[0], shared) else { return };
+        let seat = pass.seat(&workers[0].active);
         let (shared, worker) = (shared.clone(), workers[0].clone());
         tokio::spawn(connection::serve(socket, peer, shared, worker, seat));
         return;
     }
     // A socket belongs to the runtime that watches it.
     if let Ok(socket) = socket.into_std() {
-        send_over(socket, peer, &workers[turn], shared);
+        send_over(socket, peer, pass, &workers[turn], shared);
     }
 }
 
@@ -284,58 +282,27 @@ pub(crate) fn adopt(
     workers: &[Arc<Worker>],
     shared: &Arc<Shared>,
 ) -> bool {
+    let Some(pass) = admission::admit(peer, shared) else { return false };
     let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % workers.len();
-    send_over(socket, peer, &workers[turn], shared)
+    send_over(socket, peer, pass, &workers[turn], shared);
+    true
 }
 
-/// Hands a connection to a worker on another thread; whether it is allowed.
+/// Hands a connection to a worker on another thread.
 fn send_over(
     socket: std::net::TcpStream,
     peer: SocketAddr,
+    pass: Pass,
     worker: &Arc<Worker>,
     shared: &Arc<Shared>,
-) -> bool {
-    let Some(seat) = seat(peer, worker, shared) else { return false };
+) {
+    let seat = pass.seat(&worker.active);
     let (shared, worker) = (shared.clone(), worker.clone());
     worker.handle.clone().spawn(async move {
         if let Ok(socket) = TcpStream::from_std(socket) {
             connection::serve(socket, peer, shared, worker, seat).await;
         }
     });
-    true
-}
-
-/// The place of a connection, unless its client is not allowed. Whom it does not
-/// let in is told nothing: dropping the socket closes it.
-fn seat(peer: SocketAddr, worker: &Arc<Worker>, shared: &Arc<Shared>) -> Option<Seat> {
-    // Not `pinned()`: this may be a thread that lives long and asks seldom.
-    if !shared.live.current().site.admits(peer.ip()) {
-        let (ip, port) = (peer.ip().to_canonical(), peer.port());
-        tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, port));
-        return None;
-    }
-    let seat = Seat { active: worker.active.clone(), hall: shared.hall.clone() };
-    seat.active.count.fetch_add(1, Ordering::Relaxed);
-    seat.hall.taken.fetch_add(1, Ordering::Relaxed);
-    Some(seat)
-}
-
-fn has_room(shared: &Shared) -> bool {
-    let most = shared.live.pinned().site.service.max_connections;
-    shared.hall.taken.load(Ordering::Relaxed) < most
-}
-
-/// Waits until another connection is allowed: one has left, or a change of the
-/// configuration allows more.
-async fn room(shared: &Shared) {
-    static TOLD: OnceLock<()> = OnceLock::new();
-    while !has_room(shared) {
-        TOLD.get_or_init(|| {
-            tracing::warn!("`max_connections` are open: others wait to be accepted");
-        });
-        // Another listener may have been told of the one that left.
-        let _ = tokio::time::timeout(LOOK_AGAIN, shared.hall.left.notified()).await;
-    }
 }
 
 /// How a server ends: asked once, finished once.

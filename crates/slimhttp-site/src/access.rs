@@ -1,7 +1,7 @@
-//! Which clients may connect: addresses and networks, laid out for one quick
-//! question.
+//! Which clients may connect, and how often: addresses and networks, laid out for
+//! one quick question.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -54,6 +54,44 @@ impl FromIterator<IpNet> for Networks {
         v4.sort_unstable();
         v6.sort_unstable();
         Self { v4: v4.into(), v6: v6.into() }
+    }
+}
+
+/// How many connections one client may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerClient {
+    /// The most.
+    pub most: usize,
+    /// Whether that holds for clients on this machine too.
+    pub loopback: bool,
+}
+
+impl PerClient {
+    /// What was configured, or a tenth of all connections and 50 at the least: few
+    /// networks have that many people behind one address. A proxy on this machine
+    /// has all of them, so that by default nothing is said of loopback addresses.
+    pub(crate) fn new(given: Option<usize>, max_connections: usize) -> Self {
+        let usual = (max_connections / 10).max(50);
+        Self { most: given.unwrap_or(usual), loopback: given.is_some() }
+    }
+
+    /// The most for the client at `address`; `None`: any number.
+    pub fn of(self, address: IpAddr, trusted: &[IpNet]) -> Option<usize> {
+        let address = address.to_canonical();
+        let exempt = (address.is_loopback() && !self.loopback)
+            || trusted.iter().any(|network| canonical(*network).contains(&address));
+        (!exempt).then_some(self.most)
+    }
+}
+
+/// Who counts as one client: an IPv4 address, or the 64 bits that an IPv6 network
+/// has in common (RFC 6177 section 2), out of which a client takes any address.
+pub fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        address => address,
     }
 }
 

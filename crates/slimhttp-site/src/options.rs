@@ -223,9 +223,17 @@ const SERVER: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`10000`",
-        doc: "Connections at once; more wait to be accepted.",
+        doc: "Connections at once. For one more, the one that has been idle longest is closed; where \
+              none is idle it waits to be accepted.",
         elsewhere: &["worker_connections", "limit_concurrency", "maxconn"],
         ..global("max_connections", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
+        default: "a tenth of `max_connections`, at least 50",
+        doc: "Connections of one client at once: of an IPv4 address, or of a /64 of IPv6. More are \
+              closed at once. Not of `trusted_proxies`, nor, by default, of this machine.",
+        elsewhere: &["limit_conn", "max_connections_per_ip", "per_ip", "client_ip_max_connections"],
+        ..global("max_connections_per_address", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
         default: "`32KiB`",

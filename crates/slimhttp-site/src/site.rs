@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::access::Networks;
+use crate::access::{Networks, PerClient};
 use crate::config::Config;
 use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
@@ -53,6 +53,13 @@ impl Site {
             networks.as_ref().is_none_or(|networks| networks.contain(address))
         };
         within(&self.service.allow) && within(&self.instance.allowed)
+    }
+
+    /// How many connections the client at `address` may have at once; `None`: any
+    /// number. Which virtual host it will ask for is not known yet, so that the
+    /// proxies are those that the global level trusts.
+    pub fn most_connections_of(&self, address: IpAddr) -> Option<usize> {
+        self.service.per_client.of(address, &self.global.options.trusted_proxies)
     }
 }
 
@@ -203,6 +210,8 @@ pub struct Service {
     pub allow: Option<Networks>,
     /// Connections at once; more wait to be accepted.
     pub max_connections: usize,
+    /// Connections of one client at once; further ones are closed.
+    pub per_client: PerClient,
     /// Bytes of a request's line and header section together.
     pub max_head: usize,
     /// Header fields of a request.

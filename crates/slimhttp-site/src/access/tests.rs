@@ -1,6 +1,6 @@
-//! Who is within a set of networks.
+//! Who is within a set of networks, and how many connections a client may have.
 
-use super::Networks;
+use super::{Networks, PerClient, client, network};
 
 fn networks(written: &[&str]) -> Networks {
     Networks::parse(written.iter().copied()).expect("addresses and networks")
@@ -62,5 +62,48 @@ fn c9_what_is_no_network_is_told_by_its_place() {
         (&[""], 0),
     ] {
         assert_eq!(Networks::parse(written.iter().copied()), Err(wrong), "{written:?}");
+    }
+}
+
+#[test]
+fn how_many_connections_a_client_may_have() {
+    let trusted = ["10.0.0.1", "::ffff:10.1.0.0/112", "2001:db8:1::/48"];
+    let trusted: Vec<_> = trusted.iter().map(|text| network(text).expect("a network")).collect();
+    let check = |given, max_connections, address: &str, most| {
+        let address = address.parse().expect("an address");
+        let bound = PerClient::new(given, max_connections);
+        assert_eq!(bound.of(address, &trusted), most, "{given:?} of {max_connections}, {address}");
+    };
+    check(None, 10_000, "203.0.113.9", Some(1000));
+    check(None, 10_000, "::ffff:203.0.113.9", Some(1000));
+    check(None, 100, "203.0.113.9", Some(50));
+    check(Some(7), 10_000, "203.0.113.9", Some(7));
+    // A proxy on this machine has everybody's, unless a number is given.
+    check(None, 10_000, "127.0.0.2", None);
+    check(None, 10_000, "::ffff:127.0.0.1", None);
+    check(None, 10_000, "::1", None);
+    check(Some(7), 10_000, "127.0.0.1", Some(7));
+    check(Some(7), 10_000, "::1", Some(7));
+    // So has one elsewhere that is trusted.
+    check(Some(7), 10_000, "10.0.0.1", None);
+    check(Some(7), 10_000, "::ffff:10.0.0.1", None);
+    check(Some(7), 10_000, "10.0.0.2", Some(7));
+    check(Some(7), 10_000, "10.1.0.9", None);
+    check(Some(7), 10_000, "2001:db8:1::9", None);
+    check(Some(7), 10_000, "2001:db8:2::9", Some(7));
+}
+
+#[test]
+fn who_counts_as_one_client() {
+    for (one, other, same) in [
+        ("203.0.113.9", "203.0.113.9", true),
+        ("203.0.113.9", "203.0.113.8", false),
+        ("203.0.113.9", "::ffff:203.0.113.9", true),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::1", true),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
+        ("::1", "127.0.0.1", false),
+    ] {
+        let read = |text: &str| client(text.parse().expect("an address"));
+        assert_eq!(read(one) == read(other), same, "{one} and {other}");
     }
 }

@@ -8,6 +8,7 @@ use super::layer::{Layer, Layers};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings};
+use crate::access::PerClient;
 use crate::options::Shape;
 use crate::site::{Listener, Service};
 
@@ -76,6 +77,7 @@ pub(super) fn service(
             running
         }
     };
+    let max_connections = number("max_connections").unwrap_or(10_000);
     let workers = fixed("workers", running.map(|service| service.workers), world.processors.max(1));
     let threads = fixed("threads", running.map(|service| service.threads), 1);
     Service {
@@ -85,7 +87,8 @@ pub(super) fn service(
             Some(Checked::Networks(networks)) => Some(networks.iter().copied().collect()),
             _ => None,
         },
-        max_connections: number("max_connections").unwrap_or(10_000),
+        max_connections,
+        per_client: PerClient::new(number("max_connections_per_address"), max_connections),
         max_head: number("max_head").unwrap_or(32 << 10),
         max_headers: number("max_headers").unwrap_or(100),
         max_uri: number("max_uri").unwrap_or(8 << 10),

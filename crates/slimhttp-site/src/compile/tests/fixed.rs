@@ -92,5 +92,6 @@ fn c3_4_every_other_service_option_may_change() {
     let written = config(&json!({"max_connections": 5, "quiet": true}));
     let second = change((&first, &routes), &written, &routes).expect("valid");
     assert_eq!((second.service.max_connections, second.service.quiet), (5, true));
+    assert_eq!(second.service.per_client.most, 50);
     assert!(Arc::ptr_eq(&second.global, &first.global), "the scopes do not notice");
 }

@@ -1,0 +1,231 @@
+//! Admission: which connections are served, and when. `allow` says whose. One
+//! client has at most `max_connections_per_address`, and more are closed at once.
+//! All of them together are at most `max_connections`: where these are taken, the
+//! connection that has been idle longest makes room for the one that waits.
+//!
+//! Called where connections are accepted, on the first worker, and by whoever
+//! adopts one. What is counted is left again wherever a connection ends, so it is
+//! shared: the total as a number, the clients behind one lock, which is taken when
+//! a connection comes and when it goes and never by a request.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use slimhttp_site::access;
+use tokio::sync::Notify;
+
+use crate::clock::Seldom;
+use crate::connection_state::{ConnectionState, Ending};
+use crate::server::Shared;
+use crate::worker::{Active, Worker};
+
+#[cfg(test)]
+mod tests;
+
+/// How often a full server looks whether there is room again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a connection has been idle before it makes room for another. Less
+/// would make clients that think for a moment push out one another in turn.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How many idle connections one look at all of them finds, so that the next ones
+/// need no look.
+const FOUND: usize = 64;
+
+/// The connections of all workers.
+#[derive(Debug)]
+pub(crate) struct Hall {
+    taken: AtomicUsize,
+    left: Notify,
+    /// How many connections each client has, see [`access::client`]; none is 0.
+    clients: Mutex<HashMap<IpAddr, usize>>,
+    told_of_full: Seldom,
+    told_of_client: Seldom,
+}
+
+impl Default for Hall {
+    fn default() -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            left: Notify::new(),
+            clients: Mutex::default(),
+            told_of_full: Seldom::new(),
+            told_of_client: Seldom::new(),
+        }
+    }
+}
+
+impl Hall {
+    fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is admitted, as one of its client's; it may have to wait for
+/// its [`Seat`].
+#[derive(Debug)]
+pub(crate) struct Pass {
+    hall: Arc<Hall>,
+    client: IpAddr,
+}
+
+impl Pass {
+    /// One more connection of `client`, if it may have one more.
+    fn take(hall: &Arc<Hall>, client: IpAddr, most: usize) -> Option<Self> {
+        let mut clients = hall.clients();
+        let count = clients.entry(client).or_default();
+        if *count >= most {
+            if *count == 0 {
+                clients.remove(&client);
+            }
+            return None;
+        }
+        *count += 1;
+        Some(Self { hall: hall.clone(), client })
+    }
+
+    /// The place of the connection at a worker.
+    pub(crate) fn seat(self, active: &Arc<Active>) -> Seat {
+        active.enter();
+        self.hall.taken.fetch_add(1, Ordering::Relaxed);
+        Seat { active: active.clone(), pass: self }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut clients = self.hall.clients();
+        if let Some(count) = clients.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                clients.remove(&self.client);
+            }
+        }
+        // A flood is over: its room is not kept.
+        if clients.capacity() > 1024 && clients.len() * 8 < clients.capacity() {
+            clients.shrink_to_fit();
+        }
+    }
+}
+
+/// A connection's place among those that the server allows at once; leaving it
+/// lets the next one in.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    active: Arc<Active>,
+    pass: Pass,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.active.leave();
+        self.pass.hall.taken.fetch_sub(1, Ordering::Relaxed);
+        self.pass.hall.left.notify_one();
+    }
+}
+
+/// Admits a connection from `peer`, unless its client may not connect or has too
+/// many already. Whom it does not let in is told nothing: dropping the socket
+/// closes it.
+pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
+    // Not `pinned()`: this may be a thread that lives long and asks seldom.
+    let snapshot = shared.live.current();
+    let (ip, hall) = (peer.ip().to_canonical(), &shared.hall);
+    if !snapshot.site.admits(ip) {
+        tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, peer.port()));
+        return None;
+    }
+    let most = snapshot.site.most_connections_of(ip);
+    let client = access::client(ip);
+    let pass = Pass::take(hall, client, most.unwrap_or(usize::MAX));
+    if pass.is_none() && hall.told_of_client.is_due() {
+        let most = most.unwrap_or_default();
+        tracing::warn!(
+            "{ip} has {most} connections (`max_connections_per_address`): further ones are \
+             closed at once; if it is a proxy, name it in `trusted_proxies`"
+        );
+    }
+    pass
+}
+
+/// Waits until another connection has room: one has left, was idle and is asked
+/// to, or a change of the configuration allows more.
+pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Idle) {
+    let hall = &shared.hall;
+    // How many are asked to leave for each one that is to. Who was asked may be
+    // slow to go, an HTTP/2 client above all; then further ones are asked.
+    let mut eagerness = 1;
+    loop {
+        let most = shared.live.pinned().site.service.max_connections;
+        let left = hall.left.notified();
+        let mut left = pin!(left);
+        // Before the number is looked at, and whoever has left earlier is no news.
+        let stale = left.as_mut().enable();
+        let taken = hall.taken.load(Ordering::Relaxed);
+        if taken < most {
+            return;
+        }
+        if stale {
+            continue;
+        }
+        let wanted = (taken - most + 1).saturating_mul(eagerness);
+        let asked = idle.ask_to_leave(wanted, workers);
+        if hall.told_of_full.is_due() {
+            tracing::warn!(
+                "{taken} connections are open (`max_connections`): idle ones are closed to make \
+                 room, and where none is idle others wait to be accepted"
+            );
+        }
+        // Another listener may have been told of the one that left.
+        eagerness = match tokio::time::timeout(LOOK_AGAIN, left).await {
+            Err(_) if asked > 0 => (eagerness * 2).min(FOUND),
+            _ => 1,
+        };
+    }
+}
+
+/// The connections that had been idle longest when all of them were looked at
+/// last, the longest last. What each of them has done since is seen when it is
+/// its turn.
+#[derive(Debug, Default)]
+pub(crate) struct Idle {
+    found: Vec<(u64, Weak<ConnectionState>)>,
+}
+
+impl Idle {
+    /// Asks up to `count` connections to leave; how many there were to ask.
+    fn ask_to_leave(&mut self, count: usize, workers: &[Arc<Worker>]) -> usize {
+        let mut asked = 0;
+        let mut looked = false;
+        while asked < count {
+            let Some((since, state)) = self.found.pop() else {
+                if looked {
+                    break;
+                }
+                looked = true;
+                self.look(workers);
+                continue;
+            };
+            if let Some(state) = state.upgrade().filter(|state| state.idle_since() == Some(since)) {
+                // HTTP/1 closes, HTTP/2 says GOAWAY (RFC 9113 section 6.8).
+                state.finish(Ending::Gracefully);
+                asked += 1;
+            }
+        }
+        asked
+    }
+
+    fn look(&mut self, workers: &[Arc<Worker>]) {
+        for worker in workers {
+            worker.connections.longest_idle(IDLE, FOUND, &mut self.found);
+        }
+        self.found.sort_unstable_by_key(|(since, _)| std::cmp::Reverse(*since));
+        let surplus = self.found.len().saturating_sub(FOUND);
+        self.found.drain(..surplus);
+    }
+}
