@@ -176,3 +176,76 @@ def test_the_command_line_heeds_the_option(python: bool, tmp_path: Path) -> None
                  if line.startswith('Uid:')}  # fmt: skip
         assert users == {'Uid:' + f'\t{NOBODY.pw_uid}' * 4}
         assert served.stop() == 0
+
+
+# What root opens before it is somebody else.
+
+
+def reachable(folder: Path) -> Path:
+    """Let everybody pass through the folders of a test."""
+    for above in (folder, *folder.parents[:-1]):
+        if above.stat().st_uid == 0 and str(above) != '/tmp':
+            above.chmod(above.stat().st_mode | 0o055)
+    return folder
+
+
+OPENS = """
+name, what = sys.argv[1:]
+option = {'log': {'access_log': {'format': 'common', 'file': name}}, 'memory': {'persist': name}}
+try:
+    http = opened(port=0, user='nobody', **option[what])
+except slimHTTP.slimHTTP_Error as error:
+    print(json.dumps(str(error)))
+    raise SystemExit
+with http:
+    client = socket.create_connection(('127.0.0.1', http.port))
+    client.sendall(b'GET /none HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n')
+    while client.recv(1000):
+        pass
+    if what == 'memory':
+        slimHTTP.memory['a'] = 1
+print(json.dumps(None))
+"""
+
+both = pytest.mark.parametrize('what', ['log', 'memory'])
+
+
+@root_only
+@both
+def test_in_the_folder_of_that_user_root_follows_no_link(what: str, tmp_path: Path) -> None:
+    precious = tmp_path / 'precious'
+    precious.write_bytes(b'')
+    precious.chmod(0o600)
+    folder = reachable(tmp_path) / 'own'
+    folder.mkdir()
+    os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+    (folder / 'file').symlink_to(precious)
+    refused = said(OPENS, str(folder / 'file'), what)
+    assert '`nobody` may not open it, and root does not' in refused
+    assert f'{folder} (owner {NOBODY.pw_uid}, mode 0755)' in refused
+    assert precious.read_bytes() == b''
+
+
+@root_only
+@both
+def test_in_the_folder_of_that_user_files_are_its_own(what: str, tmp_path: Path) -> None:
+    folder = reachable(tmp_path) / 'own'
+    folder.mkdir()
+    os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert said(OPENS, str(folder / 'file'), what) is None
+    facts = (folder / 'file').stat()
+    assert (facts.st_uid, facts.st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
+    assert facts.st_size > 0
+
+
+@root_only
+@both
+def test_in_a_folder_of_root_it_may_stay_a_file_of_root(what: str, tmp_path: Path) -> None:
+    folder = tmp_path / 'private'
+    folder.mkdir(mode=0o700)
+    assert said(OPENS, str(folder / 'file'), what) is None
+    facts = (folder / 'file').stat()
+    assert (facts.st_uid, facts.st_size > 0) == (0, True)
+    (folder / 'link').symlink_to(tmp_path / 'elsewhere')
+    assert 'is a link, and root follows none' in said(OPENS, str(folder / 'link'), what)
+    assert not (tmp_path / 'elsewhere').exists()

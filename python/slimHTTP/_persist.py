@@ -12,15 +12,18 @@ it wanted to run.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import pickle
+import stat
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._slimhttp import Server, Successor
 
 if TYPE_CHECKING:
     import sqlite3
@@ -230,19 +233,17 @@ def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
         import sqlite3
     except ImportError as missing:
         raise slimHTTP_Error(f'memory: this Python has no sqlite3: {missing}') from missing
+    place = path
     try:
+        if pickled:
+            # What is judged is what is opened, whatever becomes of a link meanwhile.
+            place = os.path.realpath(path)
+            _refuse_others(place)
         # Made by us, for its owner only; the log gets the same mode from SQLite.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        facts = os.fstat(descriptor)
-        os.close(descriptor)
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise slimHTTP_Error(f'memory: `{path}`: {error.strerror}') from error
-    if pickled and (facts.st_uid not in (os.geteuid(), 0) or facts.st_mode & 0o022):
-        raise slimHTTP_Error(
-            f'memory: others may write `{path}`, and reading pickles from it would run their'
-            ' code; make it yours alone (`chown`, `chmod 600`)'
-        )
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(place, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute('PRAGMA locking_mode = EXCLUSIVE')
         (found,) = connection.execute('PRAGMA application_id').fetchone()
@@ -266,6 +267,79 @@ def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+#: What SQLite reads beside a database when it opens it: each of them may hold its pages.
+_BESIDE: Final = ('', '-wal', '-shm', '-journal')
+
+
+def _refuse_others(path: str) -> None:
+    """Raise where somebody else can write what is read from the database at `path`.
+
+    They could write the file, its log or its journal, or put one of these there.
+    Whoever can write a folder on the way can put another one in its place, unless
+    it is one like `/tmp` (the sticky bit), where only owners rename.
+    """
+    folder = os.path.dirname(path)
+    way = folder
+    while True:
+        _refuse_writers(way, path, allowed=0 if way == folder else stat.S_ISVTX)
+        if way == os.path.dirname(way):
+            break
+        way = os.path.dirname(way)
+    for suffix in _BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            _refuse_writers(path + suffix, path)
+
+
+def _refuse_writers(path: str, database: str, allowed: int = 0) -> None:
+    """Raise unless `path` is ours or root's, and only its owner may write it."""
+    facts = os.lstat(path)
+    if facts.st_uid in (os.geteuid(), 0) and (
+        not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or facts.st_mode & allowed
+    ):
+        return
+    raise slimHTTP_Error(
+        f'memory: others may write `{path}` (owner {facts.st_uid}, mode'
+        f' {stat.S_IMODE(facts.st_mode):04o}), and reading pickles from `{database}` would run'
+        f' their code; make it yours alone (`chown`, `chmod go-w`)'
+    )
+
+
+def keep_for(opened: Server, persist: Callable[[str | os.PathLike[str]], None]) -> None:
+    """Let `persist` open the file that the server's option of that name says.
+
+    Where root opens it for a server that is about to serve as another `user`,
+    that is done with the rights of this user, who may own the folder and have put
+    a link there. Where these do not suffice root opens it, by no link and in no
+    folder in which this user can put one.
+    """
+    path, successor = opened.persist, _successor(opened)
+    if path is None:
+        return
+    if successor is None:
+        persist(path)
+        return
+    with contextlib.suppress(ImportError):
+        import sqlite3  # As root: the interpreter may be its own.
+    try:
+        successor.call(lambda: persist(path))
+    except slimHTTP_Error as refused:
+        if not isinstance(refused.__cause__, (PermissionError, sqlite3.OperationalError)):
+            raise
+        try:
+            place = successor.trusted(path)
+        except OSError as untrusted:
+            raise slimHTTP_Error(f'memory: `{path}`: {untrusted}') from refused
+        if place.is_symlink():
+            raise slimHTTP_Error(f'memory: `{path}` is a link, and root follows none') from refused
+        persist(place)
+
+
+def _successor(opened: Server) -> Successor | None:
+    names = [opened.get((key,)) if opened.kind((key,)) else None for key in ('user', 'group')]
+    user, group = (None if name is None else str(name) for name in names)
+    return None if user is None else Successor.find(user, group)
 
 
 #: Every open one, for the end of the program and for forked children.

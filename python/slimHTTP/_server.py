@@ -105,12 +105,11 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         return instance
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
-        if opened.persist is not None:
-            try:
-                memory.persist(opened.persist)
-            except BaseException:
-                opened.close()
-                raise
+        try:
+            _persist.keep_for(opened, memory.persist)
+        except BaseException:
+            opened.close()
+            raise
         self._server = opened
         super().__init__()
         self._store = LiveStore(opened)

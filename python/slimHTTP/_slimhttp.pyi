@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeVar, final
 
 from typing_extensions import Self, Unpack, disjoint_base
 
@@ -10,6 +10,8 @@ from slimHTTP._cookies import CookieOptions
 from slimHTTP._face import Face
 from slimHTTP._forms import MultiDict, UploadedFile
 from slimHTTP._server import HTTP_SERVER
+
+_T = TypeVar('_T')
 
 @final
 class Server:
@@ -279,5 +281,13 @@ def make_certificate(
     ca: tuple[str, str] | None,
 ) -> tuple[str, str, str | None]: ...
 def drop_privileges(user: str, group: str | None) -> str | None: ...
+
+@final
+class Successor:
+    @staticmethod
+    def find(user: str, group: str | None) -> Successor | None: ...
+    def call(self, work: Callable[[], _T]) -> _T: ...
+    def trusted(self, path: pathlib.Path) -> pathlib.Path: ...
+
 def match_route(pattern: str, path: str) -> dict[str, Any] | None: ...
 def version() -> str: ...

@@ -131,6 +131,61 @@ def test_c6_4_other_values_only_where_pickle_is_allowed(path: Path) -> None:
         Opened(path, pickle=True).__enter__()
 
 
+@pytest.mark.parametrize('name', ['', '-wal', '-shm', '-journal'])
+def test_c6_4_pickles_are_read_only_where_nobody_else_can_have_put_them(
+    path: Path, name: str
+) -> None:
+    with Opened(path, pickle=True) as memory:
+        memory['a'] = {1}
+    beside = Path(f'{path}{name}')
+    beside.touch()
+    beside.chmod(0o622)
+    with pytest.raises(slimHTTP.slimHTTP_Error) as refused:
+        Opened(path, pickle=True).__enter__()
+    said = str(refused.value)
+    assert f'others may write `{beside}` (owner {os.geteuid()}, mode 0622)' in said
+    assert 'chmod go-w' in said
+    beside.chmod(0o600)
+    with Opened(path, pickle=True) as memory:
+        assert memory['a'] == {1}
+
+
+@pytest.mark.parametrize(('depth', 'mode', 'refused'), [
+    (0, 0o777, True), (0, 0o1777, True), (0, 0o770, True), (0, 0o755, False),
+    (1, 0o777, True), (1, 0o1777, False), (1, 0o775, True),
+])  # fmt: skip
+def test_c6_4_nor_where_somebody_else_can_put_a_folder(
+    tmp_path: Path, depth: int, mode: int, refused: bool
+) -> None:
+    folder = tmp_path / 'outer' / 'inner'
+    folder.mkdir(parents=True)
+    link = tmp_path / 'link'
+    link.symlink_to(folder)
+    [folder, folder.parent][depth].chmod(mode)
+    for path in (folder / 'state.db', link / 'state.db'):
+        if refused:
+            with pytest.raises(slimHTTP.slimHTTP_Error, match=r'others may write .*outer'):
+                Opened(path, pickle=True).__enter__()
+            assert not path.exists()
+        else:
+            with Opened(path, pickle=True) as memory:
+                memory['a'] = {1}
+        with Opened(folder / 'plain.db') as memory:
+            memory['a'] = 1  # What runs no code may lie anywhere.
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can give files away')
+@pytest.mark.parametrize('what', ['.', 'state.db', 'state.db-wal'])
+def test_c6_4_nor_where_somebody_else_owns_it(path: Path, what: str) -> None:
+    with Opened(path, pickle=True) as memory:
+        memory['a'] = {1}
+    other = path.parent / what
+    other.touch()
+    os.chown(other, 1, 1)
+    with pytest.raises(slimHTTP.slimHTTP_Error, match='owner 1, mode'):
+        Opened(path, pickle=True).__enter__()
+
+
 def test_c6_4_the_file_is_its_owners_alone(path: Path) -> None:
     with Opened(path) as memory:
         memory['a'] = 1

@@ -1,7 +1,9 @@
 //! Certificates and the rights of root, as Python asks for them: texts in, texts
 //! out. What is written where is the Python half's affair.
 
-use pyo3::exceptions::PyValueError;
+use std::path::PathBuf;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use slimhttp_server::certificate::{Curve, Signer, Wanted, make};
 use slimhttp_server::privileges;
@@ -53,4 +55,32 @@ pub(crate) fn make_certificate(
 #[pyo3(signature = (user, group))]
 pub(crate) fn drop_privileges(py: Python<'_>, user: &str, group: Option<&str>) -> Option<String> {
     py.detach(|| privileges::drop_to(user, group)).err().map(|error| error.to_string())
+}
+
+/// Whom a process of root is about to become. While it is entered, this thread has
+/// that user's rights on files.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+pub(crate) struct Successor(privileges::Successor);
+
+#[pymethods]
+impl Successor {
+    /// None where this process is not root, or is to stay it. OSError where the
+    /// system does not know the user.
+    #[staticmethod]
+    #[pyo3(signature = (user, group))]
+    fn find(user: &str, group: Option<&str>) -> PyResult<Option<Self>> {
+        let found = privileges::Successor::new(user, group);
+        found.map(|found| found.map(Self)).map_err(|error| PyOSError::new_err(error.to_string()))
+    }
+
+    /// Calls `work` with that user's rights on files.
+    fn call<'py>(&self, work: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.with_its_rights(|| Ok(work.call0()))?
+    }
+
+    /// The same file by a path that this user cannot lead elsewhere, for root.
+    /// PermissionError where there is none.
+    fn trusted(&self, path: PathBuf) -> PyResult<PathBuf> {
+        Ok(self.0.trusted(&path)?)
+    }
 }

@@ -61,7 +61,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
-    use crate::certificates::{drop_privileges, make_certificate};
+    use crate::certificates::{Successor, drop_privileges, make_certificate};
     #[pymodule_export]
     use crate::content::ContentReader;
     #[pymodule_export]

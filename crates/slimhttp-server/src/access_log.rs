@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use slimhttp_site::site::{AccessFormat, AccessLog};
 
+use crate::privileges::Successor;
+
 mod line;
 mod sink;
 #[cfg(test)]
@@ -55,12 +57,24 @@ impl AccessLogs {
     /// # Errors
     /// The file cannot be opened for appending, or no thread can be started.
     pub fn open(&self, wanted: &AccessLog) -> io::Result<AccessWriter> {
+        self.open_for(wanted, None)
+    }
+
+    /// The same in a process of root that is about to be somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; that user may not open it, and could lead root elsewhere.
+    pub(crate) fn open_for(
+        &self,
+        wanted: &AccessLog,
+        successor: Option<&Successor>,
+    ) -> io::Result<AccessWriter> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, known| known.log.strong_count() > 0 || !known.backlog.is_empty());
         let log = match open.get(&wanted.file).and_then(|known| known.log.upgrade()) {
             Some(log) => log,
             None => {
-                let log = Arc::new(Log::start(Sink::open(wanted.file.as_deref())?)?);
+                let log = Arc::new(Log::start(Sink::open(wanted.file.as_deref(), successor)?)?);
                 let backlog = log.backlog.clone();
                 open.insert(wanted.file.clone(), Known { log: Arc::downgrade(&log), backlog });
                 log

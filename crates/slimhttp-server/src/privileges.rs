@@ -2,7 +2,8 @@
 //! thread it has, and cannot go back.
 //!
 //! A port below 1024 that is bound already stays bound. What is opened later (a
-//! renewed key, a new access log) is opened as that user.
+//! renewed key, a new access log) is opened as that user; how it is opened before,
+//! while the process is still root, see `opening`.
 
 use std::ffi::CString;
 use std::fmt;
@@ -13,6 +14,10 @@ use nix::unistd::{
 };
 use slimhttp_site::fault::{Fault, Place};
 use slimhttp_site::site::Service;
+
+mod opening;
+
+pub use opening::Successor;
 
 /// Why the process goes on as whoever it was.
 #[derive(Debug)]
@@ -60,6 +65,7 @@ impl From<Errno> for NotDropped {
 }
 
 /// Whom the process is to become.
+#[derive(Debug)]
 struct Account {
     name: CString,
     user: Uid,

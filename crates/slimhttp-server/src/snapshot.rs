@@ -14,7 +14,7 @@ use slimhttp_site::value::Value;
 use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
-use crate::privileges;
+use crate::privileges::{self, Successor};
 use crate::releases::Releases;
 use crate::roots::Roots;
 use crate::tls::Presented;
@@ -96,13 +96,14 @@ fn open_access_logs(
 ) -> Result<HashMap<AccessLog, AccessWriter>, Faults> {
     let mut open = HashMap::new();
     let mut faults = Vec::new();
+    let successor = Successor::of(&site.service);
     let scopes = std::iter::once(&site.global).chain(site.hosts.iter().map(|(_, scope)| scope));
     for scope in scopes {
         let Some(wanted) = &scope.options.access_log else { continue };
         if open.contains_key(wanted) {
             continue;
         }
-        match logs.open(wanted) {
+        match logs.open_for(wanted, successor.as_ref()) {
             Ok(writer) => {
                 open.insert(wanted.clone(), writer);
             }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 
 use super::{Backlog, cost};
+use crate::privileges::Successor;
 
 /// How much is written at once; the last line may exceed it.
 const BATCH: usize = 64 << 10;
@@ -50,8 +51,8 @@ pub(super) struct LogFile {
 
 impl Sink {
     /// Opens the file at `path` for appending; without one, standard error.
-    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
-        path.map_or(Ok(Self::Stderr), |path| LogFile::open(path).map(Self::File))
+    pub(super) fn open(path: Option<&Path>, successor: Option<&Successor>) -> io::Result<Self> {
+        path.map_or(Ok(Self::Stderr), |path| LogFile::open(path, successor).map(Self::File))
     }
 
     /// Writes what `lines` brings until its other end is dropped.
@@ -112,8 +113,22 @@ impl Sink {
 }
 
 impl LogFile {
-    fn open(path: &Path) -> io::Result<Self> {
-        let (file, identity) = open(path)?;
+    fn open(path: &Path, successor: Option<&Successor>) -> io::Result<Self> {
+        let (file, identity) = match successor {
+            None => open(path, OFlags::empty())?,
+            Some(successor) => {
+                let (opened, as_root) = successor.open(path, open)?;
+                if as_root {
+                    tracing::warn!(
+                        "the access log {} is opened as root, since `{}` may not: once moved away \
+                         it cannot be opened anew",
+                        path.display(),
+                        successor.name()
+                    );
+                }
+                opened
+            }
+        };
         Ok(Self { path: path.to_owned(), file, identity, torn: false, looked: Instant::now() })
     }
 
@@ -149,7 +164,7 @@ impl LogFile {
         if there == self.identity {
             return;
         }
-        match open(&self.path) {
+        match open(&self.path, OFlags::empty()) {
             Ok((file, identity)) => {
                 (self.file, self.identity, self.torn) = (file, identity, false);
             }
@@ -162,10 +177,10 @@ impl LogFile {
 }
 
 /// Opens a file for appending, and says which one it is if it is a regular one.
-fn open(path: &Path) -> io::Result<(File, Option<(u64, u64)>)> {
+fn open(path: &Path, further: OFlags) -> io::Result<(File, Option<(u64, u64)>)> {
     // Without NONBLOCK a FIFO that nobody reads would hold the caller for ever.
     // It is taken back at once: our thread may wait.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | further;
     let file = File::options()
         .append(true)
         .create(true)

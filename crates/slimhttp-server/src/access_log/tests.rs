@@ -332,7 +332,7 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
         .expect("a reader");
-    let (log, heard, thread) = heard_log(Sink::open(Some(&path)).expect("a log"));
+    let (log, heard, thread) = heard_log(Sink::open(Some(&path), None).expect("a log"));
 
     let line = entry().render(AccessFormat::Json);
     // Twice what the backlog can hold.
@@ -378,7 +378,7 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
         options.open(&path).expect("a reader")
     };
     let reader = open_reader();
-    let (log, heard, thread) = heard_log(Sink::open(Some(&path)).expect("a log"));
+    let (log, heard, thread) = heard_log(Sink::open(Some(&path), None).expect("a log"));
     let put = |status| {
         log.put(numbered(status).render(AccessFormat::Common));
         while !log.backlog.is_empty() {
