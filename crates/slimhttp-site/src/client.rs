@@ -60,10 +60,13 @@ impl<'r> Arrival<'r> {
         known
     }
 
-    /// `https` where the client speaks TLS, to us or to a trusted proxy before us.
+    /// `https` where the client speaks TLS, to us or to a trusted proxy before us,
+    /// which may call it `wss` on the way to a WebSocket.
     pub fn scheme(&self) -> &'static str {
         let said = self.said(&FORWARDED_PROTO, b"proto");
-        let tls = said.map_or(self.tls, |said| said.eq_ignore_ascii_case(b"https"));
+        let tls = said.map_or(self.tls, |said| {
+            said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss")
+        });
         if tls { "https" } else { "http" }
     }
 

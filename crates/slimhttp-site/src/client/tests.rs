@@ -77,6 +77,10 @@ fn what_trusted_proxies_say() {
             &[("Host", "a"), ("X-Forwarded-Proto", "HTTPS"), ("X-Forwarded-Host", "b")],
             "10.0.0.1 https://b",
         ),
+        // So a proxy says it that goes by the scheme of a WebSocket.
+        ("10.0.0.1", &[("Host", "a"), ("X-Forwarded-Proto", "wss")], "10.0.0.1 https://a"),
+        ("10.0.0.1", &[("Host", "a"), ("X-Forwarded-Proto", "ws")], "10.0.0.1 http://a"),
+        ("10.0.0.1", &[("Host", "a"), ("Forwarded", "proto=WSS")], "10.0.0.1 https://a"),
         (
             "10.0.0.1",
             &[("Host", "a"), ("X-Forwarded-Proto", "https, http"), ("X-Forwarded-Host", "c, b")],
