@@ -39,7 +39,7 @@ impl Layer {
         for (key, value) in table {
             let here = at.key(key);
             let Some(option) = options::find(key) else {
-                unknown(key, value, level, &here, report);
+                unknown(key, value, level, at, &here, report);
                 continue;
             };
             if level == Level::Host && option.stands == Stands::GlobalOnly {
@@ -132,16 +132,28 @@ impl<'l> Layers<'l> {
 }
 
 /// Notes a key that is no option.
-fn unknown(key: &str, value: &Value, level: Level, at: &At<'_>, report: &mut Report) {
+fn unknown(
+    key: &str,
+    value: &Value,
+    level: Level,
+    scope: &At<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    // `[vhosts.www.example.com]` is a host `www` with the table `example`.
+    let cut = || scope.name().is_some_and(|name| !name.contains('.')) && is_label(key);
     let hint = match options::suggest(key, level == Level::Host) {
         Some(option) if level == Level::Host && option.stands == Stands::GlobalOnly => {
             Some(format!("did you mean `{}`? It stands at the global level only", option.key))
         }
         Some(option) => Some(did_you_mean(option.key)),
-        None if level == Level::Host && value.as_table().is_some() => Some(
+        None if level == Level::Host && value.as_table().is_some() && cut() => Some(
             "a host name with dots is one key: in TOML it stands in quotes, \
              `[vhosts.\"www.example.com\"]`"
                 .to_owned(),
+        ),
+        None if level == Level::Global && key.starts_with("vhosts.") => Some(
+            "the quotes stand around the host alone: `[vhosts.\"www.example.com\"]`".to_owned(),
         ),
         None if level == Level::Global && value.as_table().is_some() => {
             Some("a virtual host stands in the table `vhosts`".to_owned())
@@ -149,6 +161,11 @@ fn unknown(key: &str, value: &Value, level: Level, at: &At<'_>, report: &mut Rep
         None => None,
     };
     report.fault(at, "a known option", Value::from(key).to_string(), hint);
+}
+
+/// Whether a key could be a piece of a host name between two dots.
+fn is_label(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Notes a key that stands at the global level only.

@@ -33,6 +33,14 @@ impl<'p> At<'p> {
         At { above: Some(self), step: Some(StepRef::Index(index)) }
     }
 
+    /// The key that this stands under.
+    pub(super) fn name(&self) -> Option<&'p str> {
+        match self.step? {
+            StepRef::Key(key) => Some(key),
+            StepRef::Index(_) => None,
+        }
+    }
+
     /// This, to keep.
     pub(super) fn place(&self) -> Place {
         let mut steps = Vec::new();

@@ -27,6 +27,10 @@ const PORT: Wrong = Wrong { expected: "a port from 1 to 65535", hint: None };
 
 /// Reads one upstream.
 pub(super) fn parse(text: &str) -> Result<Endpoint, Wrong> {
+    if text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:")) {
+        let hint = "a Unix socket cannot be an upstream; let it listen on a port of 127.0.0.1";
+        return Err(Wrong { hint: Some(hint.to_owned()), ..HOST_AND_PORT });
+    }
     let (tls, authority) = match text.split_once("://") {
         None => (None, text),
         Some((scheme, rest)) => {

@@ -61,6 +61,36 @@ fn c2_6_a_host_at_the_top_level_is_sent_to_vhosts() {
     );
 }
 
+/// What TOML makes of a host name without its quotes, and of one with them.
+#[test]
+fn c2_6_a_host_name_that_was_cut_at_its_dots_is_told_from_one_that_was_not() {
+    let fault = |place: &str, key: &str, hint: &str| {
+        let hint = if hint.is_empty() { String::new() } else { format!("\n  hint: {hint}") };
+        format!("{place}: expected a known option, found `{key}`{hint}")
+    };
+    let cut = "a host name with dots is one key: in TOML it stands in quotes, \
+               `[vhosts.\"www.example.com\"]`";
+    check(
+        json!({"vhosts": {"www": {"example": {"com": {"web_root": "web"}}}}}),
+        &fault("vhosts.www.example", "example", cut),
+    );
+    let whole = |key: &str| json!({"vhosts": {"www.example.com": {key: {"a": 1}}}});
+    let place = |key: &str| format!("vhosts.\"www.example.com\".{key}");
+    check(whole("foo"), &fault(&place("foo"), "foo", ""));
+    check(
+        json!({"vhosts": {"localhost": {"f o": {"a": 1}}}}),
+        &fault("vhosts.localhost.\"f o\"", "f o", ""),
+    );
+    check(
+        json!({"vhosts.www.example.com": {"web_root": "web"}}),
+        &fault(
+            "\"vhosts.www.example.com\"",
+            "vhosts.www.example.com",
+            "the quotes stand around the host alone: `[vhosts.\"www.example.com\"]`",
+        ),
+    );
+}
+
 #[test]
 fn c2_1_what_is_global_stands_at_the_global_level_only() {
     let fault = "expected this option at the global level only";
