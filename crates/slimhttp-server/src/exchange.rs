@@ -1,6 +1,7 @@
 //! One request, one response: the only function that sees everything.
 
 mod detail;
+mod event_stream;
 mod named;
 mod told;
 
@@ -130,7 +131,7 @@ pub(crate) async fn answer(
     };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
-        Ok(response) => respond::finish(response),
+        Ok(response) => respond::finish(event_stream::until_stop(response, &connection.shared)),
         Err(refused) => respond::finish(exchange.refuse(refused).await),
     };
     // Nobody is given it again where a script ran, where a cookie chooses among

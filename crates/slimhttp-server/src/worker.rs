@@ -366,7 +366,7 @@ impl Stop {
         *self.state.borrow() >= Stage::Asked
     }
 
-    async fn asked(&self) {
+    pub(crate) async fn asked(&self) {
         self.reached(Stage::Asked).await;
     }
 

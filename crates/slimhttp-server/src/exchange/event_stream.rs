@@ -1,0 +1,65 @@
+//! Streams of events (`text/event-stream`) end when the server does. They have no
+//! end of their own that could be waited for, and a browser that sees one end asks
+//! for it again. Whoever makes one is told at once: what it streams is dropped,
+//! which closes a handler's iterator and an upstream's connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_TYPE;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::body::{Body, BodyError};
+use crate::server::Shared;
+
+/// The response, whose content ends with the server if it is a stream of events.
+pub(super) fn until_stop(response: Response<Body>, shared: &Arc<Shared>) -> Response<Body> {
+    let is_events = response.headers().get(CONTENT_TYPE).is_some_and(|named| {
+        let named = named.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        named.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    });
+    // What has a length was promised whole.
+    let endless = response.body().size_hint().exact().is_none();
+    if !(is_events && endless && matches!(response.body(), Body::Stream(_))) {
+        return response;
+    }
+    let shared = shared.clone();
+    let stop = Box::pin(async move { shared.stop.asked().await });
+    response.map(|body| Body::stream(EventStream { body: Some(body), stop }))
+}
+
+struct EventStream {
+    /// `None` once the server is to stop.
+    body: Option<Body>,
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl HttpBody for EventStream {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Self { body, stop } = &mut *self;
+        if body.is_some() && stop.as_mut().poll(context).is_ready() {
+            *body = None;
+        }
+        match body {
+            Some(body) => Pin::new(body).poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
+}
