@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -391,11 +390,39 @@ def test_slimhttp_log_sets_how_much_is_said(
 
 
 @of('python', [False, True], ids=['program', 'python -m'])
-def test_a_filter_that_is_none_stops_no_start(tmp_path: Path, python: bool) -> None:
-    tree(tmp_path, {'file.txt': 'file'})
-    with Cli('serve', tmp_path, python=python, env={'SLIMHTTP_LOG': '=,,=[['}) as running:
-        assert running.get('/file.txt').text == 'file'
-        assert running.stop(signal.SIGINT) == 0
+@of('wish', ['verbose', 'slimhttp_server=loud', '=,,=[['])
+def test_a_word_that_slimhttp_log_does_not_take_is_an_error(
+    tmp_path: Path, python: bool, wish: str
+) -> None:
+    with Cli('serve', tmp_path, python=python, env={'SLIMHTTP_LOG': wish}) as running:
+        assert running.wait() == 2
+        assert 'SLIMHTTP_LOG: expected `error`, `warn`' in running.stderr
+        assert f'found `{wish.split(",")[0]}`' in running.stderr
+
+
+@of('python', [False, True], ids=['program', 'python -m'])
+@of('where', ['environment', 'file'])
+def test_the_log_as_json_lines(tmp_path: Path, python: bool, where: str) -> None:
+    config = {'addr': '127.0.0.1', 'port': 0, 'web_root': 'no-such-folder'}
+    config.update({'log': 'json,debug'} if where == 'file' else {'log': 'off'})
+    tree(tmp_path, {'site.json': json.dumps(config)})
+    env = {'SLIMHTTP_LOG': 'json,debug'} if where == 'environment' else None
+    with Cli('run', tmp_path / 'site.json', python=python, env=env) as running:
+        assert running.get('/file.txt').status == 404
+        assert running.stop() == 0
+    lines = [json.loads(line) for line in running.stderr.splitlines() if line.startswith('{')]
+    (warning,) = [line for line in lines if 'no-such-folder' in line['message']]
+    assert warning['level'] == 'warn'
+    assert warning['ts'].endswith('Z')
+    assert len(lines) + 1 == len(running.stderr.splitlines()), 'all but the greeting'
+
+
+def test_the_access_log_on_standard_output(site) -> None:
+    config = {'web_root': 'root', 'access_log': {'format': 'common', 'file': '-'}}
+    running = site(config, FILES, fresh=True)
+    assert running.get('/file.txt').status == 200
+    running.wait_for(r'"GET /file\.txt HTTP/1\.1" 200', 'stdout')
+    assert running.stop() == 0
 
 
 def test_by_default_a_fault_is_said_and_a_request_is_not(site) -> None:

@@ -1,17 +1,20 @@
-"""The logger `slimHTTP`: levels by name, and what `SLIMHTTP_LOG` says.
+"""The logger `slimHTTP`: levels by name, and what `SLIMHTTP_LOG` or `log` says.
 
 A library does not configure logging. The one exception is a user who sets
-`SLIMHTTP_LOG`: who asks for a log gets to see it.
+`SLIMHTTP_LOG` or the option `log`: who asks for a log gets to see it.
 """
 
 from __future__ import annotations
 
+import datetime
+import json
 import logging
 import os
 import sys
 from typing import Final
 
 from slimHTTP._errors import LoggerError
+from slimHTTP._slimhttp import choose_log
 
 logger: Final = logging.getLogger('slimHTTP')
 
@@ -46,23 +49,47 @@ def level_number(level: int | str) -> int:
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 
-def follow_environment() -> None:
-    """Do what `SLIMHTTP_LOG` says: `info`, `debug`, or `slimhttp_server=debug,warn`.
+def follow_wish(configured: str | None = None) -> None:
+    """Do what `SLIMHTTP_LOG` says, or else the option `log`: `info`, `json`, `debug,json`.
 
-    The extension has applied the filter before a record comes here, so the
-    logger lets pass whatever the most talkative directive asks for. Where
-    nobody has configured logging, the records go to standard error. Called when
-    a server starts, when a program has had its chance to configure logging.
+    The extension applies the filter before a record comes here, so the logger
+    lets pass whatever the most talkative directive asks for. Where nobody has
+    configured logging, the records go to standard error. Called when a server
+    starts, when a program has had its chance to configure logging.
+
+    Raises LoggerError for a word of `SLIMHTTP_LOG` that it does not take.
     """
-    wish = os.environ.get('SLIMHTTP_LOG', '')
+    wish = os.environ.get('SLIMHTTP_LOG', '').strip() or configured
     if not wish:
         return
-    words = [directive.rpartition('=')[2].strip().lower() for directive in wish.split(',')]
-    logger.setLevel(min(_LEVELS.get(word, logging.DEBUG) for word in words))
+    try:
+        level, as_json = choose_log(wish)
+    except ValueError as error:
+        raise LoggerError(f'SLIMHTTP_LOG: {error}') from None
+    logger.setLevel(level)
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)-7s %(message)s'))
+        plain = logging.Formatter('%(asctime)s %(levelname)-7s %(message)s')
+        handler.setFormatter(JsonLines() if as_json else plain)
         logger.addHandler(handler)
+
+
+class JsonLines(logging.Formatter):
+    """A record as a JSON object on a line, with the names of the access log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        level = 'warn' if record.levelno == logging.WARNING else record.levelname.lower()
+        line = {
+            'ts': f'{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z',
+            'level': level,
+            'target': record.name,
+            'message': record.getMessage(),
+        }
+        if record.exc_info:
+            line['exception'] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 #: Our files, whose frames are nobody's place.

@@ -373,7 +373,8 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             if self.closed:
                 raise slimHTTP_Error(f'{self!r} cannot serve any more: it is closed')
             if self._workers is None:
-                _log.follow_environment()
+                log = self._server.get(('log',)) if self._server.kind(('log',)) else None
+                _log.follow_wish(log)
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
                 if greeting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 
@@ -86,18 +87,41 @@ def test_c9_a_level_that_is_none() -> None:
 
 @pytest.mark.parametrize(
     ('wish', 'level'),
-    [('info', 20), ('slimhttp_server=debug,warn', 10), ('error', 40), ('off', 51), ('hyper', 10)],
+    [('info', 20), ('slimhttp_server=debug,warn', 10), ('error', 40), ('off', 51), ('json', 20)],
 )
 def test_slimhttp_log_sets_the_level(
     wish: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', wish)
     monkeypatch.setattr(_log, 'logger', logging.Logger('a logger of this test'))
-    _log.follow_environment()
+    _log.follow_wish('error')  # The option, which the environment wins over.
     assert _log.logger.level == level
     assert len(_log.logger.handlers) == 1
-    _log.follow_environment()
+    _log.follow_wish()
     assert len(_log.logger.handlers) == 1
+
+
+def test_a_word_that_slimhttp_log_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('SLIMHTTP_LOG', 'verbose')
+    with pytest.raises(slimHTTP.LoggerError, match=r'SLIMHTTP_LOG: expected .*, found `verbose`'):
+        _log.follow_wish()
+
+
+def test_the_log_as_json_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv('SLIMHTTP_LOG', 'json')
+    monkeypatch.setattr(_log, 'logger', logging.Logger('slimHTTP'))
+    _log.follow_wish()
+    _log.logger.warning('a "warning"\nof %d lines', 2)
+    try:
+        raise ValueError('x')
+    except ValueError:
+        _log.logger.exception('it failed')
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first['level'], first['message']) == ('warn', 'a "warning"\nof 2 lines')
+    assert first['ts'].endswith('Z')
+    assert (second['level'], second['exception'].splitlines()[-1]) == ('error', 'ValueError: x')
 
 
 def test_virtual_storage_and_route_handler() -> None:

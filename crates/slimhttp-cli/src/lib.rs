@@ -12,6 +12,7 @@ use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Requ
 use slimhttp_server::server::{self, Server, Setup, StartError};
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::logging::Logging;
 use slimhttp_site::value::Value;
 
 use crate::document::Document;
@@ -96,6 +97,11 @@ pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result
         let _ = error.print();
         error.exit_code()
     })?;
+    if options.command.is_served()
+        && let Err(complaint) = log::wish()
+    {
+        return Err(misuse(&format!("slimhttp: {complaint}\n")));
+    }
     match options.command {
         Command::Serve(serve) => prepare_serve(&serve, python),
         Command::Run(run) => prepare_run(&run, python),
@@ -108,7 +114,7 @@ pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result
 pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
     match prepare(args, false) {
         Ok(prepared) => {
-            let _written_at_the_end = log::init();
+            let _written_at_the_end = log::init(&logging(&prepared.setup.config));
             serve(prepared)
         }
         Err(status) => status,
@@ -141,6 +147,13 @@ fn serve(Prepared { setup, origin }: Prepared) -> i32 {
         }
     }
     0
+}
+
+/// What is logged: as the environment says, else as the configuration does. What is
+/// wrong with either is said elsewhere.
+fn logging(config: &Config) -> Logging {
+    let configured = || Logging::parse(config.root().get("log")?.as_str()?).ok();
+    log::wish().ok().flatten().or_else(configured).unwrap_or_default()
 }
 
 fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {

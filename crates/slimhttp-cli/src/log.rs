@@ -1,35 +1,35 @@
-//! The program's log: `tracing` to standard error, one compact line an event.
+//! The program's log: `tracing` to standard error, one compact line or one JSON
+//! object an event.
 //!
-//! `SLIMHTTP_LOG` chooses: a bare level (`debug`) for slimHTTP's own events, or
-//! filter directives (`slimhttp_server::proxy=trace,hyper=debug`) in the syntax
-//! of [`EnvFilter`]. The default is `info`; libraries are heard from `warn` on.
+//! `SLIMHTTP_LOG` chooses, or else the option `log`, in the words of
+//! [`slimhttp_site::logging`]. By default slimHTTP's own events are heard from
+//! `info` on, those of libraries from `warn` on.
 
 use std::io::IsTerminal as _;
 
+use slimhttp_site::logging::{Heard, Logging};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, ParseError};
+use tracing_subscriber::filter::LevelFilter;
 
+mod json;
 #[cfg(test)]
 mod tests;
 
 /// The variable that chooses what is logged.
-const VARIABLE: &str = "SLIMHTTP_LOG";
+pub const VARIABLE: &str = "SLIMHTTP_LOG";
 
-/// What `SLIMHTTP_LOG` chose, and what is wrong with it if that is so: then the
-/// default holds.
-pub fn chosen() -> (EnvFilter, Option<String>) {
-    let chosen = std::env::var(VARIABLE).unwrap_or_default();
-    match filter(&chosen) {
-        Ok(filter) => (filter, None),
-        Err(error) => {
-            let complaint = format!(
-                "{VARIABLE}: expected a level or filter directives, found `{chosen}` ({error}); \
-                 logging at `info`"
-            );
-            (standard(LevelFilter::INFO), Some(complaint))
-        }
+/// What `SLIMHTTP_LOG` says; `None` where it is not set, or empty.
+///
+/// # Errors
+/// A sentence about a word that it does not take.
+pub fn wish() -> Result<Option<Logging>, String> {
+    let said = std::env::var_os(VARIABLE).unwrap_or_default();
+    let said = said.to_string_lossy();
+    if said.trim().is_empty() {
+        return Ok(None);
     }
+    Logging::parse(&said).map(Some).map_err(|unknown| format!("{VARIABLE}: {unknown}"))
 }
 
 /// Begins to log. A second call does nothing, nor does a call in a program that
@@ -38,35 +38,36 @@ pub fn chosen() -> (EnvFilter, Option<String>) {
 /// Lines are written by a thread of their own: where nobody reads standard
 /// error, lines are lost beyond 128,000 and nothing waits. What is returned
 /// writes the last ones when it is dropped.
-pub fn init() -> WorkerGuard {
+pub fn init(logging: &Logging) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let (filter, complaint) = chosen();
+    let filter = filter(&logging.heard);
     // Who asks for details wants to know whose they are.
     let detailed = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
     let begun = tracing_subscriber::fmt()
-        .compact()
         .with_env_filter(filter)
         .with_target(detailed)
         .with_ansi(colour(std::env::var_os("NO_COLOR"), std::io::stderr().is_terminal()))
         // A closed standard error must not end the server.
         .log_internal_errors(false)
-        .with_writer(writer)
-        .try_init();
-    if let (Ok(()), Some(complaint)) = (begun, complaint) {
-        tracing::warn!("{complaint}");
-    }
+        .with_writer(writer);
+    // Both fail only where somebody else has set up `tracing`.
+    let _ = match logging.json {
+        true => begun.event_format(json::Lines).try_init(),
+        false => begun.compact().try_init(),
+    };
     guard
 }
 
-/// What `chosen` lets through; empty is the default.
-fn filter(chosen: &str) -> Result<EnvFilter, ParseError> {
-    match chosen.trim() {
-        "" => Ok(standard(LevelFilter::INFO)),
-        chosen => match chosen.parse::<LevelFilter>() {
-            Ok(LevelFilter::OFF) => Ok(EnvFilter::default().add_directive(LevelFilter::OFF.into())),
-            Ok(level) => Ok(standard(level)),
-            Err(_) => EnvFilter::builder().parse(chosen),
+/// What is let through.
+pub fn filter(heard: &Heard) -> EnvFilter {
+    match heard {
+        Heard::Usual => standard(LevelFilter::INFO),
+        Heard::From(name) => match name.parse().unwrap_or(LevelFilter::INFO) {
+            LevelFilter::OFF => EnvFilter::default().add_directive(LevelFilter::OFF.into()),
+            level => standard(level),
         },
+        // Directives are made of targets and levels, all of which it takes.
+        Heard::Directives(directives) => EnvFilter::new(directives),
     }
 }
 

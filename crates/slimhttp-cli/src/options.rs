@@ -32,6 +32,13 @@ pub(crate) enum Command {
     Check(Check),
 }
 
+impl Command {
+    /// Whether it is a server that is asked for.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Run(_))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The folder.

@@ -89,6 +89,12 @@ mod _slimhttp {
         env!("CARGO_PKG_VERSION")
     }
 
+    /// See `log::choose`. ValueError for a word that it does not take.
+    #[pyo3::pyfunction]
+    fn choose_log(wish: &str) -> pyo3::PyResult<(u8, bool)> {
+        crate::log::choose(wish).map_err(pyo3::exceptions::PyValueError::new_err)
+    }
+
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         crate::interpreter::claim(module.py())?;

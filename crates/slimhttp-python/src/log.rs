@@ -7,16 +7,19 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use slimhttp_site::logging::Logging;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::desk::Desk;
 
 /// How many records wait for Python.
 const CAPACITY: usize = 1024;
+/// Above every level of Python's `logging`.
+const OFF: u8 = 51;
 /// The level of a warning in Python's `logging`.
 const WARNING: u8 = 30;
 
@@ -48,16 +51,35 @@ fn ring() -> &'static Ring {
     RING.get_or_init(Ring::default)
 }
 
+/// What is let through into the ring, where it is ours.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Begins to gather what this process logs; a second call does nothing, and a
-/// program that has a subscriber of its own keeps it.
+/// program that has a subscriber of its own keeps it. What is wrong with
+/// `SLIMHTTP_LOG` is said when a server starts, see `_log.follow_wish`.
 pub(crate) fn install() {
-    let (filter, complaint) = slimhttp_cli::log::chosen();
-    let installed = Registry::default().with(filter).with(ToRing).try_init().is_ok();
-    if let Some(complaint) = complaint
-        && installed
-    {
-        tracing::warn!("{complaint}");
+    let wished = slimhttp_cli::log::wish().ok().flatten().unwrap_or_default();
+    let (filter, handle) = reload::Layer::new(slimhttp_cli::log::filter(&wished.heard));
+    if Registry::default().with(filter).with(ToRing).try_init().is_ok() {
+        let _ = FILTER.set(handle);
     }
+}
+
+/// Lets through what `wish` asks for, in the words of `SLIMHTTP_LOG`. Gives the level
+/// in Python's numbers that it takes to hear all of it, and whether lines are to be
+/// JSON.
+///
+/// # Errors
+/// A sentence about a word that it does not take.
+pub(crate) fn choose(wish: &str) -> Result<(u8, bool), String> {
+    let chosen = Logging::parse(wish).map_err(|unknown| unknown.to_string())?;
+    let filter = slimhttp_cli::log::filter(&chosen.heard);
+    let level = filter.max_level_hint().and_then(|hint| hint.into_level());
+    if let Some(handle) = FILTER.get() {
+        // It lives as long as the process, so that there is something to exchange.
+        let _ = handle.reload(filter);
+    }
+    Ok((level.map_or(OFF, python_level), chosen.json))
 }
 
 /// Wakes the threads at `desk` when there are records.

@@ -1,4 +1,5 @@
-//! Access logs: a line for each request, on standard error or in a file.
+//! Access logs: a line for each request, on standard error, standard output or in
+//! a file.
 //!
 //! A request never waits for its line. It renders the line and puts it into a
 //! bounded backlog; one thread for each file takes the lines out and writes them
@@ -9,14 +10,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slimhttp_site::site::{AccessFormat, AccessLog};
+use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 
 use crate::privileges::Successor;
 
@@ -39,7 +39,7 @@ const OVERHEAD: usize = 64;
 /// written; a snapshot that holds its writers thereby holds its logs.
 #[derive(Debug, Default)]
 pub struct AccessLogs {
-    open: Mutex<HashMap<Option<PathBuf>, Known>>,
+    open: Mutex<HashMap<LogFile, Known>>,
 }
 
 /// A log that was opened: whoever writes to it, and what is on the way. The
@@ -74,13 +74,23 @@ impl AccessLogs {
         let log = match open.get(&wanted.file).and_then(|known| known.log.upgrade()) {
             Some(log) => log,
             None => {
-                let log = Arc::new(Log::start(Sink::open(wanted.file.as_deref(), successor)?)?);
+                let log = Arc::new(Log::start(Sink::open(&wanted.file, successor)?)?);
                 let backlog = log.backlog.clone();
                 open.insert(wanted.file.clone(), Known { log: Arc::downgrade(&log), backlog });
                 log
             }
         };
         Ok(AccessWriter { format: wanted.format, log })
+    }
+
+    /// Opens every file anew by its path, as after a rotation; in a moment, on the
+    /// threads that write them. Where that fails, the old file goes on.
+    pub fn reopen(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for log in open.values().filter_map(|known| known.log.upgrade()) {
+            // Nobody is there only where the thread has panicked.
+            let _ = log.lines.send(Message::Reopen);
+        }
     }
 
     /// Waits until every line that was written before is in its file, at most
@@ -119,7 +129,7 @@ impl AccessWriter {
 /// thread of its own, which ends when this is dropped.
 #[derive(Debug)]
 struct Log {
-    lines: Sender<Vec<u8>>,
+    lines: Sender<Message>,
     backlog: Arc<Backlog>,
 }
 
@@ -143,12 +153,21 @@ impl Log {
             return;
         }
         self.backlog.waiting.fetch_add(cost, Ordering::Relaxed);
-        if self.lines.send(line).is_err() {
+        if self.lines.send(Message::Line(line)).is_err() {
             // The thread lives as long as this sender, unless it panicked.
             self.backlog.waiting.fetch_sub(cost, Ordering::Relaxed);
             self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// What the thread of a log is told.
+#[derive(Debug)]
+enum Message {
+    /// Write this.
+    Line(Vec<u8>),
+    /// Open the file anew.
+    Reopen,
 }
 
 /// What is on the way to one log.

@@ -112,11 +112,10 @@ fn open_access_logs(
                     Some(name) => Place::default().key("vhosts").key(name),
                     None => Place::default(),
                 };
-                let path = wanted.file.as_deref().unwrap_or("stderr".as_ref()).display();
                 faults.push(Fault {
                     place: place.key("access_log"),
                     expected: "a file that can be written".into(),
-                    found: Some(format!("`{path}`: {error}")),
+                    found: Some(format!("`{}`: {error}", wanted.file)),
                     hint: None,
                 });
             }

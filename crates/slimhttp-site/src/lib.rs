@@ -26,6 +26,7 @@ pub mod host;
 pub mod instance;
 pub mod list_field;
 pub mod listing;
+pub mod logging;
 pub mod options;
 pub mod path;
 pub mod plan;

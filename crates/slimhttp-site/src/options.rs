@@ -159,8 +159,9 @@ const SCOPE: &[OptionSpec] = &[
     OptionSpec {
         default: "`false`",
         doc: "Where each request is noted: `true` for the combined format on standard error, a format \
-              (`common`, `combined`, `json`), or a table of `format` and `file`.",
-        elsewhere: &["log", "accesslog", "access_log_file", "logfile"],
+              (`common`, `combined`, `json`), or a table of `format` and `file`, where `-` is standard \
+              output.",
+        elsewhere: &["accesslog", "access_log_file", "logfile"],
         ..everywhere("access_log", Shape::AccessLog)
     },
     OptionSpec {
@@ -296,6 +297,13 @@ const SERVER: &[OptionSpec] = &[
         doc: "Seconds that requests in flight may take to finish when the server stops.",
         elsewhere: &["graceful_timeout", "shutdown_timeout", "timeout_graceful_shutdown"],
         ..global("grace_period", Shape::Seconds { least: 0.0, most: YEAR })
+    },
+    OptionSpec {
+        default: "info",
+        doc: "What the server itself logs, in the words of `SLIMHTTP_LOG`, which wins: a level, `json`, \
+              directives; see [logs-and-errors.md](logs-and-errors.md). Fixed at start.",
+        elsewhere: &["log_level", "loglevel", "verbosity", "error_log"],
+        ..global("log", Shape::Logging)
     },
     OptionSpec {
         default: "`false`",

@@ -1,5 +1,6 @@
 //! The compiled site: immutable, complete, and the one function that decides.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::instance::Instance;
+use crate::logging::Logging;
 use crate::route::RouteTable;
 use crate::websocket::WebSocketLimits;
 
@@ -184,8 +186,29 @@ pub struct Upstream {
 pub struct AccessLog {
     /// The shape of a line.
     pub format: AccessFormat,
-    /// The file, absolute; `None` for standard error.
-    pub file: Option<PathBuf>,
+    /// Where lines go.
+    pub file: LogFile,
+}
+
+/// Where the lines of an access log go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogFile {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// A file, absolute.
+    Path(PathBuf),
+}
+
+impl fmt::Display for LogFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stderr => f.write_str("standard error"),
+            Self::Stdout => f.write_str("standard output"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The shape of an access log line.
@@ -241,6 +264,8 @@ pub struct Service {
     /// Certificate and key of an HTTPS server, PEM files, absolute; one file may
     /// hold both.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// What the server itself logs, unless the environment says it.
+    pub log: Option<Logging>,
     /// Whether the line at start is left out.
     pub quiet: bool,
 }

@@ -1,43 +1,82 @@
-//! What `SLIMHTTP_LOG` and `NO_COLOR` choose.
+//! What `SLIMHTTP_LOG` and `NO_COLOR` choose, and how a line is written.
 
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use slimhttp_site::logging::Logging;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{colour, filter};
+use super::{colour, filter, json};
+
+fn heard(words: &str) -> tracing_subscriber::EnvFilter {
+    filter(&Logging::parse(words).expect("words").heard)
+}
 
 #[test]
 fn the_variable_takes_a_level_or_directives() {
-    let table: &[(&str, Option<&str>)] = &[
-        ("", Some("_slimhttp=info,slimhttp=info,warn")),
-        ("debug", Some("_slimhttp=debug,slimhttp=debug,warn")),
-        (" WARN ", Some("_slimhttp=warn,slimhttp=warn,warn")),
+    for (chosen, expected) in [
+        ("", "_slimhttp=info,slimhttp=info,warn"),
+        ("json", "_slimhttp=info,slimhttp=info,warn"),
+        ("debug", "_slimhttp=debug,slimhttp=debug,warn"),
+        (" WARN ", "_slimhttp=warn,slimhttp=warn,warn"),
         // Libraries are not louder than ourselves.
-        ("error", Some("_slimhttp=error,slimhttp=error,error")),
-        ("off", Some("off")),
-        (
-            "hyper=debug,slimhttp_server::proxy=trace",
-            Some("slimhttp_server::proxy=trace,hyper=debug"),
-        ),
-        ("slimhttp=loud", None),
-    ];
-    for (chosen, expected) in table {
-        let found = filter(chosen).ok().map(|filter| {
-            let mut directives: Vec<_> = filter.to_string().split(',').map(str::to_owned).collect();
-            directives.sort();
-            directives
-        });
-        let expected = expected.map(|text| {
-            let mut directives: Vec<_> = text.split(',').map(str::to_owned).collect();
-            directives.sort();
-            directives
-        });
-        assert_eq!(found, expected, "{chosen:?}");
+        ("error", "_slimhttp=error,error,slimhttp=error"),
+        ("off", "off"),
+        ("hyper=debug,slimhttp_server::proxy", "hyper=debug,slimhttp_server::proxy=trace"),
+        ("json,hyper=debug,info", "hyper=debug,info"),
+    ] {
+        let mut found: Vec<_> = heard(chosen).to_string().split(',').map(str::to_owned).collect();
+        found.sort();
+        assert_eq!(found.join(","), expected, "{chosen:?}");
     }
 }
 
 #[test]
 fn a_level_says_how_much_is_heard() {
-    assert_eq!(filter("trace").expect("a level").max_level_hint(), Some(LevelFilter::TRACE));
-    assert_eq!(filter("off").expect("a level").max_level_hint(), Some(LevelFilter::OFF));
+    assert_eq!(heard("trace").max_level_hint(), Some(LevelFilter::TRACE));
+    assert_eq!(heard("off").max_level_hint(), Some(LevelFilter::OFF));
+}
+
+/// What is written, for a test to look at.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_event_is_a_json_object_on_a_line() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .event_format(json::Lines)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::warn!(code = 7, who = "x\"\n", slow = true, "a {}", "warning\nof two lines");
+        tracing::info!(target: "hyper", "plain");
+    });
+    let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0]["message"], "a warning\nof two lines");
+    assert_eq!(lines[0]["level"], "warn");
+    assert_eq!(lines[0]["target"], "slimhttp_cli::log::tests");
+    assert_eq!((&lines[0]["code"], &lines[0]["who"]), (&7.into(), &"x\"\n".into()));
+    assert_eq!(lines[0]["slow"], true);
+    let moment = lines[0]["ts"].as_str().expect("a time");
+    assert!(moment.ends_with('Z') && moment.len() >= 20, "{moment}");
+    assert_eq!((&lines[1]["level"], &lines[1]["target"]), (&"info".into(), &"hyper".into()));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Where lines end: the thread that takes them from the backlog and writes them
-//! to standard error or a file.
+//! to standard error, to standard output or to a file.
 //!
-//! The file is opened anew when another one, or none, stands at its path, so
-//! that a log may be rotated by moving it away; truncating it works as well,
-//! since every write appends.
+//! The file is opened anew when it is asked for, and when another one, or none,
+//! stands at its path, so that a log may be rotated by moving it away; truncating
+//! it works as well, since every write appends.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use super::{Backlog, cost};
+use slimhttp_site::site::LogFile as Named;
+
+use super::{Backlog, Message, cost};
 use crate::privileges::Successor;
 
 /// How much is written at once; the last line may exceed it.
@@ -32,6 +34,8 @@ const SELDOM: Duration = Duration::from_secs(1);
 pub(super) enum Sink {
     /// Standard error.
     Stderr,
+    /// Standard output.
+    Stdout,
     /// A file.
     File(LogFile),
 }
@@ -50,19 +54,23 @@ pub(super) struct LogFile {
 }
 
 impl Sink {
-    /// Opens the file at `path` for appending; without one, standard error.
-    pub(super) fn open(path: Option<&Path>, successor: Option<&Successor>) -> io::Result<Self> {
-        path.map_or(Ok(Self::Stderr), |path| LogFile::open(path, successor).map(Self::File))
+    /// Opens what is named; a file for appending.
+    pub(super) fn open(named: &Named, successor: Option<&Successor>) -> io::Result<Self> {
+        match named {
+            Named::Stderr => Ok(Self::Stderr),
+            Named::Stdout => Ok(Self::Stdout),
+            Named::Path(path) => LogFile::open(path, successor).map(Self::File),
+        }
     }
 
     /// Writes what `lines` brings until its other end is dropped.
-    pub(super) fn drain(mut self, lines: &Receiver<Vec<u8>>, backlog: &Backlog) {
+    pub(super) fn drain(mut self, lines: &Receiver<Message>, backlog: &Backlog) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut complaints = Complaints::default();
         loop {
             // Idle: wait for a line and write it at once.
             let mut next = match lines.recv_timeout(complaints.patience()) {
-                Ok(line) => Some(line),
+                Ok(message) => self.heed(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
@@ -71,8 +79,9 @@ impl Sink {
                 let mut waiting = cost(&line);
                 batch.extend_from_slice(&line);
                 while batch.len() < BATCH
-                    && let Ok(line) = lines.try_recv()
+                    && let Ok(message) = lines.try_recv()
                 {
+                    let Some(line) = self.heed(message) else { continue };
                     waiting += cost(&line);
                     batch.extend_from_slice(&line);
                 }
@@ -86,7 +95,7 @@ impl Sink {
                 if !more {
                     thread::sleep(PAUSE);
                 }
-                next = lines.try_recv().ok();
+                next = lines.try_recv().ok().and_then(|message| self.heed(message));
                 complaints.dropped(backlog);
                 complaints.voice(&self, SELDOM);
             }
@@ -97,16 +106,34 @@ impl Sink {
         complaints.voice(&self, Duration::ZERO);
     }
 
+    /// The line, if it is one; else what is asked for is done.
+    fn heed(&mut self, message: Message) -> Option<Vec<u8>> {
+        match message {
+            Message::Line(line) => return Some(line),
+            Message::Reopen => {
+                if let Self::File(log) = self {
+                    log.reopen();
+                }
+            }
+        }
+        None
+    }
+
     fn write(&mut self, batch: &[u8]) -> io::Result<()> {
         match self {
             Self::Stderr => io::stderr().lock().write_all(batch),
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(batch).and_then(|()| stdout.flush())
+            }
             Self::File(log) => log.write(batch),
         }
     }
 
     fn name(&self) -> String {
         match self {
-            Self::Stderr => "standard error".to_owned(),
+            Self::Stderr => Named::Stderr.to_string(),
+            Self::Stdout => Named::Stdout.to_string(),
             Self::File(log) => log.path.display().to_string(),
         }
     }
@@ -161,15 +188,19 @@ impl LogFile {
         }
         self.looked = Instant::now();
         let there = std::fs::metadata(&self.path).ok().map(|found| identity(&found));
-        if there == self.identity {
-            return;
+        if there != self.identity {
+            self.reopen();
         }
+    }
+
+    /// Opens the path anew.
+    fn reopen(&mut self) {
         match open(&self.path, OFlags::empty()) {
             Ok((file, identity)) => {
                 (self.file, self.identity, self.torn) = (file, identity, false);
             }
             Err(cause) => tracing::warn!(
-                "the access log {} was moved away and cannot be opened anew: {cause}",
+                "the access log {} cannot be opened anew, so the file before goes on: {cause}",
                 self.path.display()
             ),
         }

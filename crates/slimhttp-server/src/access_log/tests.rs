@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use http::Version;
 use rustix::fs::{CWD, Mode, OFlags};
-use slimhttp_site::site::{AccessFormat, AccessLog};
+use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -167,7 +167,7 @@ impl Folder {
     }
 
     fn log(&self, name: &str, format: AccessFormat) -> AccessLog {
-        AccessLog { format, file: Some(self.0.join(name)) }
+        AccessLog { format, file: LogFile::Path(self.0.join(name)) }
     }
 }
 
@@ -248,6 +248,36 @@ fn a_file_that_cannot_be_opened_is_an_error_at_once() {
     let fifo = folder.0.join("fifo");
     rustix::fs::mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     logs.open(&folder.log("fifo", AccessFormat::Common)).expect_err("nobody reads");
+}
+
+#[test]
+fn logs_are_opened_anew_when_it_is_asked_for() {
+    let folder = Folder::new();
+    let logs = AccessLogs::default();
+    let writer = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
+    let stdout = AccessLog { format: AccessFormat::Common, file: LogFile::Stdout };
+    let _also = logs.open(&stdout).expect("standard output");
+    let (path, moved) = (folder.0.join("a.log"), folder.0.join("a.log.1"));
+    writer.note(&numbered(201));
+    assert!(logs.flush(PATIENCE));
+    fs::rename(&path, &moved).expect("moved");
+    // At once, and not with the next line: whoever has moved it may pack it now.
+    logs.reopen();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !path.exists() {
+        assert!(std::time::Instant::now() < deadline, "no new file");
+        thread::sleep(Duration::from_millis(1));
+    }
+    writer.note(&numbered(202));
+    assert!(logs.flush(PATIENCE));
+    assert_eq!((statuses(&moved), statuses(&path)), (vec![201], vec![202]));
+    // Where it cannot be opened, the file before goes on.
+    fs::rename(&path, &moved).expect("moved");
+    fs::create_dir(&path).expect("a folder");
+    logs.reopen();
+    writer.note(&numbered(203));
+    assert!(logs.flush(PATIENCE));
+    assert_eq!(statuses(&moved), vec![202, 203]);
 }
 
 #[test]
@@ -332,7 +362,8 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
         .expect("a reader");
-    let (log, heard, thread) = heard_log(Sink::open(Some(&path), None).expect("a log"));
+    let (log, heard, thread) =
+        heard_log(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
 
     let line = entry().render(AccessFormat::Json);
     // Twice what the backlog can hold.
@@ -378,7 +409,8 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
         options.open(&path).expect("a reader")
     };
     let reader = open_reader();
-    let (log, heard, thread) = heard_log(Sink::open(Some(&path), None).expect("a log"));
+    let (log, heard, thread) =
+        heard_log(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
     let put = |status| {
         log.put(numbered(status).render(AccessFormat::Common));
         while !log.backlog.is_empty() {

@@ -10,8 +10,9 @@ use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
 use crate::access;
+use crate::logging::{Logging, Unknown};
 use crate::options::{self, ACCESS_FORMATS, Shape};
-use crate::site::{AccessFormat, AccessLog};
+use crate::site::{AccessFormat, AccessLog, LogFile};
 use crate::value::{Table, Value};
 
 /// A value that has the shape of its option.
@@ -28,6 +29,7 @@ pub(super) enum Checked {
     Upstreams(Vec<Endpoint>),
     Networks(Vec<IpNet>),
     AccessLog(Option<AccessLog>),
+    Logging(Logging),
     /// Certificate and key.
     Certificate(PathBuf, PathBuf),
     /// What an option about files or answers says.
@@ -79,6 +81,14 @@ pub(super) fn read(
         (Shape::Account, Value::String(text)) if !text.trim().is_empty() => {
             Checked::Word(text.trim().to_owned())
         }
+        (Shape::Logging, Value::String(text)) => match Logging::parse(text) {
+            Ok(logging) => Checked::Logging(logging),
+            Err(Unknown { found, meant }) => {
+                let hint = meant.map(did_you_mean);
+                report.fault(at, shape.to_string(), format!("`{found}`"), hint);
+                return None;
+            }
+        },
         (Shape::Names, Value::String(_)) => Checked::Names(vec![name(value, at, report)?]),
         (Shape::Names, Value::List(items)) => Checked::Names(tried(items, at, report, name)?),
         (Shape::Upstreams, Value::String(_)) => {
@@ -94,11 +104,14 @@ pub(super) fn read(
             Checked::Networks(list(items, at, report, network)?)
         }
         (Shape::AccessLog, Value::Bool(on)) => Checked::AccessLog(
-            on.then_some(AccessLog { format: AccessFormat::Combined, file: None }),
+            on.then_some(AccessLog { format: AccessFormat::Combined, file: LogFile::Stderr }),
         ),
         (Shape::AccessLog, Value::String(text)) => {
             let word = word(shape, ACCESS_FORMATS, text, at, report)?;
-            Checked::AccessLog(Some(AccessLog { format: access_format(word), file: None }))
+            Checked::AccessLog(Some(AccessLog {
+                format: access_format(word),
+                file: LogFile::Stderr,
+            }))
         }
         (Shape::AccessLog, Value::Table(table)) => {
             Checked::AccessLog(Some(access_log(table, base, at, report)?))
@@ -356,8 +369,9 @@ fn access_log(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> O
         }
     };
     let file = match given(table, "file") {
-        None => Some(None),
-        Some(value) => file(value, base, &at.key("file"), report).map(Some),
+        None => Some(LogFile::Stderr),
+        Some(value) if value.as_str() == Some("-") => Some(LogFile::Stdout),
+        Some(value) => file(value, base, &at.key("file"), report).map(LogFile::Path),
     };
     if known { Some(AccessLog { format: format?, file: file? }) } else { None }
 }

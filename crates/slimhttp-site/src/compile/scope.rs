@@ -9,7 +9,7 @@ use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings, answers, files};
-use crate::site::{AccessLog, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
+use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
 use crate::value::Table;
 use crate::websocket::WebSocketLimits;
 
@@ -260,9 +260,9 @@ fn log_opens(
     at: &At<'_>,
     report: &mut Report,
 ) {
-    let Some(AccessLog { file: Some(path), .. }) = access_log(own) else { return };
+    let Some(AccessLog { file: LogFile::Path(path), .. }) = access_log(own) else { return };
     let known = before.and_then(|before| before.access_log.as_ref());
-    if known.is_some_and(|log| log.file.as_ref() == Some(path)) {
+    if known.is_some_and(|log| log.file == LogFile::Path(path.clone())) {
         return;
     }
     let log = at.key("access_log");

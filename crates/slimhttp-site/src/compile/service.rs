@@ -9,6 +9,7 @@ use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings};
 use crate::access::PerClient;
+use crate::logging::Logging;
 use crate::options::Shape;
 use crate::site::{Listener, Service};
 
@@ -57,6 +58,7 @@ pub(super) fn service(
     let user = account("user", running.map(|service| service.user.as_deref()));
     let group = account("group", running.map(|service| service.group.as_deref()));
     let persist = persist(layers, running, world, at, report);
+    let log = log(layers, running, at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
@@ -107,8 +109,28 @@ pub(super) fn service(
         persist,
         user,
         group,
+        log,
         quiet: layers.flag("quiet").unwrap_or(false),
     }
+}
+
+/// What is logged: fixed at start, for it holds for the whole process.
+fn log(
+    layers: Layers<'_>,
+    running: Option<&Service>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<Logging> {
+    let given = match layers.get("log") {
+        Some(Checked::Logging(given)) => Some(given),
+        _ => None,
+    };
+    let Some(running) = running.map(|service| &service.log) else { return given.cloned() };
+    if given.is_some() && given != running.as_ref() {
+        let hint = "`log` is fixed at start: start the server anew to change it".to_owned();
+        report.fault(&at.key("log"), "what it was started with", None, hint);
+    }
+    running.clone()
 }
 
 /// The file of the memory: fixed at start, and of use to Python only.

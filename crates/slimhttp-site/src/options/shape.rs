@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::logging::Unknown;
+
 /// What an option takes. `Display` says so in an error's words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -45,6 +47,8 @@ pub enum Shape {
     AccessLog,
     /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
     Tls,
+    /// How much is logged, and as what: see [`crate::logging`].
+    Logging,
     /// A host name, an address, or an empty text.
     Address,
     /// The name of a user or a group of the system.
@@ -108,6 +112,7 @@ impl fmt::Display for Shape {
                 alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
                 f.write_str(", or a table of `format` and `file`")
             }
+            Self::Logging => f.write_str(Unknown::EXPECTED),
             Self::Address => f.write_str("a host name or an address"),
             Self::Account => f.write_str("a name of the system's accounts"),
             Self::Hosts => f.write_str("a table of virtual hosts"),

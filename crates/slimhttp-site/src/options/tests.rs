@@ -90,6 +90,7 @@ fn c2_1_every_option_has_an_effect() {
             "ssl" => (json!(true), &proxied),
             "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
             "persist" => (json!("state.db"), &plain),
+            "log" => (json!("json"), &plain),
             "user" => (json!("nobody"), &plain),
             "group" => (json!("nogroup"), &|mut root: Json| {
                 root["user"] = json!("nobody");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::route::{HandlerId, Methods, Route, RouteKind};
+use crate::site::LogFile;
 
 /// A running server: what is in force, and a draft on top of it.
 struct Running {
@@ -224,8 +225,8 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     let root = |name| host(&second, name).options.web_root.clone().expect("a web root");
     assert_eq!(root("a"), Path::new("/other/web"), "written anew, so resolved anew");
     assert_eq!(root("b"), Path::new("/base/web"));
-    let log = host(&second, "b").options.access_log.clone().and_then(|log| log.file);
-    assert_eq!(log.as_deref(), Some(Path::new("/base/logs/b.log")));
+    let log = host(&second, "b").options.access_log.clone().expect("a log");
+    assert_eq!(log.file, LogFile::Path("/base/logs/b.log".into()));
     let module = second.global.options.module.clone().expect("a module");
     assert_eq!(module.path, Path::new("/base/app.py"));
     assert_eq!(second.service.certificate, first.service.certificate);

@@ -64,6 +64,11 @@ fn c3_4_workers_and_threads_are_fixed_once_running() {
              \n  hint: `user` is fixed at start: start the server anew to change it",
         ),
         (
+            json!({"log": "debug"}),
+            "log: expected what it was started with\
+             \n  hint: `log` is fixed at start: start the server anew to change it",
+        ),
+        (
             json!({"workers": 3}),
             "workers: expected `2`, the number it was started with, found `3`\
              \n  hint: `workers` is fixed at start: start the server anew to change it",

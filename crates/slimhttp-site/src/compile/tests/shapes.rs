@@ -241,6 +241,13 @@ fn c7_1_upstreams() {
                      \n  hint: an IPv6 address stands in brackets: `[::1]:80`",
                 ),
             ),
+            (
+                json!("unix:/run/app.sock"),
+                &plain(
+                    "`host:port`, found `unix:/run/app.sock`\
+                     \n  hint: a Unix socket cannot be an upstream; let it listen on a port of 127.0.0.1",
+                ),
+            ),
             (json!("backend:0"), &plain("a port from 1 to 65535, found `backend:0`")),
             (json!("backend:"), &plain("a port from 1 to 65535, found `backend:`")),
             (json!("backend:65536"), &plain("a port from 1 to 65535, found `backend:65536`")),
@@ -322,6 +329,21 @@ fn c2_6_networks() {
 }
 
 #[test]
+fn c2_6_what_is_logged() {
+    let words = crate::logging::Unknown::EXPECTED;
+    each(
+        "log",
+        &[
+            (json!("debug"), ""),
+            (json!("json,slimhttp_server=trace"), ""),
+            (json!("jsn"), &format!("{words}, found `jsn`\n  hint: did you mean `json`?")),
+            (json!("access.log"), &format!("{words}, found `access.log`")),
+            (json!(true), &format!("{words}, found `true`")),
+        ],
+    );
+}
+
+#[test]
 fn c2_6_access_logs() {
     let any = "`true`, `false`, `common`, `combined` or `json`, or a table of `format` and `file`";
     placed(
@@ -363,11 +385,12 @@ fn c2_6_access_logs() {
     for (written, shown) in [
         (json!(false), "None"),
         (json!(null), "None"),
-        (json!(true), "Some(AccessLog { format: Combined, file: None })"),
-        (json!("json"), "Some(AccessLog { format: Json, file: None })"),
+        (json!(true), "Some(AccessLog { format: Combined, file: Stderr })"),
+        (json!("json"), "Some(AccessLog { format: Json, file: Stderr })"),
+        (json!({"file": "-"}), "Some(AccessLog { format: Combined, file: Stdout })"),
         (
             json!({"file": "logs/a.log"}),
-            "Some(AccessLog { format: Combined, file: Some(\"/base/logs/a.log\") })",
+            "Some(AccessLog { format: Combined, file: Path(\"/base/logs/a.log\") })",
         ),
     ] {
         let site = site(json!({ "access_log": written }));

@@ -1,0 +1,126 @@
+//! What is logged, in the words of the option `log` and of `SLIMHTTP_LOG`:
+//! `debug`, `json`, `slimhttp_server::proxy=trace,hyper=debug,json`. Read strictly:
+//! a word that nobody knows would otherwise name a part of the program that has
+//! nothing to say, and nothing would be heard of all the others.
+
+use std::fmt;
+
+use crate::options::nearest;
+
+/// How much can be heard, from nothing to everything.
+pub const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+
+/// The forms of a line: for people, or one JSON object.
+const FORMS: &[&str] = &["text", "json"];
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logging {
+    /// Whether each line is a JSON object.
+    pub json: bool,
+    /// How much.
+    pub heard: Heard,
+}
+
+/// How much is heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Heard {
+    /// What is usual.
+    #[default]
+    Usual,
+    /// Our own events from one of [`LEVELS`] on.
+    From(&'static str),
+    /// By directives, each a target, a level, or `target=level`.
+    Directives(String),
+}
+
+/// A word that says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The word.
+    pub found: String,
+    /// One that was probably meant.
+    pub meant: Option<&'static str>,
+}
+
+impl Unknown {
+    /// What should have been there.
+    pub const EXPECTED: &str = "`error`, `warn`, `info`, `debug`, `trace`, `off`, `json`, or \
+                                directives such as `slimhttp_server=debug`";
+}
+
+/// A sentence of what was expected and found, and a hint on a line of its own.
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, found `{}`", Self::EXPECTED, self.found)?;
+        self.meant.map_or(Ok(()), |meant| write!(f, "\n  hint: did you mean `{meant}`?"))
+    }
+}
+
+impl Logging {
+    /// Reads words with commas between them.
+    ///
+    /// # Errors
+    /// The first word that is no level, no form and no directive.
+    pub fn parse(text: &str) -> Result<Self, Unknown> {
+        let mut logging = Self::default();
+        let (mut level, mut directives) = (None, Vec::new());
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if FORMS.iter().any(|form| word.eq_ignore_ascii_case(form)) {
+                logging.json = word.eq_ignore_ascii_case("json");
+            } else if let Some(known) = level_of(word) {
+                level = Some(known);
+            } else {
+                directives.push(directive(word)?);
+            }
+        }
+        logging.heard = match level {
+            None if directives.is_empty() => Heard::Usual,
+            Some(level) if directives.is_empty() => Heard::From(level),
+            level => {
+                directives.extend(level.map(str::to_owned));
+                Heard::Directives(directives.join(","))
+            }
+        };
+        Ok(logging)
+    }
+}
+
+/// A level by its name, or by the one that Python has for it.
+fn level_of(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let word = match word.as_str() {
+        "warning" => "warn",
+        "critical" | "fatal" => "error",
+        word => word,
+    };
+    LEVELS.iter().find(|level| **level == word).copied()
+}
+
+/// `target=level`; of our own parts, and where it is a path, `target` alone.
+fn directive(word: &str) -> Result<String, Unknown> {
+    let (target, level) = match word.rsplit_once('=') {
+        Some((target, level)) => (target.trim(), Some(level.trim())),
+        None => (word, None),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte);
+    let is_target = !target.is_empty() && target.bytes().all(plain);
+    let is_own = target.trim_start_matches('_').starts_with("slimhttp");
+    let named = match level {
+        Some(level) => level_of(level).filter(|_| is_target).ok_or(level),
+        None if is_target && (is_own || target.contains("::")) => Ok("trace"),
+        None => Err(word),
+    };
+    match named {
+        Ok(level) => Ok(format!("{target}={level}")),
+        Err(unknown) => Err(Unknown {
+            found: word.to_owned(),
+            // Where the level is right, the target is not.
+            meant: nearest(unknown, LEVELS.iter().chain(FORMS).copied())
+                .filter(|_| level_of(unknown).is_none()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

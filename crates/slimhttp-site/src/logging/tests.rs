@@ -1,0 +1,58 @@
+//! The words of `SLIMHTTP_LOG`.
+
+use super::*;
+
+#[test]
+fn levels_forms_and_directives() {
+    let directives = |text: &str| Heard::Directives(text.to_owned());
+    for (text, json, heard) in [
+        ("", false, Heard::Usual),
+        (" , ", false, Heard::Usual),
+        ("debug", false, Heard::From("debug")),
+        (" WARN ", false, Heard::From("warn")),
+        ("warning", false, Heard::From("warn")),
+        ("critical", false, Heard::From("error")),
+        ("off", false, Heard::From("off")),
+        ("json", true, Heard::Usual),
+        ("text", false, Heard::Usual),
+        ("json,debug", true, Heard::From("debug")),
+        ("trace, JSON", true, Heard::From("trace")),
+        ("hyper=debug", false, directives("hyper=debug")),
+        (
+            "hyper = Debug,slimhttp_server::proxy,info",
+            false,
+            directives("hyper=debug,slimhttp_server::proxy=trace,info"),
+        ),
+        ("_slimhttp,json", true, directives("_slimhttp=trace")),
+        ("rustls::conn", false, directives("rustls::conn=trace")),
+    ] {
+        assert_eq!(Logging::parse(text), Ok(Logging { json, heard }), "{text:?}");
+    }
+}
+
+#[test]
+fn an_unknown_word_is_an_error() {
+    for (text, found, meant) in [
+        ("verbose", "verbose", None),
+        ("debgu", "debgu", Some("debug")),
+        ("jsn", "jsn", Some("json")),
+        ("info,loud", "loud", None),
+        ("hyper", "hyper", None),
+        ("slimhttp_server=loud", "slimhttp_server=loud", None),
+        ("slimhttp_server=inof", "slimhttp_server=inof", Some("info")),
+        ("=debug", "=debug", None),
+        ("[span]=debug", "[span]=debug", None),
+        ("a b=debug", "a b=debug", None),
+        ("=,,=[[", "=", None),
+    ] {
+        let unknown = Unknown { found: found.to_owned(), meant };
+        assert_eq!(Logging::parse(text), Err(unknown), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_said_of_an_unknown_word() {
+    let said = Logging::parse("jsn").expect_err("no word").to_string();
+    assert!(said.starts_with("expected `error`, `warn`"), "{said}");
+    assert!(said.ends_with(", found `jsn`\n  hint: did you mean `json`?"), "{said}");
+}
