@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _LONG: Final = 60.0
 #: The same where signals cannot wake it: how late Ctrl-C may be noticed.
 _SHORT: Final = 0.1
+#: How long what is under way may take before a person is told what is waited for (s).
+_A_MOMENT: Final = 0.2
 #: How long after the grace period a handler that still runs is waited for (s).
 MARGIN: Final = 1.0
 
@@ -63,8 +65,10 @@ def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Th
 
     `start` gives the threads that serve too.
 
-    On the main thread, the first Ctrl-C or SIGTERM stops it gracefully and the
-    second raises KeyboardInterrupt at once. A handler that still runs when the
+    On the main thread, the first Ctrl-C or SIGTERM (or SIGHUP, where the terminal
+    is gone) stops it gracefully and the second raises KeyboardInterrupt at once.
+    SIGUSR1 has the access logs opened anew; a SIGHUP that somebody sends does
+    nothing. A handler that still runs when the
     grace period is over does not hold up the end; on the main thread it is
     interrupted.
 
@@ -107,7 +111,7 @@ def turn(server: Server, timeout: float) -> bool:
 
 
 class _Signals:
-    """What Ctrl-C and SIGTERM have come to while one `run()` serves."""
+    """What Ctrl-C, SIGTERM and other signals have come to while one `run()` serves."""
 
     def __init__(self, http: HTTP_SERVER, server: Server) -> None:
         self._http = http
@@ -115,6 +119,8 @@ class _Signals:
         self._lock = threading.Lock()
         self._asked = False
         self._over = threading.Event()
+        #: The standard streams that are a terminal now.
+        self._terminals = _terminals()
         #: Whether the grace period is over, and the main thread still busy.
         self.overdue = False
 
@@ -136,7 +142,23 @@ class _Signals:
         # signal interrupts may hold. Where there is no thread to spare, the user's
         # second signal is the only one.
         with contextlib.suppress(RuntimeError):
-            _thread.start_new_thread(self._insist, (number, self._server.grace_period + MARGIN))
+            again = signal.SIGTERM if number == signal.SIGHUP else number
+            _thread.start_new_thread(self._insist, (again, self._server.grace_period))
+
+    def hang_up(self, number: int, frame: Any) -> None:
+        """Stop where the terminal is gone; what somebody sends must not by surprise."""
+        if not self._terminals <= _terminals():
+            self.receive(number, frame)
+        else:
+            _log.logger.warning(
+                'SIGHUP: nothing is read anew while it runs; start it again for another'
+                ' configuration'
+            )
+
+    def reopen_logs(self, number: int, frame: Any) -> None:
+        """Have the access logs opened anew, as logrotate asks by SIGUSR1."""
+        _log.logger.info('SIGUSR1: the access logs are opened anew')
+        self._server.signals.reopen_logs()
 
     def end(self) -> None:
         """Let signals do nothing from now on, those under way included."""
@@ -151,8 +173,19 @@ class _Signals:
             # What has been sent arrives on the way back from a system call.
             os.getppid()
 
-    def _insist(self, number: int, patience: float) -> None:
-        """Send the main thread, which is in a handler, signal after signal."""
+    def _insist(self, number: int, grace_period: float) -> None:
+        """Tell what is waited for; send the main thread, in a handler, signal after signal."""
+        if self._over.wait(_A_MOMENT):
+            return
+        waits_for = self._server.signals.waits_for()
+        if waits_for is not None and not self._server.quiet and sys.stderr is not None:
+            again = 'Ctrl-C' if number == signal.SIGINT else 'a signal'
+            sys.stderr.write(
+                f'slimHTTP waits for {waits_for}, up to {grace_period:g} s;'
+                f' {again} again ends it now\n'
+            )
+            sys.stderr.flush()
+        patience = max(0.0, grace_period - _A_MOMENT) + MARGIN
         main = threading.main_thread().ident
         while main is not None and not self._over.wait(patience):
             with self._lock:
@@ -166,6 +199,11 @@ class _Signals:
             patience = MARGIN
 
 
+def _terminals() -> set[int]:
+    """Give the standard streams that are a terminal; one that has been closed is none."""
+    return {descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)}
+
+
 @contextlib.contextmanager
 def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
     """Let `signals` receive them while the block runs; gives how long a turn may wait."""
@@ -173,7 +211,12 @@ def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
         yield _LONG
         return
     before = {}
+    own = ((signal.SIGHUP, signals.hang_up), (signal.SIGUSR1, signals.reopen_logs))
     try:
+        for number, heed in own:
+            # What would end the process, and nobody else has taken.
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, heed)
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             # What is ignored (`nohup`, a job in the background) stays ignored; what

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
 use slimhttp_server::server::{self, Server, Setup, StartError};
@@ -17,7 +17,7 @@ use slimhttp_site::value::Value;
 
 use crate::document::Document;
 use crate::options::{Check, Command, Listen, Options, Run, Serve};
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 
 mod document;
 pub mod log;
@@ -137,16 +137,50 @@ fn serve(Prepared { setup, origin }: Prepared) -> i32 {
         say(&format!("{}\n", server.greeting()));
     }
 
-    signals.wait();
-    tracing::info!("stopping; once more stops at once");
+    while !heed(signals.wait(), &server) {}
+    tracing::info!("stopping");
     server.stop();
+    let begin = Instant::now();
+    let mut told = false;
     while !server.wait(Duration::ZERO) {
-        if signals.within(Duration::from_millis(20)) {
+        if let Some(asked) = signals.within(Duration::from_millis(20))
+            && heed(asked, &server)
+        {
             server.close();
             return FAILURE;
         }
+        // What ends by itself in a moment is not waited for.
+        if !told && begin.elapsed() >= A_MOMENT {
+            told = true;
+            tell_of_waiting(&server);
+        }
     }
     0
+}
+
+/// How long what is under way may take before a person is told what is waited for.
+const A_MOMENT: Duration = Duration::from_millis(200);
+
+fn tell_of_waiting(server: &Server) {
+    if let Some(what) = server.waits_for() {
+        let most = server.live().current().site.service.grace_period.as_secs_f64();
+        tracing::info!("waiting for {what}, up to {most} s; Ctrl-C again to end now");
+    }
+}
+
+/// Does what a signal asks for; whether it is to end.
+fn heed(asked: Asked, server: &Server) -> bool {
+    match asked {
+        Asked::End => return true,
+        Asked::ReopenLogs => {
+            tracing::info!("SIGUSR1: the access logs are opened anew");
+            server.reopen_access_logs();
+        }
+        Asked::Reload => tracing::warn!(
+            "SIGHUP: nothing is read anew while it runs; start it again for another configuration"
+        ),
+    }
+    false
 }
 
 /// What is logged: as the environment says, else as the configuration does. What is

@@ -1,18 +1,39 @@
-//! The signals that ask the program to end: Ctrl-C (SIGINT), SIGTERM, and SIGHUP,
-//! which a terminal sends when it closes.
+//! The signals that the program heeds. Ctrl-C (SIGINT) and SIGTERM ask it to end;
+//! so does SIGHUP where it comes because the terminal is gone. Sent by somebody,
+//! SIGHUP asks most programs to read their configuration, and must not end this
+//! one by surprise. SIGUSR1 has the access logs opened anew, as logrotate asks.
+//!
+//! What was ignored when the program began stays ignored: `nohup` has SIGHUP
+//! ignored, and a shell has its background jobs ignore Ctrl-C.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+#[cfg(test)]
+mod tests;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To end.
+    End,
+    /// To open the access logs anew.
+    ReopenLogs,
+    /// To read the configuration anew, as far as one can tell.
+    Reload,
+}
+
 /// The signals, from the moment of [`Signals::listen`] on: none is lost.
 pub(crate) struct Signals {
     runtime: Runtime,
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hang_up: Option<Signal>,
+    user1: Option<Signal>,
+    terminal: Terminal,
 }
 
 impl Signals {
@@ -23,32 +44,85 @@ impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        let hang_up = signal(SignalKind::hangup())?;
+        let ignored = ignored();
+        let heed = |kind: SignalKind| {
+            let bit = 1_u64.checked_shl(u32::try_from(kind.as_raw_value() - 1).unwrap_or(64));
+            let is_ignored = bit.is_some_and(|bit| ignored & bit != 0);
+            (!is_ignored).then(|| signal(kind)).transpose()
+        };
+        let interrupt = heed(SignalKind::interrupt())?;
+        let terminate = heed(SignalKind::terminate())?;
+        let hang_up = heed(SignalKind::hangup())?;
+        let user1 = heed(SignalKind::user_defined1())?;
         drop(inside);
-        Ok(Self { runtime, interrupt, terminate, hang_up })
+        let terminal = Terminal::at_start();
+        Ok(Self { runtime, interrupt, terminate, hang_up, user1, terminal })
     }
 
     /// Waits for a signal.
-    pub(crate) fn wait(&mut self) {
-        while !self.within(Duration::from_secs(3600)) {}
+    pub(crate) fn wait(&mut self) -> Asked {
+        loop {
+            if let Some(asked) = self.within(Duration::from_secs(3600)) {
+                return asked;
+            }
+        }
     }
 
-    /// Waits for a signal, at most `patience`; whether one came. The runtime runs
-    /// only here, so that a server may be stopped between two calls by code that
-    /// runs one of its own.
-    pub(crate) fn within(&mut self, patience: Duration) -> bool {
-        let Self { runtime, interrupt, terminate, hang_up } = self;
+    /// Waits for a signal, at most `patience`. The runtime runs only here, so that a
+    /// server may be stopped between two calls by code that runs one of its own.
+    pub(crate) fn within(&mut self, patience: Duration) -> Option<Asked> {
+        let Self { runtime, interrupt, terminate, hang_up, user1, terminal } = self;
         runtime.block_on(async {
             let any = async {
                 tokio::select! {
-                    _ = interrupt.recv() => (),
-                    _ = terminate.recv() => (),
-                    _ = hang_up.recv() => (),
+                    () = next(interrupt) => Asked::End,
+                    () = next(terminate) => Asked::End,
+                    () = next(hang_up) => {
+                        if terminal.is_gone() { Asked::End } else { Asked::Reload }
+                    }
+                    () = next(user1) => Asked::ReopenLogs,
                 }
             };
-            tokio::time::timeout(patience, any).await.is_ok()
+            tokio::time::timeout(patience, any).await.ok()
         })
     }
+}
+
+/// Waits for a signal that is heeded; one that is not never comes.
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The signals that this process ignores, a bit for each from SIGHUP on; none where
+/// the system does not tell.
+fn ignored() -> u64 {
+    std::fs::read_to_string("/proc/self/status").map_or(0, |status| read_ignored(&status))
+}
+
+fn read_ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Which of the standard streams were a terminal when the program began.
+struct Terminal([bool; 3]);
+
+impl Terminal {
+    fn at_start() -> Self {
+        Self(streams())
+    }
+
+    /// Whether it has been closed: what is asked of it fails from then on.
+    fn is_gone(&self) -> bool {
+        self.0.iter().zip(streams()).any(|(was, is)| *was && !is)
+    }
+}
+
+fn streams() -> [bool; 3] {
+    [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()]
 }

@@ -246,8 +246,8 @@ impl Server {
 
     /// What `run()` tells of signals.
     #[getter]
-    fn signals(&self) -> Signals {
-        Signals(self.dispatcher.desk.clone())
+    fn signals(slf: Py<Self>) -> Signals {
+        Signals(slf)
     }
 
     /// Starts the I/O threads; a second call does nothing.

@@ -1,35 +1,50 @@
-//! `Signals`: what `run()` tells of signals, see `unheeded`.
-
-use std::sync::Arc;
+//! `Signals`: what `run()` tells of signals, see `unheeded`, and what they ask for.
 
 use pyo3::prelude::*;
 
-use crate::desk::Desk;
+use crate::server::Server;
+use crate::unheeded::Unheeded;
 
 /// The signals of one server, while `run()` serves.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
-pub(crate) struct Signals(pub(crate) Arc<Desk>);
+pub(crate) struct Signals(pub(crate) Py<Server>);
+
+impl Signals {
+    fn unheeded(&self) -> &Unheeded {
+        &self.0.get().dispatcher.desk.unheeded
+    }
+}
 
 #[pymethods]
 impl Signals {
     /// Begins to see to it that signals are heeded.
     fn guard(&self) {
-        self.0.unheeded.guard();
+        self.unheeded().guard();
     }
 
     /// Ends that.
     fn release(&self) {
-        self.0.unheeded.release();
+        self.unheeded().release();
     }
 
     /// Python has reacted to the signals that came; whether one of them may have
     /// been sent once more by the server.
     fn heed(&self) -> bool {
-        self.0.unheeded.heed()
+        self.unheeded().heed()
     }
 
     /// Python is about to send a signal itself.
     fn expect(&self) {
-        self.0.unheeded.expect();
+        self.unheeded().expect();
+    }
+
+    /// Opens the files of the access logs anew.
+    fn reopen_logs(&self, py: Python<'_>) {
+        py.detach(|| self.0.get().core.reopen_access_logs());
+    }
+
+    /// What the end of the server waits for, in a few words, or None.
+    fn waits_for(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.0.get().core.waits_for())
     }
 }

@@ -326,6 +326,20 @@ impl Connections {
         found.extend(idle.iter().map(|(since, index)| (*since, Arc::downgrade(&states[*index]))));
     }
 
+    /// How many requests are under way, and how many connections go on that are
+    /// HTTP no longer.
+    pub(crate) fn under_way(&self) -> (u64, u64) {
+        let count = |(requests, upgraded), state: &Arc<ConnectionState>| {
+            let busy = u64::from(state.in_flight.load(Ordering::Relaxed));
+            if state.is_upgraded() {
+                (requests, upgraded + busy.min(1))
+            } else {
+                (requests + busy, upgraded)
+            }
+        };
+        self.lock().iter().fold((0, 0), count)
+    }
+
     /// Asks every connection to end.
     pub(crate) fn finish(&self, ending: Ending) {
         for state in self.lock().iter() {

@@ -122,6 +122,11 @@ impl Live {
         self.access_logs.flush(timeout);
     }
 
+    /// Opens the files of the access logs anew, as after a rotation.
+    pub(crate) fn reopen_access_logs(&self) {
+        self.access_logs.reopen();
+    }
+
     /// What is listened on.
     pub fn listener(&self) -> &Listener {
         &self.listener

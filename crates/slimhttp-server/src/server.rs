@@ -270,6 +270,28 @@ impl Server {
         ended
     }
 
+    /// Opens the files of the access logs anew, as after a rotation. Where one
+    /// cannot be opened, the old file goes on and the log says why.
+    pub fn reopen_access_logs(&self) {
+        self.shared.live.reopen_access_logs();
+    }
+
+    /// What the end of the server waits for, in a few words; `None` where there
+    /// is nothing.
+    pub fn waits_for(&self) -> Option<String> {
+        let workers = self.shared.workers.get().map(|workers| &**workers).unwrap_or_default();
+        let under_way = workers.iter().map(|worker| worker.connections.under_way());
+        let (requests, upgraded) = under_way.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        let counted = |count: u64, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            count => Some(format!("{count} {what}s")),
+        };
+        let parts = [counted(requests, "request"), counted(upgraded, "upgraded connection")];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+
     /// Begins to keep events (the newest 4,096).
     pub fn watch_events(&self) {
         self.shared.events.watch();
