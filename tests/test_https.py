@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from harness import Client, Serving, lenient_tls, serving, wait_until
+from harness import PATIENCE, Client, Serving, lenient_tls, serving, wait_until
 from harness_more import Log
 from slimHTTP import CertManager
 
@@ -87,6 +87,59 @@ def test_c1_1_a_missing_certificate_is_made_and_told(
     assert not Path('cert.pem').exists()
 
 
+def test_c1_1_a_certificate_of_the_configuration_function_is_not_missed(in_folder: Any) -> None:
+    in_folder()
+    make('our-key.pem', cert_file='our-cert.pem')
+    with Log() as log:
+        http = slimHTTP.server(slimHTTP.HTTPS, '127.0.0.1', 0, quiet=True)
+
+        @http.configuration
+        def configure():
+            return {'cert': 'our-cert.pem', 'key': 'our-key.pem'}
+
+        with http:
+            shown = ssl.DER_cert_to_PEM_cert(presented(Serving(http)))
+            assert shown == Path('our-cert.pem').read_text()
+            # A change that leaves it without one is told at once, and behind it all else.
+            http.configuration({})
+            log.wait_for('no certificate is configured')
+    assert log.text.count('self-signed') == 1
+
+
+def test_c1_1_a_certificate_that_comes_later_to_the_usual_place_is_taken_up(
+    in_folder: Any,
+) -> None:
+    in_folder()
+    with Log() as log, https() as served:
+        log.wait_for('no certificate is configured')
+        made = presented(served)
+        make('key.pem', cert_file='cert.pem')
+        wait_until(lambda: presented(served) != made, 'the new certificate', 2 * PATIENCE)
+        assert ssl.DER_cert_to_PEM_cert(presented(served)) == Path('cert.pem').read_text()
+        log.wait_for('cert.pem is there: it is presented now')
+
+
+def p521() -> None:
+    certificate_of('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-521')
+
+
+def secp256k1() -> None:
+    certificate_of('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1')
+
+
+def rsa_of_4608_bits() -> None:
+    certificate_of('-newkey', 'rsa:4608')
+
+
+def rsa_of_1024_bits() -> None:
+    certificate_of('-newkey', 'rsa:1024')
+
+
+def certificate_of(*key: str) -> None:
+    where = ['-keyout', 'bad.pem', '-out', 'bad-cert.pem']
+    openssl('req', '-x509', '-nodes', '-subj', '/CN=localhost', *key, *where)
+
+
 def encrypted() -> None:
     openssl('pkey', '-in', 'key.pem', '-aes128', '-passout', 'pass:x', '-out', 'bad.pem')
 
@@ -105,12 +158,23 @@ def openssl(*arguments: str) -> str:
     ).stdout
 
 
+BAD = {'cert': 'bad-cert.pem', 'key': 'bad.pem'}
+KEY = (
+    'key: expected a private key on the curve P-256 or P-384, of Ed25519, or of RSA with 2048 to'
+    ' 4096 bits, found `{}/bad.pem`, '
+)
+
+
 @pytest.mark.parametrize(
     ('options', 'prepare', 'fault'),
     [
         ({'cert': 'cert.pem', 'key': 'bad.pem'}, encrypted, 'key: expected a private key without a passphrase, found `{}/bad.pem`, which is encrypted\n  hint: decrypt it'),
         ({'ssl': {'cert': 'cert.pem', 'key': 'bad.pem'}}, encrypted_traditionally, 'ssl.key: expected a private key without a passphrase'),
         ({'cert': 'bad.pem', 'key': 'key.pem'}, as_der, 'cert: expected a certificate in PEM form, found `{}/bad.pem`, which has none\n  hint: this looks like DER'),
+        (BAD, p521, KEY + 'one on the curve P-521\n  hint: make another one'),
+        (BAD, secp256k1, KEY + 'one on the curve secp256k1\n'),
+        (BAD, rsa_of_4608_bits, KEY + 'one of RSA with 4608 bits\n'),
+        (BAD, rsa_of_1024_bits, KEY + 'one of RSA with 1024 bits\n'),
         ({'cert': 'cert.pem', 'key': 'other.pem'}, None, 'key: expected the private key of the certificate in `{}/cert.pem`, found `{}/other.pem`, the key of another one'),
         ({'cert': 'cert.pem'}, None, 'key: expected a private key in PEM form, found `{}/cert.pem`, which has a certificate only\n  hint: name the file of the key by `key`'),
         ({'cert': 'key.pem'}, None, 'cert: expected a certificate in PEM form, found `{}/key.pem`, which has none'),

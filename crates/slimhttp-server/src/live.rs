@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Live {
     python: bool,
     access_logs: AccessLogs,
     files: Arc<FileStore>,
+    /// Whether clients are answered already.
+    serves: AtomicBool,
 }
 
 struct ThreadPin {
@@ -78,6 +80,7 @@ impl Live {
             python,
             access_logs,
             files,
+            serves: AtomicBool::new(false),
         })
     }
 
@@ -161,10 +164,27 @@ impl Live {
         let snapshot =
             Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
         self.files.resize(&snapshot.site.global.options.files);
+        let presented = snapshot.tls.clone();
         self.put(snapshot);
+        if let Some(presented) = presented
+            && self.serves.load(Ordering::Relaxed)
+            && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
+        {
+            presented.tell();
+        }
         next.replaced = false;
         *draft = next;
         Ok(outcome)
+    }
+
+    /// Clients are answered from now on; says what they are presented where that is
+    /// a certificate that was made now.
+    pub(crate) fn serve(&self) {
+        let _turn = self.lock();
+        self.serves.store(true, Ordering::Relaxed);
+        if let Some(presented) = &self.current.load().tls {
+            presented.tell();
+        }
     }
 
     /// Presents what stands in the files of the certificate by now, to the

@@ -208,6 +208,7 @@ impl Server {
         // All that only root may open is open by now.
         privileges::heed(&self.shared.live.current().site.service)?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
+        self.shared.live.serve();
         let count = self.shared.live.current().site.service.workers.max(1);
         worker::start(&self.shared, listeners, count)
     }

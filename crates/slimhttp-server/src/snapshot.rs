@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
-use slimhttp_site::site::{AccessLog, Listener, Site};
+use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
 
 use crate::access_log::{AccessLogs, AccessWriter};
@@ -17,7 +17,7 @@ use crate::live::{Draft, Live};
 use crate::privileges::{self, Successor};
 use crate::releases::Releases;
 use crate::roots::Roots;
-use crate::tls::Presented;
+use crate::tls::{Named, Presented};
 
 /// The site in force with what it opens.
 #[derive(Debug)]
@@ -49,10 +49,14 @@ impl Snapshot {
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
         let site = compile_site(draft, listener, python, before)?;
-        let named = site.service.certificate.as_ref();
+        let named = named(&site.service);
+        let same = |before: &Service| {
+            before.certificate == site.service.certificate
+                && before.awaited_certificate == site.service.awaited_certificate
+        };
         let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
             _ if !listener.tls => None,
-            Some((before, presented)) if before.site.service.certificate.as_ref() == named => {
+            Some((before, presented)) if same(&before.site.service) => {
                 Some(presented.renewed(named))
             }
             _ => Some(Presented::open(named).map_err(|flaws| {
@@ -76,7 +80,7 @@ impl Snapshot {
     /// The same site with what stands in the files of its certificate by now;
     /// None where they are as they were.
     pub(crate) fn with_certificate_renewed(&self) -> Option<Self> {
-        let named = self.site.service.certificate.as_ref();
+        let named = named(&self.site.service);
         let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(named))?;
         Some(Self {
             site: self.site.clone(),
@@ -86,6 +90,13 @@ impl Snapshot {
             releases: self.releases.clone(),
         })
     }
+}
+
+/// The files of the certificate: those that are named, or those that were awaited and
+/// have come, both of them.
+fn named(service: &Service) -> Option<&Named> {
+    let come = |pair: &&Named| look(&pair.0) == PathKind::File && look(&pair.1) == PathKind::File;
+    service.certificate.as_ref().or_else(|| service.awaited_certificate.as_ref().filter(come))
 }
 
 /// Opens every access log that a scope names; one that is open already, for

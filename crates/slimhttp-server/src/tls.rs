@@ -24,6 +24,8 @@ pub(crate) struct Presented {
     pub(crate) config: Arc<ServerConfig>,
     /// The files that it was made of, as they were before they were read.
     seen: Seen,
+    /// Where there are no files: why it is a certificate that was made now.
+    made: Option<String>,
 }
 
 /// The two files at one moment; None where one is not there.
@@ -64,24 +66,34 @@ impl Flaw {
 }
 
 impl Presented {
-    /// Opens what the configuration names, or makes a certificate and says so.
+    /// Opens what the configuration names, or makes a certificate, see [`Self::tell`].
     ///
     /// # Errors
     /// Every flaw of what is there.
     pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<Flaw>> {
         let seen = look(named);
-        let pair = match named {
-            Some((certificate, key)) if seen != [None, None] => pair::read(certificate, key)?,
+        let (pair, made) = match named {
+            Some((certificate, key)) if seen != [None, None] => {
+                (pair::read(certificate, key)?, None)
+            }
             _ => {
-                tell_of_missing(named);
-                certificate::self_signed().map_err(|error| vec![unusable(named, &error)])?
+                let pair = certificate::self_signed();
+                (pair.map_err(|error| vec![unusable(named, &error)])?, Some(missing(named)))
             }
         };
         let config = pair::config(pair).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => vec![mismatch(named)],
             error => vec![unusable(named, &error)],
         })?;
-        Ok(Arc::new(Self { config, seen }))
+        Ok(Arc::new(Self { config, seen, made }))
+    }
+
+    /// Warns of a certificate that nobody has made for this server; before it is
+    /// presented to anybody, for the configuration may name one until then.
+    pub(crate) fn tell(&self) {
+        if let Some(made) = &self.made {
+            tracing::warn!("{made}");
+        }
     }
 
     /// Whether the files are others than those that it was made of.
@@ -100,7 +112,8 @@ impl Presented {
         if seen != [None, None] {
             match Self::open(named) {
                 Ok(renewed) => {
-                    tracing::info!("{} was renewed: it is presented now", certificate.display());
+                    let news = if self.made.is_some() { "is there" } else { "was renewed" };
+                    tracing::info!("{} {news}: it is presented now", certificate.display());
                     return renewed;
                 }
                 Err(flaws) => {
@@ -117,7 +130,7 @@ impl Presented {
             );
         }
         // Not looked at again until the files change again.
-        Arc::new(Self { config: self.config.clone(), seen })
+        Arc::new(Self { config: self.config.clone(), seen, made: None })
     }
 }
 
@@ -130,15 +143,15 @@ fn look(named: Option<&Named>) -> Seen {
     }
 }
 
-fn tell_of_missing(named: Option<&Named>) {
+fn missing(named: Option<&Named>) -> String {
     match named {
-        Some((certificate, _)) => tracing::warn!(
+        Some((certificate, _)) => format!(
             "{} does not exist: serving with a self-signed certificate, made now",
             certificate.display()
         ),
-        None => tracing::warn!(
-            "no certificate is configured (`cert`, `key`): serving with a self-signed one, made now"
-        ),
+        None => "no certificate is configured (`cert`, `key`): serving with a self-signed one, \
+                 made now"
+            .to_owned(),
     }
 }
 

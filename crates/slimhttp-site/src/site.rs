@@ -264,6 +264,9 @@ pub struct Service {
     /// Certificate and key of an HTTPS server, PEM files, absolute; one file may
     /// hold both.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where none is named and none was there: the files that are one once both
+    /// are there.
+    pub awaited_certificate: Option<(PathBuf, PathBuf)>,
     /// What the server itself logs, unless the environment says it.
     pub log: Option<Logging>,
     /// Whether the line at start is left out.

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use super::{Flaw, Half, provider};
 
@@ -26,9 +27,13 @@ pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<Flaw>> {
     let chain = contents(certificate, Half::Certificate)
         .and_then(|bytes| read_chain(certificate, &bytes))
         .and_then(|chain| check_validity(certificate, &chain).map(|()| chain));
+    let key_path = key;
     let key = contents(key, Half::Key).and_then(|bytes| read_key(key, &bytes, key == certificate));
     match (chain, key) {
-        (Ok(chain), Ok(key)) => Ok((chain, key)),
+        (Ok(chain), Ok(pair_key)) => match unusable(key_path, &chain, &pair_key) {
+            Some(flaw) => Err(vec![flaw]),
+            None => Ok((chain, pair_key)),
+        },
         (chain, key) => Err([chain.err(), key.err()].into_iter().flatten().collect()),
     }
 }
@@ -102,6 +107,51 @@ fn read_key(path: &Path, bytes: &[u8], same_file: bool) -> Result<PrivateKeyDer<
         pem::Error::NoItemsFound => flaw("a private key in PEM form", "which has none", None),
         error => no_pem(path, Half::Key, &error),
     })
+}
+
+/// What is wrong with a key that can be read, and cannot sign here. Its kind is that of
+/// the certificate.
+fn unusable(
+    path: &Path,
+    chain: &[CertificateDer<'_>],
+    key: &PrivateKeyDer<'static>,
+) -> Option<Flaw> {
+    let error = provider().key_provider.load_private_key(key.clone_key()).err()?;
+    let kind = chain.first().and_then(kind_of_key);
+    Some(Flaw {
+        half: Half::Key,
+        expected: "a private key on the curve P-256 or P-384, of Ed25519, or of RSA with 2048 to \
+                   4096 bits"
+            .into(),
+        found: match kind {
+            Some(kind) => format!("`{}`, one {kind}", path.display()),
+            None => format!("`{}`: {error}", path.display()),
+        },
+        hint: Some(
+            "make another one, and a certificate for it: `openssl ecparam -name prime256v1 \
+             -genkey -noout -out key.pem`"
+                .into(),
+        ),
+    })
+}
+
+/// The kind of a certificate's key, in words.
+fn kind_of_key(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let key = certificate.public_key();
+    match key.parsed().ok()? {
+        PublicKey::RSA(key) => Some(format!("of RSA with {} bits", key.key_size())),
+        PublicKey::EC(_) => {
+            // RFC 5480 section 2.1.1.1: the parameters name the curve.
+            let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
+            Some(match curve.as_str() {
+                "1.3.132.0.35" => "on the curve P-521".into(),
+                "1.3.132.0.10" => "on the curve secp256k1".into(),
+                other => format!("on the curve {other}"),
+            })
+        }
+        _ => Some(format!("of the algorithm {}", key.algorithm.algorithm)),
+    }
 }
 
 fn no_pem(path: &Path, half: Half, error: &pem::Error) -> Flaw {

@@ -59,6 +59,17 @@ pub(super) fn service(
     let group = account("group", running.map(|service| service.group.as_deref()));
     let persist = persist(layers, running, world, at, report);
     let log = log(layers, running, at, report);
+    let (certificate, awaited_certificate) = match earlier {
+        // What stands as it stood is resolved as it was, and not looked at again.
+        Some(Earlier { service, same_certificate: true }) => {
+            (service.certificate.clone(), service.awaited_certificate.clone())
+        }
+        _ => match certificate(layers, world, at, report) {
+            Certificate::Named(pair) => (pair, None),
+            Certificate::Usual { pair, there: true } => (Some(pair), None),
+            Certificate::Usual { pair, there: false } => (None, Some(pair)),
+        },
+    };
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
@@ -101,11 +112,8 @@ pub(super) fn service(
         send_timeout: seconds("send_timeout", 60),
         idle_timeout: seconds("idle_timeout", 75),
         grace_period: seconds("grace_period", 10),
-        certificate: match earlier {
-            // What stands as it stood is resolved as it was, and not looked at again.
-            Some(Earlier { service, same_certificate: true }) => service.certificate.clone(),
-            _ => certificate(layers, world, at, report),
-        },
+        certificate,
+        awaited_certificate,
         persist,
         user,
         group,
@@ -229,7 +237,7 @@ fn certificate(
     world: &Surroundings<'_>,
     at: &At<'_>,
     report: &mut Report,
-) -> Option<(PathBuf, PathBuf)> {
+) -> Certificate {
     let own = layers.own;
     let ssl = at.key("ssl");
     let table = match layers.get("ssl") {
@@ -239,7 +247,7 @@ fn certificate(
     if table.is_some() && (own.has("cert") || own.has("key")) {
         let hint = "leave out `cert` and `key`, or `ssl`".to_owned();
         report.fault(&ssl, "the certificate in one place", "it in two".to_owned(), hint);
-        return None;
+        return Certificate::Named(None);
     }
     if own.has("key") && !own.has("cert") {
         let hint = "`cert` and `key` belong together".to_owned();
@@ -251,8 +259,9 @@ fn certificate(
     let (pair, cert_at, key_at) = match table {
         Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
         None => {
-            let cert = layers.path("cert")?;
-            let key = if own.has("key") { layers.path("key")? } else { cert };
+            let cert = layers.path("cert");
+            let key = if own.has("key") { layers.path("key") } else { cert };
+            let (Some(cert), Some(key)) = (cert, key) else { return Certificate::Named(None) };
             ((cert, key), at.key("cert"), at.key("key"))
         }
     };
@@ -279,12 +288,29 @@ fn certificate(
             _ => {}
         }
     }
-    Some((cert.clone(), key.clone()))
+    Certificate::Named(Some((cert.clone(), key.clone())))
 }
 
 /// What slimHTTP has always looked for where nothing is said.
-fn usual_certificate(world: &Surroundings<'_>) -> Option<(PathBuf, PathBuf)> {
+fn usual_certificate(world: &Surroundings<'_>) -> Certificate {
+    if !world.listener.tls {
+        return Certificate::Named(None);
+    }
     let (cert, key) = (world.base.join("cert.pem"), world.base.join("key.pem"));
-    let there = |path| (world.look)(path) == PathKind::File;
-    (world.listener.tls && there(&cert) && there(&key)).then_some((cert, key))
+    let is_there = |path| (world.look)(path) == PathKind::File;
+    let there = is_there(&cert) && is_there(&key);
+    Certificate::Usual { pair: (cert, key), there }
+}
+
+/// Where the certificate of a server is.
+enum Certificate {
+    /// In these files, if any are named.
+    Named(Option<(PathBuf, PathBuf)>),
+    /// Where it is looked for unless one is named, and whether both files are there.
+    Usual {
+        /// Certificate and key.
+        pair: (PathBuf, PathBuf),
+        /// Whether they are there.
+        there: bool,
+    },
 }
