@@ -82,8 +82,12 @@ class Process:
         env: Optional[Mapping[str, str]] = None,
     ) -> None:
         environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'NO_COLOR': '1', **(env or {})}
-        if 'SLIMHTTP_LOG' not in (env or {}):
-            environment.pop('SLIMHTTP_LOG', None)
+        # What stands in for a flag of the program, or is its log.
+        for name in [
+            name for name in environment if name == 'PORT' or name.startswith('SLIMHTTP_')
+        ]:
+            if name not in (env or {}):
+                del environment[name]
         self.command = [os.fspath(part) for part in command]
         self._process = subprocess.Popen(
             self.command,

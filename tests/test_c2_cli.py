@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
-from harness import Cli, tree
+from harness import Cli, tree, unused_port
 
 
 def check(folder, name, text, python=False, command='check'):
@@ -218,3 +219,80 @@ def test_c2_flags_win_over_the_file(tmp_path):
     )
     with Cli('run', tmp_path / 'site.toml', '--addr', '127.0.0.1', '--port', '0') as server:
         assert server.get('/').body == b'by flags'
+
+
+# Flags by the environment
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+def test_the_environment_says_what_flags_say(tmp_path, python):
+    tree(
+        tmp_path,
+        {'home.html': 'home', 'site.toml': 'addr = "127.0.0.1"\nport = 0\nweb_root = "."\n'},
+    )
+
+    def port_of(*args, **env):
+        env = {'SLIMHTTP_ADDR': '127.0.0.1', **env}
+        with Cli(*args, python=python, cwd=tmp_path, env=env) as running:
+            port = running.port
+            assert running.stop() == 0
+        return port
+
+    one, two, three = unused_port(), unused_port(), unused_port()
+    serve, run = ('serve', '.'), ('run', 'site.toml')
+    assert port_of('serve', '.', '-p', str(one), SLIMHTTP_PORT=str(two), PORT=str(three)) == one
+    for command in (serve, run):
+        args = (*command, '--addr', '127.0.0.1')
+        assert port_of(*args, SLIMHTTP_PORT=str(two), PORT=str(three)) == two
+        assert port_of(*args, PORT=str(three)) == three
+    assert port_of(*run, SLIMHTTP_PORT='', PORT='') not in (80, 8080)
+
+    flags = {'SLIMHTTP_INDEX': 'home.html', 'SLIMHTTP_ACCESS_LOG': 'json', 'SLIMHTTP_DEBUG': '1'}
+    with Cli('serve', '.', '--port', '0', python=python, cwd=tmp_path, env=flags) as running:
+        assert running.get('/').text == 'home'
+        assert 'entity not found' in running.get('/none').text
+        running.wait_for('"target":"/"')
+
+
+@pytest.mark.parametrize(
+    ('env', 'said'),
+    [
+        ({'PORT': 'http'}, 'PORT: expected a number from 0 to 65535, found `http`'),
+        ({'SLIMHTTP_PORT': '65536'}, "invalid value '65536' for '--port <P>'"),
+        ({'SLIMHTTP_ACCESS_LOG': 'xml'}, "invalid value 'xml'"),
+    ],
+)
+def test_a_variable_that_is_wrong_is_an_error(tmp_path, env, said):
+    with Cli('serve', '.', '--addr', '127.0.0.1', cwd=tmp_path, env=env) as running:
+        assert running.wait() == 2
+        assert said in running.stderr
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+def test_completion_and_the_page_for_man(tmp_path, python):
+    for args, word in (
+        (('completion', 'bash'), 'complete -F _slimhttp'),
+        (('completion', 'fish'), 'complete -c slimhttp'),
+        (('man',), '.TH slimhttp 1'),
+    ):
+        with Cli(*args, python=python, cwd=tmp_path) as cli:
+            assert cli.wait() == 0
+            assert word in cli.stdout
+            assert cli.stderr == ''
+    with Cli('completion', 'none', python=python) as cli:
+        assert cli.wait() == 2
+
+
+def test_bash_reads_the_completion(tmp_path):
+    with Cli('completion', 'bash', cwd=tmp_path) as cli:
+        assert cli.wait() == 0
+    words = 'source /dev/stdin; COMP_WORDS=(slimhttp serve --wo); COMP_CWORD=2; _slimhttp slimhttp --wo serve; echo "${COMPREPLY[@]}"'
+    bash = subprocess.run(
+        ['bash', '-c', words],
+        input=cli.stdout,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert bash.stdout.split() == ['--workers']

@@ -21,6 +21,7 @@ use crate::signals::{Asked, Signals};
 
 mod document;
 pub mod log;
+mod manual;
 mod options;
 mod signals;
 #[cfg(test)]
@@ -89,7 +90,7 @@ fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
 ///
 /// # Errors
 /// The status to exit with; everything has been said already. That is also how
-/// `check`, `--help` and `--version` end.
+/// `check`, `completion`, `man`, `--help` and `--version` end.
 pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result<Prepared, i32> {
     let name = if python { "python -m slimHTTP" } else { "slimhttp" };
     let options = Options::read(args, name).map_err(|error| {
@@ -106,6 +107,13 @@ pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result
         Command::Serve(serve) => prepare_serve(&serve, python),
         Command::Run(run) => prepare_run(&run, python),
         Command::Check(check) => Err(run_check(&check, python)),
+        Command::Completion(wanted) => {
+            Err(print(&manual::completion(Options::whole(name), wanted.shell)))
+        }
+        Command::Man => Err(match manual::page(Options::whole(name)) {
+            Ok(page) => print(&page),
+            Err(cause) => fail(&format!("slimhttp: {cause}\n")),
+        }),
     }
 }
 
@@ -339,6 +347,12 @@ impl Handler for StandIn {
     fn call(&self, _: Callee, _: Arc<Request>) -> AnswerFuture {
         Box::pin(std::future::ready(Err(HandlerFault::Stopped)))
     }
+}
+
+/// Writes what was asked for to standard output. Who reads no further has enough.
+fn print(bytes: &[u8]) -> i32 {
+    let _ = io::stdout().lock().write_all(bytes);
+    0
 }
 
 /// Says `text` to the person in front of the program. A standard error that is

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use slimhttp_site::config::Config;
 use slimhttp_site::value::{Table, Value};
 
+mod environment;
 #[cfg(test)]
 mod tests;
 
@@ -30,12 +32,25 @@ pub(crate) enum Command {
     Run(Run),
     /// Say every fault of a configuration file, and change nothing.
     Check(Check),
+    /// Write what lets a shell complete commands and flags.
+    Completion(Completion),
+    /// Write the page for man(1).
+    Man,
 }
 
 impl Command {
     /// Whether it is a server that is asked for.
     pub(crate) fn is_served(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Run(_))
+    }
+
+    /// Where a server is to listen.
+    fn listen(&mut self) -> Option<&mut Listen> {
+        match self {
+            Self::Serve(serve) => Some(&mut serve.listen),
+            Self::Run(run) => Some(&mut run.listen),
+            Self::Check(_) | Self::Completion(_) | Self::Man => None,
+        }
     }
 }
 
@@ -88,6 +103,13 @@ pub(crate) struct Check {
     pub(crate) file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
 /// Where to listen. What is given here wins over a file.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Listen {
@@ -133,15 +155,26 @@ impl Options {
         args: impl IntoIterator<Item = OsString>,
         name: &'static str,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::command()
+        let mut command = environment::heeded(Self::whole(name));
+        let read = command
+            .try_get_matches_from_mut(args)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .and_then(|mut options| {
+                if let Some(listen) = options.command.listen() {
+                    listen.port = environment::port(listen.port, std::env::var_os("PORT"))?;
+                }
+                Ok(options)
+            });
+        read.map_err(|error| direct(error.format(&mut command)))
+    }
+
+    /// Everything that can be written, for the program of this `name`.
+    pub(crate) fn whole(name: &'static str) -> clap::Command {
+        Self::command()
             .name(name)
             .bin_name(name)
             .display_name("slimhttp")
-            .after_help(examples(name));
-        let read = command
-            .try_get_matches_from_mut(args)
-            .and_then(|matches| Self::from_arg_matches(&matches));
-        read.map_err(|error| direct(error.format(&mut command)))
+            .after_help(examples(name))
     }
 }
 
@@ -156,7 +189,7 @@ fn direct(mut error: clap::Error) -> clap::Error {
         Ok(found) if found.is_dir() => format!("to serve `{given}`, write `serve {given}`"),
         Ok(_) => format!("to run `{given}`, write `run {given}`"),
         Err(_) if error.get(ContextKind::SuggestedSubcommand).is_some() => return error,
-        Err(_) => "the commands are `serve`, `run` and `check`".to_owned(),
+        Err(_) => "the commands are `serve`, `run`, `check`, `completion` and `man`".to_owned(),
     };
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
@@ -170,8 +203,11 @@ fn examples(name: &str) -> String {
            {name} run site.toml --port 8080      a configuration file\n  \
            {name} check site.toml                its faults, with line and column\n\n\
          Environment:\n  \
-           SLIMHTTP_LOG   what is logged: error, warn, info (default), debug, trace, off,\n                 \
+           SLIMHTTP_LOG   what is logged: error, warn, info (default), debug, trace, off, json,\n                 \
                           or directives such as slimhttp_server::proxy=trace,hyper=debug\n  \
+           SLIMHTTP_PORT  what --port sets; so with every flag, SLIMHTTP_ACCESS_LOG and so on.\n                 \
+                          A flag wins over it, and it wins over a file\n  \
+           PORT           the port, where neither --port nor SLIMHTTP_PORT says it\n  \
            NO_COLOR       no colours"
     )
 }

@@ -69,7 +69,7 @@ fn wrong_lines_are_refused_with_the_status_of_usage() {
     for (line, kind, says) in [
         ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "Usage: slimhttp <COMMAND>"),
         ("srve", ErrorKind::InvalidSubcommand, "'serve'"),
-        ("frobnicate", ErrorKind::InvalidSubcommand, "`serve`, `run` and `check`"),
+        ("frobnicate", ErrorKind::InvalidSubcommand, "`check`, `completion` and `man`"),
         ("src", ErrorKind::InvalidSubcommand, "to serve `src`, write `serve src`"),
         ("Cargo.toml", ErrorKind::InvalidSubcommand, "to run `Cargo.toml`, write `run Cargo.toml`"),
         ("run", ErrorKind::MissingRequiredArgument, "<FILE>"),
@@ -103,5 +103,44 @@ fn help_and_version_are_no_failure_and_bear_the_programs_name() {
         let said = error.to_string();
         assert_eq!(error.exit_code(), 0, "{line}: {said}");
         assert!(said.contains(says), "{line}: {said}");
+    }
+}
+
+#[test]
+fn every_flag_has_its_variable() {
+    use super::environment::VARIABLES;
+
+    for command in Options::command().get_subcommands() {
+        let flags = command.get_arguments().filter(|arg| arg.get_long().is_some());
+        for flag in flags.filter(|flag| flag.get_id() != "help") {
+            let name = format!("SLIMHTTP_{}", flag.get_id().as_str().to_uppercase());
+            let known = VARIABLES.iter().find(|(id, _)| flag.get_id() == id);
+            assert_eq!(known.map(|(_, name)| *name), Some(name.as_str()));
+        }
+    }
+}
+
+#[test]
+fn the_port_of_the_platform_comes_last() {
+    use super::environment::port;
+
+    for (given, variable, expected) in [
+        (Some(1), Some("2"), Ok(Some(1))),
+        (None, Some("2"), Ok(Some(2))),
+        (None, Some(" 3000\n"), Ok(Some(3000))),
+        (None, Some(""), Ok(None)),
+        (None, None, Ok(None)),
+        (None, Some("http"), Err("PORT: expected a number from 0 to 65535, found `http`")),
+        (None, Some("65536"), Err("PORT: expected a number from 0 to 65535, found `65536`")),
+        (Some(1), Some("http"), Ok(Some(1))),
+    ] {
+        let found = port(given, variable.map(OsString::from));
+        match (found, expected) {
+            (Ok(found), expected) => assert_eq!(Ok(found), expected, "{variable:?}"),
+            (Err(error), expected) => {
+                let said = expected.expect_err("a port");
+                assert!(error.to_string().contains(said), "{error}");
+            }
+        }
     }
 }

@@ -1,0 +1,57 @@
+//! What the environment says in place of flags: `SLIMHTTP_PORT` is `--port`, and so
+//! on. A flag wins over it; it wins over a configuration file. `PORT`, which
+//! platforms set for every program alike, comes behind `SLIMHTTP_PORT`. What is
+//! empty says nothing.
+
+use std::ffi::OsString;
+
+use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
+use clap::{ArgAction, Command};
+
+/// Each flag and its variable.
+pub(super) const VARIABLES: &[(&str, &str)] = &[
+    ("addr", "SLIMHTTP_ADDR"),
+    ("port", "SLIMHTTP_PORT"),
+    ("index", "SLIMHTTP_INDEX"),
+    ("scripts", "SLIMHTTP_SCRIPTS"),
+    ("access_log", "SLIMHTTP_ACCESS_LOG"),
+    ("debug", "SLIMHTTP_DEBUG"),
+    ("workers", "SLIMHTTP_WORKERS"),
+];
+
+/// The same commands, whose flags heed the environment.
+pub(super) fn heeded(command: Command) -> Command {
+    command.mut_subcommands(|command| {
+        command.mut_args(|arg| {
+            let named = VARIABLES.iter().find(|(flag, _)| arg.get_id() == flag);
+            match named.filter(|(_, name)| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
+            {
+                // A switch is on unless it is said to be off.
+                Some((_, name)) if matches!(arg.get_action(), ArgAction::SetTrue) => {
+                    arg.env(name).value_parser(FalseyValueParser::new())
+                }
+                Some((_, name)) => arg.env(name),
+                None => arg,
+            }
+        })
+    })
+}
+
+/// The port that was given, else what the variable `PORT` holds.
+///
+/// # Errors
+/// It holds no port.
+pub(super) fn port(
+    given: Option<u16>,
+    variable: Option<OsString>,
+) -> Result<Option<u16>, clap::Error> {
+    let Some(said) = variable.filter(|said| given.is_none() && !said.is_empty()) else {
+        return Ok(given);
+    };
+    let said = said.to_string_lossy();
+    said.trim().parse().map(Some).map_err(|_| {
+        let text = format!("PORT: expected a number from 0 to 65535, found `{said}`\n");
+        clap::Error::raw(ErrorKind::ValueValidation, text)
+    })
+}
