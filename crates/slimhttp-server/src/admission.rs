@@ -1,7 +1,8 @@
 //! Admission: which connections are served, and when. `allow` says whose. One
 //! client has at most `max_connections_per_address`, and more are closed at once.
 //! All of them together are at most `max_connections`: where these are taken, the
-//! connection that has been idle longest makes room for the one that waits.
+//! connection that has been idle longest makes room for the one that waits. The
+//! same where connections have all descriptors but those kept for files.
 //!
 //! Called where connections are accepted, on the first worker, and by whoever
 //! adopts one. What is counted is left again wherever a connection ends, so it is
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Seldom;
 use crate::connection_state::{ConnectionState, Ending};
+use crate::descriptors;
 use crate::server::Shared;
 use crate::worker::{Active, Worker};
 
@@ -45,6 +47,7 @@ pub(crate) struct Hall {
     /// How many connections each client has, see [`access::client`]; none is 0.
     clients: Mutex<HashMap<IpAddr, usize>>,
     told_of_full: Seldom,
+    told_of_descriptors: Seldom,
     told_of_client: Seldom,
 }
 
@@ -55,6 +58,7 @@ impl Default for Hall {
             left: Notify::new(),
             clients: Mutex::default(),
             told_of_full: Seldom::new(),
+            told_of_descriptors: Seldom::new(),
             told_of_client: Seldom::new(),
         }
     }
@@ -93,7 +97,8 @@ impl Pass {
     pub(crate) fn seat(self, active: &Arc<Active>) -> Seat {
         active.enter();
         self.hall.taken.fetch_add(1, Ordering::Relaxed);
-        Seat { active: active.clone(), pass: self }
+        let descriptor = descriptors::OfClient::take();
+        Seat { active: active.clone(), pass: self, _descriptor: descriptor }
     }
 }
 
@@ -119,6 +124,7 @@ impl Drop for Pass {
 pub(crate) struct Seat {
     active: Arc<Active>,
     pass: Pass,
+    _descriptor: descriptors::OfClient,
 }
 
 impl Drop for Seat {
@@ -167,15 +173,22 @@ pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Id
         // Before the number is looked at, and whoever has left earlier is no news.
         let stale = left.as_mut().enable();
         let taken = hall.taken.load(Ordering::Relaxed);
-        if taken < most {
+        let is_full = taken >= most;
+        if !is_full && descriptors::are_left_for_clients() {
             return;
         }
         if stale {
             continue;
         }
-        let wanted = (taken - most + 1).saturating_mul(eagerness);
+        let wanted = (taken.saturating_sub(most) + 1).saturating_mul(eagerness);
         let asked = idle.ask_to_leave(wanted, workers);
-        if hall.told_of_full.is_due() {
+        if !is_full && hall.told_of_descriptors.is_due() {
+            tracing::warn!(
+                "connections have nearly all descriptors that the limit of open files allows: \
+                 idle ones are closed to make room, and where none is idle others wait"
+            );
+        }
+        if is_full && hall.told_of_full.is_due() {
             tracing::warn!(
                 "{taken} connections are open (`max_connections`): idle ones are closed to make \
                  room, and where none is idle others wait to be accepted"

@@ -28,7 +28,7 @@ pub(crate) fn seconds() -> u64 {
 
 /// Lets something be said in the log every ten seconds at most, however many
 /// requests give reason to say it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Seldom(AtomicU64);
 
 impl Seldom {

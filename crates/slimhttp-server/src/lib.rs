@@ -13,6 +13,7 @@ mod clock;
 mod connection;
 mod connection_state;
 pub mod content;
+mod descriptors;
 pub mod event;
 mod exchange;
 mod files;

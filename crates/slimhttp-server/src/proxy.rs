@@ -1,6 +1,10 @@
 //! Forwarding: the request goes to an upstream as it comes in, the response
 //! comes back as it arrives; nothing is held until complete. Each worker has
-//! connections of its own to the upstreams, so a slow one delays nobody else.
+//! connections of its own to the upstreams, so a slow one delays nobody else; how
+//! many requests a scope's upstreams carry is counted for all workers (`group`).
+
+mod failures;
+pub(crate) mod group;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,11 +29,14 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 
 use crate::body::{Body, BodyError};
+use crate::clock;
 use crate::exchange::ConnectionContext;
 use crate::incoming::{ForwardedBody, RequestBody};
 use crate::respond::Refused;
 use crate::upgrade;
-use crate::upstream::{Connector, Patience, Unwatch};
+use crate::upstream::{Connector, Exhausted, Patience, Unwatch};
+
+use group::{Group, NoPlace, Place};
 
 /// Idle connections kept to each upstream, by each worker.
 const IDLE_PER_UPSTREAM: usize = 64;
@@ -44,8 +51,10 @@ const STALE_TRIES: usize = 2;
 type UpstreamClient = Client<Connector, ForwardedBody>;
 
 thread_local! {
-    /// The clients of this worker, by how long an upstream may take.
-    static CLIENTS: RefCell<HashMap<Patience, UpstreamClient>> = RefCell::new(HashMap::new());
+    /// The clients of this worker, by how long an upstream may take, and when each
+    /// was asked last ([`clock`]).
+    static CLIENTS: RefCell<HashMap<Patience, (UpstreamClient, u64)>> =
+        RefCell::new(HashMap::new());
     /// Whose turn it is, among several upstreams.
     static TURN: Cell<usize> = const { Cell::new(0) };
 }
@@ -66,20 +75,24 @@ pub(crate) struct Forwarded {
 /// Forwards a request to the first upstream that takes it.
 ///
 /// # Errors
-/// 502 where none can be reached or the answer is nonsense, 504 where it is
-/// late, 508 where the request has been in this scope before.
+/// 502 where none can be reached or the answer is nonsense, 503 where they have
+/// enough to do, 504 where the answer is late, 508 where the request has been in
+/// this scope before.
 pub(crate) async fn forward(
-    proxy: &Proxy,
+    proxy: &Arc<Proxy>,
     forwarded: Forwarded,
 ) -> Result<Response<Body>, Refused> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
+    let group = connection.shared.groups.of(&scope, proxy);
     let mark = connection.shared.mark(&scope);
     if let Some(chain) = forward::seen_before(&headers, &mark) {
         let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
-        tracing::error!("upstream {}: the request came back: {chain}", upstreams.join(", "));
+        let upstreams = upstreams.join(", ");
+        group.failures.tell(&format!("upstream {upstreams}: the request came back: {chain}"));
         return Err(Refused::because(Refusal::LoopDetected, chain));
     }
+    let place = group.enter(proxy).await.map_err(|why| no_place(why, &group, proxy))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| upgrade::is_asked(&headers));
@@ -100,35 +113,56 @@ pub(crate) async fn forward(
         fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 
+    let request = Asked { method, uri, fields, body };
+    let (response, upstream) = ask_in_turn(proxy, &request, &connection, &group).await?;
+    let joined = Joined { upstream, upgrade, connection: &connection, mark: &mark };
+    answer(response, joined, place, &group)
+}
+
+/// What is asked of an upstream.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    fields: HeaderMap,
+    body: ForwardedBody,
+}
+
+/// Asks the upstreams, from the one whose turn it is on, until one answers.
+async fn ask_in_turn<'p>(
+    proxy: &'p Proxy,
+    request: &Asked,
+    connection: &ConnectionContext,
+    group: &Group,
+) -> Result<(Response<Incoming>, &'p Upstream), Refused> {
     let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
     let count = proxy.upstreams.len();
     let first = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1)));
     let mut refused = Refused::from(Refusal::BadGateway);
     for attempt in 0..count {
         let upstream = &proxy.upstreams[first.wrapping_add(attempt) % count];
-        let uri = target(upstream, &uri).ok_or(Refusal::BadGateway)?;
-        match ask(&client(patience), &method, &uri, &fields, &body).await {
-            Ok(response) => return answer(response, upstream, upgrade, &connection, &mark),
-            Err(error) => {
-                if let Some(fault) = connection.fault.get() {
-                    return Err(fault.refusal.clone().into());
-                }
-                // It broke off for the client's part: no upstream is to blame.
-                if let Some(refusal) = body.refusal() {
-                    return Err(refusal.into());
-                }
-                let cause = cause(&error);
-                tracing::error!("upstream {}: {cause}", name(upstream));
-                let refusal = match is_timeout(&error) {
-                    true => Refusal::GatewayTimeout,
-                    false => Refusal::BadGateway,
-                };
-                refused = Refused::because(refusal, format!("{}: {cause}", name(upstream)));
-                // Only what surely reached nobody is tried elsewhere.
-                if !(error.is_connect() && body.is_untouched()) {
-                    break;
-                }
-            }
+        let uri = target(upstream, &request.uri).ok_or(Refusal::BadGateway)?;
+        let error = match ask(&client(patience), request, &uri).await {
+            Ok(response) => return Ok((response, upstream)),
+            Err(error) => error,
+        };
+        if let Some(fault) = connection.fault.get() {
+            return Err(fault.refusal.clone().into());
+        }
+        // It broke off for the client's part: no upstream is to blame.
+        if let Some(refusal) = request.body.refusal() {
+            return Err(refusal.into());
+        }
+        let failure = format!("{}: {}", name(upstream), cause(&error));
+        group.failures.tell(&format!("upstream {failure}"));
+        let refusal = refusal_of(&error);
+        if refusal == Refusal::Unavailable {
+            // What rests has the descriptors that are missing.
+            CLIENTS.with_borrow_mut(HashMap::clear);
+        }
+        refused = Refused::because(refusal, failure);
+        // Only what surely reached nobody is tried elsewhere.
+        if !(error.is_connect() && request.body.is_untouched()) {
+            break;
         }
     }
     Err(refused)
@@ -139,11 +173,10 @@ pub(crate) async fn forward(
 /// 9110 section 9.2.2) and of which no body was sent is then asked again.
 async fn ask(
     client: &UpstreamClient,
-    method: &Method,
+    asked: &Asked,
     uri: &Uri,
-    fields: &HeaderMap,
-    body: &ForwardedBody,
 ) -> Result<Response<Incoming>, ClientError> {
+    let Asked { method, fields, body, .. } = asked;
     let mut tries = 0;
     loop {
         let mut request = Request::new(body.clone());
@@ -177,19 +210,28 @@ fn was_closed_unanswered(error: &ClientError) -> bool {
     })
 }
 
-/// The response on its way back.
+/// The two ends that a response joins.
+struct Joined<'f> {
+    upstream: &'f Upstream,
+    /// What the client's connection becomes where the upstream switches.
+    upgrade: Option<OnUpgrade>,
+    connection: &'f Arc<ConnectionContext>,
+    mark: &'f str,
+}
+
+/// The response on its way back. It keeps its place until it has ended.
 fn answer(
     mut response: Response<Incoming>,
-    upstream: &Upstream,
-    upgrade: Option<OnUpgrade>,
-    connection: &Arc<ConnectionContext>,
-    mark: &str,
+    joined: Joined<'_>,
+    place: Place,
+    group: &Group,
 ) -> Result<Response<Body>, Refused> {
+    let Joined { upstream, upgrade, connection, mark } = joined;
     let via = Via { received_version: response.version(), mark };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client) = upgrade else {
             let cause = "101 Switching Protocols, which nobody asked for";
-            tracing::error!("upstream {}: {cause}", name(upstream));
+            group.failures.tell(&format!("upstream {}: {cause}", name(upstream)));
             return Err(Refused::because(Refusal::BadGateway, cause));
         };
         if let Some(fault) = connection.fault.get() {
@@ -203,21 +245,54 @@ fn answer(
         let upstream = hyper::upgrade::on(&mut response);
         let (mut parts, _) = response.into_parts();
         forward::response_headers(&mut parts.headers, true, &via);
-        upgrade::tunnel(client, upstream, connection);
+        upgrade::tunnel(client, upstream, place, connection);
         return Ok(Response::from_parts(parts, Body::Empty));
     }
     let (mut parts, body) = response.into_parts();
     forward::response_headers(&mut parts.headers, false, &via);
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    let body = if body.is_end_stream() { Body::Empty } else { Body::stream(UpstreamBody(body)) };
+    let body = match body.is_end_stream() {
+        true => Body::Empty,
+        false => Body::stream(UpstreamBody { incoming: body, _place: place }),
+    };
     Ok(Response::from_parts(parts, body))
 }
 
-/// The worker's client for upstreams that may take so long.
+/// Says no to a request for which there is no place; in the log now and then.
+fn no_place(why: NoPlace, group: &Group, proxy: &Proxy) -> Refused {
+    let cause = match why {
+        NoPlace::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
+        NoPlace::Late => "the upstreams had no place in time: see `proxy_max_requests`",
+    };
+    if group.is_full_to_be_told() {
+        let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
+        let (running, waiting) = group.load();
+        tracing::warn!(
+            "upstream {}: {running} requests are there and {waiting} wait, others are answered \
+             503: see `proxy_max_requests`",
+            upstreams.join(", ")
+        );
+    }
+    Refused::because(Refusal::Unavailable, cause)
+}
+
+/// The worker's client for upstreams that may take so long. One that has rested
+/// for as long as its connections may is let go: no configuration has its
+/// time-outs any more, or nobody asks.
 fn client(patience: Patience) -> UpstreamClient {
+    let now = clock::milliseconds();
     CLIENTS.with_borrow_mut(|clients| {
-        clients.entry(patience).or_insert_with(|| new_client(patience)).clone()
+        if let Some((client, asked)) = clients.get_mut(&patience) {
+            *asked = now;
+            return client.clone();
+        }
+        clients.retain(|_, (_, asked)| {
+            u128::from(now.saturating_sub(*asked)) < IDLE_TIMEOUT.as_millis()
+        });
+        let client = new_client(patience);
+        clients.insert(patience, (client.clone(), now));
+        client
     })
 }
 
@@ -291,14 +366,22 @@ fn cause(error: &ClientError) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn is_timeout(error: &ClientError) -> bool {
-    causes(error).any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
-    })
+fn refusal_of(error: &ClientError) -> Refusal {
+    let late = |io: &io::Error| io.kind() == io::ErrorKind::TimedOut;
+    if causes(error).any(|cause| cause.is::<Exhausted>()) {
+        Refusal::Unavailable
+    } else if causes(error).any(|cause| cause.downcast_ref().is_some_and(late)) {
+        Refusal::GatewayTimeout
+    } else {
+        Refusal::BadGateway
+    }
 }
 
 /// An upstream's body, sent on as it arrives.
-struct UpstreamBody(Incoming);
+struct UpstreamBody {
+    incoming: Incoming,
+    _place: Place,
+}
 
 impl HttpBody for UpstreamBody {
     type Data = Bytes;
@@ -308,16 +391,16 @@ impl HttpBody for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.0)
+        Pin::new(&mut self.incoming)
             .poll_frame(context)
             .map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.incoming.size_hint()
     }
 }

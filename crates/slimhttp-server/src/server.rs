@@ -19,6 +19,7 @@ use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
 use crate::privileges;
+use crate::proxy::group::Groups;
 use crate::reload::Reload;
 use crate::snapshot;
 use crate::worker::{self, Stop, Worker, reachable};
@@ -109,6 +110,8 @@ pub(crate) struct Shared {
     pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
     /// What open pages are made of, where browsers load them anew.
     pub(crate) reload: Reload,
+    /// What the upstreams of its scopes carry.
+    pub(crate) groups: Groups,
     /// Tells this server from every other in `Via`.
     id: u64,
 }
@@ -181,6 +184,7 @@ impl Server {
             stop: Stop::default(),
             workers: OnceLock::new(),
             reload: Reload::default(),
+            groups: Groups::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use slimhttp_site::list_field;
 
 use crate::exchange::ConnectionContext;
+use crate::proxy::group::Place;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only
 /// where `Connection` names it.
@@ -40,15 +41,22 @@ pub(crate) fn carry(
 }
 
 /// Joins the client's connection to the upstream's once both have switched: the
-/// bytes go both ways until one side ends.
-pub(crate) fn tunnel(client: OnUpgrade, upstream: OnUpgrade, connection: &Arc<ConnectionContext>) {
+/// bytes go both ways until one side ends. Until then it has its place among what
+/// the upstreams carry.
+pub(crate) fn tunnel(
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    place: Place,
+    connection: &Arc<ConnectionContext>,
+) {
     let carried = async {
         let mut client = TokioIo::new(client.await?);
         let mut upstream = TokioIo::new(upstream.await?);
         tokio::io::copy_bidirectional(&mut client, &mut upstream).await?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
-    carry(connection, async {
+    carry(connection, async move {
+        let _place = place;
         if let Err(error) = carried.await {
             tracing::debug!("an upgraded connection ended: {error}");
         }

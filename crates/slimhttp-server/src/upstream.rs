@@ -3,6 +3,7 @@
 //! is the pause between two bytes (nginx's `proxy_read_timeout`), not how long a
 //! response takes.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -16,8 +17,11 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use rustix::io::Errno;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
+
+use crate::descriptors::OfUpstream;
 
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,11 +66,16 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let Some(descriptor) = OfUpstream::take() else {
+            return Box::pin(std::future::ready(Err(Exhausted.into())));
+        };
         let connecting = self.inner.call(uri);
         let Patience { connect, silence } = self.patience;
         Box::pin(async move {
             match tokio::time::timeout(connect, connecting).await {
-                Ok(connection) => Ok(Watched::new(connection?, silence)),
+                Ok(Ok(connection)) => Ok(Watched::new(connection, silence, descriptor)),
+                Ok(Err(error)) if is_exhausted(&*error) => Err(Exhausted.into()),
+                Ok(Err(error)) => Err(error),
                 Err(_) => {
                     let late = format!("no connection within {connect:?}");
                     Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
@@ -74,6 +83,29 @@ impl Service<Uri> for Connector {
             }
         })
     }
+}
+
+/// There is no descriptor left for a connection: nothing that an upstream could
+/// do about.
+#[derive(Debug)]
+pub(crate) struct Exhausted;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no descriptor is left for a connection: see the limit of open files")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+/// Whether the system has said so.
+fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let said = |error: &io::Error| {
+        let number = error.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(number, Some(Errno::MFILE | Errno::NFILE))
+    };
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|cause| cause.downcast_ref().is_some_and(said))
 }
 
 /// Lets a connection be silent from now on: it was upgraded, and how long its
@@ -96,11 +128,19 @@ pub(crate) struct Watched<S> {
     /// costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
     silent_allowed: Arc<AtomicBool>,
+    _descriptor: OfUpstream,
 }
 
 impl<S> Watched<S> {
-    fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, moved: Instant::now(), timer: None, silent_allowed: Arc::default() }
+    fn new(inner: S, limit: Duration, descriptor: OfUpstream) -> Self {
+        Self {
+            inner,
+            limit,
+            moved: Instant::now(),
+            timer: None,
+            silent_allowed: Arc::default(),
+            _descriptor: descriptor,
+        }
     }
 
     /// Notes whether something moved, and ends a silence that is too long.

@@ -182,6 +182,24 @@ const SCOPE: &[OptionSpec] = &[
         elsewhere: &["read_timeout", "proxy_timeout"],
         ..everywhere("proxy_read_timeout", TIMEOUT)
     },
+    OptionSpec {
+        default: "`1024`",
+        doc: "Requests and upgraded connections that the upstreams of a scope carry at once; more wait.",
+        elsewhere: &["max_conns", "max_requests", "max_pending_requests", "proxy_max_connections"],
+        ..everywhere("proxy_max_requests", Shape::WholeNumber { least: 1, most: MANY })
+    },
+    OptionSpec {
+        default: "`1024`",
+        doc: "Requests of a scope that may wait for its upstreams; more are answered 503.",
+        elsewhere: &["proxy_queue", "maxqueue"],
+        ..everywhere("proxy_max_queue", Shape::WholeNumber { least: 0, most: MANY })
+    },
+    OptionSpec {
+        default: "`10`",
+        doc: "Seconds that one of them waits before it is answered 503.",
+        elsewhere: &["queue_timeout", "timeout_queue"],
+        ..everywhere("proxy_queue_timeout", TIMEOUT)
+    },
 ];
 
 /// The server as a whole.

@@ -168,6 +168,13 @@ pub struct Proxy {
     pub connect_timeout: Duration,
     /// How long the upstream may stay silent, before its head and within its body.
     pub read_timeout: Duration,
+    /// How many requests its servers carry at once, all together; upgraded
+    /// connections count for as long as they last.
+    pub max_requests: usize,
+    /// How many more may wait.
+    pub max_queue: usize,
+    /// How long one of them waits.
+    pub queue_timeout: Duration,
 }
 
 /// One server behind us.

@@ -21,6 +21,9 @@ const FORM_MEMORY: u64 = 512 << 10;
 const FORM_PARTS: u64 = 1000;
 const PROXY_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(60);
+const PROXY_MAX_REQUESTS: usize = 1024;
+const PROXY_MAX_QUEUE: usize = 1024;
+const PROXY_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ways of answering. A virtual host that names one inherits neither
 /// `module` nor `proxy`.
@@ -301,13 +304,15 @@ fn seen(path: &Path, kind: &str) -> String {
     format!("`{}`, {kind}", path.display())
 }
 
-/// The upstreams of the layers that may name them; the time-outs are inherited
-/// on their own.
+/// The upstreams of the layers that may name them; time-outs and bounds are
+/// inherited on their own.
 fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
     let Some(Checked::Upstreams(endpoints)) = ways.get("proxy") else { return None };
     // `ssl` belongs to the `proxy` beside it.
     let beside = if ways.own.has("proxy") { Some(ways.own) } else { ways.outer };
     let ssl = matches!(beside.and_then(|layer| layer.get("ssl")), Some(Checked::Flag(true)));
+    // Every bound of the options fits a `usize` of 32 bits.
+    let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     Some(Proxy {
         upstreams: endpoints
             .iter()
@@ -319,6 +324,9 @@ fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
             .collect(),
         connect_timeout: layers.seconds("proxy_connect_timeout").unwrap_or(PROXY_CONNECT_TIMEOUT),
         read_timeout: layers.seconds("proxy_read_timeout").unwrap_or(PROXY_READ_TIMEOUT),
+        max_requests: number("proxy_max_requests").unwrap_or(PROXY_MAX_REQUESTS),
+        max_queue: number("proxy_max_queue").unwrap_or(PROXY_MAX_QUEUE),
+        queue_timeout: layers.seconds("proxy_queue_timeout").unwrap_or(PROXY_QUEUE_TIMEOUT),
     })
 }
 

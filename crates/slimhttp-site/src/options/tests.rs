@@ -88,7 +88,7 @@ fn c2_1_every_option_has_an_effect() {
             "reload_browser" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
-            "proxy_connect_timeout" | "proxy_read_timeout" => (json!(7), &proxied),
+            key if key.starts_with("proxy_") => (json!(7), &proxied),
             "persist" => (json!("state.db"), &plain),
             "log" => (json!("json"), &plain),
             "user" => (json!("nobody"), &plain),
@@ -124,7 +124,8 @@ fn c2_1_every_option_has_an_effect() {
         let mut root = json!({});
         root[option.key] = value;
         let base = match option.key {
-            "ssl" | "proxy_connect_timeout" | "proxy_read_timeout" => proxied(json!({})),
+            "ssl" => proxied(json!({})),
+            key if key.starts_with("proxy_") => proxied(json!({})),
             "reload" => moduled(json!({})),
             "reload_browser" => debugged(json!({})),
             _ => json!({}),

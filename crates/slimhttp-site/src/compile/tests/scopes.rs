@@ -68,13 +68,15 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
         "trusted_proxies": "::1",
         "proxy_connect_timeout": 1,
         "proxy_read_timeout": 2,
+        "proxy_max_requests": 30,
+        "proxy_queue_timeout": 4,
         "vhosts": {
             "same": {},
             "own": {
                 "module": "app.py", "index": "c", "reload": "changed", "scripts": false,
                 "debug": false, "max_body": 8, "form_parts": 3, "access_log": false, "trusted_proxies": [],
             },
-            "proxied": {"proxy": "a:1", "proxy_read_timeout": 3},
+            "proxied": {"proxy": "a:1", "proxy_read_timeout": 3, "proxy_max_queue": 0},
         },
     }));
     assert!(
@@ -92,6 +94,7 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
     assert_eq!((proxied.scripts, proxied.debug), (Scripts::Executable, true));
     let proxy = proxied.proxy.as_ref().expect("a proxy");
     assert_eq!((proxy.connect_timeout.as_secs(), proxy.read_timeout.as_secs()), (1, 3));
+    assert_eq!((proxy.max_requests, proxy.max_queue, proxy.queue_timeout.as_secs()), (30, 0, 4));
 }
 
 #[test]

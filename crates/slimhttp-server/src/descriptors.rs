@@ -1,0 +1,97 @@
+//! The descriptors of the process and what they are kept for. Every connection
+//! takes one, ours to clients as theirs to upstreams; where the system gives no
+//! more, nobody is accepted and no file is opened. So both kinds are counted, for
+//! the whole process, and each stops before the last descriptor is gone.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Resource, getrlimit};
+
+static CLIENTS: AtomicUsize = AtomicUsize::new(0);
+static UPSTREAMS: AtomicUsize = AtomicUsize::new(0);
+
+/// How the descriptors of a process are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shares {
+    /// Connections of both kinds beside which a client is accepted.
+    accepting: usize,
+    /// Connections of both kinds beside which one to an upstream is opened. More
+    /// than `accepting`: clients who are there are to be answered.
+    opening: usize,
+    /// Connections to upstreams.
+    upstreams: usize,
+}
+
+impl Shares {
+    /// An eighth is for files and for what else the program opens, at most 1,024.
+    /// Of the rest, upstreams have half: each serves a client who has one too.
+    fn of(limit: usize) -> Self {
+        let reserve = (limit / 8).clamp(16, 1024).min(limit / 2);
+        let accepting = limit - reserve;
+        Self { accepting, opening: limit - reserve / 2, upstreams: accepting / 2 }
+    }
+
+    /// Those of this process, by the limit in force; it may be changed from outside.
+    fn now() -> Self {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        Self::of(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+}
+
+fn open() -> usize {
+    CLIENTS.load(Ordering::Relaxed) + UPSTREAMS.load(Ordering::Relaxed)
+}
+
+/// Whether there is a descriptor for one more client.
+pub(crate) fn are_left_for_clients() -> bool {
+    open() < Shares::now().accepting
+}
+
+/// How many connections to upstreams may be opened beside those that are.
+pub(crate) fn left_for_upstreams() -> usize {
+    let Shares { opening, upstreams, .. } = Shares::now();
+    let own = upstreams.saturating_sub(UPSTREAMS.load(Ordering::Relaxed));
+    own.min(opening.saturating_sub(open()))
+}
+
+/// The descriptor of a client's connection.
+#[derive(Debug)]
+pub(crate) struct OfClient(());
+
+impl OfClient {
+    pub(crate) fn take() -> Self {
+        CLIENTS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for OfClient {
+    fn drop(&mut self) {
+        CLIENTS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The descriptor of a connection to an upstream.
+#[derive(Debug)]
+pub(crate) struct OfUpstream(());
+
+impl OfUpstream {
+    /// Takes one, where one is left. Those who ask in the same moment may together
+    /// take a few more, one for each I/O thread: the reserve bears that.
+    pub(crate) fn take() -> Option<Self> {
+        if left_for_upstreams() == 0 {
+            return None;
+        }
+        UPSTREAMS.fetch_add(1, Ordering::Relaxed);
+        Some(Self(()))
+    }
+}
+
+impl Drop for OfUpstream {
+    fn drop(&mut self) {
+        UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;
