@@ -467,7 +467,7 @@ impl Exchange<'_> {
             connection: self.connection.clone(),
             scope: self.scope.clone(),
             method: self.method().clone(),
-            uri: self.uri.clone(),
+            uri: proxy::sent_on(self.uri, self.target)?,
             version: self.version,
             headers: match &self.asked {
                 Some(asked) => asked.headers.clone(),

@@ -25,6 +25,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use slimhttp_site::forward::{self, Hop, Via};
+use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 
@@ -322,6 +323,22 @@ fn tls() -> Arc<rustls::ClientConfig> {
         Arc::new(config.with_root_certificates(roots).with_no_client_auth())
     })
     .clone()
+}
+
+/// The target of a request as upstreams are to read it.
+///
+/// # Errors
+/// It cannot be sent to any.
+pub(crate) fn sent_on(uri: &Uri, target: Option<&Target<'_>>) -> Result<Uri, Refusal> {
+    const NONE: Refusal = Refusal::BadRequest("no target that can be sent on");
+    let mut parts = uri.clone().into_parts();
+    if let Some(target) = target {
+        let sent = target.sent_on();
+        if parts.path_and_query.as_ref().is_none_or(|asked| asked.as_str() != sent) {
+            parts.path_and_query = Some(sent.parse().map_err(|_| NONE)?);
+        }
+    }
+    Uri::from_parts(parts).map_err(|_| NONE)
 }
 
 /// The upstream's URI for a request target.

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::refusal::Refusal;
 
+pub(crate) mod readings;
 #[cfg(test)]
 mod tests;
 

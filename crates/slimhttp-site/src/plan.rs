@@ -151,8 +151,15 @@ impl Site {
             return Plan::only(scope, Some(target), Action::Redirect { location, status });
         }
 
+        let found = match &scope.options.proxy {
+            None => scope.routes.find(&target.path, head.method),
+            Some(_) => match before_proxy(scope, &target, head.method) {
+                Ok(found) => found,
+                Err(refusal) => return Plan::refuse(scope, Some(target), refusal),
+            },
+        };
         let mut actions = Actions::new();
-        match scope.routes.find(&target.path, head.method) {
+        match found {
             Found::Handler(handler, RouteKind::WebSocket(rules), params) => {
                 let Head { method, version, headers, .. } = *head;
                 let compress = scope.options.websocket.compress;
@@ -205,6 +212,32 @@ impl<'s, 'r> Plan<'s, 'r> {
     fn only(scope: &'s Arc<Scope>, target: Option<Target<'r>>, action: Action<'s>) -> Self {
         Self { scope, target, actions: smallvec::smallvec![action] }
     }
+}
+
+/// The route that answers before a proxy does, in whatever way the servers behind
+/// it read the target.
+///
+/// # Errors
+/// Two readings lead to two routes, or the target is sent to no server.
+fn before_proxy(scope: &Scope, target: &Target<'_>, method: &Method) -> Result<Found, Refusal> {
+    let readings = target.readings()?;
+    let mut found = Found::Nothing;
+    for path in readings.iter().filter(|_| !scope.routes.is_empty()) {
+        let other = scope.routes.find(path, method);
+        let agree = match (&found, &other) {
+            (_, Found::Nothing) => true,
+            (Found::Nothing, _) => {
+                found = other.with_slashes_of_names();
+                true
+            }
+            (Found::Handler(one, ..), Found::Handler(other, ..)) => one == other,
+            (one, other) => one == other,
+        };
+        if !agree {
+            return Err(Refusal::BadRequest("a target that servers read in different ways"));
+        }
+    }
+    Ok(found)
 }
 
 /// Files answer `GET` and `HEAD`, and tell so when asked; a script below

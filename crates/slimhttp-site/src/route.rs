@@ -22,6 +22,7 @@ use std::sync::Arc;
 use http::Method;
 use smallvec::SmallVec;
 
+use crate::path::readings;
 use crate::route::pattern::{Capture, Pattern, Shape};
 use crate::websocket::WebSocketRules;
 
@@ -162,6 +163,20 @@ pub enum Found {
     OtherMethods(Methods),
     /// No route has this path.
     Nothing,
+}
+
+impl Found {
+    /// With the slashes in values that belong to a name, see [`readings`].
+    pub(crate) fn with_slashes_of_names(mut self) -> Self {
+        if let Self::Handler(_, _, params) = &mut self {
+            for (_, param) in params {
+                if let Param::Text(text) = param {
+                    *text = text.replace(char::from(readings::SLASH_OF_NAME), "/");
+                }
+            }
+        }
+        self
+    }
 }
 
 /// The routes of one scope. Cloning is cheap.

@@ -280,7 +280,7 @@ fn c2_2_a_scope_answers_in_its_own_way() {
             ("OPTIONS * Host: p.example", "p.example | 405 GET, HEAD, OPTIONS"),
             ("OPTIONS * Host: n.example", "n.example | 405 GET, HEAD, OPTIONS"),
             ("OPTIONS /x Host: n.example", "n.example | module /base/n.py | file x"),
-            ("BREW /%2e%2e%2f Host: p.example", "p.example | proxy 10.0.0.1:80"),
+            ("BREW /a%2fb%5c Host: p.example", "p.example | proxy 10.0.0.1:80"),
             ("GET /x Host: n.example", "n.example | module /base/n.py | file x"),
             ("POST /x Host: n.example", "n.example | module /base/n.py | 405 GET, HEAD, OPTIONS"),
             ("GET /%2f Host: n.example", "n.example | module /base/n.py | 404"),

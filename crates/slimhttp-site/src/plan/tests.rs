@@ -230,3 +230,101 @@ fn a_preflight_is_answered_before_anybody_is_asked() {
         assert_eq!(action, expected, "{uri} {headers:?}");
     }
 }
+
+/// What answers a target in a scope with a proxy and these routes: the number of
+/// the handler and what its pattern took, `up` for the proxy.
+fn before_a_proxy(routes: &[(&str, bool)], target: &str) -> String {
+    let mut site = site(json!({"proxy": "up.example:80"}));
+    let mut scope = Scope::clone(&site.global);
+    for (number, (pattern, prefix)) in (1..).zip(routes) {
+        let route = Route {
+            pattern: (*pattern).into(),
+            methods: Methods::Any,
+            prefix: *prefix,
+            kind: RouteKind::Whole,
+            handler: HandlerId(number),
+        };
+        scope.routes.insert(route).unwrap();
+    }
+    site.global = Arc::new(scope);
+    let uri: Uri = target.parse().unwrap();
+    let headers = HeaderMap::from_iter([(HOST, "a.example".parse().unwrap())]);
+    let head =
+        Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers: &headers };
+    let described = |action: &Action<'_>| match action {
+        Action::Call(handler, _, params) => {
+            let taken = params.iter().map(|(_, param)| match param {
+                crate::route::Param::Text(text) => format!(" {text}"),
+                crate::route::Param::Integer(number) => format!(" {number}"),
+            });
+            format!("{}{}", handler.0, taken.collect::<String>())
+        }
+        Action::Proxy(_) => "up".to_owned(),
+        Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
+        other => format!("{other:?}"),
+    };
+    site.plan(&head).actions.iter().map(described).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn c7_6_a_route_before_a_proxy_guards_a_path_however_it_is_spelt() {
+    let routes = [("/admin", true), ("/pkg/<name>", false), ("/exact", false)];
+    for (target, answer) in [
+        ("/", "up"),
+        ("/admin/x", "1, up"),
+        ("//admin/x", "1, up"),
+        ("/x/../admin", "1, up"),
+        ("/%61dmin", "1, up"),
+        ("/x/%2e%2e/admin/x", "1, up"),
+        ("/%2fadmin/x", "1, up"),
+        ("/%2Fadmin%2Fx", "1, up"),
+        ("/admin%2fx", "1, up"),
+        ("/admin%5cx", "1, up"),
+        ("/admin;v=1/x", "1, up"),
+        ("/admin%3Bv/x", "1, up"),
+        ("/;/admin/x", "1, up"),
+        ("/%2561dmin/x", "1, up"),
+        ("/%252fadmin/x", "1, up"),
+        ("/%5cadmin;x%252f", "1, up"),
+        ("/exact;x", "3, up"),
+        ("/exact%2f", "up"),
+        ("/x/..%2fadmin/x", "400"),
+        ("/x/..;/admin/x", "400"),
+        ("/x/..%5cadmin/x", "400"),
+        ("/x/..%252fadmin/x", "400"),
+        ("/..%c0%afadmin/x", "400"),
+        // What a name is to one server is two segments to another.
+        ("/pkg/a", "2 a, up"),
+        ("/pkg/a/b", "up"),
+        ("/pkg/@a%2fb", "2 @a/b, up"),
+        ("/pkg%2fa", "2 a, up"),
+        ("/pkg%2fa%2fb", "up"),
+        // What no route guards goes up as a name.
+        ("/@scope%2fname", "up"),
+        ("/projects/group%2Fproject/files/lib%2Fa.rb/raw", "up"),
+        ("/fetch/https%3A%2F%2Fa.example%2F%3Fb%3D%25", "up"),
+        ("/administrator%2fx", "up"),
+        // Two routes for one target: which of them is meant, nobody knows.
+        ("/pkg/a%2f..", "400"),
+        ("/admin%2f;/pkg/a", "1, up"),
+    ] {
+        assert_eq!(before_a_proxy(&routes, target), answer, "{target}");
+    }
+}
+
+#[test]
+fn c7_6_a_target_with_two_routes_before_a_proxy_is_refused() {
+    let routes = [("/<path:rest>", false), ("/files/<name>", false), ("/files/a", true)];
+    for (target, answer) in [
+        ("/@scope%2fname", "1 @scope/name, up"),
+        ("/files/b", "2 b, up"),
+        ("/files/a/b", "3, up"),
+        ("/files/a%2fb", "400"),
+        ("/files%2fb", "400"),
+        ("/files/b;c", "2 b;c, up"),
+        ("/files;c/b", "400"),
+        (r"/files\b", "400"),
+    ] {
+        assert_eq!(before_a_proxy(&routes, target), answer, "{target}");
+    }
+}

@@ -72,6 +72,18 @@ fn check_target(raw: &str) {
     if let Some(safe) = target.safe_path() {
         check_safe(&safe, &target);
     }
+    check_sent_on(&target);
+}
+
+/// What holds of whatever is sent to an upstream.
+fn check_sent_on(target: &Target<'_>) {
+    let sent = target.sent_on();
+    let again = Target::parse(&sent).expect("what is sent on can be read");
+    assert_eq!((&again.path, again.query), (&target.path, target.query), "{sent}");
+    assert_eq!(again.sent_on(), sent, "it is what it becomes");
+    assert!(!again.raw_path.starts_with("//") && !again.raw_path.contains('\\'), "{sent}");
+    let is_dots = |segment| decoded(segment).is_some_and(|name| name == b"." || name == b"..");
+    assert!(!again.raw_path.split('/').any(is_dots), "{sent}");
 }
 
 /// What holds of whatever may be opened.
