@@ -27,6 +27,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         look: &|_| PathKind::Folder,
         local_site: &|_, _| None,
         processors: 1,
+        memory: None,
     };
     let site = compile(&Config::default(), &Routes::default(), &world, None).expect("is valid");
     Arc::new(Request {

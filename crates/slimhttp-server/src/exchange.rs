@@ -430,6 +430,7 @@ impl Exchange<'_> {
     /// The content of the request for a handler.
     async fn content(&mut self, kind: RouteKind) -> Result<Content, Refusal> {
         let max_body = self.scope.options.max_body;
+        let max_memory = self.snapshot.site.service.max_body_memory;
         let (patience, connection) = (self.body_timeout, self.connection);
         match self.body.take() {
             Some(RequestBody::Incoming(incoming))
@@ -441,7 +442,7 @@ impl Exchange<'_> {
                 Ok(Content::Streamed(stream))
             }
             Some(mut body) => {
-                let bytes = body.collect(max_body, patience, &connection.fault).await?;
+                let bytes = body.collect(max_body, max_memory, patience, &connection.fault).await?;
                 self.body = Some(body);
                 Ok(bytes.into())
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 
 use crate::body::BodyError;
 use crate::guarded::FaultCell;
+use crate::memory::Gathered;
 
 /// A request body.
 #[derive(Debug)]
@@ -38,13 +39,15 @@ pub(crate) fn announced_length_fits(headers: &HeaderMap, max_body: u64) -> Resul
 
 impl RequestBody {
     /// Reads all of it, at most `max_body` bytes, and keeps it for whoever is
-    /// asked next. Each pause of the client may last `patience`.
+    /// asked next. All bodies that are held take `max_memory` bytes at most. Each
+    /// pause of the client may last `patience`.
     ///
     /// # Errors
-    /// Too long, too slow, malformed, or the client has left.
+    /// Too long, too slow, malformed, no memory for it, or the client has left.
     pub(crate) async fn collect(
         &mut self,
         max_body: u64,
+        max_memory: u64,
         patience: Duration,
         fault: &FaultCell,
     ) -> Result<Bytes, Refusal> {
@@ -55,7 +58,7 @@ impl RequestBody {
         let bytes = if incoming.is_end_stream() {
             Bytes::new()
         } else {
-            read(incoming, max_body, patience, fault).await?
+            read(incoming, max_body, max_memory, patience, fault).await?
         };
         *self = Self::Collected(bytes.clone());
         Ok(bytes)
@@ -65,12 +68,12 @@ impl RequestBody {
 async fn read(
     incoming: &mut Incoming,
     max_body: u64,
+    max_memory: u64,
     patience: Duration,
     fault: &FaultCell,
 ) -> Result<Bytes, Refusal> {
     let mut pause = Pause::new(patience);
-    let mut whole = BytesMut::new();
-    let mut first: Option<Bytes> = None;
+    let mut body = Gathered::new(incoming.size_hint().exact(), max_memory);
     while let Some(frame) =
         std::future::poll_fn(|context| pause.poll_frame(incoming, context)).await
     {
@@ -81,22 +84,12 @@ async fn read(
         })?;
         // Trailers are not part of the content (RFC 9110 section 6.5).
         let Ok(data) = frame.into_data() else { continue };
-        let length = first.as_ref().map_or(whole.len(), Bytes::len) + data.len();
-        if length as u64 > max_body {
+        if body.len() + data.len() as u64 > max_body {
             return Err(Refusal::ContentTooLarge(max_body));
         }
-        // Most bodies come in one piece, which then needs no copy.
-        match first.take() {
-            None if whole.is_empty() => first = Some(data),
-            None => whole.extend_from_slice(&data),
-            Some(earlier) => {
-                whole.reserve(length);
-                whole.extend_from_slice(&earlier);
-                whole.extend_from_slice(&data);
-            }
-        }
+        body.push(data)?;
     }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok(body.finish())
 }
 
 /// Why no more of a body comes.

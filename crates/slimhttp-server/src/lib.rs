@@ -25,6 +25,7 @@ mod incoming;
 mod jail;
 mod listener;
 pub mod live;
+mod memory;
 pub mod privileges;
 mod proxy;
 mod read_buffer;

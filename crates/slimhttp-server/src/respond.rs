@@ -106,6 +106,11 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
         Refusal::Unavailable => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        Refusal::MemoryFull => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            // The rest of its body is not read.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Refusal::BadRequest(_)
         | Refusal::UriTooLong
         | Refusal::HeaderTooLarge
@@ -223,7 +228,9 @@ fn explanation(refusal: &Refusal) -> Option<&'static str> {
             "The server behind this one cannot be reached or gave no valid answer."
         }
         Refusal::GatewayTimeout => "The server behind this one did not answer in time.",
-        Refusal::Unavailable => "This server is busy. Please try again in a moment.",
+        Refusal::Unavailable | Refusal::MemoryFull => {
+            "This server is busy. Please try again in a moment."
+        }
         Refusal::LoopDetected => "This request has come back to the server that forwarded it.",
         _ => return None,
     })

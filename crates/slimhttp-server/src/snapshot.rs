@@ -14,6 +14,7 @@ use slimhttp_site::value::Value;
 use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::memory;
 use crate::privileges::{self, Successor};
 use crate::releases::Releases;
 use crate::roots::Roots;
@@ -150,6 +151,7 @@ pub(crate) fn compile_site(
         look: &look,
         local_site: &local_site,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: memory::of_machine(),
     };
     let site = compile(&draft.config, &draft.routes, &world, previous)?;
     let faults = privileges::faults(&site.service, previous.map(|(site, _)| &*site.service));

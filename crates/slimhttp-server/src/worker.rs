@@ -21,6 +21,7 @@ use crate::connection;
 use crate::connection_state::{Connections, Ending};
 use crate::http1;
 use crate::live::Live;
+use crate::memory;
 use crate::server::Shared;
 
 /// How long accepting pauses when the system has no more descriptors.
@@ -132,6 +133,7 @@ async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         let service = shared.live.pinned().site.service.clone();
         worker.connections.sweep(&service);
         http1::repeat::sweep();
+        memory::give_back();
         tokio::time::sleep(tick(&service)).await;
     }
 }

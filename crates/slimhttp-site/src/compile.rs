@@ -70,6 +70,8 @@ pub struct Surroundings<'w> {
     pub local_site: &'w dyn Fn(&str, u16) -> Option<Arc<Site>>,
     /// The processors of the machine: the default number of workers.
     pub processors: usize,
+    /// The memory that there is for this process, in bytes, where that is known.
+    pub memory: Option<u64>,
 }
 
 /// Checks and resolves a configuration.

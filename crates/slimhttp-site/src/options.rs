@@ -280,6 +280,13 @@ const SERVER: &[OptionSpec] = &[
         ..global("max_queue", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
+        default: "a quarter of the memory",
+        doc: "What request bodies that are held whole take together, in all of the process; others are \
+              answered 503. The memory is that of the machine, or of its container.",
+        elsewhere: &["body_memory", "max_request_memory"],
+        ..global("max_body_memory", Shape::Bytes { least: 1024, most: i64::MAX as u64 })
+    },
+    OptionSpec {
         default: "`64`",
         doc: "WebSockets whose handlers are not `async`, at once: each has a Python thread of its \
               own. More are answered 503.",

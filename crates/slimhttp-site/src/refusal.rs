@@ -41,6 +41,8 @@ pub enum Refusal {
     BadGateway,
     /// Too much is waiting, or the server is stopping.
     Unavailable,
+    /// The body finds no room among those that are held: see `max_body_memory`.
+    MemoryFull,
     /// The upstream did not answer in time.
     GatewayTimeout,
     /// An HTTP version that this server does not speak. RFC 9110 section 15.6.6.
@@ -66,7 +68,7 @@ impl Refusal {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::MemoryFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,

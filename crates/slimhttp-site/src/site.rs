@@ -250,6 +250,9 @@ pub struct Service {
     pub max_uri: usize,
     /// Calls that may wait for Python; more are answered 503.
     pub max_queue: usize,
+    /// Bytes that the bodies which are held whole take together, in all of the
+    /// process.
+    pub max_body_memory: u64,
     /// WebSockets with a Python thread of their own, at once.
     pub max_websocket_threads: usize,
     /// How long a request's head may take, from its first byte.

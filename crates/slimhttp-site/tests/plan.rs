@@ -87,6 +87,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
         look: &look,
         local_site: &|_, _| None,
         processors: 2,
+        memory: None,
     };
     compile(&Config::new(table(config)), &registered, &world, None)
         .unwrap_or_else(|faults| panic!("{faults}"))

@@ -106,6 +106,7 @@ pub(super) fn service(
         max_headers: number("max_headers").unwrap_or(100),
         max_uri: number("max_uri").unwrap_or(8 << 10),
         max_queue: number("max_queue").unwrap_or(1024),
+        max_body_memory: layers.number("max_body_memory").unwrap_or_else(|| body_memory(world)),
         max_websocket_threads: number("max_websocket_threads").unwrap_or(64),
         header_timeout: seconds("header_timeout", 30),
         body_timeout: seconds("body_timeout", 60),
@@ -139,6 +140,13 @@ fn log(
         report.fault(&at.key("log"), "what it was started with", None, hint);
     }
     running.clone()
+}
+
+/// What bodies may take where nothing is said: a quarter of the memory, and where
+/// that is not known, a quarter of a small machine's.
+fn body_memory(world: &Surroundings<'_>) -> u64 {
+    const LEAST: u64 = 16 << 20;
+    world.memory.map_or(1 << 28, |memory| memory / 4).max(LEAST)
 }
 
 /// The file of the memory: fixed at start, and of use to Python only.

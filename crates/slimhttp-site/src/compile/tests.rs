@@ -80,6 +80,7 @@ pub(super) fn world(listener: &Listener) -> Surroundings<'_> {
         look: &look,
         local_site: &|_, _| None,
         processors: 4,
+        memory: Some(4 << 30),
     }
 }
 

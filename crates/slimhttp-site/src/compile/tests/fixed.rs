@@ -100,3 +100,21 @@ fn c3_4_every_other_service_option_may_change() {
     assert_eq!(second.service.per_client.most, 50);
     assert!(Arc::ptr_eq(&second.global, &first.global), "the scopes do not notice");
 }
+
+#[test]
+fn bodies_have_a_quarter_of_the_memory_unless_told_otherwise() {
+    let listener = everywhere();
+    for (memory, written, bytes) in [
+        (Some(4 << 30), json!({}), 1 << 30),
+        (Some(512 << 20), json!({}), 128 << 20),
+        (Some(32 << 20), json!({}), 16 << 20),
+        (None, json!({}), 256 << 20),
+        (Some(512 << 20), json!({"max_body_memory": "1GiB"}), 1 << 30),
+        (None, json!({"max_body_memory": 1024}), 1024),
+    ] {
+        let world = Surroundings { memory, ..world(&listener) };
+        let site = compile(&config(&written), &Routes::default(), &world, None);
+        let found = site.map(|site| site.service.max_body_memory);
+        assert_eq!(found.ok(), Some(bytes), "{memory:?} {written}");
+    }
+}
