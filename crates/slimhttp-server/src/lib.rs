@@ -33,6 +33,8 @@ mod releases;
 mod reload;
 mod respond;
 mod roots;
+#[cfg(test)]
+mod samples;
 pub mod server;
 pub mod snapshot;
 pub mod takeover;

@@ -6,15 +6,15 @@ use bytes::{Buf, Bytes};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::deflate::Packer;
+use super::deflate::pack;
 use super::{Closure, Message};
 
 /// A message shorter than this is not worth packing: without those before it
 /// there is nothing to find in it.
 const WORTH_PACKING: usize = 256;
 
-/// How much of a message is packed at a time.
-const PIECE: usize = 64 * 1024;
+/// How much of a message is packed at a time: well below a millisecond's work.
+const PIECE: usize = 32 * 1024;
 
 /// A payload from this length on is not copied.
 const LONG: usize = 8 * 1024;
@@ -36,7 +36,7 @@ pub(super) struct Outbound {
     /// Frames behind that.
     behind: Vec<u8>,
     /// A message that is being packed, and how much of it is.
-    packing: Option<(Message, usize, Packer)>,
+    packing: Option<(Message, usize)>,
 }
 
 impl Outbound {
@@ -89,22 +89,24 @@ impl Outbound {
         }
     }
 
-    /// Makes the frame of a message, or its first one; see [`Self::go_on`].
+    /// Makes the frame of a message, or its first one; see [`Self::go_on`]. One
+    /// that does not begin by getting shorter is sent as it is.
     pub(super) fn message(&mut self, message: Message) {
-        let length = message.as_bytes().len();
-        if !self.compresses || length < WORTH_PACKING {
+        let bytes = message.as_bytes();
+        if !self.compresses || bytes.len() < WORTH_PACKING {
             return self.plain(message);
         }
-        if length > PIECE {
-            self.packing = Some((message, 0, Packer::new()));
-            return self.go_on();
-        }
+        let first = &bytes[..bytes.len().min(PIECE)];
+        let is_whole = first.len() == bytes.len();
         let mut packed = Vec::new();
-        Packer::new().pack(message.as_bytes(), true, &mut packed);
-        if packed.len() >= length {
+        pack(first, is_whole, &mut packed);
+        if packed.len() >= first.len() {
             return self.plain(message);
         }
-        self.frame(message.opcode(), true, true, &packed);
+        self.frame(message.opcode(), is_whole, true, &packed);
+        if !is_whole {
+            self.packing = Some((message, PIECE));
+        }
     }
 
     /// Makes a further frame of a message that is being packed.
@@ -112,17 +114,15 @@ impl Outbound {
         if !self.can_go_on() {
             return;
         }
-        let Some((message, done, mut packer)) = self.packing.take() else { return };
+        let Some((message, done)) = self.packing.take() else { return };
         let bytes = message.as_bytes();
         let end = bytes.len().min(done + PIECE);
         let is_last = end == bytes.len();
         let mut packed = Vec::new();
-        packer.pack(&bytes[done..end], is_last, &mut packed);
-        let is_first = done == 0;
-        let opcode = if is_first { message.opcode() } else { OpCode::Data(Data::Continue) };
-        self.frame(opcode, is_last, is_first, &packed);
+        pack(&bytes[done..end], is_last, &mut packed);
+        self.frame(OpCode::Data(Data::Continue), is_last, false, &packed);
         if !is_last {
-            self.packing = Some((message, end, packer));
+            self.packing = Some((message, end));
         }
     }
 

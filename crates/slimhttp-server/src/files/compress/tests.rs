@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::*;
+use crate::samples;
 
 fn decode(coding: Coding, coded: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
@@ -31,16 +32,48 @@ fn what_is_coded_is_read_back() {
     }
 }
 
+/// What is within gzip, by another implementation, and the length behind it (RFC
+/// 1952 section 2.3).
+fn gunzip_by_another(coded: &[u8]) -> Vec<u8> {
+    let (head, rest) = coded.split_at(10);
+    assert_eq!(head[..4], [0x1f, 0x8b, 8, 0]);
+    let (deflated, end) = rest.split_at(rest.len() - 8);
+    let plain = miniz_oxide::inflate::decompress_to_vec(deflated).expect("is deflated");
+    assert_eq!(end[4..], (plain.len() as u32).to_le_bytes());
+    plain
+}
+
+#[test]
+fn contents_of_many_sizes_are_read_by_another_implementation() {
+    for (kind, sample) in samples::kinds() {
+        let long = (1..=sample.len()).rev().step_by(89_989);
+        for size in samples::sizes(33_000, 20).into_iter().chain(long) {
+            for effort in [Effort::Kept, Effort::Passing] {
+                let coded = encode(Coding::Gzip, &sample[..size], effort).expect("it is coded");
+                assert!(gunzip_by_another(&coded) == sample[..size], "{kind}, {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_coding_takes_every_kind() {
+    for (kind, sample) in samples::kinds() {
+        for size in [1, 255, 16_385, 65_537] {
+            for (coding, effort) in Coding::ALL
+                .into_iter()
+                .flat_map(|coding| [(coding, Effort::Kept), (coding, Effort::Passing)])
+            {
+                let coded = encode(coding, &sample[..size], effort).expect("it is coded");
+                assert!(decode(coding, &coded) == sample[..size], "{coding:?}, {kind}, {size}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_get_shorter_is_not_sent_coded() {
-    // A linear congruence: no encoder finds anything in it.
-    let mut state = 1_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 56) as u8
-    })
-    .take(4096)
-    .collect();
+    let noise: Vec<u8> = samples::noise().take(4096).collect();
     let tag = || ETag::strong("a").expect("a tag");
     let compressor = Compressor::new();
     for coding in Coding::ALL {

@@ -1,13 +1,20 @@
-//! What is packed unpacks to itself, and no bomb goes off.
+//! What is packed unpacks to itself, by ours and by another implementation, and no
+//! bomb goes off.
+
+use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output};
+use miniz_oxide::{DataFormat, inflate};
 
 use super::*;
+use crate::samples;
 
-fn packed(message: &[u8], piece: usize) -> Vec<u8> {
+/// How long the pieces are that a message is packed in.
+const PIECE: usize = 32 * 1024;
+
+fn packed(message: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    let mut packer = Packer::new();
-    let mut pieces = message.chunks(piece).peekable();
+    let mut pieces = message.chunks(PIECE).peekable();
     while let Some(piece) = pieces.next() {
-        packer.pack(piece, pieces.peek().is_none(), &mut packed);
+        pack(piece, pieces.peek().is_none(), &mut packed);
     }
     packed
 }
@@ -22,18 +29,80 @@ fn unpacked(packed: &[u8], piece: usize, limit: usize) -> Result<Vec<u8>, Unpack
     Ok(message)
 }
 
+/// As [`packed`], by another implementation: in one go, with whatever level.
+fn packed_by_another(message: &[u8], level: u8) -> Vec<u8> {
+    let mut machine = CompressorOxide::default();
+    machine.set_format_and_level(DataFormat::Raw, level);
+    let mut packed = Vec::new();
+    compress_to_output(&mut machine, message, TDEFLFlush::Sync, |bytes| {
+        packed.extend_from_slice(bytes);
+        true
+    });
+    let length = packed.len() - TAIL.len();
+    assert_eq!(packed[length..], TAIL);
+    packed.truncate(length);
+    packed
+}
+
+/// As [`unpacked`], by another implementation.
+fn unpacked_by_another(packed: &[u8]) -> Vec<u8> {
+    inflate::decompress_to_vec(&[packed, &ENDING[..]].concat()).expect("it is packed")
+}
+
+/// Messages end as pieces do, and begin as they do; so this is what can go wrong
+/// with the size of a message.
 #[test]
-fn messages_come_back() {
-    let noise: Vec<u8> =
-        (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    for message in [&b"a"[..], b"Hello Hello Hello", &[b'x'; 100_000], &noise] {
-        for piece in [1, 7, 4096, 1 << 20] {
-            let packed = packed(message, piece.max(64));
-            let limit = message.len();
-            assert_eq!(unpacked(&packed, piece, limit).as_deref(), Ok(message));
-            assert_eq!(unpacked(&packed, piece, limit - 1), Err(Unpacked::TooLong));
+fn pieces_of_every_size_are_read_by_another_implementation() {
+    for (kind, sample) in samples::kinds() {
+        let starts = (0..sample.len()).step_by(PIECE);
+        for size in samples::sizes(sample.len(), 300) {
+            let Some(start) = starts.clone().rfind(|start| *start < size) else { continue };
+            let piece = &sample[start..size];
+            let mut packed = Vec::new();
+            pack(piece, true, &mut packed);
+            assert!(unpacked_by_another(&packed) == piece, "{kind} {start}..{size}");
+            assert!(unpacked(&packed, 1024, piece.len()).as_deref() == Ok(piece), "{kind} {size}");
         }
     }
+}
+
+#[test]
+fn messages_of_many_sizes_are_read_by_another_implementation() {
+    for (kind, sample) in samples::kinds() {
+        for size in (1..=sample.len()).rev().step_by(29_989) {
+            let message = &sample[..size];
+            assert!(unpacked_by_another(&packed(message)) == message, "{kind} {size}");
+        }
+    }
+}
+
+#[test]
+fn what_another_implementation_has_packed_is_read() {
+    for (kind, sample) in samples::kinds() {
+        let long = (1..=sample.len()).rev().step_by(69_997);
+        for size in samples::sizes(PIECE + 1000, 50).into_iter().skip(1).chain(long) {
+            let message = &sample[..size];
+            let packed = packed_by_another(message, [0, 1, 3, 6][size % 4]);
+            let piece = [1024, 977, 1 << 20][size % 3];
+            let outcome = unpacked(&packed, piece, size);
+            assert!(outcome.as_deref() == Ok(message), "{kind} {size} by {piece}");
+            assert_eq!(unpacked(&packed, piece, size - 1), Err(Unpacked::TooLong), "{kind} {size}");
+        }
+    }
+}
+
+#[test]
+fn a_piece_that_does_not_end_the_message_is_whole() {
+    let mut packed = Vec::new();
+    pack(b"Hello, hello, hello. ", false, &mut packed);
+    let length = packed.len();
+    let mut first = Vec::new();
+    pack(b"Hello, hello, hello. ", true, &mut first);
+    assert_eq!(packed, [&first[..], &TAIL].concat());
+    pack(b"Hello, hello, hello.", true, &mut packed);
+    assert_eq!(unpacked_by_another(&packed), b"Hello, hello, hello. Hello, hello, hello.");
+    // It refers to nothing before it.
+    assert_eq!(unpacked_by_another(&packed[length..]), b"Hello, hello, hello.");
 }
 
 /// The examples of RFC 7692 section 7.2.3.
@@ -45,6 +114,9 @@ fn the_examples_of_the_standard() {
         &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
         // A block that says it is the last one.
         &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
+        // The same from who adds no byte behind it, and from who leaves the tail.
+        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
+        &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff],
         // Two blocks.
         &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
     ];
@@ -55,7 +127,7 @@ fn the_examples_of_the_standard() {
 
 #[test]
 fn a_bomb_is_found_out_early() {
-    let bomb = packed(&vec![0; 64 << 20], 1 << 20);
+    let bomb = packed_by_another(&vec![0; 64 << 20], 6);
     assert!(bomb.len() < 1 << 20);
     let mut message = Vec::new();
     let outcome = Unpacker::new().unpack(&bomb, &mut message, 100_000);
@@ -63,11 +135,54 @@ fn a_bomb_is_found_out_early() {
     assert!(message.capacity() < 400_000, "{}", message.capacity());
 }
 
+/// "ab", and three bytes that stood before, in a static block (RFC 1951 section
+/// 3.2.6): `distance` is the code of how far, and the bits behind it.
+fn referring(distance: &str) -> Vec<u8> {
+    let (a, b) = (0x30 + b'a', 0x30 + b'b');
+    let bits = format!("010{a:08b}{b:08b}0000001{distance}0000000000");
+    let byte =
+        |bits: &[u8]| bits.iter().rev().fold(0, |byte: u8, bit| byte << 1 | u8::from(*bit == b'1'));
+    bits.as_bytes().chunks(8).map(byte).collect()
+}
+
+#[test]
+fn nothing_is_before_a_message() {
+    let long = samples::noise().take(100_000).collect::<Vec<u8>>();
+    for (distance, outcome) in [
+        ("00000", Ok(&b"abbbb"[..])),
+        ("00001", Ok(&b"ababa"[..])),
+        ("00010", Err(Unpacked::Broken)),
+        ("00011", Err(Unpacked::Broken)),
+        // The farthest there is: 32,768.
+        ("111011111111111111", Err(Unpacked::Broken)),
+    ] {
+        // A machine that had much in it, and gets this.
+        assert!(unpacked(&packed(&long), 1024, 100_000).is_ok());
+        for piece in [1, 1000] {
+            assert_eq!(
+                unpacked(&referring(distance), piece, 9).as_deref(),
+                outcome.as_ref().copied(),
+                "{distance}"
+            );
+        }
+    }
+}
+
 #[test]
 fn nonsense_is_broken() {
-    for nonsense in [&[0xff; 40][..], &[0x07, 0x07, 0x07], b"Hello"] {
-        assert_eq!(unpacked(nonsense, 5, 1000), Err(Unpacked::Broken), "{nonsense:?}");
+    let (hello, stored) = (packed(b"Hello"), packed_by_another(b"Hello", 0));
+    let cases: &[&[u8]] = &[
+        &[0xff; 40],
+        &[0x07, 0x07, 0x07],
+        b"Hello",
+        // What stops within a block.
+        &hello[..3],
+        &stored[..8],
+        &stored[..4],
+    ];
+    for nonsense in cases {
+        assert_eq!(unpacked(nonsense, 5, 1000), Err(Unpacked::Broken), "{nonsense:02x?}");
     }
     // A machine that met it serves the next message.
-    assert_eq!(unpacked(&packed(b"fine", 64), 9, 10).as_deref(), Ok(&b"fine"[..]));
+    assert_eq!(unpacked(&packed(b"fine"), 9, 10).as_deref(), Ok(&b"fine"[..]));
 }

@@ -1,6 +1,7 @@
 //! What is sent is read back by a naive reader of frames.
 
 use super::*;
+use crate::samples;
 use crate::websocket::deflate::Unpacker;
 
 /// Takes everything out, at most `size` bytes at a time.
@@ -31,20 +32,6 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
         bytes = &rest[length..];
     }
     frames
-}
-
-/// Bytes in which nothing repeats itself.
-fn noise(length: usize) -> Vec<u8> {
-    let step = |state: &mut u64| {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        Some(*state as u8)
-    };
-    std::iter::successors(Some(()), |()| Some(()))
-        .scan(0x9e37_79b9_7f4a_7c15, |state, ()| step(state))
-        .take(length)
-        .collect()
 }
 
 fn text(length: usize) -> Message {
@@ -83,13 +70,14 @@ fn frames_head(length: usize) -> Vec<u8> {
 
 #[test]
 fn messages_are_packed_where_it_is_worth_it() {
-    let noise = noise(5000);
+    let noise: Vec<u8> = samples::noise().take(PIECE * 3).collect();
     let cases = [
         (text(WORTH_PACKING - 1), 0x81, 1),
         (text(WORTH_PACKING), 0xc1, 1),
         (text(PIECE), 0xc1, 1),
         (text(PIECE + 1), 0x41, 2),
         (text(PIECE * 3), 0x41, 3),
+        (Message::Binary(noise[..5000].to_vec().into()), 0x82, 1),
         (Message::Binary(noise.into()), 0x82, 1),
     ];
     for (message, first, count) in cases {
@@ -112,6 +100,28 @@ fn messages_are_packed_where_it_is_worth_it() {
         unpacker.unpack(&payload, &mut message, limit).expect("is fine");
         unpacker.finish(&mut message, limit).expect("is fine");
         assert_eq!(message, expected);
+    }
+}
+
+/// Of every kind, packed or not, whatever room there is for its frames.
+#[test]
+fn messages_of_many_sizes_come_back() {
+    for (kind, sample) in samples::kinds() {
+        for size in (0..=sample.len()).rev().step_by(49_999) {
+            let mut outbound = Outbound::new(true);
+            outbound.message(Message::Binary(sample[..size].to_vec().into()));
+            let frames = frames(&drained(&mut outbound, 1 + size / 3));
+            let payload = frames.iter().flat_map(|(_, payload)| payload).copied();
+            let payload: Vec<u8> = payload.collect();
+            if frames[0].0 & 0x40 == 0 {
+                assert!(payload == sample[..size], "{kind} {size}");
+                continue;
+            }
+            assert!(frames.iter().skip(1).all(|(first, _)| first & 0x7f == 0), "{kind} {size}");
+            let tail = [&payload[..], &[0, 0, 0xff, 0xff, 3, 0]].concat();
+            let message = miniz_oxide::inflate::decompress_to_vec(&tail).expect("is packed");
+            assert!(message == sample[..size], "{kind} {size}");
+        }
     }
 }
 
