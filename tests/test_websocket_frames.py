@@ -110,6 +110,14 @@ PLAIN = [
     ('binary is anything', frame(FIN | BINARY, b'\xff'), ["b b'\\xff'"]),
 ]  # fmt: skip
 
+
+def far(distance: str) -> bytes:
+    """ "ab", and three bytes that stood before: RFC 1951 section 3.2.6, bit by bit."""
+    bits = f'010{0x30 + ord("a"):08b}{0x30 + ord("b"):08b}0000001{distance}0000000000'
+    bits += '0' * (-len(bits) % 8)
+    return bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+
+
 HELLO = packed(b'Hello')
 ZERO = FIN | RSV1
 PACKED = [
@@ -124,6 +132,14 @@ PACKED = [
     ('packed in return', frame(ZERO | TEXT, packed(b'x' * 5000)), ['packed t 5000 bytes']),
     ('as long as may be', frame(ZERO | BINARY, packed(b'x' * LIMIT)), [f'packed b {LIMIT} bytes']),
     ('a bomb', frame(ZERO | BINARY, packed(b'\0' * 50_000_000)), ['close 1009']),
+    ('nothing, and much of it', frame(ZERO | BINARY, b'\0\0\0\xff\xff' * 22_000 + b'\0'), ["b b''"]),
+    ('more of it', frame(ZERO | BINARY, b'\0\0\0\xff\xff' * 23_000 + b'\0'), ['close 1009']),
+    ('more of it, by its head', b'\xc2\xff\0\0\1\0\0\0\0\0\0\0\0\0', ['close 1009']),
+    ('more of it, in fragments', frame(RSV1 | BINARY, b'\0\0\0\xff\xff' * 20_000) + frame(FIN, b'\0\0\0\xff\xff' * 3000), ['close 1009']),
+    ('a reference', frame(ZERO | TEXT, far('00001')), ['t ababa']),
+    ('a reference to before the message', frame(ZERO | TEXT, far('00010')), ['close 1007']),
+    ('a reference as far as there is', frame(ZERO | TEXT, far('111011111111111111')), ['close 1007']),
+    ('half of a block', frame(ZERO | TEXT, HELLO[:3]), ['close 1007']),
     ('not packed at all', frame(ZERO | TEXT, b'\xff\xff\xff\xff'), ['close 1007']),
     ('not UTF-8', frame(ZERO | TEXT, packed(b'\xff')), ['close 1007']),
     ('the bit on a continuation', frame(RSV1 | TEXT, HELLO[:3]) + frame(FIN | RSV1, HELLO[3:]), ['close 1002']),

@@ -1,6 +1,7 @@
 //! What a client sends: bytes → frames → messages, by RFC 6455 section 5, strictly.
 //! Nothing is kept but the message that is coming in, unmasked and unpacked as
-//! it comes. Pure: no socket and no clock.
+//! it comes. No call of [`Inbound::feed`] is much work, whatever was sent: who
+//! calls it looks at the clock in between. Pure: no socket and no clock.
 
 use std::io::Cursor;
 
@@ -18,6 +19,17 @@ const LONGEST_HEAD: usize = 14;
 
 /// The longest payload of a control frame, in bytes (section 5.5).
 pub(super) const LONGEST_CONTROL: usize = 125;
+
+/// Packed bytes that are looked at in one go. They may come to a thousandfold.
+const PIECE: usize = 1024;
+
+/// The longest packed form of a message of at most `limit` bytes: what packs with
+/// fixed codes makes 9 bits of 8, and there may be some empty blocks. Without this
+/// bound, bytes that unpack to nothing would have none.
+fn longest_packed(limit: usize) -> u64 {
+    let limit = limit as u64;
+    limit + limit / 8 + 1024
+}
 
 /// What has come in.
 #[derive(Debug, PartialEq)]
@@ -72,9 +84,16 @@ struct Frame {
 struct Partial {
     is_text: bool,
     bytes: Vec<u8>,
-    unpacker: Option<Unpacker>,
+    packed: Option<Packed>,
     /// How many of the bytes are known to be UTF-8.
     valid: usize,
+}
+
+/// The packed form of a message.
+struct Packed {
+    unpacker: Unpacker,
+    /// Its bytes, those that a head has announced among them.
+    announced: u64,
 }
 
 impl Inbound {
@@ -89,41 +108,41 @@ impl Inbound {
         }
     }
 
-    /// Reads up to the first event: it, and how many of `bytes` belong to it and to
-    /// what is before it. Without an event all of them have been read.
+    /// How much memory is held by the message that is coming in, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.bytes.capacity())
+    }
+
+    /// Reads on, no farther than to the end of a frame: how many of `bytes` have
+    /// been read, at least one, and what is complete by them.
     pub(super) fn feed(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Event>), Fault> {
         let mut read = 0;
-        loop {
-            if self.frame.is_none() {
-                let Some(length) = self.feed_head(&bytes[read..])? else {
-                    return Ok((bytes.len(), None));
-                };
-                read += length;
-            }
-            let Some(frame) = &mut self.frame else { continue };
-            let here = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len() - read);
-            let piece = &mut bytes[read..read + here];
-            unmask(piece, &mut frame.mask);
-            frame.left -= here as u64;
-            read += here;
-            let (is_complete, opcode, is_final) = (frame.left == 0, frame.opcode, frame.is_final);
-            if is_complete {
-                self.frame = None;
-            }
-            let event = match opcode {
-                OpCode::Control(control) => {
-                    self.control.extend_from_slice(piece);
-                    match is_complete {
-                        true => Some(controlled(control, std::mem::take(&mut self.control))?),
-                        false => None,
-                    }
-                }
-                OpCode::Data(_) => self.feed_message(piece, is_complete && is_final)?,
-            };
-            if event.is_some() || read == bytes.len() {
-                return Ok((read, event));
-            }
+        if self.frame.is_none() {
+            let Some(length) = self.feed_head(bytes)? else { return Ok((bytes.len(), None)) };
+            read = length;
         }
+        let Some(frame) = &mut self.frame else { return Ok((read, None)) };
+        let is_packed = self.message.as_ref().is_some_and(|message| message.packed.is_some());
+        let most = if is_packed { PIECE } else { usize::MAX };
+        let here = most.min(bytes.len() - read).min(usize::try_from(frame.left).unwrap_or(most));
+        let piece = &mut bytes[read..read + here];
+        unmask(piece, &mut frame.mask);
+        frame.left -= here as u64;
+        let (is_complete, opcode, is_final) = (frame.left == 0, frame.opcode, frame.is_final);
+        if is_complete {
+            self.frame = None;
+        }
+        let event = match opcode {
+            OpCode::Control(control) => {
+                self.control.extend_from_slice(piece);
+                match is_complete {
+                    true => Some(controlled(control, std::mem::take(&mut self.control))?),
+                    false => None,
+                }
+            }
+            OpCode::Data(_) => self.feed_message(piece, is_complete && is_final)?,
+        };
+        Ok((read + here, event))
     }
 
     /// Reads a head; how many of `bytes` belong to it, once it is complete.
@@ -169,10 +188,10 @@ impl Inbound {
                 if header.rsv1 {
                     return Err(broken("a reserved bit"));
                 }
-                let Some(message) = &self.message else {
+                let Some(message) = &mut self.message else {
                     return Err(broken("a continuation of nothing"));
                 };
-                self.fits(message, length)?;
+                message.announce(length, self.limit)?;
             }
             OpCode::Data(kind) => {
                 if header.rsv1 && !self.compressed {
@@ -181,13 +200,14 @@ impl Inbound {
                 if self.message.is_some() {
                     return Err(broken("a message within another"));
                 }
-                let message = Partial {
+                let packed = || Packed { unpacker: Unpacker::new(), announced: 0 };
+                let mut message = Partial {
                     is_text: kind == Data::Text,
                     bytes: Vec::new(),
-                    unpacker: header.rsv1.then(Unpacker::new),
+                    packed: header.rsv1.then(packed),
                     valid: 0,
                 };
-                self.fits(&message, length)?;
+                message.announce(length, self.limit)?;
                 self.message = Some(message);
             }
         }
@@ -196,17 +216,11 @@ impl Inbound {
         Ok(())
     }
 
-    /// What is sent as it is tells how long it is before it comes.
-    fn fits(&self, message: &Partial, length: u64) -> Result<(), Fault> {
-        let room = (self.limit - message.bytes.len()) as u64;
-        if message.unpacker.is_none() && length > room { Err(too_long()) } else { Ok(()) }
-    }
-
     fn feed_message(&mut self, piece: &[u8], is_last: bool) -> Result<Option<Event>, Fault> {
         let Some(message) = &mut self.message else { return Ok(None) };
-        match &mut message.unpacker {
+        match &mut message.packed {
             None => message.bytes.extend_from_slice(piece),
-            Some(unpacker) => {
+            Some(Packed { unpacker, .. }) => {
                 unpacker.unpack(piece, &mut message.bytes, self.limit).map_err(unpacked)?;
             }
         }
@@ -214,7 +228,7 @@ impl Inbound {
             return if message.is_text { message.check_text().map(|()| None) } else { Ok(None) };
         }
         let Some(mut message) = self.message.take() else { return Ok(None) };
-        if let Some(unpacker) = message.unpacker.take() {
+        if let Some(Packed { unpacker, .. }) = message.packed.take() {
             unpacker.finish(&mut message.bytes, self.limit).map_err(unpacked)?;
         }
         // It was given room for more than it came to.
@@ -229,6 +243,21 @@ impl Inbound {
 }
 
 impl Partial {
+    /// A frame of it comes. What cannot fit is refused before it does.
+    fn announce(&mut self, length: u64, limit: usize) -> Result<(), Fault> {
+        let room = match &self.packed {
+            None => (limit - self.bytes.len()) as u64,
+            Some(packed) => longest_packed(limit) - packed.announced,
+        };
+        if length > room {
+            return Err(too_long());
+        }
+        if let Some(packed) = &mut self.packed {
+            packed.announced += length;
+        }
+        Ok(())
+    }
+
     /// Text that cannot become UTF-8 any more need not be waited for.
     fn check_text(&mut self) -> Result<(), Fault> {
         match std::str::from_utf8(&self.bytes[self.valid..]) {

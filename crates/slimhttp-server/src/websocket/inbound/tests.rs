@@ -71,7 +71,8 @@ fn check(cases: &[Case<'_>], compressed: bool) {
         let bytes: Vec<u8> =
             frames.iter().flat_map(|(first, payload)| frame(*first, payload)).collect();
         for size in [1, 2, 3, 5, 4096, usize::MAX] {
-            assert_eq!(heard(&bytes, size, compressed), *expected, "{frames:02x?} by {size}");
+            let begin = &bytes[..bytes.len().min(60)];
+            assert_eq!(heard(&bytes, size, compressed), *expected, "{begin:02x?}… by {size}");
         }
     }
 }
@@ -168,6 +169,44 @@ fn heads_that_are_wrong() {
             assert_eq!(heard(bytes, size, false), *expected, "{bytes:02x?}");
         }
     }
+    // Packed, and longer than anything that unpacks to a message.
+    for (first, expected) in [(0xc2, "! 1009"), (0xc2 & !0x80, "! 1009")] {
+        let bytes = [first, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(heard(&bytes, 20, true), expected);
+    }
+}
+
+#[test]
+fn no_call_is_much_work() {
+    let mut packed = Vec::new();
+    pack_piece(&vec![0; LIMIT], true, &mut packed);
+    let nothing = [0, 0, 0, 0xff, 0xff].repeat(20_000);
+    for payload in [packed, nothing] {
+        let mut inbound = Inbound::new(LIMIT, true);
+        let mut bytes = frame(0x42, &payload);
+        let mut rest = bytes.as_mut_slice();
+        while !rest.is_empty() {
+            let (count, event) = inbound.feed(rest).expect("is fine");
+            assert!((1..=PIECE + LONGEST_HEAD).contains(&count) && event.is_none());
+            rest = &mut rest[count..];
+        }
+    }
+}
+
+#[test]
+fn what_a_message_holds_is_told() {
+    let mut inbound = Inbound::new(LIMIT, true);
+    let mut packed = Vec::new();
+    pack_piece(&vec![0; 100_000], true, &mut packed);
+    let fed = |inbound: &mut Inbound, first, payload: &[u8]| {
+        let mut bytes = frame(first, payload);
+        assert_eq!(inbound.feed(&mut bytes).expect("is fine").0, bytes.len());
+    };
+    assert_eq!(inbound.held(), 0);
+    fed(&mut inbound, 0x42, &packed);
+    assert!((100_000..=LIMIT).contains(&inbound.held()), "{}", inbound.held());
+    fed(&mut inbound, 0x80, b"");
+    assert_eq!(inbound.held(), 0);
 }
 
 #[test]
@@ -181,17 +220,29 @@ fn compressed_messages() {
     let (first, rest) = hello.split_at(3);
     let bomb = pack(&vec![0; 10 << 20]);
     let not_text = pack(b"\xff");
+    // Empty blocks, as many as may be, and one more.
+    let most = longest_packed(LIMIT) as usize / 5 * 5 + 1;
+    let mut nothing = [0, 0, 0, 0xff, 0xff].repeat(most / 5 + 1);
+    nothing.push(0);
+    let (half, other_half) = nothing.split_at(most / 2);
     check(
         &[
             (&[(0xc1, &hello)], "text Hello"),
             (&[(0x41, first), (0x80, rest)], "text Hello"),
             (&[(0x41, first), (0x89, b"p"), (0x00, rest), (0x80, b"")], "ping p, text Hello"),
+            (&[(0xc1, b"")], "text "),
             // The context is not carried on.
             (&[(0xc1, &hello), (0xc1, &hello)], "text Hello, text Hello"),
             (&[(0x81, b"plain"), (0xc2, &hello)], "text plain, binary Hello"),
             // An empty message is one byte.
             (&[(0xc1, b"\x00")], "text "),
             (&[(0xc2, &bomb)], "! 1009"),
+            (&[(0xc2, &nothing[..most])], "binary "),
+            (&[(0xc2, &nothing)], "! 1009"),
+            (&[(0x42, half), (0x80, other_half)], "! 1009"),
+            (&[(0x42, half), (0x89, b"p"), (0x80, &other_half[..half.len()])], "ping p, binary "),
+            // What stops within a block.
+            (&[(0xc1, first)], "! 1007"),
             (&[(0xc1, &not_text)], "! 1007"),
             (&[(0xc1, b"\xff\xff\xff\xff")], "! 1007"),
             // RFC 7692 section 6.1: the bit stands on the first frame of a message.
