@@ -1,6 +1,8 @@
 //! Moves the bytes of one WebSocket, on the worker that has its connection: one
 //! task that reads while the handler takes messages, writes while the client
-//! takes bytes, and looks at the clock in between.
+//! takes bytes, and looks at the clock in between. Whatever a client sends, the
+//! worker is its own for no more than a [`TURN`]: the task is made of steps that
+//! are short, and gives way between two of them.
 
 use std::future::Future;
 use std::io;
@@ -35,8 +37,12 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// sending, so that it reads why before the connection is gone.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
-/// Reads or writes of one connection before the others of its worker have a turn.
-const TURN: usize = 16;
+/// How long one connection is worked for before the others of its worker have
+/// their turns.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Bytes given to the system at a time: what it copies in a small part of a turn.
+const WRITE: usize = 256 * 1024;
 
 /// When nothing is to be looked at.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -114,6 +120,27 @@ struct Carrier<'c, S> {
     timer: Pin<Box<Sleep>>,
 }
 
+/// A time of work, see [`TURN`].
+struct Turn(std::time::Instant);
+
+impl Turn {
+    fn begin() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.elapsed() >= TURN
+    }
+}
+
+/// Why the work stops.
+enum Stop {
+    /// All is done.
+    Over,
+    /// The turn is over, and there is more to do.
+    GiveWay,
+}
+
 enum Pinged {
     No,
     Unsent,
@@ -158,48 +185,58 @@ impl<'c, S: Stream> Carrier<'c, S> {
     }
 
     async fn run(mut self) {
-        let outcome = std::future::poll_fn(|context| self.poll(context)).await;
-        if let Err(error) = outcome {
-            tracing::debug!("{}: a WebSocket ended: {error}", self.connection.peer);
+        loop {
+            match std::future::poll_fn(|context| self.poll(context)).await {
+                // The runtime looks for what has become ready elsewhere first; a task
+                // that just woke itself would be polled before it does.
+                Ok(Stop::GiveWay) => tokio::task::yield_now().await,
+                Ok(Stop::Over) => break,
+                Err(error) => {
+                    tracing::debug!("{}: a WebSocket ended: {error}", self.connection.peer);
+                    break;
+                }
+            }
         }
         self.line.lost();
         // Closing the other way, after the closing frames (section 7.1.1).
         let _ = tokio::time::timeout(LINGER.0, self.socket.shutdown()).await;
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stop>> {
+        let turn = Turn::begin();
         self.line.watch(context.waker());
         self.connection.state.watch(context.waker());
         match self.connection.state.ending() {
             Ending::No => {}
             Ending::Gracefully => self.close(Closure::bare(GOING_AWAY)),
-            Ending::HeadTimeout | Ending::Cut => return Poll::Ready(Ok(())),
+            Ending::HeadTimeout | Ending::Cut => return Poll::Ready(Ok(Stop::Over)),
         }
         while self.timer.as_mut().poll(context).is_ready() {
             if let Some(reason) = self.look_at_clock() {
                 self.line.end_with(Closure { code: ABNORMAL, reason: reason.into() });
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(Stop::Over));
             }
         }
-        for _ in 0..TURN {
-            let wrote = self.poll_write(context)?;
+        loop {
+            let wrote = self.poll_write(context, &turn)?;
             if matches!(self.stage, Stage::Over) && self.outbound.is_empty() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(Stop::Over));
             }
             if matches!(self.stage, Stage::Broken(_)) && self.outbound.is_empty() {
                 // The client need not wait to learn that no more comes.
                 let _ = Pin::new(&mut self.socket).poll_shutdown(context)?;
             }
-            let read = self.poll_read(context)?;
+            let read = self.poll_read(context, &turn)?;
             if matches!(read, Poll::Ready(Read::End)) {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(Stop::Over));
+            }
+            if turn.is_over() {
+                return Poll::Ready(Ok(Stop::GiveWay));
             }
             if wrote.is_pending() && read.is_pending() {
                 return Poll::Pending;
             }
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Begins to close from this side: the handler is told at once.
@@ -229,8 +266,8 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Makes frames and sends them. Pending when nothing can be sent, or there
     /// is nothing.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
-        self.make_frames();
+    fn poll_write(&mut self, context: &mut Context<'_>, turn: &Turn) -> io::Result<Poll<()>> {
+        self.make_frames(turn);
         if self.outbound.waiting().is_empty() {
             if let Pinged::Unsent = self.pinged {
                 let now = Instant::now();
@@ -245,8 +282,9 @@ impl<'c, S: Stream> Carrier<'c, S> {
             self.connection.state.write_blocked(flushed.is_pending());
             return Ok(Poll::Pending);
         }
-        let wrote = Pin::new(&mut self.socket).poll_write(context, self.outbound.waiting())?;
-        match wrote {
+        let waiting = self.outbound.waiting();
+        let piece = &waiting[..waiting.len().min(WRITE)];
+        match Pin::new(&mut self.socket).poll_write(context, piece)? {
             Poll::Ready(0) => Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(count) => {
                 // Who takes a little is slow, and not still.
@@ -261,8 +299,8 @@ impl<'c, S: Stream> Carrier<'c, S> {
         }
     }
 
-    fn make_frames(&mut self) {
-        while self.outbound.has_room() {
+    fn make_frames(&mut self, turn: &Turn) {
+        while self.outbound.has_room() && !turn.is_over() {
             if let Some(pong) = self.pong.take() {
                 self.outbound.pong(&pong);
                 continue;
@@ -295,13 +333,13 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Looks at what was read, and reads on. Pending when there is nothing, or
     /// the handler takes no more.
-    fn poll_read(&mut self, context: &mut Context<'_>) -> io::Result<Poll<Read>> {
+    fn poll_read(&mut self, context: &mut Context<'_>, turn: &Turn) -> io::Result<Poll<Read>> {
         if let Stage::Over = self.stage {
             return Ok(Poll::Pending);
         }
         if !self.unread.is_empty() {
             let mut unread = std::mem::take(&mut self.unread);
-            let read = self.look_at(&mut unread);
+            let read = self.look_at(&mut unread, turn);
             unread.advance(read);
             if !unread.is_empty() {
                 self.unread = unread;
@@ -323,7 +361,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
                 return Ok(Poll::Ready(Read::End));
             }
             self.heard = Instant::now();
-            let read = self.look_at(bytes);
+            let read = self.look_at(bytes, turn);
             self.unread.extend_from_slice(&bytes[read..]);
             Ok(Poll::Ready(Read::Some))
         })
@@ -335,9 +373,9 @@ impl<'c, S: Stream> Carrier<'c, S> {
     }
 
     /// Does what `bytes` say; how many of them could be looked at.
-    fn look_at(&mut self, bytes: &mut [u8]) -> usize {
+    fn look_at(&mut self, bytes: &mut [u8], turn: &Turn) -> usize {
         let mut read = 0;
-        while read < bytes.len() && self.may_read() {
+        while read < bytes.len() && self.may_read() && !turn.is_over() {
             match &mut self.stage {
                 Stage::Over => return bytes.len(),
                 Stage::Broken(left) => {
@@ -399,7 +437,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
             return (self.timer.deadline() <= now).then_some("the closing was not answered");
         }
         let WebSocketLimits { ping_interval, ping_timeout, idle_timeout, .. } = *self.limits;
-        if !self.line.takes_messages() {
+        if !self.may_read() {
             let is_due = !ping_interval.is_zero() && now >= self.heard + ping_interval;
             if is_due && self.outbound.is_empty() {
                 // The answer stands behind what is not read. But to a connection that
