@@ -369,7 +369,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Whether the handler takes messages, or none is left to take.
     fn may_read(&self) -> bool {
-        !matches!(self.stage, Stage::Open) || self.line.takes_messages()
+        !matches!(self.stage, Stage::Open) || self.line.takes_messages(self.inbound.held())
     }
 
     /// Does what `bytes` say; how many of them could be looked at.

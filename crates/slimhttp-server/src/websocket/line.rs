@@ -15,6 +15,10 @@ use super::{ABNORMAL, Closure, Message, PingId, Received, SendFault};
 /// Pings whose bytes are kept until the client answers.
 const MOST_PINGED: usize = 64;
 
+/// What a message in a queue holds beside its bytes: its place there, and what the
+/// allocator adds. Without it, messages of one byte would count for nothing.
+const BESIDE: usize = 128;
+
 /// The line between the ends.
 pub(super) struct Line {
     state: Mutex<State>,
@@ -25,13 +29,15 @@ pub(super) struct Line {
     pub(super) subprotocol: Option<Box<str>>,
     /// Messages that may wait in each queue.
     most: usize,
-    /// Their bytes; a longer message waits alone.
+    /// Memory that they may hold, in bytes; a longer message waits alone.
     most_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     incoming: Waiting<Message>,
+    /// What the message holds that is coming in behind these.
+    coming: usize,
     outgoing: Waiting<Outgoing>,
     /// Pings that the client has not answered, oldest first, and the number of
     /// the last that it has.
@@ -52,7 +58,7 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// A queue that is bounded by number and by bytes.
+/// A queue that is bounded by number and by the memory that it holds, in bytes.
 #[derive(Debug)]
 struct Waiting<T> {
     queue: VecDeque<(T, usize)>,
@@ -67,6 +73,7 @@ impl<T> Default for Waiting<T> {
 
 impl<T> Waiting<T> {
     fn push(&mut self, item: T, bytes: usize) {
+        let bytes = bytes + BESIDE;
         self.bytes += bytes;
         self.queue.push_back((item, bytes));
     }
@@ -136,6 +143,14 @@ impl Line {
         waiting.queue.len() >= self.most || waiting.bytes >= self.most_bytes
     }
 
+    /// Whether the client is not to be read. A message that is coming in alone may
+    /// become as long as any; together with others it must not.
+    fn is_incoming_full(&self, state: &State) -> bool {
+        let waiting = &state.incoming;
+        let is_too_much = waiting.bytes + state.coming >= self.most_bytes;
+        waiting.queue.len() >= self.most || (!waiting.queue.is_empty() && is_too_much)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,10 +214,10 @@ impl Line {
     }
 
     fn take(&self, mut state: MutexGuard<'_, State>, heed: bool) -> Received {
-        let was_full = self.is_full(&state.incoming);
+        let was_full = self.is_incoming_full(&state);
         if let Some(message) = state.incoming.pop() {
             // The carrier reads on.
-            if was_full && !self.is_full(&state.incoming) {
+            if was_full && !self.is_incoming_full(&state) {
                 let wake = state.tell_carrier();
                 self.wake(state, wake);
             }
@@ -373,9 +388,12 @@ impl Line {
         if self.lock().left { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Whether the client may be read.
-    pub(super) fn takes_messages(&self) -> bool {
-        !self.is_full(&self.lock().incoming)
+    /// Whether the client may be read, while the message that is coming in holds
+    /// `coming` bytes.
+    pub(super) fn takes_messages(&self, coming: usize) -> bool {
+        let mut state = self.lock();
+        state.coming = coming;
+        !self.is_incoming_full(&state)
     }
 
     /// A message has come. Once this side closes nobody waits for it.

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// A line for two messages or 100 bytes, and how often its bell was rung.
+/// A line for two messages or 1000 bytes, and how often its bell was rung.
 fn line() -> (Arc<Line>, Arc<AtomicUsize>) {
+    line_for(2)
+}
+
+fn line_for(queue: usize) -> (Arc<Line>, Arc<AtomicUsize>) {
     let limits = WebSocketLimits {
-        max_message: 100,
-        queue: 2,
+        max_message: 1000,
+        queue,
         ping_interval: Duration::ZERO,
         ping_timeout: Duration::ZERO,
         idle_timeout: Duration::ZERO,
@@ -78,7 +82,13 @@ fn the_bell_is_rung_once_for_who_waits() {
 
 #[test]
 fn queues_are_bounded_by_number_and_by_bytes() {
-    for (sizes, taken) in [(&[1, 1, 1][..], 2), (&[99, 1, 1], 2), (&[100, 1], 1), (&[500, 1], 1)] {
+    let cases = [
+        (&[1, 1, 1][..], 2),
+        (&[999 - BESIDE, 1, 1], 2),
+        (&[1000 - BESIDE, 1], 1),
+        (&[5000, 1], 1),
+    ];
+    for (sizes, taken) in cases {
         let (line, _) = line();
         let sent = sizes.iter().take_while(|&&size| line.send(message(size)).is_ok()).count();
         assert_eq!(sent, taken, "{sizes:?}");
@@ -86,10 +96,47 @@ fn queues_are_bounded_by_number_and_by_bytes() {
         for &size in &sizes[..taken] {
             line.came(message(size));
         }
-        assert!(!line.takes_messages());
+        assert!(!line.takes_messages(0));
         assert!(matches!(line.receive(), Received::Message(_)));
-        assert!(line.takes_messages());
+        assert!(line.takes_messages(0));
         assert!(line.next().is_some() && line.room().is_ok());
+    }
+}
+
+#[test]
+fn messages_of_no_bytes_count_too() {
+    let (line, _) = line_for(1_000_000);
+    let mut came = 0;
+    while line.takes_messages(0) {
+        line.came(message(0));
+        came += 1;
+    }
+    assert_eq!(came, 1000_usize.div_ceil(BESIDE));
+}
+
+/// What is coming in counts with what waits, and the carrier is told when it may
+/// go on with it.
+#[test]
+fn a_message_that_is_coming_in_counts() {
+    let (line, _) = line_for(10);
+    // Alone it may be as long as any.
+    assert!(line.takes_messages(5000));
+    line.came(message(300));
+    assert!(line.takes_messages(999 - 300 - BESIDE));
+    assert!(!line.takes_messages(1000 - 300 - BESIDE));
+    let woken = Arc::new(Woken::default());
+    line.watch(&woken.clone().into());
+    assert!(matches!(line.receive(), Received::Message(_)));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert!(line.takes_messages(5000));
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
