@@ -3,6 +3,9 @@
 use super::*;
 use crate::websocket::deflate::pack as pack_piece;
 
+#[path = "../../../tests/fuzz/websocket.rs"]
+mod fuzz;
+
 const LIMIT: usize = 200_000;
 
 /// A masked frame: its first byte (FIN, RSV, opcode) and its payload.
