@@ -334,7 +334,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
     /// Looks at what was read, and reads on. Pending when there is nothing, or
     /// the handler takes no more.
     fn poll_read(&mut self, context: &mut Context<'_>, turn: &Turn) -> io::Result<Poll<Read>> {
-        if let Stage::Over = self.stage {
+        if matches!(self.stage, Stage::Over) || turn.is_over() {
             return Ok(Poll::Pending);
         }
         if !self.unread.is_empty() {
