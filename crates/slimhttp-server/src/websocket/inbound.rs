@@ -7,7 +7,6 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
@@ -83,10 +82,11 @@ struct Frame {
 /// A message of which a part has come.
 struct Partial {
     is_text: bool,
+    /// What is known to be text, so that it is looked at but once.
+    text: String,
+    /// What is behind that; all there is where it is no text.
     bytes: Vec<u8>,
     packed: Option<Packed>,
-    /// How many of the bytes are known to be UTF-8.
-    valid: usize,
 }
 
 /// The packed form of a message.
@@ -110,7 +110,7 @@ impl Inbound {
 
     /// How much memory is held by the message that is coming in, in bytes.
     pub(super) fn held(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.bytes.capacity())
+        self.message.as_ref().map_or(0, |it| it.text.capacity() + it.bytes.capacity())
     }
 
     /// Reads on, no farther than to the end of a frame: how many of `bytes` have
@@ -203,9 +203,9 @@ impl Inbound {
                 let packed = || Packed { unpacker: Unpacker::new(), announced: 0 };
                 let mut message = Partial {
                     is_text: kind == Data::Text,
+                    text: String::new(),
                     bytes: Vec::new(),
                     packed: header.rsv1.then(packed),
-                    valid: 0,
                 };
                 message.announce(length, self.limit)?;
                 self.message = Some(message);
@@ -218,27 +218,21 @@ impl Inbound {
 
     fn feed_message(&mut self, piece: &[u8], is_last: bool) -> Result<Option<Event>, Fault> {
         let Some(message) = &mut self.message else { return Ok(None) };
+        let limit = self.limit - message.text.len();
         match &mut message.packed {
             None => message.bytes.extend_from_slice(piece),
             Some(Packed { unpacker, .. }) => {
-                unpacker.unpack(piece, &mut message.bytes, self.limit).map_err(unpacked)?;
+                unpacker.unpack(piece, &mut message.bytes, limit).map_err(unpacked)?;
             }
         }
         if !is_last {
-            return if message.is_text { message.check_text().map(|()| None) } else { Ok(None) };
+            return if message.is_text { message.take_text().map(|()| None) } else { Ok(None) };
         }
         let Some(mut message) = self.message.take() else { return Ok(None) };
         if let Some(Packed { unpacker, .. }) = message.packed.take() {
-            unpacker.finish(&mut message.bytes, self.limit).map_err(unpacked)?;
+            unpacker.finish(&mut message.bytes, limit).map_err(unpacked)?;
         }
-        // It was given room for more than it came to.
-        message.bytes.shrink_to_fit();
-        let bytes = Bytes::from(message.bytes);
-        let message = match message.is_text {
-            true => Message::Text(Utf8Bytes::try_from(bytes).map_err(|_| not_utf8())?),
-            false => Message::Binary(bytes),
-        };
-        Ok(Some(Event::Message(message)))
+        message.complete().map(|message| Some(Event::Message(message)))
     }
 }
 
@@ -246,7 +240,7 @@ impl Partial {
     /// A frame of it comes. What cannot fit is refused before it does.
     fn announce(&mut self, length: u64, limit: usize) -> Result<(), Fault> {
         let room = match &self.packed {
-            None => (limit - self.bytes.len()) as u64,
+            None => (limit - self.text.len() - self.bytes.len()) as u64,
             Some(packed) => longest_packed(limit) - packed.announced,
         };
         if length > room {
@@ -258,14 +252,39 @@ impl Partial {
         Ok(())
     }
 
-    /// Text that cannot become UTF-8 any more need not be waited for.
-    fn check_text(&mut self) -> Result<(), Fault> {
-        match std::str::from_utf8(&self.bytes[self.valid..]) {
-            Ok(_) => self.valid = self.bytes.len(),
-            Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
+    /// Looks at text that has come; a character at its end may not be complete.
+    /// What cannot become UTF-8 any more need not be waited for.
+    fn take_text(&mut self) -> Result<(), Fault> {
+        let text = match std::str::from_utf8(&self.bytes) {
+            Ok(text) => text,
+            Err(error) if error.error_len().is_none() => {
+                let valid = &self.bytes[..error.valid_up_to()];
+                std::str::from_utf8(valid).map_err(|_| not_utf8())?
+            }
             Err(_) => return Err(not_utf8()),
-        }
+        };
+        let valid = text.len();
+        self.text.push_str(text);
+        self.bytes.drain(..valid);
         Ok(())
+    }
+
+    /// The message, all of which has come. It was given room for more than it came to.
+    fn complete(mut self) -> Result<Message, Fault> {
+        if !self.is_text {
+            self.bytes.shrink_to_fit();
+            return Ok(Message::Binary(self.bytes.into()));
+        }
+        if self.text.is_empty() {
+            self.text = String::from_utf8(self.bytes).map_err(|_| not_utf8())?;
+        } else {
+            self.take_text()?;
+            if !self.bytes.is_empty() {
+                return Err(not_utf8());
+            }
+        }
+        self.text.shrink_to_fit();
+        Ok(Message::Text(self.text.into()))
     }
 }
 
