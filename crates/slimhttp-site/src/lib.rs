@@ -27,6 +27,7 @@ pub mod instance;
 pub mod list_field;
 pub mod listing;
 pub mod logging;
+pub mod multipart;
 pub mod options;
 pub mod path;
 pub mod plan;

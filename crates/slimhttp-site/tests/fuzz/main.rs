@@ -9,8 +9,10 @@
 //! [`spelled`].
 
 mod conditions;
+mod disposition;
 mod framing;
 mod globs;
+mod multipart;
 mod path;
 mod range;
 mod spelled;
@@ -43,4 +45,14 @@ fn framing() {
 fn globs() {
     let check = bolero::check!().with_iterations(ITERATIONS / 5).with_max_len(60);
     check.for_each(globs::check);
+}
+
+#[test]
+fn multipart() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(200).for_each(multipart::check);
+}
+
+#[test]
+fn disposition() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(100).for_each(disposition::check);
 }
