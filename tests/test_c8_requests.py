@@ -69,6 +69,41 @@ def test_c8_2_query(site: Serving, query: str, expected: dict[str, str]) -> None
     assert see(site, lambda request: dict(request.query), target='/test' + query) == expected
 
 
+@of(
+    ('query', 'expected'),
+    [
+        ('', []),
+        ('?tag=a&tag=b', [('tag', 'a'), ('tag', 'b')]),
+        ('?Tag=a&n=1&tag=b&Tag=c', [('Tag', 'a'), ('Tag', 'c'), ('n', '1'), ('tag', 'b')]),
+        ('?a=b%20c+d&%C3%89=%C3%A9&=x', [('a', 'b c d'), ('\u00c9', '\u00e9'), ('', 'x')]),
+        ('?a=%FF', [('a', '\ufffd')]),
+    ],
+)
+def test_c8_2_args_are_the_query_as_it_was_sent(
+    site: Serving, query: str, expected: list[tuple[str, str]]
+) -> None:
+    assert see(site, lambda request: list(request.args.pairs()), target='/test' + query) == expected
+
+
+def test_c8_2_args_are_a_mapping_of_first_values_beside_the_query(site: Serving) -> None:
+    def look(request):
+        args = request.args
+        assert args is request.args
+        assert request.query == {'tag': 'c', 'n': '7'}
+        assert request.headers[b'URI_QUERY'] == {b'tag': b'c', b'n': b'7'}
+        return [args['tag'], args.getlist('tag'), args.get('n', type=int), dict(args), list(args)]
+
+    assert see(site, look, target='/test?tag=a&tag=b&n=7&Tag=c') == [
+        'a', ['a', 'b'], 7, {'tag': 'a', 'n': '7', 'Tag': 'c'}, ['tag', 'n', 'Tag'],
+    ]  # fmt: skip
+
+
+def test_c8_2_a_missing_argument_is_the_clients_fault(site: Serving) -> None:
+    response = ask(site, lambda request: request.args['b'], target='/test?B=1')
+    assert response.status == 400
+    assert 'the query has no field `b`' in response.text
+
+
 def test_c8_2_headers_are_lower_case_bytes_with_the_three_of_old(site: Serving) -> None:
     headers = see(
         site,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from harness import Serving, serving
 from harness_more import HOST, ask, module_site
+from slimHTTP import MultiDict
 
 of = pytest.mark.parametrize
 
@@ -178,6 +179,10 @@ VALUES = {
     'a number': (-17, '-17'),
     'a path': (Path('/srv'), "PosixPath('/srv')"),
     'none': (None, 'None'),
+    'a form': (
+        MultiDict([('a', '1'), ('a', '2'), ('password', 'x')]),
+        "MultiDict({'a': ['1', '2'], 'password': ••••••})",
+    ),
 }  # fmt: skip
 
 

@@ -81,14 +81,22 @@ class MalformedContent(ContentError, ValueError):
 
 
 class MissingField(MalformedContent, KeyError):
-    """A form has no such field; `name` is the one that was looked for."""
+    """A form has no such field, or a query; `name` is the one that was looked for.
 
-    def __init__(self, name: str) -> None:
+    `of` says which of them: `form` or `query`.
+    """
+
+    def __init__(self, name: str, of: str = 'form') -> None:
         super().__init__(name)
         self.name = name
+        self.of = of
 
     def __str__(self) -> str:
-        return f'the form has no field `{self.name}`'
+        return f'the {self.of} has no field `{self.name}`'
+
+    def __reduce__(self) -> tuple[type[MissingField], tuple[str, str]]:
+        """Pickle both arguments, where `Exception` would keep the name only."""
+        return type(self), (self.name, self.of)
 
 
 class ContentTooLarge(ContentError):

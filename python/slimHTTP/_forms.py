@@ -1,4 +1,4 @@
-"""What `request.form` and `request.files` are: read-only, of several values each."""
+"""What `request.args`, `.form` and `.files` are: read-only, of several values each."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ class MultiDict(Mapping[str, V]):
     ('a', ['a', 'b'], 7)
     """
 
-    __slots__ = ('_lists',)
+    __slots__ = ('_lists', '_of')
 
-    def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, V]] = (), of: str = 'form') -> None:
+        # What it is of, for who looks for a name that it has not.
+        self._of = of
         self._lists: dict[str, list[V]] = {}
         for name, value in pairs:
             self._lists.setdefault(name, []).append(value)
@@ -42,7 +44,7 @@ class MultiDict(Mapping[str, V]):
     def __getitem__(self, name: str) -> V:
         values = self._lists.get(name)
         if values is None:
-            raise MissingField(name)
+            raise MissingField(name, self._of)
         return values[0]
 
     def __iter__(self) -> Iterator[str]:
@@ -213,3 +215,8 @@ def read_form(
         return UploadedFile(raw, filename, length, headers)
 
     return MultiDict(fields), MultiDict((part[0], opened(part)) for part in parts)
+def read_query(pairs: list[tuple[str, str]]) -> MultiDict[str]:
+    """Give the names and values of a query."""
+    return MultiDict(pairs, 'query')
+
+

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from slimHTTP._forms import MultiDict
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 #: What stands in place of a secret.
@@ -94,6 +95,8 @@ def _of(value: Any, depth: int) -> str:
             return _text(text, value, length(value))
     if kind is HTTP_REQUEST:
         return f'<HTTP_REQUEST {_plainly(value.method)} {_plainly(value.url)}>'
+    if kind is MultiDict:
+        return f'MultiDict({_of(value._lists, depth)})'
     if kind is decimal.Decimal:
         return _short(str(value))
     if kind is re.Pattern:

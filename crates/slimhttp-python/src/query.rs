@@ -1,24 +1,26 @@
-//! The query of a request target as its pairs, decoded as forms encode them
-//! (WHATWG URL, application/x-www-form-urlencoded).
+//! The query of a request target, or a form, as its pairs (WHATWG URL,
+//! application/x-www-form-urlencoded).
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// The pairs in order: names in lower case, both decoded. A part without `=`
-/// has an empty value; empty parts are left out.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-    query.split('&').filter(|part| !part.is_empty()).map(|part| {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        (decode(name).to_ascii_lowercase(), decode(value))
+/// The pairs in order, as they were sent, both decoded. A part without `=` has an
+/// empty value; empty parts are left out.
+pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    query.split(|byte| *byte == b'&').filter(|part| !part.is_empty()).map(|part| {
+        match part.iter().position(|byte| *byte == b'=') {
+            Some(at) => (decode(&part[..at]), decode(&part[at + 1..])),
+            None => (decode(part), Vec::new()),
+        }
     })
 }
 
-fn decode(text: &str) -> Vec<u8> {
-    let spaced: Cow<'_, [u8]> = if text.contains('+') {
-        text.replace('+', " ").into_bytes().into()
+fn decode(text: &[u8]) -> Vec<u8> {
+    let spaced: Cow<'_, [u8]> = if text.contains(&b'+') {
+        text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect()
     } else {
-        text.as_bytes().into()
+        text.into()
     };
     percent_decode(&spaced).collect()
 }

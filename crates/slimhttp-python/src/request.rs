@@ -23,7 +23,7 @@ use slimhttp_site::route::Params;
 use crate::content::{self, ContentReader};
 use crate::face::Face;
 use crate::identity::Identity;
-use crate::{query, values};
+use crate::values;
 use attributes::{Attribute, Attributes};
 
 /// A request.
@@ -124,17 +124,19 @@ impl HttpRequest {
     #[getter]
     fn query<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.attributes.get(py, Attribute::Query, || {
-            let source = self.source();
-            let dict = PyDict::new(py);
-            for (name, value) in query::pairs(source.uri.query().unwrap_or_default()) {
-                dict.set_item(String::from_utf8_lossy(&name), String::from_utf8_lossy(&value))?;
-            }
-            Ok(dict.into_any())
+            values::query_dict(py, &self.source()).map(Bound::into_any)
         })
     }
     #[setter(query)]
     fn set_query(&self, value: Bound<'_, PyAny>) {
         self.attributes.set(Attribute::Query, value);
+    }
+
+    /// The query: every name and value as it was sent. `args['name']` is the first
+    /// value, `args.getlist('name')` is all of them.
+    #[getter]
+    fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Args, || values::arguments(py, &self.source()))
     }
 
     /// The body.

@@ -4,6 +4,7 @@
 use http::{StatusCode, header};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::{Param, Params};
@@ -70,8 +71,8 @@ pub(crate) fn headers_dict<'py>(
         dict.set_item(PyBytes::new(py, name.as_str().as_bytes()), value)?;
     }
     let query = PyDict::new(py);
-    for (name, value) in query::pairs(source.uri.query().unwrap_or_default()) {
-        query.set_item(PyBytes::new(py, &name), PyBytes::new(py, &value))?;
+    for (name, value) in query::pairs(query_of(source)) {
+        query.set_item(PyBytes::new(py, &name.to_ascii_lowercase()), PyBytes::new(py, &value))?;
     }
     dict.set_item(
         PyBytes::new(py, b"METHOD"),
@@ -80,6 +81,35 @@ pub(crate) fn headers_dict<'py>(
     dict.set_item(PyBytes::new(py, b"URL"), url)?;
     dict.set_item(PyBytes::new(py, b"URI_QUERY"), query)?;
     Ok(dict)
+}
+
+/// The query as the original has it: lower-case names, the last of a name wins.
+///
+/// # Errors
+/// When Python has no memory.
+pub(crate) fn query_dict<'py>(py: Python<'py>, source: &Request) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in query::pairs(query_of(source)) {
+        let name = name.to_ascii_lowercase();
+        dict.set_item(String::from_utf8_lossy(&name), String::from_utf8_lossy(&value))?;
+    }
+    Ok(dict)
+}
+
+/// The names and values of the query, every one as it was sent.
+///
+/// # Errors
+/// When Python has no memory.
+pub(crate) fn arguments<'py>(py: Python<'py>, source: &Request) -> PyResult<Bound<'py, PyAny>> {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let pairs = query::pairs(query_of(source)).map(|(name, value)| (text(name), text(value)));
+    let pairs: Vec<(String, String)> = pairs.collect();
+    MAKE.import(py, "slimHTTP._forms", "read_query")?.call1((pairs,))
+}
+
+fn query_of(source: &Request) -> &[u8] {
+    source.uri.query().unwrap_or_default().as_bytes()
 }
 
 /// The dict of what a pattern took from a path.

@@ -17,6 +17,7 @@ pub(super) enum Attribute {
     Url,
     Headers,
     Query,
+    Args,
     Payload,
     Data,
     Text,
