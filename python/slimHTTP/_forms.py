@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Optional, TypeVar, Union, overload
 
@@ -17,8 +19,25 @@ T = TypeVar('T')
 #: are in the file instead, where there, and how many.
 _Part = tuple[str, str, list[tuple[str, str]], bytes, bool, int, int]
 
-#: Longer names are cut: file systems take 255 bytes.
+#: Longer names are cut: file systems take 255 bytes. An extension of more than
+#: this is none.
 _LONGEST_NAME = 255
+_LONGEST_EXTENSION = 32
+
+#: So many characters of a name are looked at: putting marks in their order takes
+#: time by the square of how many there are.
+_LONGEST_LOOK = 1024
+
+#: What some system takes for a separator of folders, beside `/`.
+_SLASHES = str.maketrans(dict.fromkeys('\\\u2044\u2215\u2216\u29f5\u29f8', '/'))
+
+#: What Windows does not take in a name (a colon leads into a file's other streams).
+_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*', '_'))
+
+#: What Windows takes for a device, whatever its extension.
+_DEVICE = re.compile(
+    r'(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9]) *(\.|$)', re.IGNORECASE
+)
 
 
 class MultiDict(Mapping[str, V]):
@@ -118,24 +137,21 @@ class UploadedFile(io.BufferedReader):
 
     @property
     def safe_filename(self) -> str:
-        """The last part of `filename`, without what a file system takes for more.
+        """The last part of `filename`, as a name that every file system takes for one.
 
-        No folder, no leading dot, no control character, at most 255 bytes;
-        `upload` where nothing is left.
+        No folder, no dot, blank or hyphen at the beginning, no dot or blank at the
+        end, no control or invisible character, nothing that Windows keeps for
+        itself, at most 255 bytes; letters in their usual form (NFKC). `upload` where
+        nothing is left. It is its own safe name.
 
         >>> UploadedFile(io.BytesIO(), '../../etc/.passwd', 0).safe_filename
         'passwd'
         """
-        name = self.filename.replace('\\', '/').rpartition('/')[2]
-        name = ''.join(letter for letter in name if letter.isprintable()).strip().lstrip('.')
-        stem, dot, extension = name.rpartition('.')
-        if not dot or len(extension.encode()) > 32:
-            stem, extension = name, ''
-        else:
-            extension = dot + extension
-        room = _LONGEST_NAME - len(extension.encode())
-        stem = stem.encode('utf-8', 'replace')[:room].decode('utf-8', 'ignore')
-        return (stem + extension).strip() or 'upload'
+        name = self.filename
+        # What one pass takes away may bring together what another takes away.
+        while (cleaned := _cleaned(name)) != name:
+            name = cleaned
+        return name
 
     @overload
     def save(self, target: Union[str, os.PathLike[str]]) -> str: ...
@@ -165,6 +181,32 @@ class UploadedFile(io.BufferedReader):
 
     def __repr__(self) -> str:
         return f'<UploadedFile {self.filename!r} {self.size} bytes>'
+
+
+def _cleaned(name: str) -> str:
+    """Take a step towards a safe name; what is one stays as it is."""
+    name = name.translate(_SLASHES).rpartition('/')[2]
+    if len(name) > _LONGEST_LOOK:
+        name = name[: _LONGEST_LOOK - _LONGEST_EXTENSION] + name[-_LONGEST_EXTENSION:]
+    name = ''.join(letter for letter in name if letter.isprintable())
+    # A dot or a slash of another width is one to who reads the name later.
+    name = unicodedata.normalize('NFKC', name).translate(_SLASHES).rpartition('/')[2]
+    name = _trimmed(''.join(letter for letter in name if letter.isprintable()))
+    name = name.translate(_FORBIDDEN)
+    if _DEVICE.match(name):
+        name = f'_{name}'
+    stem, dot, extension = name.rpartition('.')
+    if not dot or len(extension.encode()) > _LONGEST_EXTENSION:
+        stem, extension = name, ''
+    else:
+        extension = dot + extension
+    room = _LONGEST_NAME - len(extension.encode())
+    stem = stem.encode()[:room].decode('utf-8', 'ignore')
+    return _trimmed(stem + extension) or 'upload'
+
+
+def _trimmed(name: str) -> str:
+    return name.lstrip(' .-').rstrip(' .')
 
 
 class _Window(io.RawIOBase):
@@ -197,6 +239,11 @@ class _Window(io.RawIOBase):
         return len(data)
 
 
+def read_query(pairs: list[tuple[str, str]]) -> MultiDict[str]:
+    """Give the names and values of a query."""
+    return MultiDict(pairs, 'query')
+
+
 def read_form(
     fields: list[tuple[str, str]], parts: list[_Part], descriptor: int | None
 ) -> tuple[MultiDict[str], MultiDict[UploadedFile]]:
@@ -215,8 +262,3 @@ def read_form(
         return UploadedFile(raw, filename, length, headers)
 
     return MultiDict(fields), MultiDict((part[0], opened(part)) for part in parts)
-def read_query(pairs: list[tuple[str, str]]) -> MultiDict[str]:
-    """Give the names and values of a query."""
-    return MultiDict(pairs, 'query')
-
-
