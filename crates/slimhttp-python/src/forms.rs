@@ -1,10 +1,13 @@
 //! Forms: fields and uploads out of the content of a request. No Python in it,
 //! and no socket: whoever reads the content feeds it in, in pieces of any size.
 //!
-//! What a form may take is bounded before it is taken: the number of its parts,
-//! the memory of its fields, the memory of its uploads (what is more lies on
-//! disk), the header of a part.
+//! What a form may take is bounded before it is taken: the number of its parts;
+//! the memory of its texts, which are the names and values of fields, and of
+//! uploads the names and the header fields; the memory of what uploads hold (what
+//! is more lies on disk).
 
+#[path = "forms/charset.rs"]
+mod charset;
 #[path = "forms/multipart.rs"]
 mod multipart;
 #[path = "forms/spool.rs"]
@@ -14,10 +17,13 @@ mod spool;
 mod tests;
 
 use std::fs::File;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use slimhttp_site::content_type::parameter;
 
+use crate::query;
+use charset::Charset;
 use multipart::Multipart;
 pub(crate) use spool::Place;
 
@@ -27,7 +33,7 @@ const LONGEST_BOUNDARY: usize = 70;
 /// What a form may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Bytes of memory, for fields and for uploads each.
+    /// Bytes of memory, for the texts and for the content of uploads each.
     pub(crate) memory: u64,
     /// Fields and uploads together.
     pub(crate) parts: u64,
@@ -41,13 +47,12 @@ pub(crate) enum FormFault {
     /// It goes beyond a limit.
     TooLarge(String),
     /// An upload cannot be written to disk.
-    Disk(std::io::Error),
-}
-
-impl From<std::io::Error> for FormFault {
-    fn from(error: std::io::Error) -> Self {
-        Self::Disk(error)
-    }
+    Disk {
+        /// The folder for temporary files.
+        folder: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
 }
 
 /// A form.
@@ -120,7 +125,7 @@ impl Parser {
         match kind {
             Kind::UrlEncoded => Self::UrlEncoded(Vec::new(), limits),
             Kind::Multipart(boundary) => {
-                Self::Multipart(Box::new(Multipart::new(boundary, limits)))
+                Self::Multipart(Box::new(Multipart::new(&boundary, limits)))
             }
         }
     }
@@ -136,7 +141,7 @@ impl Parser {
                 held.extend_from_slice(&piece);
                 Ok(())
             }
-            Self::Multipart(parts) => parts.feed(piece),
+            Self::Multipart(parts) => parts.feed(&piece),
         }
     }
 
@@ -146,17 +151,30 @@ impl Parser {
     /// What is wrong with it.
     pub(crate) fn finish(self) -> Result<Form, FormFault> {
         match self {
-            Self::UrlEncoded(held, limits) => {
-                let mut fields = Vec::new();
-                for (name, value) in form_urlencoded::parse(&held) {
-                    within_count(fields.len() as u64 + 1, limits)?;
-                    fields.push((name.into_owned(), value.into_owned()));
-                }
-                Ok(Form { fields, ..Form::default() })
-            }
+            Self::UrlEncoded(held, limits) => urlencoded(&held, limits),
             Self::Multipart(parts) => parts.finish(),
         }
     }
+}
+
+/// A form of `application/x-www-form-urlencoded` (WHATWG URL), all of it.
+fn urlencoded(held: &[u8], limits: Limits) -> Result<Form, FormFault> {
+    let mut pairs = Vec::new();
+    for pair in query::pairs(held) {
+        within_count(pairs.len() as u64 + 1, limits)?;
+        pairs.push(pair);
+    }
+    let charset =
+        Charset::of_form(pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())));
+    let mut fields = Vec::new();
+    let mut text_bytes = 0;
+    for (name, value) in pairs {
+        let (name, value) = (charset.decode(name), charset.decode(value));
+        text_bytes += (name.len() + value.len()) as u64;
+        within_memory(text_bytes, limits)?;
+        fields.push((name, value));
+    }
+    Ok(Form { fields, ..Form::default() })
 }
 
 fn within_memory(bytes: u64, limits: Limits) -> Result<(), FormFault> {
@@ -165,7 +183,7 @@ fn within_memory(bytes: u64, limits: Limits) -> Result<(), FormFault> {
     }
     let most = limits.memory;
     Err(FormFault::TooLarge(format!(
-        "the fields of the form are longer than `form_memory`, {most} bytes"
+        "the names and fields of the form are longer than `form_memory`, {most} bytes"
     )))
 }
 

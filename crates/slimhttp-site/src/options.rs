@@ -141,8 +141,9 @@ const SCOPE: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`512KiB`",
-        doc: "What a form may hold in memory: its fields together, more are answered 413, and its \
-              uploads together, what is more lies in a temporary file.",
+        doc: "What a form may hold in memory: its texts together (names, the values of fields, the \
+              header fields of uploads), more are answered 413, and its uploads together, what is \
+              more lies in a temporary file.",
         elsewhere: &[
             "max_form_memory_size",
             "data_upload_max_memory_size",

@@ -4,6 +4,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::FormFault;
 
 /// The bytes of one upload.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,25 +22,38 @@ pub(crate) enum Place {
     },
 }
 
+impl Default for Place {
+    fn default() -> Self {
+        Self::Memory(Vec::new())
+    }
+}
+
 /// The store of a form's uploads, which are written one after the other.
 #[derive(Debug)]
 pub(crate) struct Spool {
     memory_left: u64,
+    folder: PathBuf,
     file: Option<File>,
     written: u64,
 }
 
 impl Spool {
-    /// One that may hold so many bytes in memory.
+    /// One that may hold so many bytes in memory. The others lie in the system's
+    /// folder for temporary files (`TMPDIR`).
     pub(crate) fn new(memory: u64) -> Self {
-        Self { memory_left: memory, file: None, written: 0 }
+        Self::within(std::env::temp_dir(), memory)
+    }
+
+    /// The same with a folder of its own.
+    pub(super) fn within(folder: PathBuf, memory: u64) -> Self {
+        Self { memory_left: memory, folder, file: None, written: 0 }
     }
 
     /// Adds `bytes` to the upload at `place`, the last one.
     ///
     /// # Errors
-    /// The disk's.
-    pub(crate) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> io::Result<()> {
+    /// The disk's, with the folder.
+    pub(crate) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> Result<(), FormFault> {
         let more = bytes.len() as u64;
         match place {
             Place::Memory(held) if more <= self.memory_left => {
@@ -65,10 +81,15 @@ impl Spool {
         self.file
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FormFault> {
+        self.try_append(bytes)
+            .map_err(|error| FormFault::Disk { folder: self.folder.clone(), error })
+    }
+
+    fn try_append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
+            none => none.insert(tempfile::tempfile_in(&self.folder)?),
         };
         file.write_all(bytes)?;
         self.written += bytes.len() as u64;

@@ -44,7 +44,9 @@ fn told(outcome: Result<Form, FormFault>) -> String {
         Ok(form) => form,
         Err(FormFault::Malformed(_)) => return "malformed".into(),
         Err(FormFault::TooLarge(why)) => return format!("too large: {why}"),
-        Err(FormFault::Disk(error)) => return error.to_string(),
+        Err(FormFault::Disk { folder, error }) => {
+            return format!("{}: {:?}", folder.display(), error.kind());
+        }
     };
     let fields = form.fields.iter().map(|(name, value)| format!("{name}={value}"));
     let uploads = form.uploads.iter().map(|upload| {
@@ -82,6 +84,7 @@ fn urlencoded_forms() {
         ("a&b=&=c", "a=|b=|=c"),
         ("a+b=c%20d%26&&e=%zz", "a b=c d&|e=%zz"),
         ("n=%C3%A4%FF", "n=ä\u{fffd}"),
+        ("n=ä", "n=ä"),
     ];
     for (body, expected) in cases {
         for step in [1, 3, 1000] {
@@ -144,26 +147,113 @@ fn malformed_forms() {
 #[test]
 fn what_a_form_may_take() {
     let limits = Limits { memory: 1000, parts: 5 };
-    let fields = "too large: the fields of the form are longer than `form_memory`, 1000 bytes";
+    let fields =
+        "too large: the names and fields of the form are longer than `form_memory`, 1000 bytes";
     let parts = "too large: the form has more parts than `form_parts`, 5";
-    let header = "too large: the header of a part is longer than 65536 bytes";
+    let header = "too large: the header of a part is longer than 1000 bytes";
     let long = "x".repeat(2000);
+    let half = &*"x".repeat(400);
+    let named = &*format!("; filename=\"{half}\"");
+    let typed = &*format!("; filename=\"\"\r\nContent-Type: {half}");
     let kind = || Kind::Multipart("B".into());
     let cases = [
         (kind(), multipart(&[("a", "", "1"); 5]), "a=1|a=1|a=1|a=1|a=1".to_owned()),
         (kind(), multipart(&[("a", "", "1"); 6]), parts.into()),
         (kind(), multipart(&[("a", "", "1"); 10_000]), parts.into()),
         (kind(), multipart(&[("a", "", &long)]), fields.into()),
-        (kind(), multipart(&[(&long, "", "")]), fields.into()),
+        (kind(), multipart(&[(&long, "", "")]), header.into()),
+        (kind(), multipart(&[(half, "", ""); 2]), format!("{half}=|{half}=")),
+        (kind(), multipart(&[(half, "", ""); 3]), fields.into()),
+        (kind(), multipart(&[(half, "", half), ("a", "", half)]), fields.into()),
         (kind(), multipart(&[("f", "; filename=\"x\"", &long)]), format!("f<x>{long}")),
+        // The name of an upload, and its header fields, one of which holds that name.
+        (kind(), multipart(&[("f", named, "")]), format!("f<{half}>")),
+        (kind(), multipart(&[("f", named, ""); 2]), fields.into()),
+        (kind(), multipart(&[("f", typed, "")]), "f<>".into()),
+        (kind(), multipart(&[("f", typed, ""); 3]), fields.into()),
+        (kind(), multipart(&[("a", "", half), ("f", named, "")]), fields.into()),
         (kind(), multipart(&[("f", &"\r\nX: y".repeat(40_000), "")]), header.into()),
-        (kind(), "x".repeat(200_000), header.into()),
+        (kind(), "x".repeat(200_000), "malformed".into()),
         (Kind::UrlEncoded, "a=1&".repeat(6), parts.into()),
         (Kind::UrlEncoded, format!("a={long}"), fields.into()),
+        // A byte that is no UTF-8 takes three.
+        (
+            Kind::UrlEncoded,
+            format!("a={}", "%FF".repeat(300)),
+            format!("a={}", "\u{fffd}".repeat(300)),
+        ),
     ];
     for (kind, body, expected) in cases {
         assert_eq!(told(parse(kind, limits, body.as_bytes(), 4096)), expected);
     }
+}
+
+#[test]
+fn texts_that_grow_are_counted_as_they_are() {
+    let limits = Limits { memory: 1000, parts: 5 };
+    let mut body = b"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n".to_vec();
+    body.extend_from_slice(&[0xff; 400]);
+    body.extend_from_slice(b"\r\n--B--");
+    let kind = Kind::Multipart("B".into());
+    assert!(matches!(parse(kind, limits, &body, 4096), Err(FormFault::TooLarge(_))));
+}
+
+#[test]
+fn charsets() {
+    let cases: &[(&str, &[u8], &str)] = &[
+        // UTF-8, and what is none.
+        ("", b"\xc3\xa4", "ä=ä|ä<ä>\u{fffd}"),
+        ("", b"\xe4", "\u{fffd}=\u{fffd}|\u{fffd}<\u{fffd}>\u{fffd}"),
+        // As browsers take `iso-8859-1`.
+        ("iso-8859-1", b"\xe4\x80", "ä€=ä€|ä€<ä€>\u{fffd}"),
+        ("koi8-r", b"\xc1", "а=а|а<а>\u{fffd}"),
+        ("martian", b"\xc3\xa4", "ä=ä|ä<ä>\u{fffd}"),
+    ];
+    for (charset, text, expected) in cases {
+        let mut body = b"--B\r\nContent-Disposition: form-data; name=\"".to_vec();
+        body.extend_from_slice(text);
+        body.extend_from_slice(b"\"\r\n\r\n");
+        body.extend_from_slice(text);
+        body.extend_from_slice(b"\r\n--B\r\nContent-Disposition: form-data; name=\"");
+        body.extend_from_slice(text);
+        body.extend_from_slice(b"\"; filename=\"");
+        body.extend_from_slice(text);
+        body.extend_from_slice(b"\"\r\n\r\n\xff\r\n");
+        // It may come behind what it speaks of.
+        body.extend_from_slice(multipart(&[("_charset_", "", charset)]).as_bytes());
+        let found = told(parse(Kind::Multipart("B".into()), ROOMY, &body, 7));
+        assert_eq!(found.replace(&format!("_charset_={charset}|"), ""), *expected, "{charset}");
+    }
+    let cases = [
+        ("; filename*=iso-8859-1''%E4", "", "f<ä>"),
+        ("\r\nContent-Type: text/plain; charset=koi8-r", "x", "f=x"),
+    ];
+    for (more, value, expected) in cases {
+        let found = parse(
+            Kind::Multipart("B".into()),
+            ROOMY,
+            multipart(&[("f", more, value)]).as_bytes(),
+            7,
+        );
+        assert_eq!(told(found), expected);
+    }
+    let mut body = b"--B\r\nContent-Disposition: form-data; name=\"\xc3\xa4\"\r\n".to_vec();
+    body.extend_from_slice(b"Content-Type: text/plain; charset=\"KOI8-R\"\r\n\r\n\xc1\r\n--B--");
+    assert_eq!(told(parse(Kind::Multipart("B".into()), ROOMY, &body, 7)), "ä=а");
+    let body = b"a=%E4&_charset_=windows-1252";
+    assert_eq!(told(parse(Kind::UrlEncoded, ROOMY, body, 7)), "a=ä|_charset_=windows-1252");
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_named() {
+    let mut spool = spool::Spool::within("/nowhere/at/all".into(), 2);
+    let mut place = Place::default();
+    spool.write(&mut place, b"ab").expect("is held in memory");
+    let Err(FormFault::Disk { folder, error }) = spool.write(&mut place, b"c") else {
+        panic!("there is no such folder");
+    };
+    assert_eq!(folder, PathBuf::from("/nowhere/at/all"));
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
 #[test]

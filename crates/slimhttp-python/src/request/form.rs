@@ -2,8 +2,10 @@
 //! there or as it comes in.
 
 use std::os::fd::IntoRawFd;
+use std::path::PathBuf;
 
 use bytes::Bytes;
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
@@ -49,7 +51,19 @@ fn raised(py: Python<'_>, fault: FormFault) -> PyErr {
     match fault {
         FormFault::Malformed(why) => ContentError::Malformed.raised(py, why),
         FormFault::TooLarge(why) => ContentError::TooLarge.raised(py, why),
-        FormFault::Disk(error) => error.into(),
+        FormFault::Disk { folder, error } => on_disk(folder, &error),
+    }
+}
+
+/// `OSError` as Python's own functions raise it, of the folder.
+fn on_disk(folder: PathBuf, error: &std::io::Error) -> PyErr {
+    // The number goes into an argument of its own.
+    let text = error.to_string();
+    let reason = text.split(" (os error").next().unwrap_or(&text);
+    let message = format!("an upload cannot be kept in the folder for temporary files: {reason}");
+    match error.raw_os_error() {
+        Some(number) => PyOSError::new_err((number, message, folder.into_os_string())),
+        None => PyOSError::new_err(format!("{message} ({})", folder.display())),
     }
 }
 
