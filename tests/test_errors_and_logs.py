@@ -342,6 +342,27 @@ def test_http_log_speaks_to_the_same_logger(level) -> None:
         assert (record.levelno, record.name) == (logging.INFO, 'slimHTTP')
 
 
+def test_http_log_takes_whatever_a_program_says_of_a_line() -> None:
+    with Log() as log, serving() as site:
+        site.http.log('slow', level=30, source='db', seconds=1.5, args='reserved', name='too')
+        record = next(record for record in log.records if record.levelno == logging.WARNING)
+        assert record.getMessage() == 'slow source=db seconds=1.5 args=reserved name=too'
+        assert (vars(record)['source'], vars(record)['seconds']) == ('db', 1.5)
+        assert (record.name, record.pathname) == ('slimHTTP', __file__), 'the line that says it'
+        try:
+            raise OSError('the reason')
+        except OSError:
+            site.http.log('failed', exc_info=True)
+        log.wait_for('failed\nTraceback.*OSError: the reason')
+        # A level below those of `logging`, as plugins for slimHTTP 1.0 give it.
+        site.http.log('x', level=5, source='y')
+        assert 'x source=y' not in log.text
+        logging.getLogger('slimHTTP').setLevel(1)
+        logging.getLogger('slimHTTP').handlers[-1].setLevel(1)
+        site.http.log('x', level=5, source='y')
+        assert 'x source=y' in log.text
+
+
 def test_a_program_that_configures_logging_gets_the_lines_once() -> None:
     source = (
         'import logging, slimHTTP\n'

@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import sys
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from slimHTTP._errors import LoggerError
 from slimHTTP._slimhttp import choose_log
@@ -47,6 +48,20 @@ def level_number(level: int | str) -> int:
         if isinstance(added, int):
             return added
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
+
+
+#: What a record has by itself: `logging` lets nobody else set it.
+_OF_RECORDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime'}
+
+
+def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
+    """Log what a program says, from the line that called our caller."""
+    if not logger.isEnabledFor(level):
+        return
+    known = {name: fields.pop(name) for name in ('exc_info', 'stack_info') if name in fields}
+    words = [*map(str, args), *(f'{name}={value}' for name, value in fields.items())]
+    extra = {name: value for name, value in fields.items() if name not in _OF_RECORDS}
+    logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
 
 
 def follow_wish(configured: str | None = None) -> None:

@@ -354,15 +354,15 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                     if instances.get(key) is self:
                         del instances[key]
 
-    def log(self, *args: object, level: int | str = logging.INFO) -> None:
+    def log(self, *args: object, level: int | str = logging.INFO, **fields: object) -> None:
         """Log `args`, joined by spaces, to the logger `slimHTTP`.
 
-        `level` is a number or a name in any case. Raises LoggerError for a name
+        `level` is a number or a name in any case. Further keywords stand behind the
+        text, `name=value`, and are attributes of the record; `exc_info` and
+        `stack_info` mean what they mean to `logging`. Raises LoggerError for a level
         that is none.
         """
-        number = _log.level_number(level)
-        if _log.logger.isEnabledFor(number):
-            _log.logger.log(number, '%s', ' '.join(map(str, args)), stacklevel=2)
+        _log.log(_log.level_number(level), args, fields)
 
     def join_loop(self) -> None:
         """Let the event loop of `async def` handlers serve this server."""
