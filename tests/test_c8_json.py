@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
+import datetime
+import decimal
 import enum
 import json
+import pathlib
 import random
+import types
+import uuid
 from typing import Any
 
 import pytest
 from harness import serving
+from slimHTTP import HTTP_RESPONSE, MultiDict
 
 of = pytest.mark.parametrize
 
@@ -64,8 +71,52 @@ INVALID: list[Any] = [
     {(1, 2): 'tuple as key'},
     [b'bytes'],
     {'a': {1, 2}},
-    ['\ud800'],
+    {object(): 1},
+    [Level],
 ]
+
+DAY = datetime.date(2026, 1, 2)
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 600, datetime.timezone.utc)
+ID = uuid.UUID('12345678-1234-5678-1234-567812345678')
+
+
+class Colour(enum.Enum):
+    RED = 'red'
+    DATED = DAY
+
+
+class Word(str, enum.Enum):
+    YES = 'yes'
+
+
+@dataclasses.dataclass
+class Item:
+    name: str
+    price: decimal.Decimal
+    made: datetime.date
+    parts: list[Any]
+
+
+#: What has no type in JSON, and how it is written.
+WRITTEN: list[tuple[Any, str]] = [
+    ([DAY, MOMENT, MOMENT.time()], '["2026-01-02","2026-01-02T03:04:05.000600+00:00","03:04:05.000600"]'),
+    ([ID], '["12345678-1234-5678-1234-567812345678"]'),
+    ([decimal.Decimal('1.10'), decimal.Decimal('NaN')], '["1.10","NaN"]'),
+    ([Colour.RED, Colour.DATED, Word.YES, Level.HIGH], '["red","2026-01-02","yes",3]'),
+    (
+        {'item': Item('a', decimal.Decimal('2.50'), DAY, [Item('b', decimal.Decimal(1), DAY, [])])},
+        '{"item":{"name":"a","price":"2.50","made":"2026-01-02","parts":'
+        '[{"name":"b","price":"1","made":"2026-01-02","parts":[]}]}}',
+    ),
+    ([pathlib.PurePosixPath('/a/b')], '["/a/b"]'),
+    ([types.MappingProxyType({'a': DAY})], '[{"a":"2026-01-02"}]'),
+    ([MultiDict([('a', '1'), ('a', '2')])], '[{"a":"1"}]'),
+    ({ID: 1, DAY: (2, [Colour.RED]), Colour.RED: {Word.YES: 3}},
+     '{"12345678-1234-5678-1234-567812345678":1,"2026-01-02":[2,["red"]],"red":{"yes":3}}'),
+    # Half a surrogate pair is the escape that JSON has for it.
+    (['\ud800', {'a\udfff': '"\udc00\\'}], '["\\ud800",{"a\\udfff":"\\"\\udc00\\\\"}]'),
+    (['\ud83d\ude00', '\U0001f600', '\ud800\u00e4'], '["\\ud83d\\ude00","\U0001f600","\\ud800\u00e4"]'),
+]  # fmt: skip
 
 
 def written(value: Any) -> bytes:
@@ -104,6 +155,19 @@ def test_c8_3_json_is_written_as_python_writes_it() -> None:
             response = client.get(f'/{number}')
             assert (response.status, response.body) == (200, written(value)), value
             assert response.headers['Content-Type'] == 'application/json'
+
+
+def test_c8_3_what_json_has_no_type_for_is_written_all_the_same() -> None:
+    with serving() as site, site.client() as client:
+        site.http.route('/<int:number>')(lambda request: WRITTEN[request.params['number']][0])
+        site.http.route('/payload/<int:number>')(
+            lambda request: HTTP_RESPONSE(payload=WRITTEN[request.params['number']][0])
+        )
+        for number, (value, expected) in enumerate(WRITTEN):
+            for path in (f'/{number}', f'/payload/{number}'):
+                response = client.get(path)
+                assert (response.status, response.text) == (200, expected), value
+            assert HTTP_RESPONSE(payload=value).build().endswith(b'\r\n\r\n' + expected.encode())
 
 
 def test_c8_3_what_is_no_json_is_500() -> None:

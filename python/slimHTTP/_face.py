@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _failure, _fork, _log, _threads
 from slimHTTP._errors import ContentError
+from slimHTTP._json import json_bytes
 from slimHTTP._modules import Modules
-from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED, json_dumps
+from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
@@ -29,7 +30,7 @@ class Face:
     file_types: Final[tuple[type, ...]] = (FILE, STREAM_CHUNKED)
     #: Answers whose `ret_code`, `headers` and `payload` are sent.
     response_type: Final[type] = HTTP_RESPONSE
-    json_dumps = staticmethod(json_dumps)
+    json_bytes = staticmethod(json_bytes)
     #: What handlers of WebSockets get, on the event loop and on threads.
     websocket_type: Final[type] = WEBSOCKET
     websocket_sync_type: Final[type] = SYNC_WEBSOCKET

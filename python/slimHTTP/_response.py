@@ -7,7 +7,6 @@ here serves programs that make a raw response by themselves.
 
 from __future__ import annotations
 
-import json
 import logging
 import mimetypes
 import os
@@ -17,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
 from slimHTTP import _cookies
+from slimHTTP._json import json_bytes
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from slimHTTP._cookies import CookieOptions
 
 PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
-
-#: JSON as it is sent: without spaces, and in UTF-8 rather than in escapes. `NaN` and
-#: the infinities are ValueErrors: JSON has none, and browsers refuse the whole text.
-#: The extension writes what is made of plain types in the same way by itself.
-json_dumps: Final = json.JSONEncoder(
-    separators=(',', ':'), ensure_ascii=False, allow_nan=False
-).encode
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
@@ -158,7 +151,7 @@ class HTTP_RESPONSE:
         elif isinstance(payload, str):
             body = payload.encode()
         elif isinstance(payload, (dict, list)):
-            body = json_dumps(payload).encode()
+            body = json_bytes(payload)
             kind = 'application/json'
         else:
             raise TypeError(

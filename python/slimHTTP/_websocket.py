@@ -12,14 +12,13 @@ changed that a method here was told to wait for; whoever waits then looks again.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Union, cast
 
 from slimHTTP import _modules, _routes, _threads
 from slimHTTP._errors import WebSocketClosed
-from slimHTTP._response import json_dumps
+from slimHTTP._json import json_dumps, json_loads
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import HTTP_REQUEST, Server, WebSocketEnd, WebSocketRoute
 from slimHTTP._slimhttp import broadcast as _broadcast
@@ -133,7 +132,7 @@ class WEBSOCKET(_Common):
 
     async def receive_json(self) -> Any:
         """Wait for the next message and parse it. Raises ValueError where it is not JSON."""
-        return json.loads(await self.receive())
+        return json_loads(await self.receive())
 
     async def send(self, message: Message) -> None:
         """Send a message: str as text, bytes as binary.
@@ -246,7 +245,7 @@ class SYNC_WEBSOCKET(_Common):
 
     def receive_json(self, timeout: float | None = None) -> Any:
         """Wait for the next message and parse it. Raises ValueError where it is not JSON."""
-        return json.loads(self.receive(timeout))
+        return json_loads(self.receive(timeout))
 
     def send(self, message: Message, timeout: float | None = None) -> None:
         """Send a message: str as text, bytes as binary.

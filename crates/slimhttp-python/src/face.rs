@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
 use pyo3::pyclass::PyVisit;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 use slimhttp_server::handler::DebugPage;
 
 use crate::desk::Side;
@@ -24,7 +24,7 @@ pub(crate) struct Face {
     run_script: Py<PyAny>,
     failed: Py<PyAny>,
     log: Py<PyAny>,
-    json_dumps: Py<PyAny>,
+    json_bytes: Py<PyAny>,
     start_thread: Py<PyAny>,
     websocket_type: Py<PyAny>,
     websocket_sync_type: Py<PyAny>,
@@ -49,7 +49,7 @@ impl Face {
             run_script: attribute(intern!(py, "run_script"))?,
             failed: attribute(intern!(py, "failed"))?,
             log: attribute(intern!(py, "log"))?,
-            json_dumps: attribute(intern!(py, "json_dumps"))?,
+            json_bytes: attribute(intern!(py, "json_bytes"))?,
             start_thread: attribute(intern!(py, "start_thread"))?,
             websocket_type: attribute(intern!(py, "websocket_type"))?,
             websocket_sync_type: attribute(intern!(py, "websocket_sync_type"))?,
@@ -150,12 +150,12 @@ impl Face {
         self.object.bind(py).call_method0(intern!(py, "ensure_loop")).map(drop)
     }
 
-    /// The JSON text of an object.
+    /// The JSON text of an object, in UTF-8.
     ///
     /// # Errors
     /// Whatever the encoder raises.
-    pub(crate) fn json<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-        Ok(self.json_dumps.bind(object.py()).call1((object,))?.cast_into::<PyString>()?)
+    pub(crate) fn json<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(self.json_bytes.bind(object.py()).call1((object,))?.cast_into::<PyBytes>()?)
     }
 
     /// A WebSocket as handlers know it.
@@ -203,7 +203,7 @@ impl Face {
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.object)?;
         for function in
-            [&self.run_module, &self.run_script, &self.failed, &self.log, &self.json_dumps]
+            [&self.run_module, &self.run_script, &self.failed, &self.log, &self.json_bytes]
         {
             visit.call(function)?;
         }

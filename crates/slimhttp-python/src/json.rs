@@ -1,6 +1,6 @@
 //! Python objects → JSON text, for objects of the plain types: what is written
-//! here is byte for byte what Python's encoder writes (see `_response.py` for
-//! how it is set). Everything else (subclasses, keys that are no text, numbers
+//! here is byte for byte what Python's encoder writes (see `_json.py` for how
+//! it is set). Everything else (subclasses, keys that are no text, numbers
 //! that JSON has not, texts that are no UTF-8, what is nested deeply or contains
 //! itself) is left to that encoder, which also knows the errors.
 

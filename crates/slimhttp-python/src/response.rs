@@ -208,7 +208,7 @@ fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, H
     if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyList>() {
         let bytes = match json::text(object)? {
             Some(text) => text.into(),
-            None => Bytes::copy_from_slice(face.json(object)?.to_cow()?.as_bytes()),
+            None => Bytes::copy_from_slice(face.json(object)?.as_bytes()),
         };
         return Ok(Some((bytes.into(), JSON)));
     }
