@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import slimHTTP
 from harness import Serving, serving
 from harness_more import Log
 
 of = pytest.mark.parametrize
+
+MULTIPART = b'multipart/form-data; boundary=B'
 
 #: Every byte there is, and what looks like a delimiter.
 CONTENT = bytes(range(256)) * 3 + b'\r\n--Bx\r\n--\r\n'
@@ -105,6 +108,35 @@ def test_c8_2_all_texts_of_a_form_are_counted(site: Serving, parts: list[bytes])
         assert post(site, *parts, host='few').status == 413
     log.wait_for('ContentTooLarge')
     assert post(site, *parts[:1][: len(parts) - 1], host='few').status == 200
+
+
+@of(
+    ('kind', 'body', 'fault'),
+    [
+        (b'application/x-www-form-urlencoded', b'a=' + b'x' * 9000 + b'&b=1', 'ContentTooLarge'),
+        (MULTIPART, part(b'x; name=a', LONG * 9) + b'--B--', 'ContentTooLarge'),
+        (MULTIPART, b'--B\r\nX: y\r\n\r\n' + part(b'x; name=a') + b'--B--', 'MalformedContent'),
+    ],
+)
+def test_c8_2_a_form_that_was_none_is_none_when_asked_again(
+    site: Serving, kind: bytes, body: bytes, fault: str
+) -> None:
+    @site.http.route('/again', stream=True, vhost='few')
+    def again(request):
+        told = []
+        for attribute in ('form', 'files', 'form'):
+            try:
+                told.append(str(getattr(request, attribute)))
+            except slimHTTP.ContentError as error:
+                told.append(f'{type(error).__name__}: {error}')
+        return told
+
+    pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+    with site.client() as client:
+        fields = {'Content-Type': kind.decode()}
+        told = client.request('POST', '/again', fields, pieces, host='few').json()
+    assert told[0].startswith(fault)
+    assert told == [told[0]] * 3
 
 
 @of('folder', ['/nowhere/at/all', '/proc'])

@@ -23,6 +23,8 @@ pub(super) enum Attribute {
     Text,
     Json,
     Form,
+    /// Why the content that came in was no form: a class and its arguments.
+    FormFault,
     Cookies,
     Vhost,
     WebRoot,

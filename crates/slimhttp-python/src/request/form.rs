@@ -5,7 +5,8 @@ use std::os::fd::IntoRawFd;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyException, PyOSError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
@@ -23,6 +24,31 @@ use crate::forms::{Form, FormFault, Kind, Limits, Parser, Place, Upload};
 /// `MalformedContent` and `ContentTooLarge`, what keeps the content from coming,
 /// and `OSError` from the disk.
 pub(super) fn read<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyAny>> {
+    let attributes = &request.attributes;
+    let comes_once = matches!(request.source().body, Content::Streamed(_))
+        && attributes.peek(py, Attribute::Payload).is_none();
+    if !comes_once {
+        return read_now(py, request);
+    }
+    // What was read of it is gone. Who asks again after a fault is told the same,
+    // and never that the rest were the form.
+    if let Some(fault) = attributes.peek(py, Attribute::FormFault) {
+        let (class, arguments): (Bound<'py, PyAny>, Bound<'py, PyTuple>) = fault.extract(py)?;
+        return Err(PyErr::from_value(class.call1(arguments)?));
+    }
+    read_now(py, request).inspect_err(|error| {
+        // How it is made, and not itself: it holds the frames that hold the request.
+        let made = error.value(py).call_method0(intern!(py, "__reduce__"));
+        let made = made.and_then(|made| made.cast_into::<PyTuple>().map_err(PyErr::from));
+        if let Ok(made) = made
+            && error.is_instance_of::<PyException>(py)
+        {
+            attributes.set(Attribute::FormFault, made.get_slice(0, 2).into_any());
+        }
+    })
+}
+
+fn read_now<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyAny>> {
     let raised = |fault| raised(py, fault);
     let source = request.source();
     let kind = content_type(&source).map_or(Ok(None), Kind::of).map_err(raised)?;
