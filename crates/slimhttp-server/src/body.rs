@@ -18,6 +18,9 @@ pub enum Body {
     /// Nothing.
     #[default]
     Empty,
+    /// What is not sent because the method is HEAD: the head says what is known of
+    /// its length.
+    Omitted,
     /// All of it, in memory.
     Full(Bytes),
     /// Bytes of an open file.
@@ -37,6 +40,7 @@ impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
+            Self::Omitted => f.write_str("Omitted"),
             Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
             Self::File(body) => write!(f, "File({} bytes)", body.size_hint().lower()),
             Self::Stream(_) => f.write_str("Stream"),
@@ -60,7 +64,7 @@ impl HttpBody for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Omitted => Poll::Ready(None),
             Self::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *self = Self::Empty;
@@ -73,7 +77,7 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Omitted => true,
             Self::Full(_) => false,
             Self::File(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
@@ -83,6 +87,8 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            // Not 0, which whoever writes the head would announce.
+            Self::Omitted => SizeHint::default(),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),

@@ -95,7 +95,7 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
             // Who never sent a byte has asked for nothing.
             Err(Ending::HeadTimeout) if connection.read_any => {
                 let refusal = Refusal::RequestTimeout;
-                return Box::pin(last_word(&mut connection.socket, &refusal)).await;
+                return Box::pin(last_word(&mut connection.socket, &refusal, false)).await;
             }
             Err(_) => return,
         };
@@ -187,7 +187,7 @@ async fn library<S: Stream>(
         (Driven::Rests, _) => return Some(socket),
         (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
         (Driven::Ended(Ending::HeadTimeout), None) => {
-            last_word(&mut socket, &Refusal::RequestTimeout).await;
+            last_word(&mut socket, &Refusal::RequestTimeout, false).await;
         }
         (Driven::Ended(Ending::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
@@ -204,12 +204,17 @@ async fn refuse(
 ) {
     tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
     exchange::note_refused(context, fault);
-    last_word(socket, &fault.refusal).await;
+    // Methods are case-sensitive (RFC 9110 section 9.1).
+    last_word(socket, &fault.refusal, fault.request_line.starts_with("HEAD ")).await;
 }
 
 /// Says no, and reads on for a moment.
-async fn last_word(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), refusal: &Refusal) {
-    let words = respond::last_words(refusal);
+async fn last_word(
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    refusal: &Refusal,
+    is_head: bool,
+) {
+    let words = respond::last_words(refusal, is_head);
     let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
     linger(socket).await;
 }

@@ -163,8 +163,11 @@ pub(crate) async fn answer(
     if let Some(detail) = detail {
         detail.answered(&response, began.elapsed());
     }
-    let response =
+    let mut response =
         showing.dress(response, &connection, scope, exchange.method(), exchange.asked.is_none());
+    if *exchange.method() == Method::HEAD {
+        respond::omit_content(&mut response, exchange.by == Answerer::Proxy);
+    }
     tracker.finish(response, version, exchange.by, repeatable, exchange.ongoing.take())
 }
 

@@ -10,6 +10,7 @@ use http::header::{
     LOCATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
@@ -143,9 +144,6 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response.headers_mut().insert(LOCATION, location);
-    // Said here, so that HEAD says what GET does: the HTTP library says it for GET
-    // alone.
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
 }
 
@@ -163,9 +161,31 @@ pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// Leaves the content out of the final response to a HEAD, whoever has made it
+/// and whichever protocol carries it: the fields are those of a GET (RFC 9110
+/// section 9.3.2). `relayed` is a response without content because an upstream,
+/// too, was asked by HEAD: of the length it told all that there is to tell.
+pub(crate) fn omit_content(response: &mut Response<Body>, relayed: bool) {
+    if !(relayed && response.body().is_end_stream()) {
+        announce_length(response);
+    }
+    *response.body_mut() = Body::Omitted;
+}
+
+/// Says how long the content is, where that is known and may be told (RFC 9110
+/// section 8.6).
+pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
+    let status = response.status();
+    let has_length = !status.is_informational()
+        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = response.body().size_hint().exact().filter(|_| has_length) {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+}
+
 /// A response as bytes, for a connection on which no further request can be
-/// read: it ends with this.
-pub(crate) fn last_words(refusal: &Refusal) -> Vec<u8> {
+/// read: it ends with this. In answer to a HEAD it is the head alone.
+pub(crate) fn last_words(refusal: &Refusal, is_head: bool) -> Vec<u8> {
     let status = refusal.status();
     let html = plain_page(refusal);
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
@@ -177,7 +197,9 @@ pub(crate) fn last_words(refusal: &Refusal) -> Vec<u8> {
         html.len()
     )
     .into_bytes();
-    words.extend_from_slice(&html);
+    if !is_head {
+        words.extend_from_slice(&html);
+    }
     words
 }
 

@@ -199,7 +199,7 @@ impl Tracked {
     /// The content, where all of it is in memory.
     pub(crate) fn whole(&self) -> Option<Bytes> {
         match &self.body {
-            Body::Empty => Some(Bytes::new()),
+            Body::Empty | Body::Omitted => Some(Bytes::new()),
             Body::Full(whole) => Some(whole.clone()),
             Body::File(_) | Body::Stream(_) => None,
         }
