@@ -23,6 +23,7 @@ pub mod forward;
 pub mod framing;
 pub mod glob;
 pub mod host;
+pub mod http2;
 pub mod instance;
 pub mod list_field;
 pub mod listing;

@@ -1,0 +1,169 @@
+//! The frames of a client, as far as their heads tell (RFC 9113 section 4.1): whether
+//! it is within a header block, and how much of what it sends asks for nothing.
+//!
+//! Payloads are not read: the library does that. So a head that drips is known as
+//! one, and a client that only keeps us busy is known from one that works.
+
+/// The client's connection preface (RFC 9113 section 3.4).
+const PREFACE: u32 = 24;
+
+/// The length of a frame's head.
+const HEAD: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const CONTINUATION: u8 = 9;
+
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+
+/// Bytes of frames that ask for nothing, beyond what their number is worth.
+const ALLOWANCE: u64 = 64 * 1024;
+
+/// Bytes of such frames for each byte that is of use: acknowledgements of a download
+/// in small pieces are longer than the pieces are.
+const FOR_EACH_BYTE: u64 = 8;
+
+/// Bytes of such frames for each second: a connection may live for days.
+const FOR_EACH_SECOND: u64 = 1024;
+
+/// From so many streams on that a client has taken back it is asked whether those
+/// are most of its streams.
+const TAKEN_BACK: u64 = 500;
+
+/// The frames of one connection.
+#[derive(Debug)]
+pub struct Frames {
+    at: At,
+    /// Whether a header block has begun whose last frame has not.
+    in_block: bool,
+    /// Bytes of header blocks and content.
+    useful: u64,
+    /// Bytes of all else, heads of frames without content included.
+    idle: u64,
+    opened: u64,
+    taken_back: u64,
+}
+
+/// Where in the bytes of the client we are.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Preface(u32),
+    /// Within the head of a frame.
+    Head([u8; HEAD], usize),
+    /// Within a payload, of which so much is to come.
+    Payload {
+        left: u32,
+        of_block: bool,
+    },
+}
+
+/// Why a client is sent away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flood {
+    /// It sends frames that ask for nothing: `PING`, `SETTINGS`, `WINDOW_UPDATE`,
+    /// `PRIORITY`, empty `DATA` and what is unknown.
+    IdleFrames,
+    /// It takes most of its requests back.
+    TakenBack,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self {
+            at: At::Preface(PREFACE),
+            in_block: false,
+            useful: 0,
+            idle: 0,
+            opened: 0,
+            taken_back: 0,
+        }
+    }
+}
+
+impl Frames {
+    /// Whether the client owes us the rest of the preface or of a header block.
+    pub fn is_in_head(&self) -> bool {
+        match self.at {
+            At::Preface(left) => left < PREFACE,
+            At::Head(..) => self.in_block,
+            At::Payload { of_block, .. } => of_block || self.in_block,
+        }
+    }
+
+    /// Takes in what the client has sent.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match &mut self.at {
+                At::Preface(left) => {
+                    let taken = bytes.len().min(*left as usize);
+                    *left -= u32::try_from(taken).unwrap_or(PREFACE);
+                    bytes = &bytes[taken..];
+                    if *left == 0 {
+                        self.at = At::Head([0; HEAD], 0);
+                    }
+                }
+                At::Head(head, filled) => {
+                    let taken = bytes.len().min(HEAD - *filled);
+                    head[*filled..*filled + taken].copy_from_slice(&bytes[..taken]);
+                    *filled += taken;
+                    bytes = &bytes[taken..];
+                    if *filled == HEAD {
+                        let head = *head;
+                        self.begin(head);
+                    }
+                }
+                At::Payload { left, .. } => {
+                    let taken = bytes.len().min(*left as usize);
+                    *left -= u32::try_from(taken).unwrap_or(*left);
+                    bytes = &bytes[taken..];
+                    if *left == 0 {
+                        self.at = At::Head([0; HEAD], 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A frame of which the head is complete.
+    fn begin(&mut self, [a, b, c, kind, flags, ..]: [u8; HEAD]) {
+        let length = u32::from_be_bytes([0, a, b, c]);
+        let of_block = matches!(kind, HEADERS | CONTINUATION);
+        self.opened += u64::from(kind == HEADERS);
+        self.taken_back += u64::from(kind == RST_STREAM);
+        if of_block {
+            self.in_block = flags & END_HEADERS == 0;
+        }
+        let is_useful = match kind {
+            DATA => length > 0 || flags & END_STREAM != 0,
+            HEADERS => true,
+            CONTINUATION => length > 0,
+            _ => false,
+        };
+        if is_useful {
+            self.useful += u64::from(length);
+        } else {
+            self.idle += HEAD as u64 + u64::from(length);
+        }
+        self.at = match length {
+            0 => At::Head([0; HEAD], 0),
+            left => At::Payload { left, of_block },
+        };
+    }
+
+    /// Whether the client does nothing but keep us busy. `sent` are the bytes of
+    /// content that it was sent, `seconds` for how long it has been here.
+    pub fn flood(&self, sent: u64, seconds: u64) -> Option<Flood> {
+        let worth = (self.useful + sent).saturating_mul(FOR_EACH_BYTE);
+        let allowed = ALLOWANCE + worth + seconds.saturating_mul(FOR_EACH_SECOND);
+        if self.idle > allowed {
+            return Some(Flood::IdleFrames);
+        }
+        let most = self.taken_back >= TAKEN_BACK && self.taken_back * 2 > self.opened;
+        most.then_some(Flood::TakenBack)
+    }
+}
+
+#[cfg(test)]
+mod tests;

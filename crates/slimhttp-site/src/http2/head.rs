@@ -1,0 +1,54 @@
+//! The head of a request that came by HTTP/2: the bounds that hold for HTTP/1, and
+//! what RFC 9113 calls malformed and the library lets pass.
+
+use http::header::{COOKIE, HOST};
+use http::{HeaderMap, Method, Uri};
+
+use crate::framing::Limits;
+use crate::refusal::Refusal;
+
+/// Judges a head as [`framing`](crate::framing) does one of HTTP/1, so that the same
+/// request meets the same bounds: it counts as many bytes and fields as it would
+/// have there.
+///
+/// # Errors
+/// 414, 431, or 400 where it is malformed.
+pub fn judge(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits.max_uri {
+        return Err(Refusal::UriTooLong);
+    }
+    // `:authority` is what `Host` is in HTTP/1.
+    let authority = uri.authority().filter(|_| !headers.contains_key(HOST));
+    // What HTTP/1 has on one line may be several fields here (RFC 9113 section 8.2.3).
+    let crumbs = headers.get_all(COOKIE).iter().skip(1).count();
+    if headers.len() - crumbs + usize::from(authority.is_some()) > limits.max_headers {
+        return Err(Refusal::HeaderTooLarge);
+    }
+    let line = method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let field = |name: &str, value: &[u8]| name.len() + value.len() + ": \r\n".len();
+    let host = authority.map_or(0, |named| field("host", named.as_str().as_bytes()));
+    let fields = headers.iter().map(|(name, value)| field(name.as_str(), value.as_bytes()));
+    if line + host + fields.sum::<usize>() + "\r\n".len() > limits.max_head {
+        return Err(Refusal::HeaderTooLarge);
+    }
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    // RFC 9113 section 8.2.1. What is behind us might read such a value in another
+    // way.
+    if headers
+        .values()
+        .map(|value| value.as_bytes())
+        .any(|value| is_blank(value.first()) || is_blank(value.last()))
+    {
+        return Err(Refusal::BadRequest("a field value that begins or ends with white space"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
