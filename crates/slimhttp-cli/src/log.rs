@@ -3,7 +3,8 @@
 //!
 //! `SLIMHTTP_LOG` chooses, or else the option `log`, in the words of
 //! [`slimhttp_site::logging`]. By default slimHTTP's own events are heard from
-//! `info` on, those of libraries from `warn` on.
+//! `info` on, those of libraries from `warn` on, but for that of HTTP/2, which
+//! warns of what clients do: it is heard from `error` on.
 
 use std::io::IsTerminal as _;
 
@@ -73,8 +74,11 @@ pub fn filter(heard: &Heard) -> EnvFilter {
 
 /// slimHTTP's events from `level` on, those of the libraries from `warn` on.
 fn standard(level: LevelFilter) -> EnvFilter {
+    let libraries = level.min(LevelFilter::WARN);
+    // A client could fill the log: each frame that it should not send is a warning.
+    let http2 = level.min(LevelFilter::ERROR);
     // A directive covers every target that begins with its name: all our crates.
-    EnvFilter::new(format!("{},slimhttp={level},_slimhttp={level}", level.min(LevelFilter::WARN)))
+    EnvFilter::new(format!("{libraries},h2={http2},slimhttp={level},_slimhttp={level}"))
 }
 
 /// Colour only on a terminal, and where `NO_COLOR` is not set to anything

@@ -15,12 +15,12 @@ fn heard(words: &str) -> tracing_subscriber::EnvFilter {
 #[test]
 fn the_variable_takes_a_level_or_directives() {
     for (chosen, expected) in [
-        ("", "_slimhttp=info,slimhttp=info,warn"),
-        ("json", "_slimhttp=info,slimhttp=info,warn"),
-        ("debug", "_slimhttp=debug,slimhttp=debug,warn"),
-        (" WARN ", "_slimhttp=warn,slimhttp=warn,warn"),
+        ("", "_slimhttp=info,h2=error,slimhttp=info,warn"),
+        ("json", "_slimhttp=info,h2=error,slimhttp=info,warn"),
+        ("debug", "_slimhttp=debug,h2=error,slimhttp=debug,warn"),
+        (" WARN ", "_slimhttp=warn,h2=error,slimhttp=warn,warn"),
         // Libraries are not louder than ourselves.
-        ("error", "_slimhttp=error,error,slimhttp=error"),
+        ("error", "_slimhttp=error,error,h2=error,slimhttp=error"),
         ("off", "off"),
         ("hyper=debug,slimhttp_server::proxy", "hyper=debug,slimhttp_server::proxy=trace"),
         ("json,hyper=debug,info", "hyper=debug,info"),
