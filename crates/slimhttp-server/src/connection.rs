@@ -1,4 +1,5 @@
-//! One socket, many exchanges. The only caller of the HTTP library's server.
+//! One socket, many exchanges: TLS, and which protocol is spoken. Calls the HTTP
+//! library's server for what [`http1`](crate::http1) leaves to it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,9 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,13 +25,11 @@ use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
+use crate::http2;
 use crate::incoming::RequestBody;
 use crate::respond;
 use crate::server::Shared;
 use crate::worker::Worker;
-
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 128;
 
 /// What the library may read ahead on one connection, in bytes: its own default.
 const READ_AHEAD: usize = 408 * 1024;
@@ -78,7 +77,7 @@ async fn handshake(
         () = state.cut() => {}
         outcome = handshake => match outcome {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                http2_until_end(stream, context).await;
+                http2::serve(stream, context).await;
             }
             Ok(stream) => http1_until_end(stream, context).await,
             Err(error) => tracing::debug!("TLS with {peer}: {error}"),
@@ -117,30 +116,6 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
         };
         connection = Http1::new(socket, context.clone());
     }
-}
-
-async fn http2_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
-    context.state.read(Reading::Idle);
-    let live = &context.shared.live;
-    let service = live.pinned().site.service.clone();
-    let guarded = Guarded::http2(socket, live.clone(), context.state.clone());
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(service.max_head).unwrap_or(u32::MAX))
-        .keep_alive_interval(Some(service.idle_timeout))
-        .keep_alive_timeout(Duration::from_secs(20));
-    let streams = context.clone();
-    let mut connection = builder.serve_connection(
-        guarded,
-        service_fn(move |request| {
-            let context = streams.clone();
-            async move { answer(&context, request).await }
-        }),
-    );
-    drive(&context.state, &mut connection, |connection| Pin::new(connection).graceful_shutdown())
-        .await;
 }
 
 async fn answer(
@@ -189,7 +164,7 @@ async fn library<S: Stream>(
         (Driven::Ended(Ending::HeadTimeout), None) => {
             last_word(&mut socket, &Refusal::RequestTimeout, false).await;
         }
-        (Driven::Ended(Ending::Cut), _) => {}
+        (Driven::Ended(Ending::SentAway | Ending::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
         _ => {}
     }
@@ -229,7 +204,9 @@ async fn until_ended<T>(
         state.watch(context.waker());
         match state.ending() {
             Ending::No | Ending::Gracefully => work.as_mut().poll(context).map(Ok),
-            ending @ (Ending::HeadTimeout | Ending::Cut) => Poll::Ready(Err(ending)),
+            ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) => {
+                Poll::Ready(Err(ending))
+            }
         }
     })
     .await
@@ -251,7 +228,7 @@ where
     let mut told = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
         state.watch(context.waker());
-        if let ending @ (Ending::HeadTimeout | Ending::Cut) = state.ending() {
+        if let ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) = state.ending() {
             return Poll::Ready(Driven::Ended(ending));
         }
         loop {

@@ -39,8 +39,11 @@ pub(crate) enum Ending {
     Gracefully = 1,
     /// Its head took too long: 408.
     HeadTimeout = 2,
-    /// It was idle, or its body or its reading of our response stalled.
-    Cut = 3,
+    /// It asks for nothing: HTTP/2 says that it ends (RFC 9113 section 6.8), HTTP/1
+    /// just closes.
+    SentAway = 3,
+    /// Its body or its reading of our response stalled, or the server's time is over.
+    Cut = 4,
 }
 
 /// The state of one connection, shared by its task and its worker's sweep.
@@ -50,6 +53,9 @@ pub(crate) struct ConnectionState {
     /// Milliseconds since [`Self::born`], by [`clock`], at which the reading state
     /// was entered or last made progress.
     read_at: AtomicU64,
+    /// The same for a header block of HTTP/2 that is not complete; 0: there is none.
+    /// Nothing else can come before it is, so that it has a time of its own.
+    block_at: AtomicU64,
     /// The same for a write that the client does not take; 0: none waits.
     blocked_at: AtomicU64,
     in_flight: AtomicU32,
@@ -78,6 +84,7 @@ impl ConnectionState {
         Self {
             reading: AtomicU8::new(Reading::Idle as u8),
             read_at: AtomicU64::new(0),
+            block_at: AtomicU64::new(0),
             blocked_at: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             begun: AtomicU64::new(0),
@@ -104,6 +111,15 @@ impl ConnectionState {
         let before = self.reading.swap(reading as u8, Ordering::Relaxed);
         if before != reading as u8 || reading != Reading::Head {
             self.read_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes whether a header block of HTTP/2 has begun and not ended. Its time counts
+    /// from its first byte.
+    pub(crate) fn within_block(&self, within: bool) {
+        let since = self.block_at.load(Ordering::Relaxed);
+        if within != (since != 0) {
+            self.block_at.store(if within { self.now() } else { 0 }, Ordering::Relaxed);
         }
     }
 
@@ -189,6 +205,7 @@ impl ConnectionState {
             0 => Ending::No,
             1 => Ending::Gracefully,
             2 => Ending::HeadTimeout,
+            3 => Ending::SentAway,
             _ => Ending::Cut,
         }
     }
@@ -220,7 +237,7 @@ impl ConnectionState {
             self.watch(context.waker());
             match self.ending() {
                 Ending::No | Ending::Gracefully => Poll::Pending,
-                Ending::HeadTimeout | Ending::Cut => Poll::Ready(()),
+                Ending::HeadTimeout | Ending::SentAway | Ending::Cut => Poll::Ready(()),
             }
         })
         .await;
@@ -253,6 +270,10 @@ impl ConnectionState {
         if unsent && over(now, self.unsent_at.load(Ordering::Relaxed), limits.send_timeout) {
             return self.finish(Ending::Cut);
         }
+        let block = self.block_at.load(Ordering::Relaxed);
+        if block != 0 && over(now, block, limits.header_timeout) {
+            return self.finish(Ending::HeadTimeout);
+        }
         // While an exchange is in flight nobody owes us a head; who waits for a
         // body has its own clock, see `incoming`.
         if self.is_busy() {
@@ -268,7 +289,7 @@ impl ConnectionState {
         match self.reading.load(Ordering::Relaxed) {
             // Nobody is idle whose answer is on its way.
             0 if blocked != 0 => {}
-            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Cut),
+            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::SentAway),
             1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
             _ => {}

@@ -120,14 +120,18 @@ pub(crate) async fn answer(
         passed_on: false,
     };
     let version = exchange.version;
+    // What the protocol's room has found wrong with the head.
+    let malformed = parts.extensions.remove::<Refusal>();
     let files_only = matches!(*plan.actions, [Action::File(_)]);
     let detail = Detail::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
-    let outcome = if snapshot.site.admits(connection.peer.ip()) {
-        exchange.perform(plan.actions).await
-    } else {
+    let outcome = if !snapshot.site.admits(connection.peer.ip()) {
         // It was allowed when it connected; its connection ends with this.
         connection.state.finish(Ending::Gracefully);
         Err(Refusal::Forbidden.into())
+    } else if let Some(refusal) = malformed {
+        Err(refusal.into())
+    } else {
+        exchange.perform(plan.actions).await
     };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {

@@ -37,8 +37,7 @@ pub(crate) struct Guarded<S> {
     /// What was read before and not judged, and comes before what the socket
     /// has.
     unread: Bytes,
-    /// `None` where the bytes are not HTTP/1: the library frames HTTP/2.
-    framing: Option<Framing>,
+    framing: Framing,
     /// Where the limits of the next head stand.
     live: Arc<Live>,
     state: Arc<ConnectionState>,
@@ -62,42 +61,18 @@ impl<S> Guarded<S> {
     ) -> Self {
         let framing = Framing::new(live.pinned().site.service.head_limits());
         let begun_before = state.begun();
-        let guarded = Self::new(socket, Some(framing), live, state);
-        Self { unread, fault, begun_before, ..guarded }
-    }
-
-    pub(crate) fn http2(socket: S, live: Arc<Live>, state: Arc<ConnectionState>) -> Self {
-        Self::new(socket, None, live, state)
-    }
-
-    fn new(
-        socket: S,
-        framing: Option<Framing>,
-        live: Arc<Live>,
-        state: Arc<ConnectionState>,
-    ) -> Self {
-        let fault = FaultCell::default();
-        Self {
-            socket,
-            unread: Bytes::new(),
-            framing,
-            live,
-            state,
-            fault,
-            begun_before: 0,
-            gave_up: false,
-        }
+        Self { socket, unread, framing, live, state, fault, begun_before, gave_up: false }
     }
 
     /// Whether the last request was read to its end.
     pub(crate) fn message_complete(&self) -> bool {
-        self.framing.as_ref().is_none_or(Framing::message_complete)
+        self.framing.message_complete()
     }
 
     /// Whether every request that was read has been answered and sent, and no
     /// byte of another one has come.
     fn is_at_rest(&self) -> bool {
-        let Some(framing) = &self.framing else { return false };
+        let framing = &self.framing;
         framing.is_between()
             && self.unread.is_empty()
             && !self.state.is_upgraded()
@@ -119,9 +94,7 @@ impl<S> Guarded<S> {
 impl<S: AsyncRead + Unpin> Guarded<S> {
     /// Judges `bytes`; how many of them may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
-        // Frames that answer nothing, such as PING, do not make a connection less
-        // idle: with HTTP/2 its time counts from the end of the last exchange.
-        let Some(framing) = &mut self.framing else { return bytes.len() };
+        let framing = &mut self.framing;
         if self.state.is_upgraded() {
             framing.pass_through();
         } else if framing.phase() == Phase::Idle {
@@ -170,7 +143,7 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
         let this = &mut *self;
         if let Some(fault) = this.fault.get() {
             // Requests that the library has been given, but not yet given to us.
-            let given = this.framing.as_ref().map_or(0, Framing::heads_read);
+            let given = this.framing.heads_read();
             if !fault.in_head {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
             }
@@ -190,7 +163,7 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
             let size = cursor.remaining().min(buffer.len());
             let mut buffer = ReadBuf::new(&mut buffer[..size]);
             let read = Pin::new(&mut this.socket).poll_read(context, &mut buffer);
-            if read.is_pending() && this.framing.is_some() {
+            if read.is_pending() {
                 this.state.rest(this.is_at_rest());
             }
             ready!(read)?;
@@ -237,7 +210,7 @@ impl<S: AsyncWrite + Unpin> Write for Guarded<S> {
         let outcome = Pin::new(&mut self.socket).poll_flush(context);
         let outcome = self.note(outcome);
         // The library need not look for a further request of its own accord.
-        if outcome.is_ready() && self.framing.is_some() {
+        if outcome.is_ready() {
             self.state.rest(self.is_at_rest());
         }
         outcome

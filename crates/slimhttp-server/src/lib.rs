@@ -2,7 +2,7 @@
 //! while it runs. No Python. The library that a Rust program embeds.
 //!
 //! A request runs downhill: [`listener`] → [`worker`] → [`connection`] →
-//! { [`http1`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
+//! { [`http1`] · [`http2`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
 //! upgrade } → [`respond`] → socket.
 
 pub mod access_log;
@@ -20,6 +20,7 @@ mod files;
 mod guarded;
 pub mod handler;
 mod http1;
+mod http2;
 mod identity;
 mod incoming;
 mod jail;

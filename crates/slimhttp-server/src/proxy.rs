@@ -49,6 +49,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a request is asked anew because a kept connection had been closed.
 const STALE_TRIES: usize = 2;
 
+/// What is read ahead of one response, and so the longest head of one.
+const READ_AHEAD: usize = 64 * 1024;
+
 type UpstreamClient = Client<Connector, ForwardedBody>;
 
 thread_local! {
@@ -302,6 +305,7 @@ fn new_client(patience: Patience) -> UpstreamClient {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_UPSTREAM)
+        .http1_max_buf_size(READ_AHEAD)
         .set_host(false)
         .build(Connector::new((*tls()).clone(), patience))
 }

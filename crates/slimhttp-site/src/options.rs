@@ -275,6 +275,20 @@ const SERVER: &[OptionSpec] = &[
         ..global("max_uri", Shape::Bytes { least: 64, most: 65_534 })
     },
     OptionSpec {
+        default: "`128`",
+        doc: "Requests at once on one HTTP/2 connection; more are refused. It holds for \
+              connections that come.",
+        elsewhere: &["http2_max_concurrent_streams", "h2_max_concurrent_streams"],
+        ..global("max_streams", Shape::WholeNumber { least: 1, most: 10_000 })
+    },
+    OptionSpec {
+        default: "`512KiB`",
+        doc: "What may wait to be sent on one HTTP/2 connection, of files, streams and \
+              upstreams together. It holds for connections that come.",
+        elsewhere: &["http2_send_buffer"],
+        ..global("max_unsent", Shape::Bytes { least: 1024, most: 1 << 30 })
+    },
+    OptionSpec {
         default: "`1024`",
         doc: "Requests that may wait for Python; more are answered 503.",
         elsewhere: &["backlog", "queue"],
@@ -295,7 +309,7 @@ const SERVER: &[OptionSpec] = &[
         ..global("max_websocket_threads", Shape::WholeNumber { least: 0, most: 10_000 })
     },
     OptionSpec {
-        default: "`30`",
+        default: "`20`",
         doc: "Seconds that a request's head may take, from its first byte.",
         elsewhere: &["client_header_timeout", "read_header_timeout"],
         ..global("header_timeout", TIMEOUT)

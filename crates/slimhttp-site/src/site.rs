@@ -248,6 +248,10 @@ pub struct Service {
     pub max_headers: usize,
     /// Bytes of a request target.
     pub max_uri: usize,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_streams: usize,
+    /// Bytes that may wait to be sent on one HTTP/2 connection.
+    pub max_unsent: usize,
     /// Calls that may wait for Python; more are answered 503.
     pub max_queue: usize,
     /// Bytes that the bodies which are held whole take together, in all of the

@@ -216,6 +216,13 @@ impl Tracked {
         Some(whole)
     }
 
+    /// No more than so many bytes of a file are read at a time from now on.
+    pub(crate) fn read_at_most(&mut self, most: usize) {
+        if let Body::File(file) = &mut self.body {
+            file.read_at_most(most);
+        }
+    }
+
     /// What is left of the file that is sent, if it is one: the open file, where
     /// in it the next byte stands, and how many are left.
     pub(crate) fn file(&self) -> Option<(&Arc<File>, u64, u64)> {

@@ -21,6 +21,9 @@ const SMALL: usize = 64 * 1024;
 /// Bytes read at a time from larger ones.
 const CHUNK: usize = 128 * 1024;
 
+/// The same where there are several ranges, of which a client may ask for many.
+const CHUNK_OF_PART: usize = 16 * 1024;
+
 /// Reads `length` bytes from `start` where they are few and the system has them
 /// in memory; else `None`.
 pub(super) fn read_at_once(file: &File, start: u64, length: u64) -> Option<Bytes> {
@@ -62,12 +65,19 @@ pub struct FileBody {
     file: Arc<File>,
     offset: u64,
     left: u64,
+    /// Bytes read at a time.
+    chunk: usize,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl FileBody {
     pub(super) fn new(file: Arc<File>, offset: u64, left: u64) -> Self {
-        Self { file, offset, left, reading: None }
+        Self { file, offset, left, chunk: CHUNK, reading: None }
+    }
+
+    /// No more than so many bytes are read at a time from now on.
+    pub(crate) fn read_at_most(&mut self, most: usize) {
+        self.chunk = most.clamp(1, CHUNK);
     }
 
     /// The file, from where in it, and how many bytes are still to be sent, for who
@@ -95,7 +105,7 @@ impl FileBody {
                 outcome.map_err(BodyError::from)?.map_err(BodyError::from)?
             }
             None => {
-                let size = usize::try_from(self.left).unwrap_or(usize::MAX).min(CHUNK);
+                let size = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.chunk);
                 let mut bytes = BytesMut::zeroed(size);
                 match read_ready(&self.file, &mut bytes, self.offset) {
                     Ok(count) => {
@@ -174,7 +184,9 @@ impl MultipartBody {
         let head = match self.parts.next() {
             Some(part) => {
                 let length = part.range.end() - part.range.start() + 1;
-                self.part = Some(FileBody::new(self.file.clone(), *part.range.start(), length));
+                let mut body = FileBody::new(self.file.clone(), *part.range.start(), length);
+                body.read_at_most(CHUNK_OF_PART);
+                self.part = Some(body);
                 Some(part.head)
             }
             None => self.end.take(),

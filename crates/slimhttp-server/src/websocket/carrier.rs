@@ -209,7 +209,9 @@ impl<'c, S: Stream> Carrier<'c, S> {
         match self.connection.state.ending() {
             Ending::No => {}
             Ending::Gracefully => self.close(Closure::bare(GOING_AWAY)),
-            Ending::HeadTimeout | Ending::Cut => return Poll::Ready(Ok(Stop::Over)),
+            Ending::HeadTimeout | Ending::SentAway | Ending::Cut => {
+                return Poll::Ready(Ok(Stop::Over));
+            }
         }
         while self.timer.as_mut().poll(context).is_ready() {
             if let Some(reason) = self.look_at_clock() {

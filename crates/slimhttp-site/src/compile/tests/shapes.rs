@@ -419,3 +419,12 @@ fn times_keep_their_fractions() {
     assert_eq!(proxy.read_timeout, Duration::from_millis(1500));
     assert_eq!(proxy.connect_timeout, Duration::from_secs(5));
 }
+
+#[test]
+fn what_a_client_may_take_of_a_server_has_a_bound_by_default() {
+    let service = site(json!({})).service.clone();
+    assert_eq!(service.header_timeout, Duration::from_secs(20));
+    assert_eq!((service.max_streams, service.max_unsent), (128, 512 << 10));
+    let service = site(json!({"max_streams": 3, "max_unsent": "1MiB"})).service.clone();
+    assert_eq!((service.max_streams, service.max_unsent), (3, 1 << 20));
+}

@@ -1,0 +1,178 @@
+//! One HTTP/2 connection. The library frames and multiplexes; what stands here is
+//! what it leaves open: the bounds that a client meets in HTTP/1 too, what is held
+//! for a client that does not read, and for how long the connection has the thread.
+//!
+//! A connection is one task, its requests included ([`streams`]): so the worker's
+//! other connections have their turn between any two of its own, however many
+//! requests it has sent at once. In one turn it reads and writes so much ([`socket`])
+//! and polls so many of its requests; then it goes to the end of the queue.
+
+mod outgoing;
+mod send_budget;
+mod socket;
+mod streams;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONNECTION, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use slimhttp_site::http2::head;
+use slimhttp_site::site::Service;
+
+use self::outgoing::Outgoing;
+use self::send_budget::SendBudget;
+use self::socket::{Pace, Socket};
+use self::streams::{Spawner, Streams};
+use crate::connection_state::{ConnectionState, Ending, Reading};
+use crate::exchange::{self, ConnectionContext};
+use crate::http1::Stream;
+use crate::incoming::RequestBody;
+use crate::respond;
+
+/// What the library holds for one stream that the client does not read, in bytes;
+/// it takes one more piece beside.
+const UNSENT_OF_STREAM: usize = 128 * 1024;
+
+/// Requests taken back before the library has handed them on, and streams that it
+/// has to reset for what the client sends: beyond so many the connection ends. The
+/// library's own defaults, here because they are bounds of ours.
+const RESETS: (usize, usize) = (20, 1024);
+
+/// Requests that are polled in one half of a turn.
+const POLLED: usize = 4;
+
+/// How long a client that is sent away may take to say that it has understood.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Serves a connection that has chosen HTTP/2 until it ends.
+pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
+    let state = context.state.clone();
+    state.read(Reading::Idle);
+    let service = context.shared.live.pinned().site.service.clone();
+    let budget = Arc::new(SendBudget::new(service.max_unsent));
+    let pace = Arc::new(Pace::default());
+    let socket = Socket::new(socket, state.clone(), budget.clone(), pace.clone());
+    let spawner = Spawner::default();
+    let mut streams = Streams::new(spawner.clone());
+    let answering = service_fn(move |request| answer(context.clone(), budget.clone(), request));
+    let mut connection = builder(spawner, &service).serve_connection(socket, answering);
+    let ending = drive(&state, &pace, &mut streams, &mut connection, |connection| {
+        Pin::new(connection).graceful_shutdown();
+    })
+    .await;
+    if matches!(ending, Ending::HeadTimeout | Ending::SentAway) && !state.is_write_blocked() {
+        Pin::new(&mut connection).graceful_shutdown();
+        let _ = tokio::time::timeout(GOODBYE, paced(&pace, &mut connection)).await;
+    }
+}
+
+fn builder(spawner: Spawner, service: &Service) -> http2::Builder<Spawner> {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    // Of a field the library counts 32 bytes more. Its bound is the one that stops
+    // reading; what is within it is judged by ours, which may change meanwhile.
+    let most_of_fields = service.max_head.saturating_add(32 * (service.max_headers + 8));
+    let mut builder = http2::Builder::new(spawner);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(number(service.max_streams))
+        .max_header_list_size(number(most_of_fields))
+        .max_send_buf_size(UNSENT_OF_STREAM)
+        .max_pending_accept_reset_streams(RESETS.0)
+        .max_local_error_reset_streams(RESETS.1)
+        .keep_alive_interval(Some(service.idle_timeout))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
+
+/// Answers one request.
+async fn answer(
+    context: Arc<ConnectionContext>,
+    budget: Arc<SendBudget>,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let (mut parts, body) = request.into_parts();
+    let limits = context.shared.live.pinned().site.service.head_limits();
+    if let Err(refusal) = head::judge(&parts.method, &parts.uri, &parts.headers, &limits) {
+        parts.extensions.insert(refusal);
+    }
+    let request = Request::from_parts(parts, RequestBody::Incoming(body));
+    let mut response = exchange::answer(context, request).await;
+    remove_connection_fields(response.headers_mut());
+    respond::announce_length(&mut response);
+    Ok(response.map(|body| Outgoing::new(body, budget)))
+}
+
+/// What is about one connection has no place in HTTP/2 (RFC 9113 section 8.2.2). An
+/// answer is made for every protocol, so it may have such fields.
+fn remove_connection_fields(headers: &mut HeaderMap) {
+    const OTHERS: [HeaderName; 2] =
+        [HeaderName::from_static("keep-alive"), HeaderName::from_static("proxy-connection")];
+    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE].iter().chain(&OTHERS) {
+        headers.remove(name);
+    }
+}
+
+/// Runs a connection and its requests until it has ended, or is to end at once.
+async fn drive<C>(
+    state: &ConnectionState,
+    pace: &Pace,
+    streams: &mut Streams,
+    connection: &mut C,
+    shut_down: impl Fn(&mut C),
+) -> Ending
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+{
+    let mut told = false;
+    std::future::poll_fn(|context| {
+        state.watch(context.waker());
+        if let ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) = state.ending() {
+            return Poll::Ready(ending);
+        }
+        pace.begin();
+        // Twice: what requests answer at once is then sent in the same turn.
+        for _ in 0..2 {
+            let mut outcome = Pin::new(&mut *connection).poll(context);
+            if outcome.is_pending() && state.ending() == Ending::Gracefully && !told {
+                shut_down(connection);
+                told = true;
+                outcome = Pin::new(&mut *connection).poll(context);
+            }
+            if let Poll::Ready(outcome) = outcome {
+                if let Err(error) = outcome {
+                    tracing::debug!("a connection ended: {error}");
+                }
+                return Poll::Ready(Ending::No);
+            }
+            if streams.poll(context, POLLED) == 0 {
+                return Poll::Pending;
+            }
+        }
+        if streams.has_ready() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Runs a connection alone, a turn at a time.
+async fn paced<C: Future + Unpin>(pace: &Pace, connection: &mut C) {
+    std::future::poll_fn(|context| {
+        pace.begin();
+        Pin::new(&mut *connection).poll(context).map(|_| ())
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests;

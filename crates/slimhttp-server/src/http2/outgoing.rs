@@ -1,0 +1,82 @@
+//! The body of a response as the library sends it on a stream: what it was given and
+//! has not sent is counted.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::send_budget::{Piece, SendBudget, Share};
+use crate::body::BodyError;
+use crate::exchange::Tracked;
+
+/// A body on a stream.
+pub(super) struct Outgoing {
+    body: Tracked,
+    content: Content,
+}
+
+/// Where the content is.
+enum Content {
+    /// In memory, all of it, whether it is sent or not: a handler has made it, or
+    /// it is kept for others too.
+    Whole(Arc<SendBudget>),
+    /// Elsewhere: it is fetched piece by piece.
+    Fetched(Arc<Share>),
+}
+
+impl Outgoing {
+    pub(super) fn new(body: Tracked, budget: Arc<SendBudget>) -> Self {
+        let content = match body.whole() {
+            Some(_) => Content::Whole(budget),
+            None => Content::Fetched(Share::of(budget)),
+        };
+        Self { body, content }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if let Content::Fetched(share) = &self.content {
+            share.leave();
+        }
+    }
+}
+
+impl HttpBody for Outgoing {
+    type Data = Piece;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
+        let Self { body, content } = &mut *self;
+        if let Content::Fetched(share) = content {
+            let most = ready!(share.poll_room(context));
+            body.read_at_most(most);
+        }
+        let frame = Pin::new(body).poll_frame(context).map_ok(|frame| {
+            frame.map_data(|bytes| match content {
+                Content::Whole(budget) => {
+                    budget.pass(bytes.len());
+                    bytes.into()
+                }
+                Content::Fetched(share) => share.hold(bytes),
+            })
+        });
+        if let Content::Fetched(share) = content {
+            share.pass_on();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

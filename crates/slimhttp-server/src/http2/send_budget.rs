@@ -1,0 +1,179 @@
+//! What waits to be sent on one HTTP/2 connection, all of its streams together. A
+//! client may open many windows wide and read none of them: each stream's bound
+//! alone would then be held as often as there are streams.
+//!
+//! While more is held than is allowed a stream gets no further piece, unless it has
+//! none at all: a stream whose client does not read it never stops another one.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+
+/// The longest piece of a file that is read at once.
+pub(super) const PIECE: usize = 32 * 1024;
+
+/// The same while the connection holds what it may.
+pub(super) const LEAST: usize = 8 * 1024;
+
+/// What one connection holds.
+#[derive(Debug)]
+pub(super) struct SendBudget {
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: usize,
+    /// All that was ever taken in.
+    taken: u64,
+    /// Streams so far.
+    streams: u64,
+    /// The streams that wait for room, by number, longest first.
+    waiting: VecDeque<(u64, Waker)>,
+}
+
+impl SendBudget {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, state: Mutex::default() }
+    }
+
+    /// All that streams were ever given to send.
+    pub(super) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// Notes content that is in memory anyway, and so held by nobody for its sake.
+    pub(super) fn pass(&self, length: usize) {
+        self.lock().taken += length as u64;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The part of one stream in it.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<SendBudget>,
+    stream: u64,
+    held: AtomicUsize,
+}
+
+impl Share {
+    pub(super) fn of(budget: Arc<SendBudget>) -> Arc<Self> {
+        let stream = {
+            let mut state = budget.lock();
+            state.streams += 1;
+            state.streams
+        };
+        Arc::new(Self { budget, stream, held: AtomicUsize::new(0) })
+    }
+
+    /// How long the next piece may be, once there may be one.
+    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<usize> {
+        let mut state = self.budget.lock();
+        if state.held < self.budget.most {
+            return Poll::Ready(PIECE);
+        }
+        if self.held.load(Ordering::Relaxed) == 0 {
+            return Poll::Ready(LEAST);
+        }
+        match state.waiting.iter_mut().find(|(stream, _)| *stream == self.stream) {
+            Some((_, waker)) => waker.clone_from(context.waker()),
+            None => state.waiting.push_back((self.stream, context.waker().clone())),
+        }
+        Poll::Pending
+    }
+
+    /// Holds a piece until it is dropped.
+    pub(super) fn hold(self: &Arc<Self>, bytes: Bytes) -> Piece {
+        let length = bytes.len();
+        let mut state = self.budget.lock();
+        state.held += length;
+        state.taken += length as u64;
+        self.held.fetch_add(length, Ordering::Relaxed);
+        Piece { bytes, held: Some((self.clone(), length)) }
+    }
+
+    /// Lets the next stream look for room, if there is some: whoever was let has
+    /// taken what it wanted of it.
+    pub(super) fn pass_on(&self) {
+        let mut state = self.budget.lock();
+        let next = match state.held < self.budget.most {
+            true => state.waiting.pop_front(),
+            false => None,
+        };
+        drop(state);
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
+    }
+
+    /// Takes the stream off the list: it wants no more.
+    pub(super) fn leave(&self) {
+        self.budget.lock().waiting.retain(|(stream, _)| *stream != self.stream);
+        self.pass_on();
+    }
+
+    fn release(&self, length: usize) {
+        let mut state = self.budget.lock();
+        state.held -= length;
+        let emptied = self.held.fetch_sub(length, Ordering::Relaxed) == length;
+        // Who has nothing may take a piece, whatever the others hold.
+        let own = state.waiting.iter().position(|(stream, _)| emptied && *stream == self.stream);
+        let next = match own {
+            Some(position) => state.waiting.remove(position),
+            None if state.held < self.budget.most => state.waiting.pop_front(),
+            None => None,
+        };
+        drop(state);
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
+    }
+}
+
+/// A piece of a body on its way.
+#[derive(Debug)]
+pub(super) struct Piece {
+    bytes: Bytes,
+    /// Whose it is, and how much is held for it: all of it until its end, for
+    /// memory is given back as a whole.
+    held: Option<(Arc<Share>, usize)>,
+}
+
+impl From<Bytes> for Piece {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, held: None }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some((share, length)) = self.held.take() {
+            share.release(length);
+        }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}
+
+#[cfg(test)]
+mod tests;

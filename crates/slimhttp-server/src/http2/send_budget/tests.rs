@@ -1,0 +1,111 @@
+//! What is held, who may have more, and who is woken for it.
+
+use std::task::Wake;
+
+use super::*;
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream as a test has it: its share, and how often it was woken.
+struct Stream {
+    share: Arc<Share>,
+    woken: Arc<Woken>,
+}
+
+impl Stream {
+    fn of(budget: &Arc<SendBudget>) -> Self {
+        Self { share: Share::of(budget.clone()), woken: Arc::default() }
+    }
+
+    fn room(&self) -> Option<usize> {
+        let waker = Waker::from(self.woken.clone());
+        match self.share.poll_room(&mut Context::from_waker(&waker)) {
+            Poll::Ready(room) => Some(room),
+            Poll::Pending => None,
+        }
+    }
+
+    fn take(&self) -> Option<Piece> {
+        let piece = self.share.hold(Bytes::from(vec![0; self.room()?]));
+        self.share.pass_on();
+        Some(piece)
+    }
+
+    fn woken(&self) -> usize {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn what_all_streams_hold_is_bounded() {
+    let budget = Arc::new(SendBudget::new(4 * PIECE));
+    let streams: Vec<_> = (0..128).map(|_| Stream::of(&budget)).collect();
+    let pieces: Vec<_> = (0..100).flat_map(|_| streams.iter().filter_map(Stream::take)).collect();
+    let held: usize = pieces.iter().map(Buf::remaining).sum();
+    assert_eq!(held, 4 * PIECE + 124 * LEAST, "each has something, and nobody has more");
+    assert_eq!(budget.lock().held, held);
+    assert_eq!(budget.taken(), held as u64);
+    drop(pieces);
+    assert_eq!(budget.lock().held, 0);
+}
+
+#[test]
+fn who_has_nothing_is_stopped_by_nobody() {
+    let budget = Arc::new(SendBudget::new(PIECE));
+    let (unread, read) = (Stream::of(&budget), Stream::of(&budget));
+    let _unread = unread.take().expect("there is room");
+    for _ in 0..100 {
+        let piece = read.take().expect("it has nothing");
+        assert_eq!(piece.remaining(), LEAST);
+        assert_eq!(read.room(), None);
+        let before = read.woken();
+        drop(piece);
+        assert_eq!(read.woken(), before + 1);
+    }
+}
+
+#[test]
+fn room_goes_to_who_waits_longest_and_on_to_the_next() {
+    let budget = Arc::new(SendBudget::new(PIECE));
+    let [first, second, third] = std::array::from_fn(|_| Stream::of(&budget));
+    let large = first.take().expect("there is room");
+    let (_small, other) = (second.take().expect("it has nothing"), third.take());
+    assert_eq!((second.room(), third.room()), (None, None));
+    drop(large);
+    assert_eq!((second.woken(), third.woken()), (1, 0));
+    // It has found that it wants nothing: the room is the next one's.
+    assert_eq!(second.room(), Some(PIECE));
+    second.share.pass_on();
+    assert_eq!((second.woken(), third.woken()), (1, 1));
+    drop(other);
+}
+
+#[test]
+fn who_leaves_stands_in_nobodys_way() {
+    let budget = Arc::new(SendBudget::new(PIECE));
+    let [first, second, third] = std::array::from_fn(|_| Stream::of(&budget));
+    let large = first.take().expect("there is room");
+    let _pieces = (second.take(), third.take());
+    assert_eq!((second.room(), third.room()), (None, None));
+    drop(large);
+    assert_eq!((second.woken(), third.woken()), (1, 0));
+    second.share.leave();
+    assert_eq!(third.woken(), 1);
+    assert!(budget.lock().waiting.is_empty());
+}
+
+#[test]
+fn content_that_is_in_memory_anyway_is_not_held() {
+    let budget = Arc::new(SendBudget::new(PIECE));
+    budget.pass(1 << 20);
+    assert_eq!(budget.taken(), 1 << 20);
+    assert_eq!(budget.lock().held, 0);
+    assert_eq!(Stream::of(&budget).room(), Some(PIECE));
+}

@@ -1,0 +1,145 @@
+//! The requests of one HTTP/2 connection, run by the connection's own task. The
+//! library would have each be a task: then a client that asks for a hundred things at
+//! once has a hundred turns of the worker for each one of a client that asks for one.
+//!
+//! It works as a runtime does: a request is polled when its waker was called, and so
+//! many in one turn.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Takes requests from the library, for the connection's task.
+#[derive(Clone, Default)]
+pub(super) struct Spawner(Arc<Mutex<Vec<Running>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner {
+    fn execute(&self, request: F) {
+        // Called while the connection is polled, and that asks for them afterwards.
+        lock(&self.0).push(Box::pin(request));
+    }
+}
+
+/// The requests that run. They end with it.
+pub(super) struct Streams {
+    spawner: Spawner,
+    places: Vec<Place>,
+    free: Vec<usize>,
+    ready: Arc<Ready>,
+}
+
+struct Place {
+    request: Option<Running>,
+    waker: Arc<PlaceWaker>,
+}
+
+/// The places to be polled next, and the task to be woken for them.
+#[derive(Default)]
+struct Ready {
+    queue: Mutex<VecDeque<usize>>,
+    task: Mutex<Option<Waker>>,
+}
+
+struct PlaceWaker {
+    index: usize,
+    /// Whether the place stands in the queue.
+    queued: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Wake for PlaceWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            lock(&self.ready.queue).push_back(self.index);
+            if let Some(task) = &*lock(&self.ready.task) {
+                task.wake_by_ref();
+            }
+        }
+    }
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        // Each holds a spawner, and so the others that have come and have no place.
+        lock(&self.spawner.0).clear();
+    }
+}
+
+impl Streams {
+    pub(super) fn new(spawner: Spawner) -> Self {
+        Self { spawner, places: Vec::new(), free: Vec::new(), ready: Arc::default() }
+    }
+
+    /// Polls those that are ready, at most so many; how many it were.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, most: usize) -> usize {
+        {
+            let mut task = lock(&self.ready.task);
+            match &mut *task {
+                Some(task) => task.clone_from(context.waker()),
+                empty => *empty = Some(context.waker().clone()),
+            }
+        }
+        self.admit();
+        for polled in 0..most {
+            let Some(index) = lock(&self.ready.queue).pop_front() else { return polled };
+            self.poll_place(index);
+        }
+        most
+    }
+
+    /// Whether some are to be polled.
+    pub(super) fn has_ready(&self) -> bool {
+        !lock(&self.ready.queue).is_empty()
+    }
+
+    /// Gives a place to those that have come.
+    fn admit(&mut self) {
+        let arrived = std::mem::take(&mut *lock(&self.spawner.0));
+        for request in arrived {
+            let index = self.free.pop().unwrap_or(self.places.len());
+            if index == self.places.len() {
+                let (queued, ready) = (AtomicBool::new(false), self.ready.clone());
+                let waker = Arc::new(PlaceWaker { index, queued, ready });
+                self.places.push(Place { request: None, waker });
+            }
+            let place = &mut self.places[index];
+            place.request = Some(request);
+            // One that an earlier request of this place has left there will do.
+            if !place.waker.queued.swap(true, Ordering::AcqRel) {
+                lock(&self.ready.queue).push_back(index);
+            }
+        }
+    }
+
+    fn poll_place(&mut self, index: usize) {
+        let place = &mut self.places[index];
+        // Before the poll: a waker that is called within it counts.
+        place.waker.queued.store(false, Ordering::Release);
+        let Some(request) = &mut place.request else { return };
+        let waker = Waker::from(place.waker.clone());
+        let mut context = Context::from_waker(&waker);
+        // As tokio's tasks do: what one request panics about is no other's affair.
+        let poll = AssertUnwindSafe(|| request.as_mut().poll(&mut context));
+        if !matches!(std::panic::catch_unwind(poll), Ok(Poll::Pending)) {
+            place.request = None;
+            self.free.push(index);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
