@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from harness import Exchange, Serving, Upstream, serving
+from harness import Exchange, Serving, Upstream, serving, wait_until
 from harness_more import Log
 from http2_client import Http2
 from hyperframe.frame import DataFrame, HeadersFrame
@@ -205,6 +205,47 @@ def test_an_answer_has_no_field_about_the_connection(site: Seen) -> None:
             assert answer.status in (200, 400, 414)
             assert not set(about) & set(answer.headers)
     assert not [record for record in log.records if record.levelname in ('WARNING', 'ERROR')]
+
+
+def logged(path: Path, lines: int) -> list[str]:
+    wait_until(lambda: path.exists() and path.read_text().count('\n') >= lines)
+    return path.read_text().splitlines()
+
+
+def test_the_access_log_has_the_target_and_the_host_as_in_http_1(tmp_path: Path) -> None:
+    log = tmp_path / 'access.log'
+    access = {'format': 'json', 'file': os.fspath(log)}
+    with serving(mode=slimHTTP.HTTPS, access_log=access, web_root=os.fspath(tmp_path)) as site:
+        with Http2(site.address[1]) as connection:
+            connection.get('/none?a=b', authority='Some.Example:123')
+            connection.answer(
+                connection.ask_by([METHOD, SCHEME, (':path', '/by-host'), ('host', 'other')])
+            )
+            connection.answer(
+                connection.ask_by([(':method', 'CONNECT'), (':authority', 'a.example:443')])
+            )
+            connection.get('/' + 'x' * 9000)
+            connection.get('/padded', ('x', ' y'))
+    entries = [json.loads(line) for line in logged(log, 5)]
+    assert [(entry['target'], entry['host'], entry['status']) for entry in entries] == [
+        ('/none?a=b', 'Some.Example:123', 404),
+        ('/by-host', 'other', 404),
+        ('a.example:443', 'a.example:443', 405),
+        ('/' + 'x' * 9000, 'a', 414),
+        ('/padded', 'a', 400),
+    ]
+
+
+def test_the_access_log_counts_no_content_for_head(tmp_path: Path) -> None:
+    log = tmp_path / 'access.log'
+    (tmp_path / 'a.txt').write_text('content')
+    access = {'format': 'json', 'file': os.fspath(log)}
+    with serving(mode=slimHTTP.HTTPS, access_log=access, web_root=os.fspath(tmp_path)) as site:
+        with Http2(site.address[1]) as connection:
+            connection.get('/a.txt')
+            connection.get('/a.txt', method='HEAD')
+    entries = [json.loads(line) for line in logged(log, 2)]
+    assert [entry['bytes'] for entry in entries] == [7, 0]
 
 
 def test_a_client_that_leaves_is_no_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ use slimhttp_site::path::Target;
 use slimhttp_site::plan::Action;
 use slimhttp_site::site::Site;
 
-use super::Exchange;
+use super::{Exchange, told};
 use crate::body::Body;
 
 /// One request that is logged in detail.
@@ -31,7 +31,8 @@ impl Detail {
             return None;
         }
         let peer = exchange.connection.peer;
-        let request = format!("debug {peer}: {} {}", exchange.method, exchange.uri);
+        let url = told::target(exchange.version, exchange.uri);
+        let request = format!("debug {peer}: {} {url}", exchange.method);
         let scope = exchange.scope.name.as_deref().unwrap_or("the global level");
         let mut plan = String::new();
         for action in actions {

@@ -51,6 +51,15 @@ struct Note {
     sent: u64,
 }
 
+/// The target as HTTP/1 would have it: HTTP/2 sends the scheme and the authority
+/// beside it (RFC 9113 section 8.3.1), and only CONNECT has no other.
+pub(super) fn target(version: Version, uri: &Uri) -> String {
+    match uri.path_and_query().filter(|_| version >= Version::HTTP_2) {
+        Some(target) => target.to_string(),
+        None => uri.to_string(),
+    }
+}
+
 impl Tracker {
     /// Whether somebody is told of it.
     pub(super) fn is_told(&self) -> bool {
@@ -84,10 +93,10 @@ impl Tracker {
             time: SystemTime::now(),
             peer: connection.peer,
             method: parts.method.clone(),
-            target: uri.to_string(),
+            target: target(parts.version, uri),
             version: parts.version,
             vhost: scope.name.clone(),
-            host: text(HOST),
+            host: text(HOST).or_else(|| Some(uri.authority()?.as_str().into())),
             referer: text(REFERER),
             user_agent: text(USER_AGENT),
             by: Answerer::Server,
