@@ -5,18 +5,19 @@ derives from it.
 
 from __future__ import annotations
 
-import socket as _socket
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Union, cast, overload
 
-from slimHTTP import _routes
+from slimHTTP import _routes, _threads
 from slimHTTP._connections import AcceptHook, CloseHook, Connections, UpgradeHook
+from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._lifecycle import Lifecycle
 from slimHTTP._routes import F
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_REQUEST, Server
 
 if TYPE_CHECKING:
     import ipaddress
+    import socket as _socket
 
     _Client = Union[
         str,
@@ -93,6 +94,7 @@ class Hooks:
     def __init__(self) -> None:
         super().__init__()
         self._connections = Connections(self._server.hooks.note_event)
+        self._lifecycle = Lifecycle()
         self._methods = Methods(self._server)
         self._any_method: Callable[..., Any] | None = None
 
@@ -196,6 +198,49 @@ class Hooks:
 
         return register
 
+    # The beginning and the end.
+
+    def on_start(self, function: F) -> F:
+        """Call `function()` before the first request is answered: `@http.on_start`.
+
+        Clients may connect by then and wait. It runs on the thread that serves, or,
+        where it is `async`, on the event loop of the handlers; several in the order of
+        their registration. It may take the instance as an argument. What it raises
+        keeps the server from starting: `run()`, `poll()` and `with` raise
+        slimHTTP_Error that names it, and the server is closed.
+
+        Raises slimHTTP_Error once the server has started.
+
+        >>> import slimHTTP
+        >>> http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
+        >>> @http.on_start
+        ... def connect():
+        ...     print('connected')
+        >>> @http.on_stop
+        ... async def disconnect():
+        ...     print('disconnected')
+        >>> with http:
+        ...     print('serving')
+        connected
+        serving
+        disconnected
+        """
+        _check_lifecycle_hook('on_start', function)
+        self._lifecycle.on_start(function)
+        return function
+
+    def on_stop(self, function: F) -> F:
+        """Call `function()` when the last request is answered: `@http.on_stop`.
+
+        It runs where `on_start` runs; several in the opposite order. All of them have
+        `grace_period` seconds, then a coroutine is cancelled. What one of them raises is
+        logged, and the others are called. A server that never started calls none, nor
+        does one whose program is interrupted by a second Ctrl-C.
+        """
+        _check_lifecycle_hook('on_stop', function)
+        self._lifecycle.on_stop(function)
+        return function
+
     # Connections.
 
     def on_accept(self, function: F) -> F:
@@ -294,6 +339,10 @@ class Hooks:
         Raises slimHTTP_Error where the server is closed already, TypeError for
         what is no such socket, OSError where it is not connected.
         """
+        # Here, for few programs have such sockets, and those have imported it.
+        import socket as _socket
+        import ssl
+
         if isinstance(socket, CLIENT_SOCKET):
             return  # It is being served.
         if not isinstance(socket, _socket.socket) or isinstance(socket, ssl.SSLSocket):
@@ -351,6 +400,17 @@ def _method_name(method: MethodName) -> str:
     if not isinstance(method, str):
         raise TypeError(f'expected a method such as `GET`, found `{method!r}`')
     return method.upper()
+
+
+def _check_lifecycle_hook(hook: str, function: Any) -> None:
+    if not callable(function):
+        raise TypeError(f'{hook}: expected a function, found `{type(function).__name__}`')
+    if _threads.is_serving_thread():
+        # Once for each request, as it would be in a module.
+        raise slimHTTP_Error(
+            f'{hook}: `{_routes.name_of(function)}` is registered while a request is answered:'
+            ' do it once, where the program makes the server'
+        )
 
 
 def _check_hook(hook: str, function: Any) -> None:

@@ -4,24 +4,42 @@ It runs while a server uses it and ends with the last one. Each server has a
 file descriptor that is readable while coroutines wait for the loop; on this
 thread, and on no other, the extension turns them into tasks and delivers what
 they give.
+
+`asyncio` is imported by the first server that has something for it: a program of plain
+functions never does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import contextvars
 import os
+import sys
 import threading
-from collections.abc import Coroutine
-from typing import Any, Final
+import weakref
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log, _threads
 from slimHTTP._slimhttp import Server
 
+if TYPE_CHECKING:
+    import asyncio
+
+#: How long a task that is cancelled at the end may clean up (s).
+_CLEANING: Final = 1.0
+#: How many tasks that were cancelled at the end are named.
+_MOST_NAMED: Final = 10
+
 _lock = threading.Lock()
 _servers: Final[dict[Server, int]] = {}
+#: What the handlers of a server find in their contexts: what its program had set when
+#: it was started.
+_bases: Final[dict[Server, contextvars.Context]] = {}
 #: The loop that serves; None from the moment it is told to end.
 _loop: asyncio.AbstractEventLoop | None = None
+#: The tasks that programs have begun in `on_start`.
+_spared: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
 
 
 def attach(server: Server) -> None:
@@ -29,6 +47,8 @@ def attach(server: Server) -> None:
     global _loop
     if server in _servers:
         return
+    import asyncio
+
     with _lock:
         if server in _servers:
             return
@@ -43,6 +63,7 @@ def attach(server: Server) -> None:
 def detach(server: Server) -> None:
     """Let go of a server that is closed; the loop ends if it was the last one."""
     global _loop
+    _bases.pop(server, None)
     with _lock:
         descriptor = _servers.pop(server, None)
         loop = _loop
@@ -55,16 +76,122 @@ def detach(server: Server) -> None:
             loop.call_soon_threadsafe(_unwatch, loop, server, descriptor, last)
 
 
+def set_base(server: Server) -> None:
+    """Let the contexts of `server`'s handlers begin with what is set here and now."""
+    _bases[server] = contextvars.copy_context()
+
+
 def is_here() -> bool:
     """Tell whether this runs on the loop, in an `async def` handler or a task of one."""
+    asyncio = sys.modules.get('asyncio')
+    if _loop is None or asyncio is None:
+        return False
     try:
         return asyncio.get_running_loop() is _loop
     except RuntimeError:
         return False
 
 
+class Overdue(Exception):
+    """What was to be done on the loop has taken too long."""
+
+
+def complete(work: Awaitable[Any], patience: float | None) -> Any:
+    """Run `work` on the loop, to which a server is attached, and give its result.
+
+    Called on another thread. Raises what it raises, and Overdue after `patience` seconds:
+    it was cancelled then, and had a moment to clean up.
+    """
+    import asyncio
+    import concurrent.futures
+
+    loop = _loop
+    if loop is None:
+        raise RuntimeError('the event loop has ended')
+    future = asyncio.run_coroutine_threadsafe(_within(work, patience), loop)
+    try:
+        # Not for ever, where a handler blocks the loop.
+        return future.result(None if patience is None else patience + 2 * _CLEANING)
+    except concurrent.futures.TimeoutError:
+        if future.done():  # Its own.
+            raise
+        raise Overdue from None
+    finally:
+        future.cancel()
+
+
+async def _within(work: Awaitable[Any], patience: float | None) -> Any:
+    import asyncio
+
+    this = asyncio.current_task()
+    assert this is not None  # Nobody calls this but `complete`.
+    _spared.add(this)
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=patience)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CLEANING)
+        raise Overdue
+    return task.result()
+
+
+def spare_tasks() -> None:
+    """Note the tasks that there are: programs have begun them before the first request."""
+    if _loop is not None:
+        import asyncio
+
+        _spared.update(asyncio.all_tasks(_loop))
+
+
+def finish_tasks(server: Server, patience: float) -> None:
+    """Give the tasks that handlers have started `patience` seconds to end, then cancel them.
+
+    Where another server has the loop too they go on with it.
+    """
+    with _lock:
+        if _loop is None or set(_servers) != {server}:
+            return
+    with contextlib.suppress(Overdue):
+        complete(_see_out(patience), patience + 2 * _CLEANING)
+
+
+async def _see_out(patience: float) -> None:
+    import asyncio
+
+    left = asyncio.all_tasks() - {asyncio.current_task()} - set(_spared)
+    if left:
+        _, left = await asyncio.wait(left, timeout=patience)
+    if not left:
+        return
+    named = ', '.join(_name_of(task) for task in list(left)[:_MOST_NAMED])
+    more = f' and {len(left) - _MOST_NAMED} more' if len(left) > _MOST_NAMED else ''
+    _log.logger.warning(
+        'still running at the end of the grace period, cancelled: %s%s', named, more
+    )
+    for task in left:
+        task.cancel()
+    await asyncio.wait(left, timeout=_CLEANING)
+
+
+def _name_of(task: asyncio.Task[Any]) -> str:
+    name = getattr(task.get_coro(), '__qualname__', None)
+    return f'`{name}` ({task.get_name()})' if name else task.get_name()
+
+
 def _watch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int) -> None:
-    loop.add_reader(descriptor, server.async_turn, loop.create_task)
+    loop.add_reader(descriptor, _turn, loop, server)
+
+
+def _turn(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    base = _bases.get(server)
+    if base is None:
+        server.async_turn(loop.create_task)
+    else:
+        base.copy().run(server.async_turn, loop.create_task)
 
 
 def _unwatch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int, last: bool) -> None:
@@ -111,6 +238,8 @@ def _see_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]
 
 async def _end_tasks() -> None:
     """Cancel what is left on the loop and wait until it has cleaned up."""
+    import asyncio
+
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -119,6 +248,8 @@ async def _end_tasks() -> None:
 
 
 def _main(loop: asyncio.AbstractEventLoop) -> None:
+    import asyncio
+
     asyncio.set_event_loop(loop)
     try:
         _run_until_let_go(loop)
@@ -135,6 +266,7 @@ def _forget() -> None:
     global _lock, _loop
     _lock = threading.Lock()
     _servers.clear()
+    _bases.clear()
     _loop = None
 
 

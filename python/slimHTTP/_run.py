@@ -80,16 +80,25 @@ def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Th
             ' and the handler would never return'
         )
     signals = _Signals(http, server)
+    life = http._lifecycle
     try:
-        with _heeding(signals, server) as longest, _threads.serving(server):
-            # Not before: who has read the greeting may send a signal.
-            workers = start()
-            while server.turn(longest):
-                pass
-            # Shorter than the margin, after which this thread would be interrupted.
-            _threads.join(workers, MARGIN / 2)
+        with life.owned():
+            # Before signals are heeded, for they end it gracefully from then on.
+            http._prepare()
+            with _heeding(signals, server) as longest:
+                with _threads.serving(server):
+                    # Not before: who has read the greeting may send a signal.
+                    workers = start()
+                    while server.turn(longest):
+                        pass
+                    # Shorter than the margin, after which this thread would be interrupted.
+                    _threads.join(workers, MARGIN / 2)
+                if life.has_more:
+                    signals.allow(server.grace_period)
+                life.finish(http)
     except KeyboardInterrupt:
         if not signals.overdue:
+            life.abandon()
             raise
         _log.logger.warning('a handler still ran when the grace period was over: interrupted')
     finally:
@@ -123,6 +132,7 @@ class _Signals:
         self._terminals = _terminals()
         #: Whether the grace period is over, and the main thread still busy.
         self.overdue = False
+        self._more = 0.0
 
     def receive(self, number: int, frame: Any) -> None:
         """Stop by the first signal, interrupt by the next; the handler of both.
@@ -160,6 +170,10 @@ class _Signals:
         _log.logger.info('SIGUSR1: the access logs are opened anew')
         self._server.signals.reopen_logs()
 
+    def allow(self, seconds: float) -> None:
+        """Give this thread so many seconds more: the requests are done, `on_stop` is not."""
+        self._more = seconds
+
     def end(self) -> None:
         """Let signals do nothing from now on, those under way included."""
         try:
@@ -191,6 +205,9 @@ class _Signals:
             with self._lock:
                 if self._over.is_set():
                     return
+                if self._more:
+                    patience, self._more = self._more, 0.0
+                    continue
                 self.overdue = True
                 # To the thread and not to the process, so that it ends a system
                 # call in which that thread blocks.

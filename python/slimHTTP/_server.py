@@ -9,15 +9,16 @@ constructor, started by the first of `run`, `poll` and `with`, stopped, closed.
 from __future__ import annotations
 
 import atexit
-import inspect
+import contextlib
 import logging
 import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
-from slimHTTP import _log, _loop, _modules, _persist, _routes, _run, _threads
+from slimHTTP import _lifecycle, _log, _loop, _modules, _persist, _routes, _run, _threads
 from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._events import events_of
@@ -117,6 +118,8 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         self._workers: list[threading.Thread] | None = None  # None until started.
         self._background: threading.Thread | None = None
         self._watching = False
+        #: What the `with` block holds.
+        self._block = contextlib.ExitStack()
         self._keys = list(dict.fromkeys((f'{addr}:{port}', f'{addr}:{opened.port}')))
         with _instances_lock:
             for key in self._keys:
@@ -204,10 +207,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         """
         if config is None:
             return self.configuration
-        given = _ask(config, self) if callable(config) else config
+        given = _lifecycle.ask(config, self) if callable(config) else config
         if not isinstance(given, Mapping):
             source = f'`{_routes.name_of(config)}` returned' if callable(config) else 'found'
-            if inspect.iscoroutine(given):
+            if isinstance(given, CoroutineType):
                 given.close()
             raise ConfError(f'expected a dict of options, {source} `{type(given).__name__}`')
         self._store.replace(given)
@@ -318,6 +321,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         self._background = _threads.start(
             _run.work, self, self._server, name=f'slimHTTP {self._keys[-1]}'
         )
+        self._block.enter_context(self._lifecycle.owned())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -330,6 +334,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             _threads.join(threads, self._server.grace_period + _run.MARGIN)
         finally:
             # Ctrl-C ends the wait, and the block with it.
+            self._block.close()
             self.close()
 
     def stop(self) -> None:
@@ -338,15 +343,26 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         No new connections, the port is free; requests in flight finish within
         the grace period, then `run()` returns. From any thread, and twice.
         """
+        self._lifecycle.stopping()
         self._server.stop()
         self._server.wake()
 
     def close(self) -> None:
-        """Close at once, cutting what is in flight. From any thread, and twice."""
+        """Close at once, cutting what is in flight. From any thread, and twice.
+
+        The functions of `on_stop` are called here, unless `run()` or a `with` block
+        calls them, which are about to end then.
+        """
         try:
+            # Where a handler closes its server, whoever has taken the turn ends it.
+            ends = not (
+                self._lifecycle.is_owned or _loop.is_here() or _threads.is_serving(self._server)
+            )
             self._server.close()
             self._server.wake()
-            _loop.detach(self._server)
+            if ends:
+                self._lifecycle.finish(self)
+                _loop.detach(self._server)
             self._connections.forget()
         finally:
             with _instances_lock:
@@ -368,13 +384,20 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         """Let the event loop of `async def` handlers serve this server."""
         _loop.attach(self._server)
 
-    def _start(self, *, greeting: bool) -> list[threading.Thread]:
+    def _prepare(self) -> None:
+        """Let the program begin: `on_start`."""
         with self._lock:
             if self.closed:
                 raise slimHTTP_Error(f'{self!r} cannot serve any more: it is closed')
+            self._lifecycle.start(self)
+
+    def _start(self, *, greeting: bool) -> list[threading.Thread]:
+        with self._lock:
+            self._prepare()
             if self._workers is None:
                 log = self._server.get(('log',)) if self._server.kind(('log',)) else None
                 _log.follow_wish(log)
+                _loop.set_base(self._server)
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
                 if greeting:
@@ -396,27 +419,6 @@ class HTTPS_SERVER(HTTP_SERVER):
     def default_config(self) -> dict[str, Any]:
         """Give the options of a server that is given none."""
         return {**super().default_config(), 'ssl': {'cert': 'cert.pem', 'key': 'key.pem'}}
-
-
-def _ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
-    """Call a configuration function with the instance, if and as it takes it."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # A callable that does not tell.
-        return function()
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_KEYWORD or (
-            parameter.name == 'instance'
-            and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        ):
-            return function(instance=instance)
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL or (
-            parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-            and parameter.default is parameter.empty
-        ):
-            return function(instance)
-    return function()
 
 
 def _check_port(port: object) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._server import _ask
+from slimHTTP._lifecycle import ask
 
 
 def open_server(**config: Any) -> slimHTTP.HTTP_SERVER:
@@ -160,9 +160,9 @@ def test_a_callable_that_does_not_tell_its_parameters() -> None:
         def __call__(self, *given: object) -> tuple[object, ...]:
             return given
 
-    assert _ask(Silent(), instance) == ()
-    assert _ask(lambda *given: given, instance) == (instance,)
-    assert _ask(lambda given, /: given, instance) is instance
+    assert ask(Silent(), instance) == ()
+    assert ask(lambda *given: given, instance) == (instance,)
+    assert ask(lambda given, /: given, instance) is instance
 
 
 PROGRAM = """
