@@ -9,6 +9,7 @@ is listed here, and at exit all of them are brought home first.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import threading
 import time
@@ -39,8 +40,15 @@ _here: Final = _Here()
 
 
 def start(target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
-    """Start a thread that serves; it ends with the program at the latest."""
-    thread = threading.Thread(target=_listed, args=(target, *args), name=name, daemon=True)
+    """Start a thread that serves; it ends with the program at the latest.
+
+    It begins in a copy of this thread's context: what a program has set at start is
+    seen by the handlers of every thread.
+    """
+    context = contextvars.copy_context()
+    thread = threading.Thread(
+        target=context.run, args=(_listed, target, *args), name=name, daemon=True
+    )
     _serving.add(thread)
     thread.start()
     return thread

@@ -13,9 +13,11 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
+use crate::async_jobs::is_cancelled;
 use crate::contain::contain;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Pending};
+use crate::response;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.
@@ -84,7 +86,7 @@ impl Answering {
         // The task is to know that it was cancelled, and the loop of Ctrl-C; of
         // everything else the handler's failure is told here and nowhere else.
         let passed_on = match &result {
-            Err(error) if is_cancelled(error, py)? || is_interrupt(error, py) => {
+            Err(error) if is_cancelled(py, error)? || is_interrupt(error, py) => {
                 Some(error.clone_ref(py))
             }
             _ => None,
@@ -92,6 +94,10 @@ impl Answering {
         if result.is_err() && pending.call.reply.is_closed() {
             // Cancelled because the client has left.
             return passed_on.map_or(Ok(None), Err);
+        }
+        if !result.as_ref().is_ok_and(response::is_final) {
+            // Whoever goes on sees what the task has set.
+            pending.request.get().follow_context(py)?;
         }
         let what = pending.what.clone();
         let settle = || self.dispatcher.settle(py, Side::Loop, pending, result);
@@ -119,11 +125,6 @@ fn ended() -> PyErr {
 
 fn is_interrupt(error: &PyErr, py: Python<'_>) -> bool {
     error.is_instance_of::<PyKeyboardInterrupt>(py)
-}
-
-fn is_cancelled(error: &PyErr, py: Python<'_>) -> PyResult<bool> {
-    let cancelled = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "CancelledError"))?;
-    Ok(error.is_instance(py, &cancelled))
 }
 
 /// The protocol of coroutines (`collections.abc.Coroutine`).

@@ -163,9 +163,10 @@ fn start_answer(
 ) -> PyResult<()> {
     let py = create_task.py();
     let ticket = pending.call.ticket;
+    let context = pending.request.get().context(py)?;
     let answering = Answering::new(dispatcher.clone(), pending, coroutine);
     let answering = Bound::new(py, answering)?;
-    let task = match create_task.call1((&answering,)) {
+    let task = match dispatcher.face.contexts.run(py, (context, create_task, &answering)) {
         Ok(task) => task,
         Err(error) => return answering.get().give_up(py, error),
     };
@@ -188,19 +189,22 @@ fn start_stream(
     // Until its head is out, the client's leaving is told by the call's ticket.
     let call_ticket = pending.call.ticket;
     let what = pending.what.clone();
+    let subject = InWords(&pending.call.request).to_string().into();
+    let context = pending.request.get().context(py)?;
     let state = ChannelState { opening: Some((pending, head)), ..ChannelState::default() };
     let channel = Channel {
         dispatcher: dispatcher.clone(),
         stream: ticket,
         call: call_ticket,
         what,
+        subject,
         state: Mutex::new(state),
     };
     let channel = Bound::new(py, channel)?;
     let new_future = running_loop(py)?.getattr(intern!(py, "create_future"))?;
     let coroutine =
         pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
-    let task = create_task.call1((coroutine,))?;
+    let task = dispatcher.face.contexts.run(py, (context, create_task, coroutine))?;
     channel.get().lock().task = Some(task.clone().unbind());
     dispatcher.keep(call_ticket, Kept::Task(task.clone().unbind()));
     dispatcher.keep(ticket, Kept::Channel(channel.clone().unbind()));
@@ -217,6 +221,8 @@ pub(crate) struct Channel {
     stream: Ticket,
     call: Ticket,
     what: Arc<str>,
+    /// The request in words.
+    subject: Arc<str>,
     state: Mutex<ChannelState>,
 }
 
@@ -308,21 +314,23 @@ impl Channel {
             (Some((pending, _)), Err(_)) if pending.call.reply.is_closed() => Ok(()),
             (Some((pending, head)), Ok(_)) => self.open(py, pending, head, None),
             (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
-            (None, Ok(_)) => {
-                if let Some(reply) = state.asked {
-                    reply.send(Piece::End);
+            (None, result) => {
+                // Nobody asks any more: the client has left, and this is cancelled.
+                let asked = state.asked.filter(|reply| !reply.is_closed());
+                if asked.is_none() && !self.dispatcher.desk.loop_queue.is_closed() {
+                    tracing::debug!("{}: the client has left the stream", self.subject);
                 }
-                Ok(())
-            }
-            (None, Err(error)) => {
-                // Nobody asks any more: cancelled because the client has left.
-                let Some(reply) = state.asked.filter(|reply| !reply.is_closed()) else {
-                    return Ok(());
+                let failed = match result {
+                    Ok(_) => None,
+                    Err(error) if asked.is_none() && is_cancelled(py, &error)? => None,
+                    // Of what goes wrong while it cleans up the program wants to hear.
+                    Err(error) => Some(error),
                 };
-                reply.send(Piece::Fault);
-                if let Some((request, debug)) = &state.opened {
-                    let request = request.bind(py).as_any();
-                    self.dispatcher.face.failed(&error, request, &self.what, *debug);
+                if let (Some(error), Some((request, debug))) = (&failed, &state.opened) {
+                    self.dispatcher.failed(request.bind(py), error, &self.what, *debug);
+                }
+                if let Some(reply) = asked {
+                    reply.send(if failed.is_none() { Piece::End } else { Piece::Fault });
                 }
                 Ok(())
             }
@@ -374,6 +382,15 @@ impl Channel {
         visit.call(&state.resting)?;
         visit.call(&state.task)
     }
+}
+
+/// Whether `error` is a `CancelledError`.
+///
+/// # Errors
+/// When `asyncio` cannot be imported.
+pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
+    let cancelled = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "CancelledError"))?;
+    Ok(error.is_instance(py, &cancelled))
 }
 
 /// The event loop that runs on this thread.

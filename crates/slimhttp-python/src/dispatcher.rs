@@ -1,19 +1,20 @@
 //! Job → callable → reply. The only file that calls handlers, and the keeper
 //! of every Python object that a request or a stream needs between its jobs.
+//! Answers that an iterator gives are in `streams`.
 //!
 //! No Python runs under a lock of ours: not a call, not the end of an object.
+
+mod streams;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::{PyIterator, PyString};
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
+use pyo3::types::PyString;
+use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request};
 use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
@@ -24,15 +25,15 @@ use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
 use crate::hooks;
-use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
+use crate::job::{Call, Job, Ticket};
 use crate::lanes::Waits;
 use crate::loop_queue::Note;
 use crate::queue::Run;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;
-use crate::stream::PulledBody;
 use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
+use streams::Stream;
 
 /// The dispatcher of one server.
 pub(crate) struct Dispatcher {
@@ -77,14 +78,6 @@ pub(crate) struct Pending {
     pub(crate) request: Py<HttpRequest>,
     /// Who answers, for messages.
     pub(crate) what: Arc<str>,
-}
-
-/// An iterator with what its messages need.
-pub(crate) struct Stream {
-    iterator: Py<PyIterator>,
-    request: Py<HttpRequest>,
-    what: Arc<str>,
-    debug: bool,
 }
 
 /// What a [`Request`] carries while Python keeps an object for it.
@@ -197,20 +190,26 @@ impl Dispatcher {
             return Err(error);
         }
         let debug = pending.call.request.scope.options.debug;
-        let request = pending.request.bind(py);
-        let page = self.face.failed(&error, request.as_any(), &pending.what, debug);
+        let page = self.failed(pending.request.bind(py), &error, &pending.what, debug);
         let fault = content::fault_of(py, &error, &pending.call.request)
             .unwrap_or(HandlerFault::Raised { page });
         pending.call.reply.send(Err(fault));
         Ok(())
     }
 
-    /// Drops what is kept for owners that are gone.
-    pub(crate) fn drop_released(&self, py: Python<'_>) {
-        for ticket in self.desk.queue.take_released() {
-            if let Some(Kept::Iterator(stream)) = self.take(ticket) {
-                let what = stream.what.clone();
-                contain(|| what, || self.close_stream(py, stream));
+    /// Tells the log of an exception; see [`Face::failed`].
+    pub(crate) fn failed(
+        &self,
+        request: &Bound<'_, HttpRequest>,
+        error: &PyErr,
+        what: &str,
+        debug: bool,
+    ) -> Option<DebugPage> {
+        match request.get().context(request.py()) {
+            Ok(context) => self.face.failed(error, &context, request.as_any(), what, debug),
+            Err(no_memory) => {
+                no_memory.write_unraisable(request.py(), None);
+                None
             }
         }
     }
@@ -258,10 +257,7 @@ impl Dispatcher {
         for kept in kept.values() {
             match kept {
                 Kept::Request(request) => visit.call(request)?,
-                Kept::Iterator(stream) => {
-                    visit.call(&stream.iterator)?;
-                    visit.call(&stream.request)?;
-                }
+                Kept::Iterator(stream) => stream.traverse(&visit)?,
                 Kept::Awaitable(object, pending) | Kept::AsyncIterator(object, _, pending) => {
                     visit.call(object)?;
                     visit.call(&pending.request)?;
@@ -313,15 +309,23 @@ impl Dispatcher {
         let _ = source.companion.set(Box::new(companion));
     }
 
+    /// Asks whom a call names, within the context of its request.
     fn ask<'py>(
         &self,
         call: &Call,
         request: &Bound<'py, HttpRequest>,
     ) -> (Arc<str>, PyResult<Bound<'py, PyAny>>) {
         let py = request.py();
+        let context = match request.get().context(py) {
+            Ok(context) => context,
+            Err(error) => return ("a request".into(), Err(error)),
+        };
         match &call.callee {
             Callee::Route(id, _) => match self.handlers.get(py, *id) {
-                Some(handler) => (handler.label, handler.callable.bind(py).call1((request,))),
+                Some(handler) => {
+                    let asked = (&context, &handler.callable, request);
+                    (handler.label, self.face.contexts.run(py, asked))
+                }
                 None => {
                     let gone = PyRuntimeError::new_err("the route's handler is gone");
                     ("a route".into(), Err(gone))
@@ -335,125 +339,22 @@ impl Dispatcher {
             Callee::Module(module) => {
                 let what = module.label.clone();
                 let result = text_of(py, &module.path).and_then(|path| {
-                    self.face.run_module(request.as_any(), &path, reload_name(py, module.reload))
+                    let reload = reload_name(py, module.reload);
+                    self.face.run_module(&context, request.as_any(), &path, reload)
                 });
                 (what, result)
             }
-            Callee::Upgrade => ("on_upgrade".into(), hooks::upgrade(&self.face, call, request)),
+            Callee::Upgrade => {
+                ("on_upgrade".into(), hooks::upgrade(&self.face, call, &context, request))
+            }
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
                 let result = text_of(py, path).and_then(|path| {
                     let (script, reload) = (Script::new(file.clone()), reload_name(py, *reload));
-                    self.face.run_script(request.as_any(), &path, script, reload)
+                    self.face.run_script(&context, request.as_any(), &path, script, reload)
                 });
                 (what, result)
             }
-        }
-    }
-
-    /// The head goes out with the first chunk, so that a generator that raises
-    /// before it is a 500, and `ret_code` set in its body is heard.
-    fn open_stream(
-        &self,
-        py: Python<'_>,
-        side: Side,
-        pending: Pending,
-        mut iterator: Bound<'_, PyIterator>,
-        head: Option<Head>,
-    ) -> PyResult<()> {
-        // The event loop does not wait for an iterator that may block.
-        let first = match side {
-            Side::Loop => Ok(Some(Bytes::new())),
-            Side::Thread => next_chunk(&mut iterator, &pending.what),
-        };
-        let opened = first.and_then(|first| {
-            let head = match head {
-                Some(head) => head,
-                None => Head::of(pending.request.bind(py))?,
-            };
-            let announced = head.announced(first.is_some(), &pending.call.request.method)?;
-            Ok((first, head, announced))
-        });
-        let (first, head, announced) = match opened {
-            Ok(opened) => opened,
-            Err(error) => return self.fail(py, pending, error),
-        };
-        let body = match first {
-            None => Body::Empty,
-            Some(first) => {
-                let stream = self.desk.ticket();
-                let subject = InWords(&pending.call.request).to_string().into();
-                let host = pending.call.request.scope.name.clone();
-                self.keep(
-                    stream,
-                    Kept::Iterator(Stream {
-                        iterator: iterator.unbind(),
-                        request: pending.request,
-                        what: pending.what,
-                        debug: pending.call.request.scope.options.debug,
-                    }),
-                );
-                let first = Some(first).filter(|first| !first.is_empty());
-                let desk = self.desk.clone();
-                let body = PulledBody::new(desk, Side::Thread, stream, subject, host, first);
-                body.of_length(announced)
-            }
-        };
-        pending.call.reply.send(Ok(Answer::Reply(head.with_stream(body))));
-        Ok(())
-    }
-
-    fn pull(&self, py: Python<'_>, pull: Pull) -> PyResult<()> {
-        let kept = {
-            let kept = self.lock();
-            match kept.get(&pull.stream) {
-                Some(Kept::Iterator(stream)) => {
-                    Some((stream.iterator.clone_ref(py), stream.what.clone()))
-                }
-                _ => None,
-            }
-        };
-        // Without an iterator the dropped slot ends the body.
-        let Some((iterator, what)) = kept else { return Ok(()) };
-        let piece = match next_chunk(&mut iterator.into_bound(py), &what) {
-            Ok(Some(chunk)) => {
-                // A client that has left meanwhile gives the ticket back itself.
-                pull.reply.send(Piece::Chunk(chunk));
-                return Ok(());
-            }
-            Ok(None) => Ok(Piece::End),
-            Err(error) => Err(error),
-        };
-        let Some(Kept::Iterator(stream)) = self.take(pull.stream) else { return Ok(()) };
-        let outcome = match piece {
-            Ok(piece) => {
-                pull.reply.send(piece);
-                Ok(())
-            }
-            Err(error) => {
-                pull.reply.send(Piece::Fault);
-                self.report(py, &stream, error)
-            }
-        };
-        self.desk.attend(); // What was sent does not wait for the iterator's end.
-        self.close_stream(py, stream);
-        outcome
-    }
-
-    fn report(&self, py: Python<'_>, stream: &Stream, error: PyErr) -> PyResult<()> {
-        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            return Err(error);
-        }
-        self.face.failed(&error, stream.request.bind(py).as_any(), &stream.what, stream.debug);
-        Ok(())
-    }
-
-    /// Lets an iterator clean up here and now: its `finally` blocks run on a
-    /// thread on which its body may run.
-    fn close_stream(&self, py: Python<'_>, stream: Stream) {
-        let Ok(close) = stream.iterator.bind(py).getattr(intern!(py, "close")) else { return };
-        if let Err(error) = close.call0() {
-            self.face.failed(&error, stream.request.bind(py).as_any(), &stream.what, stream.debug);
         }
     }
 
@@ -477,13 +378,6 @@ impl Dispatcher {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn next_chunk(iterator: &mut Bound<'_, PyIterator>, what: &str) -> PyResult<Option<Bytes>> {
-    match iterator.next() {
-        None => Ok(None),
-        Some(chunk) => response::read_chunk(&chunk?, what).map(Some),
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3::pyclass::PyVisit;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 use slimhttp_server::handler::DebugPage;
 
+use crate::context::Contexts;
 use crate::desk::Side;
 use crate::log::Record;
 use crate::script::Script;
@@ -34,6 +35,8 @@ pub(crate) struct Face {
     pub(crate) response_type: Py<PyType>,
     /// `types.CoroutineType`.
     pub(crate) coroutine_type: Py<PyType>,
+    /// What contexts are made by.
+    pub(crate) contexts: Contexts,
 }
 
 impl Face {
@@ -58,6 +61,7 @@ impl Face {
                 .getattr(intern!(py, "response_type"))?
                 .cast_into::<PyType>()?
                 .unbind(),
+            contexts: Contexts::new(py)?,
             coroutine_type: py
                 .import(intern!(py, "types"))?
                 .getattr(intern!(py, "CoroutineType"))?
@@ -83,38 +87,42 @@ impl Face {
         Ok(self.instance(py)?.getattr(intern!(py, "_server"))?.cast_into::<Server>()?)
     }
 
-    /// Asks a scope's module.
+    /// Asks a scope's module, within `context`.
     ///
     /// # Errors
     /// Whatever the module raises.
     pub(crate) fn run_module<'py>(
         &self,
+        context: &Bound<'py, PyAny>,
         request: &Bound<'py, PyAny>,
         path: &Bound<'py, PyString>,
         reload: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.run_module.bind(request.py()).call1((request, path, reload))
+        self.contexts.run(request.py(), (context, &self.run_module, request, path, reload))
     }
 
-    /// Runs a script.
+    /// Runs a script, within `context`.
     ///
     /// # Errors
     /// Whatever the script raises.
     pub(crate) fn run_script<'py>(
         &self,
+        context: &Bound<'py, PyAny>,
         request: &Bound<'py, PyAny>,
         path: &Bound<'py, PyString>,
         script: Script,
         reload: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.run_script.bind(request.py()).call1((request, path, script, reload))
+        self.contexts.run(request.py(), (context, &self.run_script, request, path, script, reload))
     }
 
-    /// Logs an exception with its traceback and the request; the debug page if
+    /// Logs an exception with its traceback and the request, within `context` (a
+    /// filter of the log may look there whose request it was); the debug page if
     /// `debug`. What goes wrong in doing so is Python's unraisable exception.
     pub(crate) fn failed(
         &self,
         error: &PyErr,
+        context: &Bound<'_, PyAny>,
         request: &Bound<'_, PyAny>,
         what: &str,
         debug: bool,
@@ -123,9 +131,8 @@ impl Face {
         // `into_value` and not `value`: it gives the exception its traceback.
         let raised = error.clone_ref(py).into_value(py);
         let page = self
-            .failed
-            .bind(py)
-            .call1((raised, request, what, debug))
+            .contexts
+            .run(py, (context, &self.failed, raised, request, what, debug))
             .and_then(|page| page.extract::<Option<(String, String, Vec<PathBuf>)>>());
         let page = page
             .map(|page| page.map(|(html, policy, sources)| DebugPage { html, policy, sources }));
@@ -175,25 +182,47 @@ impl Face {
         class.bind(request.py()).call1((end, request))
     }
 
-    /// Starts a thread that calls `work`; `what` names it.
+    /// Starts a thread that calls `work` in a copy of `context`; `what` names it.
     ///
     /// # Errors
     /// `RuntimeError` when the system has no more threads.
-    pub(crate) fn start_thread(&self, work: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
-        self.start_thread.bind(work.py()).call1((work, what)).map(drop)
+    pub(crate) fn start_thread(
+        &self,
+        context: &Bound<'_, PyAny>,
+        work: &Bound<'_, PyAny>,
+        what: &str,
+    ) -> PyResult<()> {
+        self.contexts.run(work.py(), (context, &self.start_thread, work, what)).map(drop)
     }
 
-    /// Calls what the face has for connections: `accept`, `identity`, `upgrade`,
-    /// `upgraded`, `data`, `left`.
+    /// Calls what the face has for connections, within `context`: `accept`,
+    /// `upgrade`, `upgraded`, `data`, `left`.
     ///
     /// # Errors
     /// Whatever it raises.
     pub(crate) fn hook<'py>(
         &self,
+        context: &Bound<'py, PyAny>,
         name: &Bound<'py, PyString>,
+        arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = name.py();
+        let hook = self.object.bind(py).getattr(name)?;
+        let arguments = arguments.into_pyobject(py)?;
+        let all = [context.clone(), hook].into_iter().chain(arguments.iter());
+        self.contexts.run(py, PyTuple::new(py, all.collect::<Vec<_>>())?)
+    }
+
+    /// The one identity of a connection.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn identity<'py>(
+        &self,
+        py: Python<'py>,
         arguments: impl PyCallArgs<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.object.bind(name.py()).call_method1(name, arguments)
+        self.object.bind(py).call_method1(intern!(py, "identity"), arguments)
     }
 
     /// For the garbage collector.
@@ -212,6 +241,7 @@ impl Face {
         }
         visit.call(&self.file_types)?;
         visit.call(&self.response_type)?;
+        self.contexts.traverse(&visit)?;
         visit.call(&self.coroutine_type)
     }
 }

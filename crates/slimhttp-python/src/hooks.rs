@@ -42,19 +42,28 @@ use crate::socket::Socket;
 pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyResult<()> {
     let face = &dispatcher.face;
     let what = hook.subject();
+    let context = match face.contexts.copy(py) {
+        Ok(context) => context,
+        Err(no_memory) => {
+            no_memory.write_unraisable(py, None);
+            return Ok(());
+        }
+    };
     match hook {
         HookJob::Judge(guest, reply) => {
             let asked = socket(py, &guest).and_then(|socket| {
-                face.hook(intern!(py, "accept"), (guest.ticket.0, socket))?.is_truthy()
+                let arguments = (guest.ticket.0, socket);
+                face.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
-            let verdict = contained(face, py, &what, asked)?;
+            let verdict = contained(face, &context, &what, asked)?;
             // A connection that has ended meanwhile does not hear it.
             let _ = reply.send(verdict.unwrap_or(false));
         }
         HookJob::Data(guest) => {
             let told = guest.pipe.told();
-            let looked = face.hook(intern!(py, "data"), (guest.ticket.0, told.finished));
-            if contained(face, py, &what, looked)?.is_none() {
+            let arguments = (guest.ticket.0, told.finished);
+            let looked = face.hook(&context, intern!(py, "data"), arguments);
+            if contained(face, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
                 guest.pipe.close();
             }
@@ -66,9 +75,10 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             guest.desk().ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
-            let told = socket(py, &guest)
-                .and_then(|socket| face.hook(intern!(py, "left"), (guest.ticket.0, socket)));
-            contained(face, py, &what, told)?;
+            let told = socket(py, &guest).and_then(|socket| {
+                face.hook(&context, intern!(py, "left"), (guest.ticket.0, socket))
+            });
+            contained(face, &context, &what, told)?;
         }
     }
     Ok(())
@@ -77,15 +87,16 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
 /// What a hook gave; `None` where it raised, which is told to the log.
 fn contained<R>(
     face: &Face,
-    py: Python<'_>,
+    context: &Bound<'_, PyAny>,
     what: &str,
     outcome: PyResult<R>,
 ) -> PyResult<Option<R>> {
+    let py = context.py();
     match outcome {
         Ok(given) => Ok(Some(given)),
         Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
         Err(error) => {
-            face.failed(&error, py.None().bind(py), what, false);
+            face.failed(&error, context, py.None().bind(py), what, false);
             Ok(None)
         }
     }
@@ -104,6 +115,7 @@ fn socket<'py>(py: Python<'py>, guest: &Arc<Guest>) -> PyResult<Bound<'py, Socke
 pub(crate) fn upgrade<'py>(
     face: &Face,
     call: &Call,
+    context: &Bound<'py, PyAny>,
     request: &Bound<'py, HttpRequest>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = request.py();
@@ -112,7 +124,7 @@ pub(crate) fn upgrade<'py>(
     };
     guest.pipe.begin_answer();
     let socket = socket(py, &guest)?;
-    let asked = face.hook(intern!(py, "upgrade"), (guest.ticket.0, &socket, request));
+    let asked = face.hook(context, intern!(py, "upgrade"), (guest.ticket.0, &socket, request));
     let written = guest.pipe.take_answer();
     let identity = asked?;
     if written.is_empty() {
@@ -123,7 +135,7 @@ pub(crate) fn upgrade<'py>(
         // Another answer, written and not returned: no.
         return Ok(PyBytes::new(py, &written).into_any());
     };
-    face.hook(intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
+    face.hook(context, intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
     guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;

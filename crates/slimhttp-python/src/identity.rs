@@ -73,7 +73,7 @@ impl Identity {
         if let Some(guest) = Guest::of(request.guest.as_ref()) {
             let ticket = guest.ticket.0;
             let socket = Bound::new(py, Socket::new(guest))?;
-            let identity = face.hook(intern!(py, "identity"), (ticket, socket))?;
+            let identity = face.identity(py, (ticket, socket))?;
             if let Ok(built_in) = identity.cast::<Self>() {
                 let request = PyWeakrefReference::new(object)?.unbind();
                 // One that is just being used elsewhere stays as it is.

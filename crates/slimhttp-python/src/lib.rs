@@ -16,6 +16,7 @@ mod change;
 mod config;
 mod contain;
 mod content;
+mod context;
 mod desk;
 mod dispatcher;
 mod errors;

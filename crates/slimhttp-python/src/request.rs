@@ -64,6 +64,25 @@ impl HttpRequest {
         self.attributes.peek(py, Attribute::ResponseHeaders).map(|headers| headers.into_bound(py))
     }
 
+    /// The context in which all of its Python runs, made when it is first asked for
+    /// of that in which this thread is.
+    ///
+    /// # Errors
+    /// When Python has no memory.
+    pub(crate) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attributes.get(py, Attribute::Context, || self.face.contexts.copy(py))
+    }
+
+    /// Goes on in a copy of the context in which this thread is: that of the task
+    /// which has answered, and in which the program may have set something.
+    ///
+    /// # Errors
+    /// When Python has no memory.
+    pub(crate) fn follow_context(&self, py: Python<'_>) -> PyResult<()> {
+        self.attributes.set(Attribute::Context, self.face.contexts.copy(py)?);
+        Ok(())
+    }
+
     fn both_of_form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.attributes.get(py, Attribute::Form, || form::read(py, self))
     }

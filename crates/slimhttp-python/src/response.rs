@@ -200,6 +200,14 @@ pub(crate) fn read_chunk(chunk: &Bound<'_, PyAny>, what: &str) -> PyResult<Bytes
     }
 }
 
+/// Whether a result is an answer that no task has to go on with.
+pub(crate) fn is_final(result: &Bound<'_, PyAny>) -> bool {
+    result.is_exact_instance_of::<PyString>()
+        || result.is_exact_instance_of::<PyDict>()
+        || result.is_exact_instance_of::<PyBytes>()
+        || result.is_exact_instance_of::<PyList>()
+}
+
 /// A whole body and its content type; `None` for a type that is none.
 fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, HeaderValue)>> {
     if let Some(bytes) = read_bytes(object)? {

@@ -120,6 +120,9 @@ impl Body for PulledBody {
 impl Drop for PulledBody {
     fn drop(&mut self) {
         if !self.ended {
+            // In this order: who hears that the client has left sees that nobody
+            // waits for the chunk.
+            self.pending = None;
             self.desk.abandon(self.side, self.stream);
         }
     }

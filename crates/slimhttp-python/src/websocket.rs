@@ -138,8 +138,10 @@ pub(crate) fn open_on_thread(
     let limits = pending.call.request.scope.options.websocket.clone();
     // A thread waits by itself.
     let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
-    let websocket = match face_of(dispatcher, py, Side::Thread, &socket, &pending) {
-        Ok(websocket) => websocket,
+    let begun = face_of(dispatcher, py, Side::Thread, &socket, &pending)
+        .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
+    let (websocket, context) = match begun {
+        Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
     };
     let Pending { call, request, what } = pending;
@@ -152,7 +154,7 @@ pub(crate) fn open_on_thread(
     let what = service.ending.what.clone();
     let service = ServiceThread { face: dispatcher.face.clone(), work: Mutex::new(Some(service)) };
     let started = Bound::new(py, service)
-        .and_then(|service| dispatcher.face.start_thread(service.as_any(), &what));
+        .and_then(|service| dispatcher.face.start_thread(&context, service.as_any(), &what));
     match started {
         Ok(()) => call.reply.send(Ok(Answer::WebSocket(Box::new(carriage)))),
         Err(error) => {
@@ -185,12 +187,14 @@ pub(crate) fn open_on_loop(
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
     let begun = face_of(dispatcher, py, Side::Loop, &socket, &pending).and_then(|websocket| {
-        let coroutine = route.get().handler.bind(py).call1((&websocket,))?;
+        let contexts = &dispatcher.face.contexts;
+        let context = pending.request.get().context(py)?;
+        let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
         let coroutine = match is_coroutine(dispatcher, &coroutine)? {
             true => coroutine,
             false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
         };
-        Ok((websocket, create_task.call1((coroutine,))?))
+        Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
     });
     let (websocket, task) = match begun {
         Ok(begun) => begun,
@@ -199,7 +203,8 @@ pub(crate) fn open_on_loop(
     let Pending { call, request, what } = pending;
     dispatcher.keep(ticket, Kept::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
-    let ending = Mutex::new(Some(Ending { socket, tenure, request, what, debug }));
+    let ending = Ending { socket, tenure, request, what, debug };
+    let ending = Mutex::new(Some(ending));
     let served = Served { dispatcher: dispatcher.clone(), ticket, ending };
     task.call_method1(intern!(py, "add_done_callback"), (served,))?;
     call.reply.send(Ok(Answer::WebSocket(Box::new(carriage))));
@@ -266,7 +271,9 @@ impl Ending {
         // Who sends to a client that has left has nothing to be told of.
         let has_left = self.socket.is_closed() && errors::is_websocket_closed(py, &error);
         if !has_left {
-            face.failed(&error, self.request.bind(py).as_any(), &self.what, self.debug);
+            let context = self.request.get().context(py)?;
+            let request = self.request.bind(py).as_any();
+            face.failed(&error, &context, request, &self.what, self.debug);
         }
         self.tenure.finish(INTERNAL);
         Ok(())
@@ -327,6 +334,10 @@ impl ServiceThread {
         let what = ending.what.clone();
         let serve = || {
             let result = handler.bind(py).call1((&websocket,));
+            if result.is_err() {
+                // This thread's own context knows what the handler has set.
+                ending.request.get().follow_context(py)?;
+            }
             ending.conclude(py, &self.face, result)
         };
         contain(|| what, serve).unwrap_or(Ok(()))

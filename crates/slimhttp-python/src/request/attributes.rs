@@ -34,10 +34,12 @@ pub(super) enum Attribute {
     ResponseHeaders,
     SessionStorage,
     Identity,
+    /// The context of the request, which no program sees.
+    Context,
 }
 
 /// How many there are: one more than the last.
-const ATTRIBUTES: usize = Attribute::Identity as usize + 1;
+const ATTRIBUTES: usize = Attribute::Context as usize + 1;
 
 /// The attributes of one request.
 pub(super) struct Attributes(Mutex<State>);
