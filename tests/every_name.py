@@ -51,7 +51,7 @@ assert_type(raw(slimHTTP.HTTP_REQUEST()), bytes)
 async def user(request: slimHTTP.HTTP_REQUEST) -> slimHTTP.HTTP_RESPONSE:
     response = slimHTTP.HTTP_RESPONSE({'X': 'y'}, {'name': request.params['name']}, ret_code=201)
     print(response.headers, response.payload, response.kwargs, response.ret_code, response.build())
-    assert_type(response.build_headers({'X': 'y'}) + response.clean_payload(), bytes)
+    assert_type(response.build_headers({'X': 'y'}) + response.clean_payload(), slimHTTP.Raw)
     return response.set_cookie('seen', 'yes', secure=True).delete_cookie('new')
 
 
@@ -180,6 +180,8 @@ def talk(ws: slimHTTP.SYNC_WEBSOCKET) -> None:
     except slimHTTP.WebSocketClosed:
         return
 
+
+assert_type(slimHTTP.Raw(b'HTTP/1.1 200 OK\r\n\r\n') + b'body', slimHTTP.Raw)
 
 # Serving
 

@@ -263,7 +263,9 @@ def test_c8_3_some_statuses_have_no_body(
 ) -> None:
     def handler(request):
         if payload == 'raw':
-            return f'HTTP/1.1 {status} X\r\nContent-Length: 4\r\n\r\nbody'.encode()
+            import slimHTTP
+
+            return slimHTTP.Raw(f'HTTP/1.1 {status} X\r\nContent-Length: 4\r\n\r\nbody'.encode())
         if payload == 'stream':
             return response({'Content-Length': 4}, iter([b'body']), ret_code=status)
         return response(payload=payload, ret_code=status)
@@ -286,7 +288,10 @@ def test_c8_3_some_statuses_have_no_body(
 
 def test_c8_3_a_faulty_raw_response_is_named_once(site: Serving) -> None:
     with Log() as log:
-        assert ask_handler(site, lambda request: b'HTTP/1.9 200 OK\r\n\r\n').status == 500
+        import slimHTTP
+
+        raw = slimHTTP.Raw(b'HTTP/1.9 200 OK\r\n\r\n')
+        assert ask_handler(site, lambda request: raw).status == 500
         message = log.wait_for('ValueError: ([^\n]*)')[1]
     assert message.count('raw response') == 1, message
 

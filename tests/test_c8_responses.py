@@ -42,6 +42,12 @@ def response(*args: Any, **more: Any):
     return slimHTTP.HTTP_RESPONSE(*args, **more)
 
 
+def raw(whole: bytes) -> Any:
+    import slimHTTP
+
+    return slimHTTP.Raw(whole)
+
+
 #: What a handler returns (made by a function of the request), and the answer.
 RESULTS: dict[str, tuple[Callable[[Any], Any], int, Any, bytes]] = {
     'bytes': (lambda request: b'<p>bytes', 200, HTML, b'<p>bytes'),
@@ -56,13 +62,13 @@ RESULTS: dict[str, tuple[Callable[[Any], Any], int, Any, bytes]] = {
     'empty list': (lambda request: [], 200, JSON, b'[]'),
     'a dict of its own kind': (lambda request: collections.OrderedDict(a=1), 200, JSON, b'{"a":1}'),
     'raw': (lambda request: request.build_headers() + b'<p>raw', 200, ..., b'<p>raw'),
-    'raw with a status': (lambda request: b'HTTP/1.1 404 Not Found\r\n\r\ngone', 404, ..., b'gone'),
-    'raw of 1.0': (lambda request: b'HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold', 200, 'text/plain', b'old'),
+    'raw with a status': (lambda request: raw(b'HTTP/1.1 404 Not Found\r\n\r\ngone'), 404, ..., b'gone'),
+    'raw of 1.0': (lambda request: raw(b'HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold'), 200, 'text/plain', b'old'),
     'raw JSON': (lambda request: request.build_headers({'Content-Type': JSON}) + b'{}', 200, JSON, b'{}'),
-    'raw with a wrong length': (lambda request: b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort', 200, ..., b'short'),
-    'raw with a coding': (lambda request: b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nplain', 200, ..., b'plain'),
-    'raw with bare LF': (lambda request: b'HTTP/1.1 200 OK\nX-A: b\n\nbody', 200, ..., b'body'),
-    'raw without a body': (lambda request: b'HTTP/1.1 204 No Content\r\n\r\n', 204, ..., b''),
+    'raw with a wrong length': (lambda request: raw(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort'), 200, ..., b'short'),
+    'raw with a coding': (lambda request: raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nplain'), 200, ..., b'plain'),
+    'raw with bare LF': (lambda request: raw(b'HTTP/1.1 200 OK\nX-A: b\n\nbody'), 200, ..., b'body'),
+    'raw without a body': (lambda request: raw(b'HTTP/1.1 204 No Content\r\n\r\n'), 204, ..., b''),
     'response': (lambda request: response(payload=b'x'), 200, HTML, b'x'),
     'response of text': (lambda request: response(payload='\u00e9'), 200, HTML, '\u00e9'.encode()),
     'response of a dict': (lambda request: response(payload={'a': 1}), 200, JSON, b'{"a":1}'),
@@ -170,8 +176,8 @@ def test_c8_3_each_response_has_headers_of_its_own() -> None:
 
 
 def test_c8_3_a_raw_response_keeps_its_fields(site: Serving) -> None:
-    raw = b'HTTP/1.1 200 Fine\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nX-Own: x\r\nConnection: X-Own\r\n\r\nbody'
-    answer = ask(site, lambda request: raw)
+    whole = b'HTTP/1.1 200 Fine\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nX-Own: x\r\nConnection: X-Own\r\n\r\nbody'
+    answer = ask(site, lambda request: raw(whole))
     assert answer.headers.all('Set-Cookie') == ['a=b', 'c=d']
     assert answer.body == b'body'
 
@@ -203,8 +209,8 @@ NONSENSE: dict[str, tuple[Callable[[Any], Any], str]] = {
     'a field with a NUL': (lambda request: response({'X': 'a\0b'}), '(?i)header'),
     'an empty field name': (lambda request: response({'': 'x'}), ''),
     'a payload of an object': (lambda request: response(payload=object()), 'object'),
-    'a raw response that is none': (lambda request: b'HTTP/1.1 abc\r\n\r\n', ''),
-    'a raw response of 1xx': (lambda request: b'HTTP/1.1 100 Continue\r\n\r\n', ''),
+    'a raw response that is none': (lambda request: raw(b'HTTP/1.1 abc\r\n\r\n'), ''),
+    'a raw response of 1xx': (lambda request: raw(b'HTTP/1.1 100 Continue\r\n\r\n'), ''),
     'a file outside': (lambda request: pathlib.Path(request.web_root).parent / 'outside.txt', ''),
 }
 

@@ -35,6 +35,7 @@ from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
 from slimHTTP._modules import Imported
 from slimHTTP._privileges import drop_privileges
+from slimHTTP._raw import Raw
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
@@ -80,6 +81,7 @@ __all__ = [
     'ModuleError',
     'MultiDict',
     'NotYetImplemented',
+    'Raw',
     'UpgradeIssue',
     'UploadedFile',
     'VirtualStorage',

@@ -15,12 +15,17 @@ from slimHTTP import _failure, _fork, _log, _threads
 from slimHTTP._errors import ContentError
 from slimHTTP._json import json_bytes
 from slimHTTP._modules import Modules
+from slimHTTP._raw import Raw
 from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
+
+
+#: How many handlers are warned of.
+_MOST_TOLD: Final = 1024
 
 
 class Face:
@@ -30,6 +35,8 @@ class Face:
     file_types: Final[tuple[type, ...]] = (FILE, STREAM_CHUNKED)
     #: Answers whose `ret_code`, `headers` and `payload` are sent.
     response_type: Final[type] = HTTP_RESPONSE
+    #: Answers that are sent as they stand, head and body.
+    raw_type: Final[type] = Raw
     json_bytes = staticmethod(json_bytes)
     #: What handlers of WebSockets get, on the event loop and on threads.
     websocket_type: Final[type] = WEBSOCKET
@@ -39,6 +46,7 @@ class Face:
         # Weak: the server holds the extension's server, and that holds the face.
         self._instance: weakref.ref[HTTP_SERVER] | None = None
         self._modules = Modules()
+        self._told_raw: set[str] = set()
 
     @property
     def instance(self) -> HTTP_SERVER | None:
@@ -130,6 +138,18 @@ class Face:
         instance = self.instance
         led_here = () if instance is None else _led_here.steps(instance, request, what)
         return _traceback_page.page(error, request, what, led_here)
+
+    def looks_raw(self, what: str) -> None:
+        """Warn, once for each handler, of a body that looks like a whole response."""
+        if what in self._told_raw or len(self._told_raw) >= _MOST_TOLD:
+            return
+        self._told_raw.add(what)
+        _log.logger.warning(
+            '%s returned bytes that begin with `HTTP/1.`: they are sent as a body, for a client'
+            ' may have written them; a whole response is `slimHTTP.Raw(…)`, or begins with'
+            ' `request.build_headers()`',
+            what,
+        )
 
     def _is_closed(self) -> bool:
         instance = self.instance

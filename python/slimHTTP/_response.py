@@ -8,15 +8,14 @@ here serves programs that make a raw response by themselves.
 from __future__ import annotations
 
 import logging
-import mimetypes
 import os
 import re
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
 from slimHTTP import _cookies
 from slimHTTP._json import json_bytes
+from slimHTTP._raw import Raw
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 if TYPE_CHECKING:
@@ -105,8 +104,8 @@ class HTTP_RESPONSE:
         options['max_age'] = 0
         return self.set_cookie(name, '', **options)
 
-    def build(self) -> bytes:
-        """Give the response as bytes, head and body.
+    def build(self) -> Raw:
+        """Give the response as bytes, head and body, for a handler to return.
 
         Raises ValueError where a field or the status is none that HTTP has or a
         number none that JSON has, TypeError where the payload is none.
@@ -118,13 +117,15 @@ class HTTP_RESPONSE:
             return self.build_headers() + body
         return self.build_headers({'Content-Length': str(len(body))}) + body
 
-    def build_headers(self, additional_headers: Mapping[Any, Any] | None = None) -> bytes:
+    def build_headers(self, additional_headers: Mapping[Any, Any] | None = None) -> Raw:
         """Give the head: status line, the fields and the additional ones, a blank line.
 
         Raises ValueError as `build` does.
         """
         if not isinstance(self.ret_code, int) or not 200 <= self.ret_code <= 599:
             raise ValueError(f'ret_code: expected a status from 200 to 599, found {self.ret_code}')
+        from http import HTTPStatus  # Here, for most answers are built by the extension.
+
         try:
             phrase = HTTPStatus(self.ret_code).phrase
         except ValueError:
@@ -134,7 +135,7 @@ class HTTP_RESPONSE:
             for name, value in fields.items():
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     lines.append(_field(name, one))
-        return b'\r\n'.join(lines) + b'\r\n\r\n'
+        return Raw(b'\r\n'.join(lines) + b'\r\n\r\n')
 
     def clean_payload(self) -> bytes:
         """Turn the payload into the bytes that are sent, and give them.
@@ -204,6 +205,8 @@ class FILE:
     def __init__(self, request: HTTP_REQUEST, path: PathLike) -> None:
         self.request = request
         self.path = self._find(os.fsdecode(path))
+        import mimetypes  # It reads the tables of the system, and only this needs them.
+
         self.mime = mimetypes.guess_type(self.path)[0] or 'application/octet-stream'
 
     def _find(self, path: str) -> str:

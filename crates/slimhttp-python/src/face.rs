@@ -24,6 +24,7 @@ pub(crate) struct Face {
     run_module: Py<PyAny>,
     run_script: Py<PyAny>,
     failed: Py<PyAny>,
+    looks_raw: Py<PyAny>,
     log: Py<PyAny>,
     json_bytes: Py<PyAny>,
     start_thread: Py<PyAny>,
@@ -33,6 +34,8 @@ pub(crate) struct Face {
     pub(crate) file_types: Py<PyTuple>,
     /// `HTTP_RESPONSE`.
     pub(crate) response_type: Py<PyType>,
+    /// `Raw`, a whole response as bytes.
+    pub(crate) raw_type: Py<PyType>,
     /// `types.CoroutineType`.
     pub(crate) coroutine_type: Py<PyType>,
     /// What contexts are made by.
@@ -51,6 +54,7 @@ impl Face {
             run_module: attribute(intern!(py, "run_module"))?,
             run_script: attribute(intern!(py, "run_script"))?,
             failed: attribute(intern!(py, "failed"))?,
+            looks_raw: attribute(intern!(py, "looks_raw"))?,
             log: attribute(intern!(py, "log"))?,
             json_bytes: attribute(intern!(py, "json_bytes"))?,
             start_thread: attribute(intern!(py, "start_thread"))?,
@@ -61,6 +65,7 @@ impl Face {
                 .getattr(intern!(py, "response_type"))?
                 .cast_into::<PyType>()?
                 .unbind(),
+            raw_type: object.getattr(intern!(py, "raw_type"))?.cast_into::<PyType>()?.unbind(),
             contexts: Contexts::new(py)?,
             coroutine_type: py
                 .import(intern!(py, "types"))?
@@ -140,6 +145,14 @@ impl Face {
             error.write_unraisable(py, Some(self.failed.bind(py)));
             None
         })
+    }
+
+    /// Tells that what `what` returned looks like a raw response and is none.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn looks_raw(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        self.looks_raw.bind(py).call1((what,)).map(drop)
     }
 
     /// Hands a record to Python's `logging`.
@@ -231,9 +244,14 @@ impl Face {
     /// Its own.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.object)?;
-        for function in
-            [&self.run_module, &self.run_script, &self.failed, &self.log, &self.json_bytes]
-        {
+        for function in [
+            &self.run_module,
+            &self.run_script,
+            &self.failed,
+            &self.looks_raw,
+            &self.log,
+            &self.json_bytes,
+        ] {
             visit.call(function)?;
         }
         for lent in [&self.start_thread, &self.websocket_type, &self.websocket_sync_type] {
@@ -241,6 +259,7 @@ impl Face {
         }
         visit.call(&self.file_types)?;
         visit.call(&self.response_type)?;
+        visit.call(&self.raw_type)?;
         self.contexts.traverse(&visit)?;
         visit.call(&self.coroutine_type)
     }

@@ -133,7 +133,11 @@ pub(crate) fn upgrade<'py>(
     let switch = raw_reply::parse_switch(&written).map_err(PyValueError::new_err)?;
     let Some(head) = switch else {
         // Another answer, written and not returned: no.
-        return Ok(PyBytes::new(py, &written).into_any());
+        let written = PyBytes::new(py, &written);
+        return match raw_reply::looks_raw(written.as_bytes()) {
+            true => face.raw_type.bind(py).call1((written,)),
+            false => Ok(written.into_any()),
+        };
     };
     face.hook(context, intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
     guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));

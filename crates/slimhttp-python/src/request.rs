@@ -83,6 +83,14 @@ impl HttpRequest {
         Ok(())
     }
 
+    /// Whether bytes begin with the head that `build_headers` has made for this very
+    /// request: so they are a raw response, however they were put together.
+    pub(crate) fn is_headed(&self, py: Python<'_>, bytes: &[u8]) -> bool {
+        let head = self.attributes.peek(py, Attribute::RawHead);
+        let head = head.as_ref().and_then(|head| head.cast_bound::<PyBytes>(py).ok());
+        head.is_some_and(|head| bytes.starts_with(head.as_bytes()))
+    }
+
     fn both_of_form<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.attributes.get(py, Attribute::Form, || form::read(py, self))
     }
@@ -425,14 +433,18 @@ impl HttpRequest {
 
     /// The head of a raw response: the status line by `ret_code`, then
     /// `response_headers`, then the additional ones, which win, and the blank
-    /// line. ValueError where one of them would break the head.
+    /// line. What begins with it is a raw response (`Raw`). ValueError where one of
+    /// them would break the head.
     #[pyo3(signature = (additional_headers=None))]
     fn build_headers<'py>(
         &self,
         py: Python<'py>,
         additional_headers: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        raw_head::build(py, self, additional_headers.as_ref())
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let head = raw_head::build(py, self, additional_headers.as_ref())?;
+        let head = self.face.raw_type.bind(py).call1((head,))?;
+        self.attributes.set(Attribute::RawHead, head.clone());
+        Ok(head)
     }
 
     /// The first of `index_files` (a name or a list of names) that exists under

@@ -143,7 +143,7 @@ pub(crate) fn read<'py>(
         return Ok(Reading::Answer(Answer::Pass));
     }
     if let Ok(bytes) = result.cast::<PyBytes>()
-        && raw_reply::is_raw(bytes.as_bytes())
+        && is_whole(face, request, bytes, what)?
     {
         return read_raw(bytes.as_bytes()).map(Reading::Answer);
     }
@@ -206,6 +206,29 @@ pub(crate) fn is_final(result: &Bound<'_, PyAny>) -> bool {
         || result.is_exact_instance_of::<PyDict>()
         || result.is_exact_instance_of::<PyBytes>()
         || result.is_exact_instance_of::<PyList>()
+}
+
+/// Whether bytes are a whole response, head and body: such as say so by their
+/// type, and such as begin with the head that was made for this request. What
+/// they look like says nothing, for a client may have sent them.
+fn is_whole(
+    face: &Face,
+    request: &Bound<'_, HttpRequest>,
+    bytes: &Bound<'_, PyBytes>,
+    what: &str,
+) -> PyResult<bool> {
+    let py = request.py();
+    if !bytes.is_exact_instance_of::<PyBytes>() && bytes.is_instance(face.raw_type.bind(py))? {
+        return Ok(true);
+    }
+    if !raw_reply::looks_raw(bytes.as_bytes()) {
+        return Ok(false);
+    }
+    if request.get().is_headed(py, bytes.as_bytes()) {
+        return Ok(true);
+    }
+    face.looks_raw(py, what)?;
+    Ok(false)
 }
 
 /// A whole body and its content type; `None` for a type that is none.

@@ -23,8 +23,9 @@ pub struct RawReply {
     pub body_start: usize,
 }
 
-/// Whether bytes that a handler returned are a raw response and not a body.
-pub fn is_raw(bytes: &[u8]) -> bool {
+/// Whether bytes begin as a response does. That makes them none: a client may have
+/// sent them. It is what a handler means by them that counts.
+pub fn looks_raw(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.")
 }
 

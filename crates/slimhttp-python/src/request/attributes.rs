@@ -36,10 +36,12 @@ pub(super) enum Attribute {
     Identity,
     /// The context of the request, which no program sees.
     Context,
+    /// The head that `build_headers` has made last.
+    RawHead,
 }
 
 /// How many there are: one more than the last.
-const ATTRIBUTES: usize = Attribute::Context as usize + 1;
+const ATTRIBUTES: usize = Attribute::RawHead as usize + 1;
 
 /// The attributes of one request.
 pub(super) struct Attributes(Mutex<State>);
