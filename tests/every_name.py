@@ -181,6 +181,19 @@ def talk(ws: slimHTTP.SYNC_WEBSOCKET) -> None:
         return
 
 
+# The beginning, the end, and answers that are raised
+
+
+@http.on_start
+async def connect(instance: slimHTTP.HTTP_SERVER) -> None:
+    print(instance)
+
+
+@http.on_stop
+def disconnect() -> None:
+    raise slimHTTP.HTTPError(404, {'error': 'gone'}, {'X': 'y'})
+
+
 assert_type(slimHTTP.Raw(b'HTTP/1.1 200 OK\r\n\r\n') + b'body', slimHTTP.Raw)
 
 # Serving

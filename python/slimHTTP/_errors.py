@@ -7,6 +7,11 @@ imports nothing: the extension raises these very classes.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class slimHTTP_Error(Exception):
     """Anything that slimHTTP itself refuses or cannot do.
@@ -112,6 +117,58 @@ class ContentTimeout(ContentError):
 
 class ClientDisconnected(ContentError):
     """The client has left before its content was complete, or was answered already."""
+
+
+class HTTPError(slimHTTP_Error):
+    """An answer that is raised: `raise slimHTTP.HTTPError(404, 'no such user')`.
+
+    From however deep, out of any handler. `status` is from 300 to 599. `detail` is
+    what the client is told: a text becomes a page, and so does None, which are the
+    scope's own where `error_pages` has one; a dict or a list becomes JSON; bytes are
+    sent as they are. `headers` are the fields of the answer; those that the handler
+    has put into `response_headers` are not in it.
+
+    It is no failure: the log tells nothing of it but at `debug`.
+    """
+
+    #: For a class derived from it that says them by itself.
+    status: int = 500
+    detail: Any = None
+    headers: Mapping[Any, Any] | None = None
+
+    def __init__(
+        self, status: int, detail: Any = None, headers: Mapping[Any, Any] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        if isinstance(status, bool) or not isinstance(status, int):
+            raise TypeError(f'status: expected a number from 300 to 599, found `{status!r}`')
+        if not 300 <= status <= 599:
+            raise ValueError(f'status: expected a number from 300 to 599, found {status}')
+        if detail is not None and not isinstance(detail, (str, bytes, dict, list)):
+            raise TypeError(
+                f'detail: expected str, bytes, dict, list or None, found `{type(detail).__name__}`'
+            )
+        # `HTTPStatus.NOT_FOUND` is a number too, and a plain one is what is compared.
+        self.status = int(status)
+        self.detail = detail
+        self.headers = headers
+
+    def __str__(self) -> str:
+        from http import HTTPStatus  # Here, for few programs ever print one.
+
+        try:
+            said = f'{self.status} {HTTPStatus(self.status).phrase}'
+        except ValueError:
+            said = str(self.status)
+        return f'{said}: {self.detail}' if isinstance(self.detail, str) else said
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without calling the constructor, whose arguments are the subclass's own."""
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[HTTPError], args: tuple[Any, ...]) -> HTTPError:
+    return kind.__new__(kind, *args)
 
 
 class WebSocketClosed(slimHTTP_Error):

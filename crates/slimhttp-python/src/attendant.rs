@@ -3,12 +3,13 @@
 //! it wake the threads in `turn()`; while jobs wait and every thread is busy it
 //! looks now and then for the job that holds them up, and while something waits
 //! for the event loop, whether the loop still turns. Answers that the threads
-//! have gathered it takes care of meanwhile.
+//! have gathered it takes care of meanwhile, and handshakes of WebSockets that
+//! their handlers leave unanswered.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::desk::Desk;
 
@@ -77,8 +78,9 @@ fn look(desk: &Desk) -> bool {
     let threads = report_threads(desk);
     let event_loop = report_event_loop(desk);
     let signals = desk.unheeded.look();
+    let openings = desk.openings.look(Instant::now());
     desk.knock();
-    threads || event_loop || signals
+    threads || event_loop || signals || openings
 }
 
 /// Names the jobs that hold others up; whether there is still something to watch.

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use slimhttp_server::handler::{
     AnswerFuture, Callee, Guest, Handler, HandlerFault, Request, VerdictFuture, Visitor, Wants,
@@ -19,6 +20,7 @@ use crate::guest::{Ends, Wishes};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
 use crate::mailbox::Mailbox;
+use crate::opening::{Opening, Openings};
 use crate::outbox::{self, Parcel};
 use crate::queue::{Queue, Rejection, Run, Watch};
 use crate::unheeded::Unheeded;
@@ -63,6 +65,8 @@ pub(crate) struct Desk {
     pub(crate) unheeded: Unheeded,
     /// The ends of connections that wait for Python.
     pub(crate) ends: Ends,
+    /// The handshakes of WebSockets that their handlers have not answered.
+    pub(crate) openings: Openings,
     /// Whether the attendant looks after things now.
     attended: AtomicBool,
     bell: UnixStream,
@@ -77,6 +81,7 @@ impl Desk {
             mailboxes: Mutex::default(),
             tickets: AtomicU64::new(0),
             ends: Ends::default(),
+            openings: Openings::default(),
             attended: AtomicBool::new(false),
             wishes: Wishes::default(),
             unheeded: Unheeded::default(),
@@ -170,6 +175,12 @@ impl Desk {
         if !self.attended.swap(true, Ordering::SeqCst) {
             self.ring(attendant::WATCH);
         }
+    }
+
+    /// Looks after a handshake: its client is let in, if its handler says nothing.
+    pub(crate) fn watch_opening(&self, opening: &Arc<Opening>) {
+        self.openings.add(opening, Instant::now());
+        self.attend();
     }
 
     /// Notes that the attendant is here, or goes. Before it goes it looks once

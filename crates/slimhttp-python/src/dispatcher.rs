@@ -25,7 +25,7 @@ use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
 use crate::hooks;
-use crate::job::{Call, Job, Ticket};
+use crate::job::{Call, InWords, Job, Ticket};
 use crate::lanes::Waits;
 use crate::loop_queue::Note;
 use crate::queue::Run;
@@ -33,6 +33,7 @@ use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;
 use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
+use crate::{errors, http_error};
 use streams::Stream;
 
 /// The dispatcher of one server.
@@ -189,6 +190,21 @@ impl Dispatcher {
             pending.call.reply.send(Err(HandlerFault::Raised { page: None }));
             return Err(error);
         }
+        let error = match errors::is_http_error(py, &error) {
+            false => error,
+            true => match http_error::verdict(&self.face, py, &error) {
+                Ok(verdict) => {
+                    tracing::debug!(
+                        "{}: {} says {error}",
+                        InWords(&pending.call.request),
+                        pending.what
+                    );
+                    pending.call.reply.send(verdict);
+                    return Ok(());
+                }
+                Err(wrong) => wrong,
+            },
+        };
         let debug = pending.call.request.scope.options.debug;
         let page = self.failed(pending.request.bind(py), &error, &pending.what, debug);
         let fault = content::fault_of(py, &error, &pending.call.request)

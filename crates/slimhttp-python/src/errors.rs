@@ -40,6 +40,13 @@ pub(crate) fn websocket_closed(py: Python<'_>, code: u16, reason: &str) -> PyErr
     }
 }
 
+/// Whether `error` is an `HTTPError`.
+pub(crate) fn is_http_error(py: Python<'_>, error: &PyErr) -> bool {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.import(py, "slimHTTP._errors", "HTTPError");
+    class.is_ok_and(|class| error.is_instance(py, class))
+}
+
 /// Whether `error` is a `WebSocketClosed`.
 pub(crate) fn is_websocket_closed(py: Python<'_>, error: &PyErr) -> bool {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();

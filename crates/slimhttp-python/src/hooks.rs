@@ -84,7 +84,8 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
     Ok(())
 }
 
-/// What a hook gave; `None` where it raised, which is told to the log.
+/// What a hook gave; `None` where it raised, which is told to the log. An
+/// `HTTPError` says no, and is no failure.
 fn contained<R>(
     face: &Face,
     context: &Bound<'_, PyAny>,
@@ -95,6 +96,10 @@ fn contained<R>(
     match outcome {
         Ok(given) => Ok(Some(given)),
         Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        Err(error) if errors::is_http_error(py, &error) => {
+            tracing::debug!("{what} says {error}");
+            Ok(None)
+        }
         Err(error) => {
             face.failed(&error, context, py.None().bind(py), what, false);
             Ok(None)

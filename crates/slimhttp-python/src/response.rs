@@ -49,6 +49,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Of these.
+    pub(crate) fn new(status: StatusCode, fields: HeaderMap) -> Self {
+        Self { status, fields }
+    }
+
     /// What the request says: `ret_code` and `response_headers`.
     ///
     /// # Errors
@@ -232,7 +237,13 @@ fn is_whole(
 }
 
 /// A whole body and its content type; `None` for a type that is none.
-fn read_body(face: &Face, object: &Bound<'_, PyAny>) -> PyResult<Option<(Body, HeaderValue)>> {
+///
+/// # Errors
+/// What keeps it from being JSON.
+pub(crate) fn read_body(
+    face: &Face,
+    object: &Bound<'_, PyAny>,
+) -> PyResult<Option<(Body, HeaderValue)>> {
     if let Some(bytes) = read_bytes(object)? {
         return Ok(Some((bytes.into(), HTML)));
     }

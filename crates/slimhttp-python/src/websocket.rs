@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use slimhttp_server::handler::{Answer, Callee, HandlerFault};
+use slimhttp_server::handler::{Callee, HandlerFault};
 use slimhttp_server::websocket::{self, INTERNAL, NORMAL, Tenure, WebSocket};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
@@ -19,11 +19,12 @@ use crate::async_jobs::{is_coroutine, pump_module};
 use crate::contain::contain;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
-use crate::errors;
 use crate::job::Ticket;
 use crate::loop_queue::Note;
+use crate::opening::Opening;
 use crate::outbox::{self, Parcel};
 use crate::request::HttpRequest;
+use crate::{errors, http_error};
 
 mod end;
 
@@ -136,9 +137,10 @@ pub(crate) fn open_on_thread(
         return refuse(pending, Refusal::Unavailable, Some(why));
     };
     let limits = pending.call.request.scope.options.websocket.clone();
+    let opening = Opening::new();
     // A thread waits by itself.
     let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
-    let begun = face_of(dispatcher, py, Side::Thread, &socket, &pending)
+    let begun = face_of(dispatcher, py, Side::Thread, &socket, &opening, &pending)
         .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
     let (websocket, context) = match begun {
         Ok(begun) => begun,
@@ -148,7 +150,14 @@ pub(crate) fn open_on_thread(
     let service = Service {
         handler: route.get().handler.clone_ref(py),
         websocket: websocket.unbind(),
-        ending: Ending { socket, tenure, request, what, debug: call.request.scope.options.debug },
+        ending: Ending {
+            socket,
+            tenure,
+            opening: opening.clone(),
+            request,
+            what,
+            debug: call.request.scope.options.debug,
+        },
         _place: place,
     };
     let what = service.ending.what.clone();
@@ -156,7 +165,10 @@ pub(crate) fn open_on_thread(
     let started = Bound::new(py, service)
         .and_then(|service| dispatcher.face.start_thread(&context, service.as_any(), &what));
     match started {
-        Ok(()) => call.reply.send(Ok(Answer::WebSocket(Box::new(carriage)))),
+        Ok(()) => {
+            opening.hold(call.reply, carriage);
+            dispatcher.desk.watch_opening(&opening);
+        }
         Err(error) => {
             tracing::error!("{what}: no thread for a WebSocket: {error}");
             call.reply.send(Err(HandlerFault::Refused(Refusal::Unavailable, None)));
@@ -186,16 +198,18 @@ pub(crate) fn open_on_loop(
     let bell = move || outbox::send(&desk, |_| (Parcel::Note(Note::Stir(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
-    let begun = face_of(dispatcher, py, Side::Loop, &socket, &pending).and_then(|websocket| {
-        let contexts = &dispatcher.face.contexts;
-        let context = pending.request.get().context(py)?;
-        let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
-        let coroutine = match is_coroutine(dispatcher, &coroutine)? {
-            true => coroutine,
-            false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
-        };
-        Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
-    });
+    let opening = Opening::new();
+    let begun =
+        face_of(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(|websocket| {
+            let contexts = &dispatcher.face.contexts;
+            let context = pending.request.get().context(py)?;
+            let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
+            let coroutine = match is_coroutine(dispatcher, &coroutine)? {
+                true => coroutine,
+                false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
+            };
+            Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
+        });
     let (websocket, task) = match begun {
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
@@ -203,11 +217,12 @@ pub(crate) fn open_on_loop(
     let Pending { call, request, what } = pending;
     dispatcher.keep(ticket, Kept::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
-    let ending = Ending { socket, tenure, request, what, debug };
+    let ending = Ending { socket, tenure, opening: opening.clone(), request, what, debug };
     let ending = Mutex::new(Some(ending));
     let served = Served { dispatcher: dispatcher.clone(), ticket, ending };
     task.call_method1(intern!(py, "add_done_callback"), (served,))?;
-    call.reply.send(Ok(Answer::WebSocket(Box::new(carriage))));
+    opening.hold(call.reply, carriage);
+    dispatcher.desk.watch_opening(&opening);
     Ok(())
 }
 
@@ -233,9 +248,10 @@ fn face_of<'py>(
     py: Python<'py>,
     side: Side,
     socket: &WebSocket,
+    opening: &Arc<Opening>,
     pending: &Pending,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let end = Bound::new(py, WebSocketEnd::new(socket.clone()))?;
+    let end = Bound::new(py, WebSocketEnd::new(socket.clone(), opening.clone()))?;
     dispatcher.face.websocket(side, end, pending.request.bind(py).as_any())
 }
 
@@ -243,6 +259,7 @@ fn face_of<'py>(
 struct Ending {
     socket: WebSocket,
     tenure: Tenure,
+    opening: Arc<Opening>,
     request: Py<HttpRequest>,
     what: Arc<str>,
     debug: bool,
@@ -250,20 +267,34 @@ struct Ending {
 
 impl Ending {
     /// Closes with 1000 after a handler that has returned, with 1011 after one that
-    /// has raised, of which the log tells.
+    /// has raised, of which the log tells. An `HTTPError` is no failure: it answers the
+    /// handshake, or closes what is open by then.
     fn conclude(
         self,
         py: Python<'_>,
         face: &crate::face::Face,
         result: PyResult<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let error = match result {
+        let mut error = match result {
             Ok(_) => {
+                self.opening.accept();
                 self.tenure.finish(NORMAL);
                 return Ok(());
             }
             Err(error) => error,
         };
+        if errors::is_http_error(py, &error) {
+            tracing::debug!("{} says {error}", self.what);
+            match http_error::verdict(face, py, &error) {
+                Ok(verdict) => {
+                    self.opening.refuse(verdict);
+                    self.tenure.finish(http_error::close_code(py, &error));
+                    return Ok(());
+                }
+                Err(wrong) => error = wrong,
+            }
+        }
+        self.opening.accept();
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
             self.tenure.finish(INTERNAL);
             return Err(error);

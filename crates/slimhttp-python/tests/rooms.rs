@@ -22,6 +22,8 @@ mod log;
 mod loop_queue;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
+#[path = "../src/opening.rs"]
+mod opening;
 #[path = "../src/outbox.rs"]
 mod outbox;
 #[path = "../src/pipe.rs"]

@@ -112,6 +112,12 @@ pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
             // The rest of its body is not read.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        Refusal::Raised(raised) => {
+            for name in raised.fields.keys() {
+                headers.remove(name);
+            }
+            headers.extend(raised.fields.clone());
+        }
         Refusal::BadRequest(_)
         | Refusal::UriTooLong
         | Refusal::HeaderTooLarge
@@ -203,10 +209,13 @@ pub(crate) fn last_words(refusal: &Refusal, is_head: bool) -> Vec<u8> {
     words
 }
 
-/// The page of a status without any detail; made once.
+/// The page of a status without any detail; made once, but for what a handler says.
 fn plain_page(refusal: &Refusal) -> Bytes {
     static PAGES: [OnceLock<Bytes>; 200] = [const { OnceLock::new() }; 200];
     let make = || Bytes::from(small_page(refusal, None, false));
+    if matches!(refusal, Refusal::Raised(_)) {
+        return make();
+    }
     let status = usize::from(refusal.status().as_u16());
     match status.checked_sub(400).and_then(|index| PAGES.get(index)) {
         Some(page) => page.get_or_init(make).clone(),
@@ -226,6 +235,11 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
     );
     if let Some(explanation) = explanation(refusal) {
         let _ = write!(page, "<p>{explanation}</p>");
+    }
+    if let Refusal::Raised(raised) = refusal
+        && let Some(text) = &raised.text
+    {
+        let _ = write!(page, "<p>{}</p>", escape(text));
     }
     if let (true, Refusal::BadRequest(what)) = (debug, refusal) {
         let _ = write!(page, "<pre>{}</pre>", escape(what));

@@ -1,6 +1,6 @@
 //! Every way to say no, and its status. No other file chooses a failure status.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::route::Methods;
 
@@ -49,6 +49,19 @@ pub enum Refusal {
     VersionNotSupported,
     /// The request has come through this very scope before. RFC 5842 section 7.2.
     LoopDetected,
+    /// A handler says no with a status of its choice.
+    Raised(Box<Raised>),
+}
+
+/// What a handler has said to say no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The status.
+    pub status: StatusCode,
+    /// What the client is told, in words.
+    pub text: Option<String>,
+    /// Header fields of the answer.
+    pub fields: HeaderMap,
 }
 
 impl Refusal {
@@ -72,6 +85,7 @@ impl Refusal {
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,
+            Self::Raised(raised) => raised.status,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The handler's end of a WebSocket, for `_websocket.py`: what does not wait, for
 //! the event loop, and what does, with Python let go, for threads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -11,21 +12,31 @@ use slimhttp_server::websocket::{
 };
 
 use crate::errors;
+use crate::opening::Opening;
 use crate::response::read_bytes;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises
 /// WebSocketClosed, unless it says something else.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
-pub(crate) struct WebSocketEnd(WebSocket);
+pub(crate) struct WebSocketEnd {
+    socket: WebSocket,
+    opening: Arc<Opening>,
+}
 
 impl WebSocketEnd {
-    pub(crate) fn new(socket: WebSocket) -> Self {
-        Self(socket)
+    pub(crate) fn new(socket: WebSocket, opening: Arc<Opening>) -> Self {
+        Self { socket, opening }
+    }
+
+    /// The WebSocket, to be used: whoever does so has let its client in.
+    fn used(&self) -> &WebSocket {
+        self.opening.accept();
+        &self.socket
     }
 
     /// Why nothing can be sent.
     fn closed_error(&self, py: Python<'_>) -> PyErr {
-        let closure = self.0.closure();
+        let closure = self.socket.closure();
         closure.map_or_else(|| errors::websocket_closed(py, NO_CODE, ""), |it| closed(py, &it))
     }
 
@@ -79,7 +90,7 @@ impl WebSocketEnd {
     /// The next message, or None where none has come yet; `_stir` is called when
     /// that may have changed. Likewise wherever nothing waits.
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        write_received(py, self.0.receive())
+        write_received(py, self.used().receive())
     }
 
     /// Waits for the next message; None where `timeout` seconds have passed.
@@ -89,7 +100,7 @@ impl WebSocketEnd {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let received = py.detach(|| self.0.receive_within(read_patience(timeout)));
+        let received = py.detach(|| self.used().receive_within(read_patience(timeout)));
         write_received(py, received)
     }
 
@@ -97,17 +108,17 @@ impl WebSocketEnd {
     fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = message.py();
         // First of all, for a message that is not taken need not be copied.
-        if self.taken(py, self.0.room())?.is_none() {
+        if self.taken(py, self.used().room())?.is_none() {
             return Ok(false);
         }
         let message = read_message(message)?;
-        Ok(self.taken(py, self.0.send(message))?.is_some())
+        Ok(self.taken(py, self.used().send(message))?.is_some())
     }
 
     /// Waits until a message may be sent; False where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn room_within(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        let room = py.detach(|| self.0.room_within(read_patience(timeout)));
+        let room = py.detach(|| self.used().room_within(read_patience(timeout)));
         Ok(self.taken(py, room)?.is_some())
     }
 
@@ -122,19 +133,19 @@ impl WebSocketEnd {
         if payload.as_ref().is_some_and(|payload| payload.len() > 125) {
             return Err(PyValueError::new_err("a ping has at most 125 bytes"));
         }
-        Ok(self.taken(py, self.0.ping(payload))?.map(|PingId(number)| number))
+        Ok(self.taken(py, self.used().ping(payload))?.map(|PingId(number)| number))
     }
 
     /// Whether that ping was answered.
     fn answered(&self, py: Python<'_>, ping: u64) -> PyResult<bool> {
-        self.0.is_answered(PingId(ping)).map_err(|closure| closed(py, &closure))
+        self.used().is_answered(PingId(ping)).map_err(|closure| closed(py, &closure))
     }
 
     /// Waits until it is; False where `timeout` seconds have passed.
     #[pyo3(signature = (ping, timeout))]
     fn answered_within(&self, py: Python<'_>, ping: u64, timeout: Option<f64>) -> PyResult<bool> {
         let patience = read_patience(timeout);
-        py.detach(|| self.0.is_answered_within(PingId(ping), patience))
+        py.detach(|| self.used().is_answered_within(PingId(ping), patience))
             .map_err(|closure| closed(py, &closure))
     }
 
@@ -145,32 +156,32 @@ impl WebSocketEnd {
         let code = u16::try_from(code).unwrap_or(0);
         let closure = Closure::new(code, reason)
             .map_err(|expected| PyValueError::new_err(format!("expected {expected}")))?;
-        self.0.close(closure);
+        self.used().close(closure);
         Ok(())
     }
 
     /// `(code, reason)` once it has ended, None before; raises nothing.
     fn ended(&self) -> Option<(u16, String)> {
-        self.0.ended().map(|closure| (closure.code, closure.reason.into()))
+        self.socket.ended().map(|closure| (closure.code, closure.reason.into()))
     }
 
     /// Waits until it has; None where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn ended_within(&self, py: Python<'_>, timeout: Option<f64>) -> Option<(u16, String)> {
-        py.detach(|| self.0.ended_within(read_patience(timeout)))
+        py.detach(|| self.used().ended_within(read_patience(timeout)))
             .map(|closure| (closure.code, closure.reason.into()))
     }
 
     /// Whether nothing can be sent any more.
     #[getter]
     fn closed(&self) -> bool {
-        self.0.is_closed()
+        self.socket.is_closed()
     }
 
     /// The protocol that was agreed on.
     #[getter]
     fn subprotocol(&self) -> Option<&str> {
-        self.0.subprotocol()
+        self.socket.subprotocol()
     }
 }
 
@@ -182,5 +193,5 @@ pub(crate) fn broadcast(
     message: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<bool>> {
     let message = read_message(message)?;
-    Ok(ends.iter().map(|end| end.0.send(message.clone()).is_ok()).collect())
+    Ok(ends.iter().map(|end| end.used().send(message.clone()).is_ok()).collect())
 }
