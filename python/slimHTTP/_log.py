@@ -19,6 +19,52 @@ from slimHTTP._slimhttp import choose_log
 
 logger: Final = logging.getLogger('slimHTTP')
 
+
+def contained(text: str) -> str:
+    """Give text of which nobody can break out, whatever a client has put into it.
+
+    What is not printable is escaped: a terminal takes no orders from a log. Lines after
+    the first one are indented, so that none of them begins a record.
+    """
+    if text.isprintable():
+        return text
+    head, *rest = map(_escaped, text.split('\n'))
+    return '\n'.join([head, *(line if line.startswith('  ') else f'  {line}' for line in rest)])
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return ''.join(
+        char
+        if char.isprintable() or char == '\t'
+        else char.encode('unicode_escape').decode('ascii')
+        for char in line
+    )
+
+
+class _Containing:
+    """Makes every record of the logger one of which nobody can break out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite what cannot stand as it is; let everything pass."""
+        try:
+            message = record.getMessage()
+            if not message.isprintable():
+                record.msg, record.args = contained(message), ()
+            if record.exc_info and not record.exc_text:
+                # Formatters take this before they make their own.
+                lines = _plain.formatException(record.exc_info).split('\n')
+                record.exc_text = '\n'.join(f'  {_escaped(line)}' for line in lines)
+        except Exception:
+            # Whoever prints it reports what is wrong with it, as ever.
+            return True
+        return True
+
+
+_plain: Final = logging.Formatter()
+logger.addFilter(_Containing())
+
 _LEVELS: Final = {
     'trace': logging.DEBUG,
     'debug': logging.DEBUG,

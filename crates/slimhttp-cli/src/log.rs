@@ -13,6 +13,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+mod contained;
 mod json;
 #[cfg(test)]
 mod tests;
@@ -54,7 +55,7 @@ pub fn init(logging: &Logging) -> WorkerGuard {
     // Both fail only where somebody else has set up `tracing`.
     let _ = match logging.json {
         true => begun.event_format(json::Lines).try_init(),
-        false => begun.compact().try_init(),
+        false => begun.compact().fmt_fields(contained::fields()).try_init(),
     };
     guard
 }
