@@ -99,8 +99,15 @@ def test_c6_6_the_policy_is_the_pages_own_and_names_what_it_runs(site: Serving) 
 
 #: Not in one piece, for the page shows the lines around.
 VALUE = 'hun' + 'ter2'
-SECRETS = ['password', 'db_passwd', 'apiToken', 'API_KEY', 'client_secret', 'cookies', 'auth']
-OPEN = ['monkey', 'keyboard', 'author', 'passenger', 'name']
+SECRETS = [
+    'password', 'db_passwd', 'apiToken', 'API_KEY', 'client_secret', 'cookies', 'auth', 'session_id',
+    'PHPSESSID', 'otp', 'smsotp', 'dsn', 'SENTRY_DSN', 'pw', 'db_pw', 'rootpw', 'passphrase', 'pin',
+    'csrf', 'verification_code', 'code', 'session', 'signature', 'card_number', 'webhook',
+]  # fmt: skip
+OPEN = [
+    'monkey', 'keyboard', 'author', 'passenger', 'name', 'status_code', 'country_code', 'compass',
+    'inside', 'footprint', 'opinion', 'design', 'postcode',
+]  # fmt: skip
 
 
 @of('name', [*SECRETS, *OPEN])
@@ -126,11 +133,77 @@ def test_c6_6_what_is_called_a_secret_is_masked(site: Serving, name: str) -> Non
     assert (VALUE in frame[1]) == (name in OPEN)
 
 
-@of('field', ['Cookie', 'Authorization', 'X-Auth-Token', 'X-Api-Key', 'Proxy-Authorization'])
+@of(
+    'field',
+    [
+        'Cookie', 'Authorization', 'X-Auth-Token', 'X-Api-Key', 'Proxy-Authorization',
+        'X-Session-Id', 'X-Otp', 'X-Hub-Signature', 'X-Amz-Security-Token',
+    ],
+)  # fmt: skip
 def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> None:
     seen = fails(site, lambda request: 1 / 0, **{field: VALUE})
     assert field.lower() in seen.text
     assert VALUE not in seen.text
+
+
+@of(
+    'parameter', ['code', 'state', 'ticket', 'SAMLResponse', 'session_id', 'sig', 'X-Amz-Signature']
+)
+def test_c6_6_what_lets_a_client_in_is_masked_in_the_query(site: Serving, parameter: str) -> None:
+    def handler(request):
+        url = request.full_url
+        raise RuntimeError(f'{len(request.query)} of {url}')
+
+    target = f'/test?{parameter}={VALUE}&open=yes'
+    seen = fails(site, handler, target, Referer=f'https://a.example/{target}')
+    assert VALUE not in seen.text
+    assert 'open=yes' in seen.text
+
+
+def test_c6_6_a_secret_of_the_path_is_masked(site: Serving) -> None:
+    site.http.route('/reset/<token>/<name>')(lambda request: 1 / 0)
+    told = Seen(site.get(f'/reset/{VALUE}/Ada').text).text
+    assert VALUE not in told
+    assert '/Ada' in told
+
+
+#: A text, and what may be seen of it.
+LOOKS = {
+    'of a database': (f'postgres://ada:{VALUE}@db.example/app', 'postgres://ada:'),
+    'of a driver': (f'host=db.example password={VALUE} dbname=app', 'dbname=app'),
+    'of an address': (f'https://a.example/cb?code={VALUE}&open=1', 'open=1'),
+    'of JSON': (f'{{"pw": "{VALUE}", "open": 1}}', 'open'),
+    'a scheme': (f'Bearer {VALUE}', 'Bearer'),
+    'a token': (f'told: eyJhbGciOi.eyJz{VALUE}.c2ln', 'told'),
+    'a key': (f'-----BEGIN PRIVATE KEY-----\n{VALUE}\n-----END PRIVATE KEY-----', ''),
+}
+
+
+@of('what', LOOKS)
+def test_c6_6_what_looks_like_a_secret_is_masked_wherever_it_stands(
+    site: Serving, what: str
+) -> None:
+    value, shown = LOOKS[what]
+
+    def handler(request):
+        listed = [value]
+        raise ConnectionError(value, len(listed))
+
+    seen = fails(site, handler)
+    assert VALUE not in seen.text
+    assert shown in seen.text
+
+
+def test_c6_6_what_is_no_secret_stays(site: Serving) -> None:
+    harmless = {'plain': 'sorted(names, key=len)', 'error': "KeyError: 'x'", 'code': 404}
+
+    def handler(request):
+        told = harmless
+        raise KeyError(len(told))
+
+    text = fails(site, handler).text
+    for word in ('key=len', 'KeyError', "'code': 404"):
+        assert word in text, word
 
 
 class Raises:

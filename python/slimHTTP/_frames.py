@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType, TracebackType
 from typing import Final, NamedTuple
 
-from slimHTTP import _shown
+from slimHTTP import _secrets, _shown
 from slimHTTP._failure import PACKAGE, read, trim
 
 #: How many source lines are shown on each side of the one that failed.
@@ -71,6 +71,7 @@ def message_of(error: BaseException) -> str:
         if isinstance(error, SyntaxError):  # Its place is told as a frame.
             return f'{type(error).__name__}: {error.msg}'
         text = ''.join(traceback.format_exception_only(type(error), error)).strip()
+        text = _secrets.without_secrets(text)
     except Exception:
         return type(error).__name__
     return text if len(text) <= _LONGEST else text[:_LONGEST] + ' …'

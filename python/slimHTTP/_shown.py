@@ -20,10 +20,8 @@ from itertools import islice
 from typing import Any, Final
 
 from slimHTTP._forms import MultiDict
+from slimHTTP._secrets import MASK, is_secret, is_secret_of_client, without_secrets
 from slimHTTP._slimhttp import HTTP_REQUEST
-
-#: What stands in place of a secret.
-MASK: Final = '••••••'
 
 #: The most characters of one text, and of one value in all.
 _LONGEST_TEXT: Final = 200
@@ -33,14 +31,6 @@ _MOST: Final = 20
 _DEEPEST: Final = 3
 #: Numbers of more bits are told by their size: writing them out takes long.
 _MOST_BITS: Final = 512
-
-_SECRET_WORDS: Final = frozenset((
-    'auth', 'authorization', 'cookie', 'cookies', 'credential', 'credentials', 'csrf', 'jwt', 'key',
-    'keys', 'passphrase', 'passwd', 'password', 'passwords', 'pwd', 'secret', 'secrets', 'token',
-    'tokens', 'xsrf',
-))  # fmt: skip
-_SECRET_PARTS: Final = ('password', 'passwd', 'secret', 'token', 'apikey', 'credential')
-_WORD: Final = re.compile(r'[A-Z]?[a-z]+|[A-Z]+')
 
 #: Types whose own `repr` is short, quick and harmless.
 _PLAIN: Final = frozenset((
@@ -55,21 +45,9 @@ _FUNCTIONS: Final[tuple[type, ...]] = (
 )
 
 
-def is_secret(name: object) -> bool:
-    """Tell whether what bears this name is masked: `api_key`, `X-Auth-Token`, `dbPassword`."""
-    if type(name) is bytes:
-        name = name.decode('latin-1')
-    if type(name) is not str:
-        return False
-    plain = name[:100].lower()
-    if any(part in plain for part in _SECRET_PARTS):
-        return True
-    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name[:100]))
-
-
 def shown(value: object, name: object = '') -> str:
     """Give `value` as text, masked where `name` is that of a secret."""
-    if is_secret(name) and value is not None:
+    if is_secret(name, value) and value is not None:
         return MASK
     try:
         text = _of(value, 0)
@@ -94,7 +72,7 @@ def _of(value: Any, depth: int) -> str:
         if text in mro:
             return _text(text, value, length(value))
     if kind is HTTP_REQUEST:
-        return f'<HTTP_REQUEST {_plainly(value.method)} {_plainly(value.url)}>'
+        return f'<HTTP_REQUEST {_plainly(value.method)} {_plainly(path_of(value))}>'
     if kind is MultiDict:
         return f'MultiDict({_of(value._lists, depth)})'
     if kind is decimal.Decimal:
@@ -121,6 +99,17 @@ def _of(value: Any, depth: int) -> str:
     return _object(value, kind, depth)
 
 
+def path_of(request: Any) -> Any:
+    """Give the path of a request, without the secrets that a route's pattern took from it."""
+    path, params = request.url, request.params
+    if type(path) is not str or type(params) is not dict:
+        return path
+    for name, value in params.items():
+        if type(value) in (str, int) and str(value) and is_secret_of_client(name):
+            path = path.replace(str(value), MASK)
+    return path
+
+
 _BRACKETS: Final[dict[Any, tuple[str, str]]] = {
     list: ('[', ']'),
     tuple: ('(', ')'),
@@ -135,7 +124,7 @@ def _is_collection(mro: list[type]) -> bool:
 
 
 def _member(name: object, value: Any, depth: int) -> str:
-    return MASK if is_secret(name) and value is not None else _of(value, depth + 1)
+    return MASK if is_secret(name, value) and value is not None else _of(value, depth + 1)
 
 
 def _enclosed(opening: str, told: Iterator[str], closing: str, length: int) -> str:
@@ -154,7 +143,8 @@ def _number(value: Any, kind: type) -> str:
 
 def _text(kind: Any, value: Any, length: int) -> str:
     told = kind.__repr__(kind.__getitem__(value, slice(_LONGEST_TEXT)))
-    return str(told) if length <= _LONGEST_TEXT else f'{told} … ({length} in all)'
+    told = without_secrets(str(told))
+    return told if length <= _LONGEST_TEXT else f'{told} … ({length} in all)'
 
 
 def _plainly(text: object) -> str:

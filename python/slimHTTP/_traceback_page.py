@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
-from slimHTTP import _failure, _shown
+from slimHTTP import _failure, _secrets, _shown
 from slimHTTP._failure import read
 from slimHTTP._frames import Frame, Line, Raised, chain_of, sources
+from slimHTTP._secrets import MASK
 from slimHTTP._slimhttp import version
 
 _STYLE: Final = """
@@ -105,11 +106,12 @@ def page(
     the configuration or by which registration it was asked.
     """
     chain = chain_of(error)
-    title = _failure.last(error)
+    title = _secrets.without_secrets(_failure.last(error))
     name, colon, rest = chain[-1].message.partition(':')
     asked = f'{_text(read(request, "method"))} {_target(request)}'
     steps = ''.join(f'<p class="soft">{_ticked(step)}</p>\n' for step in led_here)
-    as_text = f'{asked}\n{what}\n{_versions()}\n\n{_failure.text_of(error)}'
+    told = _secrets.without_secrets(_failure.text_of(error))
+    as_text = f'{asked}\n{what}\n{_versions()}\n\n{told}'
     html = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title[:200])}</title>\n'
@@ -221,19 +223,26 @@ def _request(request: Any) -> str:
 
 def _target(request: Any) -> str:
     """Give the path and the query, as they were asked for, secrets masked."""
-    path, query = _text(read(request, 'url')), read(request, 'query')
+    path, query = _path(request), read(request, 'query')
     if type(query) is not dict or not query:
         return path
     quote = urllib.parse.quote
     pairs = (
-        f'{quote(_text(name))}={_shown.MASK if _shown.is_secret(name) else quote(_text(value))}'
-        for name, value in query.items()
+        f'{quote(_text(name))}={value if (value := _masked(name, one)) == MASK else quote(value)}'
+        for name, one in query.items()
     )
     return f'{path}?{"&".join(pairs)}'
 
 
 def _masked(name: object, value: object) -> str:
-    return _shown.MASK if _shown.is_secret(name) else _text(value)
+    return MASK if _secrets.is_secret_of_client(name) else _secrets.without_secrets(_text(value))
+
+
+def _path(request: Any) -> str:
+    try:
+        return _text(_shown.path_of(request))
+    except Exception:  # A request may be anything that a program makes of it.
+        return _text(read(request, 'url'))
 
 
 def _text(value: object) -> str:
