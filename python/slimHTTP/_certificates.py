@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
 from typing import Any, Final, Union
 
 from slimHTTP import _log
@@ -100,11 +98,11 @@ class CertManager:
             _log.logger.warning('%s', warning)
         made = (key.encode(), certificate.encode())
         if cert_file is None:
-            _write(Path(key_file), b''.join(made), 0o600)
+            _write(key_file, b''.join(made), 0o600)
         else:
             # The certificate last: who waits for it finds its key.
-            _write(Path(key_file), made[0], 0o600)
-            _write(Path(cert_file), made[1], 0o644)
+            _write(key_file, made[0], 0o600)
+            _write(cert_file, made[1], 0o644)
         return made
 
 
@@ -148,16 +146,20 @@ def _pem(given: Any) -> str:
     elif isinstance(given, str) and '-----BEGIN' in given:
         return given
     elif isinstance(given, (str, os.PathLike)):
-        content = Path(given).read_bytes()
+        with open(given, 'rb') as file:
+            content = file.read()
     else:
         raise TypeError(f'ca: expected PEM or a path, found `{type(given).__name__}`')
     return content.decode('utf-8', 'replace')
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def _write(path: _Path, content: bytes, mode: int) -> None:
     """Put a whole file in the place of another; nobody ever sees half of it."""
     # Made with mode 0600 by `mkstemp`, in the folder where it will stay.
-    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
+    import tempfile  # Here, for few servers make certificates.
+
+    folder, own = os.path.split(os.fspath(path))
+    descriptor, name = tempfile.mkstemp(prefix=f'.{own}.', dir=folder or os.curdir)
     try:
         with os.fdopen(descriptor, 'wb') as file:
             file.write(content)

@@ -7,9 +7,9 @@ known here and nowhere else. Without hooks it knows no connection at all.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log
@@ -228,6 +228,8 @@ def _polled(identity: Any, socket: CLIENT_SOCKET) -> Any:
 
 
 def _takes_timeout(poll: Callable[..., Any]) -> bool:
+    import inspect  # Here, for only upgraded connections come to this.
+
     try:
         return 'timeout' in inspect.signature(poll).parameters
     except (TypeError, ValueError):  # A callable that does not tell.
@@ -243,6 +245,6 @@ def _events(given: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _refuse_coroutine(hook: str, given: Any) -> None:
-    if inspect.iscoroutine(given):
+    if isinstance(given, CoroutineType):
         given.close()
         raise TypeError(f'{hook}: expected a plain function, found one that is `async`')

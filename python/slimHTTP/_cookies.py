@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Optional, TypedDict, Union
 
 #: RFC 9110 section 5.6.2.
@@ -13,10 +12,12 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKING: Final = re.compile(r'[\x00-\x1f\x7f;]')
 _SAME_SITE: Final = ('Strict', 'Lax', 'None')
 
-MaxAge = Union[int, timedelta, None]
-
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from typing_extensions import Unpack
+
+MaxAge = Union[int, 'timedelta', None]
 
 
 class CookieOptions(TypedDict, total=False):
@@ -59,6 +60,8 @@ def cookie(
         raise ValueError(f'value: expected no blanks at its ends, found {value!r}')
     parts = [f'{name}={value}']
     if max_age is not None:
+        from datetime import timedelta  # Here, for it is a large module.
+
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
         parts.append(f'Max-Age={int(seconds)}')
         if seconds <= 0:

@@ -6,7 +6,7 @@ to use; programs do not see it.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -115,7 +115,9 @@ class Face:
         cannot be read is the client's doing: one line at INFO.
         """
         _fork.exit_as_child(error)
-        if isinstance(error, asyncio.CancelledError) and self._is_closed():
+        # Where nobody has imported it nothing is cancelled.
+        asyncio = sys.modules.get('asyncio')
+        if asyncio and isinstance(error, asyncio.CancelledError) and self._is_closed():
             return None
         if _threads.is_ending() and isinstance(error, SystemExit):
             _log.logger.warning('%s still ran when the program ended, and was ended', what)

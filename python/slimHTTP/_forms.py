@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Optional, TypeVar, Union, overload
@@ -168,13 +167,13 @@ class UploadedFile(io.BufferedReader):
         self.seek(0)
         try:
             if not isinstance(target, (str, os.PathLike)):
-                shutil.copyfileobj(self, target)
+                _copy(self, target)
                 return target
             path = os.fspath(target)
             if os.path.isdir(path):
                 path = os.path.join(path, self.safe_filename)
             with open(path, 'wb') as file:
-                shutil.copyfileobj(self, file)
+                _copy(self, file)
             return path
         finally:
             self.seek(before)
@@ -207,6 +206,12 @@ def _cleaned(name: str) -> str:
 
 def _trimmed(name: str) -> str:
     return name.lstrip(' .-').rstrip(' .')
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    import shutil  # Here, for it imports every way to compress.
+
+    shutil.copyfileobj(source, target)
 
 
 class _Window(io.RawIOBase):

@@ -19,14 +19,12 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
-import hashlib
-import inspect
 import os
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, CoroutineType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from slimHTTP import _log
@@ -138,6 +136,8 @@ def module_name(path: str) -> str:
     own. It has no dot, for pickle would import what stands before one.
     """
     stem = os.path.splitext(os.path.basename(path))[0].replace('.', '_')
+    import hashlib  # It loads a library of its own, and only modules need it.
+
     digest = hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
     return f'{stem}_{digest}'
 
@@ -215,7 +215,7 @@ class Run:
                 return handler
             result = handler(request)
             if result is not None:
-                if on_request is not None and inspect.iscoroutine(result):
+                if on_request is not None and isinstance(result, CoroutineType):
                     return _first_of(result, on_request, request)
                 return result
         return None if on_request is None else on_request(request)
@@ -238,6 +238,8 @@ async def _first_of(
     result = await route
     if result is None:
         result = on_request(request)
+        import inspect
+
         if inspect.isawaitable(result):
             result = await result
     return result

@@ -11,11 +11,10 @@ it wanted to run.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import contextlib
 import json
 import os
-import pickle
 import stat
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -169,6 +168,8 @@ class Store:
             return json.dumps(_plain(value))
         except (_NotPlain, RecursionError) as reason:
             if self._pickle:
+                import pickle  # Here and below, for few files hold any.
+
                 return pickle.dumps(value)
             raise TypeError(
                 f'memory: a `{reason or type(value).__name__}` cannot be kept in `{self.path}`;'
@@ -184,6 +185,8 @@ class Store:
                 f'memory: `{self.path}` has pickled values, and reading them runs code; where'
                 ' nobody else can have written it: `persist(path, pickle=True)`'
             )
+        import pickle
+
         return pickle.loads(written)
 
 
@@ -203,7 +206,7 @@ def _plain(value: Any) -> Any:
     if kind in (tuple, set, frozenset):
         return {kind.__name__: [_plain(item) for item in value]}
     if kind is bytes:
-        return {'bytes': base64.b64encode(value).decode()}
+        return {'bytes': binascii.b2a_base64(value, newline=False).decode()}
     raise _NotPlain(kind.__name__)
 
 
@@ -215,7 +218,7 @@ def _whole(said: Any) -> Any:
         return said
     ((tag, content),) = said.items()
     if tag == 'bytes':
-        return base64.b64decode(content)
+        return binascii.a2b_base64(content)
     items: Iterable[Any] = (_whole(item) for item in content)
     return _MAKERS[tag](items)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final, Literal, TypeVar
 
 from slimHTTP import _log
@@ -22,6 +20,10 @@ _METHODS: Final = (
     'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'COPY', 'LOCK',
     'MKCOL', 'MOVE', 'PROPFIND', 'PROPPATCH', 'REPORT', 'SEARCH', 'UNLOCK', 'PURGE', 'QUERY',
 )  # fmt: skip
+
+#: The flags of a function's code: it takes `*args`; a call of it gives a coroutine.
+_VARARGS: Final = 0x04
+_COROUTINE: Final = 0x80
 
 #: A variable as other frameworks write it: `{name}`, `{name:path}`.
 _BRACES: Final = re.compile(r'\{(\w+)(?::(\w+))?\}')
@@ -94,6 +96,8 @@ def _look_at_braces(url: str) -> None:
 
 def _look_at_method(method: str) -> None:
     """Warn of a method that nobody knows and that looks like one everybody knows."""
+    import difflib  # Here, for it is seldom that one is unknown.
+
     near = difflib.get_close_matches(method, _METHODS, n=1, cutoff=0.66)
     if near:
         _log.warn_once(f'methods: `{method}` is no method that HTTP knows; is `{near[0]}` meant?')
@@ -116,7 +120,7 @@ def _look_at_parameters(handler: FunctionType) -> None:
     """Warn of a function that cannot be called with one argument."""
     code = handler.__code__
     required = code.co_argcount - len(handler.__defaults__ or ())
-    takes_one = code.co_argcount or code.co_flags & inspect.CO_VARARGS
+    takes_one = code.co_argcount or code.co_flags & _VARARGS
     if not takes_one:
         meant = 'and this one takes none'
     elif required > 1 or code.co_kwonlyargcount > len(handler.__kwdefaults__ or ()):
@@ -133,9 +137,25 @@ def is_async(handler: Callable[..., Any]) -> bool:
     """
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+    return _is_coroutine_function(handler) or _is_coroutine_function(
         getattr(type(handler), '__call__', None)  # noqa: B004 - not whether, but which
     )
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    """As `inspect.iscoroutinefunction`, which is asked about what is none of Python's own.
+
+    To import it takes longer than all else that a small server does at its start.
+    """
+    if isinstance(function, MethodType):
+        function = function.__func__
+    if isinstance(function, FunctionType) and not hasattr(function, '_is_coroutine_marker'):
+        return bool(function.__code__.co_flags & _COROUTINE)
+    if function is None or isinstance(function, (type, WrapperDescriptorType, BuiltinFunctionType)):
+        return False
+    import inspect
+
+    return inspect.iscoroutinefunction(function)
 
 
 def name_of(handler: Callable[..., Any]) -> str:

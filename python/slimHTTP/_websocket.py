@@ -11,7 +11,6 @@ changed that a method here was told to wait for; whoever waits then looks again.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Union, cast
@@ -24,6 +23,8 @@ from slimHTTP._slimhttp import HTTP_REQUEST, Server, WebSocketEnd, WebSocketRout
 from slimHTTP._slimhttp import broadcast as _broadcast
 
 if TYPE_CHECKING:
+    import asyncio
+
     from slimHTTP._server import HTTP_SERVER
 
 #: What a message is: str for text, bytes for binary.
@@ -109,6 +110,8 @@ class WEBSOCKET(_Common):
     __slots__ = ('_loop', '_run', '_waiting')
 
     def __init__(self, end: WebSocketEnd, request: HTTP_REQUEST) -> None:
+        import asyncio  # Here and below, for whoever has no WebSocket does without it.
+
         super().__init__(end, request)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
@@ -122,6 +125,8 @@ class WEBSOCKET(_Common):
         self._run += 1
         if self._run >= _RUN:
             # A client that floods leaves time for the others.
+            import asyncio
+
             self._run = 0
             await asyncio.sleep(0)
         while True:
@@ -186,6 +191,8 @@ class WEBSOCKET(_Common):
 
     async def _change(self) -> None:
         """Wait until something has changed. The extension was told to call `_stir` then."""
+        import asyncio
+
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError(
                 'a WebSocket is awaited on the event loop of its handler only; from elsewhere'
@@ -201,6 +208,8 @@ class WEBSOCKET(_Common):
         self._run = 0
 
     async def _change_until(self, latest: float | None) -> None:
+        import asyncio
+
         if latest is None:
             await self._change()
             return
