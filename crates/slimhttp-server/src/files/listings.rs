@@ -199,11 +199,14 @@ impl Listings {
             }
             // Who waits here holds no lock; if the maker leaves, the next one makes.
             match self.table.get_value_or_guard_async(&wanted.key).await {
-                Ok(listed) if listed.is_of(&wanted) || listed.is_since(arrived, &wanted) => {
+                Ok(listed)
+                    if listed.is_since(arrived, &wanted)
+                        || wanted.kept && listed.is_of(&wanted) =>
+                {
                     return Ok(listed.page.clone());
                 }
-                // It was begun before, and the folder has changed since. The next
-                // one is begun later, by whomever.
+                // It was begun before, and the folder may have changed since. The
+                // next one is begun later, by whomever.
                 Ok(listed) => before = Some(listed),
                 Err(guard) => {
                     let listed = self.make(&wanted, before.as_deref(), make).await?;

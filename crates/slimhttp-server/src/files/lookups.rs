@@ -91,10 +91,12 @@ impl Absence {
     ) -> Self {
         let bytes = path.as_bytes();
         let folders: SmallVec<[usize; 16]> = memchr::memchr_iter(b'/', bytes).collect();
-        // The lowest folder that was seen last: a later look is at a lower one.
+        // The lowest folder that was seen: a later one is lower. One that cannot be
+        // looked at, as its path from the root of the system is too long or because
+        // of its rights, is taken to be there.
         let mut nearest = None;
         let mut is_there = |end: &usize| match look(Path::new(OsStr::from_bytes(&bytes[..*end]))) {
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
+            Err(Errno::NOENT | Errno::NOTDIR) => false,
             facts => {
                 nearest = Some(facts);
                 true
