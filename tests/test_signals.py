@@ -12,9 +12,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import h2.connection
 import pytest
-from client import Client
+import slimHTTP
+from client import Client, lenient_tls
 from harness import (
     DOORS,
     PATIENCE,
@@ -206,8 +209,6 @@ def async_events(request):
 
 
 def slimhttp_response(payload):
-    import slimHTTP
-
     return slimHTTP.HTTP_RESPONSE(
         ret_code=200, headers={'Content-Type': 'text/event-stream; charset=utf-8'}, payload=payload
     )
@@ -239,6 +240,37 @@ def test_streams_of_events_end_at_once_with_the_server(handler) -> None:
             assert ended.wait(PATIENCE), 'the iterator is closed'
             assert rest(client).endswith(b'0\r\n\r\n'), 'whole, so that a browser asks again'
             wait_until(lambda: site.http.closed)
+
+
+def test_streams_of_events_end_over_http2_too() -> None:
+    ended.clear()
+    context = lenient_tls()
+    context.set_alpn_protocols(['h2'])
+    head = [(':method', 'GET'), (':path', '/'), (':scheme', 'https'), (':authority', 'a')]
+    options: Any = {'grace_period': 60, 'threads': 2, 'quiet': True}
+    with slimHTTP.server(slimHTTP.HTTPS, addr='127.0.0.1', port=0, **options) as http:
+        http.route('/')(async_events)
+        connection = h2.connection.H2Connection()
+        connection.initiate_connection()
+        connection.send_headers(1, head, end_stream=True)
+        address = ('127.0.0.1', http.port)
+        with context.wrap_socket(socket.create_connection(address, PATIENCE)) as client:
+            client.sendall(connection.data_to_send())
+            with client.makefile('rb') as incoming:
+
+                def content() -> tuple[bytes, int]:
+                    """The next frame with content (RFC 9113 section 6.1), and its flags."""
+                    while True:
+                        head = incoming.read(9)
+                        assert head, 'closed amidst the stream'
+                        payload = incoming.read(int.from_bytes(head[:3], 'big'))
+                        if head[3] == 0:
+                            return payload, head[4]
+
+                assert content() == (b'data: first\n\n', 0)
+                http.stop()
+                assert ended.wait(PATIENCE), 'the iterator is closed'
+                assert content() == (b'', 1), 'END_STREAM'
 
 
 def test_streams_of_events_from_upstream_end_too() -> None:
