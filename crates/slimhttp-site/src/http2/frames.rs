@@ -155,8 +155,9 @@ impl Frames {
     /// Whether the client does nothing but keep us busy. `sent` are the bytes of
     /// content that it was sent, `seconds` for how long it has been here.
     pub fn flood(&self, sent: u64, seconds: u64) -> Option<Flood> {
-        let worth = (self.useful + sent).saturating_mul(FOR_EACH_BYTE);
-        let allowed = ALLOWANCE + worth + seconds.saturating_mul(FOR_EACH_SECOND);
+        let worth = self.useful.saturating_add(sent).saturating_mul(FOR_EACH_BYTE);
+        let time = seconds.saturating_mul(FOR_EACH_SECOND);
+        let allowed = ALLOWANCE.saturating_add(worth).saturating_add(time);
         if self.idle > allowed {
             return Some(Flood::IdleFrames);
         }

@@ -10,6 +10,7 @@
 
 mod conditions;
 mod disposition;
+mod frames;
 mod framing;
 mod globs;
 mod multipart;
@@ -55,4 +56,9 @@ fn multipart() {
 #[test]
 fn disposition() {
     bolero::check!().with_iterations(ITERATIONS).with_max_len(100).for_each(disposition::check);
+}
+
+#[test]
+fn frames() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(100).for_each(frames::check);
 }
