@@ -74,9 +74,10 @@ def memory_of_unread(site: Serving, host: str, count: int, *fields: tuple[str, s
     [
         ('a', [], 6),
         ('a', [('range', 'bytes=0-30000000,40000000-60000000')], 8),
+        ('a', [('range', 'bytes=0-65535')], 6),
         ('p', [], 30),
     ],
-    ids=['a file', 'ranges of a file', 'an upstream'],
+    ids=['a file', 'ranges of a file', 'short ranges', 'an upstream'],
 )
 def test_what_is_held_for_a_client_that_does_not_read(
     site: Serving, host: str, fields: list[tuple[str, str]], most: int

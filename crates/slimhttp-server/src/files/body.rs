@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 
 use crate::body::BodyError;
 
-/// So many bytes are sent at once, if the system has them.
-const SMALL: usize = 64 * 1024;
+/// So many bytes are read at once, if the system has them: an HTTP/2 client may ask
+/// for as much on each of its streams, and read none of it.
+const SMALL: usize = 16 * 1024;
 
 /// Bytes read at a time from larger ones.
 const CHUNK: usize = 128 * 1024;
