@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Cli, get, tree
+from harness import Cli, get, tree, wait_until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason='only root can become another user')
 NOBODY = pwd.getpwnam('nobody')
@@ -249,3 +250,34 @@ def test_in_a_folder_of_root_it_may_stay_a_file_of_root(what: str, tmp_path: Pat
     (folder / 'link').symlink_to(tmp_path / 'elsewhere')
     assert 'is a link, and root follows none' in said(OPENS, str(folder / 'link'), what)
     assert not (tmp_path / 'elsewhere').exists()
+
+
+@root_only
+@pytest.mark.parametrize('own', [True, False], ids=['its own folder', 'a folder of root'])
+def test_a_rotated_log_is_opened_as_that_user_or_it_is_said_why_not(
+    own: bool, tmp_path: Path
+) -> None:
+    folder = reachable(tmp_path) / 'logs'
+    folder.mkdir(mode=0o755 if own else 0o700)
+    if own:
+        os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+    log, moved = folder / 'access.log', folder / 'access.log.1'
+    tree(tmp_path, {
+        'site/a.txt': 'a',
+        'site.toml': f"addr = '127.0.0.1'\nport = 0\nuser = 'nobody'\nweb_root = 'site'\n"
+                     f"access_log = {{file = '{log}'}}\n",
+    })  # fmt: skip
+    with Cli('run', tmp_path / 'site.toml') as served:
+        assert get(served.address, '/a.txt').text == 'a'
+        wait_until(lambda: log.stat().st_size > 0)
+        log.rename(moved)
+        served.send_signal(signal.SIGUSR1)
+        if own:
+            wait_until(log.exists)
+            assert log.stat().st_uid == NOBODY.pw_uid
+        else:
+            assert 'once moved away it cannot be opened anew' in served.stderr
+            served.wait_for('cannot be opened anew, so the file before goes on: Permission denied')
+        assert get(served.address, '/again').status == 404
+        wait_until(lambda: '/again' in (log if own else moved).read_text())
+        assert served.stop() == 0

@@ -145,7 +145,10 @@ def test_python_says_what_it_waits_for() -> None:
         clients = [begin(running, '/held') for _ in range(2)]
         running.wait_for('begun', 'stdout', count=2)
         running.send_signal(signal.SIGINT)
-        running.wait_for('slimHTTP waits for 2 requests, up to 20 s; Ctrl-C again ends it now')
+        running.wait_for(
+            r'slimHTTP waits for 2 requests \(GET /held\), up to 20 s;'
+            ' Ctrl-C again ends it now'
+        )
         running.send_signal(signal.SIGINT)
         assert running.wait() != 0
         for client in clients:

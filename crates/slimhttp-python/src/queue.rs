@@ -300,6 +300,13 @@ impl Queue {
         Some(stalled)
     }
 
+    /// What the jobs are that run now, in words.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        let running: Vec<_> =
+            self.lock().running.iter().map(|running| running.subject.clone()).collect();
+        running.iter().map(ToString::to_string).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,9 @@ use pyo3::prelude::*;
 use crate::server::Server;
 use crate::unheeded::Unheeded;
 
+/// How many of the requests are named that the end of a server waits for.
+const NAMED: usize = 3;
+
 /// The signals of one server, while `run()` serves.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 pub(crate) struct Signals(pub(crate) Py<Server>);
@@ -43,8 +46,21 @@ impl Signals {
         py.detach(|| self.0.get().core.reopen_access_logs());
     }
 
-    /// What the end of the server waits for, in a few words, or None.
+    /// What the end of the server waits for, in a few words, or None; with it what
+    /// Python works at now, some of it.
     fn waits_for(&self, py: Python<'_>) -> Option<String> {
-        py.detach(|| self.0.get().core.waits_for())
+        let server = self.0.get();
+        py.detach(|| {
+            let what = server.core.waits_for()?;
+            let mut running = server.dispatcher.desk.queue.subjects();
+            running.sort();
+            running.dedup();
+            let more = if running.len() > NAMED { " and others" } else { "" };
+            running.truncate(NAMED);
+            match running.join(", ") {
+                none if none.is_empty() => Some(what),
+                running => Some(format!("{what} ({running}{more})")),
+            }
+        })
     }
 }
