@@ -69,6 +69,7 @@ fn an_event_is_a_json_object_on_a_line() {
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 2, "{text}");
+    assert!(text.starts_with("{\"ts\":\""), "the time first, as in the access log: {text}");
     assert_eq!(lines[0]["message"], "a warning\nof two lines");
     assert_eq!(lines[0]["level"], "warn");
     assert_eq!(lines[0]["target"], "slimhttp_cli::log::tests");
