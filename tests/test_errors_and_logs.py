@@ -353,7 +353,7 @@ def test_http_log_takes_whatever_a_program_says_of_a_line() -> None:
             raise OSError('the reason')
         except OSError:
             site.http.log('failed', exc_info=True)
-        log.wait_for('failed\nTraceback.*OSError: the reason')
+        log.wait_for('failed\n  Traceback.*OSError: the reason')
         # A level below those of `logging`, as plugins for slimHTTP 1.0 give it.
         site.http.log('x', level=5, source='y')
         assert 'x source=y' not in log.text

@@ -13,10 +13,11 @@ of = pytest.mark.parametrize
 #: Modules that take long to import, or bring many others along. Each is imported by the
 #: first thing that needs it.
 HEAVY = [
-    'asyncio', 'ast', 'base64', 'bz2', 'concurrent.futures', 'ctypes', 'datetime', 'difflib', 'dis',
-    'email', 'hashlib', 'http', 'http.client', 'inspect', 'ipaddress', 'lzma', 'mimetypes',
-    'multiprocessing', 'pathlib', 'pickle', 'random', 'selectors', 'shutil', 'socket', 'sqlite3',
-    'ssl', 'subprocess', 'tempfile', 'typing_extensions', 'unittest', 'urllib.parse', 'urllib.request',
+    'asyncio', 'ast', 'base64', 'bz2', 'concurrent.futures', 'ctypes', 'dataclasses', 'datetime',
+    'decimal', 'difflib', 'dis', 'email', 'hashlib', 'http', 'http.client', 'inspect', 'ipaddress',
+    'linecache', 'logging', 'lzma', 'mimetypes', 'multiprocessing', 'pathlib', 'pickle', 'random',
+    'selectors', 'shutil', 'socket', 'sqlite3', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'tokenize',
+    'traceback', 'typing_extensions', 'unicodedata', 'unittest', 'urllib.parse', 'urllib.request',
     'uuid',
 ]  # fmt: skip
 

@@ -163,7 +163,7 @@ class Face:
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""
-        _log.logger.log(level, '%s', message)
+        _log.hand_over(level, message)
 
     def ensure_loop(self) -> None:
         """See to it that the event loop serves this server."""

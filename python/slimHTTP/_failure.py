@@ -6,7 +6,6 @@ Nothing here raises, whatever the exception and the request are made of.
 from __future__ import annotations
 
 import os
-import traceback
 from types import TracebackType
 from typing import Any, Final
 
@@ -37,6 +36,8 @@ def last(error: BaseException) -> str:
         if isinstance(error, SyntaxError) and error.filename:
             where = f' ({error.filename}, line {error.lineno})'
             return _one_line(f'{type(error).__name__}: {error.msg}{where}')
+        import traceback  # Here, for it imports what reads sources.
+
         lines = traceback.format_exception_only(type(error), error)
         return _one_line(lines[-1].strip())
     except Exception:
@@ -46,6 +47,8 @@ def last(error: BaseException) -> str:
 def text_of(error: BaseException) -> str:
     """Give the traceback as Python prints it."""
     try:
+        import traceback
+
         told = traceback.TracebackException(type(error), error, trim(error))
         return ''.join(told.format())
     except Exception as another:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Optional, TypeVar, Union, overload
 
@@ -184,6 +183,8 @@ class UploadedFile(io.BufferedReader):
 
 def _cleaned(name: str) -> str:
     """Take a step towards a safe name; what is one stays as it is."""
+    import unicodedata  # Here, for it is a table of all there are.
+
     name = name.translate(_SLASHES).rpartition('/')[2]
     if len(name) > _LONGEST_LOOK:
         name = name[: _LONGEST_LOOK - _LONGEST_EXTENSION] + name[-_LONGEST_EXTENSION:]

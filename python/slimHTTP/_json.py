@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import collections.abc
 import contextlib
-import dataclasses
-import datetime
-import decimal
 import enum
 import json
 import math
-import pathlib
 import re
-import uuid
 from typing import Any, Final
 
 #: An escape that may be half of a pair.
 _SURROGATE: Final = re.compile(r'\\u[dD][89a-fA-F]')
 
-#: Types that are written as their text.
-_AS_TEXT: Final = (uuid.UUID, decimal.Decimal, pathlib.PurePath)
-#: Types that are written in ISO 8601.
-_AS_ISO: Final = (datetime.date, datetime.time)  # A datetime is a date.
 #: Types that JSON has, and so has the encoder.
 _PLAIN: Final = (str, int, float, type(None))
 
@@ -38,12 +29,21 @@ def _default(value: object) -> Any:
     """Give what stands in JSON for a value that it has not."""
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, _AS_ISO):
+    # Here, for a program that has such a value has imported its module by itself.
+    import datetime
+    import decimal
+    import pathlib
+    import uuid
+
+    if isinstance(value, (datetime.date, datetime.time)):  # A datetime is a date.
         return value.isoformat()
-    if isinstance(value, _AS_TEXT):
+    if isinstance(value, (uuid.UUID, decimal.Decimal, pathlib.PurePath)):
         return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(type(value), '__dataclass_fields__'):
+        import dataclasses
+
+        fields = dataclasses.fields(type(value))  # type: ignore[arg-type]
+        return {field.name: getattr(value, field.name) for field in fields}
     if isinstance(value, collections.abc.Mapping):
         return dict(value)
     raise TypeError(f'a `{type(value).__name__}` cannot be written as JSON')

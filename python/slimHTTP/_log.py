@@ -2,79 +2,48 @@
 
 A library does not configure logging. The one exception is a user who sets
 `SLIMHTTP_LOG` or the option `log`: who asks for a log gets to see it.
+
+`logging` takes as long to import as all the rest of a small server, so it is imported
+with `_records` by the first who has something to log that somebody may hear.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
-import logging
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP._errors import LoggerError
 from slimHTTP._slimhttp import choose_log
 
-logger: Final = logging.getLogger('slimHTTP')
+if TYPE_CHECKING:
+    from slimHTTP._records import logger as logger
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Give `logger`, imported when it is first asked for."""
+        if name != 'logger':
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from slimHTTP._records import logger
+
+        globals()[name] = logger
+        return logger
 
 
-def contained(text: str) -> str:
-    """Give text of which nobody can break out, whatever a client has put into it.
-
-    What is not printable is escaped: a terminal takes no orders from a log. Lines after
-    the first one are indented, so that none of them begins a record.
-    """
-    if text.isprintable():
-        return text
-    head, *rest = map(_escaped, text.split('\n'))
-    return '\n'.join([head, *(line if line.startswith('  ') else f'  {line}' for line in rest)])
-
-
-def _escaped(line: str) -> str:
-    if line.isprintable():
-        return line
-    return ''.join(
-        char
-        if char.isprintable() or char == '\t'
-        else char.encode('unicode_escape').decode('ascii')
-        for char in line
-    )
-
-
-class _Containing:
-    """Makes every record of the logger one of which nobody can break out."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite what cannot stand as it is; let everything pass."""
-        try:
-            message = record.getMessage()
-            if not message.isprintable():
-                record.msg, record.args = contained(message), ()
-            if record.exc_info and not record.exc_text:
-                # Formatters take this before they make their own.
-                lines = _plain.formatException(record.exc_info).split('\n')
-                record.exc_text = '\n'.join(f'  {_escaped(line)}' for line in lines)
-        except Exception:
-            # Whoever prints it reports what is wrong with it, as ever.
-            return True
-        return True
-
-
-_plain: Final = logging.Formatter()
-logger.addFilter(_Containing())
+#: The levels of `logging` by number, which is what they are.
+INFO: Final = 20
+WARNING: Final = 30
 
 _LEVELS: Final = {
-    'trace': logging.DEBUG,
-    'debug': logging.DEBUG,
-    'info': logging.INFO,
-    'warn': logging.WARNING,
-    'warning': logging.WARNING,
-    'error': logging.ERROR,
-    'critical': logging.CRITICAL,
-    'fatal': logging.CRITICAL,
-    'off': logging.CRITICAL + 1,
+    'trace': 10,
+    'debug': 10,
+    'info': 20,
+    'warn': WARNING,
+    'warning': WARNING,
+    'error': 40,
+    'critical': 50,
+    'fatal': 50,
+    'off': 51,
 }
 
 
@@ -90,24 +59,21 @@ def level_number(level: int | str) -> int:
         known = _LEVELS.get(level.lower())
         if known is not None:
             return known
+        import logging
+
         added = logging.getLevelName(level.upper())
         if isinstance(added, int):
             return added
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 
-#: What a record has by itself: `logging` lets nobody else set it.
-_OF_RECORDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime'}
+def hand_over(level: int, message: str) -> None:
+    """Log what the extension says."""
+    if level < WARNING and 'logging' not in sys.modules:
+        return  # Nobody has configured it, so nobody hears what is less than a warning.
+    from slimHTTP._records import logger
 
-
-def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
-    """Log what a program says, from the line that called our caller."""
-    if not logger.isEnabledFor(level):
-        return
-    known = {name: fields.pop(name) for name in ('exc_info', 'stack_info') if name in fields}
-    words = [*map(str, args), *(f'{name}={value}' for name, value in fields.items())]
-    extra = {name: value for name, value in fields.items() if name not in _OF_RECORDS}
-    logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
+    logger.log(level, '%s', message)
 
 
 def follow_wish(configured: str | None = None) -> None:
@@ -122,35 +88,20 @@ def follow_wish(configured: str | None = None) -> None:
     """
     wish = os.environ.get('SLIMHTTP_LOG', '').strip() or configured
     if not wish:
+        if 'logging' in sys.modules:
+            import importlib
+
+            # The program may use the logger by itself, and nobody breaks out of it.
+            importlib.import_module('slimHTTP._records')
         return
     try:
         level, as_json = choose_log(wish)
     except ValueError as error:
         raise LoggerError(f'SLIMHTTP_LOG: {error}') from None
-    logger.setLevel(level)
-    if not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        plain = logging.Formatter('%(asctime)s %(levelname)-7s %(message)s')
-        handler.setFormatter(JsonLines() if as_json else plain)
-        logger.addHandler(handler)
+    from slimHTTP import _records
 
-
-class JsonLines(logging.Formatter):
-    """A record as a JSON object on a line, with the names of the access log."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Give the line."""
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
-        level = 'warn' if record.levelno == logging.WARNING else record.levelname.lower()
-        line = {
-            'ts': f'{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z',
-            'level': level,
-            'target': record.name,
-            'message': record.getMessage(),
-        }
-        if record.exc_info:
-            line['exception'] = self.formatException(record.exc_info)
-        return json.dumps(line)
+    _records.logger.setLevel(level)
+    _records.print_records(as_json)
 
 
 #: Our files, whose frames are nobody's place.
@@ -178,4 +129,6 @@ def warn_once(message: str) -> None:
     if len(_warned) >= _MOST_WARNED:
         _warned.clear()
     _warned.add(place)
+    from slimHTTP._records import logger
+
     logger.warning('%s, line %d: %s', *place)

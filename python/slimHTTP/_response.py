@@ -7,13 +7,12 @@ here serves programs that make a raw response by themselves.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
-from slimHTTP import _cookies
+from slimHTTP import _cookies, _log
 from slimHTTP._json import json_bytes
 from slimHTTP._raw import Raw
 from slimHTTP._slimhttp import HTTP_REQUEST
@@ -29,8 +28,6 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 
 _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section 5.5
 _WITHOUT_BODY: Final = frozenset((204, 304))
 
-
-_LOGGER: Final = logging.getLogger('slimHTTP')
 
 #: What other frameworks call it, by what it is called here.
 _MEANT: Final = {
@@ -170,7 +167,7 @@ class HTTP_RESPONSE:
 
 def _warn_of_other_names(kwargs: dict[str, Any]) -> None:
     for name in _MEANT.keys() & kwargs.keys():
-        _LOGGER.warning(
+        _log.logger.warning(
             'HTTP_RESPONSE: `%s` sends nothing (it is kept in `kwargs`); did you mean `%s`?',
             name,
             _MEANT[name],

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import operator
 import os
 import threading
@@ -370,7 +369,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                     if instances.get(key) is self:
                         del instances[key]
 
-    def log(self, *args: object, level: int | str = logging.INFO, **fields: object) -> None:
+    def log(self, *args: object, level: int | str = _log.INFO, **fields: object) -> None:
         """Log `args`, joined by spaces, to the logger `slimHTTP`.
 
         `level` is a number or a name in any case. Further keywords stand behind the
@@ -378,7 +377,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         `stack_info` mean what they mean to `logging`. Raises LoggerError for a level
         that is none.
         """
-        _log.log(_log.level_number(level), args, fields)
+        number = _log.level_number(level)
+        from slimHTTP import _records  # See `_log`.
+
+        _records.log(number, args, fields)
 
     def join_loop(self) -> None:
         """Let the event loop of `async def` handlers serve this server."""

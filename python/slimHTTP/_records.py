@@ -1,0 +1,101 @@
+"""The records of the logger `slimHTTP`: nobody breaks out of them, and some are JSON.
+
+Imported by the first who has something to log, see `_log`: so all that needs `logging`
+stands here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any, Final
+
+logger: Final = logging.getLogger('slimHTTP')
+
+
+def contained(text: str) -> str:
+    """Give text of which nobody can break out, whatever a client has put into it.
+
+    What is not printable is escaped: a terminal takes no orders from a log. Lines after
+    the first one are indented, so that none of them begins a record.
+    """
+    if text.isprintable():
+        return text
+    head, *rest = map(_escaped, text.split('\n'))
+    return '\n'.join([head, *(line if line.startswith('  ') else f'  {line}' for line in rest)])
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return ''.join(
+        char
+        if char.isprintable() or char == '\t'
+        else char.encode('unicode_escape').decode('ascii')
+        for char in line
+    )
+
+
+class _Containing:
+    """Makes every record of the logger one of which nobody can break out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite what cannot stand as it is; let everything pass."""
+        try:
+            message = record.getMessage()
+            if not message.isprintable():
+                record.msg, record.args = contained(message), ()
+            if record.exc_info and not record.exc_text:
+                # Formatters take this before they make their own.
+                lines = _plain.formatException(record.exc_info).split('\n')
+                record.exc_text = '\n'.join(f'  {_escaped(line)}' for line in lines)
+        except Exception:
+            # Whoever prints it reports what is wrong with it, as ever.
+            return True
+        return True
+
+
+_plain: Final = logging.Formatter()
+logger.addFilter(_Containing())
+
+#: What a record has by itself: `logging` lets nobody else set it.
+_OF_RECORDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime'}
+
+
+def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
+    """Log what a program says, from the line that called our caller."""
+    if not logger.isEnabledFor(level):
+        return
+    known = {name: fields.pop(name) for name in ('exc_info', 'stack_info') if name in fields}
+    words = [*map(str, args), *(f'{name}={value}' for name, value in fields.items())]
+    extra = {name: value for name, value in fields.items() if name not in _OF_RECORDS}
+    logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
+
+
+def print_records(as_json: bool) -> None:
+    """Print what is logged on standard error, if nobody has configured logging."""
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        plain = logging.Formatter('%(asctime)s %(levelname)-7s %(message)s')
+        handler.setFormatter(JsonLines() if as_json else plain)
+        logger.addHandler(handler)
+
+
+class JsonLines(logging.Formatter):
+    """A record as a JSON object on a line, with the names of the access log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        level = 'warn' if record.levelno == logging.WARNING else record.levelname.lower()
+        line = {
+            'ts': f'{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z',
+            'level': level,
+            'target': record.name,
+            'message': record.getMessage(),
+        }
+        if record.exc_info:
+            line['exception'] = self.formatException(record.exc_info)
+        return json.dumps(line)
