@@ -308,6 +308,14 @@ print('end', flush=True)
 """
 
 
+def test_c1_5_what_is_logged_at_the_start_is_heard() -> None:
+    source = PROGRAM.replace("print('start', flush=True)", "http.log('connected')")
+    with Program(source, '1', env={'SLIMHTTP_LOG': 'info'}) as program:
+        assert program.url
+        assert program.stop() == 0
+        assert 'INFO    connected' in program.stderr
+
+
 def test_c1_5_tasks_of_handlers_have_the_grace_period() -> None:
     with Program(PROGRAM, '20') as program:
         assert program.get('/300').text == 'well'

@@ -106,6 +106,11 @@ class Lifecycle:
             self._owners -= 1
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the functions of `on_start` were called."""
+        return self._process != 0
+
+    @property
     def is_owned(self) -> bool:
         """Whether somebody else sees to the end."""
         return self._owners > 0

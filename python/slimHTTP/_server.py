@@ -391,14 +391,16 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         with self._lock:
             if self.closed:
                 raise slimHTTP_Error(f'{self!r} cannot serve any more: it is closed')
-            self._lifecycle.start(self)
+            if not self._lifecycle.has_begun:
+                # First of all, for what is called then may have something to log.
+                log = self._server.get(('log',)) if self._server.kind(('log',)) else None
+                _log.follow_wish(log)
+                self._lifecycle.start(self)
 
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
         with self._lock:
             self._prepare()
             if self._workers is None:
-                log = self._server.get(('log',)) if self._server.kind(('log',)) else None
-                _log.follow_wish(log)
                 _loop.set_base(self._server)
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
