@@ -21,7 +21,7 @@ const PARTING: Duration = Duration::from_secs(2);
 pub(crate) enum Reading {
     /// Between requests.
     Idle = 0,
-    /// Within a head, or a TLS handshake.
+    /// Within a head, a TLS handshake, or before the verdict of the handler side.
     Head = 1,
     /// Within a body.
     Body = 2,
@@ -37,10 +37,10 @@ pub(crate) enum Ending {
     No = 0,
     /// After the exchange in flight, at once where there is none.
     Gracefully = 1,
-    /// Its head took too long: 408.
+    /// Its head took too long: 408. HTTP/2, where other requests may be in flight,
+    /// says that it ends (RFC 9113 section 6.8) and sees to them.
     HeadTimeout = 2,
-    /// It asks for nothing: HTTP/2 says that it ends (RFC 9113 section 6.8), HTTP/1
-    /// just closes.
+    /// It only keeps us busy, as a client of HTTP/2 can. It is told so.
     SentAway = 3,
     /// Its body or its reading of our response stalled, or the server's time is over.
     Cut = 4,
@@ -246,6 +246,7 @@ impl ConnectionState {
     /// Whether nothing is under way: no request has begun, and every answer is sent.
     fn is_idle(&self) -> bool {
         self.reading.load(Ordering::Relaxed) == Reading::Idle as u8
+            && self.block_at.load(Ordering::Relaxed) == 0
             && !self.is_busy()
             && !self.is_upgraded()
             && !self.is_write_blocked()
@@ -259,9 +260,8 @@ impl ConnectionState {
         idle.then(|| self.born + self.read_at.load(Ordering::Relaxed))
     }
 
-    /// Ends the connection if one of its times is over.
-    fn judge(&self, limits: &Service) {
-        let now = self.now();
+    /// Ends the connection if one of its times is over, `now` by [`Self::now`].
+    fn judge(&self, now: u64, limits: &Service) {
         let blocked = self.blocked_at.load(Ordering::Relaxed);
         if blocked != 0 && over(now, blocked, limits.send_timeout) {
             return self.finish(Ending::Cut);
@@ -272,7 +272,10 @@ impl ConnectionState {
         }
         let block = self.block_at.load(Ordering::Relaxed);
         if block != 0 && over(now, block, limits.header_timeout) {
-            return self.finish(Ending::HeadTimeout);
+            self.finish(Ending::HeadTimeout);
+        }
+        if self.has_parted(now, limits) {
+            return self.finish(Ending::Cut);
         }
         // While an exchange is in flight nobody owes us a head; who waits for a
         // body has its own clock, see `incoming`.
@@ -280,19 +283,27 @@ impl ConnectionState {
             return;
         }
         let since = self.read_at.load(Ordering::Relaxed);
-        if self.ending() == Ending::Gracefully
-            && self.is_idle()
-            && over(now, since.max(self.asked_at.load(Ordering::Relaxed)), PARTING)
-        {
-            return self.finish(Ending::Cut);
-        }
         match self.reading.load(Ordering::Relaxed) {
             // Nobody is idle whose answer is on its way.
             0 if blocked != 0 => {}
-            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::SentAway),
+            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Gracefully),
             1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
             _ => {}
+        }
+    }
+
+    /// Whether a connection that was asked to end has had its time to do so.
+    fn has_parted(&self, now: u64, limits: &Service) -> bool {
+        let asked = self.asked_at.load(Ordering::Relaxed);
+        let over_since_last =
+            || over(now, asked.max(self.read_at.load(Ordering::Relaxed)), PARTING);
+        match self.ending() {
+            Ending::Gracefully => self.is_idle() && over_since_last(),
+            // Over HTTP/2: with HTTP/1 it was over at once.
+            Ending::HeadTimeout if self.is_busy() => over(now, asked, limits.grace_period),
+            Ending::HeadTimeout => over_since_last(),
+            Ending::No | Ending::SentAway | Ending::Cut => false,
         }
     }
 }
@@ -318,7 +329,7 @@ impl Connections {
         let mut states = self.lock();
         states.retain(|state| Arc::strong_count(state) > 1);
         for state in states.iter() {
-            state.judge(limits);
+            state.judge(state.now(), limits);
         }
         if states.capacity() > 64 && states.len() * 4 < states.capacity() {
             states.shrink_to_fit();

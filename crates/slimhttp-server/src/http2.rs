@@ -50,7 +50,7 @@ const RESETS: (usize, usize) = (20, 1024);
 /// Requests that are polled in one half of a turn.
 const POLLED: usize = 4;
 
-/// How long a client that is sent away may take to say that it has understood.
+/// How long a client that only keeps us busy may take to read that it is sent away.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Serves a connection that has chosen HTTP/2 until it ends.
@@ -69,7 +69,7 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
         Pin::new(connection).graceful_shutdown();
     })
     .await;
-    if matches!(ending, Ending::HeadTimeout | Ending::SentAway) && !state.is_write_blocked() {
+    if ending == Ending::SentAway && !state.is_write_blocked() {
         Pin::new(&mut connection).graceful_shutdown();
         let _ = tokio::time::timeout(GOODBYE, paced(&pace, &mut connection)).await;
     }
@@ -122,6 +122,11 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
 }
 
 /// Runs a connection and its requests until it has ended, or is to end at once.
+///
+/// One that is to end otherwise tells the client so (GOAWAY), and goes on until the
+/// client has said that it has heard and all that it asked for is answered: what it
+/// sends before it hears is no less a request, and it may not ask for it again. The
+/// worker's sweep bounds that time.
 async fn drive<C>(
     state: &ConnectionState,
     pace: &Pace,
@@ -135,14 +140,15 @@ where
     let mut told = false;
     std::future::poll_fn(|context| {
         state.watch(context.waker());
-        if let ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) = state.ending() {
+        if let ending @ (Ending::SentAway | Ending::Cut) = state.ending() {
             return Poll::Ready(ending);
         }
         pace.begin();
         // Twice: what requests answer at once is then sent in the same turn.
         for _ in 0..2 {
             let mut outcome = Pin::new(&mut *connection).poll(context);
-            if outcome.is_pending() && state.ending() == Ending::Gracefully && !told {
+            let ends = matches!(state.ending(), Ending::Gracefully | Ending::HeadTimeout);
+            if outcome.is_pending() && ends && !told {
                 shut_down(connection);
                 told = true;
                 outcome = Pin::new(&mut *connection).poll(context);
@@ -165,7 +171,7 @@ where
     .await
 }
 
-/// Runs a connection alone, a turn at a time.
+/// Runs a connection alone, a turn at a time. What it is asked is answered no more.
 async fn paced<C: Future + Unpin>(pace: &Pace, connection: &mut C) {
     std::future::poll_fn(|context| {
         pace.begin();
