@@ -156,6 +156,36 @@ def test_those_who_never_asked_for_anything_make_room_for_many() -> None:
         assert 9 <= len(closed) <= 12, 'as many as were needed'
 
 
+def test_those_who_never_begin_a_tls_handshake_make_room_too() -> None:
+    with crowded(mode=slimHTTP.HTTPS, max_connections=5) as site, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connected(site, '127.0.0.2')) for _ in range(5)]
+        begin = time.monotonic()
+        with lenient_tls().wrap_socket(connected(site)) as client:
+            assert served(client)
+        assert time.monotonic() - begin < 5, 'and nobody waits for a time-out'
+        closed = [client for client in silent if readable(client)]
+        assert len(closed) == 1, 'as many as were needed'
+        assert ended(closed[0])
+
+
+def test_a_tls_handshake_that_has_begun_has_its_time_and_no_more() -> None:
+    options: Any = {'max_connections': 1, 'header_timeout': 2.5}
+    with crowded(mode=slimHTTP.HTTPS, **options) as site, connected(site) as begun:
+        # The beginning of a record (RFC 8446 section 5.1).
+        begun.sendall(b'\x16\x03\x01')
+        with lenient_tls().wrap_socket(connected(site), do_handshake_on_connect=False) as second:
+            assert not readable(begun, 1.5), 'it does not make room'
+            second.do_handshake()
+            assert served(second)
+            assert ended(begun)
+
+
+def test_a_client_that_says_nothing_over_tls_is_closed() -> None:
+    with crowded(mode=slimHTTP.HTTPS, header_timeout=0.3) as site, connected(site) as silent:
+        assert readable(silent, PATIENCE)
+        assert ended(silent)
+
+
 @pytest.mark.parametrize('heeds', [True, False], ids=['who heeds it', 'who is deaf'])
 def test_an_idle_http2_connection_is_told_to_go(heeds: bool) -> None:
     context = lenient_tls()

@@ -70,6 +70,9 @@ async fn handshake(
     context: Arc<ConnectionContext>,
 ) {
     let (state, peer) = (context.state.clone(), context.peer);
+    if !speaks(&socket, &state).await {
+        return;
+    }
     // A handshake may take as long as a head.
     state.read(Reading::Head);
     let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
@@ -83,6 +86,23 @@ async fn handshake(
             Err(error) => tracing::debug!("TLS with {peer}: {error}"),
         },
     }
+}
+
+/// Waits for the first byte, which a client may send for as long as a head may take,
+/// and as long as nobody else needs its place; whether it has come, or the client left.
+async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
+    state.read(Reading::Silent);
+    std::future::poll_fn(|context| {
+        state.watch(context.waker());
+        if socket.poll_read_ready(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        match state.ending() {
+            Ending::No => Poll::Pending,
+            _ => Poll::Ready(false),
+        }
+    })
+    .await
 }
 
 async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {

@@ -27,6 +27,8 @@ pub(crate) enum Reading {
     Body = 2,
     /// Upgraded: the bytes are somebody else's.
     Through = 3,
+    /// Before the first byte of a TLS handshake.
+    Silent = 4,
 }
 
 /// Why a connection is to end.
@@ -245,7 +247,8 @@ impl ConnectionState {
 
     /// Whether nothing is under way: no request has begun, and every answer is sent.
     fn is_idle(&self) -> bool {
-        self.reading.load(Ordering::Relaxed) == Reading::Idle as u8
+        let reading = self.reading.load(Ordering::Relaxed);
+        (reading == Reading::Idle as u8 || reading == Reading::Silent as u8)
             && self.block_at.load(Ordering::Relaxed) == 0
             && !self.is_busy()
             && !self.is_upgraded()
@@ -287,7 +290,7 @@ impl ConnectionState {
             // Nobody is idle whose answer is on its way.
             0 if blocked != 0 => {}
             0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Gracefully),
-            1 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
+            1 | 4 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
             _ => {}
         }
