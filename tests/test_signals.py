@@ -33,7 +33,7 @@ from harness import (
     tree,
     wait_until,
 )
-from harness_more import Log
+from harness_more import Log, narrow_client
 
 FILES = {'root/file.txt': 'a file'}
 LOGGED = {'web_root': 'root', 'access_log': {'format': 'common', 'file': 'access.log'}}
@@ -274,6 +274,35 @@ def test_streams_of_events_end_over_http2_too() -> None:
                 http.stop()
                 assert ended.wait(PATIENCE), 'the iterator is closed'
                 assert content() == (b'', 1), 'END_STREAM'
+
+
+def test_streams_of_events_end_too_where_nobody_reads_them() -> None:
+    ended.clear()
+    asked = threading.Event()
+
+    def more_than_is_taken(request):
+        def stream():
+            try:
+                while True:
+                    yield 'data: ' + 'x' * 65536 + '\n\n'
+                    asked.set()
+            finally:
+                ended.set()
+
+        return slimhttp_response(stream())
+
+    with serving(grace_period=60, threads=2) as site, narrow_client(site.address) as client:
+        site.http.route('/events')(more_than_is_taken)
+        client.send('GET', '/events')
+        assert asked.wait(PATIENCE)
+        # No further piece is asked for: the client takes no more.
+        while True:
+            asked.clear()
+            if not asked.wait(0.5):
+                break
+        site.http.stop()
+        assert ended.wait(PATIENCE), 'the iterator is closed'
+        wait_until(lambda: site.http.closed)
 
 
 def test_streams_of_events_from_upstream_end_too() -> None:

@@ -11,9 +11,9 @@ use slimhttp_site::site::Service;
 
 use crate::clock;
 
-/// How long a connection that is asked to end, and has nothing to do, may take to
-/// go. HTTP/2 waits for the client's word that it has heard (RFC 9113 section 6.8).
-const PARTING: Duration = Duration::from_secs(2);
+/// How long a connection that is asked to end, and has nothing to do, or nothing that
+/// has an end, may take to go. HTTP/2 waits for the client's word that it has heard (RFC 9113 section 6.8).
+pub(crate) const PARTING: Duration = Duration::from_secs(2);
 
 /// How far the reading side of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub(crate) struct ConnectionState {
     /// The same for a write that the client does not take; 0: none waits.
     blocked_at: AtomicU64,
     in_flight: AtomicU32,
+    /// Those among them whose answer is endless: a stream of events.
+    endless: AtomicU32,
     /// Exchanges begun so far.
     begun: AtomicU64,
     /// Whether reading waits for the exchange in flight to end.
@@ -89,6 +91,7 @@ impl ConnectionState {
             block_at: AtomicU64::new(0),
             blocked_at: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            endless: AtomicU32::new(0),
             begun: AtomicU64::new(0),
             parked: AtomicBool::new(false),
             resting: AtomicBool::new(false),
@@ -166,6 +169,22 @@ impl ConnectionState {
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Notes that an answer is endless.
+    pub(crate) fn begin_endless(&self) {
+        self.endless.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that it is over, which comes before [`Self::end`].
+    pub(crate) fn end_endless(&self) {
+        self.endless.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is in flight but endless answers.
+    fn is_endless(&self) -> bool {
+        let endless = self.endless.load(Ordering::Relaxed);
+        endless > 0 && endless == self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Reading is not to go on before the exchange in flight has ended: then the
@@ -373,6 +392,13 @@ impl Connections {
             }
         };
         self.lock().iter().fold((0, 0), count)
+    }
+
+    /// Cuts those that have nothing in flight but answers without an end.
+    pub(crate) fn cut_endless(&self) {
+        for state in self.lock().iter().filter(|state| state.is_endless()) {
+            state.finish(Ending::Cut);
+        }
     }
 
     /// Asks every connection to end.

@@ -135,7 +135,7 @@ pub(crate) async fn answer(
     };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
-        Ok(response) => respond::finish(event_stream::until_stop(response, &connection.shared)),
+        Ok(response) => respond::finish(event_stream::until_stop(response, &connection)),
         Err(refused) => respond::finish(exchange.refuse(refused).await),
     };
     // Nobody is given it again where a script ran, where a cookie chooses among

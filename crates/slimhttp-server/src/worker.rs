@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::admission::{self, Idle, Pass};
 use crate::clock::Seldom;
 use crate::connection;
-use crate::connection_state::{Connections, Ending};
+use crate::connection_state::{Connections, Ending, PARTING};
 use crate::http1;
 use crate::live::Live;
 use crate::memory;
@@ -165,12 +165,17 @@ async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
     shared.stop.accepting_ended().await;
     let service = shared.live.pinned().site.service.clone();
     worker.connections.finish(Ending::Gracefully);
-    let end = Instant::now() + service.grace_period;
+    let begin = Instant::now();
+    let end = begin + service.grace_period;
     let finished = async {
         while worker.active.count.load(Ordering::Relaxed) > 0 {
             let _ = tokio::time::timeout(tick(&service), worker.active.changed.notified()).await;
             worker.connections.sweep(&service);
             worker.connections.finish(Ending::Gracefully);
+            // Those who take what is sent have seen its end by now.
+            if begin.elapsed() >= PARTING {
+                worker.connections.cut_endless();
+            }
         }
     };
     tokio::select! {

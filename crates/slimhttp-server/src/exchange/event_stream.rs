@@ -1,7 +1,9 @@
 //! Streams of events (`text/event-stream`) end when the server does. They have no
 //! end of their own that could be waited for, and a browser that sees one end asks
 //! for it again. Whoever makes one is told at once: what it streams is dropped,
-//! which closes a handler's iterator and an upstream's connection.
+//! which closes a handler's iterator and an upstream's connection. Where the client
+//! takes nothing it is not asked for more, and so not told: its connection is counted
+//! as one with an endless answer, which the end of the worker does not wait for.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,11 +14,15 @@ use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::ConnectionContext;
 use crate::body::{Body, BodyError};
-use crate::server::Shared;
+use crate::connection_state::ConnectionState;
 
 /// The response, whose content ends with the server if it is a stream of events.
-pub(super) fn until_stop(response: Response<Body>, shared: &Arc<Shared>) -> Response<Body> {
+pub(super) fn until_stop(
+    response: Response<Body>,
+    connection: &ConnectionContext,
+) -> Response<Body> {
     let is_events = response.headers().get(CONTENT_TYPE).is_some_and(|named| {
         let named = named.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
@@ -26,15 +32,23 @@ pub(super) fn until_stop(response: Response<Body>, shared: &Arc<Shared>) -> Resp
     if !(is_events && endless && matches!(response.body(), Body::Stream(_))) {
         return response;
     }
-    let shared = shared.clone();
+    let (shared, state) = (connection.shared.clone(), connection.state.clone());
     let stop = Box::pin(async move { shared.stop.asked().await });
-    response.map(|body| Body::stream(EventStream { body: Some(body), stop }))
+    state.begin_endless();
+    response.map(|body| Body::stream(EventStream { body: Some(body), stop, state }))
 }
 
 struct EventStream {
     /// `None` once the server is to stop.
     body: Option<Body>,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    state: Arc<ConnectionState>,
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.state.end_endless();
+    }
 }
 
 impl HttpBody for EventStream {
@@ -45,7 +59,7 @@ impl HttpBody for EventStream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Self { body, stop } = &mut *self;
+        let Self { body, stop, .. } = &mut *self;
         if body.is_some() && stop.as_mut().poll(context).is_ready() {
             *body = None;
         }
