@@ -19,8 +19,8 @@ use std::time::Duration;
 use slimhttp_site::access;
 use tokio::sync::Notify;
 
-use crate::clock::Seldom;
-use crate::connection_state::{ConnectionState, Ending};
+use crate::clock::{self, Seldom};
+use crate::connection_state::{ConnectionState, Connections, Ending};
 use crate::descriptors;
 use crate::server::Shared;
 use crate::worker::{Active, Worker};
@@ -40,31 +40,18 @@ const IDLE: Duration = Duration::from_secs(1);
 const FOUND: usize = 64;
 
 /// The connections of all workers.
-#[derive(Debug)]
-pub(crate) struct Hall {
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
     taken: AtomicUsize,
     left: Notify,
     /// How many connections each client has, see [`access::client`]; none is 0.
     clients: Mutex<HashMap<IpAddr, usize>>,
-    told_of_full: Seldom,
-    told_of_descriptors: Seldom,
-    told_of_client: Seldom,
+    full_warning: Seldom,
+    descriptors_warning: Seldom,
+    client_warning: Seldom,
 }
 
-impl Default for Hall {
-    fn default() -> Self {
-        Self {
-            taken: AtomicUsize::new(0),
-            left: Notify::new(),
-            clients: Mutex::default(),
-            told_of_full: Seldom::new(),
-            told_of_descriptors: Seldom::new(),
-            told_of_client: Seldom::new(),
-        }
-    }
-}
-
-impl Hall {
+impl Admission {
     fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,14 +61,14 @@ impl Hall {
 /// its [`Seat`].
 #[derive(Debug)]
 pub(crate) struct Pass {
-    hall: Arc<Hall>,
+    admission: Arc<Admission>,
     client: IpAddr,
 }
 
 impl Pass {
     /// One more connection of `client`, if it may have one more.
-    fn take(hall: &Arc<Hall>, client: IpAddr, most: usize) -> Option<Self> {
-        let mut clients = hall.clients();
+    fn take(admission: &Arc<Admission>, client: IpAddr, most: usize) -> Option<Self> {
+        let mut clients = admission.clients();
         let count = clients.entry(client).or_default();
         if *count >= most {
             if *count == 0 {
@@ -90,13 +77,13 @@ impl Pass {
             return None;
         }
         *count += 1;
-        Some(Self { hall: hall.clone(), client })
+        Some(Self { admission: admission.clone(), client })
     }
 
     /// The place of the connection at a worker.
     pub(crate) fn seat(self, active: &Arc<Active>) -> Seat {
         active.enter();
-        self.hall.taken.fetch_add(1, Ordering::Relaxed);
+        self.admission.taken.fetch_add(1, Ordering::Relaxed);
         let descriptor = descriptors::OfClient::take();
         Seat { active: active.clone(), pass: self, _descriptor: descriptor }
     }
@@ -104,7 +91,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut clients = self.hall.clients();
+        let mut clients = self.admission.clients();
         if let Some(count) = clients.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
@@ -130,8 +117,8 @@ pub(crate) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.active.leave();
-        self.pass.hall.taken.fetch_sub(1, Ordering::Relaxed);
-        self.pass.hall.left.notify_one();
+        self.pass.admission.taken.fetch_sub(1, Ordering::Relaxed);
+        self.pass.admission.left.notify_one();
     }
 }
 
@@ -141,15 +128,15 @@ impl Drop for Seat {
 pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
     // Not `pinned()`: this may be a thread that lives long and asks seldom.
     let snapshot = shared.live.current();
-    let (ip, hall) = (peer.ip().to_canonical(), &shared.hall);
+    let (ip, admission) = (peer.ip().to_canonical(), &shared.admission);
     if !snapshot.site.admits(ip) {
         tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, peer.port()));
         return None;
     }
     let most = snapshot.site.most_connections_of(ip);
     let client = access::client(ip);
-    let pass = Pass::take(hall, client, most.unwrap_or(usize::MAX));
-    if pass.is_none() && hall.told_of_client.is_due() {
+    let pass = Pass::take(admission, client, most.unwrap_or(usize::MAX));
+    if pass.is_none() && admission.client_warning.is_due() {
         let most = most.unwrap_or_default();
         tracing::warn!(
             "{ip} has {most} connections (`max_connections_per_address`): further ones are \
@@ -162,43 +149,57 @@ pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
 /// Waits until another connection has room: one has left, was idle and is asked
 /// to, or a change of the configuration allows more.
 pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Idle) {
-    let hall = &shared.hall;
-    // How many are asked to leave for each one that is to. Who was asked may be
-    // slow to go, an HTTP/2 client above all; then further ones are asked.
-    let mut eagerness = 1;
-    loop {
-        let most = shared.live.pinned().site.service.max_connections;
-        let left = hall.left.notified();
-        let mut left = pin!(left);
-        // Before the number is looked at, and whoever has left earlier is no news.
-        let stale = left.as_mut().enable();
-        let taken = hall.taken.load(Ordering::Relaxed);
-        let is_full = taken >= most;
-        if !is_full && descriptors::are_left_for_clients() {
-            return;
+    let most = || shared.live.pinned().site.service.max_connections;
+    let of_workers = || workers.iter().map(|worker| &worker.connections);
+    let ask = |count| idle.ask_to_leave(count, of_workers, clock::milliseconds());
+    shared.admission.room(most, ask).await;
+}
+
+impl Admission {
+    /// Waits until there are fewer than `most` connections, and a descriptor for one
+    /// more. `ask` asks so many to leave, and gives how many there were to ask.
+    async fn room(&self, most: impl Fn() -> usize, mut ask: impl FnMut(usize) -> usize) {
+        // How many are asked to leave for each one that is to. Who was asked may be
+        // slow to go, an HTTP/2 client above all; then further ones are asked.
+        let mut eagerness = 1;
+        loop {
+            let most = most();
+            let left = self.left.notified();
+            let mut left = pin!(left);
+            // Before the number is looked at, and whoever has left earlier is no news.
+            let stale = left.as_mut().enable();
+            let taken = self.taken.load(Ordering::Relaxed);
+            let is_full = taken >= most;
+            if !is_full && descriptors::are_left_for_clients() {
+                return;
+            }
+            if stale {
+                continue;
+            }
+            let asked = ask((taken.saturating_sub(most) + 1).saturating_mul(eagerness));
+            self.warn(is_full.then_some(taken));
+            // Another listener may have been told of the one that left.
+            eagerness = match tokio::time::timeout(LOOK_AGAIN, left).await {
+                Err(_) if asked > 0 => (eagerness * 2).min(FOUND),
+                _ => 1,
+            };
         }
-        if stale {
-            continue;
-        }
-        let wanted = (taken.saturating_sub(most) + 1).saturating_mul(eagerness);
-        let asked = idle.ask_to_leave(wanted, workers);
-        if !is_full && hall.told_of_descriptors.is_due() {
-            tracing::warn!(
+    }
+
+    /// Says now and then that there is no room: so many connections are open, or
+    /// they have all descriptors.
+    fn warn(&self, open: Option<usize>) {
+        match open {
+            None if self.descriptors_warning.is_due() => tracing::warn!(
                 "connections have nearly all descriptors that the limit of open files allows: \
                  idle ones are closed to make room, and where none is idle others wait"
-            );
-        }
-        if is_full && hall.told_of_full.is_due() {
-            tracing::warn!(
-                "{taken} connections are open (`max_connections`): idle ones are closed to make \
+            ),
+            Some(open) if self.full_warning.is_due() => tracing::warn!(
+                "{open} connections are open (`max_connections`): idle ones are closed to make \
                  room, and where none is idle others wait to be accepted"
-            );
+            ),
+            _ => {}
         }
-        // Another listener may have been told of the one that left.
-        eagerness = match tokio::time::timeout(LOOK_AGAIN, left).await {
-            Err(_) if asked > 0 => (eagerness * 2).min(FOUND),
-            _ => 1,
-        };
     }
 }
 
@@ -211,8 +212,14 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Asks up to `count` connections to leave; how many there were to ask.
-    fn ask_to_leave(&mut self, count: usize, workers: &[Arc<Worker>]) -> usize {
+    /// Asks up to `count` connections of `all` workers to leave, `now` by [`clock`];
+    /// how many there were to ask.
+    fn ask_to_leave<'w, W: Iterator<Item = &'w Connections>>(
+        &mut self,
+        count: usize,
+        all: impl Fn() -> W,
+        now: u64,
+    ) -> usize {
         let mut asked = 0;
         let mut looked = false;
         while asked < count {
@@ -221,7 +228,7 @@ impl Idle {
                     break;
                 }
                 looked = true;
-                self.look(workers);
+                self.look(all(), now);
                 continue;
             };
             if let Some(state) = state.upgrade().filter(|state| state.idle_since() == Some(since)) {
@@ -233,9 +240,9 @@ impl Idle {
         asked
     }
 
-    fn look(&mut self, workers: &[Arc<Worker>]) {
-        for worker in workers {
-            worker.connections.longest_idle(IDLE, FOUND, &mut self.found);
+    fn look<'w>(&mut self, all: impl Iterator<Item = &'w Connections>, now: u64) {
+        for connections in all {
+            connections.longest_idle(now, IDLE, FOUND, &mut self.found);
         }
         self.found.sort_unstable_by_key(|(since, _)| std::cmp::Reverse(*since));
         let surplus = self.found.len().saturating_sub(FOUND);

@@ -85,6 +85,11 @@ pub(crate) struct ConnectionState {
 
 impl ConnectionState {
     pub(crate) fn new() -> Self {
+        Self::born_at(clock::milliseconds())
+    }
+
+    /// One that was accepted at that time by [`clock`].
+    pub(crate) fn born_at(born: u64) -> Self {
         Self {
             reading: AtomicU8::new(Reading::Idle as u8),
             read_at: AtomicU64::new(0),
@@ -100,7 +105,7 @@ impl ConnectionState {
             ending: AtomicU8::new(Ending::No as u8),
             asked_at: AtomicU64::new(0),
             upgraded: AtomicBool::new(false),
-            born: clock::milliseconds(),
+            born,
             waker: Mutex::new(None),
         }
     }
@@ -292,12 +297,12 @@ impl ConnectionState {
         if unsent && over(now, self.unsent_at.load(Ordering::Relaxed), limits.send_timeout) {
             return self.finish(Ending::Cut);
         }
-        let block = self.block_at.load(Ordering::Relaxed);
-        if block != 0 && over(now, block, limits.header_timeout) {
-            self.finish(Ending::HeadTimeout);
-        }
         if self.has_parted(now, limits) {
             return self.finish(Ending::Cut);
+        }
+        let block = self.block_at.load(Ordering::Relaxed);
+        if block != 0 && over(now, block, limits.header_timeout) {
+            return self.finish(Ending::HeadTimeout);
         }
         // While an exchange is in flight nobody owes us a head; who waits for a
         // body has its own clock, see `incoming`.
@@ -358,15 +363,15 @@ impl Connections {
         }
     }
 
-    /// Adds those that have been idle longest, and for `least` or more, to `found`:
-    /// up to `most` of them, each with since when.
+    /// Adds those that have been idle longest, and for `least` or more at `now` by
+    /// [`clock`], to `found`: up to `most` of them, each with since when.
     pub(crate) fn longest_idle(
         &self,
+        now: u64,
         least: Duration,
         most: usize,
         found: &mut Vec<(u64, Weak<ConnectionState>)>,
     ) {
-        let now = clock::milliseconds();
         let states = self.lock();
         let idle = |(index, state): (usize, &Arc<ConnectionState>)| {
             let since = state.idle_since()?;
@@ -412,3 +417,6 @@ impl Connections {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
-use crate::admission::Hall;
+use crate::admission::Admission;
 use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
@@ -104,7 +104,7 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) events: Events,
-    pub(crate) hall: Arc<Hall>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) stop: Stop,
     /// The I/O threads, once they run.
     pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
@@ -180,7 +180,7 @@ impl Server {
             address: first,
             handler,
             events: Events::default(),
-            hall: Arc::default(),
+            admission: Arc::default(),
             stop: Stop::default(),
             workers: OnceLock::new(),
             reload: Reload::default(),

@@ -219,7 +219,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
     let mut turns = (0..workers.len()).cycle();
-    let (told, mut idle) = (Seldom::new(), Idle::default());
+    let (warning, mut idle) = (Seldom::default(), Idle::default());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -238,7 +238,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
             }
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
-                if told.is_due() {
+                if warning.is_due() {
                     tracing::error!("cannot accept connections: {error}");
                 }
                 tokio::time::sleep(EXHAUSTED).await;
