@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::read::list;
+use super::read::{self, Checked, given, list};
 use super::report::{At, Report};
 use crate::cors::Cors;
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
@@ -141,6 +141,17 @@ fn entries<'t, T>(
         .map(|(key, value)| entry(key, value, &at.key(key), report))
         .collect();
     read.into_iter().collect()
+}
+
+/// What stands under `key` of a table, read as `shape`, which is not one of a path.
+fn checked(
+    table: &Table,
+    key: &str,
+    shape: Shape,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<Checked> {
+    read::read(shape, given(table, key)?, std::path::Path::new(""), &at.key(key), report)
 }
 
 /// Values by glob, each read by `item`.

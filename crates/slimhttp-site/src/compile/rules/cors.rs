@@ -2,9 +2,9 @@
 
 use http::HeaderValue;
 
-use super::super::read::{self, Checked, did_you_mean, given, known_keys, list};
+use super::super::read::{Checked, did_you_mean, given, known_keys, list};
 use super::super::report::{At, Report};
-use super::{shown, text};
+use super::{checked, shown, text};
 use crate::cors::{AllowedOrigins, Cors, MAX_AGE, OriginPattern, is_token};
 use crate::options::{CORS_KEYS, Shape};
 use crate::value::{Table, Value};
@@ -145,16 +145,4 @@ fn field(value: &Value, at: &At<'_>, report: &mut Report) -> Option<String> {
     }
     report.fault(at, EXPECTED, shown(text), None);
     None
-}
-
-/// What stands under `key`, read as `shape`.
-fn checked(
-    table: &Table,
-    key: &str,
-    shape: Shape,
-    at: &At<'_>,
-    report: &mut Report,
-) -> Option<Checked> {
-    // None of these shapes is a path, so that nothing is resolved.
-    read::read(shape, given(table, key)?, std::path::Path::new(""), &at.key(key), report)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::read::{self, Checked, did_you_mean, given, known_keys, list};
+use super::super::read::{Checked, did_you_mean, given, known_keys, list};
 use super::super::report::{At, Report};
-use super::{glob, shown, text};
+use super::{checked, glob, shown, text};
 use crate::coding::Coding;
 use crate::file_rules::Compress;
 use crate::glob::{Glob, Globs};
@@ -92,18 +92,6 @@ fn ordered(
         let found = given(table, key).map(Value::to_string);
         report.fault(&at.key(key), format!("at {word} `{other}`"), found, None);
     }
-}
-
-/// What stands under `key`, read as `shape`.
-fn checked(
-    table: &Table,
-    key: &str,
-    shape: Shape,
-    at: &At<'_>,
-    report: &mut Report,
-) -> Option<Checked> {
-    // None of these shapes is a path, so that nothing is resolved.
-    read::read(shape, given(table, key)?, std::path::Path::new(""), &at.key(key), report)
 }
 
 fn flag(table: &Table, key: &str, at: &At<'_>, report: &mut Report) -> Option<bool> {
