@@ -223,7 +223,9 @@ impl<S: Stream> Http1<S> {
             let is_watched = self.context.shared.events.is_watched();
             let is_admitted = site.admits(self.context.peer.ip());
             if !is_watched && is_admitted && state.ending() == Ending::No {
-                key = repeat::ask(request, live.generation(), self.context.tls);
+                let (generation, tls) = (live.generation(), self.context.tls);
+                let setting = repeat::Setting { generation, tls, by_origin: site.shares };
+                key = repeat::ask(request, setting);
                 if let Some(ready) = key.as_ref().and_then(repeat::find) {
                     return Ok(Asked::Again(ready));
                 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::fault::Faults;
 use crate::options::{self, Stands};
-use crate::site::{Listener, Scope, Service, Site};
+use crate::site::{Listener, Service, Site};
 use crate::value::{Table, Value};
 
 mod answers;
@@ -154,13 +154,18 @@ pub fn compile(
         return Err(Faults(faults));
     }
     // Scopes that are carried over need not be looked at again.
-    let carried = inherited.is_some_and(|previous| previous.site.rewrites);
+    let carried = inherited.map(|previous| previous.site);
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
-    let rewrite = |scope: &Arc<Scope>| !scope.options.answers.rewrites.is_empty();
-    let rewrites = carried || touched.chain([&global]).any(rewrite);
+    let mut rewrites = carried.is_some_and(|site| site.rewrites);
+    let mut shares = carried.is_some_and(|site| site.shares);
+    for answers in touched.chain([&global]).map(|scope| &scope.options.answers) {
+        rewrites |= !answers.rewrites.is_empty();
+        shares |= answers.cors.is_some();
+    }
     Ok(Site {
         config: config.clone(),
         rewrites,
+        shares,
         global,
         hosts: compiled.table,
         service,

@@ -36,6 +36,9 @@ pub struct Site {
     /// Whether a scope may rewrite paths. It stays set when the last rule goes
     /// by a change that carries other scopes over.
     pub rewrites: bool,
+    /// Whether a scope may answer pages of other origins otherwise than its own
+    /// (`cors`). It stays set as `rewrites` does.
+    pub shares: bool,
     /// What is odd but not wrong, for the log: one line each.
     pub warnings: Vec<String>,
 }

@@ -52,8 +52,21 @@ thread_local! {
     static TABLE: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What an answer depends on beside the head.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// Of the configuration.
+    pub(super) generation: u64,
+    /// Whether the connection is encrypted.
+    pub(super) tls: bool,
+    /// Whether a scope has `cors`. Where none has, an `Origin` decides nothing, and
+    /// one that differs each time takes nobody's slot.
+    pub(super) by_origin: bool,
+}
+
 /// The question that a head asks; `None` where its answer is never given again.
-pub(super) fn ask(head: &httparse::Request<'_, '_>, generation: u64, tls: bool) -> Option<Key> {
+pub(super) fn ask(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<Key> {
+    let Setting { generation, tls, by_origin } = setting;
     if head.version != Some(1) {
         return None;
     }
@@ -69,6 +82,7 @@ pub(super) fn ask(head: &httparse::Request<'_, '_>, generation: u64, tls: bool) 
     for field in &*head.headers {
         let mark = match Field::of(field.name) {
             Field::Indifferent => continue,
+            Field::Decides(ORIGIN) if !by_origin => continue,
             Field::Decides(mark) => mark,
             Field::ModifiedSince => {
                 date = true;
@@ -88,6 +102,8 @@ pub(super) fn ask(head: &httparse::Request<'_, '_>, generation: u64, tls: bool) 
 
 /// Marks the value of `If-None-Match` in a key.
 const IF_NONE_MATCH: u8 = 4;
+/// Marks the value of `Origin`.
+const ORIGIN: u8 = 6;
 
 /// What a field of a request means for answers from files.
 enum Field {
@@ -111,7 +127,7 @@ impl Field {
             ("accept", 3),
             ("if-none-match", IF_NONE_MATCH),
             ("sec-fetch-dest", 5),
-            ("origin", 6),
+            ("origin", ORIGIN),
         ];
         const SINGULAR: [&str; 9] = [
             "range",

@@ -7,8 +7,10 @@ fn question(head: &str) -> Option<Key> {
     let mut request = httparse::Request::new(&mut fields);
     let whole = format!("{head}\r\n\r\n");
     assert!(request.parse(whole.as_bytes()).expect("a head").is_complete());
-    ask(&request, 1, false)
+    ask(&request, PLAINLY)
 }
+
+const PLAINLY: Setting = Setting { generation: 1, tls: false, by_origin: true };
 
 const PLAIN: &str = "GET /a HTTP/1.1\r\nHost: a";
 
@@ -51,8 +53,23 @@ fn what_files_look_at_makes_another_question() {
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").expect("a head");
-    assert_ne!(ask(&request, 1, false), ask(&request, 1, true), "over TLS");
-    assert_ne!(ask(&request, 1, false), ask(&request, 2, false), "after a change");
+    assert_ne!(ask(&request, PLAINLY), ask(&request, Setting { tls: true, ..PLAINLY }), "over TLS");
+    let changed = Setting { generation: 2, ..PLAINLY };
+    assert_ne!(ask(&request, PLAINLY), ask(&request, changed), "after a change");
+}
+
+#[test]
+fn an_origin_makes_no_difference_where_no_scope_has_cors() {
+    let question = |head: &[u8]| {
+        let mut fields = [httparse::EMPTY_HEADER; 16];
+        let mut request = httparse::Request::new(&mut fields);
+        request.parse(head).expect("a head");
+        ask(&request, Setting { by_origin: false, ..PLAINLY })
+    };
+    let plain = question(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(plain.is_some());
+    let origin = question(b"GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n");
+    assert_eq!(plain, origin);
 }
 
 #[test]

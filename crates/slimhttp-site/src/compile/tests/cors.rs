@@ -147,3 +147,15 @@ fn cors_and_fields_of_its_own_exclude_each_other() {
         check(root, &expected);
     }
 }
+
+#[test]
+fn a_site_says_whether_any_scope_shares_with_other_origins() {
+    for (json, shares) in [
+        (json!({"web_root": "web"}), false),
+        (json!({"web_root": "web", "cors": false}), false),
+        (json!({"web_root": "web", "cors": true}), true),
+        (json!({"web_root": "web", "vhosts": {"a.example": {"cors": "https://b.example"}}}), true),
+    ] {
+        assert_eq!(site(json.clone()).shares, shares, "{json}");
+    }
+}
