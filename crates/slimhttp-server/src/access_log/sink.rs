@@ -29,6 +29,31 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often the path is looked at, and how often a warning is given, at most.
 const SELDOM: Duration = Duration::from_secs(1);
 
+/// What a batch is, beside its bytes.
+struct Gathered {
+    /// What its lines cost while they waited.
+    cost: usize,
+    /// Whether it ends with the order to open the file anew.
+    reopen: bool,
+}
+
+/// Puts the lines that are there into `batch`, from `first` on, until it is full or
+/// the file is to be opened anew: what was noted before belongs to the file before.
+fn gather(first: Message, lines: &Receiver<Message>, batch: &mut Vec<u8>) -> Gathered {
+    let mut gathered = Gathered { cost: 0, reopen: false };
+    let mut next = Some(first);
+    while let Some(message) = next {
+        let Message::Line(line) = message else {
+            gathered.reopen = true;
+            break;
+        };
+        gathered.cost += cost(&line);
+        batch.extend_from_slice(&line);
+        next = if batch.len() < BATCH { lines.try_recv().ok() } else { None };
+    }
+    gathered
+}
+
 /// Where the lines of one log are written.
 #[derive(Debug)]
 pub(super) enum Sink {
@@ -70,32 +95,27 @@ impl Sink {
         loop {
             // Idle: wait for a line and write it at once.
             let mut next = match lines.recv_timeout(complaints.patience()) {
-                Ok(message) => self.heed(message),
+                Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             // Busy: as long as each pause brings lines, write what it brought.
-            while let Some(line) = next {
-                let mut waiting = cost(&line);
-                batch.extend_from_slice(&line);
-                while batch.len() < BATCH
-                    && let Ok(message) = lines.try_recv()
-                {
-                    let Some(line) = self.heed(message) else { continue };
-                    waiting += cost(&line);
-                    batch.extend_from_slice(&line);
-                }
-                if let Err(cause) = self.write(&batch) {
+            while let Some(first) = next {
+                let gathered = gather(first, lines, &mut batch);
+                if let Err(cause) = self.write(&batch, gathered.reopen) {
                     let count = batch.iter().filter(|&&byte| byte == b'\n').count();
                     complaints.failed(count, cause);
                 }
-                backlog.written(waiting);
-                let more = batch.len() >= BATCH;
+                backlog.written(gathered.cost);
+                if gathered.reopen {
+                    self.reopen();
+                }
+                let more = gathered.reopen || batch.len() >= BATCH;
                 batch.clear();
                 if !more {
                     thread::sleep(PAUSE);
                 }
-                next = lines.try_recv().ok().and_then(|message| self.heed(message));
+                next = lines.try_recv().ok();
                 complaints.dropped(backlog);
                 complaints.voice(&self, SELDOM);
             }
@@ -106,27 +126,27 @@ impl Sink {
         complaints.voice(&self, Duration::ZERO);
     }
 
-    /// The line, if it is one; else what is asked for is done.
-    fn heed(&mut self, message: Message) -> Option<Vec<u8>> {
-        match message {
-            Message::Line(line) => return Some(line),
-            Message::Reopen => {
-                if let Self::File(log) = self {
-                    log.reopen();
-                }
-            }
+    /// Opens a file anew.
+    fn reopen(&mut self) {
+        if let Self::File(log) = self {
+            log.reopen();
         }
-        None
     }
 
-    fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+    /// Writes lines; the `last` ones of this file go into it wherever it stands now.
+    fn write(&mut self, batch: &[u8], last: bool) -> io::Result<()> {
         match self {
             Self::Stderr => io::stderr().lock().write_all(batch),
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(batch).and_then(|()| stdout.flush())
             }
-            Self::File(log) => log.write(batch),
+            Self::File(log) => {
+                if !last {
+                    log.follow();
+                }
+                log.write(batch)
+            }
         }
     }
 
@@ -160,8 +180,7 @@ impl LogFile {
     }
 
     fn write(&mut self, batch: &[u8]) -> io::Result<()> {
-        self.follow();
-        if self.torn {
+        if self.torn && !batch.is_empty() {
             self.file.write_all(b"\n")?;
             self.torn = false;
         }

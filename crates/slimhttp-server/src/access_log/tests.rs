@@ -15,7 +15,7 @@ use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use super::{AccessLogs, Backlog, Entry, Log, Sink};
+use super::{AccessLogs, Backlog, Entry, Log, Message, Sink};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -278,6 +278,25 @@ fn logs_are_opened_anew_when_it_is_asked_for() {
     writer.note(&numbered(203));
     assert!(logs.flush(PATIENCE));
     assert_eq!(statuses(&moved), vec![202, 203]);
+}
+
+/// Those that wait together too, and though a second has gone since the path was
+/// looked at.
+#[test]
+fn what_was_noted_before_a_log_is_opened_anew_stands_in_the_file_before() {
+    let folder = Folder::new();
+    let (path, moved) = (folder.0.join("a.log"), folder.0.join("a.log.1"));
+    let sink = Sink::open(&LogFile::Path(path.clone()), None).expect("a log");
+    fs::rename(&path, &moved).expect("moved");
+    thread::sleep(Duration::from_millis(1050));
+    let (lines, taken) = mpsc::channel();
+    let line = |status| Message::Line(numbered(status).render(AccessFormat::Common));
+    for message in [line(201), line(202), Message::Reopen, line(203), Message::Reopen] {
+        lines.send(message).expect("somebody takes it");
+    }
+    drop(lines);
+    sink.drain(&taken, &Backlog::default());
+    assert_eq!((statuses(&moved), statuses(&path)), (vec![201, 202], vec![203]));
 }
 
 #[test]
