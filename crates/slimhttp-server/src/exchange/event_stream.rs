@@ -23,13 +23,17 @@ pub(super) fn until_stop(
     response: Response<Body>,
     connection: &ConnectionContext,
 ) -> Response<Body> {
+    // Most answers are none, and look up no field.
+    if !matches!(response.body(), Body::Stream(_)) {
+        return response;
+    }
     let is_events = response.headers().get(CONTENT_TYPE).is_some_and(|named| {
         let named = named.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
     });
     // What has a length was promised whole.
     let endless = response.body().size_hint().exact().is_none();
-    if !(is_events && endless && matches!(response.body(), Body::Stream(_))) {
+    if !(is_events && endless) {
         return response;
     }
     let (shared, state) = (connection.shared.clone(), connection.state.clone());
