@@ -3,6 +3,7 @@
 //! soon after it is free. Who finds no room is refused and waits for nobody: half
 //! bodies that waited for each other would hold the memory for good.
 
+mod budget;
 mod machine;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,48 +13,15 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::clock::{self, Seldom};
 
+pub(crate) use budget::{Budget, Share};
 pub(crate) use machine::memory as of_machine;
 
 /// What all bodies hold together.
-static HELD: AtomicU64 = AtomicU64::new(0);
+static HELD: Budget = Budget::new();
 
 /// In what pieces a body is taken in before its length is known. Large enough for
 /// allocators to hand each of them back to the system by itself.
 const PIECE: usize = 1 << 20;
-
-/// A part of the memory for bodies, given back when it is dropped.
-#[derive(Debug, Default)]
-struct Share(u64);
-
-impl Share {
-    /// Makes it larger, if all shares of the process stay within `most`.
-    fn grow(&mut self, by: u64, most: u64) -> Result<(), Refusal> {
-        let before = HELD.fetch_add(by, Ordering::Relaxed);
-        if before.saturating_add(by) <= most {
-            self.0 += by;
-            return Ok(());
-        }
-        HELD.fetch_sub(by, Ordering::Relaxed);
-        if self.0.saturating_add(by) > most {
-            // It would not fit if it were alone.
-            return Err(Refusal::ContentTooLarge(most));
-        }
-        static TOLD: Seldom = Seldom::new();
-        if TOLD.is_due() {
-            tracing::warn!(
-                "bodies of requests hold {before} bytes: others are answered 503, see \
-                 `max_body_memory`"
-            );
-        }
-        Err(Refusal::MemoryFull)
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        HELD.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
 
 /// A body that is being taken in whole.
 #[derive(Debug)]
@@ -62,7 +30,7 @@ pub(crate) struct Gathered {
     most: u64,
     /// As the head has announced it.
     announced: Option<u64>,
-    share: Share,
+    share: Share<&'static Budget>,
     /// The first piece as it came: most bodies are no longer, and need no copy.
     first: Bytes,
     /// All pieces, once there is a second one; but for the last they are full.
@@ -72,13 +40,19 @@ pub(crate) struct Gathered {
 impl Gathered {
     /// One of which nothing has come yet.
     pub(crate) fn new(announced: Option<u64>, most: u64) -> Self {
-        let (share, first, pieces) = (Share::default(), Bytes::new(), Vec::new());
+        let (share, first, pieces) = (Share::new(&HELD), Bytes::new(), Vec::new());
         Self { most, announced, share, first, pieces }
     }
 
     /// How much has come.
     pub(crate) fn len(&self) -> u64 {
-        self.share.0
+        self.share.length()
+    }
+
+    /// Whether to put it together takes so long that it is no work for an I/O thread:
+    /// 16 MiB take ten milliseconds.
+    pub(crate) fn is_long(&self) -> bool {
+        self.pieces.len() > 1 && self.len() > PIECE as u64
     }
 
     /// Takes what has come.
@@ -86,7 +60,7 @@ impl Gathered {
     /// # Errors
     /// There is no room for it.
     pub(crate) fn push(&mut self, data: Bytes) -> Result<(), Refusal> {
-        self.share.grow(data.len() as u64, self.most)?;
+        self.grow(data.len() as u64)?;
         if self.first.is_empty() && self.pieces.is_empty() {
             self.first = data;
         } else {
@@ -95,6 +69,23 @@ impl Gathered {
             self.copy(&data);
         }
         Ok(())
+    }
+
+    /// Makes its share larger.
+    fn grow(&mut self, by: u64) -> Result<(), Refusal> {
+        let Err(held) = self.share.grow(by, self.most) else { return Ok(()) };
+        if self.len().saturating_add(by) > self.most {
+            // It would not fit if it were alone.
+            return Err(Refusal::ContentTooLarge(self.most));
+        }
+        static TOLD: Seldom = Seldom::new();
+        if TOLD.is_due() {
+            tracing::warn!(
+                "bodies of requests hold {held} bytes: others are answered 503, see \
+                 `max_body_memory`"
+            );
+        }
+        Err(Refusal::MemoryFull)
     }
 
     fn copy(&mut self, mut data: &[u8]) {
@@ -123,7 +114,7 @@ impl Gathered {
     /// The whole body. Its memory counts until the last who holds it lets go.
     pub(crate) fn finish(self) -> Bytes {
         let Self { share, first, mut pieces, .. } = self;
-        let length = usize::try_from(share.0).expect("what is in memory has a length");
+        let length = usize::try_from(share.length()).expect("what is in memory has a length");
         let bytes = match &mut *pieces {
             [] => first,
             [one] => std::mem::take(one).freeze(),
@@ -138,20 +129,8 @@ impl Gathered {
         };
         match bytes.is_empty() {
             true => bytes,
-            false => Bytes::from_owner(Held { bytes, _share: share }),
+            false => share.of(bytes),
         }
-    }
-}
-
-/// A whole body and its share.
-struct Held {
-    bytes: Bytes,
-    _share: Share,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 

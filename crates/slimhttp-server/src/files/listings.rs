@@ -25,6 +25,7 @@ use super::compress::{Effort, encode};
 use super::listing::{Coded, Form, Page, Text};
 use crate::identity::Identity;
 use crate::jail::Opened;
+use crate::memory::{Budget, Share};
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +46,9 @@ const OVERHEAD: u64 = 512;
 /// The listings of one server.
 pub(super) struct Listings {
     table: Cache<Key, Arc<Listed>, CountBytes>,
-    /// What all of them may take.
+    /// What all of them take, and may take.
     budget: Arc<Budget>,
+    most: AtomicU64,
     /// Who may wait or make.
     room: Arc<Semaphore>,
     /// Who may make: half as many as processors, at least one.
@@ -162,7 +164,8 @@ impl Listings {
         let hashes = DefaultHashBuilder::default();
         Self {
             table: Cache::with_options(options, CountBytes, hashes, DefaultLifecycle::default()),
-            budget: Arc::new(Budget { used: AtomicU64::new(0), most: AtomicU64::new(size) }),
+            budget: Arc::default(),
+            most: AtomicU64::new(size),
             room: Arc::new(Semaphore::new(makers * (1 + WAITING))),
             makers: Arc::new(Semaphore::new(makers)),
         }
@@ -170,7 +173,7 @@ impl Listings {
 
     /// From now on they may take up to `size` bytes.
     pub(super) fn resize(&self, size: u64) {
-        if self.budget.most.swap(size, Ordering::Relaxed) != size {
+        if self.most.swap(size, Ordering::Relaxed) != size {
             self.table.set_capacity(size / 2);
         }
     }
@@ -266,50 +269,15 @@ impl Listings {
 
     /// Bytes that count as long as anybody holds them. Those that are only kept
     /// make room for others.
-    fn counted(&self, bytes: Vec<u8>) -> Result<Bytes, Unlisted> {
-        let counted = self.budget.count(bytes).or_else(|bytes| {
-            self.table.clear();
-            self.budget.count(bytes)
-        });
-        counted.map_err(|_| Unlisted::Busy)
-    }
-}
-
-/// How many bytes there are, and may be.
-struct Budget {
-    used: AtomicU64,
-    most: AtomicU64,
-}
-
-impl Budget {
-    /// Counts `bytes` until the last who holds them lets go; gives them back where
-    /// they would be too many.
-    fn count(self: &Arc<Self>, mut bytes: Vec<u8>) -> Result<Bytes, Vec<u8>> {
+    fn counted(&self, mut bytes: Vec<u8>) -> Result<Bytes, Unlisted> {
         bytes.shrink_to_fit();
-        let length = bytes.len() as u64;
-        let most = self.most.load(Ordering::Relaxed);
-        let more = |used: u64| used.checked_add(length).filter(|used| *used <= most);
-        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Bytes::from_owner(Counted { bytes, budget: self.clone() })),
-            Err(_) => Err(bytes),
-        }
-    }
-}
-
-/// Bytes that are counted.
-struct Counted {
-    bytes: Vec<u8>,
-    budget: Arc<Budget>,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+        let (length, most) = (bytes.len() as u64, self.most.load(Ordering::Relaxed));
+        let mut share = Share::new(self.budget.clone());
+        let grown = share.grow(length, most).or_else(|_| {
+            self.table.clear();
+            share.grow(length, most)
+        });
+        grown.map_err(|_| Unlisted::Busy)?;
+        Ok(share.of(bytes))
     }
 }

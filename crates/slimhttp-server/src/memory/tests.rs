@@ -14,7 +14,7 @@ fn gathered(pieces: &[usize], announced: Option<u64>, most: u64) -> Result<Bytes
 #[test]
 fn bodies_are_held_within_a_bound_and_given_back() {
     const MOST: u64 = 10 << 20;
-    let held = || HELD.load(Ordering::Relaxed);
+    let held = || HELD.held();
 
     // Whatever the pieces, the body is their bytes, and counts as long as anybody
     // holds a part of it.
@@ -44,6 +44,17 @@ fn bodies_are_held_within_a_bound_and_given_back() {
             drop(part);
             assert_eq!(held(), 0);
         }
+    }
+
+    // Only one that is put together of many pieces is copied for long.
+    for (pieces, is_long) in
+        [(&[5, 7][..], false), (&[2 * PIECE], false), (&[PIECE / 2; 2], false), (&[PIECE; 2], true)]
+    {
+        let mut body = Gathered::new(None, MOST);
+        for length in pieces {
+            body.push(vec![0; *length].into()).expect("it fits");
+        }
+        assert_eq!(body.is_long(), is_long, "{pieces:?}");
     }
 
     // What goes beyond the bound is refused, and what it had is free again.

@@ -112,7 +112,7 @@ async fn it_is_believed_for_ten_times_as_long_as_it_took() {
 async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
     let listings = Listings::new(8000);
     let rules = Arc::new(FileRules::default());
-    let used = || listings.budget.used.load(Ordering::Relaxed);
+    let used = || listings.budget.held();
     let ask = |inode, length: usize| {
         let wanted = Wanted { kept: false, ..wanted(inode, 1, &rules) };
         listings.page(wanted, move || text(&vec![b'x'; length], Duration::ZERO))
