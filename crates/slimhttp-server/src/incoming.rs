@@ -89,7 +89,12 @@ async fn read(
         }
         body.push(data)?;
     }
-    Ok(body.finish())
+    if !body.is_long() {
+        return Ok(body.finish());
+    }
+    // The other connections of this thread would wait for the copy.
+    let work = tokio::task::spawn_blocking(move || body.finish());
+    work.await.map_err(|_| Refusal::Unavailable)
 }
 
 /// Why no more of a body comes.
