@@ -335,13 +335,13 @@ fn tls() -> Arc<rustls::ClientConfig> {
 /// It cannot be sent to any.
 pub(crate) fn sent_on(uri: &Uri, target: Option<&Target<'_>>) -> Result<Uri, Refusal> {
     const NONE: Refusal = Refusal::BadRequest("no target that can be sent on");
+    let sent = target.map(Target::sent_on);
+    let asked = uri.path_and_query().map(PathAndQuery::as_str);
+    let Some(sent) = sent.filter(|sent| asked != Some(&**sent)) else {
+        return Ok(uri.clone());
+    };
     let mut parts = uri.clone().into_parts();
-    if let Some(target) = target {
-        let sent = target.sent_on();
-        if parts.path_and_query.as_ref().is_none_or(|asked| asked.as_str() != sent) {
-            parts.path_and_query = Some(sent.parse().map_err(|_| NONE)?);
-        }
-    }
+    parts.path_and_query = Some(sent.parse().map_err(|_| NONE)?);
     Uri::from_parts(parts).map_err(|_| NONE)
 }
 
