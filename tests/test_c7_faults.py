@@ -297,6 +297,20 @@ def test_c7_4_via_of_others_is_no_circle() -> None:
             assert client.request('GET', '/', {'Via': via}).text == 'upstream'
 
 
+def test_c7_4_no_client_keeps_later_failures_out_of_the_log() -> None:
+    with Upstream(says('upstream')) as upstream, Log() as log, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            mark = client.get('/').headers['Via'].split()[-1]
+            for n in range(40):
+                via = {'Via': f'1.1 {mark}, 1.1 x{n}'}
+                assert client.request('GET', '/', via).status == 508
+            log.wait_for(rf'a request came back: {re.escape(mark)} → x0')
+            upstream.close()
+            assert client.get('/').status == 502
+            log.wait_for(f'{re.escape(upstream.name)}: .*(refused|closed|reset)')
+        assert log.text.count('came back') == 1
+
+
 # C7.5
 
 FAULTS = {

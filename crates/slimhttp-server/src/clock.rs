@@ -26,7 +26,10 @@ pub(crate) fn seconds() -> u64 {
     u64::try_from(clock_gettime(REALTIME).tv_sec).unwrap_or(0)
 }
 
-/// Lets something be said in the log every ten seconds at most, however many
+/// How long the same thing is not said again in the log, in milliseconds.
+pub(crate) const SELDOM: u64 = 10_000;
+
+/// Lets something be said in the log once in [`SELDOM`] at most, however many
 /// requests give reason to say it.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom(AtomicU64);
@@ -39,10 +42,9 @@ impl Seldom {
 
     /// Whether it may be said now. Two who ask at one moment may both be told so.
     pub(crate) fn is_due(&self) -> bool {
-        const SPAN: u64 = 10_000;
         // Never 0, which means "not yet".
         let (now, last) = (milliseconds() + 1, self.0.load(Ordering::Relaxed));
-        let due = last == 0 || now.saturating_sub(last) >= SPAN;
+        let due = last == 0 || now.saturating_sub(last) >= SELDOM;
         if due {
             self.0.store(now, Ordering::Relaxed);
         }

@@ -91,9 +91,10 @@ pub(crate) async fn forward(
     let group = connection.shared.groups.of(&scope, proxy);
     let mark = connection.shared.mark(&scope);
     if let Some(chain) = forward::seen_before(&headers, &mark) {
-        let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
-        let upstreams = upstreams.join(", ");
-        group.failures.tell(&format!("upstream {upstreams}: the request came back: {chain}"));
+        let what = format!("upstream {}: a request came back", names(proxy));
+        if let Some(unsaid) = group.failures.due(&what) {
+            tracing::error!("{what}: {chain}{unsaid}");
+        }
         return Err(Refused::because(Refusal::LoopDetected, chain));
     }
     let place = group.enter(proxy).await.map_err(|why| no_place(why, &group, proxy))?;
@@ -269,13 +270,11 @@ fn no_place(why: NoPlace, group: &Group, proxy: &Proxy) -> Refused {
         NoPlace::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
         NoPlace::Late => "the upstreams had no place in time: see `proxy_max_requests`",
     };
-    if group.is_full_to_be_told() {
-        let upstreams: Vec<_> = proxy.upstreams.iter().map(name).collect();
+    let what = format!("upstream {}: requests are answered 503", names(proxy));
+    if let Some(unsaid) = group.failures.due(&what) {
         let (running, waiting) = group.load();
         tracing::warn!(
-            "upstream {}: {running} requests are there and {waiting} wait, others are answered \
-             503: see `proxy_max_requests`",
-            upstreams.join(", ")
+            "{what}, {running} are there and {waiting} wait: see `proxy_max_requests`{unsaid}"
         );
     }
     Refused::because(Refusal::Unavailable, cause)
@@ -375,6 +374,10 @@ fn is_trusted(scope: &Scope, connection: &ConnectionContext) -> bool {
 
 fn name(upstream: &Upstream) -> String {
     format!("{}:{}", upstream.host, upstream.port)
+}
+
+fn names(proxy: &Proxy) -> String {
+    proxy.upstreams.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// An error and what caused it, outermost first.

@@ -13,7 +13,6 @@ use std::time::Duration;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
 
-use crate::clock::Seldom;
 use crate::descriptors;
 
 use super::failures::Failures;
@@ -76,10 +75,8 @@ impl Groups {
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     line: Mutex<Line>,
-    /// What its servers did wrong, as far as it was told.
+    /// What went wrong with it, as far as it was told.
     pub(crate) failures: Failures,
-    /// When it was told last that nobody else may wait.
-    told: Seldom,
 }
 
 #[derive(Debug, Default)]
@@ -184,11 +181,6 @@ impl Group {
     pub(crate) fn load(&self) -> (usize, usize) {
         let line = self.line();
         (line.running, line.waiting.iter().filter(|waits| !waits.is_closed()).count())
-    }
-
-    /// Whether it may be told now that there is no place.
-    pub(crate) fn is_full_to_be_told(&self) -> bool {
-        self.told.is_due()
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
