@@ -334,6 +334,31 @@ def test_c7_3_a_slow_upstream_leaves_descriptors_for_everybody_else(tmp_path) ->
             client.close()
 
 
+SEVERAL = """
+import resource, sys, slimHTTP
+resource.setrlimit(resource.RLIMIT_NOFILE, (192, 192))
+slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], workers=2,
+                proxy_queue_timeout=30,
+                vhosts={f'{n}.example': {'proxy': proxy} for n, proxy in enumerate(sys.argv[1:])}
+                ).run()
+"""
+
+
+def test_connections_that_rest_keep_no_request_waiting() -> None:
+    """As many at once, whatever was asked before: of 84 connections for upstreams, all rest."""
+    with contextlib.ExitStack() as stack:
+        upstreams = [stack.enter_context(Upstream(stall)) for _ in range(4)]
+        names = [upstream.name for upstream in upstreams]
+        program = stack.enter_context(Program(SEVERAL, *names))
+        clients = [stack.enter_context(program.client()) for _ in range(60)]
+        for number, upstream in enumerate(upstreams):
+            for client in clients:
+                client.send('GET', '/', host=f'{number}.example')
+            upstream.wait_for(42)
+            upstream.released.set()
+            assert [client.read_response().status for client in clients] == [200] * 60
+
+
 def test_max_connections_never_take_the_last_descriptor(tmp_path) -> None:
     """Connections without a request are no reason to answer those that have one with 500."""
     (tmp_path / 'index.html').write_text('a file')

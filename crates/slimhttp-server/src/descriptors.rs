@@ -6,9 +6,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Resource, getrlimit};
+use tokio::sync::Notify;
 
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 static UPSTREAMS: AtomicUsize = AtomicUsize::new(0);
+/// Requests that are at upstreams, each with a connection or about to have one.
+static CARRIED: AtomicUsize = AtomicUsize::new(0);
+/// Told when a connection to an upstream has ended.
+static GIVEN_BACK: Notify = Notify::const_new();
 
 /// How the descriptors of a process are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +28,9 @@ struct Shares {
 }
 
 impl Shares {
-    /// An eighth is for files and for what else the program opens, at most 1,024.
-    /// Of the rest, upstreams have half: each serves a client who has one too.
+    /// An eighth, at most 1,024, is for nobody who comes: half of it is for files and
+    /// for what else the program opens, the other half for connections to upstreams
+    /// too. Of the rest, upstreams have half: each serves a client who has one too.
     fn of(limit: usize) -> Self {
         let reserve = (limit / 8).clamp(16, 1024).min(limit / 2);
         let accepting = limit - reserve;
@@ -47,11 +53,40 @@ pub(crate) fn are_left_for_clients() -> bool {
     open() < Shares::now().accepting
 }
 
-/// How many connections to upstreams may be opened beside those that are.
-pub(crate) fn left_for_upstreams() -> usize {
+/// Whether one more connection to an upstream may be opened.
+fn are_left_for_upstreams() -> bool {
     let Shares { opening, upstreams, .. } = Shares::now();
-    let own = upstreams.saturating_sub(UPSTREAMS.load(Ordering::Relaxed));
-    own.min(opening.saturating_sub(open()))
+    UPSTREAMS.load(Ordering::Relaxed) < upstreams && open() < opening
+}
+
+/// How many requests upstreams may carry beside those that they do. Connections that
+/// rest do not count: they are used again, or make room.
+pub(crate) fn left_to_carry() -> usize {
+    let Shares { opening, upstreams, .. } = Shares::now();
+    let all = upstreams.min(opening.saturating_sub(CLIENTS.load(Ordering::Relaxed)));
+    all.saturating_sub(CARRIED.load(Ordering::Relaxed))
+}
+
+/// Waits until a connection to an upstream has ended; for one who waits each.
+pub(crate) async fn given_back() {
+    GIVEN_BACK.notified().await;
+}
+
+/// A request that an upstream carries.
+#[derive(Debug)]
+pub(crate) struct OfCarried(());
+
+impl OfCarried {
+    pub(crate) fn take() -> Self {
+        CARRIED.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for OfCarried {
+    fn drop(&mut self) {
+        CARRIED.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The descriptor of a client's connection.
@@ -79,7 +114,7 @@ impl OfUpstream {
     /// Takes one, where one is left. Those who ask in the same moment may together
     /// take a few more, one for each I/O thread: the reserve bears that.
     pub(crate) fn take() -> Option<Self> {
-        if left_for_upstreams() == 0 {
+        if !are_left_for_upstreams() {
             return None;
         }
         UPSTREAMS.fetch_add(1, Ordering::Relaxed);
@@ -90,6 +125,7 @@ impl OfUpstream {
 impl Drop for OfUpstream {
     fn drop(&mut self) {
         UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
+        GIVEN_BACK.notify_one();
     }
 }
 

@@ -28,14 +28,16 @@ use slimhttp_site::forward::{self, Hop, Via};
 use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
+use tokio::time::Instant;
 
 use crate::body::{Body, BodyError};
 use crate::clock;
+use crate::descriptors;
 use crate::exchange::ConnectionContext;
 use crate::incoming::{ForwardedBody, RequestBody};
 use crate::respond::Refused;
 use crate::upgrade;
-use crate::upstream::{Connector, Exhausted, Patience, Unwatch};
+use crate::upstream::{self, Connector, Control, Exhausted, Patience};
 
 use group::{Group, NoPlace, Place};
 
@@ -48,6 +50,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a request is asked anew because a kept connection had been closed.
 const STALE_TRIES: usize = 2;
+
+/// How soon a request that lacks a descriptor is asked again if no connection to an
+/// upstream is given up: clients leave too.
+const NEXT_LOOK: Duration = Duration::from_millis(100);
 
 /// What is read ahead of one response, and so the longest head of one.
 const READ_AHEAD: usize = 64 * 1024;
@@ -139,14 +145,13 @@ async fn ask_in_turn<'p>(
     connection: &ConnectionContext,
     group: &Group,
 ) -> Result<(Response<Incoming>, &'p Upstream), Refused> {
-    let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
     let count = proxy.upstreams.len();
     let first = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1)));
     let mut refused = Refused::from(Refusal::BadGateway);
     for attempt in 0..count {
         let upstream = &proxy.upstreams[first.wrapping_add(attempt) % count];
         let uri = target(upstream, &request.uri).ok_or(Refusal::BadGateway)?;
-        let error = match ask(&client(patience), request, &uri).await {
+        let error = match ask(proxy, request, &uri).await {
             Ok(response) => return Ok((response, upstream)),
             Err(error) => error,
         };
@@ -159,12 +164,7 @@ async fn ask_in_turn<'p>(
         }
         let failure = format!("{}: {}", name(upstream), cause(&error));
         group.failures.tell(&format!("upstream {failure}"));
-        let refusal = refusal_of(&error);
-        if refusal == Refusal::Unavailable {
-            // What rests has the descriptors that are missing.
-            CLIENTS.with_borrow_mut(HashMap::clear);
-        }
-        refused = Refused::because(refusal, failure);
+        refused = Refused::because(refusal_of(&error), failure);
         // Only what surely reached nobody is tried elsewhere.
         if !(error.is_connect() && request.body.is_untouched()) {
             break;
@@ -173,10 +173,32 @@ async fn ask_in_turn<'p>(
     Err(refused)
 }
 
-/// Asks one upstream. A kept connection may be closed by the upstream in the
+/// Asks one upstream. Where no descriptor is left for a connection to it, those that
+/// rest are ended, and it is asked again when one is given back, for as long as a
+/// request waits for its place.
+async fn ask(proxy: &Proxy, request: &Asked, uri: &Uri) -> Result<Response<Incoming>, ClientError> {
+    let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
+    let client = client(patience);
+    let until = Instant::now() + proxy.queue_timeout;
+    loop {
+        let error = match ask_client(&client, request, uri).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let now = Instant::now();
+        if refusal_of(&error) != Refusal::Unavailable || now >= until {
+            return Err(error);
+        }
+        upstream::make_room();
+        let soon = until.min(now + NEXT_LOOK);
+        let _ = tokio::time::timeout_at(soon, descriptors::given_back()).await;
+    }
+}
+
+/// Asks by a client. A kept connection may be closed by the upstream in the
 /// very moment in which it is used again; a request that may be repeated (RFC
 /// 9110 section 9.2.2) and of which no body was sent is then asked again.
-async fn ask(
+async fn ask_client(
     client: &UpstreamClient,
     asked: &Asked,
     uri: &Uri,
@@ -232,6 +254,7 @@ fn answer(
     group: &Group,
 ) -> Result<Response<Body>, Refused> {
     let Joined { upstream, upgrade, connection, mark } = joined;
+    let control = response.extensions().get::<Control>().cloned();
     let via = Via { received_version: response.version(), mark };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client) = upgrade else {
@@ -244,8 +267,8 @@ fn answer(
             // early to be anything else.
             return Err(fault.refusal.clone().into());
         }
-        if let Some(watched) = response.extensions().get::<Unwatch>() {
-            watched.unwatch();
+        if let Some(control) = control {
+            control.unwatch();
         }
         let upstream = hyper::upgrade::on(&mut response);
         let (mut parts, _) = response.into_parts();
@@ -257,10 +280,9 @@ fn answer(
     forward::response_headers(&mut parts.headers, false, &via);
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    let body = match body.is_end_stream() {
-        true => Body::Empty,
-        false => Body::stream(UpstreamBody { incoming: body, _place: place }),
-    };
+    let is_empty = body.is_end_stream();
+    let body = UpstreamBody { incoming: body, control, _place: place };
+    let body = if is_empty { Body::Empty } else { Body::stream(body) };
     Ok(Response::from_parts(parts, body))
 }
 
@@ -404,7 +426,17 @@ fn refusal_of(error: &ClientError) -> Refusal {
 /// An upstream's body, sent on as it arrives.
 struct UpstreamBody {
     incoming: Incoming,
+    control: Option<Control>,
     _place: Place,
+}
+
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        // One of which more was to come does not rest, but ends of itself.
+        if let Some(control) = &self.control {
+            control.rest();
+        }
+    }
 }
 
 impl HttpBody for UpstreamBody {

@@ -7,8 +7,6 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +20,10 @@ use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::descriptors::OfUpstream;
+
+mod control;
+
+pub(crate) use control::{Control, make_room};
 
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,17 +110,6 @@ fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|cause| cause.downcast_ref().is_some_and(said))
 }
 
-/// Lets a connection be silent from now on: it was upgraded, and how long its
-/// ends may be silent is theirs to say.
-#[derive(Clone, Debug)]
-pub(crate) struct Unwatch(Arc<AtomicBool>);
-
-impl Unwatch {
-    pub(crate) fn unwatch(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// A connection that ends when nothing moves for too long.
 pub(crate) struct Watched<S> {
     inner: S,
@@ -127,7 +118,7 @@ pub(crate) struct Watched<S> {
     /// Set once and moved on only when it fires, so that a busy connection
     /// costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
-    silent_allowed: Arc<AtomicBool>,
+    control: Control,
     _descriptor: OfUpstream,
 }
 
@@ -138,7 +129,7 @@ impl<S> Watched<S> {
             limit,
             moved: Instant::now(),
             timer: None,
-            silent_allowed: Arc::default(),
+            control: Control::new(),
             _descriptor: descriptor,
         }
     }
@@ -153,7 +144,7 @@ impl<S> Watched<S> {
             self.moved = Instant::now();
             return outcome;
         }
-        if self.silent_allowed.load(Ordering::Relaxed) {
+        if self.control.may_be_silent() {
             return Poll::Pending;
         }
         loop {
@@ -174,7 +165,7 @@ impl<S> Watched<S> {
 
 impl<S: Connection> Connection for Watched<S> {
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(Unwatch(self.silent_allowed.clone()))
+        self.inner.connected().extra(self.control.clone())
     }
 }
 
@@ -185,6 +176,10 @@ impl<S: Read + Unpin> Read for Watched<S> {
         cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_read(context, cursor);
+        if outcome.is_pending() && self.control.is_to_end(context.waker()) {
+            // Nothing read: the end of the stream.
+            return Poll::Ready(Ok(()));
+        }
         self.watch(outcome, context)
     }
 }
@@ -195,6 +190,7 @@ impl<S: Write + Unpin> Write for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.control.work();
         let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.watch(outcome, context)
     }
@@ -204,6 +200,7 @@ impl<S: Write + Unpin> Write for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.control.work();
         let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
         self.watch(outcome, context)
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
 
-use crate::descriptors;
+use crate::descriptors::{self, OfCarried};
 
 use super::failures::Failures;
 
@@ -89,14 +89,31 @@ struct Line {
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
+impl Line {
+    /// Whether one more may run: the first may, and further ones as long as the group
+    /// takes no more descriptors than it leaves for all the others.
+    fn has_place(&self) -> bool {
+        let most = self.most.min(descriptors::left_to_carry()).max(1);
+        self.running < most
+    }
+}
+
 /// The place of one request among those that a group carries; held for as long as
 /// the upstream has to do with it.
 #[derive(Debug)]
-pub(crate) struct Place(Option<Arc<Group>>);
+pub(crate) struct Place(Option<(Arc<Group>, OfCarried)>);
+
+impl Place {
+    /// One that the line of `group` has counted.
+    fn of(group: &Arc<Group>) -> Self {
+        Self(Some((group.clone(), OfCarried::take())))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(group) = self.0.take() {
+        if let Some((group, carried)) = self.0.take() {
+            drop(carried);
             group.line().running -= 1;
             group.admit();
         }
@@ -118,9 +135,7 @@ impl Group {
     /// # Errors
     /// Too many wait, or it takes too long.
     pub(crate) async fn enter(self: &Arc<Self>, proxy: &Proxy) -> Result<Place, NoPlace> {
-        // No group takes more descriptors than it leaves for all the others.
-        let most = proxy.max_requests.min(descriptors::left_for_upstreams()).max(1);
-        self.place(most, proxy.max_queue, proxy.queue_timeout).await
+        self.place(proxy.max_requests, proxy.max_queue, proxy.queue_timeout).await
     }
 
     async fn place(
@@ -132,9 +147,9 @@ impl Group {
         let turn = {
             let mut line = self.line();
             line.most = most;
-            if line.running < most && line.waiting.is_empty() {
+            if line.has_place() && line.waiting.is_empty() {
                 line.running += 1;
-                return Ok(Place(Some(self.clone())));
+                return Ok(Place::of(self));
             }
             if line.waiting.len() >= max_queue {
                 line.waiting.retain(|waits| !waits.is_closed());
@@ -159,7 +174,7 @@ impl Group {
         loop {
             let next = {
                 let mut line = self.line();
-                if line.running >= line.most {
+                if !line.has_place() {
                     return;
                 }
                 let Some(next) = line.waiting.pop_front() else { return };
@@ -170,7 +185,7 @@ impl Group {
                 next
             };
             // Outside of the lock: whoever is woken may give its place back at once.
-            if let Err(mut unwanted) = next.send(Place(Some(self.clone()))) {
+            if let Err(mut unwanted) = next.send(Place::of(self)) {
                 unwanted.0 = None;
                 self.line().running -= 1;
             }
