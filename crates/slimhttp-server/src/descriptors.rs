@@ -12,6 +12,8 @@ static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 static UPSTREAMS: AtomicUsize = AtomicUsize::new(0);
 /// Requests that are at upstreams, each with a connection or about to have one.
 static CARRIED: AtomicUsize = AtomicUsize::new(0);
+/// The limit as it was when it was looked at last; 0: not yet.
+static LIMIT: AtomicUsize = AtomicUsize::new(0);
 /// Told when a connection to an upstream has ended.
 static GIVEN_BACK: Notify = Notify::const_new();
 
@@ -37,11 +39,22 @@ impl Shares {
         Self { accepting, opening: limit - reserve / 2, upstreams: accepting / 2 }
     }
 
-    /// Those of this process, by the limit in force; it may be changed from outside.
+    /// Those of this process.
     fn now() -> Self {
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        Self::of(usize::try_from(limit).unwrap_or(usize::MAX))
+        Self::of(match LIMIT.load(Ordering::Relaxed) {
+            0 => look(),
+            limit => limit,
+        })
     }
+}
+
+/// Looks at the limit in force, which may be changed from outside; called from the
+/// sweeps of the workers, so that no request pays for it.
+pub(crate) fn look() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    LIMIT.store(limit, Ordering::Relaxed);
+    limit
 }
 
 fn open() -> usize {

@@ -19,6 +19,7 @@ use crate::admission::{self, Idle, Pass};
 use crate::clock::Seldom;
 use crate::connection;
 use crate::connection_state::{Connections, Ending, PARTING};
+use crate::descriptors;
 use crate::http1;
 use crate::live::Live;
 use crate::memory;
@@ -134,6 +135,7 @@ async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         worker.connections.sweep(&service);
         http1::repeat::sweep();
         memory::give_back();
+        descriptors::look();
         tokio::time::sleep(tick(&service)).await;
     }
 }
