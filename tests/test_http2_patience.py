@@ -1,66 +1,92 @@
-"""HTTP/2: a connection that does nothing for us is ended, whatever else it sends."""
+"""HTTP/2: a connection that does nothing for us is ended, whatever else it sends; one whose client
+takes its answer slowly is not.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any, Callable
 
-import h2.connection
 import h2.exceptions
 import pytest
 import slimHTTP
-from client import lenient_tls
+from harness import PATIENCE, serving
+from http2_client import Http2
+from hyperframe.frame import PingFrame
 
-HEAD = [(':scheme', 'https'), (':authority', 'a.example')]
-
-
-@pytest.fixture
-def port() -> Iterator[int]:
-    options = {'idle_timeout': 0.6, 'body_timeout': 0.4, 'send_timeout': 0.6}
-    with slimHTTP.server(slimHTTP.HTTPS, addr='127.0.0.1', port=0, quiet=True, **options) as server:
-        server.route('/echo')(lambda request: bytes(request.payload))
-        server.route('/large')(lambda request: b'x' * 3_000_000)
-        yield server.port
+LARGE = 3_000_000
 
 
-def ask(connection: Any, method: str, path: str, *fields: Any, end: bool) -> None:
-    head = [(':method', method), (':path', path), *HEAD, *fields]
-    connection.send_headers(1, head, end_stream=end)
+@contextlib.contextmanager
+def connected(**config: Any):
+    with serving(mode=slimHTTP.HTTPS, **config) as site, Http2(site.address[1]) as connection:
+        site.http.route('/echo')(lambda request: bytes(request.payload))
+        site.http.route('/large')(lambda request: bytes(LARGE))
+        yield connection
+
+
+def ends_amidst_pings(connection: Http2) -> bool:
+    """Whether the server ends it; nothing is read but what is there."""
+    connection.socket.settimeout(0.1)
+    ends = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < ends:
+            connection.send(PingFrame(0, b'12345678'))
+            with contextlib.suppress(socket.timeout):
+                data = connection.socket.recv(65536)
+                if not data:
+                    return True
+                connection.frames.receive_data(data)
+    except (OSError, h2.exceptions.ProtocolError):
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
-    'begin',
+    ('option', 'begin'),
     [
-        lambda connection: None,
-        lambda connection: ask(connection, 'POST', '/echo', ('content-length', '5'), end=False),
-        lambda connection: ask(connection, 'GET', '/large', end=True),
+        ('idle_timeout', lambda connection: None),
+        (
+            'body_timeout',
+            lambda connection: connection.ask(
+                '/echo', ('content-length', '5'), method='POST', end=False
+            ),
+        ),
+        ('send_timeout', lambda connection: connection.ask('/large')),
     ],
     ids=['PING alone', 'a body that never comes', 'a window that never opens'],
 )
-def test_pings_do_not_keep_a_connection(port: int, begin: Callable[[Any], None]) -> None:
-    context = lenient_tls()
-    context.set_alpn_protocols(['h2'])
-    connection = h2.connection.H2Connection()
-    connection.initiate_connection()
-    begin(connection)
-    with context.wrap_socket(socket.create_connection(('127.0.0.1', port), 10)) as client:
-        assert client.selected_alpn_protocol() == 'h2'
-        client.settimeout(0.1)
-        deadline = time.monotonic() + 15
-        try:
-            client.sendall(connection.data_to_send())
-            while time.monotonic() < deadline:
-                connection.ping(b'12345678')
-                client.sendall(connection.data_to_send())
-                try:
-                    data = client.recv(65536)
-                except socket.timeout:
-                    continue
-                if not data:
-                    return
-                connection.receive_data(data)
-        except (OSError, h2.exceptions.ProtocolError):
-            return
-    raise AssertionError('the connection is still open')
+def test_pings_do_not_keep_a_connection(option: str, begin: Callable[[Http2], Any]) -> None:
+    others = {'idle_timeout': 60, 'body_timeout': 60, 'send_timeout': 60}
+    # Of a request that is answered 408 nothing is left: then the connection is idle.
+    idle = {'idle_timeout': 0.6} if option == 'body_timeout' else {}
+    with connected(**{**others, **idle, option: 0.4}) as connection:
+        begin(connection)
+        assert ends_amidst_pings(connection)
+
+
+def test_who_takes_an_answer_slowly_is_waited_for() -> None:
+    """All of it is the library's from the beginning, and there is no request in work."""
+    with connected(idle_timeout=0.4, send_timeout=0.8) as connection:
+        stream = connection.ask('/large')
+        began, opened = time.monotonic(), 65_535
+        while time.monotonic() - began < 2.5:
+            # A window at a time: the socket itself is never full.
+            connection.receive(reading=False)
+            assert not connection.goaway
+            answer = connection.answers.get(stream)
+            if answer is not None and len(answer.body) == opened:
+                time.sleep(0.2)
+                widen(connection, stream, 65_535)
+                opened += 65_535
+        widen(connection, stream, LARGE)
+        assert len(connection.answer(stream).body) == LARGE
+
+
+def widen(connection: Http2, stream: int, size: int) -> None:
+    """Open the windows of the connection and of a stream by so much."""
+    connection.frames.increment_flow_control_window(size)
+    connection.frames.increment_flow_control_window(size, stream)
+    connection.flush()

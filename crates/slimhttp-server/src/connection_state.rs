@@ -69,9 +69,8 @@ pub(crate) struct ConnectionState {
     parked: AtomicBool,
     /// Whether the HTTP library has nothing to do for this connection.
     resting: AtomicBool,
-    /// Responses of which a piece has been given to the library, and no further
-    /// one was asked for: the client takes its time. For HTTP/2, whose streams
-    /// stall while the socket does not.
+    /// Pieces of responses that the library has and has not sent: the client takes
+    /// its time. For HTTP/2, whose streams stall while the socket does not.
     unsent: AtomicU32,
     /// When one of them moved last.
     unsent_at: AtomicU64,
@@ -213,7 +212,13 @@ impl ConnectionState {
         self.unsent_at.store(self.now(), Ordering::Relaxed);
     }
 
+            self.read_at.store(self.now(), Ordering::Relaxed);
     pub(crate) fn is_busy(&self) -> bool {
+        self.sent();
+    }
+
+    /// Notes that some of such a piece was taken.
+    pub(crate) fn sent(&self) {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 
@@ -312,7 +317,7 @@ impl ConnectionState {
         let since = self.read_at.load(Ordering::Relaxed);
         match self.reading.load(Ordering::Relaxed) {
             // Nobody is idle whose answer is on its way.
-            0 if blocked != 0 => {}
+            0 if blocked != 0 || unsent => {}
             0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Gracefully),
             1 | 4 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
             2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),

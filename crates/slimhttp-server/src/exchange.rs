@@ -89,7 +89,7 @@ pub(crate) async fn answer(
     let listens = || plan.target.is_some() && uri.path() == reload::PATH;
     if reloads && parts.method == Method::GET && listens() {
         let response = respond::finish(reload::listen(&connection, scope));
-        return tracker.finish(response, parts.version, Answerer::Server, None, None);
+        return tracker.finish(response, Answerer::Server, None, None);
     }
     // What an upstream answers is its own.
     let is_ours = || !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
@@ -119,7 +119,6 @@ pub(crate) async fn answer(
         by: Answerer::Server,
         passed_on: false,
     };
-    let version = exchange.version;
     // What the protocol's room has found wrong with the head.
     let malformed = parts.extensions.remove::<Refusal>();
     let files_only = matches!(*plan.actions, [Action::File(_)]);
@@ -172,7 +171,7 @@ pub(crate) async fn answer(
     if *exchange.method() == Method::HEAD {
         respond::omit_content(&mut response, exchange.by == Answerer::Proxy);
     }
-    tracker.finish(response, version, exchange.by, repeatable, exchange.ongoing.take())
+    tracker.finish(response, exchange.by, repeatable, exchange.ongoing.take())
 }
 
 /// A request on its way through the actions of its plan.

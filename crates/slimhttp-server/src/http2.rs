@@ -108,7 +108,8 @@ async fn answer(
     let mut response = exchange::answer(context, request).await;
     remove_connection_fields(response.headers_mut());
     respond::announce_length(&mut response);
-    Ok(response.map(|body| Outgoing::new(body, budget)))
+    Ok(response.map(|body| Outgoing::new(body, budget, state)))
+    let state = context.state.clone();
 }
 
 /// What is about one connection has no place in HTTP/2 (RFC 9113 section 8.2.2). An

@@ -109,7 +109,6 @@ impl Tracker {
     pub(super) fn finish(
         mut self,
         response: Response<Body>,
-        version: Version,
         by: Answerer,
         repeatable: Option<Duration>,
         ongoing: Option<Ongoing>,
@@ -119,8 +118,7 @@ impl Tracker {
             note.by = by;
             note.status = response.status().as_u16();
         }
-        let streams = version >= Version::HTTP_2;
-        response.map(|body| Tracked { body, repeatable, streams, unsent: false, tracker: self })
+        response.map(|body| Tracked { body, repeatable, tracker: self })
     }
 }
 
@@ -192,10 +190,6 @@ pub(crate) struct Tracked {
     body: Body,
     /// See [`Tracked::repeatable`].
     repeatable: Option<Duration>,
-    /// Whether it goes on a stream of its own, beside others (HTTP/2).
-    streams: bool,
-    /// Whether a piece of it waits to be sent.
-    unsent: bool,
     tracker: Tracker,
 }
 
@@ -250,20 +244,6 @@ impl Tracked {
             note.sent += sent;
         }
     }
-
-    /// A socket tells by itself that it takes no more; a stream does not.
-    fn note_unsent(&mut self, unsent: bool) {
-        if self.streams && self.unsent != unsent {
-            self.unsent = unsent;
-            self.tracker.state.unsent(unsent);
-        }
-    }
-}
-
-impl Drop for Tracked {
-    fn drop(&mut self) {
-        self.note_unsent(false);
-    }
 }
 
 impl HttpBody for Tracked {
@@ -274,9 +254,7 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.note_unsent(false);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.note_unsent(matches!(frame, Some(Ok(_))));
         if let (Some(Ok(frame)), Some(note)) = (&frame, &mut self.tracker.note) {
             note.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
         }

@@ -5,16 +5,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::send_budget::{Piece, SendBudget, Share};
 use crate::body::BodyError;
+use crate::connection_state::ConnectionState;
 use crate::exchange::Tracked;
 
 /// A body on a stream.
 pub(super) struct Outgoing {
     body: Tracked,
     content: Content,
+    state: Arc<ConnectionState>,
 }
 
 /// Where the content is.
@@ -27,12 +30,12 @@ enum Content {
 }
 
 impl Outgoing {
-    pub(super) fn new(body: Tracked, budget: Arc<SendBudget>) -> Self {
+    pub(super) fn new(body: Tracked, budget: Arc<SendBudget>, state: Arc<ConnectionState>) -> Self {
         let content = match body.whole() {
             Some(_) => Content::Whole(budget),
             None => Content::Fetched(Share::of(budget)),
         };
-        Self { body, content }
+        Self { body, content, state }
     }
 }
 
@@ -45,25 +48,28 @@ impl Drop for Outgoing {
 }
 
 impl HttpBody for Outgoing {
-    type Data = Piece;
+    type Data = Sending;
     type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
-        let Self { body, content } = &mut *self;
+    ) -> Poll<Option<Result<Frame<Sending>, BodyError>>> {
+        let Self { body, content, state } = &mut *self;
         if let Content::Fetched(share) = content {
             let most = ready!(share.poll_room(context));
             body.read_at_most(most);
         }
         let frame = Pin::new(body).poll_frame(context).map_ok(|frame| {
-            frame.map_data(|bytes| match content {
-                Content::Whole(budget) => {
-                    budget.pass(bytes.len());
-                    bytes.into()
-                }
-                Content::Fetched(share) => share.hold(bytes),
+            frame.map_data(|bytes| {
+                let piece = match content {
+                    Content::Whole(budget) => {
+                        budget.pass(bytes.len());
+                        bytes.into()
+                    }
+                    Content::Fetched(share) => share.hold(bytes),
+                };
+                Sending::new(piece, state.clone())
             })
         });
         if let Content::Fetched(share) = content {
@@ -78,5 +84,40 @@ impl HttpBody for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A piece that the library has. The body may be done with it and gone; a client that
+/// takes none of it is late all the same.
+pub(super) struct Sending {
+    piece: Piece,
+    state: Arc<ConnectionState>,
+}
+
+impl Sending {
+    fn new(piece: Piece, state: Arc<ConnectionState>) -> Self {
+        state.unsent(true);
+        Self { piece, state }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.state.unsent(false);
+    }
+}
+
+impl Buf for Sending {
+    fn remaining(&self) -> usize {
+        self.piece.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.piece.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.state.sent();
+        self.piece.advance(count);
     }
 }
