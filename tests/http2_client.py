@@ -51,12 +51,20 @@ class Answer:
 
 
 class Http2:
-    """A connection; `window` opens every stream and the connection so wide at once."""
+    """A connection; `window` opens every stream and the connection so wide at once.
 
-    def __init__(self, port: int, *, window: Optional[int] = None) -> None:
+    A `narrow` one has as small a receive buffer as the system allows: the kernel takes little
+    for a client that does not read.
+    """
+
+    def __init__(self, port: int, *, window: Optional[int] = None, narrow: bool = False) -> None:
         context = lenient_tls()
         context.set_alpn_protocols(['h2'])
-        plain = socket.create_connection(('127.0.0.1', port), PATIENCE)
+        plain = socket.socket()
+        plain.settimeout(PATIENCE)
+        if narrow:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(('127.0.0.1', port))
         self.socket = context.wrap_socket(plain)
         self.socket.settimeout(PATIENCE)
         as_told = h2.config.H2Configuration(
@@ -112,6 +120,11 @@ class Http2:
         self.frames.send_headers(stream, list(head), end_stream=end)
         self.flush()
         return stream
+
+    def take_back(self, stream: int) -> None:
+        """Reset a stream: its answer is wanted no more."""
+        self.frames.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+        self.flush()
 
     def block(self, head: Fields, *, pieces: int = 1, end: bool = True) -> list[Frame]:
         """The frames of a request whose header block comes in so many pieces."""

@@ -3,6 +3,7 @@
 //! which the handler returns, and not in a callback of the task's end, which
 //! the loop would run a round later.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::call::PyCallArgs;
@@ -13,7 +14,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
-use crate::async_jobs::is_cancelled;
+use crate::async_jobs::{close, is_cancelled};
 use crate::contain::contain;
 use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Pending};
@@ -27,6 +28,8 @@ pub(crate) struct Answering {
     coroutine: Py<PyAny>,
     /// `None` once it is answered.
     pending: Mutex<Option<Pending>>,
+    /// Whether nothing of the handler has run.
+    unbegun: AtomicBool,
 }
 
 impl Answering {
@@ -36,7 +39,20 @@ impl Answering {
         pending: Pending,
         coroutine: Bound<'_, PyAny>,
     ) -> Self {
-        Self { dispatcher, coroutine: coroutine.unbind(), pending: Mutex::new(Some(pending)) }
+        let (coroutine, pending) = (coroutine.unbind(), Mutex::new(Some(pending)));
+        Self { dispatcher, coroutine, pending, unbegun: AtomicBool::new(false) }
+    }
+
+    /// The same for a coroutine that is all of the handler: until its first step the
+    /// call may go back.
+    pub(crate) fn unbegun(
+        dispatcher: Arc<Dispatcher>,
+        pending: Pending,
+        coroutine: Bound<'_, PyAny>,
+    ) -> Self {
+        let answering = Self::new(dispatcher, pending, coroutine);
+        answering.unbegun.store(true, Ordering::Relaxed);
+        answering
     }
 
     /// Whether the call waits for its answer.
@@ -63,6 +79,9 @@ impl Answering {
         method: &Bound<'py, PyString>,
         argument: A,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if self.unbegun.swap(false, Ordering::Relaxed) && self.goes_back(py)? {
+            return Ok(None);
+        }
         let step = || self.coroutine.bind(py).call_method1(method, argument);
         let error = match contain(|| self.what(), step) {
             Some(Ok(awaited)) => return Ok(Some(awaited)),
@@ -103,6 +122,17 @@ impl Answering {
         let settle = || self.dispatcher.settle(py, Side::Loop, pending, result);
         contain(|| what, settle).unwrap_or(Ok(()))?;
         passed_on.map_or(Ok(None), Err)
+    }
+
+    /// Whether the call goes back as it begins: others that were handed to the loop
+    /// with it have answered, and their connection has no more room.
+    fn goes_back(&self, py: Python<'_>) -> PyResult<bool> {
+        let full = |pending: &mut Pending| !pending.call.request.connection.has_room();
+        let Some(pending) = self.lock().take_if(full) else { return Ok(false) };
+        drop(self.dispatcher.take(pending.call.ticket));
+        let closed = close(self.coroutine.bind(py));
+        pending.call.reply.send(Err(HandlerFault::NoRoom));
+        closed.map(|()| true)
     }
 
     /// Who answers, for messages.

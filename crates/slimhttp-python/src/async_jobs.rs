@@ -59,7 +59,7 @@ fn perform(
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
                 Ok(result) if is_coroutine(dispatcher, &result)? => {
-                    start_answer(dispatcher, create_task, pending, result)
+                    start_answer(dispatcher, create_task, Answering::unbegun, pending, result)
                 }
                 Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
                     let route = result.cast_into::<WebSocketRoute>()?;
@@ -114,7 +114,7 @@ fn adopt(
                 true => awaitable,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
             };
-            start_answer(dispatcher, create_task, pending, coroutine)
+            start_answer(dispatcher, create_task, Answering::new, pending, coroutine)
         }
         Some(Kept::AsyncIterator(iterator, head, pending)) => {
             start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
@@ -148,7 +148,7 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
 }
 
 /// Ends a coroutine that nobody will await, without Python's warning about it.
-fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Ok(close) = awaitable.getattr(intern!(awaitable.py(), "close")) {
         close.call0()?;
     }
@@ -158,13 +158,14 @@ fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
 fn start_answer(
     dispatcher: &Arc<Dispatcher>,
     create_task: &Bound<'_, PyAny>,
+    answering: fn(Arc<Dispatcher>, Pending, Bound<'_, PyAny>) -> Answering,
     pending: Pending,
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = create_task.py();
     let ticket = pending.call.ticket;
     let context = pending.request.get().context(py)?;
-    let answering = Answering::new(dispatcher.clone(), pending, coroutine);
+    let answering = answering(dispatcher.clone(), pending, coroutine);
     let answering = Bound::new(py, answering)?;
     let task = match dispatcher.face.contexts.run(py, (context, create_task, &answering)) {
         Ok(task) => task,

@@ -123,13 +123,18 @@ impl Dispatcher {
         .unwrap_or(Ok(()))
     }
 
-    /// Calls whom a call asks; gives what it returned or raised. `None` when
-    /// Python has no memory for a request; the call is answered then.
+    /// Calls whom a call asks; gives what it returned or raised. `None` when its
+    /// connection has no room for an answer, or Python has no memory for a request;
+    /// the call is answered then.
     pub(crate) fn begin<'py>(
         &self,
         py: Python<'py>,
         call: Call,
     ) -> Option<(Pending, PyResult<Bound<'py, PyAny>>)> {
+        if !call.request.connection.has_room() {
+            call.reply.send(Err(HandlerFault::NoRoom));
+            return None;
+        }
         let request = match self.request_object(py, &call) {
             Ok(request) => request,
             Err(error) => {
@@ -163,7 +168,7 @@ impl Dispatcher {
                 Ok(())
             }
             Ok(Reading::Answer(answer)) => {
-                pending.call.reply.send(Ok(answer));
+                pending.call.answer(Ok(answer));
                 Ok(())
             }
             Ok(Reading::Iterator(iterator, head)) => {
@@ -199,7 +204,7 @@ impl Dispatcher {
                         InWords(&pending.call.request),
                         pending.what
                     );
-                    pending.call.reply.send(verdict);
+                    pending.call.answer(verdict);
                     return Ok(());
                 }
                 Err(wrong) => wrong,

@@ -46,6 +46,13 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Sends what comes back. What it holds in memory counts from now on: before the
+    /// thread begins another call of the same connection.
+    pub(crate) fn answer(self, verdict: Verdict) {
+        let connection = &self.request.connection;
+        self.reply.send(verdict.map(|answer| connection.hold(answer)));
+    }
+
     /// Tells who waits that nobody will answer.
     pub(crate) fn refuse(self, rejection: Rejection) {
         self.reply.send(Err(match rejection {

@@ -3,16 +3,18 @@
 //! looks at all of them, so that no request sets or clears a timer.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use slimhttp_site::site::Service;
 
 use crate::clock;
+use crate::unsent_answers::UnsentAnswers;
 
 /// How long a connection that is asked to end, and has nothing to do, or nothing that
-/// has an end, may take to go. HTTP/2 waits for the client's word that it has heard (RFC 9113 section 6.8).
+/// has an end, may take to go. HTTP/2 waits for the client's word that it has heard
+/// (RFC 9113 section 6.8).
 pub(crate) const PARTING: Duration = Duration::from_secs(2);
 
 /// How far the reading side of a connection is.
@@ -78,6 +80,8 @@ pub(crate) struct ConnectionState {
     /// When it was asked to end.
     asked_at: AtomicU64,
     upgraded: AtomicBool,
+    /// What handlers have answered; bounded where requests come side by side.
+    answers: OnceLock<Arc<UnsentAnswers>>,
     born: u64,
     waker: Mutex<Option<Waker>>,
 }
@@ -104,6 +108,7 @@ impl ConnectionState {
             ending: AtomicU8::new(Ending::No as u8),
             asked_at: AtomicU64::new(0),
             upgraded: AtomicBool::new(false),
+            answers: OnceLock::new(),
             born,
             waker: Mutex::new(None),
         }
@@ -208,17 +213,27 @@ impl ConnectionState {
             self.unsent.fetch_add(1, Ordering::Relaxed);
         } else {
             self.unsent.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.unsent_at.store(self.now(), Ordering::Relaxed);
-    }
-
             self.read_at.store(self.now(), Ordering::Relaxed);
-    pub(crate) fn is_busy(&self) -> bool {
+        }
         self.sent();
     }
 
     /// Notes that some of such a piece was taken.
     pub(crate) fn sent(&self) {
+        self.unsent_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Bounds what handlers answer and the client does not take, in bytes.
+    pub(crate) fn bound_answers(&self, most: usize) {
+        self.answers.get_or_init(|| Arc::new(UnsentAnswers::new(most)));
+    }
+
+    /// What they have answered, where it is bounded.
+    pub(crate) fn answers(&self) -> Option<&Arc<UnsentAnswers>> {
+        self.answers.get()
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 

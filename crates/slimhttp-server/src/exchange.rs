@@ -37,6 +37,7 @@ use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::takeover;
+use crate::unsent_answers;
 use crate::upgrade;
 
 use detail::Detail;
@@ -411,7 +412,8 @@ impl Exchange<'_> {
                 self.asked.insert(asked).clone()
             }
         };
-        handler.call(callee, asked).await.map_err(|fault| match fault {
+        let answers = self.connection.state.answers();
+        unsent_answers::ask(handler, answers, callee, asked).await.map_err(|fault| match fault {
             HandlerFault::Raised { page } => {
                 if let (true, Some(page)) = (self.scope.options.reload_browser, &page) {
                     let sources = page.sources.iter().cloned();
@@ -429,7 +431,7 @@ impl Exchange<'_> {
                 Refusal::Unavailable,
                 "too many calls wait for Python: see `max_queue`",
             ),
-            HandlerFault::Stopped => Refusal::Unavailable.into(),
+            HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
         })
     }
 

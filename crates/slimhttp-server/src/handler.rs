@@ -21,6 +21,7 @@ use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
 use crate::content::Content;
 use crate::takeover::Carrier;
+use crate::unsent_answers;
 use crate::websocket::Carriage;
 
 /// A request with its content, as handlers see it. Shared by every call of
@@ -83,6 +84,22 @@ impl ConnectionHandle {
     /// Whether the connection has not ended.
     pub fn is_open(&self) -> bool {
         self.0.strong_count() > 0
+    }
+
+    /// Whether a handler may begin to answer one of its requests: beyond a bound what
+    /// was answered is to be sent first. Where it may not, the verdict is
+    /// [`HandlerFault::NoRoom`].
+    pub fn has_room(&self) -> bool {
+        let state = self.0.upgrade();
+        state.is_none_or(|state| state.answers().is_none_or(|answers| answers.has_room()))
+    }
+
+    /// Counts what an answer holds in memory from now on, until it is sent or given up.
+    pub fn hold(&self, answer: Answer) -> Answer {
+        match self.0.upgrade().as_ref().and_then(|state| state.answers()) {
+            Some(answers) => unsent_answers::held(answer, answers),
+            None => answer,
+        }
     }
 
     /// Ends it after the response in flight, at once where there is none. An
@@ -166,6 +183,9 @@ pub enum HandlerFault {
     /// It says no; the text says why, in a line. It is shown with `debug` only, but
     /// for a content that the client can mend.
     Refused(Refusal, Option<Cow<'static, str>>),
+    /// It has not begun: the connection holds too much that is not sent. It is asked
+    /// again, see [`ConnectionHandle::has_room`].
+    NoRoom,
     /// Too many calls wait already.
     QueueFull,
     /// Nobody takes calls any more.
@@ -192,7 +212,9 @@ pub type VerdictFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Answers calls. Dropping the future means that the client has left.
 pub trait Handler: Send + Sync + 'static {
-    /// Asks `callee` about `request`.
+    /// Asks `callee` about `request`. What waits before it runs asks
+    /// [`ConnectionHandle::has_room`] as it begins, and whatever answers tells
+    /// [`ConnectionHandle::hold`] of it before it begins another.
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture;
 
     /// What it wants to be asked beside calls.

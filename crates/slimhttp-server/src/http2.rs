@@ -42,6 +42,9 @@ use crate::respond;
 /// it takes one more piece beside.
 const UNSENT_OF_STREAM: usize = 128 * 1024;
 
+/// How often `max_unsent` may be held of what handlers return whole.
+const UNSENT_ANSWERS: usize = 4;
+
 /// Requests taken back before the library has handed them on, and streams that it
 /// has to reset for what the client sends: beyond so many the connection ends. The
 /// library's own defaults, here because they are bounds of ours.
@@ -59,6 +62,7 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
     state.read(Reading::Idle);
     let service = context.shared.live.pinned().site.service.clone();
     let budget = Arc::new(SendBudget::new(service.max_unsent));
+    state.bound_answers(UNSENT_ANSWERS.saturating_mul(service.max_unsent));
     let pace = Arc::new(Pace::default());
     let socket = Socket::new(socket, state.clone(), budget.clone(), pace.clone());
     let spawner = Spawner::default();
@@ -105,11 +109,11 @@ async fn answer(
         parts.extensions.insert(refusal);
     }
     let request = Request::from_parts(parts, RequestBody::Incoming(body));
+    let state = context.state.clone();
     let mut response = exchange::answer(context, request).await;
     remove_connection_fields(response.headers_mut());
     respond::announce_length(&mut response);
     Ok(response.map(|body| Outgoing::new(body, budget, state)))
-    let state = context.state.clone();
 }
 
 /// What is about one connection has no place in HTTP/2 (RFC 9113 section 8.2.2). An

@@ -40,6 +40,7 @@ pub mod server;
 pub mod snapshot;
 pub mod takeover;
 mod tls;
+mod unsent_answers;
 mod upgrade;
 mod upstream;
 mod visit;
