@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import slimHTTP
@@ -153,6 +153,54 @@ def test_trailers_are_no_content_and_no_fields(site: Seen) -> None:
         )
         assert connection.answer(stream).body == b'POST a content'
     assert 'x-late' not in {name.lower() for name in site.requests[-1][2]}
+
+
+#: The library drops them before anybody sees them.
+PSEUDO = [(':path', '/evil'), (':method', 'DELETE'), (':authority', 'b'), (':status', '200')]
+
+
+@pytest.mark.parametrize('pseudo', PSEUDO, ids=[name for name, _ in PSEUDO])
+def test_pseudo_fields_in_trailers_reach_nobody(pseudo: tuple[str, str]) -> None:
+    """RFC 9113 section 8.1 calls them malformed; nothing of them goes on."""
+    seen: list[tuple[Any, ...]] = []
+    passed_on: list[bytes] = []
+
+    def take(exchange: Exchange) -> None:
+        raw = b''
+        while not raw.endswith(b'\r\n0\r\n\r\n'):
+            raw += exchange.receive()
+        passed_on.append(exchange.head + raw)
+        exchange.respond()
+
+    with Upstream(take) as upstream:
+        vhosts = {'p': {'proxy': upstream.name}}
+        with (
+            serving(mode=slimHTTP.HTTPS, vhosts=vhosts) as site,
+            Http2(site.address[1]) as connection,
+        ):
+
+            @site.http.route('/', prefix=True, stream=True)
+            def read(request: Any) -> str:
+                content = b''.join(request.stream())
+                fields = [name for name in request.headers if name.lower() in ('x-late', pseudo[0])]
+                seen.append((request.method, request.url, request.host, content, fields))
+                return 'read'
+
+            def post(authority: str) -> Optional[int]:
+                stream = connection.ask('/', method='POST', authority=authority, end=False)
+                connection.send(
+                    DataFrame(stream, b'content'),
+                    trailers(connection, stream, [pseudo, ('x-late', 'y')]),
+                )
+                return connection.answer(stream).status
+
+            assert (post('a'), post('p')) == (200, 200)
+            assert connection.goaway == []
+    assert seen == [('POST', '/', 'a', b'content', [])]
+    (raw,) = passed_on
+    assert raw.startswith(b'POST / HTTP/1.1\r\n')
+    assert raw.endswith(b'\r\n\r\n7\r\ncontent\r\n0\r\n\r\n')
+    assert pseudo[0].encode() + b':' not in raw
 
 
 def test_trailers_that_do_not_end_the_stream_are_malformed(site: Seen) -> None:
