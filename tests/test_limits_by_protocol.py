@@ -12,7 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional
 import pytest
 import slimHTTP
 from client import Client, lenient_tls
-from harness import PATIENCE, Serving, Upstream, serving, stall
+from harness import PATIENCE, Serving, serving
 from harness_more import answer, narrow_client
 from http2_client import Http2
 from hyperframe.frame import DataFrame
@@ -46,36 +46,46 @@ class Asked(NamedTuple):
     body: Optional[bytes] = None
     vhost: str = 'a'
 
-    def by_http1(self, client: Client) -> int:
+    def raw(self) -> bytes:
+        """As HTTP/1.1 has it."""
         method = 'GET' if self.body is None else 'POST'
         lines = [f'{method} {self.path} HTTP/1.1', f'Host: {self.vhost}']
         lines += [f'{name}: {value}' for name, value in self.fields]
         if self.body is not None:
             lines.append(f'Content-Length: {len(self.body)}')
-        with client:
-            with contextlib.suppress(ConnectionError):
-                client.send_raw('\r\n'.join([*lines, '', '']).encode() + (self.body or b''))
-            status: int = answer(client).status
-            return status
+        return '\r\n'.join([*lines, '', '']).encode() + (self.body or b'')
 
-    def by_http2(self, site: Serving) -> Optional[int]:
-        with Http2(site.address[1]) as connection:
-            method, end = ('GET', True) if self.body is None else ('POST', False)
-            stream = connection.ask(
-                self.path, *self.fields, method=method, authority=self.vhost, end=end
-            )
-            if self.body is not None:
-                connection.send(DataFrame(stream, self.body, flags=['END_STREAM']))
-            return connection.answer(stream).status
+    def ask(self, connection: Http2) -> int:
+        """Begin a stream with it; gives its number."""
+        method, end = ('GET', True) if self.body is None else ('POST', False)
+        stream = connection.ask(
+            self.path, *self.fields, method=method, authority=self.vhost, end=end
+        )
+        if self.body is not None:
+            connection.send(DataFrame(stream, self.body, flags=['END_STREAM']))
+        return stream
 
 
 PROTOCOLS = ('HTTP/1.1', 'HTTP/1.1 by TLS', 'HTTP/2')
 
 
-def status_of(site: Serving, protocol: str, asked: Asked) -> Optional[int]:
+@contextlib.contextmanager
+def begun(site: Serving, protocol: str, asked: Asked) -> Iterator[Callable[[], Optional[int]]]:
+    """A request on a connection of its own; what is given waits for its status."""
     if protocol == 'HTTP/2':
-        return asked.by_http2(site)
-    return asked.by_http1(client_of(site, protocol))
+        with Http2(site.address[1]) as connection:
+            stream = asked.ask(connection)
+            yield lambda: connection.answer(stream).status
+        return
+    with client_of(site, protocol) as client:
+        with contextlib.suppress(ConnectionError):
+            client.send_raw(asked.raw())
+        yield lambda: answer(client).status
+
+
+def status_of(site: Serving, protocol: str, asked: Asked) -> Optional[int]:
+    with begun(site, protocol, asked) as status:
+        return status()
 
 
 def many(count: int) -> tuple[tuple[str, str], ...]:
@@ -277,14 +287,3 @@ def test_who_is_too_slow_is_cut(option: str, protocol: str, tmp_path: Path) -> N
         site.http.route('/large.bin')(lambda request: slimHTTP.FILE(request, 'large.bin'))
         HOW_SLOW[option](site, protocol)
     assert LIMIT <= time.monotonic() - began < 2 * PATIENCE
-
-
-@pytest.mark.parametrize('protocol', PROTOCOLS)
-def test_an_upstream_that_is_silent_is_504(protocol: str) -> None:
-    with (
-        Upstream(stall) as upstream,
-        site_for(
-            protocol, vhosts={'p': {'proxy': upstream.name, 'proxy_read_timeout': LIMIT}}
-        ) as site,
-    ):
-        assert status_of(site, protocol, Asked(vhost='p')) == 504
