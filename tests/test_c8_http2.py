@@ -3,65 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import h2.connection
-import h2.errors
-import h2.events
 import pytest
 import slimHTTP
-from client import lenient_tls
 from harness import PATIENCE, wait_until
 from harness_more import settles
+from http2_client import Http2
 
 
-class Http2:
-    """A connection of which a test sends and receives every frame itself."""
-
-    def __init__(self, port: int) -> None:
-        context = lenient_tls()
-        context.set_alpn_protocols(['h2'])
-        plain = socket.create_connection(('127.0.0.1', port), PATIENCE)
-        self.socket = context.wrap_socket(plain)
-        self.frames = h2.connection.H2Connection()
-        self.frames.initiate_connection()
-
-    def ask(self, path: str) -> int:
-        """Begin a stream with a GET; gives its number."""
-        stream: int = self.frames.get_next_available_stream_id()
-        head = [(':method', 'GET'), (':path', path), (':scheme', 'https'), (':authority', 'a')]
-        self.frames.send_headers(stream, head, end_stream=True)
-        self.flush()
-        return stream
-
-    def take_back(self, stream: int) -> None:
-        self.frames.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
-        self.flush()
-
-    def flush(self) -> None:
-        self.socket.sendall(self.frames.data_to_send())
-
-    def receive(self, stream: int, *, least: int | None = None, reading: bool = False) -> bytes:
-        """The content of a stream: all of it, or `least` bytes; `reading` opens the window."""
-        content, ends = b'', time.monotonic() + PATIENCE
-        while least is None or len(content) < least:
-            assert time.monotonic() < ends, 'it does not come'
-            data = self.socket.recv(65536)
-            assert data, 'the connection has ended'
-            for event in self.frames.receive_data(data):
-                if isinstance(event, h2.events.DataReceived) and event.stream_id == stream:
-                    content += event.data
-                    if reading:
-                        self.frames.acknowledge_received_data(len(event.data), stream)
-                elif isinstance(event, h2.events.StreamEnded) and event.stream_id == stream:
-                    return content
-            self.flush()
-        return content
+def receive(client: Http2, stream: int, least: int) -> None:
+    """Take so many bytes of a stream's content, or more, and open the windows for them."""
+    ends = time.monotonic() + PATIENCE
+    while stream not in client.answers or len(client.answers[stream].body) < least:
+        assert time.monotonic() < ends, 'it does not come'
+        assert client.receive(), 'the connection has ended'
 
 
 @pytest.fixture
@@ -73,8 +32,7 @@ def http() -> Iterator[slimHTTP.HTTP_SERVER]:
 
 @pytest.fixture
 def client(http: slimHTTP.HTTP_SERVER) -> Iterator[Http2]:
-    client = Http2(http.port)
-    with contextlib.closing(client.socket):
+    with Http2(http.port) as client:
         yield client
 
 
@@ -96,7 +54,7 @@ def test_c8_5_a_request_that_is_taken_back_has_its_async_call_cancelled(
     assert begun.wait(PATIENCE)
     client.take_back(stream)
     assert cancelled.wait(PATIENCE)
-    assert client.receive(client.ask('/well')) == b'well'
+    assert client.get('/well').body == b'well'
 
 
 @pytest.mark.parametrize('asynchronous', [False, True])
@@ -123,8 +81,8 @@ def test_c8_3_a_window_that_stays_closed_stops_the_generator(
     wait_until(lambda: pulled[0])
     before = settles(lambda: pulled[0])
     assert before < 1000, 'bounded by its window and what is on the way'
-    client.receive(stream, least=(before + 50) * 4096, reading=True)
+    receive(client, stream, (before + 50) * 4096)
     assert pulled[0] > before, 'and it goes on when the client does'
     client.take_back(stream)
     assert closed.wait(PATIENCE), 'and it is closed when nobody wants it'
-    assert client.receive(client.ask('/well')) == b'well'
+    assert client.get('/well').body == b'well'

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import slimHTTP
-from client import lenient_tls
-from h2.connection import H2Connection
-from h2.events import DataReceived, StreamEnded, StreamReset
+from http2_client import Http2
 
 
 @pytest.fixture
@@ -104,42 +100,13 @@ def test_many_at_once_on_one_connection(served: slimHTTP.HTTP_SERVER) -> None:
 
     # Not by httpx, whose tasks queue to read the connection: one whose answer is
     # here already may stand behind one that waits for its own.
-    h2 = H2Connection()
-    h2.initiate_connection()
-    context = lenient_tls()
-    context.set_alpn_protocols(['h2'])
-    try:
-        with context.wrap_socket(socket.create_connection(('127.0.0.1', served.port), 10)) as tls:
-            tls.settimeout(30)
-            waiting = [ask(h2, '/wait') for _ in range(20)]
+    with Http2(served.port) as connection:
+        waiting = [connection.ask('/wait') for _ in range(20)]
+        try:
             for _ in range(4):
-                asked = [ask(h2, '/') for _ in range(50)]
-                assert read_answers(tls, h2, asked) == dict.fromkeys(asked, b'global')
+                asked = [connection.ask('/') for _ in range(50)]
+                assert {connection.answer(stream).body for stream in asked} == {b'global'}
+            assert not set(waiting) & set(connection.answers)
+        finally:
             gate.set()
-            assert read_answers(tls, h2, waiting) == dict.fromkeys(waiting, b'waited')
-    finally:
-        gate.set()
-
-
-def ask(connection: H2Connection, path: str) -> int:
-    stream: int = connection.get_next_available_stream_id()
-    head = {':method': 'GET', ':scheme': 'https', ':authority': 'any.example', ':path': path}
-    connection.send_headers(stream, list(head.items()), end_stream=True)
-    return stream
-
-
-def read_answers(tls: ssl.SSLSocket, h2: H2Connection, streams: list[int]) -> dict[int, bytes]:
-    """Read until all `streams` have ended; gives what came on any stream meanwhile."""
-    bodies: dict[int, bytes] = {}
-    left = set(streams)
-    while left:
-        tls.sendall(h2.data_to_send())
-        data = tls.recv(65536)
-        assert data, 'the server has closed the connection'
-        for event in h2.receive_data(data):
-            if isinstance(event, DataReceived):
-                bodies[event.stream_id] = bodies.get(event.stream_id, b'') + event.data
-                h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            elif isinstance(event, (StreamEnded, StreamReset)):
-                left.discard(event.stream_id)
-    return bodies
+        assert {connection.answer(stream).body for stream in waiting} == {b'waited'}
