@@ -29,6 +29,8 @@ def test_the_pieces_of_the_page_make_one_program(
     http: slimHTTP.HTTP_SERVER = program.__dict__['http']
     with http, Client((http.address, http.port)) as client:
         assert client.get('/hello/you').text == 'Hello, you!\n'
+        # What a client sends is no HTML of ours.
+        assert client.get('/hello/%3Cscript%3E').text == 'Hello, &lt;script&gt;!\n'
         fields = {'Content-Type': 'application/json'}
         assert client.request('POST', '/sum', fields, b'[1, 2, 3.5]').text == '{"sum":6.5}'
         assert client.request('GET', '/sum').status == 405

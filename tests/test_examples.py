@@ -40,7 +40,8 @@ CASES = {
     'module/serve.py': [
         ('GET', '/', 'counter.localhost', b'', 200, '{"runs":1,"visits":1}'),
         ('GET', '/x', 'counter.localhost', b'', 200, 'No route is named /x, so on_request answers.\n'),
-        ('GET', '/', 'counter.localhost', b'', 200, '{"runs":3,"visits":2}'),
+        ('GET', '/%3Cb%3E', 'counter.localhost', b'', 200, 'No route is named /&lt;b&gt;, so on_request answers.\n'),
+        ('GET', '/', 'counter.localhost', b'', 200, '{"runs":4,"visits":2}'),
     ],
     'proxy.py': [
         ('GET', '/any/path', 'proxy.localhost', b'', 200, re.compile('"url":"/any/path".*"x-forwarded-for"')),

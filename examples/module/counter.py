@@ -7,6 +7,7 @@ interface, port 8080.
 # A name among builtins is none that mypy could know.
 # mypy: disable-error-code="name-defined, operator, index"
 
+import html
 import os
 
 import slimHTTP
@@ -31,4 +32,4 @@ def front_page(request: slimHTTP.HTTP_REQUEST) -> dict[str, int]:
 
 
 def on_request(request: slimHTTP.HTTP_REQUEST) -> str:
-    return f'No route is named {request.url}, so on_request answers.\n'
+    return f'No route is named {html.escape(request.url)}, so on_request answers.\n'
