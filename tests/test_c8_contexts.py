@@ -201,13 +201,17 @@ def test_c8_4_tasks_and_failures_are_in_the_context_of_their_request() -> None:
     assert {'sync', 'async'} <= set(seen)
 
 
-def test_c1_5_run_and_poll_begin_with_what_the_program_has_set(tmp_path: Path) -> None:
+@of(('kind', 'first'), [('def', ''), ('async def', '    await asyncio.sleep(0)\n')])
+def test_c1_5_run_and_poll_begin_with_what_the_program_has_set(
+    tmp_path: Path, kind: str, first: str
+) -> None:
     source = (
-        'import contextvars, slimHTTP\n'
+        'import asyncio, contextvars, slimHTTP\n'
         'variable = contextvars.ContextVar("variable", default="nothing")\n'
         'http = slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=0, threads=2)\n'
         '@http.on_start\n'
-        'def begin():\n'
+        f'{kind} begin():\n'
+        f'{first}'
         '    variable.set("begun")\n'
         '@http.route("/sync")\n'
         'def sync(request):\n'

@@ -8,10 +8,11 @@ the `with` block), the coroutines on the event loop of the handlers, one after t
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from slimHTTP import _log, _loop, _routes
@@ -82,7 +83,7 @@ class Lifecycle:
             result = ask(function, http)
             if _is_coroutine(result):
                 http.join_loop()
-                _loop.complete(result, None)
+                _take_over(_loop.complete(_context_after(result), None))
         except Exception as error:
             raise slimHTTP_Error(
                 f'{http!r} does not start: `{_routes.name_of(function)}` (on_start) failed:'
@@ -158,6 +159,20 @@ class Lifecycle:
             raise
         except BaseException:
             _log.logger.exception('`%s` (on_stop) failed', name)
+
+
+async def _context_after(work: Awaitable[Any]) -> contextvars.Context:
+    """Await `work` and give the context in which it ran, with what it has set there."""
+    await work
+    return contextvars.copy_context()
+
+
+def _take_over(context: contextvars.Context) -> None:
+    """Set here what was set there: handlers begin with what this thread has."""
+    unset = object()
+    for variable, value in context.items():
+        if variable.get(unset) is not value:
+            variable.set(value)
 
 
 def _is_coroutine(result: Any) -> bool:
