@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 import slimHTTP
-from harness import Serving, serving, tree
+from harness import Program, Serving, serving, tree
 from harness_more import ask_handler as ask
 
 of = pytest.mark.parametrize
@@ -109,8 +109,11 @@ def test_c5_2_no_url_reaches_it(site: Serving) -> None:
         (lambda request: pathlib.Path(request.private_root, 'missing.txt'), 404, None),
         (lambda request: pathlib.Path(request.private_root), 404, None),
         (lambda request: pathlib.Path(request.private_root, 'out.txt'), 404, None),
-        (lambda request: pathlib.Path(request.private_root, '../outside.txt'), 500, None),
-        (lambda request: pathlib.Path(request.private_root + '2', 'x.txt'), 500, None),
+        (lambda request: pathlib.Path(request.private_root, '../outside.txt'), 404, None),
+        (lambda request: pathlib.Path(request.private_root + '2', 'x.txt'), 404, None),
+        (lambda request: pathlib.Path(request.private_root, '/etc/passwd'), 404, None),
+        (lambda request: pathlib.Path(request.private_root, 'a\0b'), 404, None),
+        (lambda request: pathlib.Path(request.private_root, '\udcff'), 404, None),
         # A handler may send what a URL would run.
         (lambda request: pathlib.Path(request.private_root, 'tool.py'), 200, 'print(1)'),
     ],
@@ -121,6 +124,40 @@ def test_c8_3_which_file_a_path_names(site: Serving, make, status: int, text: st
     assert b'outside' not in answer.body
     if text is not None:
         assert answer.text == text
+
+
+def test_c8_3_a_path_that_leads_out_is_not_there_and_fills_no_log(folder: pathlib.Path) -> None:
+    """It may be a client's: whoever writes `..` gets no 500, and the log no line for each."""
+    source = (
+        'import pathlib, slimHTTP\n'
+        "http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, private_root='private')\n"
+        "@http.route('/get/<path:name>')\n"
+        'def get(request):\n'
+        "    return pathlib.Path(request.private_root, request.params['name'])\n"
+        'http.run()\n'
+    )
+    with Program(source, cwd=folder) as program:
+        assert program.get('/get/report.txt').text == 'the report'
+        with program.client() as client:
+            for name in ('..%2foutside.txt', '/etc/passwd', 'a/..%2f..%2foutside.txt') * 20:
+                answer = client.get(f'/get/{name}')
+                assert (answer.status, b'outside' in answer.body) == (404, False)
+        program.wait_for(
+            'GET /get/..%2foutside.txt: a handler named a file, and .*/outside.txt is '
+        )
+        assert program.stop() == 0
+    # A run of the test may take longer than the ten seconds for which nothing more is said.
+    assert program.stderr.count('is below neither') <= 3
+    assert 'ERROR' not in program.stderr
+
+
+def test_c8_3_debug_tells_of_a_path_that_leads_out(site: Serving) -> None:
+    site.http.config['debug'] = True
+    try:
+        answer = ask(site, lambda request: pathlib.Path(request.private_root, '../outside.txt'))
+        assert (answer.status, 'outside.txt is below neither' in answer.text) == (404, True)
+    finally:
+        site.http.config['debug'] = False
 
 
 def test_c8_3_file_objects_read_private_files(site: Serving, folder: pathlib.Path) -> None:

@@ -8,28 +8,31 @@ use slimhttp_site::refusal::Refusal;
 
 use super::Exchange;
 use crate::body::Body;
+use crate::clock::Seldom;
 use crate::files::{self, Below};
 use crate::jail;
 use crate::respond::Refused;
 
 impl Exchange<'_> {
     /// A file that a handler named; it must be below `web_root` or `private_root`
-    /// of the scope.
+    /// of the scope. Any other is not there: its path may be a client's, who can
+    /// write `..` or a `/` at its beginning, and who is not to fill the log by that.
     pub(super) async fn send_named(
         &self,
         file: &Path,
         fields: HeaderMap,
     ) -> Result<Response<Body>, Refused> {
         let Some((below, path)) = self.find_named(file) else {
-            tracing::error!(
-                "a handler named {}, which is below neither `web_root` nor `private_root` of its \
-                 scope",
-                file.display()
-            );
-            return Err(Refused::because(
-                Refusal::Internal,
-                format!("{} is below neither `web_root` nor `private_root`", file.display()),
-            ));
+            static TOLD: Seldom = Seldom::new();
+            let why = format!("{} is below neither `web_root` nor `private_root`", file.display());
+            if TOLD.is_due() {
+                tracing::warn!(
+                    "{} {}: a handler named a file, and {why} of its scope: 404",
+                    self.method(),
+                    self.uri.path()
+                );
+            }
+            return Err(Refused::because(Refusal::NotFound, why));
         };
         if self.scope.options.reload_browser {
             let named = below.root().join(path.as_path());
