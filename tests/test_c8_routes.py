@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Serving, Upstream, says, serving, tree
-from harness_more import ANSWERS, at_once
+from harness import Serving, Upstream, says, serving, tree, wait_until
+from harness_more import ANSWERS, Log, at_once
 
 of = pytest.mark.parametrize
 
@@ -289,3 +290,49 @@ def test_c8_1_routes_survive_a_change_of_the_configuration(site: Serving, tmp_pa
     assert site.get('/').text == 'sub'
     assert site.get('/r').text == 'route'
     assert site.get('/r', host='a.example').text == 'a'
+
+
+def test_c8_1_a_forgotten_return_is_named_once_in_a_while(site: Serving) -> None:
+    """Who returned None while nobody else answered stands in the log, with the file."""
+
+    def forgets(request):
+        _answer = 'a text'
+
+    async def forgets_later(request):
+        _answer = 'a text'
+
+    def decorated(function):
+        return functools.wraps(function)(lambda request: function(request))
+
+    site.http.route('/plain/<path:rest>')(forgets)
+    site.http.route('/async/<path:rest>')(forgets_later)
+    site.http.route('/decorated/<path:rest>')(decorated(forgets))
+    # These are answered in the end, by a file, by whoever answers GET, by a text.
+    site.http.route('/file.txt')(forgets)
+    site.http.route('/answers')(lambda request: 'an answer')
+    line = forgets.__code__.co_firstlineno
+    with Log() as log:
+        for path in ('plain', 'async', 'decorated'):
+            for number in range(5):
+                assert site.get(f'/{path}/{number}').status == 404
+            with site.client() as client:
+                assert client.request('POST', f'/{path}/a').status == 405
+        assert site.get('/file.txt').text == 'file'
+        assert site.get('/answers').text == 'an answer'
+        assert site.get('/nothing').status == 404
+        wait_until(lambda: log.text.count('forgotten?') >= 3, 'three lines')
+    told = [record for record in log.records if 'forgotten?' in record.getMessage()]
+    assert [record.levelname for record in told] == ['INFO'] * 3
+    texts = [record.getMessage() for record in told]
+    for text, path in zip(texts, ('plain', 'async', 'decorated')):
+        assert text.startswith(f'GET /{path}/0: route `/{path}/<path:rest>` (`')
+    assert f'forgets`), {__file__}:{line} returned None' in texts[0]
+    assert f', {__file__}:{line} returned None' in texts[2]
+
+
+def test_c9_who_answers_a_method_passes_on_to_files_by_intent(site: Serving) -> None:
+    site.http.GET(lambda request: None)
+    with Log() as log:
+        assert site.get('/nothing').status == 404
+        assert site.get('/file.txt').text == 'file'
+    assert 'forgotten' not in log.text

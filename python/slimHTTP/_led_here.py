@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from slimHTTP._failure import read
-from slimHTTP._routes import same_host
+from slimHTTP._routes import code_of, same_host
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
@@ -58,11 +56,7 @@ def _spelled(way: tuple[str, ...]) -> str:
 
 def _place(handler: Any) -> str:
     """Give where a handler is written: `/srv/app.py`, line 7."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    code = read(inspect.unwrap(handler), '__code__') or read(
-        read(type(handler), '__call__'), '__code__'
-    )
+    code = code_of(handler)
     if code is None:
         return f'`{handler!r}`'
     return f'`{code.co_filename}`, line {code.co_firstlineno}'

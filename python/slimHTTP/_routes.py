@@ -6,7 +6,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterable
-from types import BuiltinFunctionType, FunctionType, MethodType, WrapperDescriptorType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final, Literal, TypeVar
 
 from slimHTTP import _log
@@ -24,6 +24,9 @@ _METHODS: Final = (
 #: The flags of a function's code: it takes `*args`; a call of it gives a coroutine.
 _VARARGS: Final = 0x04
 _COROUTINE: Final = 0x80
+
+#: How many decorators and partials are looked through: they may go in a circle.
+_MOST_WRAPPED: Final = 32
 
 #: A variable as other frameworks write it: `{name}`, `{name:path}`.
 _BRACES: Final = re.compile(r'\{(\w+)(?::(\w+))?\}')
@@ -169,6 +172,27 @@ def name_of(handler: Callable[..., Any]) -> str:
         name = inner.__qualname__
     module = getattr(inner, '__module__', None)
     return f'{module}.{name}' if module else str(name)
+
+
+def code_of(handler: object) -> CodeType | None:
+    """Give the code that a call of `handler` runs in the end, beneath decorators and partials."""
+    for _ in range(_MOST_WRAPPED):
+        if isinstance(handler, functools.partial):
+            handler = handler.func
+        elif (wrapped := getattr(handler, '__wrapped__', None)) is not None:
+            handler = wrapped
+        else:
+            break
+    code = getattr(handler, '__code__', None)
+    if code is None:  # An object with `__call__`.
+        code = getattr(getattr(type(handler), '__call__', None), '__code__', None)  # noqa: B004
+    return code if isinstance(code, CodeType) else None
+
+
+def place_of(handler: object) -> str:
+    """Give where `handler` is written, `FILE:LINE`; '' where Python does not know."""
+    code = code_of(handler)
+    return '' if code is None else f'{code.co_filename}:{code.co_firstlineno}'
 
 
 @functools.lru_cache(maxsize=1024)

@@ -265,7 +265,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                 asynchronous = _routes.is_async(handler)
                 name = _routes.name_of(handler)
                 kind = _routes.kind_of(stream)
-                self._server.add_route(url, vhost, named, prefix, kind, handler, asynchronous, name)
+                place = _routes.place_of(handler)
+                self._server.add_route(
+                    url, vhost, named, prefix, kind, handler, asynchronous, name, place
+                )
             return handler
 
         return register

@@ -76,6 +76,7 @@ class Server:
         handler: Callable[..., Any] | WebSocketRoute,
         is_async: bool,
         name: str,
+        place: str,
     ) -> None: ...
     def routes(
         self,

@@ -366,9 +366,9 @@ class WebSockets:
             if run is not None:
                 run.add_route(url, ['GET'], False, route)
             else:
-                name = _routes.name_of(handler)
+                name, place = _routes.name_of(handler), _routes.place_of(handler)
                 self._server.add_route(
-                    url, vhost, ['GET'], False, 'websocket', route, asynchronous, name
+                    url, vhost, ['GET'], False, 'websocket', route, asynchronous, name, place
                 )
             return handler
 

@@ -16,6 +16,7 @@ use slimhttp_server::handler::{
 use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
+use crate::companion::Companion;
 use crate::guest::{Ends, Wishes};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
@@ -248,6 +249,12 @@ impl Handler for Door {
             (parcel, answer)
         });
         Box::pin(Waiting { answer, ticket, side, desk: Some(desk.clone()) })
+    }
+
+    fn unanswered(&self, request: &Request) {
+        if let Some(passed) = Companion::of(request).and_then(|it| it.passed.as_ref()) {
+            passed.tell(request);
+        }
     }
 
     fn wants(&self) -> Wants {

@@ -14,11 +14,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyString;
-use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request};
+use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault};
 use slimhttp_site::route::Params;
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
+use crate::companion::Companion;
 use crate::contain::contain;
 use crate::content::{self, ContentReader};
 use crate::desk::{Desk, Side};
@@ -79,18 +80,6 @@ pub(crate) struct Pending {
     pub(crate) request: Py<HttpRequest>,
     /// Who answers, for messages.
     pub(crate) what: Arc<str>,
-}
-
-/// What a [`Request`] carries while Python keeps an object for it.
-struct Companion {
-    desk: Arc<Desk>,
-    ticket: Ticket,
-}
-
-impl Drop for Companion {
-    fn drop(&mut self) {
-        self.desk.queue.release(self.ticket);
-    }
 }
 
 impl Dispatcher {
@@ -163,7 +152,7 @@ impl Dispatcher {
             result.and_then(|result| response::read(&self.face, &request, result, &pending.what));
         match reading {
             Ok(Reading::Answer(Answer::Pass)) => {
-                self.keep_request(&pending.call.request, &request);
+                self.keep_request(&pending.call, &request);
                 pending.call.reply.send(Ok(Answer::Pass));
                 Ok(())
             }
@@ -304,8 +293,7 @@ impl Dispatcher {
         py: Python<'py>,
         call: &Call,
     ) -> PyResult<Bound<'py, HttpRequest>> {
-        let companion = call.request.companion.get();
-        if let Some(companion) = companion.and_then(|any| any.downcast_ref::<Companion>())
+        if let Some(companion) = Companion::of(&call.request)
             && let Some(Kept::Request(request)) = self.lock().get(&companion.ticket)
         {
             return Ok(request.clone_ref(py).into_bound(py));
@@ -317,14 +305,19 @@ impl Dispatcher {
         Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
     }
 
-    fn keep_request(&self, source: &Arc<Request>, request: &Bound<'_, HttpRequest>) {
+    fn keep_request(&self, call: &Call, request: &Bound<'_, HttpRequest>) {
+        let source = &call.request;
         if source.companion.get().is_some() {
             return;
         }
         request.get().detach_from_source();
         let ticket = self.desk.ticket();
         self.keep(ticket, Kept::Request(request.clone().unbind()));
-        let companion = Companion { desk: self.desk.clone(), ticket };
+        let passed = match &call.callee {
+            Callee::Route(id, _) => self.handlers.passed(*id),
+            _ => None,
+        };
+        let companion = Companion { desk: self.desk.clone(), ticket, passed };
         // A request is asked about by one call at a time, so nobody was quicker;
         // had somebody been, the companion dropped here gives its ticket back.
         let _ = source.companion.set(Box::new(companion));

@@ -11,6 +11,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
 use slimhttp_site::route::{HandlerId, Methods, RouteKind};
 
+use crate::companion::Passed;
 use crate::desk::{Side, handler_id};
 
 /// A route as Python registers it.
@@ -54,6 +55,19 @@ pub(crate) struct Handler {
     pub(crate) callable: Py<PyAny>,
     /// What it is called in messages: ``route `/path` (`function`)``.
     pub(crate) label: Arc<str>,
+    /// How it is named where it passes on and nobody else answers; a route's only,
+    /// for whoever answers a method leaves files to the server as a rule.
+    pub(crate) passed: Option<Arc<Passed>>,
+}
+
+impl Handler {
+    /// That of a route for `path`: `name` is what its function is called, `place`
+    /// where that stands.
+    pub(crate) fn of_route(callable: Py<PyAny>, path: &str, name: &str, place: String) -> Self {
+        let label: Arc<str> = format!("route `{path}` (`{name}`)").into();
+        let passed = Some(Arc::new(Passed::new(label.clone(), place)));
+        Self { callable, label, passed }
+    }
 }
 
 /// The table.
@@ -156,9 +170,18 @@ impl Handlers {
                 Entry::Moved(by) => id = *by,
                 Entry::Route(_, handler) | Entry::Method(_, _, handler) => {
                     let callable = handler.callable.clone_ref(py);
-                    return Some(Handler { callable, label: handler.label.clone() });
+                    let (label, passed) = (handler.label.clone(), handler.passed.clone());
+                    return Some(Handler { callable, label, passed });
                 }
             }
+        }
+    }
+
+    /// How the route of a number is named that has passed on.
+    pub(crate) fn passed(&self, id: HandlerId) -> Option<Arc<Passed>> {
+        match self.lock().entries.get(&id)? {
+            Entry::Route(_, handler) => handler.passed.clone(),
+            Entry::Method(..) | Entry::Moved(_) => None,
         }
     }
 

@@ -220,7 +220,11 @@ impl Hooks {
         let label = format!("the answer to {} (`{name}`)", method.unwrap_or("any method")).into();
         let method = method.map(read_method).transpose()?;
         let handlers = &server.dispatcher.handlers;
-        let id = handlers.method(method.clone(), side, Handler { callable: handler, label });
+        let id = handlers.method(
+            method.clone(),
+            side,
+            Handler { callable: handler, label, passed: None },
+        );
         if is_async && server.started.load(Ordering::Acquire) {
             server.dispatcher.face.ensure_loop(py)?;
         }

@@ -13,6 +13,7 @@ mod async_jobs;
 mod attendant;
 mod certificates;
 mod change;
+mod companion;
 mod config;
 mod contain;
 mod content;

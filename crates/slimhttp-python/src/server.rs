@@ -392,7 +392,7 @@ impl Server {
     /// Registers a handler. Where only the callable differs from what is
     /// registered, it is swapped and the site stays as it is.
     #[allow(clippy::too_many_arguments, reason = "one for each property of a route")]
-    #[pyo3(signature = (path, vhost, methods, prefix, kind, handler, is_async, name))]
+    #[pyo3(signature = (path, vhost, methods, prefix, kind, handler, is_async, name, place))]
     fn add_route(
         &self,
         py: Python<'_>,
@@ -404,6 +404,7 @@ impl Server {
         handler: Py<PyAny>,
         is_async: bool,
         name: String,
+        place: String,
     ) -> PyResult<()> {
         let side = if is_async { Side::Loop } else { Side::Thread };
         let registration = Registration {
@@ -417,8 +418,7 @@ impl Server {
             },
             side,
         };
-        let label = format!("route `{path}` (`{name}`)").into();
-        let handler = Handler { callable: handler, label };
+        let handler = Handler::of_route(handler, &path, &name, place);
         let handlers = &self.dispatcher.handlers;
         let Err(handler) = handlers.swap(&registration, handler) else { return Ok(()) };
         if side == Side::Loop && self.started.load(Ordering::Acquire) {

@@ -6,6 +6,8 @@
 
 #[path = "../src/attendant.rs"]
 mod attendant;
+#[path = "../src/companion.rs"]
+mod companion;
 #[path = "../src/desk.rs"]
 mod desk;
 #[path = "../src/forms.rs"]

@@ -2,6 +2,7 @@
 //! seconds, at a fraction of the cost of the exact time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -29,22 +30,28 @@ pub(crate) fn seconds() -> u64 {
 /// How long the same thing is not said again in the log, in milliseconds.
 pub(crate) const SELDOM: u64 = 10_000;
 
-/// Lets something be said in the log once in [`SELDOM`] at most, however many
-/// requests give reason to say it.
+/// Lets something be said in the log once in ten seconds at most, or as seldom as is
+/// asked for, however many requests give reason to say it.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom(AtomicU64);
+pub struct Seldom(AtomicU64);
 
 impl Seldom {
     /// Nothing was said yet.
-    pub(crate) const fn new() -> Self {
+    pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Whether it may be said now. Two who ask at one moment may both be told so.
-    pub(crate) fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
+        self.is_due_every(Duration::from_millis(SELDOM))
+    }
+
+    /// Whether it may be said now, if it may be said once in `span`.
+    pub fn is_due_every(&self, span: Duration) -> bool {
+        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         // Never 0, which means "not yet".
         let (now, last) = (milliseconds() + 1, self.0.load(Ordering::Relaxed));
-        let due = last == 0 || now.saturating_sub(last) >= SELDOM;
+        let due = last == 0 || now.saturating_sub(last) >= span;
         if due {
             self.0.store(now, Ordering::Relaxed);
         }

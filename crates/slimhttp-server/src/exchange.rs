@@ -198,7 +198,8 @@ struct Exchange<'x> {
     headers: HeaderMap,
     /// Who has answered, or was asked last.
     by: Answerer,
-    /// Whether a handler was asked and left the answer to whoever is next.
+    /// Whether a handler was asked and left the answer to whoever is next, who has
+    /// not answered yet.
     passed_on: bool,
 }
 
@@ -271,6 +272,7 @@ impl Exchange<'_> {
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
             if !matches!(answer, Answer::Pass) {
+                self.passed_on = false;
                 return self.deliver(answer).await;
             }
             self.passed_on = true;
@@ -370,8 +372,13 @@ impl Exchange<'_> {
     async fn refuse(&self, mut refused: Refused) -> Response<Body> {
         let options = &self.scope.options;
         let nobody = matches!(refused.refusal, Refusal::NotFound | Refusal::MethodNotAllowed(_));
-        if options.debug && nobody && self.passed_on {
-            refused.add(respond::PASSED_ON);
+        if nobody && self.passed_on {
+            if options.debug {
+                refused.add(respond::PASSED_ON);
+            }
+            if let (Some(handler), Some(asked)) = (&self.connection.shared.handler, &self.asked) {
+                handler.unanswered(asked);
+            }
         }
         let traceback = options.debug && refused.page.is_some();
         let mut response = respond::refuse(refused, options.debug);

@@ -217,6 +217,9 @@ pub trait Handler: Send + Sync + 'static {
     /// [`ConnectionHandle::hold`] of it before it begins another.
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture;
 
+    /// Hears that a callee passed on and that nobody else answered `request`.
+    fn unanswered(&self, _request: &Request) {}
+
     /// What it wants to be asked beside calls.
     fn wants(&self) -> Wants {
         Wants::default()

@@ -9,7 +9,7 @@ pub mod access_log;
 mod admission;
 pub mod body;
 pub mod certificate;
-mod clock;
+pub mod clock;
 mod connection;
 mod connection_state;
 pub mod content;

@@ -1,0 +1,71 @@
+//! What a request carries while Python keeps an object for it: between one that was
+//! asked and passed on, and the next. By it is known, on an I/O thread and without
+//! Python, whose handler is to be named when nobody answers in the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use slimhttp_server::clock::Seldom;
+use slimhttp_server::handler::Request;
+
+use crate::desk::Desk;
+use crate::job::{InWords, Ticket};
+
+/// How often a handler is named at most. What passes on to files on purpose is
+/// asked for files that are not there every day.
+const SPAN: Duration = Duration::from_secs(600);
+
+/// The companion of a [`Request`].
+pub(crate) struct Companion {
+    /// Where the object is given back.
+    pub(crate) desk: Arc<Desk>,
+    /// The number of the object.
+    pub(crate) ticket: Ticket,
+    /// The route whose handler was asked first and passed on.
+    pub(crate) passed: Option<Arc<Passed>>,
+}
+
+impl Companion {
+    /// That of a request.
+    pub(crate) fn of(request: &Request) -> Option<&Self> {
+        request.companion.get()?.downcast_ref()
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        self.desk.queue.release(self.ticket);
+    }
+}
+
+/// The handler of a route, as the log names it where it passed on and nobody else
+/// answered: mostly a `return` was forgotten.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    /// What it is called in messages.
+    label: Arc<str>,
+    /// Where it stands, `FILE:LINE`; empty where Python does not know.
+    place: String,
+    told: Seldom,
+}
+
+impl Passed {
+    /// Of which nothing was told yet.
+    pub(crate) fn new(label: Arc<str>, place: String) -> Self {
+        Self { label, place, told: Seldom::new() }
+    }
+
+    /// Tells the log that nobody has answered `request`.
+    pub(crate) fn tell(&self, request: &Request) {
+        if !self.told.is_due_every(SPAN) {
+            return;
+        }
+        let (label, place) = (&self.label, &self.place);
+        let at = if place.is_empty() { "" } else { ", " };
+        tracing::info!(
+            "{}: {label}{at}{place} returned None, and nobody else answered: was a `return` \
+             forgotten?",
+            InWords(request)
+        );
+    }
+}
