@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import slimHTTP
-from harness import Client
+from harness import PATIENCE, Client, serving, wait_until
+from harness_more import Log
 
 PAGE = Path(__file__).resolve().parent.parent / 'docs' / 'python.md'
 
@@ -44,6 +48,39 @@ def test_the_pieces_of_the_page_make_one_program(
         assert before != client.get('/visits').text
         assert client.get('/file.txt').text == 'a file'
         assert client.get('/', host='app.localhost').text == 'the module'
+
+
+def test_the_one_who_only_sends_hears_of_clients_that_leave() -> None:
+    """The piece of docs/websockets.md, as it stands."""
+    from websockets.sync.client import connect
+
+    page = PAGE.parent / 'websockets.md'
+    pieces = re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL)
+    (piece,) = [piece for piece in pieces if "'/news'" in piece]
+    with serving() as site, Log() as log:
+        program: dict[str, Any] = {'asyncio': asyncio, 'http': site.http}
+        exec(compile(piece, str(page), 'exec'), program)
+
+        def publish(text: bytes) -> str:
+            with site.client() as client:
+                return client.request('POST', '/publish', body=text).text
+
+        address = f'ws://127.0.0.1:{site.http.port}/news'
+        with connect(address) as stays:
+            wait_until(lambda: publish(b'first') == '1 are there', 'one reader')
+            assert stays.recv(PATIENCE) == 'first'
+            with connect(address) as leaves:
+                wait_until(lambda: len(program['readers']) == 2, 'two readers')
+                leaves.send('of no interest')
+            # Nothing is sent to it: its handler has heard of it all the same.
+            wait_until(lambda: len(program['readers']) == 1, 'one reader')
+            publish(b'second')
+            messages = [stays.recv(PATIENCE)]
+            while messages[-1] == 'first':
+                messages.append(stays.recv(PATIENCE))
+            assert messages[-1] == 'second'
+        wait_until(lambda: not program['readers'], 'nobody')
+    assert [record for record in log.records if record.levelno > logging.INFO] == []
 
 
 def test_every_public_name_stands_in_the_documentation() -> None:
