@@ -3,17 +3,28 @@ in Python's logging nor in the log of the program."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness import Cli, Program, Serving, serving, tree
-from harness_more import Log
+from harness_more import DATA, Log
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 of = pytest.mark.parametrize
+
+#: The rule of the Rust side too, see the file.
+TABLE = tomllib.loads((DATA / 'harmless.toml').read_text(encoding='utf-8'))
 
 #: What would begin a line of its own, or colour the terminal, or turn the writing.
 HOSTILE = 'x\n2026-01-01 ERROR forged\r\n\x1b[31mred\x9b31m\u202egnp.exe\x07\u2028forged\x85forged'
@@ -97,6 +108,23 @@ def test_whatever_is_logged_is_contained(site: Serving, how: str) -> None:
         check(told(log))
 
 
+@of(('said', 'shown'), TABLE['escaped'] + TABLE['indented'] + [[x, x] for x in TABLE['kept']])
+def test_text_is_shown_as_the_table_says(site: Serving, said: str, shown: str) -> None:
+    with Log() as log:
+        site.http.log(said)
+        assert log.records[-1].getMessage() == shown
+
+
+def test_every_character_is_judged_as_the_table_says() -> None:
+    from slimHTTP._harmless import escaped
+
+    harmful = {
+        code for first, last in TABLE['ranges'] for code in range(int(first, 16), int(last, 16) + 1)
+    }
+    found = {code for code in range(sys.maxunicode + 1) if escaped(chr(code)) != chr(code)}
+    assert found == harmful
+
+
 def test_lines_of_ones_own_stay_lines(site: Serving) -> None:
     with Log() as log:
         site.http.log('a table:\n  one\n  two\tthree\nfour')
@@ -138,6 +166,49 @@ def test_standard_error_of_a_python_program(tmp_path: Path) -> None:
     for line in lines:
         assert re.match(r'\d{4}-\d\d-\d\d \d\d:|  ', line), ascii(line)
         assert line.isprintable(), ascii(line)
+
+
+#: As it is in a configuration and in a handler: JSON shall give it back as it was.
+SAID = 'x\x1b[2J\n  forged \r\x7f \x9b31m \u202e \u2028 \U000e0041 \\x1b " 日本語'
+
+
+def objects(text: str) -> list[dict[str, str]]:
+    """The log as JSON: each line but the greeting is an object, and all of it is harmless."""
+    lines = text.split('\n')[:-1]
+    assert all(line.isprintable() for line in lines), ascii(lines)
+    return [json.loads(line) for line in lines if not line.startswith('slimHTTP serves ')]
+
+
+def test_json_lines_of_a_python_program_hold_what_was_said() -> None:
+    source = (
+        'import slimHTTP\n'
+        "http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)\n"
+        "@http.route('/')\n"
+        'def fails(request):\n'
+        f'    http.log({SAID!a})\n'
+        f'    raise RuntimeError({SAID!a})\n'
+        'http.run()\n'
+    )
+    with Program(source, env={'SLIMHTTP_LOG': 'json'}) as program:
+        assert program.get('/').status == 500
+        program.wait_for('RuntimeError')
+        assert program.stop() == 0
+        told = objects(program.stderr)
+    assert SAID in [record['message'] for record in told]
+    failed = next(record for record in told if 'exception' in record)
+    assert failed['exception'].endswith(f'RuntimeError: {SAID}')
+
+
+def test_json_lines_of_the_program_hold_what_was_said(tmp_path: Path) -> None:
+    missing = '日本\x1b[31m\x9b \u202e\nforged'
+    document = {'web_root': 'root', 'vhosts': {'a.example': {'web_root': missing}}}
+    document.update(addr='127.0.0.1', port=0)
+    tree(tmp_path, {'root': {}, 'site.json': json.dumps(document)})
+    with Cli('run', tmp_path / 'site.json', env={**os.environ, 'SLIMHTTP_LOG': 'json'}) as program:
+        program.wait_for('forged')
+        assert program.stop() == 0
+        told = objects(program.stderr)
+    assert any(f'{missing}` does not exist' in record['message'] for record in told), told
 
 
 def test_standard_error_of_the_program(tmp_path: Path) -> None:

@@ -64,10 +64,9 @@ def read(thing: Any, name: str) -> Any:
 
 
 def _one_line(text: str) -> str:
-    """Escape what is not printable: nobody writes lines of his own into the log."""
+    """Escape what is not only shown: nobody writes lines of his own into the log."""
     if text.isprintable():
         return text
-    return ''.join(
-        char if char.isprintable() else char.encode('unicode_escape').decode('ascii')
-        for char in text
-    )
+    from slimHTTP._harmless import escaped  # Here, for few failures need it.
+
+    return escaped(text).replace('\n', '\\n')

@@ -12,45 +12,33 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
+from slimHTTP._harmless import contained, escaped
+
 logger: Final = logging.getLogger('slimHTTP')
 
 
-def contained(text: str) -> str:
-    """Give text of which nobody can break out, whatever a client has put into it.
-
-    What is not printable is escaped: a terminal takes no orders from a log. Lines after
-    the first one are indented, so that none of them begins a record.
-    """
-    if text.isprintable():
-        return text
-    head, *rest = map(_escaped, text.split('\n'))
-    return '\n'.join([head, *(line if line.startswith('  ') else f'  {line}' for line in rest)])
-
-
-def _escaped(line: str) -> str:
-    if line.isprintable():
-        return line
-    return ''.join(
-        char
-        if char.isprintable() or char == '\t'
-        else char.encode('unicode_escape').decode('ascii')
-        for char in line
-    )
+#: Where a record keeps what was said, if that is not how its message reads.
+_AS_SAID: Final = '_slimhttp_as_said'
 
 
 class _Containing:
-    """Makes every record of the logger one of which nobody can break out."""
+    """Makes every record of the logger one of which nobody can break out.
+
+    What was said stays on the record, for who contains it by escapes of his own.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite what cannot stand as it is; let everything pass."""
         try:
             message = record.getMessage()
-            if not message.isprintable():
-                record.msg, record.args = contained(message), ()
+            shown = contained(message)
+            if shown != message:
+                vars(record)[_AS_SAID] = message
+                record.msg, record.args = shown, ()
             if record.exc_info and not record.exc_text:
                 # Formatters take this before they make their own.
                 lines = _plain.formatException(record.exc_info).split('\n')
-                record.exc_text = '\n'.join(f'  {_escaped(line)}' for line in lines)
+                record.exc_text = '\n'.join(f'  {escaped(line)}' for line in lines)
         except Exception:
             # Whoever prints it reports what is wrong with it, as ever.
             return True
@@ -84,7 +72,10 @@ def print_records(as_json: bool) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """A record as a JSON object on a line, with the names of the access log."""
+    """A record as a JSON object on a line, with the names of the access log.
+
+    Texts stand in it as they were said: JSON's own escapes let nobody break out.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line."""
@@ -94,7 +85,7 @@ class JsonLines(logging.Formatter):
             'ts': f'{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z',
             'level': level,
             'target': record.name,
-            'message': record.getMessage(),
+            'message': vars(record).get(_AS_SAID) or record.getMessage(),
         }
         if record.exc_info:
             line['exception'] = self.formatException(record.exc_info)

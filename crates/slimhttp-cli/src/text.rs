@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use slimhttp_site::harmless::{Escaped, is_harmless};
+
 /// The widest excerpt of a line, in characters: a minified file is one line.
 const WIDEST: usize = 100;
 
@@ -78,7 +80,7 @@ impl Text {
             None => "the end of the file".to_owned(),
             Some('\n') => "the end of the line".to_owned(),
             Some('\r') if rest.starts_with("\r\n") => "the end of the line".to_owned(),
-            Some(c) if c.is_control() => format!("`{}`", c.escape_debug()),
+            Some(c) if c == '\t' || !is_harmless(c) => format!("`{}`", Escaped(c)),
             Some(c) if word.is_empty() => format!("`{c}`"),
             Some(_) => format!("`{word}`"),
         }

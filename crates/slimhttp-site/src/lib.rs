@@ -22,6 +22,7 @@ pub mod file_rules;
 pub mod forward;
 pub mod framing;
 pub mod glob;
+pub mod harmless;
 pub mod host;
 pub mod http2;
 pub mod instance;

@@ -5,6 +5,8 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use crate::harmless::{Escaped, is_harmless};
+
 /// The characters of a text that an error message shows.
 const LONGEST_SHOWN: usize = 80;
 
@@ -128,8 +130,8 @@ impl fmt::Display for Value {
                 f.write_str("`")?;
                 let mut rest = text.chars();
                 for c in rest.by_ref().take(LONGEST_SHOWN) {
-                    if c.is_control() {
-                        write!(f, "{}", c.escape_default())?
+                    if c == '\t' || !is_harmless(c) {
+                        write!(f, "{}", Escaped(c))?
                     } else {
                         f.write_char(c)?
                     }

@@ -294,7 +294,7 @@ fn a_mistake_on_a_line_of_two_digits_has_a_wider_gutter() {
         "c.toml",
         &text,
         &[
-            "c.toml:11:5: string values must be quoted, expected literal string, found `\\u{1b}`",
+            "c.toml:11:5: string values must be quoted, expected literal string, found `\\x1b`",
             "   |",
             "11 | a = \u{fffd}",
             "   |     ^",

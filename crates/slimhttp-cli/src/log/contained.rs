@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write};
 
+use slimhttp_site::harmless::{Escaped, is_harmless};
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{FormatFields, Writer, debug_fn};
@@ -45,22 +46,13 @@ impl<W: Write> Write for Contained<'_, W> {
                     if is_harmless(other) {
                         self.writer.write_char(other)?;
                     } else {
-                        write!(self.writer, "{}", other.escape_unicode())?;
+                        write!(self.writer, "{}", Escaped(other))?;
                     }
                 }
             }
         }
         Ok(())
     }
-}
-
-/// Whether a character is only shown: no control, and none that ends a line or turns
-/// the direction of what follows (Unicode's bidirectional controls).
-fn is_harmless(character: char) -> bool {
-    let turns = matches!(character,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-        | '\u{feff}');
-    character == '\t' || (!character.is_control() && !turns)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The log as JSON lines: an object an event, with the time and the names that the
 //! access log has too. What an event carries beside its message stands beside it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::Value;
+use slimhttp_site::harmless::is_harmless;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -35,9 +36,30 @@ where
         event.record(&mut fields);
         for (position, (name, value)) in fields.0.iter().enumerate() {
             // A name is an identifier: nothing in it has to be escaped.
-            write!(writer, "{}\"{name}\":{value}", if position == 0 { "{" } else { "," })?;
+            write!(writer, "{}\"{name}\":", if position == 0 { "{" } else { "," })?;
+            write!(Escaping(&mut writer), "{value}")?;
         }
         writeln!(writer, "}}")
+    }
+}
+
+/// Writes JSON of which nobody breaks out. What JSON must escape is so already; the
+/// rest of what is not harmless (C1 controls, what turns the writing or hides) only
+/// stands in texts, where `\u` and four digits mean the same (RFC 8259 section 7).
+struct Escaping<'a, 'w>(&'a mut Writer<'w>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, json: &str) -> fmt::Result {
+        for character in json.chars() {
+            if is_harmless(character) {
+                self.0.write_char(character)?;
+                continue;
+            }
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use slimhttp_site::harmless::is_harmless;
 use slimhttp_site::logging::Logging;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -52,20 +53,25 @@ impl io::Write for Written {
     }
 }
 
-#[test]
-fn an_event_is_a_json_object_on_a_line() {
+/// What is written of what is logged, as JSON lines.
+fn json_lines(log: impl FnOnce()) -> String {
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
         .event_format(json::Lines)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber, log);
+    let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+#[test]
+fn an_event_is_a_json_object_on_a_line() {
+    let text = json_lines(|| {
         tracing::warn!(code = 7, who = "x\"\n", slow = true, "a {}", "warning\nof two lines");
         tracing::info!(target: "hyper", "plain");
     });
-    let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let text = String::from_utf8(bytes).expect("UTF-8");
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 2, "{text}");
@@ -78,6 +84,19 @@ fn an_event_is_a_json_object_on_a_line() {
     let moment = lines[0]["ts"].as_str().expect("a time");
     assert!(moment.ends_with('Z') && moment.len() >= 20, "{moment}");
     assert_eq!((&lines[1]["level"], &lines[1]["target"]), (&"info".into(), &"hyper".into()));
+}
+
+/// By JSON's own escapes, once: whoever reads the line has the text as it was said.
+#[test]
+fn hostile_text_is_contained_by_json_itself() {
+    let said =
+        "x\u{1b}[2J\n  y \r \u{7f} \u{9b}31m \u{202e} \u{2028} \u{e0041} \\x1b \" \u{65e5}\u{3000}";
+    let text = json_lines(|| tracing::warn!(who = said, "{said}"));
+    let line = text.strip_suffix('\n').expect("a line");
+    assert!(line.chars().all(is_harmless), "{line:?}");
+    assert!(line.contains("\u{65e5}\u{3000}") && line.contains(r"\udb40\udc41"), "{line}");
+    let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!((&object["message"], &object["who"]), (&said.into(), &said.into()));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use toml_edit::DocumentMut;
+
 use super::fields;
 
 /// What is logged by a subscriber as the program has it.
@@ -35,19 +37,19 @@ fn logged(log: impl FnOnce()) -> String {
 
 #[test]
 fn nobody_breaks_out_of_a_line() {
-    let table = [
-        ("plain", "plain"),
-        ("two\nlines", "two\n  lines"),
-        ("of\n  ours", "of\n  ours"),
-        ("deeper\n    yet", "deeper\n    yet"),
-        ("forged\r\n2026 ERROR all is lost", "forged\\u{d}\n  2026 ERROR all is lost"),
-        ("red \u{1b}[31m \u{9b}31m", "red \\u{1b}[31m \\u{9b}31m"),
-        ("turned \u{202e}txt", "turned \\u{202e}txt"),
-        ("bell \u{7} tab \t", "bell \\u{7} tab \t"),
-        ("caf\u{e9} \u{2014} \u{1f600}", "caf\u{e9} \u{2014} \u{1f600}"),
-    ];
-    for (said, expected) in table {
+    let table: DocumentMut =
+        include_str!("../../../../../tests/data/harmless.toml").parse().expect("TOML");
+    let check = |said: &str, expected: &str| {
         assert_eq!(logged(|| tracing::warn!("{said}")), format!(" WARN {expected}\n"), "{said:?}");
+    };
+    for list in ["escaped", "indented"] {
+        for pair in table[list].as_array().expect("a list") {
+            let text = |at| pair.as_array().and_then(|pair| pair.get(at)?.as_str());
+            check(text(0).expect("what is said"), text(1).expect("how it is shown"));
+        }
+    }
+    for said in table["kept"].as_array().expect("a list") {
+        check(said.as_str().expect("a text"), said.as_str().expect("a text"));
     }
 }
 
