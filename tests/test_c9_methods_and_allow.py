@@ -334,6 +334,35 @@ def test_c9_debug_tells_everything_but_secrets(site: Serving) -> None:
         assert len(log.records) == before
 
 
+def test_c9_debug_masks_what_the_page_for_developers_masks(site: Serving) -> None:
+    """By the name: of a field, and of a parameter in whatever address."""
+
+    @site.http.route('/back')
+    def back(request):
+        fields = {'X-Csrf-Token': 'secret-6', 'X-Other': 'seen-3'}
+        location = '/next?state=secret-7&page=seen-4'
+        return slimHTTP.HTTP_RESPONSE(
+            ret_code=303, headers={**fields, 'Location': location}, payload=b''
+        )
+
+    import slimHTTP
+
+    site.http.debug('/back')
+    fields = [
+        ('X-Api-Key', 'secret-1'),
+        ('X-Forwarded-Authorization', 'Bearer secret-2'),
+        ('Referer', 'https://me:secret-3@a.example/?token=secret-4&q=seen-1'),
+    ]
+    with Log() as log:
+        with site.client() as client:
+            assert client.request('GET', '/back?%63ode=secret-5&q=seen-2', fields).status == 303
+        log.wait_for('answered 303')
+    assert 'secret-' not in log.text, log.text
+    for number in (1, 2, 3, 4):
+        assert f'seen-{number}' in log.text
+    assert 'x-api-key: (not shown, 8 bytes)' in log.text
+
+
 @of(('url', 'error'), [('x', ValueError), (b'/x', TypeError), (None, TypeError)])
 def test_c9_debug_takes_paths(site: Serving, url: Any, error: Any) -> None:
     with pytest.raises(error):

@@ -15,8 +15,13 @@ from typing import Any
 
 import pytest
 from harness import Serving, serving
-from harness_more import HOST, ask, module_site
+from harness_more import DATA, HOST, ask, module_site
 from slimHTTP import MultiDict
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 of = pytest.mark.parametrize
 
@@ -144,6 +149,15 @@ def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> N
     seen = fails(site, lambda request: 1 / 0, **{field: VALUE})
     assert field.lower() in seen.text
     assert VALUE not in seen.text
+
+
+def test_names_are_judged_as_the_log_judges_them() -> None:
+    """`debug(url)` masks by a list of the Rust side; the table holds both against it."""
+    from slimHTTP._secrets import is_secret_of_client
+
+    table = tomllib.loads((DATA / 'secret_names.toml').read_text(encoding='utf-8'))
+    assert [name for name in table['secret'] if not is_secret_of_client(name)] == []
+    assert [name for name in table['harmless'] if is_secret_of_client(name)] == []
 
 
 @of(

@@ -40,6 +40,7 @@ pub mod refusal;
 pub mod reload;
 pub mod response_fields;
 pub mod route;
+pub mod secrets;
 pub mod site;
 pub mod value;
 pub mod websocket;

@@ -1,13 +1,13 @@
 //! What the log says of a request whose URL a program has marked by
-//! `debug(url)`: everything but the content and what is secret.
+//! `debug(url)`: everything but the content, and but what is a secret by its name.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, Response};
 use slimhttp_site::path::Target;
 use slimhttp_site::plan::Action;
+use slimhttp_site::secrets::{is_secret, masked};
 use slimhttp_site::site::Site;
 
 use super::{Exchange, told};
@@ -32,11 +32,11 @@ impl Detail {
         }
         let peer = exchange.connection.peer;
         let url = told::target(exchange.version, exchange.uri);
-        let request = format!("debug {peer}: {} {url}", exchange.method);
+        let request = format!("debug {peer}: {} {}", exchange.method, masked(&url));
         let scope = exchange.scope.name.as_deref().unwrap_or("the global level");
         let mut plan = String::new();
         for action in actions {
-            let _ = write!(plan, "\n  then {action:?}");
+            let _ = write!(plan, "\n  then {}", masked(&format!("{action:?}")));
         }
         let fields = in_lines(&exchange.headers);
         tracing::info!("{request} {:?} of {scope}{fields}{plan}", exchange.version);
@@ -51,14 +51,17 @@ impl Detail {
     }
 }
 
-/// Header fields, a line each. What is secret is not shown.
+/// Header fields, a line each. What is secret is not shown, nor what is in the
+/// addresses and the like that others hold.
 fn in_lines(headers: &HeaderMap) -> String {
     let mut lines = String::new();
     for (name, value) in headers {
-        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name);
-        let _ = match secret {
+        let _ = match is_secret(name.as_str()) {
             true => write!(lines, "\n  {name}: (not shown, {} bytes)", value.len()),
-            false => write!(lines, "\n  {name}: {}", value.as_bytes().escape_ascii()),
+            false => {
+                let value = value.as_bytes().escape_ascii().to_string();
+                write!(lines, "\n  {name}: {}", masked(&value))
+            }
         };
     }
     lines
