@@ -34,7 +34,7 @@ test: lint rust-tests outside-tests smoke ## build everything, pass every test
 
 lint: fmt clippy ruff mypy tidy stubs ## formatting, lints, types, the tidy tests
 
-bench: $(VENV)/.installed tested-program ## side by side with peers, see docs/performance.md
+bench: $(VENV)/.installed tested-program ## side by side with peers, and what one client can cost, see docs/performance.md
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benches/run
 
 fuzz: ## search for inputs that break a property (SECONDS=60 for each TARGETS)
