@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 import slimHTTP
-from slimHTTP import Events, _log
+from slimHTTP import Events, _log, _records
 
 EVENTS = {
     'SERVER_ACCEPT': 0x80,
@@ -93,12 +93,12 @@ def test_slimhttp_log_sets_the_level(
     wish: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', wish)
-    monkeypatch.setattr(_log, 'logger', logging.Logger('a logger of this test'))
+    monkeypatch.setattr(_records, 'logger', logging.Logger('a logger of this test'))
     _log.follow_wish('error')  # The option, which the environment wins over.
-    assert _log.logger.level == level
-    assert len(_log.logger.handlers) == 1
+    assert _records.logger.level == level
+    assert len(_records.logger.handlers) == 1
     _log.follow_wish()
-    assert len(_log.logger.handlers) == 1
+    assert len(_records.logger.handlers) == 1
 
 
 def test_a_word_that_slimhttp_log_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,13 +111,13 @@ def test_the_log_as_json_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', 'json')
-    monkeypatch.setattr(_log, 'logger', logging.Logger('slimHTTP'))
+    monkeypatch.setattr(_records, 'logger', logging.Logger('slimHTTP'))
     _log.follow_wish()
-    _log.logger.warning('a "warning"\nof %d lines', 2)
+    _records.logger.warning('a "warning"\nof %d lines', 2)
     try:
         raise ValueError('x')
     except ValueError:
-        _log.logger.exception('it failed')
+        _records.logger.exception('it failed')
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert (first['level'], first['message']) == ('warn', 'a "warning"\nof 2 lines')
     assert first['ts'].endswith('Z')
