@@ -20,7 +20,7 @@ TALLY  := $(BIN)/python tools/tally $(TARGET)/tally
 SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type d -o -type f \) -print) \
            Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
 
-.PHONY: help run test lint bench wheel program dist clean lock fuzz clients free-threaded \
+.PHONY: help run test lint bench wheel program dist clean lock fuzz sizes clients free-threaded \
         format tested-program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
 
 help: ## this list
@@ -39,6 +39,10 @@ bench: $(VENV)/.installed tested-program ## side by side with peers, and what on
 
 fuzz: ## search for inputs that break a property (SECONDS=60 for each TARGETS)
 	@CARGO="$(CARGO)" tools/fuzz $(SECONDS) $(TARGETS)
+
+# Compiled as for `make fuzz`: quick, and every check kept.
+sizes: ## what is compressed, in every size and of every kind; minutes
+	SLIMHTTP_EVERY_SIZE=1 $(CARGO) test --locked --profile fuzz --package slimhttp-server --lib many_sizes
 
 wheel: dist/.wheel ## the wheel for every Linux with glibc 2.17 or newer, in dist/
 	@ls dist/*.whl

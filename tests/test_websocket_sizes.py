@@ -1,7 +1,8 @@
 """Messages of every kind arrive as they were sent, whatever their size: held against zlib.
 
-The client is the package `websockets`, which packs and unpacks by Python's zlib. Every size of
-every kind is a matter of the Rust tests; here are those about which buffers, windows and pieces end.
+The client is the package `websockets`, which packs and unpacks by Python's zlib. Here are the sizes
+about which buffers, windows and pieces end. The Rust tests have more of them, and by `make sizes`
+every size of every kind.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 //! repeats itself and what does not, in the mixtures that programs send.
 
 use std::fmt::Write;
-use std::iter;
+use std::{iter, thread};
 
 /// The longest sample, in bytes.
 pub(crate) const LONGEST: usize = 300_000;
@@ -50,6 +50,17 @@ pub(crate) fn kinds() -> [(&'static str, Vec<u8>); 10] {
         ("JSON around images", text(images())),
         ("bands of noise", bytes(&mut bands())),
     ]
+}
+
+/// Checks every kind, each on a thread of its own: every size of all of them is
+/// minutes of work.
+pub(crate) fn each(check: impl Fn(&str, &[u8]) + Sync) {
+    let check = &check;
+    thread::scope(|scope| {
+        for (kind, sample) in kinds() {
+            scope.spawn(move || check(kind, &sample));
+        }
+    });
 }
 
 fn words() -> String {
@@ -107,7 +118,8 @@ fn bands() -> impl Iterator<Item = u8> {
 
 /// Sizes up to `most`: every small one, every one about the multiples of what
 /// buffers and windows have (16 KiB), and of all others about `others`, of every
-/// residue. With `SLIMHTTP_EVERY_SIZE` set in the environment, all.
+/// residue. With `SLIMHTTP_EVERY_SIZE` set in the environment, all: that is what
+/// `make sizes` does.
 pub(crate) fn sizes(most: usize, others: usize) -> Vec<usize> {
     if std::env::var_os("SLIMHTTP_EVERY_SIZE").is_some() {
         return (0..=most).collect();
