@@ -15,8 +15,8 @@ use slimhttp_site::value::{Table, Value};
 use crate::{config, errors};
 
 /// What a new configuration keeps of the old one when it does not name it.
-const FIXED_AT_START: [&str; 7] =
-    ["addr", "port", "workers", "threads", "persist", "user", "group"];
+const FIXED_AT_START: [&str; 8] =
+    ["addr", "port", "workers", "threads", "persist", "user", "group", "log"];
 
 /// A way through the tables of a configuration.
 pub(crate) type Way = Vec<Arc<str>>;

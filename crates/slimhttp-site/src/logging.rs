@@ -57,6 +57,23 @@ impl fmt::Display for Unknown {
     }
 }
 
+/// The words of the option, as it may be written.
+impl fmt::Display for Logging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match &self.heard {
+            Heard::Usual => "",
+            Heard::From(level) => level,
+            Heard::Directives(directives) => directives,
+        };
+        match (words, self.json) {
+            ("", true) => f.write_str("json"),
+            ("", false) => f.write_str("info"),
+            (words, true) => write!(f, "{words},json"),
+            (words, false) => f.write_str(words),
+        }
+    }
+}
+
 impl Logging {
     /// Reads words with commas between them.
     ///

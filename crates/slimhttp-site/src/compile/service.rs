@@ -139,7 +139,14 @@ fn log(
     let Some(running) = running.map(|service| &service.log) else { return given.cloned() };
     if given.is_some() && given != running.as_ref() {
         let hint = "`log` is fixed at start: start the server anew to change it".to_owned();
-        report.fault(&at.key("log"), "what it was started with", None, hint);
+        let words = |logging: &Logging| format!("`{logging}`");
+        let expected = running.as_ref().map_or("none".to_owned(), words);
+        report.fault(
+            &at.key("log"),
+            format!("{expected}, as it was started"),
+            given.map(words),
+            hint,
+        );
     }
     running.clone()
 }

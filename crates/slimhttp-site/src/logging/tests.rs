@@ -31,6 +31,15 @@ fn levels_forms_and_directives() {
 }
 
 #[test]
+fn it_is_written_as_it_may_be_read() {
+    for text in ["off", "debug", "json", "trace,json", "hyper=debug,info", "hyper=debug,json"] {
+        let logging = Logging::parse(text).expect("words");
+        assert_eq!(logging.to_string(), text);
+    }
+    assert_eq!(Logging::default().to_string(), "info", "what is usual");
+}
+
+#[test]
 fn an_unknown_word_is_an_error() {
     for (text, found, meant) in [
         ("verbose", "verbose", None),

@@ -65,7 +65,7 @@ fn c3_4_workers_and_threads_are_fixed_once_running() {
         ),
         (
             json!({"log": "debug"}),
-            "log: expected what it was started with\
+            "log: expected none, as it was started, found `debug`\
              \n  hint: `log` is fixed at start: start the server anew to change it",
         ),
         (
@@ -88,6 +88,18 @@ fn c3_4_workers_and_threads_are_fixed_once_running() {
             Err(faults) => assert_eq!(faults.to_string(), fault),
         }
     }
+}
+
+#[test]
+fn c3_4_another_log_is_a_fault_that_says_which_it_was_started_with() {
+    let routes = Routes::default();
+    let first = site(json!({"log": "slimhttp_server=debug,json"}));
+    let changed = change((&first, &routes), &config(&json!({"log": "warn"})), &routes);
+    assert_eq!(
+        changed.expect_err("another log").to_string(),
+        "log: expected `slimhttp_server=debug,json`, as it was started, found `warn`\
+         \n  hint: `log` is fixed at start: start the server anew to change it"
+    );
 }
 
 #[test]
