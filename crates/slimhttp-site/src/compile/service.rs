@@ -64,7 +64,7 @@ pub(super) fn service(
         Some(Earlier { service, same_certificate: true }) => {
             (service.certificate.clone(), service.awaited_certificate.clone())
         }
-        _ => match certificate(layers, world, at, report) {
+        _ => match certificate(layers, running, world, at, report) {
             Certificate::Named(pair) => (pair, None),
             Certificate::Usual { pair, there: true } => (Some(pair), None),
             Certificate::Usual { pair, there: false } => (None, Some(pair)),
@@ -247,10 +247,13 @@ fn same_address(one: &str, other: &str) -> bool {
 
 /// The certificate and key, from `cert` and `key` or from the table `ssl`; where
 /// nothing is said, `cert.pem` and `key.pem` if both are there. One file may hold
-/// both. Both files may be missing (the server then makes a certificate); one
-/// alone may not.
+/// both. What is named has to be there: a slip in a path would otherwise have the
+/// server present a certificate that nobody trusts. Only where both names are those
+/// of the default configuration, which programs write down, the server makes one. A
+/// running server keeps what it has read, so files that are gone are no fault of it.
 fn certificate(
     layers: Layers<'_>,
+    running: Option<&Service>,
     world: &Surroundings<'_>,
     at: &At<'_>,
     report: &mut Report,
@@ -285,23 +288,34 @@ fn certificate(
     let (cert, key) = pair;
     let (cert_kind, key_kind) = ((world.look)(cert), (world.look)(key));
     let halves = [(cert, cert_at, cert_kind, key_kind), (key, key_at, key_kind, cert_kind)];
+    let is_read = running
+        .and_then(|service| service.certificate.as_ref())
+        .is_some_and(|(running_cert, running_key)| running_cert == cert && running_key == key);
+    let may_miss = *cert == world.base.join("cert.pem") && *key == world.base.join("key.pem");
     // Of one file everything is said once.
     let files = if cert == key { 1 } else { 2 };
     for (path, at, kind, other) in halves.into_iter().take(files) {
+        let both = other == PathKind::Missing;
         match kind {
             PathKind::Folder => {
                 report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
             }
-            PathKind::Missing if other != PathKind::Missing => {
-                report.fault(&at, "a PEM file that exists", format!("`{}`", path.display()), None);
-            }
-            PathKind::Missing => report.warn(
+            // Who speaks no TLS looks at none of them.
+            PathKind::Missing if both && (is_read || !world.listener.tls) => {}
+            PathKind::Missing if both && may_miss => report.warn(
                 &at,
                 format_args!(
                     "`{}` does not exist; a self-signed certificate takes its place",
                     path.display()
                 ),
             ),
+            PathKind::Missing => {
+                let hint = both.then(|| {
+                    "a server that is to make a self-signed one names neither `cert` nor `key`"
+                        .to_owned()
+                });
+                report.fault(&at, "a PEM file that exists", format!("`{}`", path.display()), hint);
+            }
             _ => {}
         }
     }

@@ -297,7 +297,7 @@ fn c1_1_the_certificate_of_an_https_server() {
     for (written, fault) in [
         (json!({"cert": "one.pem", "key": "two.pem"}), ""),
         (json!({"ssl": {"cert": "one.pem", "key": "two.pem"}}), ""),
-        // Both are missing: the server makes them.
+        // Both are missing: without TLS nobody looks for them.
         (json!({"cert": "new.pem", "key": "new.key"}), ""),
         (
             json!({"cert": "one.pem", "key": "new.key"}),
@@ -346,4 +346,60 @@ fn c1_1_the_certificate_of_an_https_server() {
         let pair = site(written).service.certificate.clone();
         assert_eq!(pair, Some(("/base/one.pem".into(), "/base/one.pem".into())));
     }
+}
+
+/// What a server with TLS says of a configuration, on top of `running`: the faults, or
+/// the warnings.
+fn with_tls(written: Json, look: &dyn Fn(&Path) -> PathKind, running: Option<&Site>) -> String {
+    let listener = Listener { tls: true, ..everywhere() };
+    let world = Surroundings { look, resolve_anew: true, ..world(&listener) };
+    let routes = Routes::default();
+    let previous = running.map(|site| (site, &routes));
+    match compile(&config(&written), &routes, &world, previous) {
+        Ok(site) => site.warnings.join("\n"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+const NEITHER: &str =
+    "\n  hint: a server that is to make a self-signed one names neither `cert` nor `key`";
+
+#[test]
+fn c2_6_a_certificate_that_is_named_and_not_there() {
+    for (written, said) in [
+        (
+            json!({"cert": "new.pem"}),
+            format!("cert: expected a PEM file that exists, found `/base/new.pem`{NEITHER}"),
+        ),
+        (
+            json!({"ssl": {"cert": "new.pem", "key": "new.key"}}),
+            format!(
+                "ssl.cert: expected a PEM file that exists, found `/base/new.pem`{NEITHER}\n\
+                 ssl.key: expected a PEM file that exists, found `/base/new.key`{NEITHER}"
+            ),
+        ),
+        // The names of `default_config()`, as programs write them down.
+        (
+            json!({"ssl": {"cert": "cert.pem", "key": "key.pem"}}),
+            "ssl.cert: `/base/cert.pem` does not exist; a self-signed certificate takes its \
+             place\nssl.key: `/base/key.pem` does not exist; a self-signed certificate takes its \
+             place"
+                .to_owned(),
+        ),
+        (json!({}), String::new()),
+    ] {
+        assert_eq!(with_tls(written.clone(), &look, None), said, "{written}");
+    }
+}
+
+#[test]
+fn c3_3_a_certificate_that_is_gone_is_no_fault_of_a_running_server() {
+    let written = json!({"cert": "one.pem", "key": "two.pem"});
+    let running = site(written.clone());
+    let gone = |path: &Path| match look(path) {
+        PathKind::File => PathKind::Missing,
+        kind => kind,
+    };
+    assert_eq!(with_tls(written.clone(), &gone, Some(&running)), "");
+    assert_ne!(with_tls(written, &gone, None), "", "started anew it would not find them");
 }
