@@ -176,6 +176,15 @@ fn persist(
         report.fault(&at, "Python, whose memory it keeps", found, hint);
     }
     let Some(running) = running.map(|service| service.persist.as_ref()) else {
+        // The file may be new, its folder may not.
+        if let Some(path) = given {
+            let found = format!("`{}`", path.display());
+            if (world.look)(path) == PathKind::Folder {
+                report.fault(&at, "a file", format!("{found}, a folder"), None);
+            } else if path.parent().is_some_and(|it| (world.look)(it) != PathKind::Folder) {
+                report.fault(&at, "a file in a folder that exists", found, None);
+            }
+        }
         return given.cloned();
     };
     if let Some(given) = given.filter(|given| Some(*given) != running) {

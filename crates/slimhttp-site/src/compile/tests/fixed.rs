@@ -103,6 +103,16 @@ fn c3_4_another_log_is_a_fault_that_says_which_it_was_started_with() {
 }
 
 #[test]
+fn c2_6_the_file_of_the_memory_may_be_new_and_its_folder_may_not() {
+    check(json!({"persist": "new.db"}), "");
+    check(
+        json!({"persist": "missing/x.db"}),
+        "persist: expected a file in a folder that exists, found `/base/missing/x.db`",
+    );
+    check(json!({"persist": "web"}), "persist: expected a file, found `/base/web`, a folder");
+}
+
+#[test]
 fn c3_4_every_other_service_option_may_change() {
     let routes = Routes::default();
     let first = site(json!({}));
