@@ -356,8 +356,11 @@ pub fn check(setup: &Setup) -> Result<Vec<String>, Faults> {
         base: setup.base.clone(),
         replaced: false,
     };
-    snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)
-        .map(|site| site.warnings)
+    let site = snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)?;
+    if listener.tls {
+        snapshot::open_certificate(&draft, &site.service)?;
+    }
+    Ok(site.warnings)
 }
 
 /// What a site serves, in a few words.

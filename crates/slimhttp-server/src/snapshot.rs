@@ -60,10 +60,7 @@ impl Snapshot {
             Some((before, presented)) if same(&before.site.service) => {
                 Some(presented.renewed(named))
             }
-            _ => Some(Presented::open(named).map_err(|flaws| {
-                let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
-                Faults(flaws.into_iter().map(|flaw| flaw.fault(in_table)).collect())
-            })?),
+            _ => Some(open_certificate(draft, &site.service)?),
         };
         let access_logs = open_access_logs(&site, logs)?;
         for warning in &site.warnings {
@@ -98,6 +95,17 @@ impl Snapshot {
 fn named(service: &Service) -> Option<&Named> {
     let come = |pair: &&Named| look(&pair.0) == PathKind::File && look(&pair.1) == PathKind::File;
     service.certificate.as_ref().or_else(|| service.awaited_certificate.as_ref().filter(come))
+}
+
+/// Reads the certificate that a draft names, or makes one.
+///
+/// # Errors
+/// Every flaw of what is there.
+pub(crate) fn open_certificate(draft: &Draft, service: &Service) -> Result<Arc<Presented>, Faults> {
+    Presented::open(named(service)).map_err(|flaws| {
+        let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
+        Faults(flaws.into_iter().map(|flaw| flaw.fault(in_table)).collect())
+    })
 }
 
 /// Opens every access log that a scope names; one that is open already, for
