@@ -345,7 +345,14 @@ pub(super) fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut
     let mut all = true;
     for key in table.keys().filter(|key| !keys.contains(&&***key)) {
         let expected = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
-        let hint = options::nearest(key, keys.iter().copied()).map(did_you_mean);
+        let hint = match options::nearest(key, keys.iter().copied()) {
+            Some(meant) => Some(did_you_mean(meant)),
+            None => options::find(key).map(|_| {
+                format!(
+                    "`{key}` is an option of its own: in TOML it stands before the first `[table]`"
+                )
+            }),
+        };
         report.fault(&at.key(key), expected, Value::from(&**key).to_string(), hint);
         all = false;
     }

@@ -368,6 +368,11 @@ fn c2_6_access_logs() {
                 "access_log.formt: expected `format` or `file`, found `formt`\n  hint: did you mean `format`?",
             ),
             (
+                json!({"port": 8080}),
+                "access_log.port: expected `format` or `file`, found `port`\
+                 \n  hint: `port` is an option of its own: in TOML it stands before the first `[table]`",
+            ),
+            (
                 json!({"format": "xml", "file": 1}),
                 "access_log.file: expected a path, found the number `1`\
                  \naccess_log.format: expected `common`, `combined` or `json`, found `xml`",
