@@ -115,6 +115,8 @@ pub(super) fn options(
         reload,
         scripts: match layers.get("scripts") {
             Some(Checked::Flag(false)) => Scripts::Off,
+            // Without Python none runs, and listings show none.
+            _ if !world.python => Scripts::Off,
             Some(Checked::Word(_)) => Scripts::Executable,
             _ => Scripts::On,
         },
