@@ -114,7 +114,8 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
             // Who never sent a byte has asked for nothing.
             Err(Ending::HeadTimeout) if connection.read_any => {
                 let refusal = Refusal::RequestTimeout;
-                return Box::pin(last_word(&mut connection.socket, &refusal, false)).await;
+                return Box::pin(last_word(&context, &mut connection.socket, &refusal, false))
+                    .await;
             }
             Err(_) => return,
         };
@@ -182,7 +183,7 @@ async fn library<S: Stream>(
         (Driven::Rests, _) => return Some(socket),
         (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
         (Driven::Ended(Ending::HeadTimeout), None) => {
-            last_word(&mut socket, &Refusal::RequestTimeout, false).await;
+            last_word(context, &mut socket, &Refusal::RequestTimeout, false).await;
         }
         (Driven::Ended(Ending::SentAway | Ending::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
@@ -200,16 +201,18 @@ async fn refuse(
     tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
     exchange::note_refused(context, fault);
     // Methods are case-sensitive (RFC 9110 section 9.1).
-    last_word(socket, &fault.refusal, fault.request_line.starts_with("HEAD ")).await;
+    last_word(context, socket, &fault.refusal, fault.request_line.starts_with("HEAD ")).await;
 }
 
 /// Says no, and reads on for a moment.
 async fn last_word(
+    context: &ConnectionContext,
     socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
     refusal: &Refusal,
     is_head: bool,
 ) {
-    let words = respond::last_words(refusal, is_head);
+    let debug = context.shared.live.current().site.global.options.debug;
+    let words = respond::last_words(refusal, is_head, debug);
     let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
     linger(socket).await;
 }

@@ -31,6 +31,7 @@ use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::incoming::{RequestBody, announced_length_fits};
+use crate::limits;
 use crate::proxy;
 use crate::reload::{self, Showing};
 use crate::respond::{self, Refused};
@@ -432,12 +433,15 @@ impl Exchange<'_> {
                 Refused::foreign_origin(self.headers(), self.path, self.scope.options.debug)
             }
             HandlerFault::Refused(refusal, detail) => {
+                if let (Refusal::Unavailable, Some(why)) = (&refusal, &detail) {
+                    limits::tell_of_no_room(why);
+                }
                 Refused { refusal, page: None, detail: detail.map(Into::into) }
             }
-            HandlerFault::QueueFull => Refused::because(
-                Refusal::Unavailable,
-                "too many calls wait for Python: see `max_queue`",
-            ),
+            HandlerFault::QueueFull => {
+                limits::tell_of_no_room(limits::QUEUE_FULL);
+                Refused::because(Refusal::Unavailable, limits::QUEUE_FULL)
+            }
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
         })
     }

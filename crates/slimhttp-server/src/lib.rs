@@ -24,6 +24,7 @@ mod http2;
 mod identity;
 mod incoming;
 mod jail;
+mod limits;
 mod listener;
 pub mod live;
 mod memory;

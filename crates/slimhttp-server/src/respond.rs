@@ -15,6 +15,7 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::body::Body;
 use crate::handler::DebugPage;
+use crate::limits::{self, Within};
 
 /// What is told where nobody answers and a handler was asked: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
@@ -74,6 +75,11 @@ impl Refused {
 pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
     let Refused { refusal, page, detail } = refused;
     let status = refusal.status();
+    limits::tell(&refusal, Within::Body);
+    let detail = match debug {
+        true => detail.or_else(|| limits::named(&refusal, Within::Body)),
+        false => detail,
+    };
     let tell = debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
     let mut policy = None;
     let html = match (debug, page) {
@@ -190,10 +196,15 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
 }
 
 /// A response as bytes, for a connection on which no further request can be
-/// read: it ends with this. In answer to a HEAD it is the head alone.
-pub(crate) fn last_words(refusal: &Refusal, is_head: bool) -> Vec<u8> {
+/// read: it ends with this. In answer to a HEAD it is the head alone. The host was
+/// not known yet, so `debug` is that of the global level.
+pub(crate) fn last_words(refusal: &Refusal, is_head: bool, debug: bool) -> Vec<u8> {
+    limits::tell(refusal, Within::Head);
     let status = refusal.status();
-    let html = plain_page(refusal);
+    let html = match debug {
+        true => small_page(refusal, limits::named(refusal, Within::Head).as_deref(), true).into(),
+        false => plain_page(refusal),
+    };
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
     let mut words = format!(
         "HTTP/1.1 {} {}\r\nserver: slimHTTP\r\ndate: {date}\r\ncontent-type: text/html; charset=utf-8\r\n\
@@ -243,9 +254,6 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
     }
     if let (true, Refusal::BadRequest(what)) = (debug, refusal) {
         let _ = write!(page, "<pre>{}</pre>", escape(what));
-    }
-    if let (true, Refusal::ContentTooLarge(most), None) = (debug, refusal, detail) {
-        let _ = write!(page, "<pre>longer than {most} bytes: see `max_body`</pre>");
     }
     if let Some(detail) = detail {
         let _ = write!(page, "<pre>{}</pre>", escape(detail));
