@@ -169,6 +169,49 @@ def test_the_program_says_what_it_waits_for(tmp_path: Path) -> None:
         release.set()
 
 
+UPLOAD = """
+import slimHTTP
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, grace_period=20)
+@http.route('/')
+def take(request):
+    return request.payload
+@http.on_stop
+def last():
+    print('the last words', flush=True)
+http.run()
+"""
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_for_python() -> None:
+    """As `timeout` sends it: to the process and to its group."""
+    with Program(UPLOAD) as running, running.client() as client:
+        fields = b'Content-Length: 2\r\nExpect: 100-continue'
+        client.send_raw(b'POST / HTTP/1.1\r\nHost: a\r\n' + fields + b'\r\n\r\n')
+        assert client.read_head().status == 100, 'it is under way'
+        # Two of one kind that come together would be one to the system.
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGINT)
+        running.wait_for('slimHTTP waits for 1 request')
+        client.send_raw(b'ab')
+        assert client.read_response().text == 'ab'
+        assert running.wait() == 0
+        assert 'the last words' in running.stdout
+        assert 'Traceback' not in running.stderr
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_for_the_program(tmp_path: Path) -> None:
+    release = threading.Event()
+    with Upstream(lambda exchange: release.wait(2 * PATIENCE)) as upstream:
+        config = {'proxy': upstream.name, 'grace_period': 20}
+        with open_door('cli', tmp_path, config) as running, begin(running, '/'):
+            wait_until(lambda: upstream.exchanges, 'the request')
+            running.send_signal(signal.SIGTERM)
+            running.send_signal(signal.SIGINT)
+            running.wait_for('waiting for 1 request')
+            release.set()
+            assert running.wait() == 0
+
+
 @every_door
 def test_who_has_nothing_to_wait_for_says_nothing(door: str, tmp_path: Path) -> None:
     with open_door(door, tmp_path, {'web_root': 'root'}, FILES) as running:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +29,9 @@ _LONG: Final = 60.0
 #: The same where signals cannot wake it: how late Ctrl-C may be noticed.
 _SHORT: Final = 0.1
 #: How long what is under way may take before a person is told what is waited for (s).
-_A_MOMENT: Final = 0.2
+#: A signal that comes within it is the first one once more, sent to the process and to
+#: its group, as `timeout` and some supervisors do: nobody has asked twice.
+_A_MOMENT: Final = 0.5
 #: How long after the grace period a handler that still runs is waited for (s).
 MARGIN: Final = 1.0
 
@@ -126,7 +129,8 @@ class _Signals:
         self._http = http
         self._server = server
         self._lock = threading.Lock()
-        self._asked = False
+        #: When the first signal came.
+        self._asked: float | None = None
         self._over = threading.Event()
         #: The standard streams that are a terminal now.
         self._terminals = _terminals()
@@ -137,16 +141,20 @@ class _Signals:
     def receive(self, number: int, frame: Any) -> None:
         """Stop by the first signal, interrupt by the next; the handler of both.
 
+        What comes within a moment of the first is the same one again.
         One that this thread does not notice the server sends once more; where
         it cannot be noticed, for the thread is in a call in C that never
         returns, the third one ends the process.
         """
         repeated = self._server.signals.heed()
-        if self._over.is_set() or (self._asked and repeated and not self.overdue):
+        if self._over.is_set():
             return
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
+        if self._asked is not None:
+            twice = not repeated and time.monotonic() - self._asked >= _A_MOMENT
+            if twice or self.overdue:
+                raise KeyboardInterrupt
+            return
+        self._asked = time.monotonic()
         self._http.stop()
         # Not `threading.Thread`: starting one takes a lock that the code which this
         # signal interrupts may hold. Where there is no thread to spare, the user's

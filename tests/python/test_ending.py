@@ -152,12 +152,24 @@ def test_c1_5_run_ends_after_the_grace_period_whatever_a_handler_does(
 def test_c1_5_a_second_interrupt_still_does_not_wait() -> None:
     program = """
     http = opened(grace_period=30)
+    http.config['quiet'] = False
+    told = threading.Event()
+
+    class Errors:
+        def write(self, text):
+            if 'again ends it now' in text:
+                told.set()
+
+        def flush(self):
+            pass
+
+    sys.stderr = Errors()
 
     def stop():
         ask(http, '/sleep')
-        for _ in range(2):
-            send(signal.SIGINT)
-            time.sleep(0.3)
+        send(signal.SIGINT)
+        told.wait()
+        send(signal.SIGINT)
 
     threading.Thread(target=stop, daemon=True).start()
     try:

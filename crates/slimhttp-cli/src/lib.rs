@@ -151,8 +151,11 @@ fn serve(Prepared { setup, origin }: Prepared) -> i32 {
     let begin = Instant::now();
     let mut told = false;
     while !server.wait(Duration::ZERO) {
+        // Within a moment it is the first one once more: `timeout` and some supervisors
+        // send a signal to the process and to its group.
         if let Some(asked) = signals.within(Duration::from_millis(20))
             && heed(asked, &server)
+            && begin.elapsed() >= A_MOMENT
         {
             server.close();
             return FAILURE;
@@ -167,7 +170,7 @@ fn serve(Prepared { setup, origin }: Prepared) -> i32 {
 }
 
 /// How long what is under way may take before a person is told what is waited for.
-const A_MOMENT: Duration = Duration::from_millis(200);
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 fn tell_of_waiting(server: &Server) {
     if let Some(what) = server.waits_for() {
