@@ -155,9 +155,17 @@ impl Options {
         args: impl IntoIterator<Item = OsString>,
         name: &'static str,
     ) -> Result<Self, clap::Error> {
+        let args: Vec<_> = args.into_iter().collect();
         let mut command = environment::heeded(Self::whole(name));
         let read = command
-            .try_get_matches_from_mut(args)
+            .try_get_matches_from_mut(&args)
+            .map_err(|error| {
+                // What is fine without the environment is wrong in it.
+                match Self::whole(name).try_get_matches_from(&args) {
+                    Ok(_) => environment::blamed(error),
+                    Err(_) => error,
+                }
+            })
             .and_then(|matches| Self::from_arg_matches(&matches))
             .and_then(|mut options| {
                 if let Some(listen) = options.command.listen() {

@@ -5,8 +5,8 @@
 
 use std::ffi::OsString;
 
-use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
+use clap::builder::BoolishValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command};
 
 /// Each flag and its variable.
@@ -27,15 +27,29 @@ pub(super) fn heeded(command: Command) -> Command {
             let named = VARIABLES.iter().find(|(flag, _)| arg.get_id() == flag);
             match named.filter(|(_, name)| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
             {
-                // A switch is on unless it is said to be off.
+                // Said in words, for a word that is neither would switch something on.
                 Some((_, name)) if matches!(arg.get_action(), ArgAction::SetTrue) => {
-                    arg.env(name).value_parser(FalseyValueParser::new())
+                    arg.env(name).value_parser(BoolishValueParser::new())
                 }
                 Some((_, name)) => arg.env(name),
                 None => arg,
             }
         })
     })
+}
+
+/// The same error of a value, which names the variable that holds it and not its flag.
+pub(super) fn blamed(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    // `--access-log [<FORMAT>]`
+    let id = flag.split(' ').next().unwrap_or_default();
+    let id = id.trim_start_matches('-').split('[').next().unwrap_or_default().replace('-', "_");
+    if let Some((_, variable)) = VARIABLES.iter().find(|(flag, _)| *flag == id) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String((*variable).to_owned()));
+    }
+    error
 }
 
 /// The port that was given, else what the variable `PORT` holds.
