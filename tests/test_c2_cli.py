@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
 
 import pytest
-from harness import Cli, tree, unused_port
+import slimHTTP
+from harness import Cli, Program, open_door, tree, unused_port
 
 
 def check(folder, name, text, python=False, command='check'):
@@ -258,14 +261,73 @@ def test_the_environment_says_what_flags_say(tmp_path, python):
     ('env', 'said'),
     [
         ({'PORT': 'http'}, 'PORT: expected a number from 0 to 65535, found `http`'),
-        ({'SLIMHTTP_PORT': '65536'}, "invalid value '65536' for '--port <P>'"),
-        ({'SLIMHTTP_ACCESS_LOG': 'xml'}, "invalid value 'xml'"),
+        ({'SLIMHTTP_PORT': '65536'}, "invalid value '65536' for 'SLIMHTTP_PORT'"),
+        ({'SLIMHTTP_ACCESS_LOG': 'xml'}, "invalid value 'xml' for 'SLIMHTTP_ACCESS_LOG'"),
+        ({'SLIMHTTP_DEBUG': 'none'}, "invalid value 'none' for 'SLIMHTTP_DEBUG'"),
+        ({'SLIMHTTP_WORKERS': '0'}, '0 is not in 1..=1024'),
     ],
 )
 def test_a_variable_that_is_wrong_is_an_error(tmp_path, env, said):
     with Cli('serve', '.', '--addr', '127.0.0.1', cwd=tmp_path, env=env) as running:
         assert running.wait() == 2
         assert said in running.stderr
+
+
+def test_a_flag_that_is_wrong_is_named_beside_a_variable(tmp_path):
+    with Cli('serve', '.', '-p', 'x', cwd=tmp_path, env={'SLIMHTTP_PORT': '1'}) as running:
+        assert running.wait() == 2
+        assert "invalid value 'x' for '--port <P>'" in running.stderr
+
+
+def test_the_help_says_the_name_by_which_it_was_called(tmp_path):
+    program = tmp_path / 'slimhttp'
+    program.write_text(f'#!{sys.executable}\nfrom slimHTTP.__main__ import main\nmain()\n')
+    program.chmod(0o755)
+    for command, name in (
+        ([str(program)], 'slimhttp'),
+        ([sys.executable, '-m', 'slimHTTP'], 'python -m slimHTTP'),
+    ):
+        said = subprocess.run(
+            [*command, 'run', '--help'], capture_output=True, text=True, timeout=20, check=True
+        ).stdout
+        assert f'Usage: {name} run' in said
+
+
+def test_a_memory_that_cannot_be_kept_is_told_in_a_line(tmp_path):
+    (tmp_path / 'site.toml').write_text('addr = "127.0.0.1"\nport = 0\npersist = "x.db"\n')
+    (tmp_path / 'x.db').write_text('this is no database at all, and long enough to be none')
+    with Cli('run', 'site.toml', python=True, cwd=tmp_path) as running:
+        assert running.wait() == 1
+        assert re.fullmatch(r'slimhttp: memory: `.*/x\.db`: .*\n', running.stderr)
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+@pytest.mark.parametrize(
+    ('said', 'fault'),
+    [
+        ('cert = "typo.pem"', 'cert: expected a PEM file that exists, found `{}/typo.pem`'),
+        ('cert = "cert.pem"', 'key: expected a private key in PEM form, found `{}/cert.pem`'),
+    ],
+)
+def test_c2_6_check_finds_what_run_stumbles_over(tmp_path, said, fault, python):
+    slimHTTP.CertManager.generate_key_and_cert(
+        tmp_path / 'key.pem', cert_file=tmp_path / 'cert.pem'
+    )
+    (tmp_path / 'site.toml').write_text(f'addr = "127.0.0.1"\nport = 0\n{said}\n')
+    for command in ('check', 'run'):
+        with Cli(command, 'site.toml', python=python, cwd=tmp_path) as running:
+            assert running.wait() == 1
+            assert fault.replace('{}', str(tmp_path)) in running.stderr
+            assert re.search(r'^site\.toml:\d+:\d+: ', running.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
+def test_c5_3_a_listing_shows_no_script_where_none_runs(tmp_path, python):
+    tree(tmp_path, {'web/x.py': '', 'web/a.txt': ''})
+    config = {'web_root': 'web', 'listing': True}
+    with open_door('python-m' if python else 'cli', tmp_path, config) as running:
+        assert ('x.py' in running.get('/').text) == python
+        assert 'a.txt' in running.get('/').text
 
 
 @pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
@@ -296,3 +358,19 @@ def test_bash_reads_the_completion(tmp_path):
         check=True,
     )
     assert bash.stdout.split() == ['--workers']
+
+
+KEPT = """
+import slimHTTP
+fixed = {'workers': 1, 'threads': 2, 'log': 'warn'}
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True, **fixed)
+http.configuration({'index': 'a.html'})
+kept = http.config.to_dict()
+assert {key: kept.get(key) for key in fixed} == fixed, kept
+"""
+
+
+def test_c3_4_what_is_fixed_at_start_is_kept_by_a_configuration_without_it():
+    """In a process of its own: `log` holds for all of it."""
+    with Program(KEPT) as program:
+        assert program.wait() == 0, program.stderr

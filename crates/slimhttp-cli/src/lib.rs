@@ -83,16 +83,19 @@ fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
     format!("slimhttp: cannot listen on {place}: {cause}{hint}\n")
 }
 
-/// Reads the arguments that follow the program's name and says what they ask to
-/// start. With `python` the program is `python -m slimHTTP`: a `module` in the
+/// Reads the arguments that follow the program's `name`, by which it was called, and
+/// says what they ask to start. With `python` it is the program of the wheel: a `module` in the
 /// configuration is no fault, and the caller puts its own handler in
 /// [`Setup::handler`], where a stand-in waits.
 ///
 /// # Errors
 /// The status to exit with; everything has been said already. That is also how
 /// `check`, `completion`, `man`, `--help` and `--version` end.
-pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result<Prepared, i32> {
-    let name = if python { "python -m slimHTTP" } else { "slimhttp" };
+pub fn prepare(
+    args: impl IntoIterator<Item = OsString>,
+    name: &'static str,
+    python: bool,
+) -> Result<Prepared, i32> {
     let options = Options::read(args, name).map_err(|error| {
         // Whoever closed the terminal does not want to know.
         let _ = error.print();
@@ -117,10 +120,22 @@ pub fn prepare(args: impl IntoIterator<Item = OsString>, python: bool) -> Result
     }
 }
 
+/// The same for the program of the wheel, which is called by its name or as a module.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_wheel(
+    args: impl IntoIterator<Item = OsString>,
+    as_module: bool,
+) -> Result<Prepared, i32> {
+    prepare(args, if as_module { "python -m slimHTTP" } else { "slimhttp" }, true)
+}
+
 /// The whole program: serves until Ctrl-C or SIGTERM, lets requests in flight
-/// finish, and returns the status to exit with. A second signal cuts them off.
+/// finish, and returns the status to exit with. A second signal, after a moment, cuts
+/// them off.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
-    match prepare(args, false) {
+    match prepare(args, "slimhttp", false) {
         Ok(prepared) => {
             let _written_at_the_end = log::init(&logging(&prepared.setup.config));
             serve(prepared)

@@ -17,7 +17,7 @@ fn document(text: &str) -> Document {
 }
 
 fn status(args: &[&str]) -> Option<i32> {
-    prepare(args.iter().map(OsString::from), false).err()
+    prepare(args.iter().map(OsString::from), "slimhttp", false).err()
 }
 
 #[test]
@@ -80,7 +80,8 @@ fn a_module_is_no_fault_where_python_is_to_come() {
 
 #[test]
 fn serve_listens_on_8080_and_starts_at_the_working_directory() {
-    let prepared = prepare(["serve", "src"].map(OsString::from), false).expect("a setup");
+    let prepared =
+        prepare(["serve", "src"].map(OsString::from), "slimhttp", false).expect("a setup");
     let setup = prepared.setup;
     assert_eq!((setup.tls, setup.address.as_str(), setup.port), (false, "", 8080));
     assert_eq!(setup.base, std::env::current_dir().expect("a working directory"));

@@ -169,8 +169,9 @@ impl Server {
         py: Python<'py>,
         argv: Vec<OsString>,
         face: &Bound<'py, PyAny>,
+        as_module: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let prepared = match py.detach(|| slimhttp_cli::prepare(argv, true)) {
+        let prepared = match py.detach(|| slimhttp_cli::prepare_wheel(argv, as_module)) {
             Ok(prepared) => prepared,
             Err(status) => return Ok(status.into_pyobject(py)?.into_any()),
         };
