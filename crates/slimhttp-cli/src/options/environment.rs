@@ -3,7 +3,8 @@
 //! platforms set for every program alike, comes behind `SLIMHTTP_PORT`. What is
 //! empty says nothing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
 use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -25,8 +26,8 @@ pub(super) fn heeded(command: Command) -> Command {
     command.mut_subcommands(|command| {
         command.mut_args(|arg| {
             let named = VARIABLES.iter().find(|(flag, _)| arg.get_id() == flag);
-            match named.filter(|(_, name)| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
-            {
+            let spoken = |name| std::env::var_os(name).is_some_and(|said| speaks(name, &said));
+            match named.filter(|(_, name)| spoken(name)) {
                 // Said in words, for a word that is neither would switch something on.
                 Some((_, name)) if matches!(arg.get_action(), ArgAction::SetTrue) => {
                     arg.env(name).value_parser(BoolishValueParser::new())
@@ -51,6 +52,18 @@ pub(super) fn blamed(mut error: clap::Error) -> clap::Error {
     }
     error
 }
+
+/// Whether a variable holds what somebody has said with it. Kubernetes sets
+/// `NAME_PORT=tcp://10.0.0.1:80` in every pod beside a Service of this name, so one
+/// that is called `slimhttp` seems to speak to us and does not.
+pub(super) fn speaks(name: &str, said: &OsStr) -> bool {
+    let of_service = |scheme: &&str| said.as_bytes().starts_with(scheme.as_bytes());
+    let is_link = name == "SLIMHTTP_PORT" && SERVICES.iter().any(of_service);
+    !said.is_empty() && !is_link
+}
+
+/// How Kubernetes names the protocols of Services.
+const SERVICES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
 /// The port that was given, else what the variable `PORT` holds.
 ///

@@ -144,3 +144,21 @@ fn the_port_of_the_platform_comes_last() {
         }
     }
 }
+
+#[test]
+fn what_kubernetes_says_of_a_service_is_not_meant_for_us() {
+    use super::environment::speaks;
+
+    for (name, said, expected) in [
+        ("SLIMHTTP_PORT", "8080", true),
+        ("SLIMHTTP_PORT", "http", true),
+        ("SLIMHTTP_PORT", "", false),
+        ("SLIMHTTP_PORT", "tcp://10.0.0.1:80", false),
+        ("SLIMHTTP_PORT", "udp://[fd00::1]:443", false),
+        ("SLIMHTTP_PORT", "sctp://10.0.0.1:80", false),
+        // No Service sets these.
+        ("SLIMHTTP_INDEX", "tcp://10.0.0.1:80", true),
+    ] {
+        assert_eq!(speaks(name, said.as_ref()), expected, "{name}={said}");
+    }
+}
