@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,6 +122,24 @@ def test_c9_none_leaves_the_request_to_whoever_else_answers() -> None:
             with WebSocket(site.address, host='p.example') as ws:
                 assert ws.ask(b'by the proxy') == b'by the proxy'
     assert len(asked) == 3
+
+
+def test_c9_a_route_has_its_params_where_an_upgrade_was_asked_about(site: Serving) -> None:
+    told = []
+    site.http.on_upgrade(lambda request: told.append(dict(request.params)))
+    site.http.route('/users/<name>/<int:number>')(lambda request: request.params)
+
+    @site.http.websocket('/ws/<room>')
+    def room(ws: Any) -> None:
+        ws.send(ws.request.params['room'])
+
+    with site.client() as client:
+        for fields in ([], [('Connection', 'upgrade'), ('Upgrade', 'foo')]):
+            answer = client.request('GET', '/users/anna/7', fields)
+            assert json.loads(answer.body) == {'name': 'anna', 'number': 7}, fields
+    with WebSocket(site.address, '/ws/attic') as ws:
+        assert ws.receive() == b'attic'
+    assert told == [{}, {}]
 
 
 def test_c9_only_who_asks_for_an_upgrade_is_asked_about(site: Serving) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -109,6 +111,96 @@ http.close()
     assert len(after) == 1
     assert after[0].startswith(f'{NOBODY.pw_uid}\t')
     assert ' / 1\t1\t1\t1 / ' in after[0]
+
+
+#: Serves where nothing can be imported any more, as in an interpreter of root's alone.
+CLOSED = """
+import json, logging
+lines = []
+http = opened(port=0, **({'user': 'nobody'} if sys.argv[1] == 'option' else {}))
+
+@http.route('/log')
+def log(request):
+    http.log('told', level='warning')
+    return {'moment': str(request.json) + request.text}
+
+@http.route('/raise')
+def fail(request):
+    raise ValueError('on purpose\\x1b')
+
+@http.route('/file')
+def file(request):
+    return request.files['f'].safe_filename
+
+@http.route('/async')
+async def later(request):
+    return 'async'
+
+def ask(path, body=b'[]', kind='application/json'):
+    client = socket.create_connection(('127.0.0.1', http.port), timeout=20)
+    client.sendall(f'POST {path} HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n'
+        f'Content-Type: {kind}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n'.encode() + body)
+    return client.makefile('rb').read()[9:12].decode()
+
+upload = (b'--b\\r\\nContent-Disposition: form-data; name=f; filename="\\xc3\\xa4.txt"'
+    b'\\r\\n\\r\\nx\\r\\n--b--\\r\\n')
+if sys.argv[1] != 'option':
+    slimHTTP.drop_privileges('nobody')
+else:
+    http.__enter__()
+before = set(sys.modules)
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        raise ModuleNotFoundError(name)
+sys.meta_path[:] = [Closed()]
+if sys.argv[1] != 'option':
+    http.__enter__()
+answers = [ask('/log', b'[1]', 'application/json; charset=iso-8859-1'), ask('/raise'),
+    ask('/file', upload, 'multipart/form-data; boundary=b'), ask('/async')]
+http.close()
+print(json.dumps([answers, sorted(set(sys.modules) - before)]))
+"""
+
+
+@root_only
+@pytest.mark.parametrize('how', ['option', 'call'])
+def test_where_nothing_can_be_imported_any_more_all_goes_on(how: str) -> None:
+    answers, imported = said(CLOSED, how)
+    assert answers == ['200', '500', '200', '200']
+    assert imported == []
+
+
+def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
+    from slimHTTP import _late
+
+    package = Path(__file__).parents[1] / 'python/slimHTTP'
+    found = {
+        name
+        for path in package.glob('*.py')
+        for function in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+        for name in imported_by(node)
+    }
+    extension = Path(__file__).parents[1] / 'crates/slimhttp-python/src'
+    in_rust = re.compile(r'\.import\(\s*(?:intern!\()?[\w.()]+, (?:intern!\([\w.()]+, )?"([\w.]+)"')
+    for path in extension.rglob('*.rs'):
+        found.update(in_rust.findall(path.read_text(encoding='utf-8')))
+    assert {'slimHTTP._forms', 'slimHTTP._records', 'unicodedata', 'types'} <= found
+    assert found == set(_late.OURS)
+
+
+def imported_by(node: ast.AST) -> list[str]:
+    """Give the modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        if node.module == 'slimHTTP':
+            return [f'slimHTTP.{alias.name}' for alias in node.names]
+        return [str(node.module)]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'importlib.import_module':
+        return [str(one.value) for one in node.args if isinstance(one, ast.Constant)]
+    return []
 
 
 @root_only

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slimHTTP import _log
+from slimHTTP import _late, _log
 from slimHTTP._server import instances
 from slimHTTP._slimhttp import drop_privileges as _drop_to
 
@@ -33,6 +33,7 @@ def drop_privileges(user: str | None = None, group: str | None = None) -> bool:
         else:
             _log.logger.warning('privileges are kept: no server is configured with a `user`')
             return False
+    _late.import_all()
     reason = _drop_to(user, group)
     if reason is not None:
         _log.logger.warning('privileges are kept: %s', reason)

@@ -17,7 +17,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
-from slimHTTP import _lifecycle, _log, _loop, _modules, _persist, _routes, _run, _threads
+from slimHTTP import (
+    _late,
+    _lifecycle,
+    _log,
+    _loop,
+    _modules,
+    _persist,
+    _routes,
+    _run,
+    _threads,
+)
 from slimHTTP._config import ConfigTable
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._events import events_of
@@ -405,6 +415,8 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             self._prepare()
             if self._workers is None:
                 _loop.set_base(self._server)
+                if self._server.kind(('user',)) == 'value':
+                    _late.import_all()
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
                 if greeting:

@@ -14,8 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyString;
-use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault};
-use slimhttp_site::route::Params;
+use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request};
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
@@ -293,16 +292,28 @@ impl Dispatcher {
         py: Python<'py>,
         call: &Call,
     ) -> PyResult<Bound<'py, HttpRequest>> {
-        if let Some(companion) = Companion::of(&call.request)
-            && let Some(Kept::Request(request)) = self.lock().get(&companion.ticket)
-        {
-            return Ok(request.clone_ref(py).into_bound(py));
-        }
         let params = match &call.callee {
-            Callee::Route(_, params) | Callee::WebSocket(_, params, _) => params.clone(),
-            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Params::new(),
+            Callee::Route(_, params) | Callee::WebSocket(_, params, _) => Some(params.clone()),
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => None,
         };
+        if let Some(request) = self.kept_request(py, &call.request) {
+            if let Some(params) = params {
+                // Whoever was asked before was none of a pattern, or of another one.
+                request.get().take_params(params);
+            }
+            return Ok(request.into_bound(py));
+        }
+        let params = params.unwrap_or_default();
         Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
+    }
+
+    /// The object that somebody was given who has left the request to others.
+    fn kept_request(&self, py: Python<'_>, source: &Request) -> Option<Py<HttpRequest>> {
+        let companion = Companion::of(source)?;
+        match self.lock().get(&companion.ticket) {
+            Some(Kept::Request(request)) => Some(request.clone_ref(py)),
+            _ => None,
+        }
     }
 
     fn keep_request(&self, call: &Call, request: &Bound<'_, HttpRequest>) {

@@ -45,6 +45,11 @@ impl HttpRequest {
         self.attributes.detach_from_source();
     }
 
+    /// Another pattern took `params` from the path.
+    pub(crate) fn take_params(&self, params: Params) {
+        self.attributes.take_params(params);
+    }
+
     /// The status that `ret_code` says.
     ///
     /// # Errors

@@ -68,6 +68,15 @@ impl Attributes {
         self.lock().params.clone()
     }
 
+    /// Another pattern took these from the path.
+    pub(super) fn take_params(&self, params: Params) {
+        let mut state = self.lock();
+        state.params = params;
+        let old = state.built[Attribute::Params as usize].take();
+        drop(state);
+        drop(old);
+    }
+
     /// Lives from a copy of what it was made of from now on.
     pub(super) fn detach_from_source(&self) {
         let mut state = self.lock();
