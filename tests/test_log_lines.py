@@ -3,6 +3,7 @@ in Python's logging nor in the log of the program."""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -123,6 +124,25 @@ def test_every_character_is_judged_as_the_table_says() -> None:
     }
     found = {code for code in range(sys.maxunicode + 1) if escaped(chr(code)) != chr(code)}
     assert found == harmful
+
+
+def test_a_value_forges_no_line_of_a_formatter_and_no_further_value(site: Serving) -> None:
+    said = 'bob admin=true\r\n2026-11-29 ERROR "forged"\x1b[31m\u2028'
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter('[%(user)s] %(message)s'))
+    logger = logging.getLogger('slimHTTP')
+    logger.addHandler(handler)
+    try:
+        site.http.log('in', user=said, level='error')
+        site.http.log('in', user='a\\b', n=1, empty='', path='a\\"b', level='error')
+    finally:
+        logger.removeHandler(handler)
+    first, second = stream.getvalue().splitlines()
+    escaped = 'bob admin=true\\r\\n2026-11-29 ERROR "forged"\\x1b[31m\\u2028'
+    quoted = escaped.replace('"', '\\"')
+    assert first == f'[{escaped}] in user="{quoted}"'
+    assert second == r'[a\b] in user=a\b n=1 empty="" path="a\\\"b"'
 
 
 def test_lines_of_ones_own_stay_lines(site: Serving) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -57,9 +58,27 @@ def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
     if not logger.isEnabledFor(level):
         return
     known = {name: fields.pop(name) for name in ('exc_info', 'stack_info') if name in fields}
-    words = [*map(str, args), *(f'{name}={value}' for name, value in fields.items())]
-    extra = {name: value for name, value in fields.items() if name not in _OF_RECORDS}
+    words = [*map(str, args), *(f'{name}={_word(value)}' for name, value in fields.items())]
+    extra = {
+        # A formatter may print it as it is.
+        name: _escaped(str(value)) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if name not in _OF_RECORDS
+    }
     logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
+
+
+#: What ends a word, or makes two of one.
+_PARTING: Final = re.compile(r'[\s="]')
+
+
+def _word(value: object) -> str:
+    """Give the text of `value`, in quotes where it might be taken for more than one."""
+    text = str(value)
+    if text and text.isprintable() and not _PARTING.search(text):
+        return text
+    text = text.replace('\\', '\\\\').replace('"', '\\"')
+    return f'"{_escaped(text)}"'
 
 
 def print_records(as_json: bool) -> None:
