@@ -8,15 +8,17 @@ import hashlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from harness import Serving, serving
 from harness_more import DATA, HOST, ask, module_site
 from slimHTTP import MultiDict
+from slimHTTP._secrets import without_secrets
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -188,6 +190,16 @@ LOOKS = {
     'of an address': (f'https://a.example/cb?code={VALUE}&open=1', 'open=1'),
     'of JSON': (f'{{"pw": "{VALUE}", "open": 1}}', 'open'),
     'a scheme': (f'Bearer {VALUE}', 'Bearer'),
+    'behind an escaped quote': (f'{{"pw":"a\\"{VALUE}","open":1}}', 'open'),
+    'of JSON within JSON': (f'{{"open": "{{\\"pw\\": \\"{VALUE}\\"}}"}}', 'open'),
+    'of JSON that is cut off': (f'{{"open": 1, "pw": "{VALUE}', 'open'),
+    'of a line': (f'open: 1\npassword: {VALUE}', 'open'),
+    'behind another colon': (f'refused: password: {VALUE}', 'refused'),
+    'of cookies': (f'session={VALUE}; open=1', 'open'),
+    'of the last cookie': (f'open=1; session={VALUE}', 'open'),
+    'of a command': (f'mysql --user open --password {VALUE}', 'open'),
+    'of a list of arguments': (str(['open', '--password', VALUE]), 'open'),
+    'of a pair': (str([('password', VALUE), ('open', 1)]), 'open'),
     'a token': (f'told: eyJhbGciOi.eyJz{VALUE}.c2ln', 'told'),
     'a key': (f'-----BEGIN PRIVATE KEY-----\n{VALUE}\n-----END PRIVATE KEY-----', ''),
 }
@@ -206,6 +218,38 @@ def test_c6_6_what_looks_like_a_secret_is_masked_wherever_it_stands(
     seen = fails(site, handler)
     assert VALUE not in seen.text
     assert shown in seen.text
+
+
+@of(
+    'piece',
+    [
+        'eyJ',
+        'eyJa-',
+        'a=',
+        'code=',
+        'a://b:',
+        '"a":"',
+        '"pw": ',
+        '"pw":"\\"',
+        'a: ',
+        '--pw ',
+        '("pw","',
+    ],
+)
+def test_c6_6_masking_takes_time_as_the_text_is_long(piece: str) -> None:
+    def taken(length: int) -> float:
+        text = (piece * length)[:length]
+        begun = time.perf_counter()
+        without_secrets(text)
+        return time.perf_counter() - begun
+
+    # Eight times as long takes eight times as long, and 64 times where it is quadratic.
+    ratios = []
+    for _ in range(5):
+        ratios.append(taken(64_000) / taken(8_000))
+        if ratios[-1] < 24:
+            return
+    raise AssertionError(ratios)
 
 
 def test_c6_6_what_is_no_secret_stays(site: Serving) -> None:
@@ -240,6 +284,11 @@ class Strange:
         raise RuntimeError('in getattribute')
 
 
+class Account(NamedTuple):
+    name: str
+    password: str
+
+
 def recursive() -> list[Any]:
     one: list[Any] = [1]
     one.append(one)
@@ -266,6 +315,13 @@ VALUES = {
     'a number': (-17, '-17'),
     'a path': (Path('/srv'), "PosixPath('/srv')"),
     'none': (None, 'None'),
+    'a pair': ([('password', 'x'), ('name', 'Ada')], "[('password', ••••••), ('name', 'Ada')]"),
+    'arguments': (['a', '--password', 'x', 'b'], "['a', '--password', ••••••, 'b']"),
+    'names in a row': (('password', 'token', 'name'), "('password', 'token', 'name')"),
+    'a named tuple': (Account('Ada', 'x'), "Account(name='Ada', password=••••••)"),
+    'codes of a form': (MultiDict([('code', '1'), ('a', '2')]), "{'code': ••••••, 'a': ['2']}"),
+    'codes in a list': ({'code': ['1', '2'], 'n': 1}, "{'code': ••••••, 'n': 1}"),
+    'numbers in a list': ({'code': [404]}, "{'code': [404]}"),
     'a form': (
         MultiDict([('a', '1'), ('a', '2'), ('password', 'x')]),
         "MultiDict({'a': ['1', '2'], 'password': ••••••})",

@@ -6,8 +6,10 @@ Nothing is ever shown in part: what is masked is masked whole.
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 #: What stands in place of a secret.
 MASK: Final = '••••••'
@@ -54,14 +56,21 @@ def _read(name: object) -> str | None:
     return name[:_LONGEST_NAME] if type(name) is str else None
 
 
-def is_secret(name: object, value: object = None) -> bool:
+_ROWS: Final[tuple[Any, ...]] = (list, tuple)
+
+
+def _is_text(value: object) -> bool:
+    return type(value) in (str, bytes, bytearray)
+
+
+def is_secret(name: object, value: Any = None) -> bool:
     """Tell whether what bears this name is masked; `value` where a text alone would be."""
     plain = _read(name)
     if plain is None:
         return False
     joined = ''.join(filter(str.isalnum, plain.lower()))
     if joined in _TEXTS:
-        return type(value) in (str, bytes, bytearray)
+        return _is_text(value) or (type(value) in _ROWS and any(map(_is_text, value[:20])))
     if any(part in joined for part in _PARTS) or joined.endswith(_ENDS):
         return True
     words = {word.lower() for word in _WORD.findall(plain)}
@@ -78,11 +87,13 @@ def is_secret_of_client(name: object) -> bool:
     )
 
 
+#: A JSON web token, with what of the same run stands before it. The whole run is looked at
+#: once, from its beginning: from every `eyJ` on, a long one without an end takes minutes.
+_WEB_TOKEN: Final = re.compile(r'(?<![\w-])((?:(?!eyJ)[\w-])*)eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?')
 #: What is a secret wherever it stands.
 _LOOKS: Final = re.compile(
     r"""
-    eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?                             # A JSON web token.
-    | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----.*?(?:PRIVATE\ KEY-----|\Z)
+    -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----.*?(?:PRIVATE\ KEY-----|\Z)
     | \b(?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-|[rs]k_(?:live|test)_)[\w-]{8,}
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
     | \bAIza[\w-]{30,}
@@ -93,30 +104,99 @@ _LOOKS: Final = re.compile(
 _USERINFO: Final = re.compile(r'(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@\'"]{0,200}:)[^\s/@\'"]+@')
 #: `Authorization: Bearer …`, and the credentials alone.
 _SCHEME: Final = re.compile(r'\b(Bearer|Basic|Digest|Token) +(?=\S*[\d=])[^\s\'",;]{6,}', re.I)
+# What names a value, up to where that begins; the value is looked at only where the name is
+# a secret's: so no text is read more often than its names are. Where it is none the next name
+# may begin at the place `again`.
+
 #: `?code=…`, `&token=…`, and `password=…` in a text such as a database is named by.
-_PAIR: Final = re.compile(r'([?&;]|(?<![\w.?&;-]))([\w.%-]{1,100})=([^\s&;,\'"<>]+)')
-#: `"password": "…"`.
-_JSON: Final = re.compile(r'(["\'])([\w.-]{1,100})\1(\s*:\s*)(["\'])(?:(?!\4).)+\4')
+_PAIR: Final = re.compile(r'([?&;]|(?<![\w.?&;-]))([\w.%-]{1,100})=(?P<again>)')
+_VALUE: Final = re.compile(r'[^\s&;,\'"<>]+')
+#: The longest value that is looked at before anybody knows whether it is a secret.
+_LONGEST_COOKIE: Final = re.compile(r'[^\s&;,\'"<>]{1,200}')
+#: `"password": "…"`, `\"password\": \"…\"`, `('password', '…')`, `'--password', '…'`.
+_QUOTED: Final = re.compile(r'(\\{0,8}["\'])([\w.-]{1,100})\1(\s*[:,]\s*)(?P<again>)(\\{0,8}["\'])')
+#: `password: …`, `--password …`.
+_SAID: Final = re.compile(
+    r'(?:(?<![\w.-])([\w.-]{1,100})(?:\\{0,8}["\'])?[ \t]{0,20}:[ \t]{0,20}'
+    r'|(?<![\w-])(--[\w-]{1,100})[ \t]{1,20})(?P<again>)'
+)
+_WORD_OF_VALUE: Final = re.compile(r'[^\s,;\'"<>(){}\[\]\\]+')
+#: What stands behind a colon where a program is told, and is no value.
+_NO_VALUES: Final = frozenset((
+    'any', 'bool', 'bytes', 'dict', 'false', 'float', 'int', 'list', 'none', 'null', 'object',
+    'str', 'true', MASK,
+))  # fmt: skip
 
 
 def without_secrets(text: str) -> str:
-    """Give text in which what looks like a secret is masked."""
+    """Give text in which what looks like a secret is masked; takes time as it is long."""
+    text = _WEB_TOKEN.sub(rf'\1{MASK}', text)
     text = _LOOKS.sub(MASK, text)
     text = _USERINFO.sub(rf'\1{MASK}@', text)
     text = _SCHEME.sub(rf'\1 {MASK}', text)
-    text = _PAIR.sub(_pair, text)
-    return _JSON.sub(_member, text)
+    for names, end_of_secret in ((_PAIR, _in_pair), (_QUOTED, _in_quotes), (_SAID, _in_words)):
+        text = _masked(names, end_of_secret, text)
+    return text
 
 
-def _pair(found: re.Match[str]) -> str:
-    before, name, value = found.groups()
+def _masked(
+    names: re.Pattern[str], end_of_secret: Callable[[re.Match[str]], int | None], text: str
+) -> str:
+    """Mask every value that is a secret; in one that is none another may stand."""
+    parts, done, place = [], 0, 0
+    while (found := names.search(text, place)) is not None:
+        place = found.start('again')
+        end = end_of_secret(found)
+        if end is not None:
+            parts += [text[done : found.end()], MASK]
+            done = place = end
+    return ''.join([*parts, text[done:]])
+
+
+def _end(value: re.Pattern[str], found: re.Match[str]) -> int | None:
+    held = value.match(found.string, found.end())
+    return held and held.end()
+
+
+def _in_pair(found: re.Match[str]) -> int | None:
+    before, name = found[1], found[2]
     # In a query it is a client's; elsewhere `key=` is more often an argument.
-    of_client = is_secret_of_client(name) if before else name != 'key' and is_secret(name)
-    return f'{before}{name}={MASK if of_client else value}'
+    if is_secret_of_client(name) if before else name != 'key' and is_secret(name):
+        return _end(_VALUE, found)
+    text, begin = found.string, found.start()
+    end = _end(_LONGEST_COOKIE, found) if name.lower() in _TEXTS else None
+    if end is None:
+        return None
+    # As cookies are written, `session=…; a=b`; and a long text is no argument.
+    among_cookies = text[end : end + 1] == ';' or text[max(0, begin - 2) : begin] == '; '
+    return _end(_VALUE, found) if among_cookies or end - found.end() == 200 else None
 
 
-def _member(found: re.Match[str]) -> str:
-    quote, name, colon, value_quote = found.groups()
-    if not is_secret(name, ''):
-        return found[0]
-    return f'{quote}{name}{quote}{colon}{value_quote}{MASK}{value_quote}'
+def _in_quotes(found: re.Match[str]) -> int | None:
+    name, between, quote = found[2], found[3], found[5]
+    text, begin = found.string, found.start()
+    # Of names that stand in a row none is the value of another.
+    is_told = ':' in between or name.startswith('-')
+    if not is_secret(name, '') or not (is_told or (begin > 0 and text[begin - 1] in '([')):
+        return None
+    # What a backslash stands before ends no value, for texts within texts escape more than
+    # once; where its quote is missing the line ends it.
+    end = _end(_until(quote), found)
+    behind = None if end is None else text[end + len(quote) : end + len(quote) + 1]
+    return end if is_told or behind in (')', ']', '') else None
+
+
+@functools.lru_cache(maxsize=32)
+def _until(quote: str) -> re.Pattern[str]:
+    return re.compile(rf'(?:(?!{re.escape(quote)})(?:\\+[^\\\n]?|[^\\\n]))+')
+
+
+def _in_words(found: re.Match[str]) -> int | None:
+    name = found[1] or found[2]
+    # `missing key: name` tells of none, nor does `KeyError: …`.
+    if name == 'key' or name.endswith(('Error', 'Exception', 'Warning')) or not is_secret(name):
+        return None
+    end = _end(_WORD_OF_VALUE, found)
+    if end is None or found.string[found.end() : end].lower() in _NO_VALUES:
+        return None
+    return end

@@ -15,7 +15,7 @@ import pathlib
 import re
 import types
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ def _of(value: Any, depth: int) -> str:
     if kind is HTTP_REQUEST:
         return f'<HTTP_REQUEST {_plainly(value.method)} {_plainly(path_of(value))}>'
     if kind is MultiDict:
-        return f'MultiDict({_of(value._lists, depth)})'
+        return f'MultiDict({_mapping(value._lists, depth, is_secret_of_client)})'
     if kind is decimal.Decimal:
         return _short(str(value))
     if kind is re.Pattern:
@@ -89,13 +89,19 @@ def _of(value: Any, depth: int) -> str:
         return '…' if _is_collection(mro) else f'<{_name(kind)}>'
     for collection, (opening, closing) in _BRACKETS.items():
         if collection in mro:
-            members = islice(collection.__iter__(value), _MOST)
-            told = (_of(member, depth + 1) for member in members)
-            return _enclosed(opening, told, closing, collection.__len__(value))
+            members = list(islice(collection.__iter__(value), _MOST))
+            length = collection.__len__(value)
+            if collection is tuple and (fields := _fields(mro, length)):
+                told = (f'{name}={_member(name, one, depth)}' for name, one in zip(fields, members))
+                return _enclosed(f'{_name(kind)}(', told, ')', length)
+            told = (
+                MASK if collection in (list, tuple) and _is_told_by(members, place, length)
+                else _of(member, depth + 1)
+                for place, member in enumerate(members)
+            )  # fmt: skip
+            return _enclosed(opening, told, closing, length)
     if dict in mro:
-        pairs = islice(dict.items(value), _MOST)
-        told = (f'{_of(key, depth + 1)}: {_member(key, one, depth)}' for key, one in pairs)
-        return _enclosed('{', told, '}', dict.__len__(value))
+        return _mapping(value, depth, is_secret)
     return _object(value, kind, depth)
 
 
@@ -127,6 +133,38 @@ def _member(name: object, value: Any, depth: int) -> str:
     return MASK if is_secret(name, value) and value is not None else _of(value, depth + 1)
 
 
+def _mapping(value: Any, depth: int, is_masked: Callable[..., bool]) -> str:
+    pairs = islice(dict.items(value), _MOST)
+    told = (
+        f'{_of(key, depth + 1)}: '
+        f'{MASK if is_masked(key) and one is not None else _member(key, one, depth)}'
+        for key, one in pairs
+    )
+    return _enclosed('{', told, '}', dict.__len__(value))
+
+
+def _fields(mro: list[type], length: int) -> tuple[str, ...]:
+    """Give the names of the members of a `namedtuple`, nothing for any other tuple."""
+    for kind in mro:
+        fields = type.__dict__['__dict__'].__get__(kind).get('_fields')
+        if type(fields) is tuple and len(fields) == length:
+            return fields if all(type(name) is str for name in fields) else ()
+    return ()
+
+
+def _is_told_by(members: list[Any], place: int, length: int) -> bool:
+    """Tell whether the member before says that this one is a secret.
+
+    `('password', 'x')` does, and `['--password', 'x']`; of more names in a row none
+    is the value of another.
+    """
+    if place == 0:
+        return False
+    name = members[place - 1]
+    is_option = type(name) is str and name.startswith('-')
+    return (length == 2 or is_option) and is_secret(name, members[place])
+
+
 def _enclosed(opening: str, told: Iterator[str], closing: str, length: int) -> str:
     listed = list(told)
     if length > len(listed):
@@ -142,8 +180,11 @@ def _number(value: Any, kind: type) -> str:
 
 
 def _text(kind: Any, value: Any, length: int) -> str:
-    told = kind.__repr__(kind.__getitem__(value, slice(_LONGEST_TEXT)))
-    told = without_secrets(str(told))
+    shortened = kind.__getitem__(value, slice(_LONGEST_TEXT))
+    if kind is str:  # Before it is escaped: what stands in it may be so already.
+        told = repr(without_secrets(str.__str__(shortened)))
+    else:
+        told = without_secrets(kind.__repr__(shortened))
     return told if length <= _LONGEST_TEXT else f'{told} … ({length} in all)'
 
 
