@@ -197,3 +197,53 @@ def test_c8_5_what_goes_wrong_while_it_cleans_up_is_told() -> None:
         for path in ('/async', '/sync'):
             leave(site, path, 'close')
             log.wait_for(f'RuntimeError: in {path[1:]}')
+
+
+GOES_ON = """
+import asyncio, gc, logging, slimHTTP, socket, sys
+logging.basicConfig(format='%(levelname)s %(message)s')
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, grace_period=PATIENCE, quiet=True)
+ended = []
+
+@http.route('/')
+async def stubborn(request):
+    request.response_headers['Content-Type'] = 'text/event-stream'
+    try:
+        while True:
+            try:
+                yield 'data: now\\n\\n'
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                yield 'data: bye\\n\\n'
+    finally:
+        ended.append(1)
+
+@http.route('/ended')
+async def wait(request):
+    while not ended:
+        await asyncio.sleep(0.01)
+    gc.collect()
+    return 'ended'
+
+def asked(path):
+    client = socket.create_connection(('127.0.0.1', http.port), timeout=PATIENCE)
+    client.sendall(b'GET %s HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' % path)
+    return client
+
+with http:
+    client = asked(b'/')
+    while b'data: now' not in client.recv(1000):
+        pass
+    if sys.argv[1] == 'client':
+        client.close()
+        assert b'200' in asked(b'/ended').recv(1000)
+"""
+
+
+@of('who', ['client', 'server'])
+def test_c8_4_a_stream_that_yields_when_it_is_cancelled_ends(who: str) -> None:
+    begun = time.monotonic()
+    with Program(GOES_ON.replace('PATIENCE', '20'), who) as program:
+        assert program.wait() == 0, program.stderr
+    assert time.monotonic() - begun < 15
+    assert program.stderr == ''

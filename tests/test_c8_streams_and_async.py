@@ -275,6 +275,42 @@ def test_c8_4_async_handlers_may_return_what_others_may(site: Serving, result) -
     assert response.body if isinstance(result, (str, bytes)) else response.json() == result
 
 
+@of('how', ['refuses', 'fails', 'blocks', 'ends'])
+def test_c8_3_what_an_async_handler_returns_is_pulled_before_the_head(
+    site: Serving, how: str
+) -> None:
+    release = threading.Event()
+
+    def pieces(request):
+        import slimHTTP
+
+        request.ret_code = 203
+        if how == 'refuses':
+            raise slimHTTP.HTTPError(404, 'no such list')
+        if how == 'fails':
+            raise ValueError('on purpose')
+        if how == 'blocks':
+            assert release.wait(PATIENCE)
+            yield 'late'
+
+    @site.http.route('/list')
+    async def listed(request):
+        return pieces(request)
+
+    @site.http.route('/loop')
+    async def loop(request):
+        return 'free'
+
+    with in_background(lambda: site.get('/list')) as answered:
+        if how == 'blocks':
+            # It waits on a thread and not on the event loop.
+            assert site.get('/loop').text == 'free'
+            release.set()
+        answer = answered()
+    assert answer.status == {'refuses': 404, 'fails': 500, 'blocks': 203, 'ends': 203}[how]
+    assert ('late' in answer.text) == (how == 'blocks')
+
+
 def test_c8_4_an_async_handler_that_returns_nothing_passes_on(site: Serving) -> None:
     async def handler(request):
         return None

@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyModule;
+use pyo3::types::{PyModule, PyString};
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
@@ -139,6 +139,7 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
         }
         Kept::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
         Kept::Request(_)
+        | Kept::Unopened(_)
         | Kept::Iterator(_)
         | Kept::AsyncIterator(..)
         | Kept::Content(_)
@@ -153,6 +154,16 @@ pub(crate) fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
         close.call0()?;
     }
     Ok(())
+}
+
+/// Lets a coroutine of ours be called as what it serves, where that has a name: the log
+/// and whoever looks at tasks name the program's own.
+fn name_after(coroutine: &Bound<'_, PyAny>, served: &Bound<'_, PyAny>) -> PyResult<()> {
+    let attribute = intern!(coroutine.py(), "__qualname__");
+    match served.getattr(attribute) {
+        Ok(name) if name.is_instance_of::<PyString>() => coroutine.setattr(attribute, name),
+        _ => Ok(()),
+    }
 }
 
 fn start_answer(
@@ -205,6 +216,7 @@ fn start_stream(
     let new_future = running_loop(py)?.getattr(intern!(py, "create_future"))?;
     let coroutine =
         pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
+    name_after(&coroutine, iterator)?;
     let task = dispatcher.face.contexts.run(py, (context, create_task, coroutine))?;
     channel.get().lock().task = Some(task.clone().unbind());
     dispatcher.keep(call_ticket, Kept::Task(task.clone().unbind()));
@@ -236,6 +248,8 @@ struct ChannelState {
     /// The future on which the iterator rests.
     resting: Option<Py<PyAny>>,
     task: Option<Py<PyAny>>,
+    /// Whether the task was told that nobody takes what comes.
+    cancelled: bool,
     /// The request and whether it is debugged, once the answer is out.
     opened: Option<(Py<crate::request::HttpRequest>, bool)>,
 }
@@ -259,7 +273,10 @@ impl Channel {
 
     /// The client has left.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        let task = self.lock().task.take();
+        let mut state = self.lock();
+        state.cancelled = true;
+        let task = state.task.take();
+        drop(state);
         if let Some(task) = task {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
@@ -338,6 +355,14 @@ impl Channel {
         }
     }
 
+    /// Whether nobody takes what comes: the client has left or the server is closed. Until
+    /// the answer is out the call's own ticket tells, and the task is cancelled by that.
+    fn is_cancelled(&self, state: &ChannelState) -> bool {
+        state.cancelled
+            || state.opening.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())
+            || self.dispatcher.desk.loop_queue.is_closed()
+    }
+
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -345,25 +370,27 @@ impl Channel {
 
 #[pymethods]
 impl Channel {
-    /// Hands a chunk over. `asked` is done once the client takes more.
-    fn give(&self, chunk: &Bound<'_, PyAny>, asked: Py<PyAny>) -> PyResult<()> {
+    /// Hands a chunk over, unless the stream has been cancelled; whether it was not.
+    /// `asked` is done once the client takes more.
+    fn give(&self, chunk: &Bound<'_, PyAny>, asked: Py<PyAny>) -> PyResult<bool> {
         let py = chunk.py();
         let chunk = response::read_chunk(chunk, &self.what)?;
         let mut state = self.lock();
+        if self.is_cancelled(&state) {
+            return Ok(false);
+        }
         let opening = state.opening.take();
         let waiting = state.asked.take();
         let old = state.resting.replace(asked);
         drop(state);
         drop(old);
         match (opening, waiting) {
-            (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk)),
-            (None, Some(reply)) => {
-                // A client that has left gives its ticket back, which cancels this.
-                reply.send(Piece::Chunk(chunk));
-                Ok(())
-            }
-            (None, None) => Ok(()),
+            (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk))?,
+            // A client that has left gives its ticket back, which cancels this.
+            (None, Some(reply)) => reply.send(Piece::Chunk(chunk)),
+            (None, None) => {}
         }
+        Ok(true)
     }
 
     /// Called when the task is done: the iterator has ended, raised, or was

@@ -34,7 +34,7 @@ use crate::response::{self, Head, Reading};
 use crate::script::Script;
 use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
 use crate::{errors, http_error};
-use streams::Stream;
+use streams::{Stream, Unopened};
 
 /// The dispatcher of one server.
 pub(crate) struct Dispatcher {
@@ -53,6 +53,8 @@ pub(crate) struct Dispatcher {
 pub(crate) enum Kept {
     /// The object of a request whose exchange goes on: a route has passed.
     Request(Py<HttpRequest>),
+    /// An iterator on its way to a thread, for a call of this ticket.
+    Unopened(Unopened),
     /// The iterator of a response under way.
     Iterator(Stream),
     /// An awaitable on its way to the event loop.
@@ -105,6 +107,7 @@ impl Dispatcher {
                 Some((pending, result)) => self.settle(py, Side::Thread, pending, result),
                 None => Ok(()),
             },
+            Job::Open(call) => self.open_left(py, call),
             Job::Pull(pull) => self.pull(py, pull),
             Job::Hook(hook) => hooks::run(self, py, hook),
         })
@@ -159,9 +162,13 @@ impl Dispatcher {
                 pending.call.answer(Ok(answer));
                 Ok(())
             }
-            Ok(Reading::Iterator(iterator, head)) => {
-                self.open_stream(py, side, pending, iterator, head)
-            }
+            Ok(Reading::Iterator(iterator, head)) => match side {
+                Side::Thread => self.open_stream(py, pending, iterator, head),
+                Side::Loop => {
+                    self.leave_stream(pending, iterator, head);
+                    Ok(())
+                }
+            },
             Ok(Reading::Awaitable(awaitable)) => self
                 .hand_to_loop(py, pending, |pending| Kept::Awaitable(awaitable.unbind(), pending)),
             Ok(Reading::AsyncIterator(iterator, head)) => {
@@ -266,6 +273,7 @@ impl Dispatcher {
         for kept in kept.values() {
             match kept {
                 Kept::Request(request) => visit.call(request)?,
+                Kept::Unopened(unopened) => unopened.traverse(&visit)?,
                 Kept::Iterator(stream) => stream.traverse(&visit)?,
                 Kept::Awaitable(object, pending) | Kept::AsyncIterator(object, _, pending) => {
                     visit.call(object)?;

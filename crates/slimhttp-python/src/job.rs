@@ -26,6 +26,9 @@ pub(crate) struct Ticket(pub(crate) u64);
 pub(crate) enum Job {
     /// Answer a request.
     Call(Call),
+    /// Answer a request by the iterator that an `async def` handler has returned: it may
+    /// block, so the event loop leaves it to a thread.
+    Open(Call),
     /// Fetch the next chunk of a stream.
     Pull(Pull),
     /// Something about a connection.
@@ -163,7 +166,7 @@ pub(crate) enum Piece {
 impl Waits for Job {
     fn host(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Call(call) => call.request.scope.name.as_ref(),
+            Self::Call(call) | Self::Open(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
             // Connections belong to no virtual host.
             Self::Hook(_) => None,
@@ -176,7 +179,7 @@ impl Waits for Job {
 
     fn is_abandoned(&self) -> bool {
         match self {
-            Self::Call(call) => call.reply.is_closed(),
+            Self::Call(call) | Self::Open(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
             Self::Hook(hook) => hook.is_abandoned(),
         }
@@ -187,7 +190,7 @@ impl Job {
     /// Tells who waits that nobody will do it.
     pub(crate) fn refuse(self, rejection: Rejection) {
         match self {
-            Self::Call(call) => call.refuse(rejection),
+            Self::Call(call) | Self::Open(call) => call.refuse(rejection),
             // The dropped slot ends the body, or says no.
             Self::Pull(_) | Self::Hook(_) => {}
         }
@@ -196,7 +199,7 @@ impl Job {
     /// What this job is about, to be told when it takes too long.
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Call(call) => Subject::Call(call.request.clone()),
+            Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
             Self::Hook(hook) => Subject::Hook(hook.subject()),
         }

@@ -7,11 +7,16 @@ async def finish(awaitable):
 
 
 async def pump(chunks, channel, new_future):
-    """Hands each chunk over and then rests until the client takes more."""
+    """Hands each chunk over and then rests until the client takes more.
+
+    Where this is cancelled and the generator gives a chunk for all that, nobody takes it:
+    it is the last.
+    """
     try:
         async for chunk in chunks:
             asked = new_future()
-            channel.give(chunk, asked)
+            if not channel.give(chunk, asked):
+                break
             await asked
     finally:
         # Here and not in the garbage collector: a generator's own `finally`

@@ -19,7 +19,7 @@ use super::{Dispatcher, Kept, Pending};
 use crate::contain::contain;
 use crate::desk::Side;
 use crate::face::Face;
-use crate::job::{InWords, Piece, Pull, Ticket};
+use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
 use crate::request::HttpRequest;
 use crate::response::{self, Head};
 use crate::stream::PulledBody;
@@ -33,6 +33,25 @@ pub(crate) struct Stream {
     subject: Arc<str>,
     debug: bool,
     visited: Visited,
+}
+
+/// An iterator that an `async def` handler has returned, until a thread opens it.
+pub(crate) struct Unopened {
+    iterator: Py<PyIterator>,
+    head: Option<Head>,
+    request: Py<HttpRequest>,
+    what: Arc<str>,
+}
+
+impl Unopened {
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.iterator)?;
+        visit.call(&self.request)
+    }
 }
 
 /// Whether a thread is in an iterator.
@@ -80,19 +99,11 @@ impl Dispatcher {
     pub(super) fn open_stream(
         &self,
         py: Python<'_>,
-        side: Side,
         pending: Pending,
         iterator: Bound<'_, PyIterator>,
         head: Option<Head>,
     ) -> PyResult<()> {
-        // The event loop does not wait for an iterator that may block.
-        let first = match side {
-            Side::Loop => Ok(Some(Bytes::new())),
-            Side::Thread => {
-                let request = pending.request.bind(py);
-                next_chunk(&self.face, request, &iterator, &pending.what)
-            }
-        };
+        let first = next_chunk(&self.face, pending.request.bind(py), &iterator, &pending.what);
         let opened = first.and_then(|first| {
             let head = match head {
                 Some(head) => head,
@@ -130,6 +141,34 @@ impl Dispatcher {
         };
         pending.call.reply.send(Ok(Answer::Reply(head.with_stream(body))));
         Ok(())
+    }
+
+    /// Leaves an iterator that may block to a thread, which [`Self::open_left`]s it.
+    pub(super) fn leave_stream(
+        &self,
+        pending: Pending,
+        iterator: Bound<'_, PyIterator>,
+        head: Option<Head>,
+    ) {
+        let Pending { call, request, what } = pending;
+        if call.reply.is_closed() {
+            return; // Who leaves later is told of by the call's ticket.
+        }
+        let unopened = Unopened { iterator: iterator.unbind(), head, request, what };
+        self.keep(call.ticket, Kept::Unopened(unopened));
+        self.desk.take_jobs([Job::Open(call)]);
+    }
+
+    /// Opens what the event loop has left to a thread.
+    ///
+    /// # Errors
+    /// `KeyboardInterrupt`.
+    pub(super) fn open_left(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+        // Without an iterator its client has left.
+        let Some(Kept::Unopened(unopened)) = self.take(call.ticket) else { return Ok(()) };
+        let Unopened { iterator, head, request, what } = unopened;
+        let pending = Pending { call, request, what };
+        self.open_stream(py, pending, iterator.into_bound(py), head)
     }
 
     /// Fetches a chunk.
