@@ -43,6 +43,11 @@ ECHOES: dict[str, Callable[[Any], Any]] = {
     'as bytes': lambda request: bytes(request.payload),
     'before a head': lambda request: request.payload + request.build_headers(),
     'after a head that is not used': lambda request: [request.build_headers(), request.payload][1],
+    'behind nothing of a head': lambda request: request.build_headers()[:0] + request.payload,
+    'behind a word of a head': lambda request: request.build_headers()[:5] + request.payload[5:],
+    'in place of a head': lambda request: (
+        (head := request.build_headers()).replace(head, b'') + request.payload
+    ),
     'out of a head': lambda request: (request.build_headers() + request.payload)[19:],
     'as a chunk': lambda request: iter([request.payload]),
     'as a payload': lambda request: response(payload=request.payload),
@@ -110,7 +115,7 @@ def test_c8_3_raw_is_bytes() -> None:
     assert isinstance(whole, bytes)
     assert whole == b'HTTP/1.1 200 OK\r\n\r\n'
     assert hash(whole) == hash(bytes(whole))
-    assert type(whole + b'x') is type(whole[:3]) is type(whole.replace(b'2', b'3')) is kind
+    assert type(whole + b'x') is type(whole[:-2]) is type(whole.replace(b'2', b'3')) is kind
     assert type(b'' + whole) is kind
     assert type(b'x' + whole) is type(whole[1:]) is type(bytes(whole)) is bytes
     assert type(bytearray(b'x') + whole) is bytearray

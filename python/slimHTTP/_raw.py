@@ -14,7 +14,8 @@ class Raw(bytes):
 
     A handler returns it and it is sent as it says. `request.build_headers()` and
     `HTTP_RESPONSE.build()` give one. What is added behind it belongs to it, and what
-    is cut from its end or replaced in it leaves it what it is:
+    is cut from its end or replaced in it leaves it what it is, as long as its status line
+    is whole:
 
     >>> type(Raw(b'HTTP/1.1 200 OK\r\n\r\n') + b'body').__name__
     'Raw'
@@ -34,9 +35,18 @@ class Raw(bytes):
     def __getitem__(self, index: Any) -> Any:
         part = bytes.__getitem__(self, index)
         if isinstance(index, slice) and not index.start and index.step in (None, 1):
-            return Raw(part)
+            return _still_raw(part)
         return part
 
-    def replace(self, old: Any, new: Any, count: SupportsIndex = -1, /) -> Raw:
-        """As that of `bytes`, and raw as before."""
-        return Raw(bytes.replace(self, old, new, count))
+    def replace(self, old: Any, new: Any, count: SupportsIndex = -1, /) -> bytes:
+        """As that of `bytes`, and raw as before, see `Raw`."""
+        return _still_raw(bytes.replace(self, old, new, count))
+
+
+def _still_raw(part: bytes) -> bytes:
+    """Give what is left of a response: one where it has a status line, else plain bytes.
+
+    `head[:-2]` goes on with a further field; what is put behind `head[:0]` would say by
+    itself what the response is.
+    """
+    return Raw(part) if b'\r\n' in part else bytes(part)
