@@ -11,10 +11,11 @@ pub(super) struct Charset(&'static Encoding);
 
 impl Charset {
     /// That of a form with these names and values: what its first field
-    /// `_charset_` says, where it is the name of one.
+    /// `_charset_` says, where it is the name of one. None is sent in UTF-16: a page in
+    /// it sends UTF-8 (WHATWG Encoding, "get an output encoding").
     pub(super) fn of_form<'f>(mut fields: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Self {
         let said = fields.find(|(name, _)| *name == b"_charset_");
-        Self(said.and_then(|(_, value)| labelled(value)).unwrap_or(UTF_8))
+        Self(said.and_then(|(_, value)| labelled(value)).map_or(UTF_8, Encoding::output_encoding))
     }
 
     /// The one that a part names for itself, where it does.

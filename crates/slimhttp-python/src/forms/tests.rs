@@ -207,6 +207,8 @@ fn charsets() {
         // As browsers take `iso-8859-1`.
         ("iso-8859-1", b"\xe4\x80", "ä€=ä€|ä€<ä€>\u{fffd}"),
         ("koi8-r", b"\xc1", "а=а|а<а>\u{fffd}"),
+        ("utf-16", b"\xc3\xa4", "ä=ä|ä<ä>\u{fffd}"),
+        ("utf-16be", b"\xc3\xa4", "ä=ä|ä<ä>\u{fffd}"),
         ("martian", b"\xc3\xa4", "ä=ä|ä<ä>\u{fffd}"),
     ];
     for (charset, text, expected) in cases {

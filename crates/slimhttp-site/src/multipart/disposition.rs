@@ -48,7 +48,8 @@ type Parameters = Vec<(String, Vec<u8>)>;
 type Quoted = for<'v> fn(&'v [u8]) -> Option<(Vec<u8>, &'v [u8])>;
 
 impl Disposition {
-    /// Reads the value of the field. There is none of which nothing can be read.
+    /// Reads the value of the field. There is none of which nothing can be read, but for
+    /// one that leaves out a semicolon before a name: nothing is read of it.
     pub fn parse(value: &[u8]) -> Self {
         let Some(first) = memchr::memchr(b';', value) else { return Self::default() };
         let parameters = parameters(&value[first + 1..], escaped, true)
@@ -89,6 +90,10 @@ fn parameters(mut rest: &[u8], quoted: Quoted, strict: bool) -> Option<Parameter
                 if strict && value[..end].contains(&b'"') {
                     return None;
                 }
+                let mut blanks = memchr::memchr2_iter(b' ', b'\t', &value[..end]);
+                if blanks.any(|at| begins_a_parameter(&value[at..end])) {
+                    return None;
+                }
                 (value[..end].trim_ascii_end().to_vec(), &value[end..])
             }
         };
@@ -127,7 +132,22 @@ fn unescaped(inside: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let marks = memchr::memchr_iter(b'"', inside);
     let end = marks.filter_map(|at| ends(&inside[at + 1..]).map(|behind| (at, behind))).next();
     let (at, behind) = end.unwrap_or((inside.len(), b""));
-    Some((inside[..at].to_vec(), behind))
+    let value = &inside[..at];
+    let mut marks = memchr::memchr_iter(b'"', value);
+    (!marks.any(|at| begins_a_parameter(&value[at + 1..]))).then(|| (value.to_vec(), behind))
+}
+
+/// Whether `name=` or `filename=` stands here: no semicolon before it, and so what it
+/// says would be part of the value before, an upload one of the fields.
+fn begins_a_parameter(behind: &[u8]) -> bool {
+    let of_word = |word: &[u8]| {
+        let behind = behind.trim_ascii_start();
+        let (head, behind) = behind.split_at_checked(word.len())?;
+        let continued = |byte: &u8| matches!(byte, b'*' | b'0'..=b'9' | b' ' | b'\t');
+        let next = behind.iter().find(|byte| !continued(byte))?;
+        (head.eq_ignore_ascii_case(word) && *next == b'=').then_some(())
+    };
+    [&b"name"[..], b"filename"].into_iter().any(|word| of_word(word).is_some())
 }
 
 /// What follows a value, where that is a semicolon or nothing.

@@ -127,12 +127,11 @@ fn what_is_written_badly() {
         ("an empty value", b"form-data; name=; filename=", "", ""),
         ("a mark that is never closed", b"form-data; name=\"a", "a", "none"),
         ("a mark in a token", b"form-data; name=a\"b; filename=c", "a\"b", "c"),
-        (
-            "no semicolon between",
-            b"form-data; name=\"a\" filename=\"b\"",
-            "a\" filename=\"b",
-            "none",
-        ),
+        ("no semicolon between", b"form-data; name=\"a\" filename=\"b\"", "none", "none"),
+        ("nor a blank", b"form-data; name=\"a\"filename*0=\"b\"", "none", "none"),
+        ("and none in quotes", b"form-data; name=a FileName = b", "none", "none"),
+        ("the other way around", b"form-data; filename=\"b\" name=\"a\"", "none", "none"),
+        ("a name that says it", b"form-data; name=\"a filename=b\"", "a filename=b", "none"),
         (
             "a charset that we do not know",
             b"form-data; name=a; filename*=koi8-r''%C1; filename=b",
