@@ -133,6 +133,7 @@ MADE: dict[str, tuple[tuple[Any, ...], int, Any, Any]] = {
     'a status': ((403,), 403, 'text/html; charset=utf-8', '403 Forbidden'),
     'a status nobody knows': ((499,), 499, 'text/html; charset=utf-8', '499'),
     'of ours': ((503, 'soon'), 503, 'text/html; charset=utf-8', 'soon'),
+    'no whole text': ((404, 'no \udcff'), 404, 'text/html; charset=utf-8', 'no \ufffd'),
     'a dict': ((422, {'a': [1]}), 422, 'application/json', '{"a":[1]}'),
     'a list': ((400, ['a']), 400, 'application/json', '["a"]'),
     'bytes': ((400, b'<p>x'), 400, 'text/html; charset=utf-8', '<p>x'),

@@ -47,10 +47,8 @@ pub(crate) fn verdict(face: &Face, py: Python<'_>, error: &PyErr) -> PyResult<Ve
         // How it is framed is the connection's to say.
         fields.remove(TRANSFER_ENCODING);
         fields.remove(CONTENT_LENGTH);
-        let text = match text {
-            Some(text) => Some(text.to_cow()?.into_owned()),
-            None => None,
-        };
+        // An unpaired surrogate, as of a name that is no UTF-8, becomes U+FFFD.
+        let text = text.map(|text| text.to_string_lossy().into_owned());
         let refusal = Refusal::Raised(Box::new(Raised { status, text, fields }));
         return Ok(Err(HandlerFault::Refused(refusal, None)));
     }
