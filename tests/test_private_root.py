@@ -108,6 +108,8 @@ def test_c5_2_no_url_reaches_it(site: Serving) -> None:
         (lambda request: slimHTTP.FILE(request, 'both.txt'), 200, 'public'),
         (lambda request: pathlib.Path(request.private_root, 'missing.txt'), 404, None),
         (lambda request: pathlib.Path(request.private_root), 404, None),
+        (lambda request: pathlib.Path(request.private_root, 'x' * 256), 404, None),
+        (lambda request: pathlib.Path(request.private_root, 'x/' * 2100), 404, None),
         (lambda request: pathlib.Path(request.private_root, 'out.txt'), 404, None),
         (lambda request: pathlib.Path(request.private_root, '../outside.txt'), 404, None),
         (lambda request: pathlib.Path(request.private_root + '2', 'x.txt'), 404, None),

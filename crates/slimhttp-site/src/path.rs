@@ -22,6 +22,11 @@ pub(crate) const LONGEST_NAME: usize = 255;
 /// held against patterns or looked for.
 const LONGEST_PATH: usize = 4095;
 
+/// Whether no file can be called so, whatever the system: a name is too long, or all.
+pub fn is_too_long(path: &std::path::Path) -> bool {
+    path.as_os_str().len() > LONGEST_PATH || path.iter().any(|name| name.len() > LONGEST_NAME)
+}
+
 /// All but the unreserved characters of RFC 3986 section 2.3.
 pub(crate) const NOT_UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use http::{HeaderMap, Response};
-use slimhttp_site::path::SafePath;
+use slimhttp_site::path::{self, SafePath};
 use slimhttp_site::refusal::Refusal;
 
 use super::Exchange;
@@ -22,6 +22,10 @@ impl Exchange<'_> {
         file: &Path,
         fields: HeaderMap,
     ) -> Result<Response<Body>, Refused> {
+        if path::is_too_long(file) {
+            // As where there is no such file; its name may be a client's.
+            return Err(Refusal::NotFound.into());
+        }
         let Some((below, path)) = self.find_named(file) else {
             static TOLD: Seldom = Seldom::new();
             let why = format!("{} is below neither `web_root` nor `private_root`", file.display());
