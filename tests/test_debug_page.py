@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from harness import Serving, serving
-from harness_more import DATA, HOST, ask, module_site
+from harness_more import DATA, HOST, Log, ask, module_site
 from slimHTTP import MultiDict
 from slimHTTP._secrets import without_secrets
 
@@ -275,6 +275,21 @@ class Loops:
             pass
 
     __str__ = __repr__
+
+
+class Unreadable(Exception):
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError('in getattribute')
+
+
+def test_c8_5_a_failure_that_cannot_be_read_is_logged(site: Serving) -> None:
+    def handler(request):
+        raise Unreadable('on purpose')
+
+    with Log() as log:
+        site.http.route('/unreadable')(handler)
+        assert site.get('/unreadable').status == 500
+        log.wait_for('GET /unreadable failed in .*: Unreadable')
 
 
 class Strange:

@@ -117,22 +117,25 @@ class Face:
         _fork.exit_as_child(error)
         # Where nobody has imported it nothing is cancelled.
         asyncio = sys.modules.get('asyncio')
-        if asyncio and isinstance(error, asyncio.CancelledError) and self._is_closed():
+        # By its type, for it may answer by itself what its class is, and raise.
+        kind = type(error)
+        if asyncio and issubclass(kind, asyncio.CancelledError) and self._is_closed():
             return None
-        if _threads.is_ending() and isinstance(error, SystemExit):
+        if _threads.is_ending() and issubclass(kind, SystemExit):
             _log.logger.warning('%s still ran when the program ended, and was ended', what)
             return None
-        if isinstance(error, ContentError):
+        if issubclass(kind, ContentError):
             # The client's doing, not the program's.
             _log.logger.info('%s', _failure.headline(error, request, what))
             return None
+        told = _failure.exc_info(error)
         _log.logger.error(
             '%s',
             # A hook that is about a connection has no request.
             f'{what} failed' if request is None else _failure.headline(error, request, what),
-            exc_info=(type(error), error, _failure.trim(error)),
+            exc_info=told,
         )
-        if not debug:
+        if not debug or told is None:
             return None
         # Much is imported for a page, and few programs ever show one.
         from slimHTTP import _led_here, _traceback_page

@@ -13,6 +13,18 @@ from typing import Any, Final
 PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
+def exc_info(
+    error: BaseException,
+) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+    """Give what `logging` makes a traceback of, None where that would raise."""
+    try:
+        for name in ('__cause__', '__context__', '__suppress_context__', '__class__', '__notes__'):
+            getattr(error, name, None)
+        return type(error), error, trim(error)
+    except Exception:
+        return None
+
+
 def trim(error: BaseException) -> TracebackType | None:
     """Give the traceback of `error` from the first frame on that is not ours."""
     frames = error.__traceback__

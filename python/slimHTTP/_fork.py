@@ -40,9 +40,10 @@ _owners: Final[weakref.WeakValueDictionary[int, LockOwner]] = weakref.WeakValueD
 
 def exit_as_child(error: BaseException) -> None:
     """End this process if a handler has forked it and it exits by `error` (SystemExit)."""
-    if not _handlers_child or not isinstance(error, SystemExit):
+    if not _handlers_child or not issubclass(type(error), SystemExit):
         return
-    status = 0 if error.code is None else error.code
+    code = getattr(error, 'code', None)
+    status = 0 if code is None else code
     if not isinstance(status, int):
         sys.stderr.write(f'{status}\n')
         status = 1
