@@ -203,7 +203,7 @@ GOES_ON = """
 import asyncio, gc, logging, slimHTTP, socket, sys
 logging.basicConfig(format='%(levelname)s %(message)s')
 http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, grace_period=PATIENCE, quiet=True)
-ended = []
+waits, ended = [], []
 
 @http.route('/')
 async def stubborn(request):
@@ -212,17 +212,24 @@ async def stubborn(request):
         while True:
             try:
                 yield 'data: now\\n\\n'
+                waits.append(1)
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:
                 yield 'data: bye\\n\\n'
     finally:
         ended.append(1)
 
+@http.route('/waits')
+async def until_it_waits(request):
+    while not waits:
+        await asyncio.sleep(0.01)
+    return 'waits'
+
 @http.route('/ended')
-async def wait(request):
+async def until_it_ended(request):
     while not ended:
         await asyncio.sleep(0.01)
-    gc.collect()
+        gc.collect()
     return 'ended'
 
 def asked(path):
@@ -234,6 +241,7 @@ with http:
     client = asked(b'/')
     while b'data: now' not in client.recv(1000):
         pass
+    assert b'200' in asked(b'/waits').recv(1000)
     if sys.argv[1] == 'client':
         client.close()
         assert b'200' in asked(b'/ended').recv(1000)
