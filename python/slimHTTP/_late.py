@@ -1,6 +1,6 @@
 """What is imported when it is first needed, and all of it at once for who cannot do so later.
 
-An interpreter of which root alone may read the files (one below `/root`) imports nothing
+An interpreter of which root alone may read the files (one in a home folder) imports nothing
 once the process has become another user. So everything is imported before that.
 """
 
