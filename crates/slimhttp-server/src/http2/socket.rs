@@ -6,8 +6,9 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use slimhttp_site::http2::frames::Frames;
@@ -18,29 +19,74 @@ use crate::clock;
 use crate::connection_state::{ConnectionState, Ending};
 use crate::read_buffer;
 
-/// Bytes read and written in one turn, beyond which the connection gives way: each
-/// is a fraction of a millisecond, if every frame is one of a few bytes too.
+/// Bytes read and written in one turn, beyond which the connection gives way.
 const TURN: usize = 32 * 1024;
 const TURN_WRITTEN: usize = 256 * 1024;
 
+/// For how long one turn reads: what the library does for a frame does not follow
+/// from the frame's length.
+const TURN_TIME: Duration = Duration::from_millis(1);
+
+/// Bytes read at once, all of which the library works off before the clock is looked
+/// at again, where frames are as short on the average as [`SHORT`].
+const READ_OF_SHORT: usize = 2 * 1024;
+const SHORT: u64 = 64;
+
 /// What a connection has done in this turn of its task. One thread's own: the task's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
     read: AtomicUsize,
     written: AtomicUsize,
+    /// When this turn has begun to read, in nanoseconds since `born`; 0: it has not.
+    since: AtomicU64,
+    born: Instant,
+    /// For how long it may.
+    most: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::of(TURN_TIME)
+    }
 }
 
 impl Pace {
+    fn of(most: Duration) -> Self {
+        let (read, written, since) = Default::default();
+        Self { read, written, since, born: Instant::now(), most }
+    }
+
     /// A turn begins.
     pub(super) fn begin(&self) {
         self.read.store(0, Ordering::Relaxed);
         self.written.store(0, Ordering::Relaxed);
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn note_read(&self, count: usize) {
+        self.read.fetch_add(count, Ordering::Relaxed);
+        if self.since.load(Ordering::Relaxed) == 0 {
+            self.since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    fn has_read_enough(&self) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+        let long = || u128::from(self.now().saturating_sub(since)) >= self.most.as_nanos();
+        self.read.load(Ordering::Relaxed) >= TURN || (since != 0 && long())
+    }
+
+    fn has_written_enough(&self) -> bool {
+        self.written.load(Ordering::Relaxed) >= TURN_WRITTEN
     }
 }
 
 /// Whether it is time to give way; the task is woken to go on in its next turn.
-fn enough(done: &AtomicUsize, most: usize, context: &Context<'_>) -> bool {
-    let enough = done.load(Ordering::Relaxed) >= most;
+fn gives_way(enough: bool, context: &Context<'_>) -> bool {
     if enough {
         context.waker().wake_by_ref();
     }
@@ -56,6 +102,8 @@ pub(super) struct Socket<S> {
     pace: Arc<Pace>,
     /// In milliseconds, by [`clock`].
     born: u64,
+    /// Whether the frames that came last are short. The first ones are.
+    short: bool,
     /// Whether no more is read: the client only keeps us busy.
     deaf: bool,
 }
@@ -68,11 +116,14 @@ impl<S> Socket<S> {
         pace: Arc<Pace>,
     ) -> Self {
         let born = clock::milliseconds();
-        Self { socket, frames: Frames::default(), state, budget, pace, born, deaf: false }
+        let frames = Frames::default();
+        Self { socket, frames, state, budget, pace, born, short: true, deaf: false }
     }
 
     fn judge(&mut self, bytes: &[u8]) {
+        let before = self.frames.begun();
         self.frames.feed(bytes);
+        self.short = (self.frames.begun() - before) * SHORT > bytes.len() as u64;
         self.state.within_block(self.frames.is_in_head());
         let seconds = clock::milliseconds().saturating_sub(self.born) / 1000;
         if let Some(flood) = self.frames.flood(self.budget.taken(), seconds) {
@@ -91,16 +142,20 @@ impl<S: AsyncRead + Unpin> Read for Socket<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         // Its time is over: nobody need be woken for what it sends.
-        if this.deaf || enough(&this.pace.read, TURN, context) {
+        if this.deaf || gives_way(this.pace.has_read_enough(), context) {
             return Poll::Pending;
         }
         read_buffer::with(|buffer| {
-            let size = cursor.remaining().min(buffer.len());
+            let most = if this.short { READ_OF_SHORT } else { usize::MAX };
+            let size = cursor.remaining().min(buffer.len()).min(most);
             let mut buffer = ReadBuf::new(&mut buffer[..size]);
             ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer))?;
             let bytes = buffer.filled();
-            this.pace.read.fetch_add(bytes.len(), Ordering::Relaxed);
+            this.pace.note_read(bytes.len());
             this.judge(bytes);
+            if this.deaf {
+                return Poll::Pending;
+            }
             cursor.put_slice(bytes);
             Poll::Ready(Ok(()))
         })
@@ -114,7 +169,7 @@ impl<S: AsyncWrite + Unpin> Socket<S> {
         context: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if enough(&self.pace.written, TURN_WRITTEN, context) {
+        if gives_way(self.pace.has_written_enough(), context) {
             return Poll::Pending;
         }
         let outcome = write(Pin::new(&mut self.socket), context);

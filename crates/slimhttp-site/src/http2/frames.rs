@@ -13,9 +13,11 @@ const HEAD: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 
 const END_STREAM: u8 = 0x1;
+const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
 /// Bytes of frames that ask for nothing, beyond what their number is worth.
@@ -27,6 +29,11 @@ const FOR_EACH_BYTE: u64 = 8;
 
 /// Bytes of such frames for each second: a connection may live for days.
 const FOR_EACH_SECOND: u64 = 1024;
+
+/// Changes of settings, and as many more as there are seconds. Each may change the
+/// window of every open stream (RFC 9113 section 6.9.2), so no content pays for it;
+/// a client that measures its line changes its windows some ten times.
+const CHANGES: u64 = 100;
 
 /// From so many streams on that a client has taken back it is asked whether those
 /// are most of its streams.
@@ -44,6 +51,10 @@ pub struct Frames {
     idle: u64,
     opened: u64,
     taken_back: u64,
+    /// Changes of settings.
+    changes: u64,
+    /// All frames.
+    begun: u64,
 }
 
 /// Where in the bytes of the client we are.
@@ -65,6 +76,8 @@ pub enum Flood {
     /// It sends frames that ask for nothing: `PING`, `SETTINGS`, `WINDOW_UPDATE`,
     /// `PRIORITY`, empty `DATA` and what is unknown.
     IdleFrames,
+    /// It changes its settings again and again.
+    Changes,
     /// It takes most of its requests back.
     TakenBack,
 }
@@ -78,6 +91,8 @@ impl Default for Frames {
             idle: 0,
             opened: 0,
             taken_back: 0,
+            changes: 0,
+            begun: 0,
         }
     }
 }
@@ -90,6 +105,11 @@ impl Frames {
             At::Head(..) => self.in_block,
             At::Payload { of_block, .. } => of_block || self.in_block,
         }
+    }
+
+    /// How many frames have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Takes in what the client has sent.
@@ -130,7 +150,9 @@ impl Frames {
     fn begin(&mut self, [a, b, c, kind, flags, ..]: [u8; HEAD]) {
         let length = u32::from_be_bytes([0, a, b, c]);
         let of_block = matches!(kind, HEADERS | CONTINUATION);
+        self.begun += 1;
         self.opened += u64::from(kind == HEADERS);
+        self.changes += u64::from(kind == SETTINGS && flags & ACK == 0);
         self.taken_back += u64::from(kind == RST_STREAM);
         if of_block {
             self.in_block = flags & END_HEADERS == 0;
@@ -160,6 +182,9 @@ impl Frames {
         let allowed = ALLOWANCE.saturating_add(worth).saturating_add(time);
         if self.idle > allowed {
             return Some(Flood::IdleFrames);
+        }
+        if self.changes > CHANGES.saturating_add(seconds) {
+            return Some(Flood::Changes);
         }
         let most = self.taken_back >= TAKEN_BACK && self.taken_back * 2 > self.opened;
         most.then_some(Flood::TakenBack)

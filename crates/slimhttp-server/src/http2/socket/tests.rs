@@ -9,27 +9,33 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
 
-/// A socket of which the other end is given too.
+/// A socket of which the other end is given too. Its turns are bounded by bytes alone.
 fn socket() -> (Socket<DuplexStream>, DuplexStream, Arc<Pace>, Arc<ConnectionState>) {
+    paced(Pace::of(Duration::from_secs(3600)))
+}
+
+fn paced(pace: Pace) -> (Socket<DuplexStream>, DuplexStream, Arc<Pace>, Arc<ConnectionState>) {
     let (ours, theirs) = duplex(1 << 20);
-    let (pace, state) = (Arc::new(Pace::default()), Arc::new(ConnectionState::new()));
+    let (pace, state) = (Arc::new(pace), Arc::new(ConnectionState::new()));
     let budget = Arc::new(SendBudget::new(1 << 20));
     (Socket::new(ours, state.clone(), budget, pace.clone()), theirs, pace, state)
 }
 
+/// One read: `None` where there is no more for this turn.
+fn read(socket: &mut Socket<DuplexStream>) -> Option<usize> {
+    let mut context = Context::from_waker(noop_waker_ref());
+    let mut bytes = [0; 8192];
+    let mut buffer = LibraryBuf::new(&mut bytes);
+    match Pin::new(&mut *socket).poll_read(&mut context, buffer.unfilled()) {
+        Poll::Ready(outcome) => outcome.expect("a duplex does not fail"),
+        Poll::Pending => return None,
+    }
+    Some(buffer.filled().len())
+}
+
 /// Reads until the socket has no more for this turn.
 fn read_turn(socket: &mut Socket<DuplexStream>) -> usize {
-    let mut context = Context::from_waker(noop_waker_ref());
-    let mut read = 0;
-    loop {
-        let mut bytes = [0; 8192];
-        let mut buffer = LibraryBuf::new(&mut bytes);
-        match Pin::new(&mut *socket).poll_read(&mut context, buffer.unfilled()) {
-            Poll::Ready(outcome) => outcome.expect("a duplex does not fail"),
-            Poll::Pending => return read,
-        }
-        read += buffer.filled().len();
-    }
+    std::iter::from_fn(|| read(socket)).sum()
 }
 
 fn write_turn(socket: &mut Socket<DuplexStream>, waker: &Waker) -> usize {
@@ -50,6 +56,44 @@ async fn in_one_turn_so_much_is_read() {
     assert_eq!(read_turn(&mut socket), 0, "the turn is over");
     pace.begin();
     assert_eq!(read_turn(&mut socket), TURN);
+}
+
+#[tokio::test]
+async fn a_turn_is_over_by_the_clock_too() {
+    let (mut socket, mut client, pace, _) = paced(Pace::default());
+    client.write_all(&vec![0; 100 * 1024]).await.expect("it fits");
+    assert!(read(&mut socket).is_some());
+    let began = Instant::now();
+    while began.elapsed() <= TURN_TIME {
+        std::hint::spin_loop();
+    }
+    assert_eq!(read(&mut socket), None, "however little was read");
+    pace.begin();
+    assert!(read(&mut socket).is_some());
+}
+
+#[tokio::test]
+async fn less_is_read_at_once_where_frames_are_short() {
+    let (mut socket, mut client, _, _) = socket();
+    client.write_all(&[0; 24]).await.expect("it fits");
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    client.write_all(&ping.repeat(200)).await.expect("it fits");
+    client.write_all(&[0, 0x3f, 0xff, 0, 0, 0, 0, 0, 1]).await.expect("it fits");
+    client.write_all(&[0; 16 * 1024]).await.expect("it fits");
+    // The last of these finds out that it is amidst a long frame.
+    for _ in 0..3 {
+        assert_eq!(read(&mut socket), Some(READ_OF_SHORT));
+    }
+    assert_eq!(read(&mut socket), Some(8192));
+}
+
+#[tokio::test]
+async fn what_a_flood_ends_with_is_not_worked_off() {
+    let (mut socket, mut client, _, state) = socket();
+    client.write_all(&[0; 24]).await.expect("it fits");
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(300)).await.expect("it fits");
+    assert_eq!(read(&mut socket), None);
+    assert_eq!(state.ending(), Ending::SentAway);
 }
 
 #[tokio::test]

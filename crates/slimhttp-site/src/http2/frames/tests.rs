@@ -64,10 +64,9 @@ fn content_and_pings_are_no_heads() {
 
 #[test]
 fn frames_that_ask_for_nothing_are_a_flood() {
-    let floods: [(&str, Vec<u8>); 8] = [
+    let floods: [(&str, Vec<u8>); 7] = [
         ("PING", frame(6, 0, b"12345678")),
         ("an acknowledgement of a PING that was not sent", frame(6, 1, b"12345678")),
-        ("SETTINGS", frame(4, 0, &[0; 6])),
         ("WINDOW_UPDATE", frame(8, 0, &[0, 0, 0, 1])),
         ("PRIORITY", frame(2, 0, &[0; 5])),
         ("empty DATA", frame(0, 0, b"")),
@@ -93,6 +92,17 @@ fn who_works_may_acknowledge_what_it_gets() {
     // An event stream: short pieces, two acknowledgements for each.
     let acknowledged = after(&vec![frame(8, 0, &[0, 0, 0, 20]); 200_000]);
     assert_eq!(acknowledged.flood(100_000 * 20, 100), None);
+}
+
+#[test]
+fn who_changes_its_settings_all_the_time_is_a_flood_whatever_else_it_does() {
+    let change = frame(4, 0, &[0; 6]);
+    assert_eq!(after(&vec![change.clone(); 100]).flood(0, 0), None);
+    let many = after(&vec![change; 200]);
+    assert_eq!(many.flood(1 << 30, 99), Some(Flood::Changes));
+    assert_eq!(many.flood(0, 100), None, "one each second");
+    // Acknowledgements of ours change nothing.
+    assert_eq!(after(&vec![frame(4, 1, b""); 1000]).flood(0, 0), None);
 }
 
 #[test]
