@@ -284,7 +284,8 @@ const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "`512KiB`",
         doc: "What may wait to be sent on one HTTP/2 connection, of files, streams and \
-              upstreams together. It holds for connections that come.",
+              upstreams together; and four times as much of what handlers return whole. It \
+              holds for connections that come.",
         elsewhere: &["http2_send_buffer"],
         ..global("max_unsent", Shape::Bytes { least: 1024, most: 1 << 30 })
     },

@@ -63,10 +63,7 @@ impl HttpBody for Outgoing {
         let frame = Pin::new(body).poll_frame(context).map_ok(|frame| {
             frame.map_data(|bytes| {
                 let piece = match content {
-                    Content::Whole(budget) => {
-                        budget.pass(bytes.len());
-                        bytes.into()
-                    }
+                    Content::Whole(budget) => budget.pass(bytes),
                     Content::Fetched(share) => share.hold(bytes),
                 };
                 Sending::new(piece, state.clone())

@@ -6,7 +6,7 @@
 //! none at all: a stream whose client does not read it never stops another one.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -18,18 +18,23 @@ pub(super) const PIECE: usize = 32 * 1024;
 /// The same while the connection holds what it may.
 pub(super) const LEAST: usize = 8 * 1024;
 
+/// What a piece holds beside its bytes: the library's record of its frame, this
+/// module's, and what the allocator adds. Without it, pieces of one byte would count
+/// for nothing.
+const BESIDE: usize = 384;
+
 /// What one connection holds.
 #[derive(Debug)]
 pub(super) struct SendBudget {
     most: usize,
+    /// Bytes of content that went out.
+    sent: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: usize,
-    /// All that was ever taken in.
-    taken: u64,
     /// Streams so far.
     streams: u64,
     /// The streams that wait for room, by number, longest first.
@@ -38,17 +43,18 @@ struct State {
 
 impl SendBudget {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default() }
+        Self { most, sent: AtomicU64::new(0), state: Mutex::default() }
     }
 
-    /// All that streams were ever given to send.
-    pub(super) fn taken(&self) -> u64 {
-        self.lock().taken
+    /// How much content went out. What the library has taken and the client's windows
+    /// keep here does not count: a client would have it for the price of asking.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
-    /// Notes content that is in memory anyway, and so held by nobody for its sake.
-    pub(super) fn pass(&self, length: usize) {
-        self.lock().taken += length as u64;
+    /// A piece of content that is in memory anyway, and so held by nobody for its sake.
+    pub(super) fn pass(self: &Arc<Self>, bytes: Bytes) -> Piece {
+        Piece { bytes, owner: Owner::Nobody(self.clone()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,12 +98,10 @@ impl Share {
 
     /// Holds a piece until it is dropped.
     pub(super) fn hold(self: &Arc<Self>, bytes: Bytes) -> Piece {
-        let length = bytes.len();
-        let mut state = self.budget.lock();
-        state.held += length;
-        state.taken += length as u64;
+        let length = bytes.len() + BESIDE;
+        self.budget.lock().held += length;
         self.held.fetch_add(length, Ordering::Relaxed);
-        Piece { bytes, held: Some((self.clone(), length)) }
+        Piece { bytes, owner: Owner::Stream(self.clone(), length) }
     }
 
     /// Lets the next stream look for room, if there is some: whoever was let has
@@ -142,21 +146,22 @@ impl Share {
 #[derive(Debug)]
 pub(super) struct Piece {
     bytes: Bytes,
-    /// Whose it is, and how much is held for it: all of it until its end, for
-    /// memory is given back as a whole.
-    held: Option<(Arc<Share>, usize)>,
+    owner: Owner,
 }
 
-impl From<Bytes> for Piece {
-    fn from(bytes: Bytes) -> Self {
-        Self { bytes, held: None }
-    }
+/// Whose a piece is.
+#[derive(Debug)]
+enum Owner {
+    Nobody(Arc<SendBudget>),
+    /// A stream's, and how much is held for it: all of it until its end, for memory
+    /// is given back as a whole.
+    Stream(Arc<Share>, usize),
 }
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        if let Some((share, length)) = self.held.take() {
-            share.release(length);
+        if let Owner::Stream(share, length) = &self.owner {
+            share.release(*length);
         }
     }
 }
@@ -170,7 +175,13 @@ impl Buf for Piece {
         self.bytes.chunk()
     }
 
+    /// The library does so as it writes a frame, within the client's windows.
     fn advance(&mut self, count: usize) {
+        let budget = match &self.owner {
+            Owner::Nobody(budget) => budget,
+            Owner::Stream(share, _) => &share.budget,
+        };
+        budget.sent.fetch_add(count as u64, Ordering::Relaxed);
         self.bytes.advance(count);
     }
 }

@@ -126,7 +126,7 @@ impl<S> Socket<S> {
         self.short = (self.frames.begun() - before) * SHORT > bytes.len() as u64;
         self.state.within_block(self.frames.is_in_head());
         let seconds = clock::milliseconds().saturating_sub(self.born) / 1000;
-        if let Some(flood) = self.frames.flood(self.budget.taken(), seconds) {
+        if let Some(flood) = self.frames.flood(self.budget.sent(), seconds) {
             tracing::debug!("an HTTP/2 client is sent away: {flood:?}");
             self.state.finish(Ending::SentAway);
             self.deaf = true;

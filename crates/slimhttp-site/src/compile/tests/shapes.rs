@@ -188,7 +188,7 @@ fn c2_4_index_is_a_name_or_a_list_of_names() {
             (json!("a/index.html"), &format!("{fault} `a/index.html`")),
             (json!("..\\index.html"), &format!("{fault} `..\\index.html`")),
             (json!(".."), &format!("{fault} `..`")),
-            (json!("a\u{0}b"), &format!("{fault} `a\\u{{0}}b`")),
+            (json!("a\u{0}b"), &format!("{fault} `a\\x00b`")),
             (json!(5), "a file name or a list of file names, found the number `5`"),
             (json!([]), "a list that is not empty, found an empty list"),
         ],
@@ -204,7 +204,7 @@ fn c2_3_paths_are_texts() {
             (json!("web"), ""),
             (json!(""), "a path, found an empty text"),
             (json!("  "), "a path, found an empty text"),
-            (json!("a\u{0}b"), "a path, found `a\\u{0}b`"),
+            (json!("a\u{0}b"), "a path, found `a\\x00b`"),
             (json!(5), "a path, found the number `5`"),
             (json!(["web"]), "a path, found a list of 1"),
         ],
@@ -412,7 +412,7 @@ fn c2_6_a_long_or_strange_text_is_shown_on_one_line() {
     );
     check(
         json!({"reload": "a\nb\u{1b}"}),
-        "reload: expected `always`, `changed` or `never`, found `a\\nb\\u{1b}`",
+        "reload: expected `always`, `changed` or `never`, found `a\\nb\\x1b`",
     );
 }
 
