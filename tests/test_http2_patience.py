@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
+from collections.abc import AsyncIterator
 from typing import Any, Callable
 
 import h2.exceptions
@@ -17,6 +19,7 @@ from http2_client import Http2
 from hyperframe.frame import PingFrame
 
 LARGE = 3_000_000
+CANCEL = 8
 
 
 @contextlib.contextmanager
@@ -90,3 +93,33 @@ def widen(connection: Http2, stream: int, size: int) -> None:
     connection.frames.increment_flow_control_window(size)
     connection.frames.increment_flow_control_window(size, stream)
     connection.flush()
+
+
+def test_a_stream_that_is_not_read_is_reset_while_others_move() -> None:
+    options = {'addr': '127.0.0.1', 'port': 0, 'quiet': True, 'send_timeout': 0.4}
+    closed = threading.Event()
+    with slimHTTP.server(slimHTTP.HTTPS, **options) as server:
+
+        @server.route('/<name>')
+        async def endless(request: Any) -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b'x' * 1000
+            finally:
+                if request.params['name'] == 'unread':
+                    closed.set()
+
+        with Http2(server.port, window=65_536) as client:
+            client.frames.increment_flow_control_window(1 << 20)
+            unread, moving = client.ask('/unread'), client.ask('/moving')
+            ends = time.monotonic() + PATIENCE
+            while unread not in client.answers or client.answers[unread].reset is None:
+                assert time.monotonic() < ends, 'it is held'
+                for stream in (None, moving):
+                    client.frames.increment_flow_control_window(1000, stream)
+                client.flush()
+                assert client.receive(reading=False)
+            assert client.answers[unread].reset == CANCEL
+            assert closed.wait(PATIENCE), 'what it held is free'
+            assert client.answers[moving].reset is None
+            assert not client.goaway

@@ -11,6 +11,7 @@ mod outgoing;
 mod send_budget;
 mod socket;
 mod streams;
+mod wait;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -66,7 +67,8 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
     let pace = Arc::new(Pace::default());
     let socket = Socket::new(socket, state.clone(), budget.clone(), pace.clone());
     let spawner = Spawner::default();
-    let mut streams = Streams::new(spawner.clone());
+    let patience = patience(context.clone());
+    let mut streams = Streams::new(spawner.clone(), budget.clone(), patience);
     let answering = service_fn(move |request| answer(context.clone(), budget.clone(), request));
     let mut connection = builder(spawner, &service).serve_connection(socket, answering);
     let ending = drive(&state, &pace, &mut streams, &mut connection, |connection| {
@@ -76,6 +78,17 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
     if ending == Ending::SentAway && !state.is_write_blocked() {
         Pin::new(&mut connection).graceful_shutdown();
         let _ = tokio::time::timeout(GOODBYE, paced(&pace, &mut connection)).await;
+    }
+}
+
+/// How long one stream waits for its client while others of its connection move. A
+/// little longer than the connection would: where none moves the worker's sweep, which
+/// looks eight times within the time, ends all of it.
+fn patience(context: Arc<ConnectionContext>) -> impl Fn() -> Duration + Send + 'static {
+    const LOOKS: Duration = Duration::from_millis(500);
+    move || {
+        let time = context.shared.live.pinned().site.service.send_timeout;
+        time.saturating_add((time / 4).min(2 * LOOKS))
     }
 }
 

@@ -3,12 +3,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::send_budget::{Piece, SendBudget, Share};
+use super::wait::Wait;
 use crate::body::BodyError;
 use crate::connection_state::ConnectionState;
 use crate::exchange::Tracked;
@@ -18,6 +19,7 @@ pub(super) struct Outgoing {
     body: Tracked,
     content: Content,
     state: Arc<ConnectionState>,
+    wait: Arc<Wait>,
 }
 
 /// Where the content is.
@@ -31,11 +33,12 @@ enum Content {
 
 impl Outgoing {
     pub(super) fn new(body: Tracked, budget: Arc<SendBudget>, state: Arc<ConnectionState>) -> Self {
+        let wait = budget.begin();
         let content = match body.whole() {
             Some(_) => Content::Whole(budget),
-            None => Content::Fetched(Share::of(budget)),
+            None => Content::Fetched(Share::of(budget, wait.clone())),
         };
-        Self { body, content, state }
+        Self { body, content, state, wait }
     }
 }
 
@@ -55,11 +58,16 @@ impl HttpBody for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Sending>, BodyError>>> {
-        let Self { body, content, state } = &mut *self;
+        let Self { body, content, state, wait } = &mut *self;
         if let Content::Fetched(share) = content {
-            let most = ready!(share.poll_room(context));
+            let Poll::Ready(most) = share.poll_room(context) else {
+                // It has a piece that the client does not take.
+                wait.begin();
+                return Poll::Pending;
+            };
             body.read_at_most(most);
         }
+        wait.end();
         let frame = Pin::new(body).poll_frame(context).map_ok(|frame| {
             frame.map_data(|bytes| {
                 let piece = match content {
@@ -69,6 +77,9 @@ impl HttpBody for Outgoing {
                 Sending::new(piece, state.clone())
             })
         });
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            wait.begin();
+        }
         if let Content::Fetched(share) = content {
             share.pass_on();
         }

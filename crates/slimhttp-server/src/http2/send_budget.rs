@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 
+use super::wait::Wait;
+
 /// The longest piece of a file that is read at once.
 pub(super) const PIECE: usize = 32 * 1024;
 
@@ -39,6 +41,8 @@ struct State {
     streams: u64,
     /// The streams that wait for room, by number, longest first.
     waiting: VecDeque<(u64, Waker)>,
+    /// The response that has begun since [`SendBudget::begun`] was asked last.
+    begun: Option<Arc<Wait>>,
 }
 
 impl SendBudget {
@@ -57,6 +61,18 @@ impl SendBudget {
         Piece { bytes, owner: Owner::Nobody(self.clone()) }
     }
 
+    /// Begins a response, which waits for its client.
+    pub(super) fn begin(&self) -> Arc<Wait> {
+        let wait = Arc::new(Wait::begun());
+        self.lock().begun = Some(wait.clone());
+        wait
+    }
+
+    /// The response that the request that was polled just now has begun, if it has.
+    pub(super) fn begun(&self) -> Option<Arc<Wait>> {
+        self.lock().begun.take()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,16 +84,17 @@ pub(super) struct Share {
     budget: Arc<SendBudget>,
     stream: u64,
     held: AtomicUsize,
+    wait: Arc<Wait>,
 }
 
 impl Share {
-    pub(super) fn of(budget: Arc<SendBudget>) -> Arc<Self> {
+    pub(super) fn of(budget: Arc<SendBudget>, wait: Arc<Wait>) -> Arc<Self> {
         let stream = {
             let mut state = budget.lock();
             state.streams += 1;
             state.streams
         };
-        Arc::new(Self { budget, stream, held: AtomicUsize::new(0) })
+        Arc::new(Self { budget, stream, held: AtomicUsize::new(0), wait })
     }
 
     /// How long the next piece may be, once there may be one.
@@ -179,7 +196,10 @@ impl Buf for Piece {
     fn advance(&mut self, count: usize) {
         let budget = match &self.owner {
             Owner::Nobody(budget) => budget,
-            Owner::Stream(share, _) => &share.budget,
+            Owner::Stream(share, _) => {
+                share.wait.moved();
+                &share.budget
+            }
         };
         budget.sent.fetch_add(count as u64, Ordering::Relaxed);
         self.bytes.advance(count);

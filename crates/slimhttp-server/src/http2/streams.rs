@@ -3,7 +3,8 @@
 //! once has a hundred turns of the worker for each one of a client that asks for one.
 //!
 //! It works as a runtime does: a request is polled when its waker was called, and so
-//! many in one turn.
+//! many in one turn. One whose client takes nothing of its response for too long is
+//! dropped, by which the library resets its stream.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,6 +13,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use super::send_budget::SendBudget;
+use super::wait::Wait;
+use crate::clock;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -32,10 +40,18 @@ pub(super) struct Streams {
     places: Vec<Place>,
     free: Vec<usize>,
     ready: Arc<Ready>,
+    budget: Arc<SendBudget>,
+    /// How long a stream may wait for its client.
+    patience: Box<dyn Fn() -> Duration + Send>,
+    /// When they are looked at for that; set while one waits. Kept for the next.
+    timer: Option<Pin<Box<Sleep>>>,
+    timed: bool,
 }
 
 struct Place {
     request: Option<Running>,
+    /// How its response waits, once that has begun.
+    wait: Option<Arc<Wait>>,
     waker: Arc<PlaceWaker>,
 }
 
@@ -76,8 +92,21 @@ impl Drop for Streams {
 }
 
 impl Streams {
-    pub(super) fn new(spawner: Spawner) -> Self {
-        Self { spawner, places: Vec::new(), free: Vec::new(), ready: Arc::default() }
+    pub(super) fn new(
+        spawner: Spawner,
+        budget: Arc<SendBudget>,
+        patience: impl Fn() -> Duration + Send + 'static,
+    ) -> Self {
+        Self {
+            spawner,
+            places: Vec::new(),
+            free: Vec::new(),
+            ready: Arc::default(),
+            budget,
+            patience: Box::new(patience),
+            timer: None,
+            timed: false,
+        }
     }
 
     /// Polls those that are ready, at most so many; how many it were.
@@ -90,6 +119,12 @@ impl Streams {
             }
         }
         self.admit();
+        let polled = self.poll_ready(most);
+        self.give_up(context);
+        polled
+    }
+
+    fn poll_ready(&mut self, most: usize) -> usize {
         for polled in 0..most {
             let Some(index) = lock(&self.ready.queue).pop_front() else { return polled };
             self.poll_place(index);
@@ -110,7 +145,7 @@ impl Streams {
             if index == self.places.len() {
                 let (queued, ready) = (AtomicBool::new(false), self.ready.clone());
                 let waker = Arc::new(PlaceWaker { index, queued, ready });
-                self.places.push(Place { request: None, waker });
+                self.places.push(Place { request: None, wait: None, waker });
             }
             let place = &mut self.places[index];
             place.request = Some(request);
@@ -130,10 +165,59 @@ impl Streams {
         let mut context = Context::from_waker(&waker);
         // As tokio's tasks do: what one request panics about is no other's affair.
         let poll = AssertUnwindSafe(|| request.as_mut().poll(&mut context));
-        if !matches!(std::panic::catch_unwind(poll), Ok(Poll::Pending)) {
-            place.request = None;
-            self.free.push(index);
+        let outcome = std::panic::catch_unwind(poll);
+        if let Some(begun) = self.budget.begun() {
+            place.wait = Some(begun);
         }
+        if !matches!(outcome, Ok(Poll::Pending)) {
+            (place.request, place.wait) = (None, None);
+            self.free.push(index);
+        } else if !self.timed && place.waits_since().is_some() {
+            self.look_in((self.patience)());
+        }
+    }
+
+    /// Sets the timer.
+    fn look_in(&mut self, time: Duration) {
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(Instant::now() + time),
+            none => *none = Some(Box::pin(tokio::time::sleep(time))),
+        }
+        self.timed = true;
+    }
+
+    /// Drops the requests whose clients have taken nothing for too long.
+    fn give_up(&mut self, context: &mut Context<'_>) {
+        while self.timed
+            && let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(context).is_ready()
+        {
+            self.timed = false;
+            let patience = (self.patience)();
+            let (now, mut next) = (clock::milliseconds(), None::<Duration>);
+            for (index, place) in self.places.iter_mut().enumerate() {
+                let Some(since) = place.waits_since() else { continue };
+                let left =
+                    patience.saturating_sub(Duration::from_millis(now.saturating_sub(since)));
+                if left.is_zero() {
+                    tracing::debug!("a stream of HTTP/2 is reset: its client does not read it");
+                    (place.request, place.wait) = (None, None);
+                    self.free.push(index);
+                } else {
+                    next = Some(next.map_or(left, |next| next.min(left)));
+                }
+            }
+            if let Some(next) = next {
+                self.look_in(next);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Since when its response waits for the client, if it does.
+    fn waits_since(&self) -> Option<u64> {
+        self.wait.as_ref()?.since()
     }
 }
 

@@ -21,7 +21,7 @@ struct Stream {
 
 impl Stream {
     fn of(budget: &Arc<SendBudget>) -> Self {
-        Self { share: Share::of(budget.clone()), woken: Arc::default() }
+        Self { share: Share::of(budget.clone(), Arc::default()), woken: Arc::default() }
     }
 
     fn room(&self) -> Option<usize> {
@@ -127,4 +127,22 @@ fn content_counts_as_sent_when_it_goes_out() {
     whole.advance(7);
     drop((fetched, whole));
     assert_eq!(budget.sent(), 1007);
+}
+
+#[test]
+fn a_stream_that_moves_waits_anew() {
+    let budget = Arc::new(SendBudget::new(1 << 20));
+    let wait = budget.begin();
+    let share = Share::of(budget.clone(), wait.clone());
+    let begun = budget.begun().and_then(|wait| wait.since()).expect("it waits from the beginning");
+    assert!(budget.begun().is_none(), "it is told once");
+    let mut piece = share.hold(Bytes::from_static(b"content"));
+    while crate::clock::milliseconds() == begun {
+        std::thread::yield_now();
+    }
+    piece.advance(1);
+    assert!(wait.since().is_some_and(|since| since > begun));
+    wait.end();
+    piece.advance(1);
+    assert_eq!(wait.since(), None, "it is our move");
 }

@@ -18,8 +18,8 @@ impl Wake for Task {
 }
 
 fn streams() -> (Spawner, Streams) {
-    let spawner = Spawner::default();
-    (spawner.clone(), Streams::new(spawner))
+    let (spawner, budget) = (Spawner::default(), Arc::new(SendBudget::new(1 << 20)));
+    (spawner.clone(), Streams::new(spawner, budget, || Duration::from_millis(10)))
 }
 
 /// Pends so many times, awake, and counts each poll.
@@ -104,4 +104,30 @@ fn all_end_with_it_those_without_a_place_too() {
     assert_eq!(Arc::strong_count(&held), 3);
     drop(streams);
     assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_its_client_too_long_is_dropped_alone() {
+    let (spawner, mut streams) = streams();
+    let (stalled, working) = (Arc::new(()), Arc::new(()));
+    for held in [&stalled, &working] {
+        let (held, budget) = (held.clone(), streams.budget.clone());
+        let waits = Arc::ptr_eq(&held, &stalled);
+        spawner.execute(async move {
+            let wait = budget.begin();
+            if !waits {
+                wait.end();
+            }
+            std::future::pending::<()>().await;
+            drop((held, wait));
+        });
+    }
+    let dropped = std::future::poll_fn(|context| {
+        streams.poll(context, 8);
+        let dropped = Arc::strong_count(&stalled) == 1;
+        if dropped { Poll::Ready(()) } else { Poll::Pending }
+    });
+    tokio::time::timeout(Duration::from_secs(10), dropped).await.expect("it is dropped in time");
+    assert_eq!(Arc::strong_count(&working), 2, "it is not the client's turn");
+    assert!(!streams.timed);
 }
