@@ -63,6 +63,22 @@ def overlong(target: str) -> str:
     return resolved(text.replace(b'\xc0\xaf', b'/').replace(b'\xc0\xae', b'.').decode('latin-1'))
 
 
+def taken_apart_again(target: str) -> str:
+    """A server that makes a URL of what it has decoded."""
+    decoded = urllib.parse.unquote(target.split('?')[0], 'latin-1')
+    return resolved(re.split('[?#]', decoded)[0])
+
+
+def stripped(target: str) -> str:
+    """A server that strips blanks around each name."""
+    return resolved('/'.join(part.strip() for part in once(target).split('/')))
+
+
+def stripped_twice(target: str) -> str:
+    """The same behind a server that decodes."""
+    return stripped(urllib.parse.unquote(target.split('?')[0], 'latin-1'))
+
+
 READERS = [
     once,
     by_segments,
@@ -72,6 +88,9 @@ READERS = [
     twice,
     as_url,
     overlong,
+    taken_apart_again,
+    stripped,
+    stripped_twice,
 ]
 SPELLINGS = [
     '/admin/x',
@@ -113,6 +132,20 @@ SPELLINGS = [
     '/admin%2f..%2fadmin/x',
     '/x/..%2f;/admin/x',
     '/x/..%2f..%2fadmin/x',
+    '/admin%3fx',
+    '/admin%23x',
+    '/admin/%3f/x',
+    '/x/..%3f/admin/x',
+    '/admin%253fx',
+    '/admin%20/x',
+    '/admin%09',
+    '/admin%0a',
+    '/admin%a0',
+    '/%20admin/x',
+    '/x/..%20/admin/x',
+    '/admin%2520/x',
+    '/admin%2500/x',
+    '/%25c0%25afadmin/x',
 ]
 
 

@@ -3,11 +3,12 @@
 //!
 //! Servers disagree on a few spellings. An encoded slash parts segments for some
 //! and belongs to a name for others; so does a backslash; `;` ends a name for some;
-//! some decode twice. A route that stands before a proxy is to guard what lies
+//! some decode twice; some take apart again what they have decoded, so that an encoded
+//! `?` or `#` ends the path; some strip blanks. A route that stands before a proxy is to guard what lies
 //! behind it however it is spelt, so routes are looked up in every reading, and two
 //! readings that lead to different routes are a fault of the request. What no
 //! program writes in good faith (a dot segment that only some servers see, a
-//! character in overlong UTF-8) is refused at once.
+//! character in overlong UTF-8, a NUL that is encoded twice) is refused at once.
 //!
 //! All else is sent as it came, for `/@scope%2fname` is a name and stays one, with
 //! three exceptions that everybody reads alike afterwards: dot segments are
@@ -30,6 +31,7 @@ pub(crate) const SLASH_OF_NAME: u8 = 0;
 const HIDDEN_DOTS: Refusal =
     Refusal::BadRequest("a dot segment in the target that not every server reads as one");
 const OVERLONG: Refusal = Refusal::BadRequest("overlong UTF-8 in the target");
+const NUL: Refusal = Refusal::BadRequest("the target holds a NUL that is encoded twice");
 
 /// In which ways a target can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,24 +46,53 @@ impl Ways {
     const PARAMETERS: u8 = 4;
     /// What is encoded in the decoded text is decoded too.
     const TWICE: u8 = 8;
+    /// Blanks around a name are no part of it.
+    const BLANKS: u8 = 16;
+    /// The path ends before `?` and `#`, which were encoded.
+    const QUERY: u8 = 32;
 
     fn has(self, way: u8) -> bool {
         self.0 & way != 0
     }
 
-    /// Those that make a difference for a decoded segment.
-    fn of(segment: &[u8]) -> Self {
-        let again = decoded_again(segment);
-        let mut ways = if again.is_some() { Self::TWICE } else { 0 };
-        for byte in segment.iter().chain(again.iter().flatten()) {
-            ways |= match byte {
-                b'/' => Self::SLASH,
-                b'\\' => Self::BACKSLASH,
-                b';' => Self::PARAMETERS,
-                _ => 0,
-            };
+    /// Those that make a difference for a segment.
+    fn of(segment: &Segment<'_>) -> Self {
+        let mut ways = if segment.again.is_some() { Self::TWICE } else { 0 };
+        for text in segment.readings() {
+            for byte in text {
+                ways |= match byte {
+                    b'/' => Self::SLASH,
+                    b'\\' => Self::BACKSLASH,
+                    b';' => Self::PARAMETERS,
+                    b'?' | b'#' => Self::QUERY,
+                    _ => 0,
+                };
+            }
+            let ends = |byte: &u8| matches!(byte, b'/' | b'\\' | b';' | b'?' | b'#');
+            if text.split(ends).any(|name| stripped(name).len() < name.len()) {
+                ways |= Self::BLANKS;
+            }
         }
         Self(ways)
+    }
+}
+
+/// A segment, decoded.
+struct Segment<'r> {
+    once: Cow<'r, [u8]>,
+    /// The same decoded again, where that makes a difference.
+    again: Option<Vec<u8>>,
+}
+
+impl<'r> Segment<'r> {
+    fn of(raw: &'r [u8]) -> Self {
+        let once = decoded(raw);
+        let again = decoded_again(&once);
+        Self { once, again }
+    }
+
+    fn readings(&self) -> impl Iterator<Item = &[u8]> {
+        [Some(&*self.once), self.again.as_deref()].into_iter().flatten()
     }
 }
 
@@ -75,27 +106,37 @@ impl Target<'_> {
     pub(crate) fn readings(&self) -> Result<SmallVec<[Cow<'_, [u8]>; 1]>, Refusal> {
         let raw = self.raw_path.as_bytes();
         // Most targets are read by everybody alike.
-        if !raw.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';')) {
+        if !raw.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';' | 0x80..)) {
             return Ok(smallvec::smallvec![Cow::Borrowed(&*self.path)]);
         }
         let (segments, is_folder) = self.segments();
-        let decoded: Vec<_> = segments.iter().map(|segment| decoded(segment)).collect();
+        let segments: Vec<_> = segments.iter().map(|segment| Segment::of(segment)).collect();
         let mut ways = 0;
-        for segment in &decoded {
-            if holds_overlong(segment) {
-                return Err(OVERLONG);
-            }
-            if hides_dots(segment) {
-                return Err(HIDDEN_DOTS);
+        for segment in &segments {
+            for text in segment.readings() {
+                if holds_overlong(text) {
+                    return Err(OVERLONG);
+                }
+                if hides_dots(text) {
+                    return Err(HIDDEN_DOTS);
+                }
+                // A NUL in the target itself is refused as it is parsed.
+                if text.contains(&0) {
+                    return Err(NUL);
+                }
             }
             ways |= Ways::of(segment).0;
         }
         let mut readings: SmallVec<[Cow<'_, [u8]>; 1]> = SmallVec::new();
         // All subsets of the ways, those that differ from the routes' least first.
-        for differs in 0..16 {
+        for differs in 0..64 {
             let read = Ways((Ways::SLASH & ways) ^ differs);
-            if differs & !ways == 0 {
-                let path = Cow::Owned(reading(&decoded, is_folder, read));
+            // No route begins or ends a name with a blank: whom the path before `?` leads
+            // to is found where they are stripped.
+            let is_needless =
+                ways & Ways::BLANKS != 0 && read.has(Ways::QUERY) && !read.has(Ways::BLANKS);
+            if differs & !ways == 0 && !is_needless {
+                let path = Cow::Owned(reading(&segments, is_folder, read));
                 if !readings.contains(&path) {
                     readings.push(path);
                 }
@@ -155,25 +196,32 @@ impl Target<'_> {
     }
 }
 
-/// A path made of decoded segments.
-fn reading(segments: &[Cow<'_, [u8]>], is_folder: bool, ways: Ways) -> Vec<u8> {
+/// A path made of segments.
+fn reading(segments: &[Segment<'_>], mut is_folder: bool, ways: Ways) -> Vec<u8> {
     let mut path = Vec::new();
     let mut ends_with_slash = is_folder;
     for segment in segments {
-        let segment = match ways.has(Ways::TWICE) {
-            true => decoded_again(segment).map_or(Cow::Borrowed(&**segment), Cow::Owned),
-            false => Cow::Borrowed(&**segment),
+        let mut text = match &segment.again {
+            Some(again) if ways.has(Ways::TWICE) => again,
+            _ => &*segment.once,
         };
+        let query = text.iter().position(|byte| matches!(byte, b'?' | b'#'));
+        let query = query.filter(|_| ways.has(Ways::QUERY));
+        if let Some(query) = query {
+            text = &text[..query];
+            is_folder = false;
+        }
         let parts = |byte: &u8| match byte {
             b'/' => ways.has(Ways::SLASH),
             b'\\' => ways.has(Ways::BACKSLASH),
             _ => false,
         };
-        for name in segment.split(parts) {
+        for name in text.split(parts) {
             let name = match ways.has(Ways::PARAMETERS) {
                 true => before_parameters(name),
                 false => name,
             };
+            let name = if ways.has(Ways::BLANKS) { stripped(name) } else { name };
             ends_with_slash = name.is_empty();
             if !name.is_empty() {
                 path.push(b'/');
@@ -181,6 +229,9 @@ fn reading(segments: &[Cow<'_, [u8]>], is_folder: bool, ways: Ways) -> Vec<u8> {
                     name.iter().map(|&byte| if byte == b'/' { SLASH_OF_NAME } else { byte }),
                 );
             }
+        }
+        if query.is_some() {
+            break;
         }
     }
     if ends_with_slash || is_folder || path.is_empty() {
@@ -190,14 +241,28 @@ fn reading(segments: &[Cow<'_, [u8]>], is_folder: bool, ways: Ways) -> Vec<u8> {
 }
 
 /// Whether a segment that is not a dot segment holds one for some server.
-fn hides_dots(segment: &[u8]) -> bool {
-    let again = decoded_again(segment);
-    let readings = [Some(segment), again.as_deref()];
-    readings.into_iter().flatten().any(|segment| {
-        segment
-            .split(|byte| matches!(byte, b'/' | b'\\'))
-            .any(|name| matches!(before_parameters(name), b"." | b".."))
+fn hides_dots(text: &[u8]) -> bool {
+    text.split(|byte| matches!(byte, b'/' | b'\\')).any(|name| {
+        let name = name.split(|byte| matches!(byte, b';' | b'?' | b'#')).next();
+        matches!(stripped(name.unwrap_or_default()), b"." | b"..")
     })
+}
+
+/// A name without the blanks around it, in UTF-8 or else in Latin-1, and without
+/// control characters, which some take for blanks. A name of blanks alone is one.
+fn stripped(name: &[u8]) -> &[u8] {
+    let is_blank = |char: char| char.is_whitespace() || char.is_control();
+    let stripped = match std::str::from_utf8(name) {
+        Ok(text) => text.trim_matches(is_blank).as_bytes(),
+        Err(_) => {
+            let is_name = |byte: &u8| !is_blank(char::from(*byte));
+            match (name.iter().position(is_name), name.iter().rposition(is_name)) {
+                (Some(first), Some(last)) => &name[first..=last],
+                _ => name,
+            }
+        }
+    };
+    if stripped.is_empty() { name } else { stripped }
 }
 
 fn before_parameters(name: &[u8]) -> &[u8] {
