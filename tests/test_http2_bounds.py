@@ -209,3 +209,19 @@ def test_header_blocks_without_end_are_bounded(site: Serving) -> None:
         connection.send(HeadersFrame(1, field))
         code = goaway(connection, ContinuationFrame(1, field).serialize(), 1000)
         assert code in (None, ENHANCE_YOUR_CALM), 'or the end comes before the word'
+
+
+def test_an_upload_in_single_bytes_comes_whole() -> None:
+    with serving(mode=slimHTTP.HTTPS) as site:
+
+        @site.http.route('/length', methods=['POST'])
+        def length(request: Any) -> str:
+            return str(len(request.payload))
+
+        with Http2(site.address[1]) as connection:
+            stream = connection.ask('/length', method='POST', end=False)
+            connection.socket.sendall(DataFrame(stream, b'x').serialize() * 20_000)
+            connection.frames.end_stream(stream)
+            connection.flush()
+            assert connection.answer(stream).body == b'20000'
+            assert not connection.goaway

@@ -23,6 +23,10 @@ use crate::read_buffer;
 const TURN: usize = 32 * 1024;
 const TURN_WRITTEN: usize = 256 * 1024;
 
+/// Frames in one turn. Content is kept until the request that it belongs to is polled,
+/// and the library ends a connection on which some 2000 short pieces are kept.
+const TURN_FRAMES: usize = 200;
+
 /// For how long one turn reads: what the library does for a frame does not follow
 /// from the frame's length.
 const TURN_TIME: Duration = Duration::from_millis(1);
@@ -30,12 +34,13 @@ const TURN_TIME: Duration = Duration::from_millis(1);
 /// Bytes read at once, all of which the library works off before the clock is looked
 /// at again, where frames are as short on the average as [`SHORT`].
 const READ_OF_SHORT: usize = 2 * 1024;
-const SHORT: u64 = 64;
+const SHORT: usize = 64;
 
 /// What a connection has done in this turn of its task. One thread's own: the task's.
 #[derive(Debug)]
 pub(super) struct Pace {
     read: AtomicUsize,
+    frames: AtomicUsize,
     written: AtomicUsize,
     /// When this turn has begun to read, in nanoseconds since `born`; 0: it has not.
     since: AtomicU64,
@@ -52,13 +57,14 @@ impl Default for Pace {
 
 impl Pace {
     fn of(most: Duration) -> Self {
-        let (read, written, since) = Default::default();
-        Self { read, written, since, born: Instant::now(), most }
+        let (read, frames, written, since) = Default::default();
+        Self { read, frames, written, since, born: Instant::now(), most }
     }
 
     /// A turn begins.
     pub(super) fn begin(&self) {
         self.read.store(0, Ordering::Relaxed);
+        self.frames.store(0, Ordering::Relaxed);
         self.written.store(0, Ordering::Relaxed);
         self.since.store(0, Ordering::Relaxed);
     }
@@ -77,7 +83,9 @@ impl Pace {
     fn has_read_enough(&self) -> bool {
         let since = self.since.load(Ordering::Relaxed);
         let long = || u128::from(self.now().saturating_sub(since)) >= self.most.as_nanos();
-        self.read.load(Ordering::Relaxed) >= TURN || (since != 0 && long())
+        self.read.load(Ordering::Relaxed) >= TURN
+            || self.frames.load(Ordering::Relaxed) >= TURN_FRAMES
+            || (since != 0 && long())
     }
 
     fn has_written_enough(&self) -> bool {
@@ -123,7 +131,9 @@ impl<S> Socket<S> {
     fn judge(&mut self, bytes: &[u8]) {
         let before = self.frames.begun();
         self.frames.feed(bytes);
-        self.short = (self.frames.begun() - before) * SHORT > bytes.len() as u64;
+        let begun = usize::try_from(self.frames.begun() - before).unwrap_or(usize::MAX);
+        self.pace.frames.fetch_add(begun, Ordering::Relaxed);
+        self.short = begun.saturating_mul(SHORT) > bytes.len();
         self.state.within_block(self.frames.is_in_head());
         let seconds = clock::milliseconds().saturating_sub(self.born) / 1000;
         if let Some(flood) = self.frames.flood(self.budget.sent(), seconds) {
