@@ -115,8 +115,7 @@ http.close()
 
 #: Serves where nothing can be imported any more, as in an interpreter of root's alone.
 CLOSED = """
-import json, logging
-lines = []
+import json
 http = opened(port=0, **({'user': 'nobody'} if sys.argv[1] == 'option' else {}))
 
 @http.route('/log')
