@@ -61,7 +61,7 @@ def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
     words = [*map(str, args), *(f'{name}={_word(value)}' for name, value in fields.items())]
     extra = {
         # A formatter may print it as it is.
-        name: _escaped(str(value)) if isinstance(value, str) else value
+        name: escaped(str(value)) if isinstance(value, str) else value
         for name, value in fields.items()
         if name not in _OF_RECORDS
     }
@@ -78,7 +78,7 @@ def _word(value: object) -> str:
     if text and text.isprintable() and not _PARTING.search(text):
         return text
     text = text.replace('\\', '\\\\').replace('"', '\\"')
-    return f'"{_escaped(text)}"'
+    return f'"{escaped(text)}"'
 
 
 def print_records(as_json: bool) -> None:

@@ -438,10 +438,7 @@ impl Exchange<'_> {
                 }
                 Refused { refusal, page: None, detail: detail.map(Into::into) }
             }
-            HandlerFault::QueueFull => {
-                limits::tell_of_no_room(limits::QUEUE_FULL);
-                Refused::because(Refusal::Unavailable, limits::QUEUE_FULL)
-            }
+            HandlerFault::QueueFull => limits::queue_full(),
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
         })
     }

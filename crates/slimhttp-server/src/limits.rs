@@ -5,6 +5,7 @@
 use slimhttp_site::refusal::Refusal;
 
 use crate::clock::Seldom;
+use crate::respond::Refused;
 
 /// How much of a request had come in when it ran into a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +64,13 @@ pub(crate) fn tell_of_no_room(why: &str) {
     }
 }
 
-/// More calls wait for handlers than may.
-pub(crate) const QUEUE_FULL: &str = "too many calls wait for Python: see `max_queue`";
+/// More calls wait for handlers than may: told, and refused.
+pub(crate) fn queue_full() -> Refused {
+    tell_of_no_room(QUEUE_FULL);
+    Refused::because(Refusal::Unavailable, QUEUE_FULL)
+}
+
+const QUEUE_FULL: &str = "too many calls wait for Python: see `max_queue`";
 
 #[cfg(test)]
 mod tests;
