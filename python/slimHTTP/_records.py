@@ -61,11 +61,15 @@ def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
     words = [*map(str, args), *(f'{name}={_word(value)}' for name, value in fields.items())]
     extra = {
         # A formatter may print it as it is.
-        name: escaped(str(value)) if isinstance(value, str) else value
+        name: _on_one_line(str(value)) if isinstance(value, str) else value
         for name, value in fields.items()
         if name not in _OF_RECORDS
     }
     logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
+
+
+def _on_one_line(text: str) -> str:
+    return escaped(text).replace('\n', '\\n')
 
 
 #: What ends a word, or makes two of one.
@@ -78,7 +82,7 @@ def _word(value: object) -> str:
     if text and text.isprintable() and not _PARTING.search(text):
         return text
     text = text.replace('\\', '\\\\').replace('"', '\\"')
-    return f'"{escaped(text)}"'
+    return f'"{_on_one_line(text)}"'
 
 
 def print_records(as_json: bool) -> None:
