@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 
-use crate::privileges::Successor;
+use crate::sys::privileges::Successor;
 
 mod line;
 mod sink;

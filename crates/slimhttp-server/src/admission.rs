@@ -19,10 +19,10 @@ use std::time::Duration;
 use slimhttp_site::access;
 use tokio::sync::Notify;
 
-use crate::clock::{self, Seldom};
 use crate::connection_state::{ConnectionState, Connections, Ending};
-use crate::descriptors;
 use crate::server::Shared;
+use crate::sys::clock::{self, Seldom};
+use crate::sys::descriptors;
 use crate::worker::{Active, Worker};
 
 #[cfg(test)]

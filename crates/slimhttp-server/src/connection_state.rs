@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use slimhttp_site::site::Service;
 
-use crate::clock;
+use crate::sys::clock;
 use crate::unsent_answers::UnsentAnswers;
 
 /// How long a connection that is asked to end, and has nothing to do, or nothing that

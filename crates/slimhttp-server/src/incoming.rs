@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 
 use crate::body::BodyError;
 use crate::guarded::FaultCell;
-use crate::memory::Gathered;
+use crate::sys::memory::Gathered;
 
 /// A request body.
 #[derive(Debug)]

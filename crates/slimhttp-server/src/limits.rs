@@ -4,8 +4,8 @@
 
 use slimhttp_site::refusal::Refusal;
 
-use crate::clock::Seldom;
 use crate::respond::Refused;
+use crate::sys::clock::Seldom;
 
 /// How much of a request had come in when it ran into a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,11 +31,11 @@ use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::time::Instant;
 
 use crate::body::{Body, BodyError};
-use crate::clock;
-use crate::descriptors;
 use crate::exchange::ConnectionContext;
 use crate::incoming::{ForwardedBody, RequestBody};
 use crate::respond::Refused;
+use crate::sys::clock;
+use crate::sys::descriptors;
 use crate::upgrade;
 use crate::upstream::{self, Connector, Control, Exhausted, Patience};
 

@@ -18,10 +18,10 @@ use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
-use crate::privileges;
 use crate::proxy::group::Groups;
 use crate::reload::Reload;
 use crate::snapshot;
+use crate::sys::privileges;
 use crate::worker::{self, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.

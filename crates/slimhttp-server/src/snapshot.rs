@@ -14,10 +14,10 @@ use slimhttp_site::value::Value;
 use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
-use crate::memory;
-use crate::privileges::{self, Successor};
 use crate::releases::Releases;
 use crate::roots::Roots;
+use crate::sys::memory;
+use crate::sys::privileges::{self, Successor};
 use crate::tls::{Named, Presented};
 
 /// The site in force with what it opens.

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::descriptors::OfUpstream;
+use crate::sys::descriptors::OfUpstream;
 
 mod control;
 

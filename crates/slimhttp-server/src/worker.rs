@@ -16,14 +16,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::admission::{self, Idle, Pass};
-use crate::clock::Seldom;
 use crate::connection;
 use crate::connection_state::{Connections, Ending, PARTING};
-use crate::descriptors;
 use crate::http1;
 use crate::live::Live;
-use crate::memory;
 use crate::server::Shared;
+use crate::sys::clock::Seldom;
+use crate::sys::descriptors;
+use crate::sys::memory;
 
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);

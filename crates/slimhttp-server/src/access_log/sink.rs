@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use slimhttp_site::site::LogFile as Named;
 
 use super::{Backlog, Message, cost};
-use crate::privileges::Successor;
+use crate::sys::privileges::Successor;
 
 /// How much is written at once; the last line may exceed it.
 const BATCH: usize = 64 << 10;

@@ -8,10 +8,10 @@ use slimhttp_site::refusal::Refusal;
 
 use super::Exchange;
 use crate::body::Body;
-use crate::clock::Seldom;
 use crate::files::{self, Below};
 use crate::jail;
 use crate::respond::Refused;
+use crate::sys::clock::Seldom;
 
 impl Exchange<'_> {
     /// A file that a handler named; it must be below `web_root` or `private_root`

@@ -12,7 +12,7 @@ use super::lookups::Lookups;
 use super::open::Below;
 use super::{Asked, answer};
 use crate::body::Body;
-use crate::clock::Seldom;
+use crate::sys::clock::Seldom;
 
 /// What describes a page wherever it is sent. Its validators are not among them:
 /// what was asked for has none.

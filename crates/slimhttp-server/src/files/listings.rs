@@ -25,7 +25,7 @@ use super::compress::{Effort, encode};
 use super::listing::{Coded, Form, Page, Text};
 use crate::identity::Identity;
 use crate::jail::Opened;
-use crate::memory::{Budget, Share};
+use crate::sys::memory::{Budget, Share};
 
 #[cfg(test)]
 mod tests;

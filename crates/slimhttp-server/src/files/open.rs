@@ -22,11 +22,11 @@ use super::kept::{Kept, Typed, read_whole};
 use super::lookups::{Absence, Lookups};
 use super::validator::is_settled;
 use super::{FileStore, is_unsent};
-use crate::clock;
 use crate::identity::Identity;
 use crate::jail::{Opened, Root};
 use crate::respond::Refused;
 use crate::roots::Roots;
+use crate::sys::clock;
 
 /// Why some names are never answered, for those who may know.
 const UNSENT: &str = "is code, compiled or compressed, never sent";

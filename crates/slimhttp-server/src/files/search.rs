@@ -16,9 +16,9 @@ use super::listings::{Unlisted, Wanted};
 use super::lookups::Lookups;
 use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_unsent, names_page};
-use crate::clock::Seldom;
 use crate::jail::Opened;
 use crate::respond::{self, Refused};
+use crate::sys::clock::Seldom;
 
 /// By what a navigation is known: a cache must not give the page of a fallback to
 /// a script that asks for the same path (RFC 9110 section 12.5.5).

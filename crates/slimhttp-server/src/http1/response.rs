@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::SizeHint;
 
 use super::head::says_close;
-use crate::clock;
+use crate::sys::clock;
 
 /// How the end of a response's content is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

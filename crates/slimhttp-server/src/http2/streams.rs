@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::send_budget::SendBudget;
 use super::wait::Wait;
-use crate::clock;
+use crate::sys::clock;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 

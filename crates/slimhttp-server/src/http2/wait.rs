@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock;
+use crate::sys::clock;
 
 /// How long one stream has been waiting, told by its body and looked at by whoever
 /// runs the connection's requests: the library does not ask a body while the client

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::clock;
+use crate::sys::clock;
 
 /// How many different things are told apart. What comes beyond them is counted as
 /// one, and so is said once in a while too.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
 
-use crate::descriptors::{self, OfCarried};
+use crate::sys::descriptors::{self, OfCarried};
 
 use super::failures::Failures;
 

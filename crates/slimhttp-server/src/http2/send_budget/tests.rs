@@ -137,7 +137,7 @@ fn a_stream_that_moves_waits_anew() {
     let begun = budget.begun().and_then(|wait| wait.since()).expect("it waits from the beginning");
     assert!(budget.begun().is_none(), "it is told once");
     let mut piece = share.hold(Bytes::from_static(b"content"));
-    while crate::clock::milliseconds() == begun {
+    while crate::sys::clock::milliseconds() == begun {
         std::thread::yield_now();
     }
     piece.advance(1);

@@ -1,7 +1,7 @@
 //! What is said of failures, and how often.
 
 use super::{Failures, MOST, Unsaid};
-use crate::clock::SELDOM;
+use crate::sys::clock::SELDOM;
 
 #[test]
 fn the_same_is_said_once_in_a_while() {

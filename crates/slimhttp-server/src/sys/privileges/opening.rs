@@ -17,7 +17,7 @@ use nix::unistd::{setfsgid, setfsuid};
 use rustix::fs::OFlags;
 use slimhttp_site::site::Service;
 
-use super::{Account, NotDropped, find, is};
+use crate::sys::privileges::{Account, NotDropped, find, is};
 
 /// Who the process will be, while it is root.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Successor {
     }
 
     /// The one whom a site names. What cannot be found out is a fault of the
-    /// configuration already, see [`super::faults`].
+    /// configuration already, see [`crate::sys::privileges::faults`].
     pub(crate) fn of(service: &Service) -> Option<Self> {
         Self::new(service.user.as_deref()?, service.group.as_deref()).ok().flatten()
     }

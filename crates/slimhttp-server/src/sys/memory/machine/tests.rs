@@ -1,6 +1,6 @@
 //! The memory of machines and containers, by what their files say.
 
-use super::least;
+use crate::sys::memory::machine::least;
 
 const MACHINE: (&str, &str) = ("/proc/meminfo", "MemTotal:       16000000 kB\nMemFree:  1 kB\n");
 const ALL: u64 = 16_000_000 * 1024;

@@ -1,6 +1,6 @@
 //! How many descriptors are kept for what.
 
-use super::Shares;
+use crate::sys::descriptors::Shares;
 
 #[test]
 fn the_last_descriptors_are_nobody_s() {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Bytes, BytesMut};
 use slimhttp_site::refusal::Refusal;
 
-use crate::clock::{self, Seldom};
+use crate::sys::clock::{self, Seldom};
 
 pub(crate) use budget::{Budget, Share};
 pub(crate) use machine::memory as of_machine;
