@@ -5,7 +5,7 @@
 //! { [`http1`] · [`http2`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
 //! upgrade } → [`respond`] → socket.
 
-pub mod access_log;
+pub use observe::access_log;
 mod admission;
 pub mod body;
 pub mod certificate;
@@ -13,7 +13,7 @@ pub use sys::clock;
 mod connection;
 mod connection_state;
 pub mod content;
-pub mod event;
+pub use observe::event;
 mod exchange;
 mod files;
 mod guarded;
@@ -27,6 +27,7 @@ mod limits;
 mod listener;
 pub mod live;
 pub use sys::privileges;
+mod observe;
 mod proxy;
 mod read_buffer;
 mod releases;

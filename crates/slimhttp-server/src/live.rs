@@ -12,8 +12,8 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::Listener;
 
-use crate::access_log::AccessLogs;
 use crate::files::FileStore;
+use crate::observe::access_log::AccessLogs;
 use crate::snapshot::{self, Snapshot};
 
 /// What a change edits: the configuration as written and the routes.

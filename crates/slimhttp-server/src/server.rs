@@ -14,10 +14,10 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
 use crate::admission::Admission;
-use crate::event::{Event, Events};
 use crate::handler::Handler;
 use crate::listener;
 use crate::live::{Draft, Live};
+use crate::observe::event::{Event, Events};
 use crate::proxy::group::Groups;
 use crate::reload::Reload;
 use crate::snapshot;

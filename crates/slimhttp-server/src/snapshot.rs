@@ -11,9 +11,9 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
 
-use crate::access_log::{AccessLogs, AccessWriter};
 use crate::jail::Method;
 use crate::live::{Draft, Live};
+use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::releases::Releases;
 use crate::roots::Roots;
 use crate::sys::memory;

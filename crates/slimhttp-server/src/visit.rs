@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 
 use crate::admission::Seat;
 use crate::connection_state::{ConnectionState, Ending, Reading};
-use crate::event::Event;
 use crate::exchange::ConnectionContext;
 use crate::guarded::FaultCell;
 use crate::handler::{ConnectionHandle, Guest, Handler, Visitor};
+use crate::observe::event::Event;
 use crate::server::Shared;
 
 impl ConnectionContext {

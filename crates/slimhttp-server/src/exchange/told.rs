@@ -15,12 +15,12 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
 use super::ConnectionContext;
-use crate::access_log::{AccessWriter, Entry};
 use crate::body::{Body, BodyError};
 use crate::connection_state::ConnectionState;
 use crate::content::Ongoing;
-use crate::event::{Answerer, Event};
 use crate::guarded::FramingFault;
+use crate::observe::access_log::{AccessWriter, Entry};
+use crate::observe::event::{Answerer, Event};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
 

@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 
 use slimhttp_site::site::LogFile as Named;
 
-use super::{Backlog, Message, cost};
+use crate::observe::access_log::{Backlog, Message, cost};
 use crate::sys::privileges::Successor;
 
 /// How much is written at once; the last line may exceed it.

@@ -15,7 +15,7 @@ use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use super::{AccessLogs, Backlog, Entry, Log, Message, Sink};
+use crate::observe::access_log::{AccessLogs, Backlog, Entry, Log, Message, Sink};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -386,12 +386,13 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
 
     let line = entry().render(AccessFormat::Json);
     // Twice what the backlog can hold.
-    let noted = 2 * super::BACKLOG / (line.capacity() + super::OVERHEAD);
+    let noted = 2 * crate::observe::access_log::BACKLOG
+        / (line.capacity() + crate::observe::access_log::OVERHEAD);
     for _ in 0..noted {
         log.put(entry().render(AccessFormat::Json));
     }
     let waiting = log.backlog.waiting.load(Ordering::Relaxed);
-    assert!(waiting <= super::BACKLOG, "{waiting}");
+    assert!(waiting <= crate::observe::access_log::BACKLOG, "{waiting}");
 
     drop(log);
     rustix::fs::fcntl_setfl(&reader, OFlags::empty()).expect("a reader that waits");
