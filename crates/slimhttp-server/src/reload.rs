@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use crate::body::{Body, BodyError};
 use crate::connection_state::Ending;
 use crate::exchange::ConnectionContext;
-use crate::identity::{Facts, Identity};
+use crate::fs::file_id::{Facts, Identity};
 
 /// How often the files are looked at while somebody listens.
 const INTERVAL: Duration = Duration::from_millis(200);

@@ -11,11 +11,11 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
 
-use crate::jail::Method;
+use crate::fs::root::Method;
+use crate::fs::root_cache::Roots;
 use crate::live::{Draft, Live};
 use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::releases::Releases;
-use crate::roots::Roots;
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
 use crate::tls::{Named, Presented};

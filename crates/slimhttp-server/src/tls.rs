@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use slimhttp_site::fault::{Fault, Place};
 
 use crate::certificate;
-use crate::identity::{Facts, Identity};
+use crate::fs::file_id::{Facts, Identity};
 
 /// The certificate and the key, as a configuration names them.
 pub(crate) type Named = (PathBuf, PathBuf);

@@ -9,7 +9,7 @@ use slimhttp_site::refusal::Refusal;
 use super::Exchange;
 use crate::body::Body;
 use crate::files::{self, Below};
-use crate::jail;
+use crate::fs::root;
 use crate::respond::Refused;
 use crate::sys::clock::Seldom;
 
@@ -52,12 +52,12 @@ impl Exchange<'_> {
         let options = &self.scope.options;
         let web_root = options.web_root.as_deref();
         if let Some(root) = web_root
-            && let Some(path) = jail::below(root, file)
+            && let Some(path) = root::below(root, file)
         {
             return Some((self.below_root(root), path));
         }
         let root = options.private_root.as_deref();
         let root = root.filter(|_| file.is_absolute() || web_root.is_none())?;
-        Some((self.below_root(root).for_handlers_only(), jail::below(root, file)?))
+        Some((self.below_root(root).for_handlers_only(), root::below(root, file)?))
     }
 }

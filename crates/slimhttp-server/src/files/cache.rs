@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 use super::compress::Coded;
 use super::kept::Kept;
-use crate::identity::{Facts, Identity};
+use crate::fs::file_id::{Facts, Identity};
 
 /// For how long a file is taken to lie below its root. A look at its place shows
 /// every change of the file itself; that a folder above it was moved out of the

@@ -20,7 +20,7 @@ use slimhttp_site::path::SafePath;
 use super::body::read_ready;
 use super::cache::{Content, Moment};
 use super::validator::hash_of;
-use crate::identity::Identity;
+use crate::fs::file_id::Identity;
 
 /// For how long a file is taken to have no sibling in a coding after one was
 /// looked for. Until a new one is noticed the answers are as true as before.
@@ -32,7 +32,7 @@ const CODINGS: u64 = 0b111;
 /// A file in memory.
 pub(super) struct Kept {
     pub(super) identity: Identity,
-    /// See [`crate::jail::Opened::real_name`].
+    /// See [`crate::fs::root::Opened::real_name`].
     pub(super) real_name: Option<SafePath>,
     pub(super) bytes: Bytes,
     hash: u128,

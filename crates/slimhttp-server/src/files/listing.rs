@@ -26,7 +26,7 @@ use slimhttp_site::path::SafePath;
 
 use super::validator::hash_of;
 use crate::body::Body;
-use crate::identity::Facts;
+use crate::fs::file_id::Facts;
 
 /// The most entries that a listing has. What is beyond is left out, and the
 /// listing says so.

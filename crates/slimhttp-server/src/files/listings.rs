@@ -23,8 +23,8 @@ use tokio::sync::Semaphore;
 
 use super::compress::{Effort, encode};
 use super::listing::{Coded, Form, Page, Text};
-use crate::identity::Identity;
-use crate::jail::Opened;
+use crate::fs::file_id::Identity;
+use crate::fs::root::Opened;
 use crate::sys::memory::{Budget, Share};
 
 #[cfg(test)]

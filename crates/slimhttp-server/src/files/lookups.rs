@@ -17,7 +17,7 @@ use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
 use super::validator::is_settled;
-use crate::identity::Facts;
+use crate::fs::file_id::Facts;
 
 #[cfg(test)]
 mod tests;

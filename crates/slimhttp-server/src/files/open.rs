@@ -22,10 +22,10 @@ use super::kept::{Kept, Typed, read_whole};
 use super::lookups::{Absence, Lookups};
 use super::validator::is_settled;
 use super::{FileStore, is_unsent};
-use crate::identity::Identity;
-use crate::jail::{Opened, Root};
+use crate::fs::file_id::Identity;
+use crate::fs::root::{Opened, Root};
+use crate::fs::root_cache::Roots;
 use crate::respond::Refused;
-use crate::roots::Roots;
 use crate::sys::clock;
 
 /// Why some names are never answered, for those who may know.

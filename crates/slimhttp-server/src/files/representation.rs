@@ -22,7 +22,7 @@ use super::open::{Below, Located, Long};
 use super::reply::{Representation, Source};
 use super::validator::{hash_of, tag_of_identity};
 use super::{Asked, FileStore};
-use crate::identity::Facts;
+use crate::fs::file_id::Facts;
 
 /// A file up to this length is compressed while its first client waits, some
 /// milliseconds. Of a longer one the first client gets the file as it is, and

@@ -16,7 +16,7 @@ use super::listings::{Unlisted, Wanted};
 use super::lookups::Lookups;
 use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_unsent, names_page};
-use crate::jail::Opened;
+use crate::fs::root::Opened;
 use crate::respond::{self, Refused};
 use crate::sys::clock::Seldom;
 

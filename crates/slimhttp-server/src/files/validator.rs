@@ -11,7 +11,7 @@ use slimhttp_site::conditions::ETag;
 use slimhttp_site::file_reply::{etag_of, weak_etag_of};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::identity::Identity;
+use crate::fs::file_id::Identity;
 
 /// How long ago a file must have been changed for its identity to be trusted.
 ///

@@ -6,7 +6,7 @@ use slimhttp_site::file_rules::Compress;
 
 use super::super::cache::Cache;
 use super::*;
-use crate::identity::{Identity, Time};
+use crate::fs::file_id::{Identity, Time};
 
 fn rules() -> Arc<FileRules> {
     Arc::new(FileRules::default())

@@ -7,7 +7,7 @@ use slimhttp_site::file_reply::etag_of_content;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::identity::Time;
+use crate::fs::file_id::Time;
 
 /// A listing of the folder with this inode, which changed at this second.
 fn wanted(inode: u64, changed: i64, rules: &Arc<FileRules>) -> Wanted {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::identity::Time;
+use crate::fs::file_id::Time;
 
 const NOW: i64 = 1_700_000_000;
 

@@ -8,6 +8,7 @@
 //! is looked at first. Whether a race exchanged it since is seen on what was
 //! opened, and `O_NONBLOCK` keeps such an opening from waiting.
 
+pub(crate) mod component_walk;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,9 +20,7 @@ use rustix::io::Errno;
 use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 
-use crate::identity::Facts;
-
-mod steps;
+use crate::fs::file_id::Facts;
 
 /// How a file is opened for reading.
 const READ: OFlags = OFlags::RDONLY
@@ -67,7 +66,7 @@ impl Method {
 }
 
 /// An open folder, below which files are opened. What it is called now does not
-/// matter to it; see [`crate::roots::Roots`] for that.
+/// matter to it; see [`crate::fs::root_cache::Roots`] for that.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: Arc<Path>,
@@ -127,10 +126,10 @@ impl Root {
         let opened = match self.method {
             #[cfg(target_os = "linux")]
             Method::Kernel => match self.open_plain(path) {
-                Err(Errno::LOOP) => steps::open(self, path, links),
+                Err(Errno::LOOP) => component_walk::open(self, path, links),
                 outcome => outcome,
             },
-            Method::Steps => steps::open(self, path, links),
+            Method::Steps => component_walk::open(self, path, links),
         };
         opened.map_err(|error| match error {
             // A name that is too long, or lies below a file, names nothing. Nor

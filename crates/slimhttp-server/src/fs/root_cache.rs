@@ -15,8 +15,8 @@ use rustix::io::Errno;
 use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 
-use crate::identity::Facts;
-use crate::jail::{Method, Opened, Root};
+use crate::fs::file_id::Facts;
+use crate::fs::root::{Method, Opened, Root};
 
 /// For how long a path is taken to lead to the folder to which it led. What was
 /// opened there may be given as an answer for as long again.

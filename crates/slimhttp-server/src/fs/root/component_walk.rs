@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 
-use super::{ATTEMPTS, FOLDER, Opened, READ, Root, look, opened};
+use crate::fs::root::{ATTEMPTS, FOLDER, Opened, READ, Root, look, opened};
 
 /// As many links as Linux follows on one way.
 const MOST_LINKS: usize = 40;

@@ -1,0 +1,6 @@
+//! The file system: opening beneath a root and nowhere else, and what tells a file from
+//! every other. Reading blocks; who may block calls it.
+
+pub(crate) mod file_id;
+pub(crate) mod root;
+pub(crate) mod root_cache;
