@@ -26,8 +26,8 @@ use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
 use crate::http2;
-use crate::incoming::RequestBody;
-use crate::respond;
+use crate::message::error_page;
+use crate::message::request_body::RequestBody;
 use crate::server::Shared;
 use crate::worker::Worker;
 
@@ -212,7 +212,7 @@ async fn last_word(
     is_head: bool,
 ) {
     let debug = context.shared.live.current().site.global.options.debug;
-    let words = respond::last_words(refusal, is_head, debug);
+    let words = error_page::last_words(refusal, is_head, debug);
     let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
     linger(socket).await;
 }

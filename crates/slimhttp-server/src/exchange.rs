@@ -23,18 +23,18 @@ use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
 use crate::admission::Seat;
-use crate::body::Body;
 use crate::connection_state::{ConnectionState, Ending};
-use crate::content::{Content, ContentStream, Ongoing};
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
-use crate::incoming::{RequestBody, announced_length_fits};
-use crate::limits;
+use crate::message::body::Body;
+use crate::message::content::{Content, ContentStream, Ongoing};
+use crate::message::error_page::{self, Refused};
+use crate::message::limits;
+use crate::message::request_body::{RequestBody, announced_length_fits};
 use crate::observe::event::Answerer;
 use crate::proxy;
 use crate::reload::{self, Showing};
-use crate::respond::{self, Refused};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::takeover;
@@ -90,7 +90,7 @@ pub(crate) async fn answer(
     let reloads = scope.options.reload_browser;
     let listens = || plan.target.is_some() && uri.path() == reload::PATH;
     if reloads && parts.method == Method::GET && listens() {
-        let response = respond::finish(reload::listen(&connection, scope));
+        let response = error_page::finish(reload::listen(&connection, scope));
         return tracker.finish(response, Answerer::Server, None, None);
     }
     // What an upstream answers is its own.
@@ -136,8 +136,8 @@ pub(crate) async fn answer(
     };
     let is_trouble = matches!(&outcome, Err(refused) if refused.refusal != Refusal::NotFound);
     let mut response = match outcome {
-        Ok(response) => respond::finish(event_stream::until_stop(response, &connection)),
-        Err(refused) => respond::finish(exchange.refuse(refused).await),
+        Ok(response) => error_page::finish(event_stream::until_stop(response, &connection)),
+        Err(refused) => error_page::finish(exchange.refuse(refused).await),
     };
     // Nobody is given it again where a script ran, where a cookie chooses among
     // releases, where a file may be changing just now, or where somebody is told
@@ -157,7 +157,7 @@ pub(crate) async fn answer(
     if let Some(grant) = grant {
         grant.apply(response.headers_mut());
     }
-    respond::keep_policy(&mut response);
+    error_page::keep_policy(&mut response);
     let leaving = connection.state.ending() != Ending::No;
     // RFC 9112 section 9.3: what is not read leaves no room for a further request.
     let streams = matches!(response.body(), Body::Stream(_));
@@ -171,7 +171,7 @@ pub(crate) async fn answer(
     let mut response =
         showing.dress(response, &connection, scope, exchange.method(), exchange.asked.is_none());
     if *exchange.method() == Method::HEAD {
-        respond::omit_content(&mut response, exchange.by == Answerer::Proxy);
+        error_page::omit_content(&mut response, exchange.by == Answerer::Proxy);
     }
     tracker.finish(response, exchange.by, repeatable, exchange.ongoing.take())
 }
@@ -263,9 +263,9 @@ impl Exchange<'_> {
                     }
                 },
                 Action::Redirect { location, status } => {
-                    return Ok(respond::redirect(location, status));
+                    return Ok(error_page::redirect(location, status));
                 }
-                Action::Preflight(fields) => return Ok(respond::preflight(*fields)),
+                Action::Preflight(fields) => return Ok(error_page::preflight(*fields)),
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(Refusal::Forbidden) => {
                     return Err(Refused::foreign_origin(self.headers(), self.path, debug));
@@ -375,14 +375,14 @@ impl Exchange<'_> {
         let nobody = matches!(refused.refusal, Refusal::NotFound | Refusal::MethodNotAllowed(_));
         if nobody && self.passed_on {
             if options.debug {
-                refused.add(respond::PASSED_ON);
+                refused.add(error_page::PASSED_ON);
             }
             if let (Some(handler), Some(asked)) = (&self.connection.shared.handler, &self.asked) {
                 handler.unanswered(asked);
             }
         }
         let traceback = options.debug && refused.page.is_some();
-        let mut response = respond::refuse(refused, options.debug);
+        let mut response = error_page::refuse(refused, options.debug);
         if !traceback
             && !options.answers.error_pages.is_empty()
             && let Some(below) = self.below()

@@ -21,9 +21,9 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::{file_fields, merge_vary};
 use slimhttp_site::site::Scope;
 
-use crate::body::Body;
+use crate::message::body::Body;
+use crate::message::error_page::Refused;
 use crate::releases::is_page;
-use crate::respond::Refused;
 use crate::snapshot::Snapshot;
 
 mod body;

@@ -33,7 +33,7 @@ use self::unsent::Unsent;
 use crate::connection_state::{Ending, Reading};
 use crate::exchange::{self, ConnectionContext, Tracked};
 use crate::guarded::FramingFault;
-use crate::incoming::RequestBody;
+use crate::message::request_body::RequestBody;
 use crate::read_buffer;
 
 /// Bytes of further requests that are taken while one is being answered, only

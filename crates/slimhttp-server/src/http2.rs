@@ -36,8 +36,8 @@ use self::streams::{Spawner, Streams};
 use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::exchange::{self, ConnectionContext};
 use crate::http1::Stream;
-use crate::incoming::RequestBody;
-use crate::respond;
+use crate::message::error_page;
+use crate::message::request_body::RequestBody;
 
 /// What the library holds for one stream that the client does not read, in bytes;
 /// it takes one more piece beside.
@@ -125,7 +125,7 @@ async fn answer(
     let state = context.state.clone();
     let mut response = exchange::answer(context, request).await;
     remove_connection_fields(response.headers_mut());
-    respond::announce_length(&mut response);
+    error_page::announce_length(&mut response);
     Ok(response.map(|body| Outgoing::new(body, budget, state)))
 }
 

@@ -7,12 +7,12 @@
 
 pub use observe::access_log;
 mod admission;
-pub mod body;
-pub mod certificate;
+pub use message::body;
 pub use sys::clock;
+pub use tls::self_signed as certificate;
 mod connection;
 mod connection_state;
-pub mod content;
+pub use message::content;
 pub use observe::event;
 mod exchange;
 mod files;
@@ -21,17 +21,15 @@ mod guarded;
 pub mod handler;
 mod http1;
 mod http2;
-mod incoming;
-mod limits;
 mod listener;
 pub mod live;
 pub use sys::privileges;
+mod message;
 mod observe;
 mod proxy;
 mod read_buffer;
 mod releases;
 mod reload;
-mod respond;
 #[cfg(test)]
 mod samples;
 pub mod server;

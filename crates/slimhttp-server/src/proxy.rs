@@ -30,10 +30,10 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::time::Instant;
 
-use crate::body::{Body, BodyError};
 use crate::exchange::ConnectionContext;
-use crate::incoming::{ForwardedBody, RequestBody};
-use crate::respond::Refused;
+use crate::message::body::{Body, BodyError};
+use crate::message::error_page::Refused;
+use crate::message::request_body::{ForwardedBody, RequestBody};
 use crate::sys::clock;
 use crate::sys::descriptors;
 use crate::upgrade;
@@ -342,7 +342,7 @@ fn tls() -> Arc<rustls::ClientConfig> {
         }
         let mut roots = rustls::RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
-        let config = rustls::ClientConfig::builder_with_provider(crate::tls::provider())
+        let config = rustls::ClientConfig::builder_with_provider(crate::tls::presented::provider())
             .with_safe_default_protocol_versions()
             .expect("ring supports the default versions of TLS");
         Arc::new(config.with_root_certificates(roots).with_no_client_auth())

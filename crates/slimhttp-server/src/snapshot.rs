@@ -18,7 +18,7 @@ use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::releases::Releases;
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
-use crate::tls::{Named, Presented};
+use crate::tls::presented::{Named, Presented};
 
 /// The site in force with what it opens.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::body::Body;
 use crate::handler::{Answer, AnswerFuture, Callee, Handler, HandlerFault, Request};
+use crate::message::body::Body;
 
 /// So many answers may be held, however long they are.
 const FEW: usize = 4;

@@ -31,8 +31,8 @@ use tungstenite::Utf8Bytes;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::body::Body;
 use crate::exchange::ConnectionContext;
+use crate::message::body::Body;
 use line::Line;
 
 /// Nothing wrong: the purpose is fulfilled.

@@ -11,7 +11,7 @@ use slimhttp_site::secrets::{is_secret, masked};
 use slimhttp_site::site::Site;
 
 use super::{Exchange, told};
-use crate::body::Body;
+use crate::message::body::Body;
 
 /// One request that is logged in detail.
 pub(super) struct Detail {

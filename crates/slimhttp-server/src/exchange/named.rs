@@ -7,10 +7,10 @@ use slimhttp_site::path::{self, SafePath};
 use slimhttp_site::refusal::Refusal;
 
 use super::Exchange;
-use crate::body::Body;
 use crate::files::{self, Below};
 use crate::fs::root;
-use crate::respond::Refused;
+use crate::message::body::Body;
+use crate::message::error_page::Refused;
 use crate::sys::clock::Seldom;
 
 impl Exchange<'_> {

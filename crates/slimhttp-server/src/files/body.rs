@@ -13,7 +13,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use slimhttp_site::file_reply::Part;
 use tokio::task::JoinHandle;
 
-use crate::body::BodyError;
+use crate::message::body::BodyError;
 
 /// So many bytes are read at once, if the system has them: an HTTP/2 client may ask
 /// for as much on each of its streams, and read none of it.

@@ -11,7 +11,7 @@ use slimhttp_site::path::SafePath;
 use super::lookups::Lookups;
 use super::open::Below;
 use super::{Asked, answer};
-use crate::body::Body;
+use crate::message::body::Body;
 use crate::sys::clock::Seldom;
 
 /// What describes a page wherever it is sent. Its validators are not among them:

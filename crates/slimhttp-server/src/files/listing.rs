@@ -25,8 +25,8 @@ use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
 use slimhttp_site::path::SafePath;
 
 use super::validator::hash_of;
-use crate::body::Body;
 use crate::fs::file_id::Facts;
+use crate::message::body::Body;
 
 /// The most entries that a listing has. What is beyond is left out, and the
 /// listing says so.

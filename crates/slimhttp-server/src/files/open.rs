@@ -25,7 +25,7 @@ use super::{FileStore, is_unsent};
 use crate::fs::file_id::Identity;
 use crate::fs::root::{Opened, Root};
 use crate::fs::root_cache::Roots;
-use crate::respond::Refused;
+use crate::message::error_page::Refused;
 use crate::sys::clock;
 
 /// Why some names are never answered, for those who may know.

@@ -17,7 +17,7 @@ use super::lookups::Lookups;
 use super::open::{Below, Located};
 use super::{Asked, Found, answer, is_unsent, names_page};
 use crate::fs::root::Opened;
-use crate::respond::{self, Refused};
+use crate::message::error_page::{self, Refused};
 use crate::sys::clock::Seldom;
 
 /// By what a navigation is known: a cache must not give the page of a fallback to
@@ -277,6 +277,6 @@ impl Search<'_> {
         } else {
             StatusCode::PERMANENT_REDIRECT
         };
-        Ok(Found::Reply(respond::redirect(location, status)))
+        Ok(Found::Reply(error_page::redirect(location, status)))
     }
 }

@@ -10,9 +10,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::send_budget::{Piece, SendBudget, Share};
 use super::wait::Wait;
-use crate::body::BodyError;
 use crate::connection_state::ConnectionState;
 use crate::exchange::Tracked;
+use crate::message::body::BodyError;
 
 /// A body on a stream.
 pub(super) struct Outgoing {

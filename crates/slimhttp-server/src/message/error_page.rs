@@ -13,9 +13,9 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
-use crate::body::Body;
 use crate::handler::DebugPage;
-use crate::limits::{self, Within};
+use crate::message::body::Body;
+use crate::message::limits::{self, Within};
 
 /// What is told where nobody answers and a handler was asked: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \

@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::time::Sleep;
 
-use crate::body::BodyError;
 use crate::guarded::FaultCell;
+use crate::message::body::BodyError;
 use crate::sys::memory::Gathered;
 
 /// A request body.

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use crate::connection_state::Ending;
 use crate::exchange::ConnectionContext;
-use crate::incoming::{Broken, Pause, RequestBody};
+use crate::message::request_body::{Broken, Pause, RequestBody};
 
 /// The content of a request.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::{Flaw, Half, provider};
+use crate::tls::presented::{Flaw, Half, provider};
 
 /// The chain, the server's own certificate first, and that one's key.
 pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
