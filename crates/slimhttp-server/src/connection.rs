@@ -20,14 +20,14 @@ use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::admission::Seat;
-use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::exchange::{self, ConnectionContext};
 use crate::guarded::{FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
 use crate::http2;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
+use crate::net::admission::Seat;
+use crate::net::connection_state::{ConnectionState, Ending, Reading};
 use crate::server::Shared;
 use crate::worker::Worker;
 

@@ -22,8 +22,6 @@ use slimhttp_site::response_fields::answer_fields;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
-use crate::admission::Seat;
-use crate::connection_state::{ConnectionState, Ending};
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
 use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
@@ -32,6 +30,8 @@ use crate::message::content::{Content, ContentStream, Ongoing};
 use crate::message::error_page::{self, Refused};
 use crate::message::limits;
 use crate::message::request_body::{RequestBody, announced_length_fits};
+use crate::net::admission::Seat;
+use crate::net::connection_state::{ConnectionState, Ending};
 use crate::observe::event::Answerer;
 use crate::proxy;
 use crate::reload::{self, Showing};

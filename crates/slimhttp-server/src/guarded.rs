@@ -13,9 +13,9 @@ use slimhttp_site::framing::{Framing, Phase};
 use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection_state::{ConnectionState, Reading};
 use crate::live::Live;
-use crate::read_buffer;
+use crate::net::connection_state::{ConnectionState, Reading};
+use crate::net::read_buffer;
 
 /// What the framing found wrong, and the request line it was found in.
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
 use slimhttp_site::websocket::Handshake;
 
-use crate::connection_state::{ConnectionState, Ending};
 use crate::message::body::Body;
 use crate::message::content::Content;
+use crate::net::connection_state::{ConnectionState, Ending};
 use crate::takeover::Carrier;
 use crate::unsent_answers;
 use crate::websocket::Carriage;

@@ -30,11 +30,11 @@ use tokio::net::TcpStream;
 
 use self::repeat::{Key, Ready};
 use self::unsent::Unsent;
-use crate::connection_state::{Ending, Reading};
 use crate::exchange::{self, ConnectionContext, Tracked};
 use crate::guarded::FramingFault;
 use crate::message::request_body::RequestBody;
-use crate::read_buffer;
+use crate::net::connection_state::{Ending, Reading};
+use crate::net::read_buffer;
 
 /// Bytes of further requests that are taken while one is being answered, only
 /// to see whether the client leaves.

@@ -33,11 +33,11 @@ use self::outgoing::Outgoing;
 use self::send_budget::SendBudget;
 use self::socket::{Pace, Socket};
 use self::streams::{Spawner, Streams};
-use crate::connection_state::{ConnectionState, Ending, Reading};
 use crate::exchange::{self, ConnectionContext};
 use crate::http1::Stream;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
+use crate::net::connection_state::{ConnectionState, Ending, Reading};
 
 /// What the library holds for one stream that the client does not read, in bytes;
 /// it takes one more piece beside.

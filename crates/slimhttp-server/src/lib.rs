@@ -5,13 +5,11 @@
 //! { [`http1`] · [`http2`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
 //! upgrade } → [`respond`] → socket.
 
-pub use observe::access_log;
-mod admission;
 pub use message::body;
+pub use observe::access_log;
 pub use sys::clock;
 pub use tls::self_signed as certificate;
 mod connection;
-mod connection_state;
 pub use message::content;
 pub use observe::event;
 mod exchange;
@@ -21,13 +19,12 @@ mod guarded;
 pub mod handler;
 mod http1;
 mod http2;
-mod listener;
 pub mod live;
 pub use sys::privileges;
 mod message;
+mod net;
 mod observe;
 mod proxy;
-mod read_buffer;
 mod releases;
 mod reload;
 #[cfg(test)]

@@ -13,10 +13,10 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
-use crate::admission::Admission;
 use crate::handler::Handler;
-use crate::listener;
 use crate::live::{Draft, Live};
+use crate::net::admission::Admission;
+use crate::net::listener;
 use crate::observe::event::{Event, Events};
 use crate::proxy::group::Groups;
 use crate::reload::Reload;

@@ -15,11 +15,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::admission::{self, Idle, Pass};
 use crate::connection;
-use crate::connection_state::{Connections, Ending, PARTING};
 use crate::http1;
 use crate::live::Live;
+use crate::net::admission::{self, Idle, Pass};
+use crate::net::connection_state::{Connections, Ending, PARTING};
 use crate::server::Shared;
 use crate::sys::clock::Seldom;
 use crate::sys::descriptors;

@@ -15,8 +15,8 @@ use http::header::CONTENT_TYPE;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::ConnectionContext;
-use crate::connection_state::ConnectionState;
 use crate::message::body::{Body, BodyError};
+use crate::net::connection_state::ConnectionState;
 
 /// The response, whose content ends with the server if it is a stream of events.
 pub(super) fn until_stop(

@@ -15,10 +15,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
 use super::ConnectionContext;
-use crate::connection_state::ConnectionState;
 use crate::guarded::FramingFault;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::Ongoing;
+use crate::net::connection_state::ConnectionState;
 use crate::observe::access_log::{AccessWriter, Entry};
 use crate::observe::event::{Answerer, Event};
 use crate::server::Shared;

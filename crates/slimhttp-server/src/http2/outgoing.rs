@@ -10,9 +10,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::send_budget::{Piece, SendBudget, Share};
 use super::wait::Wait;
-use crate::connection_state::ConnectionState;
 use crate::exchange::Tracked;
 use crate::message::body::BodyError;
+use crate::net::connection_state::ConnectionState;
 
 /// A body on a stream.
 pub(super) struct Outgoing {

@@ -15,8 +15,8 @@ use slimhttp_site::http2::frames::Frames;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::send_budget::SendBudget;
-use crate::connection_state::{ConnectionState, Ending};
-use crate::read_buffer;
+use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::read_buffer;
 use crate::sys::clock;
 
 /// Bytes read and written in one turn, beyond which the connection gives way.

@@ -16,9 +16,9 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
-use crate::connection_state::Ending;
 use crate::exchange::ConnectionContext;
 use crate::message::request_body::{Broken, Pause, RequestBody};
+use crate::net::connection_state::Ending;
 
 /// The content of a request.
 #[derive(Clone, Debug)]

@@ -24,11 +24,12 @@ use super::inbound::{Event, Inbound};
 use super::line::{Line, Outgoing};
 use super::outbound::Outbound;
 use super::{ABNORMAL, Carriage, Closure, GOING_AWAY, NO_CODE};
-use crate::connection_state::Ending;
 use crate::exchange::ConnectionContext;
 use crate::guarded::Guarded;
 use crate::http1::Stream;
-use crate::{read_buffer, upgrade};
+use crate::net::connection_state::Ending;
+use crate::net::read_buffer;
+use crate::upgrade;
 
 /// How long a client has to answer our closing.
 const CLOSING: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::connection_state::Reading;
+use crate::net::connection_state::Reading;
 
 fn take(admission: &Arc<Admission>, client: &str, most: usize) -> Option<Pass> {
     Pass::take(admission, client.parse().expect("an address"), most)

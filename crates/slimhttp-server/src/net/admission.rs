@@ -19,7 +19,7 @@ use std::time::Duration;
 use slimhttp_site::access;
 use tokio::sync::Notify;
 
-use crate::connection_state::{ConnectionState, Connections, Ending};
+use crate::net::connection_state::{ConnectionState, Connections, Ending};
 use crate::server::Shared;
 use crate::sys::clock::{self, Seldom};
 use crate::sys::descriptors;

@@ -1,0 +1,7 @@
+//! Sockets and connections as such, whatever protocol they speak: listening, who is let in,
+//! how far a connection is and when it ends.
+
+pub(crate) mod admission;
+pub(crate) mod connection_state;
+pub(crate) mod listener;
+pub(crate) mod read_buffer;
