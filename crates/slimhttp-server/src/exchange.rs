@@ -39,7 +39,7 @@ use crate::server::Shared;
 use crate::snapshot::Snapshot;
 use crate::takeover;
 use crate::unsent_answers;
-use crate::upgrade;
+use crate::upgrade::{switching, websocket};
 
 use detail::Detail;
 use told::Tracker;
@@ -287,7 +287,7 @@ impl Exchange<'_> {
             Answer::Reply(response) => Ok(response),
             Answer::File(path, fields) => self.send_named(&path, fields).await,
             Answer::WebSocket(carriage) => {
-                Ok(carriage.begin(self.upgrade.take(), self.connection)?)
+                Ok(websocket::begin(*carriage, self.upgrade.take(), self.connection)?)
             }
             Answer::Switch(response, carrier) => {
                 let Some(client) = self.upgrade.take() else {
@@ -311,8 +311,9 @@ impl Exchange<'_> {
     /// The handler side has met the connection then.
     fn asks_for_upgrade(&self) -> bool {
         let Some(handler) = &self.connection.shared.handler else { return false };
-        let asked =
-            self.upgrade.is_some() && handler.wants().upgrades && upgrade::is_asked(&self.headers);
+        let asked = self.upgrade.is_some()
+            && handler.wants().upgrades
+            && switching::is_asked(&self.headers);
         if asked {
             self.connection.met(handler);
         }

@@ -36,7 +36,7 @@ use crate::message::error_page::Refused;
 use crate::message::request_body::{ForwardedBody, RequestBody};
 use crate::sys::clock;
 use crate::sys::descriptors;
-use crate::upgrade;
+use crate::upgrade::switching;
 use crate::upstream::{self, Connector, Control, Exhausted, Patience};
 
 use group::{Group, NoPlace, Place};
@@ -106,7 +106,7 @@ pub(crate) async fn forward(
     let place = group.enter(proxy).await.map_err(|why| no_place(why, &group, proxy))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
-    let upgrade = upgrade.filter(|_| upgrade::is_asked(&headers));
+    let upgrade = upgrade.filter(|_| switching::is_asked(&headers));
     let hop = Hop {
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
@@ -273,7 +273,7 @@ fn answer(
         let upstream = hyper::upgrade::on(&mut response);
         let (mut parts, _) = response.into_parts();
         forward::response_headers(&mut parts.headers, true, &via);
-        upgrade::tunnel(client, upstream, place, connection);
+        switching::tunnel(client, upstream, place, connection);
         return Ok(Response::from_parts(parts, Body::Empty));
     }
     let (mut parts, body) = response.into_parts();

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::exchange::ConnectionContext;
-use crate::upgrade;
+use crate::upgrade::switching;
 
 /// The bytes of a connection, both ways.
 pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -41,7 +41,7 @@ pub(crate) fn begin(
     connection: &Arc<ConnectionContext>,
 ) {
     let peer = connection.peer;
-    upgrade::carry(connection, async move {
+    switching::carry(connection, async move {
         match client.await {
             Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
             Err(error) => tracing::debug!("{peer}: no upgrade: {error}"),

@@ -42,7 +42,7 @@ thread_local! {
 
 /// Appends what `piece` is packed. `is_last` ends the message; further pieces may
 /// follow one that does not.
-pub(super) fn pack(piece: &[u8], is_last: bool, packed: &mut Vec<u8>) {
+pub(crate) fn pack(piece: &[u8], is_last: bool, packed: &mut Vec<u8>) {
     PACKER.with_borrow_mut(|machine| {
         machine.reset();
         let mut rest = piece;
@@ -71,7 +71,7 @@ fn taken(before: u64, after: u64, piece: &[u8]) -> usize {
 
 /// Why a message cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unpacked {
+pub(crate) enum Unpacked {
     /// It is longer than it may be.
     TooLong,
     /// It is not what it says, or refers to what was before it.
@@ -79,7 +79,7 @@ pub(super) enum Unpacked {
 }
 
 /// Unpacks one message.
-pub(super) struct Unpacker {
+pub(crate) struct Unpacker {
     machine: Option<Decompress>,
     /// Whether nothing has come since a block that said it is the last one, or
     /// nothing at all.
@@ -89,7 +89,7 @@ pub(super) struct Unpacker {
 }
 
 impl Unpacker {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let resting = UNPACKERS.with_borrow_mut(Vec::pop);
         let machine = resting.unwrap_or_else(|| Decompress::new(false));
         Self { machine: Some(machine), is_ended: true, last: [1; 4] }
@@ -98,7 +98,7 @@ impl Unpacker {
     /// Appends what `piece` comes to, as long as the whole is no longer than
     /// `limit`: a little that unpacks to very much is found out here. The work is
     /// bounded by `limit`, and by a thousandfold of `piece`.
-    pub(super) fn unpack(
+    pub(crate) fn unpack(
         &mut self,
         mut piece: &[u8],
         message: &mut Vec<u8>,
@@ -136,7 +136,7 @@ impl Unpacker {
     }
 
     /// Ends the message.
-    pub(super) fn finish(mut self, message: &mut Vec<u8>, limit: usize) -> Result<(), Unpacked> {
+    pub(crate) fn finish(mut self, message: &mut Vec<u8>, limit: usize) -> Result<(), Unpacked> {
         if self.is_ended {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! The frames of a client, held against a naive reader of whole streams: what is
 //! made of them does not hang on how they were cut, nor on who reads them. A module
-//! of the tests of `websocket::inbound`, which nothing outside its crate sees.
+//! of the tests of `websocket::decoder`, which nothing outside its crate sees.
 //!
 //! An input is two bytes that say how it is cut and what was agreed on, and a
 //! stream: as it stands, and as [`spelled`].

@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::deflate::pack;
-use super::{Closure, Message};
+use crate::websocket::deflate::pack;
+use crate::websocket::message::{Closure, Message};
 
 /// A message shorter than this is not worth packing: without those before it
 /// there is nothing to find in it.
@@ -26,7 +26,7 @@ const ENOUGH: usize = 16 * 1024;
 const ROOM_AT_REST: usize = 1024;
 
 /// The writing side of one WebSocket.
-pub(super) struct Outbound {
+pub(crate) struct Outbound {
     compresses: bool,
     /// Bytes to be sent, the first `sent` of which are.
     buffer: Vec<u8>,
@@ -40,7 +40,7 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(compresses: bool) -> Self {
+    pub(crate) fn new(compresses: bool) -> Self {
         Self {
             compresses,
             buffer: Vec::new(),
@@ -52,18 +52,18 @@ impl Outbound {
     }
 
     /// The next bytes to be sent; empty where none wait.
-    pub(super) fn waiting(&self) -> &[u8] {
+    pub(crate) fn waiting(&self) -> &[u8] {
         let buffered = &self.buffer[self.sent..];
         if buffered.is_empty() { &self.long } else { buffered }
     }
 
     /// Whether nothing waits to be sent.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting().is_empty() && self.packing.is_none()
     }
 
     /// Whether a further frame may be made.
-    pub(super) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.packing.is_none() && self.can_go_on()
     }
 
@@ -72,7 +72,7 @@ impl Outbound {
     }
 
     /// So many of the [`Self::waiting`] bytes have been sent.
-    pub(super) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         if self.sent < self.buffer.len() {
             self.sent += count;
             if self.sent == self.buffer.len() {
@@ -91,7 +91,7 @@ impl Outbound {
 
     /// Makes the frame of a message, or its first one; see [`Self::go_on`]. One
     /// that does not begin by getting shorter is sent as it is.
-    pub(super) fn message(&mut self, message: Message) {
+    pub(crate) fn message(&mut self, message: Message) {
         let bytes = message.as_bytes();
         if !self.compresses || bytes.len() < WORTH_PACKING {
             return self.plain(message);
@@ -110,7 +110,7 @@ impl Outbound {
     }
 
     /// Makes a further frame of a message that is being packed.
-    pub(super) fn go_on(&mut self) {
+    pub(crate) fn go_on(&mut self) {
         if !self.can_go_on() {
             return;
         }
@@ -127,7 +127,7 @@ impl Outbound {
     }
 
     /// Whether a message is being packed.
-    pub(super) fn is_packing(&self) -> bool {
+    pub(crate) fn is_packing(&self) -> bool {
         self.packing.is_some()
     }
 
@@ -141,17 +141,17 @@ impl Outbound {
         }
     }
 
-    pub(super) fn ping(&mut self, payload: &[u8]) {
+    pub(crate) fn ping(&mut self, payload: &[u8]) {
         self.frame(OpCode::Control(Control::Ping), true, false, payload);
     }
 
-    pub(super) fn pong(&mut self, payload: &[u8]) {
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
         self.frame(OpCode::Control(Control::Pong), true, false, payload);
     }
 
     /// `None` says no code. It is the last frame: a message of which not all has
     /// been packed is never complete.
-    pub(super) fn close(&mut self, closure: Option<&Closure>) {
+    pub(crate) fn close(&mut self, closure: Option<&Closure>) {
         self.packing = None;
         let payload = match closure {
             Some(closure) => [&closure.code.to_be_bytes(), closure.reason.as_bytes()].concat(),
@@ -178,5 +178,5 @@ impl Outbound {
 }
 
 #[cfg(test)]
-#[path = "outbound/tests.rs"]
+#[path = "encoder/tests.rs"]
 mod tests;

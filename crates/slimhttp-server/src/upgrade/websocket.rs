@@ -12,24 +12,32 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+};
+use http::{Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use slimhttp_site::websocket::WebSocketLimits;
+use slimhttp_site::refusal::Refusal;
+use slimhttp_site::websocket::{Deflate, Handshake, WebSocketLimits};
 use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
+use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use super::inbound::{Event, Inbound};
-use super::line::{Line, Outgoing};
-use super::outbound::Outbound;
-use super::{ABNORMAL, Carriage, Closure, GOING_AWAY, NO_CODE};
 use crate::exchange::ConnectionContext;
 use crate::guarded::Guarded;
 use crate::http1::Stream;
+use crate::message::body::Body;
 use crate::net::connection_state::Ending;
 use crate::net::read_buffer;
-use crate::upgrade;
+use crate::upgrade::switching;
+use crate::websocket::channel::{Line, Outgoing};
+use crate::websocket::decoder::{Event, Inbound};
+use crate::websocket::encoder::Outbound;
+use crate::websocket::{ABNORMAL, Carriage, Closure, GOING_AWAY, NO_CODE};
 
 /// How long a client has to answer our closing.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -48,10 +56,39 @@ const WRITE: usize = 256 * 1024;
 /// When nothing is to be looked at.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Takes over the connection once the client has been told, and gives what
+/// tells it. The exchange counts as in flight until all has ended.
+pub(crate) fn begin(
+    carriage: Carriage,
+    upgrade: Option<OnUpgrade>,
+    connection: &Arc<ConnectionContext>,
+) -> Result<Response<Body>, Refusal> {
+    let upgrade = upgrade.ok_or(Refusal::UpgradeRequired)?;
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let Handshake { key, subprotocol, deflate } = &carriage.handshake;
+    // Base64 is a field value.
+    if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    // The client has sent it in a field value.
+    if let Some(Ok(protocol)) = subprotocol.as_deref().map(HeaderValue::from_str) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    if let Some(agreed) = deflate.map(Deflate::field) {
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
+    }
+    spawn(carriage, upgrade, connection);
+    Ok(response)
+}
+
 /// Carries once both sides have switched, until the handler has ended too.
-pub(super) fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
+fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
     let context = connection.clone();
-    upgrade::carry(connection, async move {
+    switching::carry(connection, async move {
         match client.await {
             Ok(upgraded) => carry(&carriage, upgraded, &context).await,
             Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),

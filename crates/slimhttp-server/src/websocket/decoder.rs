@@ -10,14 +10,11 @@ use smallvec::SmallVec;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use super::deflate::{Unpacked, Unpacker};
-use super::{Closure, Message};
+use crate::websocket::deflate::{Unpacked, Unpacker};
+use crate::websocket::message::{Closure, LONGEST_CONTROL, Message, may_be_sent};
 
 /// The longest head of a frame, in bytes.
 const LONGEST_HEAD: usize = 14;
-
-/// The longest payload of a control frame, in bytes (section 5.5).
-pub(super) const LONGEST_CONTROL: usize = 125;
 
 /// Packed bytes that are looked at in one go. They may come to a thousandfold.
 const PIECE: usize = 1024;
@@ -32,7 +29,7 @@ fn longest_packed(limit: usize) -> u64 {
 
 /// What has come in.
 #[derive(Debug, PartialEq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A whole message.
     Message(Message),
     /// A ping, to be answered with the same bytes.
@@ -44,7 +41,7 @@ pub(super) enum Event {
 }
 
 /// Why nothing more can be read: how we close.
-pub(super) type Fault = Closure;
+pub(crate) type Fault = Closure;
 
 fn fault(code: CloseCode, why: &'static str) -> Fault {
     Closure { code: code.into(), reason: why.into() }
@@ -55,7 +52,7 @@ fn broken(why: &'static str) -> Fault {
 }
 
 /// The reading side of one WebSocket.
-pub(super) struct Inbound {
+pub(crate) struct Inbound {
     /// The longest message, in bytes.
     limit: usize,
     /// Whether compression was agreed on.
@@ -97,7 +94,7 @@ struct Packed {
 }
 
 impl Inbound {
-    pub(super) fn new(limit: usize, compressed: bool) -> Self {
+    pub(crate) fn new(limit: usize, compressed: bool) -> Self {
         Self {
             limit,
             compressed,
@@ -109,13 +106,13 @@ impl Inbound {
     }
 
     /// How much memory is held by the message that is coming in, in bytes.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.message.as_ref().map_or(0, |it| it.text.capacity() + it.bytes.capacity())
     }
 
     /// Reads on, no farther than to the end of a frame: how many of `bytes` have
     /// been read, at least one, and what is complete by them.
-    pub(super) fn feed(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Event>), Fault> {
+    pub(crate) fn feed(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Event>), Fault> {
         let mut read = 0;
         if self.frame.is_none() {
             let Some(length) = self.feed_head(bytes)? else { return Ok((bytes.len(), None)) };
@@ -339,12 +336,6 @@ fn closed(payload: &[u8]) -> Result<Option<Closure>, Fault> {
     Ok(Some(Closure { code, reason: reason.into() }))
 }
 
-/// Whether a close code may stand in a frame: those of RFC 6455 section 7.4 and
-/// of the registry that it founded, and those of libraries and programs.
-pub(super) fn may_be_sent(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
-}
-
 #[cfg(test)]
-#[path = "inbound/tests.rs"]
+#[path = "decoder/tests.rs"]
 mod tests;

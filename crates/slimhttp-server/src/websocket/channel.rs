@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use slimhttp_site::websocket::WebSocketLimits;
 
-use super::{ABNORMAL, Closure, Message, PingId, Received, SendFault};
+use crate::websocket::message::{ABNORMAL, Closure, Message, PingId, Received, SendFault};
 
 /// Pings whose bytes are kept until the client answers.
 const MOST_PINGED: usize = 64;
@@ -20,13 +20,13 @@ const MOST_PINGED: usize = 64;
 const BESIDE: usize = 128;
 
 /// The line between the ends.
-pub(super) struct Line {
+pub(crate) struct Line {
     state: Mutex<State>,
     /// For threads that wait.
     changed: Condvar,
     /// For who does not.
     bell: Box<dyn Fn() + Send + Sync>,
-    pub(super) subprotocol: Option<Box<str>>,
+    pub(crate) subprotocol: Option<Box<str>>,
     /// Messages that may wait in each queue.
     most: usize,
     /// Memory that they may hold, in bytes; a longer message waits alone.
@@ -91,7 +91,7 @@ impl<T> Waiting<T> {
 
 /// What the carrier is to send.
 #[derive(Debug)]
-pub(super) enum Outgoing {
+pub(crate) enum Outgoing {
     Message(Message),
     Ping(Bytes),
     /// The last of all.
@@ -124,7 +124,7 @@ impl State {
 }
 
 impl Line {
-    pub(super) fn new(
+    pub(crate) fn new(
         limits: &WebSocketLimits,
         subprotocol: Option<Box<str>>,
         bell: Box<dyn Fn() + Send + Sync>,
@@ -199,12 +199,12 @@ impl Line {
 
     // The handler's side.
 
-    pub(super) fn receive(&self) -> Received {
+    pub(crate) fn receive(&self) -> Received {
         let state = self.lock();
         self.take(state, true)
     }
 
-    pub(super) fn receive_within(&self, patience: Option<Duration>) -> Received {
+    pub(crate) fn receive_within(&self, patience: Option<Duration>) -> Received {
         let there = |state: &mut State| match &state.ended {
             None if state.incoming.queue.is_empty() => Err(()),
             _ => Ok(()),
@@ -246,11 +246,11 @@ impl Line {
         found
     }
 
-    pub(super) fn room(&self) -> Result<(), SendFault> {
+    pub(crate) fn room(&self) -> Result<(), SendFault> {
         self.heed_room(&mut self.lock())
     }
 
-    pub(super) fn room_within(&self, patience: Option<Duration>) -> Result<(), SendFault> {
+    pub(crate) fn room_within(&self, patience: Option<Duration>) -> Result<(), SendFault> {
         let look = |state: &mut State| match self.look_for_room(state) {
             Err(SendFault::Full) => Err(Err(SendFault::Full)),
             found => Ok(found),
@@ -258,12 +258,12 @@ impl Line {
         self.wait(patience, look).0
     }
 
-    pub(super) fn send(&self, message: Message) -> Result<(), SendFault> {
+    pub(crate) fn send(&self, message: Message) -> Result<(), SendFault> {
         let bytes = message.as_bytes().len();
         self.push(|_| Outgoing::Message(message), bytes)
     }
 
-    pub(super) fn ping(&self, payload: Option<Bytes>) -> Result<PingId, SendFault> {
+    pub(crate) fn ping(&self, payload: Option<Bytes>) -> Result<PingId, SendFault> {
         let mut id = PingId(0);
         let bytes = payload.as_ref().map_or(8, Bytes::len);
         let ping = |state: &mut State| {
@@ -304,14 +304,14 @@ impl Line {
         }
     }
 
-    pub(super) fn is_answered(&self, ping: PingId) -> Result<bool, Closure> {
+    pub(crate) fn is_answered(&self, ping: PingId) -> Result<bool, Closure> {
         let mut state = self.lock();
         let found = Self::look_for_pong(&state, ping);
         state.heeds |= found == Ok(false);
         found
     }
 
-    pub(super) fn is_answered_within(
+    pub(crate) fn is_answered_within(
         &self,
         ping: PingId,
         patience: Option<Duration>,
@@ -323,7 +323,7 @@ impl Line {
         self.wait(patience, look).0
     }
 
-    pub(super) fn close(&self, closure: Closure) {
+    pub(crate) fn close(&self, closure: Closure) {
         let mut state = self.lock();
         if state.is_closed() {
             return;
@@ -334,22 +334,22 @@ impl Line {
         self.wake(state, wake);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.lock().is_closed()
     }
 
-    pub(super) fn closure(&self) -> Option<Closure> {
+    pub(crate) fn closure(&self) -> Option<Closure> {
         let state = self.lock();
         state.ended.as_ref().or(state.closing.as_ref()).cloned()
     }
 
-    pub(super) fn ended(&self) -> Option<Closure> {
+    pub(crate) fn ended(&self) -> Option<Closure> {
         let mut state = self.lock();
         state.heeds |= state.ended.is_none();
         state.ended.clone()
     }
 
-    pub(super) fn ended_within(&self, patience: Option<Duration>) -> Option<Closure> {
+    pub(crate) fn ended_within(&self, patience: Option<Duration>) -> Option<Closure> {
         let look = |state: &mut State| match &state.ended {
             Some(closure) => Ok(Some(closure.clone())),
             None => Err(None),
@@ -358,11 +358,11 @@ impl Line {
     }
 
     /// The handler has ended.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         let mut state = self.lock();
         state.left = true;
         if !state.is_closed() {
-            state.closing = Some(Closure::bare(super::GOING_AWAY));
+            state.closing = Some(Closure::bare(crate::websocket::GOING_AWAY));
         }
         // Nobody will ask for these.
         let unread = std::mem::take(&mut state.incoming);
@@ -374,7 +374,7 @@ impl Line {
     // The carrier's side.
 
     /// Keeps the waker for whatever the handler does.
-    pub(super) fn watch(&self, waker: &Waker) {
+    pub(crate) fn watch(&self, waker: &Waker) {
         let mut state = self.lock();
         match &mut state.waker {
             Some(kept) => kept.clone_from(waker),
@@ -383,21 +383,21 @@ impl Line {
     }
 
     /// Ready when the handler has ended.
-    pub(super) fn poll_left(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_left(&self, context: &mut Context<'_>) -> Poll<()> {
         self.watch(context.waker());
         if self.lock().left { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Whether the client may be read, while the message that is coming in holds
     /// `coming` bytes.
-    pub(super) fn takes_messages(&self, coming: usize) -> bool {
+    pub(crate) fn takes_messages(&self, coming: usize) -> bool {
         let mut state = self.lock();
         state.coming = coming;
         !self.is_incoming_full(&state)
     }
 
     /// A message has come. Once this side closes nobody waits for it.
-    pub(super) fn came(&self, message: Message) {
+    pub(crate) fn came(&self, message: Message) {
         let mut state = self.lock();
         if state.is_closed() {
             return;
@@ -410,7 +410,7 @@ impl Line {
 
     /// A pong has come. It answers the ping of those bytes, and with it the ones
     /// before (RFC 6455 section 5.5.3); one that nobody has sent answers none.
-    pub(super) fn ponged(&self, payload: &Bytes) {
+    pub(crate) fn ponged(&self, payload: &Bytes) {
         let mut state = self.lock();
         let Some(place) = state.pinged.iter().position(|(_, sent)| sent == payload) else {
             return;
@@ -424,7 +424,7 @@ impl Line {
     }
 
     /// The next thing to send.
-    pub(super) fn next(&self) -> Option<Outgoing> {
+    pub(crate) fn next(&self) -> Option<Outgoing> {
         let mut state = self.lock();
         let was_full = self.is_full(&state.outgoing);
         let Some(outgoing) = state.outgoing.pop() else {
@@ -439,7 +439,7 @@ impl Line {
 
     /// It ends so, if it has not ended before: the handler is told. What waits is
     /// sent yet, if it can be.
-    pub(super) fn end_with(&self, closure: Closure) {
+    pub(crate) fn end_with(&self, closure: Closure) {
         let mut state = self.lock();
         if state.ended.is_some() {
             return;
@@ -450,7 +450,7 @@ impl Line {
     }
 
     /// Nothing more can be sent.
-    pub(super) fn forget_outgoing(&self) {
+    pub(crate) fn forget_outgoing(&self) {
         let mut state = self.lock();
         let unsent = std::mem::take(&mut state.outgoing);
         let pinged = std::mem::take(&mut state.pinged);
@@ -459,7 +459,7 @@ impl Line {
     }
 
     /// The connection is gone.
-    pub(super) fn lost(&self) {
+    pub(crate) fn lost(&self) {
         self.end_with(Closure::bare(ABNORMAL));
         self.forget_outgoing();
     }
@@ -472,5 +472,5 @@ impl fmt::Debug for Line {
 }
 
 #[cfg(test)]
-#[path = "line/tests.rs"]
+#[path = "channel/tests.rs"]
 mod tests;

@@ -1,0 +1,112 @@
+//! What a WebSocket carries, and how it ends: messages, pings, close codes. RFC 6455
+//! sections 5.5, 5.6 and 7.4.
+
+use bytes::Bytes;
+use tungstenite::Utf8Bytes;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// Nothing wrong: the purpose is fulfilled.
+pub const NORMAL: u16 = 1000;
+/// The server goes, or nobody has said anything for long.
+pub const GOING_AWAY: u16 = 1001;
+/// In place of a code: the client has closed without one.
+pub const NO_CODE: u16 = 1005;
+/// In place of a code: the connection is gone, and nobody has closed.
+pub const ABNORMAL: u16 = 1006;
+/// The handler has failed.
+pub const INTERNAL: u16 = 1011;
+
+/// The longest payload of a control frame, in bytes (section 5.5).
+pub(crate) const LONGEST_CONTROL: usize = 125;
+
+/// What is sent or has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Text.
+    Text(Utf8Bytes),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn opcode(&self) -> OpCode {
+        OpCode::Data(match self {
+            Self::Text(_) => Data::Text,
+            Self::Binary(_) => Data::Binary,
+        })
+    }
+}
+
+/// How a WebSocket was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// The code, RFC 6455 section 7.4.
+    pub code: u16,
+    /// Why, in words; often empty.
+    pub reason: Box<str>,
+}
+
+impl Closure {
+    /// A closure that this side sends.
+    ///
+    /// # Errors
+    /// What was expected of the code or of the reason.
+    pub fn new(code: u16, reason: &str) -> Result<Self, &'static str> {
+        if !may_be_sent(code) {
+            return Err("a close code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999");
+        }
+        if reason.len() > LONGEST_CONTROL - 2 {
+            return Err("a reason of at most 123 bytes");
+        }
+        Ok(Self { code, reason: reason.into() })
+    }
+
+    pub(crate) fn bare(code: u16) -> Self {
+        Self { code, reason: "".into() }
+    }
+}
+
+/// What a handler finds that asks for a message.
+#[derive(Debug)]
+pub enum Received {
+    /// The next one.
+    Message(Message),
+    /// None has come yet.
+    Nothing,
+    /// None will come any more.
+    Closed(Closure),
+}
+
+/// Why something was not taken to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SendFault {
+    /// As much waits as may.
+    Full,
+    /// The WebSocket is closed, or closing.
+    Closed,
+}
+
+/// Names a ping that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PingId(pub u64);
+
+/// Whether a close code may stand in a frame: those of RFC 6455 section 7.4 and
+/// of the registry that it founded, and those of libraries and programs.
+pub(crate) fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
