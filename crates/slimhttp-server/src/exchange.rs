@@ -22,9 +22,10 @@ use slimhttp_site::response_fields::answer_fields;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
+use crate::api::handler::{Answer, Callee, Guest, HandlerFault, Request};
+use crate::api::unsent_answers;
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
-use crate::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::message::body::Body;
 use crate::message::content::{Content, ContentStream, Ongoing};
 use crate::message::error_page::{self, Refused};
@@ -37,9 +38,7 @@ use crate::proxy;
 use crate::reload::{self, Showing};
 use crate::server::Shared;
 use crate::snapshot::Snapshot;
-use crate::takeover;
-use crate::unsent_answers;
-use crate::upgrade::{switching, websocket};
+use crate::upgrade::{switching, takeover, websocket};
 
 use detail::Detail;
 use told::Tracker;

@@ -13,7 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
-use crate::handler::Handler;
+use crate::api::handler::Handler;
 use crate::live::{Draft, Live};
 use crate::net::admission::Admission;
 use crate::net::listener;

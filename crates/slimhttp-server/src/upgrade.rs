@@ -2,4 +2,5 @@
 //! that carries a WebSocket on from there.
 
 pub(crate) mod switching;
+pub(crate) mod takeover;
 pub(crate) mod websocket;

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 
+use crate::api::handler::{ConnectionHandle, Guest, Handler, Visitor};
 use crate::exchange::ConnectionContext;
 use crate::guarded::FaultCell;
-use crate::handler::{ConnectionHandle, Guest, Handler, Visitor};
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
 use crate::observe::event::Event;

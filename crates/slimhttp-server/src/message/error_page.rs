@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
-use crate::handler::DebugPage;
+use crate::api::handler::DebugPage;
 use crate::message::body::Body;
 use crate::message::limits::{self, Within};
 

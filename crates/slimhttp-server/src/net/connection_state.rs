@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use slimhttp_site::site::Service;
 
+use crate::api::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
-use crate::unsent_answers::UnsentAnswers;
 
 /// How long a connection that is asked to end, and has nothing to do, or nothing that
 /// has an end, may take to go. HTTP/2 waits for the client's word that it has heard

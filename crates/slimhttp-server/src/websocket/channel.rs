@@ -472,5 +472,4 @@ impl fmt::Debug for Line {
 }
 
 #[cfg(test)]
-#[path = "channel/tests.rs"]
 mod tests;

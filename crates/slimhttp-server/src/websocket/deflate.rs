@@ -162,5 +162,4 @@ impl Drop for Unpacker {
 }
 
 #[cfg(test)]
-#[path = "deflate/tests.rs"]
 mod tests;

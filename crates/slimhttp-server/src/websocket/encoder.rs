@@ -178,5 +178,4 @@ impl Outbound {
 }
 
 #[cfg(test)]
-#[path = "encoder/tests.rs"]
 mod tests;

@@ -17,11 +17,11 @@ use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
 use slimhttp_site::websocket::Handshake;
 
+use crate::api::takeover::Carrier;
+use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
 use crate::net::connection_state::{ConnectionState, Ending};
-use crate::takeover::Carrier;
-use crate::unsent_answers;
 use crate::websocket::Carriage;
 
 /// A request with its content, as handlers see it. Shared by every call of

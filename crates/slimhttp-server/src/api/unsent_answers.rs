@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::handler::{Answer, AnswerFuture, Callee, Handler, HandlerFault, Request};
+use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, HandlerFault, Request};
 use crate::message::body::Body;
 
 /// So many answers may be held, however long they are.

@@ -4,14 +4,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::exchange::ConnectionContext;
-use crate::upgrade::switching;
 
 /// The bytes of a connection, both ways.
 pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -32,19 +26,4 @@ impl fmt::Debug for dyn Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Carrier")
     }
-}
-
-/// Hands the connection over as soon as the 101 is written.
-pub(crate) fn begin(
-    client: OnUpgrade,
-    carrier: Box<dyn Carrier>,
-    connection: &Arc<ConnectionContext>,
-) {
-    let peer = connection.peer;
-    switching::carry(connection, async move {
-        match client.await {
-            Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
-            Err(error) => tracing::debug!("{peer}: no upgrade: {error}"),
-        }
-    });
 }

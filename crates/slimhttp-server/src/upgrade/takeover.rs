@@ -1,0 +1,25 @@
+//! Hands a connection that has switched protocols to a handler that carries it on.
+
+use std::sync::Arc;
+
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use crate::api::takeover::Carrier;
+use crate::exchange::ConnectionContext;
+use crate::upgrade::switching;
+
+/// Hands the connection over as soon as the 101 is written.
+pub(crate) fn begin(
+    client: OnUpgrade,
+    carrier: Box<dyn Carrier>,
+    connection: &Arc<ConnectionContext>,
+) {
+    let peer = connection.peer;
+    switching::carry(connection, async move {
+        match client.await {
+            Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
+            Err(error) => tracing::debug!("{peer}: no upgrade: {error}"),
+        }
+    });
+}
