@@ -26,6 +26,7 @@ use crate::api::handler::{Answer, Callee, Guest, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::files::{self, Asked, Below, Found, Seen};
 use crate::guarded::FaultCell;
+use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::content::{Content, ContentStream, Ongoing};
 use crate::message::error_page::{self, Refused};
@@ -37,7 +38,6 @@ use crate::observe::event::Answerer;
 use crate::proxy;
 use crate::reload::{self, Showing};
 use crate::server::Shared;
-use crate::snapshot::Snapshot;
 use crate::upgrade::{switching, takeover, websocket};
 
 use detail::Detail;

@@ -21,10 +21,10 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::{file_fields, merge_vary};
 use slimhttp_site::site::Scope;
 
+use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::error_page::Refused;
 use crate::releases::is_page;
-use crate::snapshot::Snapshot;
 
 mod body;
 mod cache;

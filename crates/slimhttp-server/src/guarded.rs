@@ -13,7 +13,7 @@ use slimhttp_site::framing::{Framing, Phase};
 use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::live::Live;
+use crate::live::store::Live;
 use crate::net::connection_state::{ConnectionState, Reading};
 use crate::net::read_buffer;
 

@@ -20,8 +20,8 @@ mod guarded;
 pub use api::handler;
 mod http1;
 mod http2;
-pub mod live;
 pub use sys::privileges;
+pub mod live;
 mod message;
 mod net;
 mod observe;
@@ -31,7 +31,7 @@ mod reload;
 #[cfg(test)]
 mod samples;
 pub mod server;
-pub mod snapshot;
+pub use live::snapshot;
 mod sys;
 pub use api::takeover;
 mod tls;

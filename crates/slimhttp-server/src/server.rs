@@ -14,13 +14,14 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
 use crate::api::handler::Handler;
+use crate::live::registry;
+use crate::live::snapshot;
 use crate::live::{Draft, Live};
 use crate::net::admission::Admission;
 use crate::net::listener;
 use crate::observe::event::{Event, Events};
 use crate::proxy::group::Groups;
 use crate::reload::Reload;
-use crate::snapshot;
 use crate::sys::privileges;
 use crate::worker::{self, Stop, Worker, reachable};
 
@@ -174,7 +175,7 @@ impl Server {
         let draft = Draft { config, routes: Routes::default(), base, replaced: false };
         let live =
             Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
-        snapshot::announce(&live);
+        registry::announce(&live);
         let shared = Arc::new(Shared {
             live,
             address: first,
@@ -244,7 +245,7 @@ impl Server {
     /// cuts what is left after `grace_period`. Returns as soon as the port is
     /// free; see [`Server::wait`] for the rest.
     pub fn stop(&self) {
-        snapshot::retire(&self.shared.live);
+        registry::retire(&self.shared.live);
         self.shared.stop.ask();
         if self.take_listeners().is_some() {
             // It never started, so there is nobody to say that all has ended.

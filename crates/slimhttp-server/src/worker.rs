@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::connection;
 use crate::http1;
-use crate::live::Live;
+use crate::live::store::Live;
 use crate::net::admission::{self, Idle, Pass};
 use crate::net::connection_state::{Connections, Ending, PARTING};
 use crate::server::Shared;

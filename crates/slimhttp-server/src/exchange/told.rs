@@ -16,13 +16,13 @@ use slimhttp_site::site::Scope;
 
 use super::ConnectionContext;
 use crate::guarded::FramingFault;
+use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::Ongoing;
 use crate::net::connection_state::ConnectionState;
 use crate::observe::access_log::{AccessWriter, Entry};
 use crate::observe::event::{Answerer, Event};
 use crate::server::Shared;
-use crate::snapshot::Snapshot;
 
 /// Counts the exchange as in flight until its response is sent or given up.
 pub(super) struct Tracker {

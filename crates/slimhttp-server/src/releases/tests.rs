@@ -9,8 +9,8 @@ use slimhttp_site::site::Listener;
 use slimhttp_site::value::Table;
 
 use super::*;
-use crate::live::Draft;
-use crate::snapshot::compile_site;
+use crate::live::draft::Draft;
+use crate::live::snapshot::compile_site;
 
 const PINNED: Duration = Duration::from_secs(60);
 

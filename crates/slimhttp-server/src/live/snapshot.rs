@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
@@ -13,7 +13,8 @@ use slimhttp_site::value::Value;
 
 use crate::fs::root::Method;
 use crate::fs::root_cache::Roots;
-use crate::live::{Draft, Live};
+use crate::live::draft::Draft;
+use crate::live::registry::local_site;
 use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::releases::Releases;
 use crate::sys::memory;
@@ -173,31 +174,4 @@ fn look(path: &Path) -> PathKind {
         Ok(_) => PathKind::Other,
         Err(_) => PathKind::Missing,
     }
-}
-
-/// The live sites of this process, for finding proxies that go in a circle.
-/// Looked at by changes only, never by requests.
-static LOCAL: Mutex<Vec<Weak<Live>>> = Mutex::new(Vec::new());
-
-/// Makes a live site known to the circle test of the others.
-pub(crate) fn announce(live: &Arc<Live>) {
-    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
-    local.retain(|other| other.strong_count() > 0);
-    local.push(Arc::downgrade(live));
-}
-
-/// Takes a live site out of the circle test: its port is free for others now.
-pub(crate) fn retire(live: &Arc<Live>) {
-    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
-    local.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(live)));
-}
-
-/// The site that this process serves at `host`:`port`, if it does.
-fn local_site(host: &str, port: u16) -> Option<Arc<Site>> {
-    let local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
-    local
-        .iter()
-        .filter_map(Weak::upgrade)
-        .find(|live| live.listener().is_reached_by(host, port))
-        .map(|live| live.current().site.clone())
 }

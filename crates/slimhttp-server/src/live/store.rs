@@ -1,0 +1,215 @@
+//! The one mutable cell: the site in force, and the only way to change it.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use slimhttp_site::config::Config;
+use slimhttp_site::fault::Faults;
+use slimhttp_site::site::{Listener, Site};
+
+use crate::files::FileStore;
+use crate::live::draft::Draft;
+use crate::live::registry::LocalSite;
+use crate::live::snapshot::{self, Snapshot};
+use crate::observe::access_log::AccessLogs;
+
+/// A snapshot as an exchange holds it. The outer count belongs to one worker,
+/// so that taking and leaving a snapshot touches nothing that workers share.
+pub type Pinned = Arc<Arc<Snapshot>>;
+
+/// The site in force.
+#[derive(Debug)]
+pub struct Live {
+    id: u64,
+    current: ArcSwap<Snapshot>,
+    generation: AtomicU64,
+    draft: Mutex<Draft>,
+    listener: Arc<Listener>,
+    python: bool,
+    access_logs: AccessLogs,
+    files: Arc<FileStore>,
+    /// Whether clients are answered already.
+    serves: AtomicBool,
+}
+
+struct ThreadPin {
+    live: u64,
+    generation: u64,
+    snapshot: Pinned,
+}
+
+thread_local! {
+    /// The snapshot that this worker saw last.
+    static PIN: RefCell<Option<ThreadPin>> = const { RefCell::new(None) };
+}
+
+impl Live {
+    /// Puts the first site in force.
+    ///
+    /// # Errors
+    /// Every fault of the draft.
+    pub(crate) fn new(listener: Listener, python: bool, draft: Draft) -> Result<Self, Faults> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let listener = Arc::new(listener);
+        let access_logs = AccessLogs::default();
+        let first = Snapshot::open(&draft, &listener, python, &access_logs, None)?;
+        let files = Arc::new(FileStore::new(&first.site.global.options.files));
+        Ok(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            current: ArcSwap::from_pointee(first),
+            generation: AtomicU64::new(0),
+            draft: Mutex::new(draft),
+            listener,
+            python,
+            access_logs,
+            files,
+            serves: AtomicBool::new(false),
+        })
+    }
+
+    /// The snapshot in force now.
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// A number that grows with each change. What is seen after it belongs to
+    /// this snapshot or a later one.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The snapshot in force now, for an exchange on this worker.
+    pub(crate) fn pinned(&self) -> Pinned {
+        let generation = self.generation.load(Ordering::Acquire);
+        PIN.with_borrow_mut(|pin| match pin {
+            Some(pin) if pin.live == self.id && pin.generation == generation => {
+                pin.snapshot.clone()
+            }
+            _ => {
+                let snapshot = Pinned::new(self.current.load_full());
+                *pin = Some(ThreadPin { live: self.id, generation, snapshot: snapshot.clone() });
+                snapshot
+            }
+        })
+    }
+
+    /// What the site in force was made of.
+    pub fn draft(&self) -> Draft {
+        self.lock().clone()
+    }
+
+    /// The files that this server keeps in memory.
+    pub(crate) fn files(&self) -> &Arc<FileStore> {
+        &self.files
+    }
+
+    /// Waits until every line of the access logs is written, at most `timeout`.
+    pub(crate) fn flush_access_logs(&self, timeout: Duration) {
+        self.access_logs.flush(timeout);
+    }
+
+    /// Opens the files of the access logs anew, as after a rotation.
+    pub(crate) fn reopen_access_logs(&self) {
+        self.access_logs.reopen();
+    }
+
+    /// What is listened on.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// Edits a draft of the site in force and puts it in force, whole or not at
+    /// all. When this returns `Ok`, every request that begins afterwards sees
+    /// the new site. Changes are made one after the other.
+    ///
+    /// # Errors
+    /// Every fault of the draft; the site in force is then untouched.
+    pub fn update<R>(&self, change: impl FnOnce(&mut Draft) -> R) -> Result<R, Faults> {
+        self.try_update(|draft| Ok(change(draft)))
+    }
+
+    /// As [`Self::update`], for a change that can fail before anything is
+    /// checked: then nothing happens.
+    ///
+    /// # Errors
+    /// That of `change`, and every fault of the draft.
+    pub fn try_update<R, E: From<Faults>>(
+        &self,
+        change: impl FnOnce(&mut Draft) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut draft = self.lock();
+        let mut next = draft.clone();
+        let outcome = change(&mut next)?;
+        // Only where it matters: a whole replacement costs what it changes.
+        next.replaced &= next.base != draft.base;
+        let before = self.current.load_full();
+        let previous = Some((&*before, &draft.routes));
+        let snapshot =
+            Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
+        self.files.resize(&snapshot.site.global.options.files);
+        let presented = snapshot.tls.clone();
+        self.put(snapshot);
+        if let Some(presented) = presented
+            && self.serves.load(Ordering::Relaxed)
+            && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
+        {
+            presented.tell();
+        }
+        next.replaced = false;
+        *draft = next;
+        Ok(outcome)
+    }
+
+    /// Clients are answered from now on; says what they are presented where that is
+    /// a certificate that was made now.
+    pub(crate) fn serve(&self) {
+        let _turn = self.lock();
+        self.serves.store(true, Ordering::Relaxed);
+        if let Some(presented) = &self.current.load().tls {
+            presented.tell();
+        }
+    }
+
+    /// Presents what stands in the files of the certificate by now, to the
+    /// connections that begin afterwards. Looks at the disk.
+    pub(crate) fn renew_certificate(&self) {
+        let _turn = self.lock();
+        if let Some(snapshot) = self.current.load().with_certificate_renewed() {
+            self.put(snapshot);
+        }
+    }
+
+    /// Puts a snapshot in force. Only while the draft is held.
+    fn put(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
+        // After the store: who sees the new number finds the new snapshot.
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Checks a configuration as [`Self::update`] would, and changes nothing.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn check(&self, config: &Config) -> Result<Vec<String>, Faults> {
+        let draft = self.draft();
+        let before = self.current();
+        let next = Draft { config: config.clone(), ..draft.clone() };
+        let previous = Some((&*before.site, &draft.routes));
+        let site = snapshot::compile_site(&next, &self.listener, self.python, previous)?;
+        Ok(site.warnings)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Draft> {
+        // A panic in a change leaves the draft as it was: it is edited as a copy.
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalSite for Live {
+    fn site_at(&self, host: &str, port: u16) -> Option<Arc<Site>> {
+        self.listener.is_reached_by(host, port).then(|| self.current().site.clone())
+    }
+}
