@@ -26,7 +26,6 @@ mod message;
 mod net;
 mod observe;
 mod proxy;
-mod releases;
 mod reload;
 #[cfg(test)]
 mod samples;

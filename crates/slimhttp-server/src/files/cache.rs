@@ -22,8 +22,8 @@ use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
-use super::compress::Coded;
-use super::kept::Kept;
+use crate::files::cached_file::Kept;
+use crate::files::compress::Coded;
 use crate::fs::file_id::{Facts, Identity};
 
 /// For how long a file is taken to lie below its root. A look at its place shows

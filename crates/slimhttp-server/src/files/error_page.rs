@@ -8,9 +8,10 @@ use http::{Method, Response, StatusCode};
 use slimhttp_site::file_rules::{AnswerRules, StatusRange};
 use slimhttp_site::path::SafePath;
 
-use super::lookups::Lookups;
-use super::open::Below;
-use super::{Asked, answer};
+use crate::files::answer::answer;
+use crate::files::lookup::Below;
+use crate::files::lookup_budget::Lookups;
+use crate::files::query::Asked;
 use crate::message::body::Body;
 use crate::sys::clock::Seldom;
 

@@ -2,7 +2,7 @@
 //! and what came of it is sent.
 //!
 //! A request asks for a [`Form`], which costs nothing; [`Text::of`] waits for a
-//! disk and is called on the blocking pool, see [`super::listings`];
+//! disk and is called on the blocking pool, see [`crate::files::listings`];
 //! [`Page::respond`] does not.
 
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::listing::{self, Entry, Kind, Listing, Sort};
 use slimhttp_site::path::SafePath;
 
-use super::validator::hash_of;
+use crate::files::etag::hash_of;
 use crate::fs::file_id::Facts;
 use crate::message::body::Body;
 

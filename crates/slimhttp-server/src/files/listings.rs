@@ -21,8 +21,8 @@ use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
 use tokio::sync::Semaphore;
 
-use super::compress::{Effort, encode};
-use super::listing::{Coded, Form, Page, Text};
+use crate::files::compress::{Effort, encode};
+use crate::files::listing::{Coded, Form, Page, Text};
 use crate::fs::file_id::Identity;
 use crate::fs::root::Opened;
 use crate::sys::memory::{Budget, Share};

@@ -15,13 +15,14 @@ use slimhttp_site::coding::{Coding, acceptable, identity_refused};
 use slimhttp_site::conditions::ETag;
 use slimhttp_site::path::SafePath;
 
-use super::cache::Content;
-use super::compress::{Coded, Effort};
-use super::kept::{Kept, Typed, read_whole};
-use super::open::{Below, Located, Long};
-use super::reply::{Representation, Source};
-use super::validator::{hash_of, tag_of_identity};
-use super::{Asked, FileStore};
+use crate::files::cache::Content;
+use crate::files::cached_file::{Kept, Typed, read_whole};
+use crate::files::compress::{Coded, Effort};
+use crate::files::etag::{hash_of, tag_of_identity};
+use crate::files::lookup::{Below, Located, Long};
+use crate::files::query::Asked;
+use crate::files::response::{Representation, Source};
+use crate::files::store::FileStore;
 use crate::fs::file_id::Facts;
 
 /// A file up to this length is compressed while its first client waits, some

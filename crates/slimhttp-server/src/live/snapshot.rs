@@ -11,12 +11,12 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
 
+use crate::files::releases::Releases;
 use crate::fs::root::Method;
 use crate::fs::root_cache::Roots;
 use crate::live::draft::Draft;
 use crate::live::registry::local_site;
 use crate::observe::access_log::{AccessLogs, AccessWriter};
-use crate::releases::Releases;
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
 use crate::tls::presented::{Named, Presented};

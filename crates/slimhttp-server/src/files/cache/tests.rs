@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use slimhttp_site::file_rules::FileRules;
 
 use super::*;
-use crate::files::kept::Typed;
+use crate::files::cached_file::Typed;
 
 /// A folder of one test, removed behind it.
 struct Folder(PathBuf);

@@ -17,11 +17,12 @@ use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::ScopeOptions;
 
-use super::cache::{Moment, Place};
-use super::kept::{Kept, Typed, read_whole};
-use super::lookups::{Absence, Lookups};
-use super::validator::is_settled;
-use super::{FileStore, is_unsent};
+use crate::files::cache::{Moment, Place};
+use crate::files::cached_file::{Kept, Typed, read_whole};
+use crate::files::etag::is_settled;
+use crate::files::lookup_budget::{Absence, Lookups};
+use crate::files::store::FileStore;
+use crate::files::unsent::is_unsent;
 use crate::fs::file_id::Identity;
 use crate::fs::root::{Opened, Root};
 use crate::fs::root_cache::Roots;

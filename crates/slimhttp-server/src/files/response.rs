@@ -12,7 +12,7 @@ use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
 use slimhttp_site::file_reply::{Content, FileFacts, Part, file_reply};
 
-use super::body::{FileBody, MultipartBody, read_at_once};
+use crate::files::multipart_body::{FileBody, MultipartBody, read_at_once};
 use crate::message::body::Body;
 
 /// A file in the form in which it is to be sent.

@@ -17,9 +17,9 @@ use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::path::SafePath;
 
-use super::body::read_ready;
-use super::cache::{Content, Moment};
-use super::validator::hash_of;
+use crate::files::cache::{Content, Moment};
+use crate::files::etag::hash_of;
+use crate::files::multipart_body::read_ready;
 use crate::fs::file_id::Identity;
 
 /// For how long a file is taken to have no sibling in a coding after one was

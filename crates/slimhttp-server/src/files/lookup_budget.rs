@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
-use super::validator::is_settled;
+use crate::files::etag::is_settled;
 use crate::fs::file_id::Facts;
 
 #[cfg(test)]

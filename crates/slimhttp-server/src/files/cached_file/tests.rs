@@ -4,8 +4,8 @@ use std::path::Path;
 
 use slimhttp_site::file_rules::Compress;
 
-use super::super::cache::Cache;
 use super::*;
+use crate::files::cache::Cache;
 use crate::fs::file_id::{Identity, Time};
 
 fn rules() -> Arc<FileRules> {
