@@ -26,8 +26,6 @@ mod unsent;
 
 pub(crate) use error_page::error_page;
 pub(crate) use lookup::{Below, Seen};
-pub use multipart_body::FileBody;
-pub(crate) use multipart_body::read_ready;
 pub(crate) use query::{Asked, Found};
 pub(crate) use service::{options, send, send_named};
 pub(crate) use store::FileStore;

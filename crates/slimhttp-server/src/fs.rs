@@ -2,5 +2,6 @@
 //! every other. Reading blocks; who may block calls it.
 
 pub(crate) mod file_id;
+pub(crate) mod read;
 pub(crate) mod root;
 pub(crate) mod root_cache;

@@ -4,5 +4,6 @@
 pub mod body;
 pub mod content;
 pub(crate) mod error_page;
+pub(crate) mod file_body;
 pub(crate) mod limits;
 pub(crate) mod request_body;

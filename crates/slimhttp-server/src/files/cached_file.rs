@@ -1,14 +1,11 @@
 //! A file that has been read whole: its content, and what is said of it, ready
 //! to be sent any number of times.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderValue;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
@@ -19,7 +16,6 @@ use slimhttp_site::path::SafePath;
 
 use crate::files::cache::{Content, Moment};
 use crate::files::etag::hash_of;
-use crate::files::multipart_body::read_ready;
 use crate::fs::file_id::Identity;
 
 /// For how long a file is taken to have no sibling in a coding after one was
@@ -163,38 +159,6 @@ impl Typed {
     pub(super) fn is_outdated(&self) -> bool {
         self.rules.strong_count() == 0
     }
-}
-
-/// Reads a file whole: on this thread as far as the system has it in memory, the
-/// rest on the blocking pool. It is as long as it is now, at most `length`.
-///
-/// # Errors
-/// As reading.
-pub(super) async fn read_whole(file: &Arc<File>, length: usize) -> io::Result<Bytes> {
-    let mut bytes = BytesMut::zeroed(length);
-    let count = match read_ready(file, &mut bytes, 0) {
-        Ok(count) => count,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(error) => return Err(error),
-    };
-    if count == length {
-        return Ok(bytes.freeze());
-    }
-    let file = file.clone();
-    tokio::task::spawn_blocking(move || {
-        let mut count = count;
-        while count < length {
-            match file.read_at(&mut bytes[count..], count as u64) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        bytes.truncate(count);
-        Ok(bytes.freeze())
-    })
-    .await?
 }
 
 #[cfg(test)]

@@ -18,12 +18,13 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::ScopeOptions;
 
 use crate::files::cache::{Moment, Place};
-use crate::files::cached_file::{Kept, Typed, read_whole};
+use crate::files::cached_file::{Kept, Typed};
 use crate::files::etag::is_settled;
 use crate::files::lookup_budget::{Absence, Lookups};
 use crate::files::store::FileStore;
 use crate::files::unsent::is_unsent;
 use crate::fs::file_id::Identity;
+use crate::fs::read::read_whole;
 use crate::fs::root::{Opened, Root};
 use crate::fs::root_cache::Roots;
 use crate::message::error_page::Refused;

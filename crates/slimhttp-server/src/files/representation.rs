@@ -16,7 +16,7 @@ use slimhttp_site::conditions::ETag;
 use slimhttp_site::path::SafePath;
 
 use crate::files::cache::Content;
-use crate::files::cached_file::{Kept, Typed, read_whole};
+use crate::files::cached_file::{Kept, Typed};
 use crate::files::compress::{Coded, Effort};
 use crate::files::etag::{hash_of, tag_of_identity};
 use crate::files::lookup::{Below, Located, Long};
@@ -24,6 +24,7 @@ use crate::files::query::Asked;
 use crate::files::response::{Representation, Source};
 use crate::files::store::FileStore;
 use crate::fs::file_id::Facts;
+use crate::fs::read::read_whole;
 
 /// A file up to this length is compressed while its first client waits, some
 /// milliseconds. Of a longer one the first client gets the file as it is, and

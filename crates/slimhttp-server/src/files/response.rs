@@ -12,8 +12,10 @@ use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
 use slimhttp_site::file_reply::{Content, FileFacts, Part, file_reply};
 
-use crate::files::multipart_body::{FileBody, MultipartBody, read_at_once};
+use crate::files::multipart_body::MultipartBody;
+use crate::fs::read::read_at_once;
 use crate::message::body::Body;
+use crate::message::file_body::FileBody;
 
 /// A file in the form in which it is to be sent.
 pub(super) struct Representation<'o> {

@@ -16,14 +16,10 @@ use tokio::io::Interest;
 use super::response::Framed;
 use super::{Http1, Stream};
 use crate::exchange::Tracked;
-use crate::files;
+use crate::fs::read;
 
 /// Bytes that are asked for at once: enough to fill any send buffer.
 const WINDOW: u64 = 1024 * 1024;
-
-/// How far apart the bytes are that tell whether a window is in memory: what
-/// the system reads ahead, unless told otherwise.
-const STRIDE: u64 = 128 * 1024;
 
 impl<S: Stream> Http1<S> {
     /// Sends what is left of a file; `false` where the body is none, where the
@@ -48,9 +44,10 @@ impl<S: Stream> Http1<S> {
         while let Some((file, offset, left)) = body.file() {
             if offset >= seen {
                 let window = left.min(WINDOW);
-                if !is_in_memory(file, offset, window)? {
+                if !read::is_in_memory(file, offset, window)? {
                     let file = Arc::clone(file);
-                    tokio::task::spawn_blocking(move || load(&file, offset, window)).await??;
+                    tokio::task::spawn_blocking(move || read::load(&file, offset, window))
+                        .await??;
                 }
                 seen = offset + window;
             }
@@ -105,39 +102,4 @@ impl<S: Stream> Http1<S> {
             }
         }
     }
-}
-
-/// Whether the system has the bytes from `offset` on in memory, as far as a look
-/// here and there can tell.
-fn is_in_memory(file: &File, offset: u64, length: u64) -> io::Result<bool> {
-    let mut byte = [0];
-    let last = offset + length - 1;
-    let mut at = offset;
-    loop {
-        match files::read_ready(file, &mut byte, at) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        if at == last {
-            return Ok(true);
-        }
-        at = (at + STRIDE).min(last);
-    }
-}
-
-/// Makes the system read these bytes into memory. For the blocking pool.
-fn load(file: &File, mut offset: u64, length: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-
-    let end = offset + length;
-    let mut bytes = vec![0; STRIDE as usize];
-    while offset < end {
-        let count = usize::try_from(end - offset).unwrap_or(usize::MAX).min(bytes.len());
-        match file.read_at(&mut bytes[..count], offset)? {
-            0 => return Ok(()),
-            read => offset += read as u64,
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! What is noted of a file in memory.
 
-use std::path::Path;
-
 use slimhttp_site::file_rules::Compress;
 
 use super::*;
@@ -77,17 +75,4 @@ fn a_missing_sibling_is_remembered_for_a_while() {
     kept.note_lack(Coding::Zstd, later);
     assert!(kept.lacks(Coding::Zstd, later));
     assert!(!kept.lacks(Coding::Brotli, later), "it was noted long ago");
-}
-
-#[tokio::test]
-async fn a_file_is_read_as_long_as_it_is() {
-    let name = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let file = Arc::new(File::open(&name).expect("it is there"));
-    let text = std::fs::read(&name).expect("it is there");
-    for (length, expected) in
-        [(0, 0), (7, 7), (text.len(), text.len()), (text.len() + 9, text.len())]
-    {
-        let read = read_whole(&file, length).await.expect("it is read");
-        assert_eq!(read, text[..expected], "{length}");
-    }
 }
