@@ -365,7 +365,7 @@ impl Exchange<'_> {
         let (Some(below), Some(target)) = (self.below(), self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(below, self.snapshot, self.scope, target, path, self.file_asked()).await
+        files::send(below, &self.snapshot.releases, self.scope, target, path, self.file_asked()).await
     }
 
     /// The response that says no: with the page that the scope has for it, unless

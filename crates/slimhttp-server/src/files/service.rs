@@ -19,8 +19,8 @@ use crate::files::answer::answer;
 use crate::files::lookup::Below;
 use crate::files::lookup_budget::Lookups;
 use crate::files::query::{Asked, Found, names_page};
+use crate::files::releases::Releases;
 use crate::files::search::{Pin, Search};
-use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::error_page::Refused;
 
@@ -32,7 +32,7 @@ use crate::message::error_page::Refused;
 /// [`Refusal::NotFound`] where none of them is a readable file below the root.
 pub(crate) async fn send(
     below: Below<'_>,
-    snapshot: &Snapshot,
+    releases: &Releases,
     scope: &Scope,
     target: &Target<'_>,
     path: SafePath,
@@ -45,8 +45,8 @@ pub(crate) async fn send(
     }
     // A script answers as a page does: as it is now, and from nowhere else.
     let is_page = target.is_folder() || path.extension_is("py") || names_page(below.rules, &path);
-    let choices = snapshot.releases.roots_for(scope, is_page, asked.headers, Instant::now());
-    let cookie = snapshot.releases.cookie(scope);
+    let choices = releases.roots_for(scope, is_page, asked.headers, Instant::now());
+    let cookie = releases.cookie(scope);
     let mut missing = None;
     for choice in &choices.roots {
         let pin = if choice.earlier { Pin::Earlier } else { Pin::Current(cookie) };
