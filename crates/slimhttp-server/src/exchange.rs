@@ -35,7 +35,7 @@ use crate::message::request_body::{RequestBody, announced_length_fits};
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending};
 use crate::observe::event::Answerer;
-use crate::proxy;
+use crate::proxy::forward;
 use crate::reload::{self, Showing};
 use crate::server::Shared;
 use crate::upgrade::{switching, takeover, websocket};
@@ -248,7 +248,7 @@ impl Exchange<'_> {
                 }
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded()?;
-                    return Box::pin(proxy::forward(upstreams, forwarded)).await;
+                    return Box::pin(forward::forward(upstreams, forwarded)).await;
                 }
                 Action::File(path) => match self.send_file(path).await? {
                     Found::Reply(response) => return Ok(response),
@@ -365,7 +365,8 @@ impl Exchange<'_> {
         let (Some(below), Some(target)) = (self.below(), self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(below, &self.snapshot.releases, self.scope, target, path, self.file_asked()).await
+        files::send(below, &self.snapshot.releases, self.scope, target, path, self.file_asked())
+            .await
     }
 
     /// The response that says no: with the page that the scope has for it, unless
@@ -478,13 +479,13 @@ impl Exchange<'_> {
         }
     }
 
-    fn forwarded(&mut self) -> Result<proxy::Forwarded, Refused> {
+    fn forwarded(&mut self) -> Result<forward::Forwarded, Refused> {
         let body = self.unread_body()?;
-        Ok(proxy::Forwarded {
+        Ok(forward::Forwarded {
             connection: self.connection.clone(),
             scope: self.scope.clone(),
             method: self.method().clone(),
-            uri: proxy::sent_on(self.uri, self.target)?,
+            uri: forward::sent_on(self.uri, self.target)?,
             version: self.version,
             headers: match &self.asked {
                 Some(asked) => asked.headers.clone(),

@@ -20,9 +20,9 @@ use crate::live::{Draft, Live};
 use crate::net::admission::Admission;
 use crate::net::listener;
 use crate::observe::event::{Event, Events};
-use crate::proxy::group::Groups;
 use crate::reload::Reload;
 use crate::sys::privileges;
+use crate::upstream::group::Groups;
 use crate::worker::{self, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.

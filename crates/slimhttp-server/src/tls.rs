@@ -1,6 +1,7 @@
 //! TLS: what is presented to clients, the files that it is read from, and the certificate that
 //! is made where there are none.
 
+pub(crate) mod client;
 pub(crate) mod key_pair;
 pub(crate) mod presented;
 pub mod self_signed;

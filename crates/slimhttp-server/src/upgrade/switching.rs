@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use slimhttp_site::list_field;
 
 use crate::exchange::ConnectionContext;
-use crate::proxy::group::Place;
+use crate::upstream::group::Place;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only
 /// where `Connection` names it.

@@ -1,7 +1,7 @@
 //! What is said of failures, and how often.
 
-use super::{Failures, MOST, Unsaid};
 use crate::sys::clock::SELDOM;
+use crate::upstream::failures::{Failures, MOST, Unsaid};
 
 #[test]
 fn the_same_is_said_once_in_a_while() {

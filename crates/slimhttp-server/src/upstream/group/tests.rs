@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Group, NoPlace, Place};
+use crate::upstream::group::{Group, NoPlace, Place};
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::sys::descriptors::{self, OfCarried};
 
-use super::failures::Failures;
+use crate::upstream::failures::Failures;
 
 thread_local! {
     /// The groups that this worker has asked for, so that no request looks them up

@@ -1,0 +1,217 @@
+//! Connections to upstreams that notice silence: one on which nothing moves for
+//! longer than a limit, in either direction, ends with a time-out. What counts
+//! is the pause between two bytes (nginx's `proxy_read_timeout`), not how long a
+//! response takes.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use rustix::io::Errno;
+use tokio::time::{Instant, Sleep};
+use tower_service::Service;
+
+use crate::sys::descriptors::OfUpstream;
+
+use crate::upstream::control::Control;
+
+/// How long an upstream may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Patience {
+    /// To connect: names, TCP and TLS together.
+    pub(crate) connect: Duration,
+    /// To move a byte.
+    pub(crate) silence: Duration,
+}
+
+/// Makes connections that keep to a [`Patience`].
+#[derive(Clone)]
+pub(crate) struct Connector {
+    inner: HttpsConnector<HttpConnector>,
+    patience: Patience,
+}
+
+impl Connector {
+    pub(crate) fn new(tls: rustls::ClientConfig, patience: Patience) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        let inner = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Self { inner, patience }
+    }
+}
+
+type Inner = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = Watched<Inner>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Some(descriptor) = OfUpstream::take() else {
+            return Box::pin(std::future::ready(Err(Exhausted.into())));
+        };
+        let connecting = self.inner.call(uri);
+        let Patience { connect, silence } = self.patience;
+        Box::pin(async move {
+            match tokio::time::timeout(connect, connecting).await {
+                Ok(Ok(connection)) => Ok(Watched::new(connection, silence, descriptor)),
+                Ok(Err(error)) if is_exhausted(&*error) => Err(Exhausted.into()),
+                Ok(Err(error)) => Err(error),
+                Err(_) => {
+                    let late = format!("no connection within {connect:?}");
+                    Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
+                }
+            }
+        })
+    }
+}
+
+/// There is no descriptor left for a connection: nothing that an upstream could
+/// do about.
+#[derive(Debug)]
+pub(crate) struct Exhausted;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no descriptor is left for a connection: see the limit of open files")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+/// Whether the system has said so.
+fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let said = |error: &io::Error| {
+        let number = error.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(number, Some(Errno::MFILE | Errno::NFILE))
+    };
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|cause| cause.downcast_ref().is_some_and(said))
+}
+
+/// A connection that ends when nothing moves for too long.
+pub(crate) struct Watched<S> {
+    inner: S,
+    limit: Duration,
+    moved: Instant,
+    /// Set once and moved on only when it fires, so that a busy connection
+    /// costs no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    control: Control,
+    _descriptor: OfUpstream,
+}
+
+impl<S> Watched<S> {
+    fn new(inner: S, limit: Duration, descriptor: OfUpstream) -> Self {
+        Self {
+            inner,
+            limit,
+            moved: Instant::now(),
+            timer: None,
+            control: Control::new(),
+            _descriptor: descriptor,
+        }
+    }
+
+    /// Notes whether something moved, and ends a silence that is too long.
+    fn watch<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.moved = Instant::now();
+            return outcome;
+        }
+        if self.control.may_be_silent() {
+            return Poll::Pending;
+        }
+        loop {
+            let deadline = self.moved + self.limit;
+            let timer =
+                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                let silent = format!("nothing came for {:?}", self.limit);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, silent)));
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl<S: Connection> Connection for Watched<S> {
+    fn connected(&self) -> Connected {
+        self.inner.connected().extra(self.control.clone())
+    }
+}
+
+impl<S: Read + Unpin> Read for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.inner).poll_read(context, cursor);
+        if outcome.is_pending() && self.control.is_to_end(context.waker()) {
+            // Nothing read: the end of the stream.
+            return Poll::Ready(Ok(()));
+        }
+        self.watch(outcome, context)
+    }
+}
+
+impl<S: Write + Unpin> Write for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.control.work();
+        let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.watch(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.control.work();
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.watch(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
