@@ -20,7 +20,8 @@ use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::exchange::{self, ConnectionContext};
+use crate::context::connection::ConnectionContext;
+use crate::exchange;
 use crate::guarded::{FramingFault, Guarded};
 use crate::http1::{Http1, Next, Stream};
 use crate::http2;

@@ -30,7 +30,9 @@ use tokio::net::TcpStream;
 
 use self::repeat::{Key, Ready};
 use self::unsent::Unsent;
-use crate::exchange::{self, ConnectionContext, Tracked};
+use crate::context::connection::ConnectionContext;
+use crate::exchange;
+use crate::exchange::Tracked;
 use crate::guarded::FramingFault;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{Ending, Reading};

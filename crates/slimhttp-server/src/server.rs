@@ -14,13 +14,13 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Scope, Site};
 
 use crate::api::handler::Handler;
+use crate::exchange::live_reload::Reload;
 use crate::live::registry;
 use crate::live::snapshot;
 use crate::live::{Draft, Live};
 use crate::net::admission::Admission;
 use crate::net::listener;
 use crate::observe::event::{Event, Events};
-use crate::reload::Reload;
 use crate::sys::privileges;
 use crate::upstream::group::Groups;
 use crate::worker::{self, Stop, Worker, reachable};

@@ -14,7 +14,7 @@ use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::message::body::{Body, BodyError};
 use crate::net::connection_state::ConnectionState;
 

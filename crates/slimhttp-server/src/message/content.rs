@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::message::request_body::{Broken, Pause, RequestBody};
 use crate::net::connection_state::Ending;
 

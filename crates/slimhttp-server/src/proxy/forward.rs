@@ -20,7 +20,7 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::time::Instant;
 
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
 use crate::message::error_page::Refused;
 use crate::message::request_body::RequestBody;

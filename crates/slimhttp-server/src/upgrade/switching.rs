@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use slimhttp_site::list_field;
 
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::upstream::group::Place;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only

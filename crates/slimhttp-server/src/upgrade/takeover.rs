@@ -6,7 +6,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use crate::api::takeover::Carrier;
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::upgrade::switching;
 
 /// Hands the connection over as soon as the 101 is written.

@@ -27,7 +27,7 @@ use tokio_rustls::server::TlsStream;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::guarded::Guarded;
 use crate::http1::Stream;
 use crate::message::body::Body;

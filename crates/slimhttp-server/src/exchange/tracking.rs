@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
-use super::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::guarded::FramingFault;
 use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};

@@ -24,7 +24,7 @@ use slimhttp_site::reload::{admit, ending, is_asked_by_browser, is_asked_to_show
 use slimhttp_site::site::{Scope, ScopeOptions};
 use tokio::time::Instant;
 
-use crate::exchange::ConnectionContext;
+use crate::context::connection::ConnectionContext;
 use crate::fs::file_id::{Facts, Identity};
 use crate::message::body::{Body, BodyError};
 use crate::net::connection_state::Ending;

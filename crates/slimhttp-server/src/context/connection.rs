@@ -2,18 +2,34 @@
 //! whether it is served.
 
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionHandle, Guest, Handler, Visitor};
-use crate::exchange::ConnectionContext;
 use crate::guarded::FaultCell;
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
 use crate::observe::event::Event;
 use crate::server::Shared;
+
+/// What every exchange of one connection knows.
+pub(crate) struct ConnectionContext {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Arc<ConnectionState>,
+    pub(crate) fault: FaultCell,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) tls: bool,
+    /// The number of the socket's descriptor.
+    pub(crate) descriptor: RawFd,
+    /// What the handler side keeps with the connection. Filled when it meets it: at
+    /// once, where it wants to know of each, else when an upgrade is asked for.
+    pub(crate) guest: OnceLock<Guest>,
+    /// Held until the last exchange, or the tunnel of an upgrade, has ended.
+    pub(crate) _seat: Seat,
+}
 
 impl ConnectionContext {
     /// A connection that was accepted. Its stay ends when this is dropped.

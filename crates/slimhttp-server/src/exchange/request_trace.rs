@@ -10,7 +10,8 @@ use slimhttp_site::plan::Action;
 use slimhttp_site::secrets::{is_secret, masked};
 use slimhttp_site::site::Site;
 
-use super::{Exchange, told};
+use crate::exchange::answer::Exchange;
+use crate::exchange::tracking;
 use crate::message::body::Body;
 
 /// One request that is logged in detail.
@@ -31,7 +32,7 @@ impl Detail {
             return None;
         }
         let peer = exchange.connection.peer;
-        let url = told::target(exchange.version, exchange.uri);
+        let url = tracking::target(exchange.version, exchange.uri);
         let request = format!("debug {peer}: {} {}", exchange.method, masked(&url));
         let scope = exchange.scope.name.as_deref().unwrap_or("the global level");
         let mut plan = String::new();

@@ -1,0 +1,3 @@
+//! What everything above knows: of the connection on which it works, and of the server.
+
+pub(crate) mod connection;
