@@ -3,5 +3,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod connection_state;
+pub(crate) mod framing_fault;
 pub(crate) mod listener;
 pub(crate) mod read_buffer;
+pub(crate) mod stream;

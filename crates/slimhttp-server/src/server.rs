@@ -21,9 +21,9 @@ use crate::live::{Draft, Live};
 use crate::net::admission::Admission;
 use crate::net::listener;
 use crate::observe::event::{Event, Events};
+use crate::serve::threads::{self, Stop, Worker, reachable};
 use crate::sys::privileges;
 use crate::upstream::group::Groups;
-use crate::worker::{self, Stop, Worker, reachable};
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -215,7 +215,7 @@ impl Server {
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.serve();
         let count = self.shared.live.current().site.service.workers.max(1);
-        worker::start(&self.shared, listeners, count)
+        threads::start(&self.shared, listeners, count)
     }
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {
@@ -238,7 +238,7 @@ impl Server {
         let Some(workers) = self.shared.workers.get().filter(|_| !self.is_stopping()) else {
             return Ok(false);
         };
-        Ok(worker::adopt(socket, peer, workers, &self.shared))
+        Ok(threads::adopt(socket, peer, workers, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and

@@ -8,9 +8,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionHandle, Guest, Handler, Visitor};
-use crate::guarded::FaultCell;
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
+use crate::net::framing_fault::FaultCell;
 use crate::observe::event::Event;
 use crate::server::Shared;
 

@@ -15,11 +15,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
 use crate::context::connection::ConnectionContext;
-use crate::guarded::FramingFault;
 use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::Ongoing;
 use crate::net::connection_state::ConnectionState;
+use crate::net::framing_fault::FramingFault;
 use crate::observe::access_log::{AccessWriter, Entry};
 use crate::observe::event::{Answerer, Event};
 use crate::server::Shared;

@@ -10,7 +10,7 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::SizeHint;
 
-use super::head::says_close;
+use crate::http1::head::says_close;
 use crate::sys::clock;
 
 /// How the end of a response's content is told.

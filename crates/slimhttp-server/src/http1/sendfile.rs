@@ -13,10 +13,11 @@ use std::task::{Context, Poll, ready};
 use rustix::io::Errno;
 use tokio::io::Interest;
 
-use super::response::Framed;
-use super::{Http1, Stream};
 use crate::exchange::Tracked;
 use crate::fs::read;
+use crate::http1::Http1;
+use crate::http1::response::Framed;
+use crate::net::stream::Stream;
 
 /// Bytes that are asked for at once: enough to fill any send buffer.
 const WINDOW: u64 = 1024 * 1024;

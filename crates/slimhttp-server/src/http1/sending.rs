@@ -11,10 +11,11 @@ use http::Response;
 use http::response::Parts;
 use http_body::Body as _;
 
-use super::repeat::{self, Key, LONGEST, Ready};
-use super::response::{self, Framed};
-use super::{Http1, Stream};
 use crate::exchange::Tracked;
+use crate::http1::Http1;
+use crate::http1::response::{self, Framed};
+use crate::http1::response_cache::{self, Key, LONGEST, Ready};
+use crate::net::stream::Stream;
 
 /// A head and the content behind it go out in one piece up to this size.
 const TOGETHER: usize = 4 * 1024;
@@ -243,10 +244,10 @@ fn keep(key: Key, span: Duration, parts: &Parts, body: &Tracked, is_head: bool) 
     let mut head = Vec::new();
     match response::write_fields(&mut head, parts, &body.size_hint(), is_head, false) {
         Framed::Nothing => {
-            repeat::keep(key, span, Ready { head: head.into(), content: Bytes::new() })
+            response_cache::keep(key, span, Ready { head: head.into(), content: Bytes::new() })
         }
         Framed::Length(length) if length == content.len() as u64 => {
-            repeat::keep(key, span, Ready { head: head.into(), content });
+            response_cache::keep(key, span, Ready { head: head.into(), content });
         }
         _ => {}
     }

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::time::Sleep;
 
-use crate::guarded::FaultCell;
+use crate::net::framing_fault::FaultCell;
 use crate::sys::memory::Gathered;
 
 /// A request body.

@@ -20,10 +20,10 @@ use slimhttp_site::access;
 use tokio::sync::Notify;
 
 use crate::net::connection_state::{ConnectionState, Connections, Ending};
+use crate::serve::threads::{Active, Worker};
 use crate::server::Shared;
 use crate::sys::clock::{self, Seldom};
 use crate::sys::descriptors;
-use crate::worker::{Active, Worker};
 
 #[cfg(test)]
 mod tests;

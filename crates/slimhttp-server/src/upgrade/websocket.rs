@@ -28,11 +28,11 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::context::connection::ConnectionContext;
-use crate::guarded::Guarded;
-use crate::http1::Stream;
+use crate::hyper_compat::validating_io::Guarded;
 use crate::message::body::Body;
 use crate::net::connection_state::Ending;
 use crate::net::read_buffer;
+use crate::net::stream::Stream;
 use crate::upgrade::switching;
 use crate::websocket::channel::{Line, Outgoing};
 use crate::websocket::decoder::{Event, Inbound};

@@ -35,10 +35,10 @@ use self::socket::{Pace, Socket};
 use self::streams::{Spawner, Streams};
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
-use crate::http1::Stream;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
+use crate::net::stream::Stream;
 
 /// What the library holds for one stream that the client does not read, in bytes;
 /// it takes one more piece beside.

@@ -15,11 +15,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::connection;
 use crate::http1;
 use crate::live::store::Live;
 use crate::net::admission::{self, Idle, Pass};
 use crate::net::connection_state::{Connections, Ending, PARTING};
+use crate::serve::connection;
 use crate::server::Shared;
 use crate::sys::clock::Seldom;
 use crate::sys::descriptors;
@@ -133,7 +133,7 @@ async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         // The look also lets go of the last site that this worker saw.
         let service = shared.live.pinned().site.service.clone();
         worker.connections.sweep(&service);
-        http1::repeat::sweep();
+        http1::response_cache::sweep();
         memory::give_back();
         descriptors::look();
         tokio::time::sleep(tick(&service)).await;

@@ -4,32 +4,18 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use slimhttp_site::framing::{Framing, Phase};
-use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::live::store::Live;
 use crate::net::connection_state::{ConnectionState, Reading};
+use crate::net::framing_fault::{FaultCell, FramingFault};
 use crate::net::read_buffer;
-
-/// What the framing found wrong, and the request line it was found in.
-#[derive(Debug)]
-pub(crate) struct FramingFault {
-    /// What to answer.
-    pub(crate) refusal: Refusal,
-    /// As sent, for the log.
-    pub(crate) request_line: String,
-    /// Whether it was found in a head, so that nobody has answered it yet.
-    pub(crate) in_head: bool,
-}
-
-/// Shared with the connection, which outlives the library's hold on the socket.
-pub(crate) type FaultCell = Arc<OnceLock<FramingFault>>;
 
 /// A socket whose requests are judged as they are read.
 pub(crate) struct Guarded<S> {

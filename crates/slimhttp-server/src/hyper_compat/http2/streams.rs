@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::send_budget::SendBudget;
-use super::wait::Wait;
+use crate::hyper_compat::http2::send_budget::SendBudget;
+use crate::hyper_compat::http2::wait::Wait;
 use crate::sys::clock;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;

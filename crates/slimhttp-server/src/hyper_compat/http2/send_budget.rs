@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 
-use super::wait::Wait;
+use crate::hyper_compat::http2::wait::Wait;
 
 /// The longest piece of a file that is read at once.
 pub(super) const PIECE: usize = 32 * 1024;

@@ -22,15 +22,17 @@ use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
-use crate::guarded::{FramingFault, Guarded};
-use crate::http1::{Http1, Next, Stream};
-use crate::http2;
+use crate::http1::{Http1, Next};
+use crate::hyper_compat::http2;
+use crate::hyper_compat::validating_io::Guarded;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
+use crate::net::framing_fault::FramingFault;
+use crate::net::stream::Stream;
+use crate::serve::threads::Worker;
 use crate::server::Shared;
-use crate::worker::Worker;
 
 /// What the library may read ahead on one connection, in bytes: its own default.
 const READ_AHEAD: usize = 408 * 1024;

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Buf;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::send_budget::{Piece, SendBudget, Share};
-use super::wait::Wait;
 use crate::exchange::Tracked;
+use crate::hyper_compat::http2::send_budget::{Piece, SendBudget, Share};
+use crate::hyper_compat::http2::wait::Wait;
 use crate::message::body::BodyError;
 use crate::net::connection_state::ConnectionState;
 

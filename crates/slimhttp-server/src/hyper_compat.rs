@@ -1,0 +1,5 @@
+//! All that names the server of the HTTP library. It answers what `http1` leaves to it
+//! (content, upgrades, expectations, HTTP/1.0), and frames HTTP/2.
+
+pub(crate) mod http2;
+pub(crate) mod validating_io;
