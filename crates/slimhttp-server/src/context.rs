@@ -1,3 +1,4 @@
 //! What everything above knows: of the connection on which it works, and of the server.
 
 pub(crate) mod connection;
+pub(crate) mod server;

@@ -5,3 +5,4 @@ pub(crate) mod file_id;
 pub(crate) mod read;
 pub(crate) mod root;
 pub(crate) mod root_cache;
+pub(crate) mod watcher;

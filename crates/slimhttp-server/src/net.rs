@@ -6,4 +6,5 @@ pub(crate) mod connection_state;
 pub(crate) mod framing_fault;
 pub(crate) mod listener;
 pub(crate) mod read_buffer;
+pub(crate) mod shutdown;
 pub(crate) mod stream;

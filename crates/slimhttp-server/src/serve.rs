@@ -1,4 +1,7 @@
 //! The threads that serve: accepting, dealing out, and one connection from its first byte on.
 
+pub(crate) mod accept;
+mod admission;
 mod connection;
 pub(crate) mod threads;
+pub(crate) mod worker;

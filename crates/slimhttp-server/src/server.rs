@@ -11,17 +11,19 @@ use std::time::Duration;
 use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
-use slimhttp_site::site::{Listener, Scope, Site};
+use slimhttp_site::site::{Listener, Site};
 
 use crate::api::handler::Handler;
-use crate::exchange::live_reload::Reload;
+use crate::context::server::Shared;
+use crate::fs::watcher::Reload;
 use crate::live::registry;
 use crate::live::snapshot;
 use crate::live::{Draft, Live};
-use crate::net::admission::Admission;
 use crate::net::listener;
+use crate::net::shutdown::Stop;
 use crate::observe::event::{Event, Events};
-use crate::serve::threads::{self, Stop, Worker, reachable};
+use crate::serve::worker::Worker;
+use crate::serve::{accept, threads};
 use crate::sys::privileges;
 use crate::upstream::group::Groups;
 
@@ -98,47 +100,11 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// What the threads of one server share. Nothing in it is changed by requests
-/// but counters of connections.
-pub(crate) struct Shared {
-    pub(crate) live: Arc<Live>,
-    pub(crate) address: SocketAddr,
-    pub(crate) handler: Option<Arc<dyn Handler>>,
-    pub(crate) events: Events,
-    pub(crate) admission: Arc<Admission>,
-    pub(crate) stop: Stop,
-    /// The I/O threads, once they run.
-    pub(crate) workers: OnceLock<Arc<[Arc<Worker>]>>,
-    /// What open pages are made of, where browsers load them anew.
-    pub(crate) reload: Reload,
-    /// What the upstreams of its scopes carry.
-    pub(crate) groups: Groups,
-    /// Tells this server from every other in `Via`.
-    id: u64,
-}
-
-impl Shared {
-    /// Tells this server from every other.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
-    /// one that comes back to the same scope has gone in a circle.
-    pub(crate) fn mark(&self, scope: &Scope) -> String {
-        let scope = scope.name.as_deref().map_or(0, |name| {
-            // FNV-1a: a short name that is the same for the same key.
-            name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            })
-        });
-        format!("slimhttp-{:016x}-{scope:08x}", self.id)
-    }
-}
-
 /// One listener with its I/O threads. Dropping it closes it.
 pub struct Server {
     shared: Arc<Shared>,
+    /// The I/O threads, once they run.
+    workers: OnceLock<Arc<[Arc<Worker>]>>,
     /// Taken by [`Server::start`].
     listeners: Mutex<Option<Vec<TcpListener>>>,
 }
@@ -183,12 +149,11 @@ impl Server {
             events: Events::default(),
             admission: Arc::default(),
             stop: Stop::default(),
-            workers: OnceLock::new(),
             reload: Reload::default(),
             groups: Groups::default(),
             id: RandomState::new().hash_one(first),
         });
-        Ok(Self { shared, listeners: Mutex::new(Some(listeners)) })
+        Ok(Self { shared, workers: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })
     }
 
     /// The first address that is listened on.
@@ -215,7 +180,9 @@ impl Server {
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.serve();
         let count = self.shared.live.current().site.service.workers.max(1);
-        threads::start(&self.shared, listeners, count)
+        let workers = threads::start(&self.shared, listeners, count)?;
+        let _ = self.workers.set(workers);
+        Ok(())
     }
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {
@@ -235,10 +202,10 @@ impl Server {
     pub fn adopt(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
         let peer = socket.peer_addr()?;
         socket.set_nonblocking(true)?;
-        let Some(workers) = self.shared.workers.get().filter(|_| !self.is_stopping()) else {
+        let Some(workers) = self.workers.get().filter(|_| !self.is_stopping()) else {
             return Ok(false);
         };
-        Ok(threads::adopt(socket, peer, workers, &self.shared))
+        Ok(accept::adopt(socket, peer, workers, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
@@ -285,7 +252,7 @@ impl Server {
     /// What the end of the server waits for, in a few words; `None` where there
     /// is nothing.
     pub fn waits_for(&self) -> Option<String> {
-        let workers = self.shared.workers.get().map(|workers| &**workers).unwrap_or_default();
+        let workers = self.workers.get().map(|workers| &**workers).unwrap_or_default();
         let under_way = workers.iter().map(|worker| worker.connections.under_way());
         let (requests, upgraded) = under_way.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         let counted = |count: u64, what: &str| match count {
@@ -392,5 +359,15 @@ fn raise_descriptor_limit() {
     let now = getrlimit(Resource::Nofile);
     if now.current != now.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
+    }
+}
+
+/// The address that a client would use for `address`.
+fn reachable(address: SocketAddr) -> String {
+    let port = address.port();
+    match address.ip().to_canonical() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+        ip @ std::net::IpAddr::V4(_) => format!("{ip}:{port}"),
     }
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionHandle, Guest, Handler, Visitor};
+use crate::context::server::Shared;
 use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
 use crate::net::framing_fault::FaultCell;
 use crate::observe::event::Event;
-use crate::server::Shared;
 
 /// What every exchange of one connection knows.
 pub(crate) struct ConnectionContext {

@@ -15,6 +15,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
 use crate::context::connection::ConnectionContext;
+use crate::context::server::Shared;
 use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::Ongoing;
@@ -22,7 +23,6 @@ use crate::net::connection_state::ConnectionState;
 use crate::net::framing_fault::FramingFault;
 use crate::observe::access_log::{AccessWriter, Entry};
 use crate::observe::event::{Answerer, Event};
-use crate::server::Shared;
 
 /// Counts the exchange as in flight until its response is sent or given up.
 pub(super) struct Tracker {

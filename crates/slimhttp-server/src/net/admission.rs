@@ -10,19 +10,16 @@
 //! a connection comes and when it goes and never by a request.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use slimhttp_site::access;
 use tokio::sync::Notify;
 
 use crate::net::connection_state::{ConnectionState, Connections, Ending};
-use crate::serve::threads::{Active, Worker};
-use crate::server::Shared;
-use crate::sys::clock::{self, Seldom};
+use crate::sys::clock::Seldom;
 use crate::sys::descriptors;
 
 #[cfg(test)]
@@ -48,12 +45,43 @@ pub(crate) struct Admission {
     clients: Mutex<HashMap<IpAddr, usize>>,
     full_warning: Seldom,
     descriptors_warning: Seldom,
-    client_warning: Seldom,
+    pub(crate) client_warning: Seldom,
 }
 
 impl Admission {
     fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections of one worker that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Active {
+    count: AtomicUsize,
+    changed: Notify,
+}
+
+impl Active {
+    /// One more.
+    pub(crate) fn enter(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether there are any.
+    pub(crate) fn any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits until there are none; may be told too early.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// One less.
+    pub(crate) fn leave(&self) {
+        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.changed.notify_one();
+        }
     }
 }
 
@@ -67,7 +95,7 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// One more connection of `client`, if it may have one more.
-    fn take(admission: &Arc<Admission>, client: IpAddr, most: usize) -> Option<Self> {
+    pub(crate) fn take(admission: &Arc<Admission>, client: IpAddr, most: usize) -> Option<Self> {
         let mut clients = admission.clients();
         let count = clients.entry(client).or_default();
         if *count >= most {
@@ -122,43 +150,10 @@ impl Drop for Seat {
     }
 }
 
-/// Admits a connection from `peer`, unless its client may not connect or has too
-/// many already. Whom it does not let in is told nothing: dropping the socket
-/// closes it.
-pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
-    // Not `pinned()`: this may be a thread that lives long and asks seldom.
-    let snapshot = shared.live.current();
-    let (ip, admission) = (peer.ip().to_canonical(), &shared.admission);
-    if !snapshot.site.admits(ip) {
-        tracing::debug!("{} is not allowed to connect: closed", SocketAddr::new(ip, peer.port()));
-        return None;
-    }
-    let most = snapshot.site.most_connections_of(ip);
-    let client = access::client(ip);
-    let pass = Pass::take(admission, client, most.unwrap_or(usize::MAX));
-    if pass.is_none() && admission.client_warning.is_due() {
-        let most = most.unwrap_or_default();
-        tracing::warn!(
-            "{ip} has {most} connections (`max_connections_per_address`): further ones are \
-             closed at once; if it is a proxy, name it in `trusted_proxies`"
-        );
-    }
-    pass
-}
-
-/// Waits until another connection has room: one has left, was idle and is asked
-/// to, or a change of the configuration allows more.
-pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Idle) {
-    let most = || shared.live.pinned().site.service.max_connections;
-    let of_workers = || workers.iter().map(|worker| &worker.connections);
-    let ask = |count| idle.ask_to_leave(count, of_workers, clock::milliseconds());
-    shared.admission.room(most, ask).await;
-}
-
 impl Admission {
     /// Waits until there are fewer than `most` connections, and a descriptor for one
     /// more. `ask` asks so many to leave, and gives how many there were to ask.
-    async fn room(&self, most: impl Fn() -> usize, mut ask: impl FnMut(usize) -> usize) {
+    pub(crate) async fn room(&self, most: impl Fn() -> usize, mut ask: impl FnMut(usize) -> usize) {
         // How many are asked to leave for each one that is to. Who was asked may be
         // slow to go, an HTTP/2 client above all; then further ones are asked.
         let mut eagerness = 1;
@@ -214,7 +209,7 @@ pub(crate) struct Idle {
 impl Idle {
     /// Asks up to `count` connections of `all` workers to leave, `now` by [`clock`];
     /// how many there were to ask.
-    fn ask_to_leave<'w, W: Iterator<Item = &'w Connections>>(
+    pub(crate) fn ask_to_leave<'w, W: Iterator<Item = &'w Connections>>(
         &mut self,
         count: usize,
         all: impl Fn() -> W,

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
+use crate::context::server::Shared;
 use crate::exchange;
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::http2;
@@ -31,8 +32,7 @@ use crate::net::admission::Seat;
 use crate::net::connection_state::{ConnectionState, Ending, Reading};
 use crate::net::framing_fault::FramingFault;
 use crate::net::stream::Stream;
-use crate::serve::threads::Worker;
-use crate::server::Shared;
+use crate::serve::worker::Worker;
 
 /// What the library may read ahead on one connection, in bytes: its own default.
 const READ_AHEAD: usize = 408 * 1024;

@@ -1,0 +1,50 @@
+//! What the threads of one server share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use slimhttp_site::site::Scope;
+
+use crate::api::handler::Handler;
+use crate::fs::watcher::Reload;
+use crate::live::Live;
+use crate::net::admission::Admission;
+use crate::net::shutdown::Stop;
+use crate::observe::event::Events;
+use crate::upstream::group::Groups;
+
+/// What the threads of one server share. Nothing in it is changed by requests
+/// but counters of connections.
+pub(crate) struct Shared {
+    pub(crate) live: Arc<Live>,
+    pub(crate) address: SocketAddr,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) events: Events,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) stop: Stop,
+    /// What open pages are made of, where browsers load them anew.
+    pub(crate) reload: Reload,
+    /// What the upstreams of its scopes carry.
+    pub(crate) groups: Groups,
+    /// Tells this server from every other in `Via`.
+    pub(crate) id: u64,
+}
+
+impl Shared {
+    /// Tells this server from every other.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
+    /// one that comes back to the same scope has gone in a circle.
+    pub(crate) fn mark(&self, scope: &Scope) -> String {
+        let scope = scope.name.as_deref().map_or(0, |name| {
+            // FNV-1a: a short name that is the same for the same key.
+            name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            })
+        });
+        format!("slimhttp-{:016x}-{scope:08x}", self.id)
+    }
+}

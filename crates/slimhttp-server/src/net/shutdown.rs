@@ -1,0 +1,111 @@
+//! How a server ends. Asked for by any thread; the I/O threads wait for it as a future, threads
+//! outside of the runtimes by blocking.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// How a server ends: asked once, finished once.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    state: tokio::sync::watch::Sender<Stage>,
+    /// The end as threads outside of the runtimes wait for it.
+    end: (std::sync::Mutex<End>, std::sync::Condvar),
+}
+
+/// How far the end is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    #[default]
+    NotYet,
+    /// The listeners are closed: the port is free.
+    PortFree,
+    /// Everything has ended.
+    Complete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Serving,
+    Asked,
+    AcceptingEnded,
+    Cut,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { state: tokio::sync::watch::Sender::new(Stage::Serving), end: Default::default() }
+    }
+}
+
+impl Stop {
+    fn raise(&self, stage: Stage) {
+        self.state.send_if_modified(|now| {
+            let raised = stage > *now;
+            *now = stage.max(*now);
+            raised
+        });
+    }
+
+    pub(crate) async fn reached(&self, stage: Stage) {
+        // The sender is `self`, so the channel cannot close meanwhile.
+        let _ = self.state.subscribe().wait_for(|now| *now >= stage).await;
+    }
+
+    /// Asks everyone to finish.
+    pub(crate) fn ask(&self) {
+        self.raise(Stage::Asked);
+    }
+
+    /// Asks everyone to drop what they do.
+    pub(crate) fn cut(&self) {
+        self.raise(Stage::Cut);
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.state.borrow() >= Stage::Asked
+    }
+
+    pub(crate) async fn asked(&self) {
+        self.reached(Stage::Asked).await;
+    }
+
+    pub(crate) fn no_more_accepting(&self) {
+        self.raise(Stage::AcceptingEnded);
+        self.reach(End::PortFree);
+    }
+
+    pub(crate) async fn accepting_ended(&self) {
+        self.reached(Stage::AcceptingEnded).await;
+    }
+
+    /// Everything has ended.
+    pub(crate) fn finished(&self) {
+        self.reach(End::Complete);
+    }
+
+    fn reach(&self, end: End) {
+        let (reached, changed) = &self.end;
+        let mut reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
+        *reached = end.max(*reached);
+        changed.notify_all();
+    }
+
+    /// Waits until everything has ended, at most `timeout`; whether it has.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        self.wait_for(End::Complete, timeout)
+    }
+
+    /// Waits until the port is free, at most `timeout`; whether it is.
+    pub(crate) fn wait_for_port(&self, timeout: Duration) -> bool {
+        self.wait_for(End::PortFree, timeout)
+    }
+
+    fn wait_for(&self, end: End, timeout: Duration) -> bool {
+        let (reached, changed) = &self.end;
+        let reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reached, _) = changed
+            .wait_timeout_while(reached, timeout, |reached| *reached < end)
+            .unwrap_or_else(PoisonError::into_inner);
+        *reached >= end
+    }
+}
