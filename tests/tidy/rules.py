@@ -183,28 +183,6 @@ def pyo3_elsewhere(name: str, text: str) -> Iterator[Finding]:
             yield from matches(NAMES_PYO3, text, 'stay behind the `Handler` trait')
 
 
-CELL = re.compile(
-    r'\b(?:\w*Mutex|\w*RwLock|ArcSwap\w*|\w*Once(?:Lock|Cell)|Lazy(?:Lock|Cell|<)|RefCell|Cell|UnsafeCell'
-    r'|DashMap)\b|\bstatic\s+mut\b|\b(?:thread_local|lazy_static)!'
-)
-
-
-@rule
-def cells(name: str, text: str) -> Iterator[Finding]:
-    """Configuration has one mutable home, so what can change inside stands in a listed file."""
-    if (
-        name.startswith('crates/')
-        and '/src/' in name
-        and name.endswith('.rs')
-        and not rust.is_test(name)
-    ):
-        seen = set()
-        for found in matches(CELL, rust.code(text), 'pass it, or let it live in the snapshot'):
-            if found.word not in seen:
-                seen.add(found.word)
-                yield found
-
-
 # What `http::StatusCode` calls the statuses below 400.
 FINE = {status.name for status in HTTPStatus if status < 400}
 FINE |= {'NON_AUTHORITATIVE_INFORMATION', 'EARLY_HINTS'}

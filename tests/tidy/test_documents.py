@@ -80,8 +80,3 @@ def test_every_example_says_how_to_try_it() -> None:
         if name.startswith('examples/') and name.endswith('.py') and name.count('/') == 1:
             text = (tree.ROOT / name).read_text(encoding='utf-8')
             assert f'python examples/{name.split("/")[1]}' in text.split('"""')[1], name
-
-
-def test_the_map_is_short() -> None:
-    lines = (tree.ROOT / 'ARCHITECTURE.md').read_text(encoding='utf-8').count('\n')
-    assert lines <= 200, 'ARCHITECTURE.md is a map: at most 200 lines'
