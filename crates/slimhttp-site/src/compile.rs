@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::fault::Faults;
-use crate::options::{self, Stands};
+use crate::config::fault::Faults;
+use crate::config::options::{self, Stands};
+use crate::config::value::{Table, Value};
 use crate::site::{Listener, Service, Site};
-use crate::value::{Table, Value};
 
 mod answers;
 mod circle;

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::value::{Table, Value};
+pub mod fault;
+pub mod logging;
+pub mod options;
+pub mod value;
+
+use self::value::{Table, Value};
 
 /// A configuration as written. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]

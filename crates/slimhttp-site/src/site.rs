@@ -10,11 +10,11 @@ use ipnet::IpNet;
 
 use crate::access::{Networks, PerClient};
 use crate::config::Config;
+use crate::config::logging::Logging;
 use crate::file_rules::{AnswerRules, FileRules};
 use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::instance::Instance;
-use crate::logging::Logging;
 use crate::route::RouteTable;
 use crate::websocket::WebSocketLimits;
 

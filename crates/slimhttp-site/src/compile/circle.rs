@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::Surroundings;
 use super::report::{At, Report};
+use crate::config::value::{Table, Value};
 use crate::host::{HostKey, HostTable};
 use crate::site::{Listener, Scope, Site, Upstream};
-use crate::value::{Table, Value};
 
 /// A label that no key of any site has: it stands for all that are not named.
 const UNNAMED: &str = "\0";

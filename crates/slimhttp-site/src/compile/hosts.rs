@@ -11,10 +11,10 @@ use super::layer::{Layer, Layers, Level};
 use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
 use super::{Previous, Surroundings, scope};
+use crate::config::value::{Table, Value};
 use crate::host::{HostKey, HostTable};
 use crate::route::RouteTable;
 use crate::site::{Scope, ScopeOptions};
-use crate::value::{Table, Value};
 
 /// What the virtual hosts are made of.
 pub(super) struct Hosts<'h> {

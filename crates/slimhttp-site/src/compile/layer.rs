@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::read::{Checked, did_you_mean, read};
 use super::report::{At, Report};
 use super::rules::Rule;
-use crate::options::{self, Shape, Stands};
-use crate::value::{Table, Value};
+use crate::config::options::{self, Shape, Stands};
+use crate::config::value::{Table, Value};
 
 /// Which kind of scope a table describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

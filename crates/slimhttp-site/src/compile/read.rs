@@ -10,10 +10,10 @@ use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
 use crate::access;
-use crate::logging::{Logging, Unknown};
-use crate::options::{self, ACCESS_FORMATS, Shape};
+use crate::config::logging::{Logging, Unknown};
+use crate::config::options::{self, ACCESS_FORMATS, Shape};
+use crate::config::value::{Table, Value};
 use crate::site::{AccessFormat, AccessLog, LogFile};
-use crate::value::{Table, Value};
 
 /// A value that has the shape of its option.
 #[derive(Clone, Debug, PartialEq)]

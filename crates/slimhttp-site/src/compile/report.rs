@@ -1,7 +1,7 @@
 //! What a compilation finds: faults with their places, and warnings. Nothing
 //! stops at the first.
 
-use crate::fault::{Fault, Place, Step};
+use crate::config::fault::{Fault, Place, Step};
 
 /// Where the compiler stands: one step and the way to it. A [`Place`] is made of
 /// it only where something is wrong, so that the way costs nothing.

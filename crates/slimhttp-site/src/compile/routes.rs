@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::fault::{Fault, Place};
+use crate::config::fault::{Fault, Place};
+use crate::config::value::Value;
 use crate::host::HostKey;
 use crate::instance::Instance;
 use crate::route::{HandlerId, Route, RouteTable};
-use crate::value::Value;
 
 /// The routes of every scope, by virtual host; `None` for the global level.
 /// Cloning is cheap, and a registration into a clone shares all the rest.

@@ -10,12 +10,12 @@ use http::HeaderValue;
 
 use super::read::{self, Checked, given, list};
 use super::report::{At, Report};
+use crate::config::options::Shape;
+use crate::config::value::{Table, Value};
 use crate::cors::Cors;
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
 use crate::glob::{ByGlob, Glob, Subtrees};
-use crate::options::Shape;
 use crate::redirect::{Redirects, Rewrites};
-use crate::value::{Table, Value};
 
 mod cors;
 mod fields;

@@ -9,8 +9,8 @@ use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings, answers, files};
+use crate::config::value::Table;
 use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
-use crate::value::Table;
 use crate::websocket::WebSocketLimits;
 
 /// What is served where nothing says what.

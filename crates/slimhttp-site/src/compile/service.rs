@@ -9,8 +9,8 @@ use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings};
 use crate::access::PerClient;
-use crate::logging::Logging;
-use crate::options::Shape;
+use crate::config::logging::Logging;
+use crate::config::options::Shape;
 use crate::site::{Listener, Service};
 
 /// The server's options as they are in force.

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 
 use super::{PathKind, Routes, Surroundings, compile};
 use crate::config::Config;
-use crate::fault::Faults;
+use crate::config::fault::Faults;
+use crate::config::value::{Table, Value};
 use crate::site::{Listener, Scope, Site};
-use crate::value::{Table, Value};
 
 mod answers;
 mod carry;

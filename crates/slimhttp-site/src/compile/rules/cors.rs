@@ -5,9 +5,9 @@ use http::HeaderValue;
 use super::super::read::{Checked, did_you_mean, given, known_keys, list};
 use super::super::report::{At, Report};
 use super::{checked, shown, text};
+use crate::config::options::{CORS_KEYS, Shape};
+use crate::config::value::{Table, Value};
 use crate::cors::{AllowedOrigins, Cors, MAX_AGE, OriginPattern, is_token};
-use crate::options::{CORS_KEYS, Shape};
-use crate::value::{Table, Value};
 
 /// What stands for all there are.
 const EVERY: &str = "*";

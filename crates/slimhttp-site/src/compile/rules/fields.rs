@@ -8,9 +8,9 @@ use http::header::{self, HeaderName, HeaderValue};
 use super::super::read::list;
 use super::super::report::{At, Report};
 use super::{media, shown, text};
+use crate::config::value::Value;
 use crate::file_rules::FieldRule;
 use crate::response_fields::is_framing;
-use crate::value::Value;
 
 /// Whose fields they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::super::report::{At, Report};
 use super::{MediaTypes, shown, text};
-use crate::value::{Table, Value};
+use crate::config::value::{Table, Value};
 
 /// Media types by extension: in lower case, without the dot, in their order.
 pub(super) fn types(table: &Table, at: &At<'_>, report: &mut Report) -> Option<MediaTypes> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::super::read::{did_you_mean, tried};
 use super::super::report::{At, Report};
 use super::{ErrorPages, shown, text};
+use crate::config::value::{Table, Value};
 use crate::file_rules::{ASKED, StatusRange, TryFile};
 use crate::path::LONGEST_NAME;
-use crate::value::{Table, Value};
 
 /// A file below `web_root`: its path, with a slash at the beginning.
 pub(super) fn page(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Arc<str>> {

@@ -6,10 +6,10 @@ use super::super::read::{Checked, did_you_mean, given, known_keys, list};
 use super::super::report::{At, Report};
 use super::{checked, glob, shown, text};
 use crate::coding::Coding;
+use crate::config::options::{COMPRESS_KEYS, FILE_CACHE_KEYS, Shape};
+use crate::config::value::{Table, Value};
 use crate::file_rules::Compress;
 use crate::glob::{Glob, Globs};
-use crate::options::{COMPRESS_KEYS, FILE_CACHE_KEYS, Shape};
-use crate::value::{Table, Value};
 
 /// What a table of `file_cache` gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

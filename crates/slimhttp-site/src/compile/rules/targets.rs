@@ -4,8 +4,8 @@
 use super::super::read::{given, known_keys};
 use super::super::report::{At, Report};
 use super::{entries, shown, text};
+use crate::config::value::{Table, Value};
 use crate::redirect::{Redirects, Rewrites};
-use crate::value::{Table, Value};
 
 /// The status of a redirect that names none.
 const FOUND: u16 = 302;

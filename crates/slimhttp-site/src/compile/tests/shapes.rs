@@ -330,7 +330,7 @@ fn c2_6_networks() {
 
 #[test]
 fn c2_6_what_is_logged() {
-    let words = crate::logging::Unknown::EXPECTED;
+    let words = crate::config::logging::Unknown::EXPECTED;
     each(
         "log",
         &[

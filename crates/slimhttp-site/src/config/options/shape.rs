@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::logging::Unknown;
+use crate::config::logging::Unknown;
 
 /// What an option takes. `Display` says so in an error's words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +47,7 @@ pub enum Shape {
     AccessLog,
     /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
     Tls,
-    /// How much is logged, and as what: see [`crate::logging`].
+    /// How much is logged, and as what: see [`crate::config::logging`].
     Logging,
     /// A host name, an address, or an empty text.
     Address,

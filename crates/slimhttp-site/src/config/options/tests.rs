@@ -29,7 +29,7 @@ fn every_option_is_described_once() {
 /// The reference in the docs says what the table says, in the table's order.
 #[test]
 fn the_docs_list_every_option() {
-    let docs = include_str!("../../../../docs/configuration.md");
+    let docs = include_str!("../../../../../docs/configuration.md");
     let rows: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `")).collect();
     let keys: Vec<&str> = rows.iter().filter_map(|row| row.split('`').nth(1)).collect();
     assert_eq!(keys, all().map(|option| option.key).collect::<Vec<_>>());
