@@ -10,7 +10,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::file_rules::{ASKED, FileRules, TryFile};
 use crate::path::{SafePath, Target};
-use crate::weight::{Weight, weighed};
+use crate::protocol::weight::{Weight, weighed};
 
 #[cfg(test)]
 mod tests;

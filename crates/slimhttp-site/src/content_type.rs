@@ -11,8 +11,8 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 
-use crate::coding::Coding;
 use crate::file_rules::FileRules;
+use crate::protocol::coding::Coding;
 
 /// What follows a type that is text, where the scope leaves the charset alone.
 const UTF_8: &str = "; charset=utf-8";

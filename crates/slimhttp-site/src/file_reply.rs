@@ -14,9 +14,9 @@ use std::ops::RangeInclusive;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::coding::Coding;
-use crate::conditions::{self, ETag, LastModified, Outcome, Validators};
-use crate::range::Ranges;
+use crate::protocol::coding::Coding;
+use crate::protocol::conditions::{self, ETag, LastModified, Outcome, Validators};
+use crate::protocol::range::Ranges;
 use crate::route::Methods;
 
 /// What is known of an open file, as it is sent: all that goes into a field is

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::coding::Coding;
-use crate::cors::Cors;
 use crate::glob::{ByGlob, Globs, Subtrees};
+use crate::protocol::coding::Coding;
+use crate::protocol::cors::Cors;
 
 /// The rules of one scope's files.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use smallvec::SmallVec;
 
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 
 pub(crate) mod readings;
 #[cfg(test)]

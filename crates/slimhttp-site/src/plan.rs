@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use crate::file_rules::TryFile;
 use crate::host::Authority;
 use crate::path::{SafePath, Target};
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::websocket::{self, Handshake};
 use crate::route::{Found, HandlerId, Methods, Params, RouteKind};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
-use crate::websocket::{self, Handshake};
 
 /// What a request asks, before its body.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ pub enum Action<'s> {
         status: StatusCode,
     },
     /// Tell a browser what a page of another origin may ask for: these fields,
-    /// beside what every answer of the scope says ([`crate::cors::Cors::grant`]).
+    /// beside what every answer of the scope says ([`crate::protocol::cors::Cors::grant`]).
     Preflight(Box<HeaderMap>),
     /// Tell which methods there are, see [`options`](crate::file_reply::options).
     Options,

@@ -23,8 +23,8 @@ use http::Method;
 use smallvec::SmallVec;
 
 use crate::path::readings;
+use crate::protocol::websocket::WebSocketRules;
 use crate::route::pattern::{Capture, Pattern, Shape};
-use crate::websocket::WebSocketRules;
 
 pub(crate) mod pattern;
 #[cfg(test)]

@@ -12,11 +12,11 @@ use crate::access::{Networks, PerClient};
 use crate::config::Config;
 use crate::config::logging::Logging;
 use crate::file_rules::{AnswerRules, FileRules};
-use crate::framing::Limits;
 use crate::host::HostTable;
 use crate::instance::Instance;
+use crate::protocol::framing::Limits;
+use crate::protocol::websocket::WebSocketLimits;
 use crate::route::RouteTable;
-use crate::websocket::WebSocketLimits;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]

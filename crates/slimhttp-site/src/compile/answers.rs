@@ -9,8 +9,8 @@ use super::files::shared;
 use super::layer::Layers;
 use super::report::{At, Report};
 use super::rules::Rule;
-use crate::cors::is_cors_field;
 use crate::file_rules::{AnswerRules, FieldRule};
+use crate::protocol::cors::is_cors_field;
 use crate::site::ScopeOptions;
 
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`

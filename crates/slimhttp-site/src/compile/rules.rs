@@ -12,9 +12,9 @@ use super::read::{self, Checked, given, list};
 use super::report::{At, Report};
 use crate::config::options::Shape;
 use crate::config::value::{Table, Value};
-use crate::cors::Cors;
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
 use crate::glob::{ByGlob, Glob, Subtrees};
+use crate::protocol::cors::Cors;
 use crate::redirect::{Redirects, Rewrites};
 
 mod cors;

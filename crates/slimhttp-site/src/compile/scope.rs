@@ -10,8 +10,8 @@ use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings, answers, files};
 use crate::config::value::Table;
+use crate::protocol::websocket::WebSocketLimits;
 use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
-use crate::websocket::WebSocketLimits;
 
 /// What is served where nothing says what.
 const WEB_ROOT: &str = "/srv/http";

@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, HeaderMap};
 
-use crate::weight::{Weight, weighed};
+use crate::protocol::weight::{Weight, weighed};
 
 /// Whether a listing is sent as JSON: where `Accept` likes it better than HTML,
 /// or equally and names it more closely (`application/json, */*`). A client that

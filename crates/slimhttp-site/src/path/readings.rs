@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{Target, decode};
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::super::report::{At, Report};
 use super::{checked, shown, text};
 use crate::config::options::{CORS_KEYS, Shape};
 use crate::config::value::{Table, Value};
-use crate::cors::{AllowedOrigins, Cors, MAX_AGE, OriginPattern, is_token};
+use crate::protocol::cors::{AllowedOrigins, Cors, MAX_AGE, OriginPattern, is_token};
 
 /// What stands for all there are.
 const EVERY: &str = "*";

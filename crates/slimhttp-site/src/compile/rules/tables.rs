@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::super::read::{Checked, did_you_mean, given, known_keys, list};
 use super::super::report::{At, Report};
 use super::{checked, glob, shown, text};
-use crate::coding::Coding;
 use crate::config::options::{COMPRESS_KEYS, FILE_CACHE_KEYS, Shape};
 use crate::config::value::{Table, Value};
 use crate::file_rules::Compress;
 use crate::glob::{Glob, Globs};
+use crate::protocol::coding::Coding;
 
 /// What a table of `file_cache` gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::files::each;
 use super::*;
-use crate::cors::{AllowedOrigins, Cors};
+use crate::protocol::cors::{AllowedOrigins, Cors};
 
 #[track_caller]
 fn cors(root: Json) -> Option<Cors> {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::coding::Coding;
 use crate::file_rules::{FileCache, FileRules, FollowSymlinks, TryFile};
+use crate::protocol::coding::Coding;
 
 /// Cases of one key: a value and its faults, or "" for none.
 #[track_caller]

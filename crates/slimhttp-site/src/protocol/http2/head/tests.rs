@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::judge;
-use crate::framing::Limits;
-use crate::refusal::Refusal;
+use crate::protocol::framing::Limits;
+use crate::protocol::refusal::Refusal;
 
 const LIMITS: Limits = Limits { max_head: 300, max_headers: 4, max_uri: 40 };
 

@@ -6,7 +6,7 @@
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::forward::remove_hop_by_hop;
+use crate::protocol::forward::remove_hop_by_hop;
 
 /// How many header fields a raw response may have.
 pub const MAX_FIELDS: usize = 128;

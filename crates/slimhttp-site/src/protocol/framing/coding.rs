@@ -2,7 +2,7 @@
 //! that nobody can read them otherwise.
 
 use super::class;
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 
 /// The value of a `Content-Length`: digits alone, within 64 bits. A list is
 /// none, not even of equal members (RFC 9110 section 8.6 lets us refuse it).

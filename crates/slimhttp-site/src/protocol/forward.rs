@@ -14,7 +14,7 @@ use http::Version;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use crate::list_field::{list, members, names};
+use crate::protocol::list_field::{list, members, names};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

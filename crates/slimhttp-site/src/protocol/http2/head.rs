@@ -4,10 +4,10 @@
 use http::header::{COOKIE, HOST};
 use http::{HeaderMap, Method, Uri};
 
-use crate::framing::Limits;
-use crate::refusal::Refusal;
+use crate::protocol::framing::Limits;
+use crate::protocol::refusal::Refusal;
 
-/// Judges a head as [`framing`](crate::framing) does one of HTTP/1, so that the same
+/// Judges a head as [`framing`](crate::protocol::framing) does one of HTTP/1, so that the same
 /// request meets the same bounds: it counts as many bytes and fields as it would
 /// have there.
 ///

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::coding::Coding;
+use crate::protocol::coding::Coding;
 
 /// An entity tag (RFC 9110 section 8.8.3), kept as the text of its field so that
 /// sending it costs no formatting.

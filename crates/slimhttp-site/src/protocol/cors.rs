@@ -15,7 +15,7 @@ use http::header::{
 };
 
 use crate::host::Authority;
-use crate::list_field::members;
+use crate::protocol::list_field::members;
 use crate::response_fields::merge_vary;
 
 #[cfg(test)]

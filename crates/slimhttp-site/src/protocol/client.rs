@@ -14,7 +14,7 @@ use http::Uri;
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use crate::list_field::members;
+use crate::protocol::list_field::members;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -5,7 +5,7 @@ use super::class::{self, TOKEN};
 use super::coding::{content_length, transfer_encoding};
 use super::line::RequestLine;
 use super::{Fault, Read};
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 
 /// The length of the longest name that means something here.
 const LONGEST_NAME: usize = b"transfer-encoding".len();

@@ -10,8 +10,8 @@ use http::header::{
 use http::{HeaderValue, Method, Version};
 
 use crate::host::Authority;
-use crate::list_field::{members, names};
-use crate::refusal::Refusal;
+use crate::protocol::list_field::{members, names};
+use crate::protocol::refusal::Refusal;
 
 #[cfg(test)]
 mod tests;

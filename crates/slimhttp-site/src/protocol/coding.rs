@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use http::header::{ACCEPT_ENCODING, HeaderMap};
 use smallvec::SmallVec;
 
-use crate::weight::{Weight, weighed};
+use crate::protocol::weight::{Weight, weighed};
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 use chunks::Chunks;
 use fields::{Content, Fields, Section};
 use line::RequestLine;

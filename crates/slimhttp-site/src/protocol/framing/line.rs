@@ -3,7 +3,7 @@
 
 use super::class::{self, AUTHORITY, PATH, QUERY, TOKEN};
 use super::{Fault, Read, authority};
-use crate::refusal::Refusal;
+use crate::protocol::refusal::Refusal;
 
 /// How much of a line is kept for the log, bytes.
 const LONGEST_TEXT: usize = 256;

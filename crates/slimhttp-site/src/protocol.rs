@@ -1,0 +1,18 @@
+//! HTTP and its relatives as their RFCs have them: how messages are framed, what
+//! their fields say, and how a request is refused. Nothing here knows of a site.
+
+pub mod client;
+pub mod coding;
+pub mod conditions;
+pub mod cookie;
+pub mod cors;
+pub mod forward;
+pub mod framing;
+pub mod http2;
+pub mod list_field;
+pub mod multipart;
+pub mod range;
+pub mod raw_reply;
+pub mod refusal;
+pub mod websocket;
+pub(crate) mod weight;
