@@ -9,8 +9,8 @@ use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
 use crate::file_rules::{ASKED, FileRules, TryFile};
-use crate::path::{SafePath, Target};
 use crate::protocol::weight::{Weight, weighed};
+use crate::routing::path::{SafePath, Target};
 
 #[cfg(test)]
 mod tests;

@@ -203,9 +203,9 @@ impl FileCache {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerRules {
     /// Where a path is sent elsewhere, before anything else is asked.
-    pub redirects: crate::redirect::Redirects,
+    pub redirects: crate::routing::redirect::Redirects,
     /// Which path is answered in place of another.
-    pub rewrites: crate::redirect::Rewrites,
+    pub rewrites: crate::routing::redirect::Rewrites,
     /// The page below `web_root` for a failure status, a path as on disk that
     /// begins with `/`. The first that holds the status is the one: the compiler
     /// puts single statuses before classes.

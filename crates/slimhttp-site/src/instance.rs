@@ -8,7 +8,7 @@ use http::Method;
 use smallvec::SmallVec;
 
 use crate::access::Networks;
-use crate::route::HandlerId;
+use crate::routing::route::HandlerId;
 
 /// What a program has said. It holds until the program says otherwise, whatever
 /// becomes of the configuration.

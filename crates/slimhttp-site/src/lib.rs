@@ -15,16 +15,13 @@ pub mod file_reply;
 pub mod file_rules;
 pub mod glob;
 pub mod harmless;
-pub mod host;
 pub mod instance;
 pub mod listing;
-pub mod path;
 pub mod plan;
 mod protocol;
-pub mod redirect;
 pub mod reload;
 pub mod response_fields;
-pub mod route;
+mod routing;
 pub mod secrets;
 pub mod site;
 
@@ -33,3 +30,4 @@ pub use protocol::{
     client, coding, conditions, cookie, cors, forward, framing, http2, list_field, multipart,
     range, raw_reply, refusal, websocket,
 };
+pub use routing::{host, path, redirect, route};

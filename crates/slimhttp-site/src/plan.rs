@@ -7,11 +7,11 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::file_rules::TryFile;
-use crate::host::Authority;
-use crate::path::{SafePath, Target};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake};
-use crate::route::{Found, HandlerId, Methods, Params, RouteKind};
+use crate::routing::host::Authority;
+use crate::routing::path::{SafePath, Target};
+use crate::routing::route::{Found, HandlerId, Methods, Params, RouteKind};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
 /// What a request asks, before its body.

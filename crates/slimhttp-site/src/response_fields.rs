@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::file_rules::{AnswerRules, FieldRule, FileRules};
-use crate::path::SafePath;
+use crate::routing::path::SafePath;
 
 #[cfg(test)]
 mod tests;

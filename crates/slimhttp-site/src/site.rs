@@ -12,11 +12,11 @@ use crate::access::{Networks, PerClient};
 use crate::config::Config;
 use crate::config::logging::Logging;
 use crate::file_rules::{AnswerRules, FileRules};
-use crate::host::HostTable;
 use crate::instance::Instance;
 use crate::protocol::framing::Limits;
 use crate::protocol::websocket::WebSocketLimits;
-use crate::route::RouteTable;
+use crate::routing::host::HostTable;
+use crate::routing::route::RouteTable;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct Site {
 
 impl Site {
     /// The scope that answers for `host` (in normal form, see
-    /// [`crate::host::Authority::host`]) at `port`: the most specific virtual
+    /// [`crate::routing::host::Authority::host`]) at `port`: the most specific virtual
     /// host, else the global level.
     pub fn scope_for(&self, host: &str, port: u16) -> &Arc<Scope> {
         self.hosts.find(host, port).unwrap_or(&self.global)

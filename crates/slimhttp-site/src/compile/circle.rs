@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Surroundings;
 use super::report::{At, Report};
 use crate::config::value::{Table, Value};
-use crate::host::{HostKey, HostTable};
+use crate::routing::host::{HostKey, HostTable};
 use crate::site::{Listener, Scope, Site, Upstream};
 
 /// A label that no key of any site has: it stands for all that are not named.

@@ -12,8 +12,8 @@ use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
 use super::{Previous, Surroundings, scope};
 use crate::config::value::{Table, Value};
-use crate::host::{HostKey, HostTable};
-use crate::route::RouteTable;
+use crate::routing::host::{HostKey, HostTable};
+use crate::routing::route::RouteTable;
 use crate::site::{Scope, ScopeOptions};
 
 /// What the virtual hosts are made of.

@@ -15,7 +15,7 @@ use crate::config::value::{Table, Value};
 use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
 use crate::glob::{ByGlob, Glob, Subtrees};
 use crate::protocol::cors::Cors;
-use crate::redirect::{Redirects, Rewrites};
+use crate::routing::redirect::{Redirects, Rewrites};
 
 mod cors;
 mod fields;

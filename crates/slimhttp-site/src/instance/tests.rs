@@ -9,7 +9,7 @@ use super::{Instance, MethodTable};
 use crate::access::Networks;
 use crate::compile::tests::site;
 use crate::plan::{Action, Head};
-use crate::route::HandlerId;
+use crate::routing::route::HandlerId;
 
 #[test]
 fn c9_who_answers_a_method() {

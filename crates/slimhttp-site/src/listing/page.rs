@@ -14,7 +14,7 @@ use percent_encoding::percent_encode;
 
 use super::measure::{Moment, counted, grouped, size};
 use super::{Column, Entry, Kind, Listing, Order, Sort, icon};
-use crate::path::NOT_UNRESERVED;
+use crate::routing::path::NOT_UNRESERVED;
 
 /// The value of `Content-Security-Policy` that the page is sent with: no script,
 /// no other file, and no style but its own, which the hash names.

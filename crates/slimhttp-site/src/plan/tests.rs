@@ -6,8 +6,8 @@ use serde_json::json;
 use super::*;
 use crate::compile::tests::site;
 use crate::file_rules::AnswerRules;
-use crate::redirect::{Redirects, Rewrites};
-use crate::route::{Route, RouteKind};
+use crate::routing::redirect::{Redirects, Rewrites};
+use crate::routing::route::{Route, RouteKind};
 
 const REDIRECTS: &[(&str, &str, u16)] = &[
     ("/old", "/new", 301),
@@ -254,8 +254,8 @@ fn before_a_proxy(routes: &[(&str, bool)], target: &str) -> String {
     let described = |action: &Action<'_>| match action {
         Action::Call(handler, _, params) => {
             let taken = params.iter().map(|(_, param)| match param {
-                crate::route::Param::Text(text) => format!(" {text}"),
-                crate::route::Param::Integer(number) => format!(" {number}"),
+                crate::routing::route::Param::Text(text) => format!(" {text}"),
+                crate::routing::route::Param::Integer(number) => format!(" {number}"),
             });
             format!("{}{}", handler.0, taken.collect::<String>())
         }

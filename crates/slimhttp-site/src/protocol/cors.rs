@@ -14,9 +14,9 @@ use http::header::{
     HeaderValue, ORIGIN,
 };
 
-use crate::host::Authority;
 use crate::protocol::list_field::members;
 use crate::response_fields::merge_vary;
+use crate::routing::host::Authority;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::route::Methods;
+use crate::routing::route::Methods;
 
 /// A request that is not answered with what it asked for, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

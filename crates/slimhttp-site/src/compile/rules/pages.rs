@@ -8,7 +8,7 @@ use super::super::report::{At, Report};
 use super::{ErrorPages, shown, text};
 use crate::config::value::{Table, Value};
 use crate::file_rules::{ASKED, StatusRange, TryFile};
-use crate::path::LONGEST_NAME;
+use crate::routing::path::LONGEST_NAME;
 
 /// A file below `web_root`: its path, with a slash at the beginning.
 pub(super) fn page(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Arc<str>> {

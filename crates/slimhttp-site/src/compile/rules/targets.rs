@@ -1,11 +1,11 @@
 //! `redirects` and `rewrite`: what stands on the right of a path. Patterns and
-//! captures are read by [`crate::redirect`].
+//! captures are read by [`crate::routing::redirect`].
 
 use super::super::read::{given, known_keys};
 use super::super::report::{At, Report};
 use super::{entries, shown, text};
 use crate::config::value::{Table, Value};
-use crate::redirect::{Redirects, Rewrites};
+use crate::routing::redirect::{Redirects, Rewrites};
 
 /// The status of a redirect that names none.
 const FOUND: u16 = 302;

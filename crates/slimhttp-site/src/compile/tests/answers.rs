@@ -4,7 +4,7 @@
 use super::files::each;
 use super::*;
 use crate::file_rules::AnswerRules;
-use crate::redirect::{Redirects, Rewrites};
+use crate::routing::redirect::{Redirects, Rewrites};
 
 /// The rules that the global level comes to.
 #[track_caller]

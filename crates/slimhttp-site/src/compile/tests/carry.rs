@@ -1,7 +1,7 @@
 //! A change costs what it changes (C3.5): the rest is carried over by reference.
 
 use super::*;
-use crate::route::{HandlerId, Methods, Route, RouteKind};
+use crate::routing::route::{HandlerId, Methods, Route, RouteKind};
 use crate::site::LogFile;
 
 /// A running server: what is in force, and a draft on top of it.

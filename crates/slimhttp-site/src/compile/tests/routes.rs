@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::*;
-use crate::route::{Found, HandlerId, Methods, Route, RouteKind};
+use crate::routing::route::{Found, HandlerId, Methods, Route, RouteKind};
 
 fn route(pattern: &str, handler: u64) -> Route {
     Route {

@@ -7,7 +7,7 @@ use http::uri::Authority;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
 use smallvec::SmallVec;
 
-use crate::path::{NOT_IN_SEGMENT, NOT_UNRESERVED, Target};
+use crate::routing::path::{NOT_IN_SEGMENT, NOT_UNRESERVED, Target};
 
 /// What a pattern took of a path, from left to right, decoded.
 pub(super) type Captures<'p> = SmallVec<[&'p [u8]; 2]>;

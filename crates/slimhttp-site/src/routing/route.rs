@@ -22,9 +22,9 @@ use std::sync::Arc;
 use http::Method;
 use smallvec::SmallVec;
 
-use crate::path::readings;
 use crate::protocol::websocket::WebSocketRules;
-use crate::route::pattern::{Capture, Pattern, Shape};
+use crate::routing::path::readings;
+use crate::routing::route::pattern::{Capture, Pattern, Shape};
 
 pub(crate) mod pattern;
 #[cfg(test)]
@@ -228,7 +228,7 @@ impl RouteTable {
         Ok(replaced)
     }
 
-    /// Finds who answers `path` (decoded, as [`crate::path::Target::path`]).
+    /// Finds who answers `path` (decoded, as [`crate::routing::path::Target::path`]).
     ///
     /// A variable takes at least one byte; an `int` takes decimal digits that
     /// fit an `i64`; only a `path` takes slashes. Bytes in a text that are not

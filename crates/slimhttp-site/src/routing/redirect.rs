@@ -1,6 +1,6 @@
 //! Paths that are sent elsewhere, and paths that are answered in place of
 //! others: tables of patterns, most specific first as routes are, see
-//! [`crate::route`].
+//! [`crate::routing::route`].
 //!
 //! What a pattern takes of a path is percent-encoded where it is put in, and
 //! never stands in the authority of a URL. So no request can make a redirect to
@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 
-use crate::path::Target;
-use crate::redirect::template::{Captures, Reach, Template};
-use crate::route::pattern::{Capture, Pattern, Shape};
+use crate::routing::path::Target;
+use crate::routing::redirect::template::{Captures, Reach, Template};
+use crate::routing::route::pattern::{Capture, Pattern, Shape};
 
 mod template;
 #[cfg(test)]

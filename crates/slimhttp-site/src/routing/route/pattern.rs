@@ -1,5 +1,5 @@
 //! The pattern of a route: literal text and variables in `<…>`, as a sequence
-//! of pieces whose derived order is the order of [`crate::route`]. Redirects and
+//! of pieces whose derived order is the order of [`crate::routing::route`]. Redirects and
 //! rewrites are found by the same patterns.
 
 use std::cmp::Reverse;
