@@ -7,16 +7,11 @@
 //! server crate performs it.
 
 pub mod access;
-pub mod candidates;
 pub mod compile;
 pub mod config;
-pub mod content_type;
-pub mod file_reply;
-pub mod file_rules;
-pub mod glob;
+mod files;
 pub mod harmless;
 pub mod instance;
-pub mod listing;
 pub mod plan;
 mod protocol;
 pub mod reload;
@@ -26,6 +21,7 @@ pub mod secrets;
 pub mod site;
 
 pub use config::{fault, logging, options, value};
+pub use files::{candidates, content_type, file_reply, file_rules, glob, listing};
 pub use protocol::{
     client, coding, conditions, cookie, cors, forward, framing, http2, list_field, multipart,
     range, raw_reply, refusal, websocket,

@@ -6,7 +6,7 @@ use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
-use crate::file_rules::TryFile;
+use crate::files::file_rules::TryFile;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake};
 use crate::routing::host::Authority;
@@ -62,7 +62,7 @@ pub enum Action<'s> {
     /// Tell a browser what a page of another origin may ask for: these fields,
     /// beside what every answer of the scope says ([`crate::protocol::cors::Cors::grant`]).
     Preflight(Box<HeaderMap>),
-    /// Tell which methods there are, see [`options`](crate::file_reply::options).
+    /// Tell which methods there are, see [`options`](crate::files::file_reply::options).
     Options,
     /// Say no.
     Refuse(Refusal),

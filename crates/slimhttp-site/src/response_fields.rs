@@ -9,7 +9,7 @@
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::file_rules::{AnswerRules, FieldRule, FileRules};
+use crate::files::file_rules::{AnswerRules, FieldRule, FileRules};
 use crate::routing::path::SafePath;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use crate::access::{Networks, PerClient};
 use crate::config::Config;
 use crate::config::logging::Logging;
-use crate::file_rules::{AnswerRules, FileRules};
+use crate::files::file_rules::{AnswerRules, FileRules};
 use crate::instance::Instance;
 use crate::protocol::framing::Limits;
 use crate::protocol::websocket::WebSocketLimits;

@@ -9,7 +9,7 @@ use super::files::shared;
 use super::layer::Layers;
 use super::report::{At, Report};
 use super::rules::Rule;
-use crate::file_rules::{AnswerRules, FieldRule};
+use crate::files::file_rules::{AnswerRules, FieldRule};
 use crate::protocol::cors::is_cors_field;
 use crate::site::ScopeOptions;
 

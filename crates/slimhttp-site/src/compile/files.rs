@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layer::Layers;
 use super::report::{At, Report};
 use super::rules::{CacheBounds, Rule};
-use crate::file_rules::{FileCache, FileRules, FollowSymlinks};
+use crate::files::file_rules::{FileCache, FileRules, FollowSymlinks};
 use crate::site::ScopeOptions;
 
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`

@@ -12,8 +12,8 @@ use super::read::{self, Checked, given, list};
 use super::report::{At, Report};
 use crate::config::options::Shape;
 use crate::config::value::{Table, Value};
-use crate::file_rules::{Compress, FieldRule, StatusRange, TryFile};
-use crate::glob::{ByGlob, Glob, Subtrees};
+use crate::files::file_rules::{Compress, FieldRule, StatusRange, TryFile};
+use crate::files::glob::{ByGlob, Glob, Subtrees};
 use crate::protocol::cors::Cors;
 use crate::routing::redirect::{Redirects, Rewrites};
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::compile::tests::site;
-use crate::file_rules::AnswerRules;
+use crate::files::file_rules::AnswerRules;
 use crate::routing::redirect::{Redirects, Rewrites};
 use crate::routing::route::{Route, RouteKind};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::glob::ByGlob;
+use crate::files::glob::ByGlob;
 
 /// `glob: value` of `cache_control`.
 fn cache_control(entries: &[(&str, &'static str)]) -> ByGlob<HeaderValue> {

@@ -9,7 +9,7 @@ use super::super::read::list;
 use super::super::report::{At, Report};
 use super::{media, shown, text};
 use crate::config::value::Value;
-use crate::file_rules::FieldRule;
+use crate::files::file_rules::FieldRule;
 use crate::response_fields::is_framing;
 
 /// Whose fields they are.

@@ -7,7 +7,7 @@ use super::super::read::{did_you_mean, tried};
 use super::super::report::{At, Report};
 use super::{ErrorPages, shown, text};
 use crate::config::value::{Table, Value};
-use crate::file_rules::{ASKED, StatusRange, TryFile};
+use crate::files::file_rules::{ASKED, StatusRange, TryFile};
 use crate::routing::path::LONGEST_NAME;
 
 /// A file below `web_root`: its path, with a slash at the beginning.

@@ -7,8 +7,8 @@ use super::super::report::{At, Report};
 use super::{checked, glob, shown, text};
 use crate::config::options::{COMPRESS_KEYS, FILE_CACHE_KEYS, Shape};
 use crate::config::value::{Table, Value};
-use crate::file_rules::Compress;
-use crate::glob::{Glob, Globs};
+use crate::files::file_rules::Compress;
+use crate::files::glob::{Glob, Globs};
 use crate::protocol::coding::Coding;
 
 /// What a table of `file_cache` gives.

@@ -3,7 +3,7 @@
 
 use super::files::each;
 use super::*;
-use crate::file_rules::AnswerRules;
+use crate::files::file_rules::AnswerRules;
 use crate::routing::redirect::{Redirects, Rewrites};
 
 /// The rules that the global level comes to.

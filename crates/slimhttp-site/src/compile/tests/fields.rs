@@ -2,7 +2,7 @@
 
 use super::files::{each, rules};
 use super::*;
-use crate::file_rules::FieldRule;
+use crate::files::file_rules::FieldRule;
 
 #[test]
 fn c2_6_cache_control() {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::file_rules::{FileCache, FileRules, FollowSymlinks, TryFile};
+use crate::files::file_rules::{FileCache, FileRules, FollowSymlinks, TryFile};
 use crate::protocol::coding::Coding;
 
 /// Cases of one key: a value and its faults, or "" for none.

@@ -9,7 +9,7 @@ use http::HeaderName;
 
 use super::Fault;
 use super::disposition::{Disposition, Name};
-use crate::content_type;
+use crate::files::content_type;
 
 /// The most header fields of a part: clients write two or three.
 const MOST_FIELDS: usize = 16;

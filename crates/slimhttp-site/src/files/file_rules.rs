@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::glob::{ByGlob, Globs, Subtrees};
+use crate::files::glob::{ByGlob, Globs, Subtrees};
 use crate::protocol::coding::Coding;
 use crate::protocol::cors::Cors;
 

@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
-use crate::file_rules::{ASKED, FileRules, TryFile};
+use crate::files::file_rules::{ASKED, FileRules, TryFile};
 use crate::protocol::weight::{Weight, weighed};
 use crate::routing::path::{SafePath, Target};
 

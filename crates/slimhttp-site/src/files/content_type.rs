@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 
-use crate::file_rules::FileRules;
+use crate::files::file_rules::FileRules;
 use crate::protocol::coding::Coding;
 
 /// What follows a type that is text, where the scope leaves the charset alone.

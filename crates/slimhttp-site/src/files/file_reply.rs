@@ -31,7 +31,7 @@ pub struct FileFacts<'f> {
     pub last_modified: Option<&'f LastModified>,
     /// Its entity tag; see [`etag_of_content`] and [`etag_of`].
     pub etag: &'f ETag,
-    /// Its media type, see [`content_type`](crate::content_type::content_type).
+    /// Its media type, see [`content_type`](crate::files::content_type::content_type).
     pub content_type: &'f HeaderValue,
     /// The coding in which it is sent; `None` as it is.
     pub coding: Option<Coding>,

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::glob::{Glob, Subtrees};
+use crate::files::glob::{Glob, Subtrees};
 
 /// `try_files` and `fallback` as written, `clean_urls` by an entry `clean`.
 fn rules(entries: &[&str]) -> FileRules {

@@ -170,7 +170,7 @@ fn parameters_of_a_content_type() {
 
 #[test]
 fn what_is_stored_in_a_coding() {
-    use crate::glob::{Glob, Subtrees};
+    use crate::files::glob::{Glob, Subtrees};
 
     let globs = ["*.wasm.gz", "/Build", "*.tar.*"].map(|text| Glob::parse(text).expect(text));
     let content_encoding = Subtrees::new(globs.into()).expect("they are short");
