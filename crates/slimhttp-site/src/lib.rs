@@ -14,8 +14,7 @@ pub mod harmless;
 pub mod instance;
 pub mod plan;
 mod protocol;
-pub mod reload;
-pub mod response_fields;
+mod response;
 mod routing;
 pub mod secrets;
 pub mod site;
@@ -26,4 +25,5 @@ pub use protocol::{
     client, coding, conditions, cookie, cors, forward, framing, http2, list_field, multipart,
     range, raw_reply, refusal, websocket,
 };
+pub use response::{reload, response_fields};
 pub use routing::{host, path, redirect, route};

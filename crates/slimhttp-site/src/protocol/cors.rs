@@ -15,7 +15,7 @@ use http::header::{
 };
 
 use crate::protocol::list_field::members;
-use crate::response_fields::merge_vary;
+use crate::response::response_fields::merge_vary;
 use crate::routing::host::Authority;
 
 #[cfg(test)]

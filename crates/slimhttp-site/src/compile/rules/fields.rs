@@ -10,7 +10,7 @@ use super::super::report::{At, Report};
 use super::{media, shown, text};
 use crate::config::value::Value;
 use crate::files::file_rules::FieldRule;
-use crate::response_fields::is_framing;
+use crate::response::response_fields::is_framing;
 
 /// Whose fields they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
