@@ -6,12 +6,10 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
-pub mod access;
 pub mod compile;
 pub mod config;
 mod files;
 pub mod harmless;
-pub mod instance;
 pub mod plan;
 mod protocol;
 mod response;
@@ -27,3 +25,4 @@ pub use protocol::{
 };
 pub use response::{reload, response_fields};
 pub use routing::{host, path, redirect, route};
+pub use site::{access, instance};

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::access::{Networks, PerClient};
 use crate::config::Config;
 use crate::config::logging::Logging;
 use crate::files::file_rules::{AnswerRules, FileRules};
-use crate::instance::Instance;
 use crate::protocol::framing::Limits;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
+use crate::site::access::{Networks, PerClient};
+use crate::site::instance::Instance;
+
+pub mod access;
+pub mod instance;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]

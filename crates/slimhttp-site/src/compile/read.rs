@@ -9,10 +9,10 @@ use ipnet::IpNet;
 use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
-use crate::access;
 use crate::config::logging::{Logging, Unknown};
 use crate::config::options::{self, ACCESS_FORMATS, Shape};
 use crate::config::value::{Table, Value};
+use crate::site::access;
 use crate::site::{AccessFormat, AccessLog, LogFile};
 
 /// A value that has the shape of its option.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::config::fault::{Fault, Place};
 use crate::config::value::Value;
-use crate::instance::Instance;
 use crate::routing::host::HostKey;
 use crate::routing::route::{HandlerId, Route, RouteTable};
+use crate::site::instance::Instance;
 
 /// The routes of every scope, by virtual host; `None` for the global level.
 /// Cloning is cheap, and a registration into a clone shares all the rest.

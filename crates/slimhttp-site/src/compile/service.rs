@@ -8,9 +8,9 @@ use super::layer::{Layer, Layers};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{PathKind, Surroundings};
-use crate::access::PerClient;
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
+use crate::site::access::PerClient;
 use crate::site::{Listener, Service};
 
 /// The server's options as they are in force.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::Method;
 use smallvec::SmallVec;
 
-use crate::access::Networks;
 use crate::routing::route::HandlerId;
+use crate::site::access::Networks;
 
 /// What a program has said. It holds until the program says otherwise, whatever
 /// becomes of the configuration.

@@ -6,10 +6,10 @@ use http::{HeaderMap, HeaderValue, Method, Version};
 use serde_json::json;
 
 use super::{Instance, MethodTable};
-use crate::access::Networks;
 use crate::compile::tests::site;
 use crate::plan::{Action, Head};
 use crate::routing::route::HandlerId;
+use crate::site::access::Networks;
 
 #[test]
 fn c9_who_answers_a_method() {
