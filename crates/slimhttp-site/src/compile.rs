@@ -21,6 +21,7 @@ mod circle;
 mod files;
 mod hosts;
 mod layer;
+mod plain;
 mod read;
 mod report;
 mod routes;

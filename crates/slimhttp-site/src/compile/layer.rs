@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::read::{Checked, did_you_mean, read};
+use super::plain::did_you_mean;
+use super::read::{Checked, read};
 use super::report::{At, Report};
 use super::rules::Rule;
 use crate::config::options::{self, Shape, Stands};

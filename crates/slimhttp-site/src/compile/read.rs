@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::plain::{self, Plain, did_you_mean, given, known_keys, list, tried, wrong, wrong_type};
 use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
@@ -36,6 +37,16 @@ pub(super) enum Checked {
     Rule(Rule),
 }
 
+impl From<Plain> for Checked {
+    fn from(plain: Plain) -> Self {
+        match plain {
+            Plain::Flag(flag) => Self::Flag(flag),
+            Plain::Number(number) => Self::Number(number),
+            Plain::Seconds(seconds) => Self::Seconds(seconds),
+        }
+    }
+}
+
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
 /// the report then says.
 pub(super) fn read(
@@ -46,33 +57,16 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Option<Checked> {
     let read = match (shape, value) {
-        (Shape::Bool | Shape::Tls | Shape::Switch(_), Value::Bool(flag)) => Checked::Flag(*flag),
+        (
+            Shape::Bool
+            | Shape::WholeNumber { .. }
+            | Shape::Seconds { .. }
+            | Shape::SecondsOrOff { .. }
+            | Shape::Bytes { .. },
+            value,
+        ) => return plain::read(shape, value, at, report).map(Checked::from),
+        (Shape::Tls | Shape::Switch(_), Value::Bool(flag)) => Checked::Flag(*flag),
         (Shape::Tls, Value::Table(table)) => return certificate(table, base, at, report),
-        (Shape::WholeNumber { least, most }, Value::Integer(number)) => {
-            match u64::try_from(*number).ok().filter(|number| (least..=most).contains(number)) {
-                Some(number) => Checked::Number(number),
-                None => return wrong(shape, value.to_string(), at, report),
-            }
-        }
-        (Shape::Seconds { least, most }, Value::Integer(_) | Value::Float(_)) => {
-            match seconds(value).filter(|seconds| (least..=most).contains(seconds)) {
-                Some(seconds) => Checked::Seconds(Duration::from_secs_f64(seconds)),
-                None => return wrong(shape, value.to_string(), at, report),
-            }
-        }
-        (Shape::SecondsOrOff { .. }, Value::Bool(false)) => Checked::Seconds(Duration::ZERO),
-        (Shape::SecondsOrOff { most }, Value::Integer(_) | Value::Float(_)) => {
-            match seconds(value).filter(|seconds| (0.0..=most).contains(seconds)) {
-                Some(seconds) => Checked::Seconds(Duration::from_secs_f64(seconds)),
-                None => return wrong(shape, value.to_string(), at, report),
-            }
-        }
-        (Shape::Bytes { least, most }, Value::Integer(_) | Value::String(_)) => {
-            match bytes(value).filter(|bytes| (least..=most).contains(bytes)) {
-                Some(bytes) => Checked::Number(bytes),
-                None => return wrong(shape, value.to_string(), at, report),
-            }
-        }
         (Shape::OneOf(words) | Shape::Switch(words), Value::String(text)) => {
             return word(shape, words, text, at, report).map(|word| Checked::Word(word.to_owned()));
         }
@@ -133,68 +127,9 @@ pub(super) fn read(
             | Shape::Cors,
             value,
         ) => return rules::read(shape, value, at, report).map(Checked::Rule),
-        _ => {
-            report.fault(at, shape.to_string(), value.described(), unquote(shape, value));
-            return None;
-        }
+        _ => return wrong_type(shape, value, at, report),
     };
     Some(read)
-}
-
-/// Notes that `found` is not what `shape` says.
-fn wrong<T>(shape: Shape, found: String, at: &At<'_>, report: &mut Report) -> Option<T> {
-    report.fault(at, shape.to_string(), found, None);
-    None
-}
-
-/// The hint for a bool or a number that stands in quotes.
-fn unquote(shape: Shape, value: &Value) -> Option<String> {
-    let text = value.as_str()?.trim();
-    let bare = match shape {
-        Shape::Bool | Shape::Tls => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
-        Shape::WholeNumber { .. } => text.parse::<u64>().is_ok(),
-        Shape::Seconds { .. } | Shape::SecondsOrOff { .. } => text.parse::<f64>().is_ok(),
-        _ => false,
-    };
-    bare.then(|| "write it without quotes".to_owned())
-}
-
-/// Reads a list that must not be empty; every item is looked at.
-pub(super) fn list<T>(
-    items: &[Value],
-    at: &At<'_>,
-    report: &mut Report,
-    item: fn(&Value, &At<'_>, &mut Report) -> Option<T>,
-) -> Option<Vec<T>> {
-    if items.is_empty() {
-        report.fault(at, "a list that is not empty", "an empty list".to_owned(), None);
-        return None;
-    }
-    let read: Vec<Option<T>> = items
-        .iter()
-        .enumerate()
-        .map(|(index, value)| item(value, &at.index(index), report))
-        .collect();
-    read.into_iter().collect()
-}
-
-/// How many names a request may be looked up under by one list: what a client can
-/// cause is a product of these.
-const MOST_TRIED: usize = 16;
-
-/// Reads what is tried in turn for one request, as [`list`].
-pub(super) fn tried<T>(
-    items: &[Value],
-    at: &At<'_>,
-    report: &mut Report,
-    item: fn(&Value, &At<'_>, &mut Report) -> Option<T>,
-) -> Option<Vec<T>> {
-    if items.len() > MOST_TRIED {
-        let expected = format!("a list of at most {MOST_TRIED}");
-        report.fault(at, expected, format!("a list of {}", items.len()), None);
-        return None;
-    }
-    list(items, at, report, item)
 }
 
 /// One of the words of a shape.
@@ -217,49 +152,6 @@ fn word(
         report.fault(at, shape.to_string(), Value::from(text).to_string(), hint);
     }
     found
-}
-
-/// The hint for a key or a word that looks misspelt.
-pub(super) fn did_you_mean(meant: &str) -> String {
-    format!("did you mean `{meant}`?")
-}
-
-fn seconds(value: &Value) -> Option<f64> {
-    match value {
-        // No whole number of seconds that is in range is too great for an `f64`.
-        #[allow(clippy::cast_precision_loss)]
-        Value::Integer(whole) => Some(*whole as f64),
-        Value::Float(seconds) => Some(*seconds),
-        _ => None,
-    }
-}
-
-/// A number of bytes, or a text of a number and a unit.
-fn bytes(value: &Value) -> Option<u64> {
-    let text = match value {
-        Value::Integer(number) => return u64::try_from(*number).ok(),
-        Value::String(text) => text.trim(),
-        _ => return None,
-    };
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
-    let factor: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
-        "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return None,
-    };
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor);
-    }
-    // A fraction: exact up to 2^53, which is more than anything here holds.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-    number.parse::<f64>().ok().map(|number| (number * factor as f64) as u64)
 }
 
 /// A path as written → absolute and clean, symbolic links untouched.
@@ -338,30 +230,6 @@ fn access_format(word: &str) -> AccessFormat {
         "json" => AccessFormat::Json,
         _ => AccessFormat::Combined,
     }
-}
-
-/// Looks at every key of a table that has these keys only. Whether all were known.
-pub(super) fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut Report) -> bool {
-    let mut all = true;
-    for key in table.keys().filter(|key| !keys.contains(&&***key)) {
-        let expected = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
-        let hint = match options::nearest(key, keys.iter().copied()) {
-            Some(meant) => Some(did_you_mean(meant)),
-            None => options::find(key).map(|_| {
-                format!(
-                    "`{key}` is an option of its own: in TOML it stands before the first `[table]`"
-                )
-            }),
-        };
-        report.fault(&at.key(key), expected, Value::from(&**key).to_string(), hint);
-        all = false;
-    }
-    all
-}
-
-/// What a table gives for `key`.
-pub(super) fn given<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
-    table.get(key).filter(|value| !value.is_null())
 }
 
 fn access_log(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<AccessLog> {

@@ -8,28 +8,27 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::read::{self, Checked, given, list};
+use super::plain::{list, text};
 use super::report::{At, Report};
 use crate::config::options::Shape;
-use crate::config::value::{Table, Value};
-use crate::files::file_rules::{Compress, FieldRule, StatusRange, TryFile};
+use crate::config::value::Value;
+use crate::files::file_rules::{Compress, FieldRule, TryFile};
 use crate::files::glob::{ByGlob, Glob, Subtrees};
 use crate::protocol::cors::Cors;
 use crate::routing::redirect::{Redirects, Rewrites};
 
 mod cors;
 mod fields;
+mod globs;
 mod media;
 mod pages;
 mod tables;
 mod targets;
 
-pub(super) use tables::CacheBounds;
-
-/// Media types by extension.
-type MediaTypes = Arc<[(Box<str>, HeaderValue)]>;
-/// Pages by status.
-type ErrorPages = Arc<[(StatusRange, Arc<str>)]>;
+use self::globs::{by_glob, glob};
+use self::media::MediaTypes;
+use self::pages::ErrorPages;
+pub(super) use self::tables::CacheBounds;
 
 /// What one option about files or answers says.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,57 +127,6 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
     Some(rule)
 }
 
-/// Reads every entry of a table; one of null is as good as none.
-fn entries<'t, T>(
-    table: &'t Table,
-    at: &At<'_>,
-    report: &mut Report,
-    mut entry: impl FnMut(&'t str, &'t Value, &At<'_>, &mut Report) -> Option<T>,
-) -> Option<Vec<T>> {
-    let read: Vec<Option<T>> = table
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| entry(key, value, &at.key(key), report))
-        .collect();
-    read.into_iter().collect()
-}
-
-/// What stands under `key` of a table, read as `shape`, which is not one of a path.
-fn checked(
-    table: &Table,
-    key: &str,
-    shape: Shape,
-    at: &At<'_>,
-    report: &mut Report,
-) -> Option<Checked> {
-    read::read(shape, given(table, key)?, std::path::Path::new(""), &at.key(key), report)
-}
-
-/// Values by glob, each read by `item`.
-fn by_glob<T>(
-    table: &Table,
-    at: &At<'_>,
-    report: &mut Report,
-    item: fn(&Value, &At<'_>, &mut Report) -> Option<T>,
-) -> Option<ByGlob<T>> {
-    let read = entries(table, at, report, |key, value, at, report| {
-        let glob = glob(key, at, report);
-        let value = item(value, at, report);
-        Some((glob?, value?))
-    })?;
-    Some(read.into_iter().collect())
-}
-
-fn glob(text: &str, at: &At<'_>, report: &mut Report) -> Option<Glob> {
-    match Glob::parse(text) {
-        Ok(glob) => Some(glob),
-        Err(wrong) => {
-            report.fault(at, "a glob such as `*.js` or `/assets/**`", shown(text), wrong);
-            None
-        }
-    }
-}
-
 /// A glob of what is hidden. A slash at the end, which says "a folder", adds
 /// nothing: what a hidden folder holds is hidden with it.
 fn hidden(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Glob> {
@@ -196,18 +144,4 @@ fn subtrees(globs: Vec<Glob>, value: &Value, at: &At<'_>, report: &mut Report) -
             None
         }
     }
-}
-
-/// The text that `value` is to be.
-fn text<'v>(value: &'v Value, expected: &str, at: &At<'_>, report: &mut Report) -> Option<&'v str> {
-    let text = value.as_str();
-    if text.is_none() {
-        report.fault(at, expected, value.described(), None);
-    }
-    text
-}
-
-/// A text as a fault shows it.
-fn shown(text: &str) -> String {
-    if text.is_empty() { "an empty text".to_owned() } else { Value::from(text).to_string() }
 }

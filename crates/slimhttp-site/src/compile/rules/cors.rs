@@ -2,9 +2,8 @@
 
 use http::HeaderValue;
 
-use super::super::read::{Checked, did_you_mean, given, known_keys, list};
+use super::super::plain::{Plain, did_you_mean, given, known_keys, list, read_key, shown, text};
 use super::super::report::{At, Report};
-use super::{checked, shown, text};
 use crate::config::options::{CORS_KEYS, Shape};
 use crate::config::value::{Table, Value};
 use crate::protocol::cors::{AllowedOrigins, Cors, MAX_AGE, OriginPattern, is_token};
@@ -35,12 +34,12 @@ fn of_table(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Cors> {
     let methods = names("methods", method as Name);
     let headers = names("headers", field as Name);
     let expose = names("expose", field as Name);
-    let credentials = match checked(table, "credentials", Shape::Bool, at, report) {
-        Some(Checked::Flag(flag)) => flag,
+    let credentials = match read_key(table, "credentials", Shape::Bool, at, report) {
+        Some(Plain::Flag(flag)) => flag,
         _ => false,
     };
-    let max_age = match checked(table, "max_age", LONGEST, at, report) {
-        Some(Checked::Number(seconds)) => u32::try_from(seconds).unwrap_or(MAX_AGE),
+    let max_age = match read_key(table, "max_age", LONGEST, at, report) {
+        Some(Plain::Number(seconds)) => u32::try_from(seconds).unwrap_or(MAX_AGE),
         _ => MAX_AGE,
     };
     if credentials && origins == Some(AllowedOrigins::Any) {

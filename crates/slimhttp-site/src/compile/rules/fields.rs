@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use super::super::read::list;
+use super::super::plain::{entries, list, shown, text};
 use super::super::report::{At, Report};
-use super::{media, shown, text};
+use super::media;
 use crate::config::value::Value;
 use crate::files::file_rules::FieldRule;
 use crate::response::response_fields::is_framing;
@@ -44,7 +44,7 @@ fn fields(value: &Value, of: Of, at: &At<'_>, report: &mut Report) -> Option<Arc
         return None;
     };
     let mut names: Vec<HeaderName> = Vec::new();
-    let rules = super::entries(table, at, report, |key, value, at, report| {
+    let rules = entries(table, at, report, |key, value, at, report| {
         let name = name(key, at, report);
         let fresh = name.as_ref().is_none_or(|name| once(name, &mut names, key, at, report));
         let rule = rule(name?, value, of, at, report)?;

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::super::plain::{entries, shown, text};
 use super::super::report::{At, Report};
-use super::{MediaTypes, shown, text};
 use crate::config::value::{Table, Value};
+
+/// Media types by extension.
+pub(super) type MediaTypes = Arc<[(Box<str>, HeaderValue)]>;
 
 /// Media types by extension: in lower case, without the dot, in their order.
 pub(super) fn types(table: &Table, at: &At<'_>, report: &mut Report) -> Option<MediaTypes> {
     let mut names: Vec<Box<str>> = Vec::new();
-    let mut types = super::entries(table, at, report, |key, value, at, report| {
+    let mut types = entries(table, at, report, |key, value, at, report| {
         let extension = extension(key, at, report);
         let value = media_type(value, at, report);
         let extension = extension?;

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use super::super::read::{did_you_mean, tried};
+use super::super::plain::{did_you_mean, entries, shown, text, tried};
 use super::super::report::{At, Report};
-use super::{ErrorPages, shown, text};
 use crate::config::value::{Table, Value};
 use crate::files::file_rules::{ASKED, StatusRange, TryFile};
 use crate::routing::path::LONGEST_NAME;
+
+/// Pages by status.
+pub(super) type ErrorPages = Arc<[(StatusRange, Arc<str>)]>;
 
 /// A file below `web_root`: its path, with a slash at the beginning.
 pub(super) fn page(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Arc<str>> {
@@ -78,7 +80,7 @@ pub(super) fn try_file(value: &Value, at: &At<'_>, report: &mut Report) -> Optio
 /// Pages by status: single statuses first, then classes, so that the first which
 /// holds a status is the one.
 pub(super) fn error_pages(table: &Table, at: &At<'_>, report: &mut Report) -> Option<ErrorPages> {
-    let mut pages = super::entries(table, at, report, |key, value, at, report| {
+    let mut pages = entries(table, at, report, |key, value, at, report| {
         let range = statuses(key, at, report);
         let page = page(value, at, report);
         Some((range?, page?))

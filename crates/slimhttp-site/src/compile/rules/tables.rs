@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::read::{Checked, did_you_mean, given, known_keys, list};
+use super::super::plain::{Plain, did_you_mean, given, known_keys, list, read_key, shown, text};
 use super::super::report::{At, Report};
-use super::{checked, glob, shown, text};
+use super::globs::glob;
 use crate::config::options::{COMPRESS_KEYS, FILE_CACHE_KEYS, Shape};
 use crate::config::value::{Table, Value};
 use crate::files::file_rules::Compress;
@@ -64,8 +64,8 @@ pub(super) fn file_cache(table: &Table, at: &At<'_>, report: &mut Report) -> Opt
     let read = CacheBounds {
         size: number(table, "size", MEMORY, at, report),
         entry: number(table, "entry", IN_MEMORY, at, report),
-        revalidate: match checked(table, "revalidate", REVALIDATE, at, report) {
-            Some(Checked::Seconds(seconds)) => Some(seconds),
+        revalidate: match read_key(table, "revalidate", REVALIDATE, at, report) {
+            Some(Plain::Seconds(seconds)) => Some(seconds),
             _ => None,
         },
     };
@@ -95,15 +95,15 @@ fn ordered(
 }
 
 fn flag(table: &Table, key: &str, at: &At<'_>, report: &mut Report) -> Option<bool> {
-    match checked(table, key, Shape::Bool, at, report)? {
-        Checked::Flag(flag) => Some(flag),
+    match read_key(table, key, Shape::Bool, at, report)? {
+        Plain::Flag(flag) => Some(flag),
         _ => None,
     }
 }
 
 fn number(table: &Table, key: &str, shape: Shape, at: &At<'_>, report: &mut Report) -> Option<u64> {
-    match checked(table, key, shape, at, report)? {
-        Checked::Number(number) => Some(number),
+    match read_key(table, key, shape, at, report)? {
+        Plain::Number(number) => Some(number),
         _ => None,
     }
 }

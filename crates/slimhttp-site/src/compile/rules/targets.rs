@@ -1,9 +1,8 @@
 //! `redirects` and `rewrite`: what stands on the right of a path. Patterns and
 //! captures are read by [`crate::routing::redirect`].
 
-use super::super::read::{given, known_keys};
+use super::super::plain::{entries, given, known_keys, shown, text};
 use super::super::report::{At, Report};
-use super::{entries, shown, text};
 use crate::config::value::{Table, Value};
 use crate::routing::redirect::{Redirects, Rewrites};
 
