@@ -110,7 +110,7 @@ pub(crate) fn text<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = payload.py();
     let parameter = content_type(request)
-        .and_then(|value| slimhttp_site::content_type::parameter(value, "charset"));
+        .and_then(|value| slimhttp_site::media_type::parameter(value, "charset"));
     let charset = parameter.as_deref().unwrap_or("utf-8");
     payload.call_method1(intern!(py, "decode"), (charset,)).map_err(|error| {
         let wrong =

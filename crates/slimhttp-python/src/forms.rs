@@ -20,7 +20,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use slimhttp_site::content_type::parameter;
+use slimhttp_site::media_type::parameter;
 
 use crate::query;
 use charset::Charset;

@@ -9,7 +9,8 @@ use http::Method;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::route::{HandlerId, Methods, RouteKind};
+use slimhttp_site::route::{HandlerId, RouteKind};
+use slimhttp_site::methods::Methods;
 
 use crate::companion::Passed;
 use crate::desk::{Side, handler_id};

@@ -9,7 +9,8 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::{Answer, AnswerFuture, Callee, Handler, Request};
 use slimhttp_server::server::{Server, Setup};
 use slimhttp_site::config::Config;
-use slimhttp_site::route::{HandlerId, Methods, Route, RouteKind};
+use slimhttp_site::methods::Methods;
+use slimhttp_site::route::{HandlerId, Route, RouteKind};
 use slimhttp_site::value::{Table, Value};
 
 struct Hello;

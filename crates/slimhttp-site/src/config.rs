@@ -6,6 +6,7 @@ use std::sync::Arc;
 pub mod fault;
 pub mod logging;
 pub mod options;
+pub(crate) mod spelling;
 pub mod value;
 
 use self::value::{Table, Value};

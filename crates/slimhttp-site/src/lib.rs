@@ -20,8 +20,8 @@ pub mod site;
 pub use config::{fault, logging, options, value};
 pub use files::{candidates, content_type, file_reply, file_rules, glob, listing};
 pub use protocol::{
-    client, coding, conditions, cookie, cors, forward, framing, http2, list_field, multipart,
-    range, raw_reply, refusal, websocket,
+    authority, client, coding, conditions, cookie, cors, forward, framing, http2, list_field,
+    media_type, methods, multipart, range, raw_reply, refusal, vary, websocket,
 };
 pub use response::{reload, response_fields};
 pub use routing::{host, path, redirect, route};

@@ -7,11 +7,12 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::files::file_rules::TryFile;
+use crate::protocol::authority::Authority;
+use crate::protocol::methods::Methods;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake};
-use crate::routing::host::Authority;
 use crate::routing::path::{SafePath, Target};
-use crate::routing::route::{Found, HandlerId, Methods, Params, RouteKind};
+use crate::routing::route::{Found, HandlerId, Params, RouteKind};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
 /// What a request asks, before its body.

@@ -1,6 +1,7 @@
 //! HTTP and its relatives as their RFCs have them: how messages are framed, what
 //! their fields say, and how a request is refused. Nothing here knows of a site.
 
+pub mod authority;
 pub mod client;
 pub mod coding;
 pub mod conditions;
@@ -10,9 +11,12 @@ pub mod forward;
 pub mod framing;
 pub mod http2;
 pub mod list_field;
+pub mod media_type;
+pub mod methods;
 pub mod multipart;
 pub mod range;
 pub mod raw_reply;
 pub mod refusal;
+pub mod vary;
 pub mod websocket;
 pub(crate) mod weight;

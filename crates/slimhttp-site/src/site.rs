@@ -48,7 +48,7 @@ pub struct Site {
 
 impl Site {
     /// The scope that answers for `host` (in normal form, see
-    /// [`crate::routing::host::Authority::host`]) at `port`: the most specific virtual
+    /// [`crate::protocol::authority::Authority::host`]) at `port`: the most specific virtual
     /// host, else the global level.
     pub fn scope_for(&self, host: &str, port: u16) -> &Arc<Scope> {
         self.hosts.find(host, port).unwrap_or(&self.global)

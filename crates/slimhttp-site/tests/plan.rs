@@ -14,9 +14,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
 use slimhttp_site::config::Config;
+use slimhttp_site::methods::Methods;
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::route::{HandlerId, Methods, Param, Route, RouteKind};
+use slimhttp_site::route::{HandlerId, Param, Route, RouteKind};
 use slimhttp_site::site::{Listener, Site};
 use slimhttp_site::value::{Table, Value};
 

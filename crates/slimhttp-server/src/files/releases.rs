@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
-use slimhttp_site::content_type::essence;
+use slimhttp_site::media_type::essence;
 use slimhttp_site::site::{Scope, Site};
 use smallvec::SmallVec;
 

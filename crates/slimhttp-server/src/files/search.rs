@@ -7,8 +7,8 @@ use http::{HeaderValue, Method, StatusCode};
 use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withheld};
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::response_fields::merge_vary;
-use slimhttp_site::route::Methods;
+use slimhttp_site::vary::merge_vary;
+use slimhttp_site::methods::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
 
 use crate::files::answer::answer;

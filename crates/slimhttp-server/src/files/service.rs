@@ -12,7 +12,7 @@ use slimhttp_site::content_type::stored;
 use slimhttp_site::file_reply;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::response_fields::merge_vary;
+use slimhttp_site::vary::merge_vary;
 use slimhttp_site::site::Scope;
 
 use crate::files::answer::answer;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::report::{At, Report};
 use crate::config::options::{self, Shape};
+use crate::config::spelling::nearest;
 use crate::config::value::{Table, Value};
 
 /// A value of a plain shape.
@@ -179,7 +180,7 @@ pub(super) fn known_keys(table: &Table, keys: &[&str], at: &At<'_>, report: &mut
     let mut all = true;
     for key in table.keys().filter(|key| !keys.contains(&&***key)) {
         let expected = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
-        let hint = match options::nearest(key, keys.iter().copied()) {
+        let hint = match nearest(key, keys.iter().copied()) {
             Some(meant) => Some(did_you_mean(meant)),
             None => options::find(key).map(|_| {
                 format!(

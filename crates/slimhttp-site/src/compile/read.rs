@@ -11,7 +11,8 @@ use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
 use crate::config::logging::{Logging, Unknown};
-use crate::config::options::{self, ACCESS_FORMATS, Shape};
+use crate::config::options::{ACCESS_FORMATS, Shape};
+use crate::config::spelling::nearest;
 use crate::config::value::{Table, Value};
 use crate::site::access;
 use crate::site::{AccessFormat, AccessLog, LogFile};
@@ -142,7 +143,7 @@ fn word(
 ) -> Option<&'static str> {
     let found = words.iter().find(|word| **word == text).copied();
     if found.is_none() {
-        let meant = options::nearest(text, words.iter().copied());
+        let meant = nearest(text, words.iter().copied());
         let hint = match (shape, text.to_ascii_lowercase().as_str()) {
             (Shape::Switch(_) | Shape::AccessLog, "true" | "false") => {
                 Some("write it without quotes".to_owned())

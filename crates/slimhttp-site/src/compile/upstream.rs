@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::routing::host::Authority;
+use crate::protocol::authority::Authority;
 
 /// An upstream before it is known whether `ssl` stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::options::nearest;
+use crate::config::spelling::nearest;
 
 /// How much can be heard, from nothing to everything.
 pub const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];

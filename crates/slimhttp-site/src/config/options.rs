@@ -12,6 +12,8 @@ pub use shape::{
     ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, RELOADS, SYMLINKS, Shape,
 };
 
+use crate::config::spelling::{nearest, normalized};
+
 /// One option.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionSpec {
@@ -396,9 +398,10 @@ pub fn find(key: &str) -> Option<&'static OptionSpec> {
 pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
     let fits = |option: &&OptionSpec| !in_host || option.stands == Stands::Everywhere;
     let others = |option: &&OptionSpec| !fits(option);
-    let spelling = plain(key);
-    let same = |option: &&OptionSpec| plain(option.key) == spelling;
-    let known = |option: &&OptionSpec| option.elsewhere.iter().any(|name| plain(name) == spelling);
+    let spelling = normalized(key);
+    let same = |option: &&OptionSpec| normalized(option.key) == spelling;
+    let known =
+        |option: &&OptionSpec| option.elsewhere.iter().any(|name| normalized(name) == spelling);
     let find = |rule: &dyn Fn(&&OptionSpec) -> bool| all().find(rule);
     find(&same)
         .or_else(|| find(&known))
@@ -406,25 +409,4 @@ pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
         .or_else(|| {
             nearest(key, all().filter(others).map(|option| option.key)).and_then(self::find)
         })
-}
-
-/// The one of `words` that is at most a slip or two away from `word`.
-pub(crate) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let spelling = plain(word);
-    words
-        .map(|candidate| (strsim::damerau_levenshtein(&spelling, &plain(candidate)), candidate))
-        // A third of the letters may be wrong: two of six, none of two.
-        .filter(|(slips, candidate)| slips * 3 <= candidate.len().min(spelling.len()))
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, candidate)| candidate)
-}
-
-/// A key without what people write differently: case, `-`, `_` and spaces.
-fn plain(key: &str) -> String {
-    // An option's key is short; a text that is not need not be read to its end.
-    key.chars()
-        .take(64)
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
 }

@@ -16,8 +16,8 @@ use http::{Method, StatusCode};
 
 use crate::protocol::coding::Coding;
 use crate::protocol::conditions::{self, ETag, LastModified, Outcome, Validators};
+use crate::protocol::methods::Methods;
 use crate::protocol::range::Ranges;
-use crate::routing::route::Methods;
 
 /// What is known of an open file, as it is sent: all that goes into a field is
 /// kept as its value, so that answering again formats nothing.

@@ -14,9 +14,9 @@ use http::header::{
     HeaderValue, ORIGIN,
 };
 
+use crate::protocol::authority::Authority;
 use crate::protocol::list_field::members;
-use crate::response::response_fields::merge_vary;
-use crate::routing::host::Authority;
+use crate::protocol::vary::merge_vary;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::routing::route::Methods;
+use crate::protocol::methods::Methods;
 
 /// A request that is not answered with what it asked for, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Version};
 
+use crate::protocol::authority::Authority;
 use crate::protocol::list_field::{members, names};
 use crate::protocol::refusal::Refusal;
-use crate::routing::host::Authority;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! A change costs what it changes (C3.5): the rest is carried over by reference.
 
 use super::*;
-use crate::routing::route::{HandlerId, Methods, Route, RouteKind};
+use crate::protocol::methods::Methods;
+use crate::routing::route::{HandlerId, Route, RouteKind};
 use crate::site::LogFile;
 
 /// A running server: what is in force, and a draft on top of it.

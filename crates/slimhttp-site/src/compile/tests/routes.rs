@@ -3,7 +3,8 @@
 use http::Method;
 
 use super::*;
-use crate::routing::route::{Found, HandlerId, Methods, Route, RouteKind};
+use crate::protocol::methods::Methods;
+use crate::routing::route::{Found, HandlerId, Route, RouteKind};
 
 fn route(pattern: &str, handler: u64) -> Route {
     Route {

@@ -9,7 +9,7 @@ use http::HeaderName;
 
 use super::Fault;
 use super::disposition::{Disposition, Name};
-use crate::files::content_type;
+use crate::protocol::media_type;
 
 /// The most header fields of a part: clients write two or three.
 const MOST_FIELDS: usize = 16;
@@ -46,7 +46,7 @@ impl Part {
         let charset =
             fields.iter().find(|(name, _)| name == "content-type").and_then(|(_, kind)| {
                 let kind = str::from_utf8(kind).ok()?;
-                content_type::parameter(kind, "charset").map(|charset| charset.into_owned())
+                media_type::parameter(kind, "charset").map(|charset| charset.into_owned())
             });
         Ok(Self { name, filename, charset, fields })
     }

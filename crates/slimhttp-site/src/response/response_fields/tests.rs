@@ -317,23 +317,3 @@ fn c8_3_fields_of_every_answer() {
         assert_eq!(lines(&found), expect, "{rules:?} {tls} {before:?}");
     }
 }
-
-#[test]
-fn c5_4_vary_is_merged() {
-    let cases: &[(&[&str], &str, &str)] = &[
-        (&[], "Cookie", "Cookie"),
-        (&["Cookie"], "cookie", "Cookie"),
-        (&["a", "b, A"], "c,b", "a, b, c"),
-        (&["a,,b"], " ", "a, b"),
-        (&["*"], "a", "*"),
-        (&["a"], "*", "*"),
-    ];
-    for (before, value, expect) in cases {
-        let mut found = HeaderMap::new();
-        for line in *before {
-            found.append(header::VARY, line.parse().unwrap());
-        }
-        merge_vary(&mut found, &value.parse().unwrap());
-        assert_eq!(lines(&found), [format!("vary: {expect}")], "{before:?} {value}");
-    }
-}
