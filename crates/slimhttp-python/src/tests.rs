@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
 use slimhttp_server::handler::{ConnectionHandle, Request};
-use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
+use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::site::Listener;
 
@@ -19,7 +19,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         configured_port: 80,
         port: 80,
     };
-    let world = Surroundings {
+    let world = CompileEnv {
         base: "/".into(),
         resolve_anew: false,
         listener: &listener,

@@ -52,8 +52,9 @@ pub enum PathKind {
     Missing,
 }
 
-/// The world around a configuration, as far as its rules need it.
-pub struct Surroundings<'w> {
+/// What the rules of a configuration depend on besides the configuration: the caller
+/// looks at the machine, so that this crate need not.
+pub struct CompileEnv<'w> {
     /// The folder against which relative paths are resolved.
     pub base: PathBuf,
     /// Whether relative paths that stand as they stood are resolved anew too:
@@ -87,7 +88,7 @@ pub struct Surroundings<'w> {
 pub fn compile(
     config: &Config,
     routes: &Routes,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     previous: Option<(&Site, &Routes)>,
 ) -> Result<Site, Faults> {
     let mut report = Report::default();
@@ -100,10 +101,10 @@ pub fn compile(
         table: site.config.root(),
         options: &site.global.options,
     });
-    let layer = scope::read(table, Level::Global, world, earlier, &root, &mut report);
+    let layer = scope::read(table, Level::Global, env, earlier, &root, &mut report);
     let layers = Layers { own: &layer, outer: None };
-    let options = scope::options(layers, None, world, earlier, &root, &mut report);
-    let service = service(&layer, table, world, previous, &root, &mut report);
+    let options = scope::options(layers, None, env, earlier, &root, &mut report);
+    let service = service(&layer, table, env, previous, &root, &mut report);
     let global = hosts::scope(hosts::Parts {
         name: None,
         options: hosts::Options::New(Box::new(options)),
@@ -128,21 +129,21 @@ pub fn compile(
         }
     };
     // Whether virtual hosts may be carried over: what they inherit is the same.
-    let inherited = previous.filter(|_| !world.resolve_anew).filter(|previous| {
+    let inherited = previous.filter(|_| !env.resolve_anew).filter(|previous| {
         let written = previous.site.config.root();
         let everywhere = |option: &&options::OptionSpec| option.stands == Stands::Everywhere;
         options::all()
             .filter(everywhere)
             .all(|option| table.get(option.key) == written.get(option.key))
     });
-    let hosts = Hosts { vhosts, routes, world, layer: &layer, global: &global, previous };
+    let hosts = Hosts { vhosts, routes, env, layer: &layer, global: &global, previous };
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
     // Upstreams that lead back here.
     let circles = Circles {
         global: &global,
         hosts: &compiled.table,
-        world,
+        env,
         previous: previous.map(|previous| previous.site),
     };
     let every_other = inherited.is_none().then_some(None);
@@ -171,7 +172,7 @@ pub fn compile(
         hosts: compiled.table,
         service,
         instance: Arc::clone(&routes.instance),
-        port: world.listener.port,
+        port: env.listener.port,
         warnings,
     })
 }
@@ -187,7 +188,7 @@ struct Previous<'p> {
 fn service(
     layer: &layer::Layer,
     table: &Table,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     previous: Option<Previous<'_>>,
     at: &At<'_>,
     report: &mut Report,
@@ -195,12 +196,12 @@ fn service(
     let earlier = previous.map(|Previous { site, .. }| {
         let written = site.config.root();
         let same = |key: &str| table.get(key) == written.get(key);
-        let same_certificate = !world.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same);
+        let same_certificate = !env.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same);
         (&site.service, same_certificate)
     });
     let service = service::service(
         layer,
-        world,
+        env,
         earlier.map(|(service, same_certificate)| service::Earlier { service, same_certificate }),
         at,
         report,

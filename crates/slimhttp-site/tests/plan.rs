@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
+use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::plan::{Action, Head};
@@ -80,7 +80,7 @@ fn site(config: &str, routes: &[&str]) -> Site {
         Some(extension) if extension == "py" => PathKind::File,
         _ => PathKind::Folder,
     };
-    let world = Surroundings {
+    let world = CompileEnv {
         base: "/base".into(),
         resolve_anew: false,
         listener: &listener,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use slimhttp_site::compile::{PathKind, Routes, Surroundings, compile};
+use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
@@ -152,7 +152,7 @@ pub(crate) fn compile_site(
     python: bool,
     previous: Option<(&Site, &Routes)>,
 ) -> Result<Site, Faults> {
-    let world = Surroundings {
+    let world = CompileEnv {
         base: draft.base.clone(),
         resolve_anew: draft.replaced,
         listener,

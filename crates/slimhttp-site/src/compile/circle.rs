@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use std::sync::Arc;
 
-use super::Surroundings;
+use super::CompileEnv;
 use super::report::{At, Report};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
@@ -38,7 +38,7 @@ struct Circle {
 pub(super) struct Circles<'c> {
     pub(super) global: &'c Arc<Scope>,
     pub(super) hosts: &'c HostTable<Arc<Scope>>,
-    pub(super) world: &'c Surroundings<'c>,
+    pub(super) env: &'c CompileEnv<'c>,
     pub(super) previous: Option<&'c Site>,
 }
 
@@ -124,7 +124,7 @@ impl Circles<'_> {
 
     /// How a client names a host that comes to this site first.
     fn named(self, below: bool, name: &str, port: Option<u16>) -> Named {
-        let Listener { tls, port: ours, .. } = *self.world.listener;
+        let Listener { tls, port: ours, .. } = *self.env.listener;
         // RFC 9110 section 4.2: the default port is left out.
         let usual = if tls { 443 } else { 80 };
         Named {
@@ -134,15 +134,15 @@ impl Circles<'_> {
     }
 
     fn scope_for(&self, name: &Named) -> &Arc<Scope> {
-        let port = name.port.unwrap_or(self.world.listener.port);
+        let port = name.port.unwrap_or(self.env.listener.port);
         self.hosts.find(&name.host, port).unwrap_or(self.global)
     }
 
     fn behind(&self, upstream: &Upstream) -> Behind {
-        if self.world.listener.is_reached_by(&upstream.host, upstream.port) {
+        if self.env.listener.is_reached_by(&upstream.host, upstream.port) {
             return Behind::This;
         }
-        match (self.world.local_site)(&upstream.host, upstream.port) {
+        match (self.env.local_site)(&upstream.host, upstream.port) {
             None => Behind::Stranger,
             // The options of a server belong to one instance, so the site in
             // force that bears ours is the one that this change replaces.

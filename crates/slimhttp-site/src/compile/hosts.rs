@@ -10,7 +10,7 @@ use imbl::ordmap::DiffItem;
 use super::layer::{Layer, Layers, Level};
 use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
-use super::{Previous, Surroundings, scope};
+use super::{Previous, CompileEnv, scope};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
 use crate::routing::route::RouteTable;
@@ -20,7 +20,7 @@ use crate::site::{Scope, ScopeOptions};
 pub(super) struct Hosts<'h> {
     pub(super) vhosts: &'h Table,
     pub(super) routes: &'h Routes,
-    pub(super) world: &'h Surroundings<'h>,
+    pub(super) env: &'h CompileEnv<'h>,
     /// What they inherit, as written and as a scope.
     pub(super) layer: &'h Layer,
     pub(super) global: &'h Arc<Scope>,
@@ -207,9 +207,9 @@ impl<'h> Hosts<'h> {
             let table = vhosts(self.previous?)?.get(scope.name.as_ref()?)?.as_table()?;
             Some(scope::Earlier { table, options: &scope.options })
         });
-        let layer = scope::read(table, Level::Host, self.world, earlier, at, report);
+        let layer = scope::read(table, Level::Host, self.env, earlier, at, report);
         let layers = Layers { own: &layer, outer: Some(self.layer) };
-        scope::options(layers, Some(&self.global.options), self.world, earlier, at, report)
+        scope::options(layers, Some(&self.global.options), self.env, earlier, at, report)
     }
 }
 

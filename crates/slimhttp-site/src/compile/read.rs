@@ -1,5 +1,5 @@
 //! One value as written → what its option's [`Shape`] makes of it. What depends
-//! on other options, or on the world, is checked later.
+//! on other options, or on the machine, is checked later.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

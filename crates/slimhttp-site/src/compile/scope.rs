@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{PathKind, Surroundings, answers, files};
+use super::{PathKind, CompileEnv, answers, files};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
@@ -43,14 +43,14 @@ pub(super) struct Earlier<'e> {
 pub(super) fn read(
     table: &Table,
     level: Level,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
     report: &mut Report,
 ) -> Layer {
-    let mut layer = Layer::read(table, level, &world.base, at, report);
+    let mut layer = Layer::read(table, level, &env.base, at, report);
     if let Some(Earlier { table: written, options }) = earlier
-        && !world.resolve_anew
+        && !env.resolve_anew
     {
         let module = options.module.as_ref().map(|module| module.path.clone());
         let resolved = [
@@ -74,7 +74,7 @@ pub(super) fn read(
 pub(super) fn options(
     layers: Layers<'_>,
     outer: Option<&ScopeOptions>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
     report: &mut Report,
@@ -83,10 +83,10 @@ pub(super) fn options(
     let before = earlier.map(|earlier| earlier.options);
     exclusive(layers, at, report);
     for folder in FOLDERS {
-        is_folder(folder, own, world, earlier, at, report);
+        is_folder(folder, own, env, earlier, at, report);
     }
-    module_exists(own, world, before, at, report);
-    log_opens(own, world, before, at, report);
+    module_exists(own, env, before, at, report);
+    log_opens(own, env, before, at, report);
 
     let named = WAYS.iter().any(|way| layers.own.has(way));
     let ways = if named { own } else { layers };
@@ -116,7 +116,7 @@ pub(super) fn options(
         scripts: match layers.get("scripts") {
             Some(Checked::Flag(false)) => Scripts::Off,
             // Without Python none runs, and listings show none.
-            _ if !world.python => Scripts::Off,
+            _ if !env.python => Scripts::Off,
             Some(Checked::Word(_)) => Scripts::Executable,
             _ => Scripts::On,
         },
@@ -184,7 +184,7 @@ type Named = fn(&ScopeOptions) -> Option<&PathBuf>;
 fn is_folder(
     (key, named, without): (&str, Named, &str),
     own: Layers<'_>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
     report: &mut Report,
@@ -198,7 +198,7 @@ fn is_folder(
         return;
     }
     let at = at.key(key);
-    match (world.look)(path) {
+    match (env.look)(path) {
         PathKind::Folder => {}
         PathKind::Missing => {
             report.warn(&at, format_args!("`{}` does not exist (yet); {without}", path.display()))
@@ -225,14 +225,14 @@ fn private_apart(own: Layers<'_>, options: &ScopeOptions, at: &At<'_>, report: &
 
 fn module_exists(
     own: Layers<'_>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     before: Option<&ScopeOptions>,
     at: &At<'_>,
     report: &mut Report,
 ) {
     let Some(path) = own.path("module") else { return };
     let at = at.key("module");
-    if !world.python {
+    if !env.python {
         report.fault(
             &at,
             "no `module`: this program runs without Python",
@@ -246,7 +246,7 @@ fn module_exists(
         return;
     }
     let script = path.extension().is_some_and(|extension| extension == "py");
-    match (world.look)(path) {
+    match (env.look)(path) {
         PathKind::File if script => {}
         PathKind::File => report.fault(&at, "a `.py` file", format!("`{}`", path.display()), None),
         PathKind::Folder => report.fault(&at, "a `.py` file", seen(path, "a folder"), None),
@@ -260,7 +260,7 @@ fn module_exists(
 /// A log file may be new, its folder may not.
 fn log_opens(
     own: Layers<'_>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     before: Option<&ScopeOptions>,
     at: &At<'_>,
     report: &mut Report,
@@ -272,9 +272,9 @@ fn log_opens(
     }
     let log = at.key("access_log");
     let at = log.key("file");
-    if (world.look)(path) == PathKind::Folder {
+    if (env.look)(path) == PathKind::Folder {
         report.fault(&at, "a file", seen(path, "a folder"), None);
-    } else if path.parent().is_some_and(|folder| (world.look)(folder) != PathKind::Folder) {
+    } else if path.parent().is_some_and(|folder| (env.look)(folder) != PathKind::Folder) {
         let found = format!("`{}`", path.display());
         report.fault(&at, "a file in a folder that exists", found, None);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{PathKind, Surroundings};
+use super::{PathKind, CompileEnv};
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
 use crate::site::access::PerClient;
@@ -24,12 +24,12 @@ pub(super) struct Earlier<'e> {
 /// Puts the options of the server together.
 pub(super) fn service(
     global: &Layer,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     earlier: Option<Earlier<'_>>,
     at: &At<'_>,
     report: &mut Report,
 ) -> Service {
-    listener(global, world.listener, at, report);
+    listener(global, env.listener, at, report);
     let layers = Layers { own: global, outer: None };
     // Every bound of the options fits a `usize` of 32 bits.
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
@@ -57,14 +57,14 @@ pub(super) fn service(
     };
     let user = account("user", running.map(|service| service.user.as_deref()));
     let group = account("group", running.map(|service| service.group.as_deref()));
-    let persist = persist(layers, running, world, at, report);
+    let persist = persist(layers, running, env, at, report);
     let log = log(layers, running, at, report);
     let (certificate, awaited_certificate) = match earlier {
         // What stands as it stood is resolved as it was, and not looked at again.
         Some(Earlier { service, same_certificate: true }) => {
             (service.certificate.clone(), service.awaited_certificate.clone())
         }
-        _ => match certificate(layers, running, world, at, report) {
+        _ => match certificate(layers, running, env, at, report) {
             Certificate::Named(pair) => (pair, None),
             Certificate::Usual { pair, there: true } => (Some(pair), None),
             Certificate::Usual { pair, there: false } => (None, Some(pair)),
@@ -91,7 +91,7 @@ pub(super) fn service(
         }
     };
     let max_connections = number("max_connections").unwrap_or(10_000);
-    let workers = fixed("workers", running.map(|service| service.workers), world.processors.max(1));
+    let workers = fixed("workers", running.map(|service| service.workers), env.processors.max(1));
     let threads = fixed("threads", running.map(|service| service.threads), 1);
     Service {
         workers,
@@ -108,7 +108,7 @@ pub(super) fn service(
         max_streams: number("max_streams").unwrap_or(128),
         max_unsent: number("max_unsent").unwrap_or(512 << 10),
         max_queue: number("max_queue").unwrap_or(1024),
-        max_body_memory: layers.number("max_body_memory").unwrap_or_else(|| body_memory(world)),
+        max_body_memory: layers.number("max_body_memory").unwrap_or_else(|| body_memory(env)),
         max_websocket_threads: number("max_websocket_threads").unwrap_or(64),
         header_timeout: seconds("header_timeout", 20),
         body_timeout: seconds("body_timeout", 60),
@@ -153,23 +153,23 @@ fn log(
 
 /// What bodies may take where nothing is said: a quarter of the memory, and where
 /// that is not known, a quarter of a small machine's.
-fn body_memory(world: &Surroundings<'_>) -> u64 {
+fn body_memory(env: &CompileEnv<'_>) -> u64 {
     const LEAST: u64 = 16 << 20;
-    world.memory.map_or(1 << 28, |memory| memory / 4).max(LEAST)
+    env.memory.map_or(1 << 28, |memory| memory / 4).max(LEAST)
 }
 
 /// The file of the memory: fixed at start, and of use to Python only.
 fn persist(
     layers: Layers<'_>,
     running: Option<&Service>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     at: &At<'_>,
     report: &mut Report,
 ) -> Option<PathBuf> {
     let at = at.key("persist");
     let given = layers.path("persist");
     if let Some(path) = given
-        && !world.python
+        && !env.python
     {
         let hint = "run it with `python -m slimHTTP run FILE`".to_owned();
         let found = format!("`{}`", path.display());
@@ -179,9 +179,9 @@ fn persist(
         // The file may be new, its folder may not.
         if let Some(path) = given {
             let found = format!("`{}`", path.display());
-            if (world.look)(path) == PathKind::Folder {
+            if (env.look)(path) == PathKind::Folder {
                 report.fault(&at, "a file", format!("{found}, a folder"), None);
-            } else if path.parent().is_some_and(|it| (world.look)(it) != PathKind::Folder) {
+            } else if path.parent().is_some_and(|it| (env.look)(it) != PathKind::Folder) {
                 report.fault(&at, "a file in a folder that exists", found, None);
             }
         }
@@ -263,7 +263,7 @@ fn same_address(one: &str, other: &str) -> bool {
 fn certificate(
     layers: Layers<'_>,
     running: Option<&Service>,
-    world: &Surroundings<'_>,
+    env: &CompileEnv<'_>,
     at: &At<'_>,
     report: &mut Report,
 ) -> Certificate {
@@ -283,7 +283,7 @@ fn certificate(
         report.fault(&at.key("cert"), "a path", None, hint);
     }
     if table.is_none() && !own.has("cert") && !own.has("key") {
-        return usual_certificate(world);
+        return usual_certificate(env);
     }
     let (pair, cert_at, key_at) = match table {
         Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
@@ -295,12 +295,12 @@ fn certificate(
         }
     };
     let (cert, key) = pair;
-    let (cert_kind, key_kind) = ((world.look)(cert), (world.look)(key));
+    let (cert_kind, key_kind) = ((env.look)(cert), (env.look)(key));
     let halves = [(cert, cert_at, cert_kind, key_kind), (key, key_at, key_kind, cert_kind)];
     let is_read = running
         .and_then(|service| service.certificate.as_ref())
         .is_some_and(|(running_cert, running_key)| running_cert == cert && running_key == key);
-    let may_miss = *cert == world.base.join("cert.pem") && *key == world.base.join("key.pem");
+    let may_miss = *cert == env.base.join("cert.pem") && *key == env.base.join("key.pem");
     // Of one file everything is said once.
     let files = if cert == key { 1 } else { 2 };
     for (path, at, kind, other) in halves.into_iter().take(files) {
@@ -310,7 +310,7 @@ fn certificate(
                 report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
             }
             // Who speaks no TLS looks at none of them.
-            PathKind::Missing if both && (is_read || !world.listener.tls) => {}
+            PathKind::Missing if both && (is_read || !env.listener.tls) => {}
             PathKind::Missing if both && may_miss => report.warn(
                 &at,
                 format_args!(
@@ -332,12 +332,12 @@ fn certificate(
 }
 
 /// What slimHTTP has always looked for where nothing is said.
-fn usual_certificate(world: &Surroundings<'_>) -> Certificate {
-    if !world.listener.tls {
+fn usual_certificate(env: &CompileEnv<'_>) -> Certificate {
+    if !env.listener.tls {
         return Certificate::Named(None);
     }
-    let (cert, key) = (world.base.join("cert.pem"), world.base.join("key.pem"));
-    let is_there = |path| (world.look)(path) == PathKind::File;
+    let (cert, key) = (env.base.join("cert.pem"), env.base.join("key.pem"));
+    let is_there = |path| (env.look)(path) == PathKind::File;
     let there = is_there(&cert) && is_there(&key);
     Certificate::Usual { pair: (cert, key), there }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::{PathKind, Routes, Surroundings, compile};
+use super::{PathKind, Routes, CompileEnv, compile};
 use crate::config::Config;
 use crate::config::fault::Faults;
 use crate::config::value::{Table, Value};
@@ -70,9 +70,9 @@ pub(super) fn everywhere() -> Listener {
     }
 }
 
-/// A world around [`everywhere`] and [`look`], with Python and no other server.
-pub(super) fn world(listener: &Listener) -> Surroundings<'_> {
-    Surroundings {
+/// An environment of [`everywhere`] and [`look`], with Python and no other server.
+pub(super) fn env(listener: &Listener) -> CompileEnv<'_> {
+    CompileEnv {
         base: "/base".into(),
         resolve_anew: false,
         listener,
@@ -86,7 +86,7 @@ pub(super) fn world(listener: &Listener) -> Surroundings<'_> {
 
 /// Compiles a configuration alone.
 pub(crate) fn compiled(json: &Json) -> Result<Site, Faults> {
-    compile(&config(json), &Routes::default(), &world(&everywhere()), None)
+    compile(&config(json), &Routes::default(), &env(&everywhere()), None)
 }
 
 /// The site of a configuration that has no fault.
@@ -108,7 +108,7 @@ pub(super) fn change(
     config: &Config,
     routes: &Routes,
 ) -> Result<Site, Faults> {
-    compile(config, routes, &world(&everywhere()), Some(before))
+    compile(config, routes, &env(&everywhere()), Some(before))
 }
 
 /// A key of a configuration.
@@ -173,7 +173,7 @@ fn a_table_of_ten_thousand_is_compiled_once_and_edited_in_one_place() {
     let root: Table = [(Arc::from("vhosts"), Value::Table(vhosts))].into_iter().collect();
     let mut config = Config::new(root);
     let routes = Routes::default();
-    let first = compile(&config, &routes, &world(&everywhere()), None).expect("valid");
+    let first = compile(&config, &routes, &env(&everywhere()), None).expect("valid");
     assert_eq!(first.hosts.len(), 10_000);
     assert!(config.set(&way(["vhosts", "host-77.example", "debug"]), true.into()));
     let looks = std::cell::Cell::new(0);
@@ -182,8 +182,8 @@ fn a_table_of_ten_thousand_is_compiled_once_and_edited_in_one_place() {
         looks.set(looks.get() + 1);
         look(path)
     };
-    let world = Surroundings { look: &counting, ..world(&listener) };
-    let second = compile(&config, &routes, &world, Some((&first, &routes))).expect("valid");
+    let env = CompileEnv { look: &counting, ..env(&listener) };
+    let second = compile(&config, &routes, &env, Some((&first, &routes))).expect("valid");
     assert_eq!(looks.get(), 0, "the edit names no path, so nothing is looked at");
     for (key, scope) in second.hosts.iter() {
         let same = first.hosts.get(key).is_some_and(|before| Arc::ptr_eq(before, scope));

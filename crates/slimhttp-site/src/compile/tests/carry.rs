@@ -194,12 +194,12 @@ fn c3_5_warnings_are_what_the_change_found() {
 fn c2_6_a_default_that_is_written_later_is_looked_at() {
     let nothing_there = |_: &Path| PathKind::Missing;
     let listener = everywhere();
-    let world = Surroundings { look: &nothing_there, ..world(&listener) };
+    let env = CompileEnv { look: &nothing_there, ..env(&listener) };
     let routes = Routes::default();
-    let first = compile(&Config::default(), &routes, &world, None).expect("valid");
+    let first = compile(&Config::default(), &routes, &env, None).expect("valid");
     assert_eq!(first.warnings, Vec::<String>::new(), "nobody wrote `/srv/http`");
     let written = config(&json!({"web_root": "/srv/http"}));
-    let second = compile(&written, &routes, &world, Some((&first, &routes))).expect("valid");
+    let second = compile(&written, &routes, &env, Some((&first, &routes))).expect("valid");
     assert_eq!(
         second.warnings,
         ["web_root: `/srv/http` does not exist (yet); requests answer 404"]
@@ -221,7 +221,7 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     draft.set(&way(["vhosts", "a", "web_root"]), "./web".into());
     let routes = Routes::default();
     let listener = everywhere();
-    let elsewhere = Surroundings { base: "/other".into(), ..world(&listener) };
+    let elsewhere = CompileEnv { base: "/other".into(), ..env(&listener) };
     let second = compile(&draft, &routes, &elsewhere, Some((&first, &routes))).expect("valid");
     let root = |name| host(&second, name).options.web_root.clone().expect("a web root");
     assert_eq!(root("a"), Path::new("/other/web"), "written anew, so resolved anew");
@@ -232,7 +232,7 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     assert_eq!(module.path, Path::new("/base/app.py"));
     assert_eq!(second.service.certificate, first.service.certificate);
 
-    let replaced = Surroundings { resolve_anew: true, ..elsewhere };
+    let replaced = CompileEnv { resolve_anew: true, ..elsewhere };
     let third = compile(&draft, &routes, &replaced, Some((&second, &routes))).expect("valid");
     assert_eq!(host(&third, "b").options.web_root.as_deref(), Some(Path::new("/other/web")));
     let module = third.global.options.module.clone().expect("a module");
@@ -324,16 +324,16 @@ fn c3_5_a_change_comes_to_what_the_whole_would() {
     // The server at 9001 sends `b.example` back here, everything else nowhere.
     let far = Listener { configured_port: 9001, port: 9001, ..everywhere() };
     let back = config(&json!({"vhosts": {"b.example": {"proxy": "127.0.0.1:8080"}}}));
-    let back = compile(&back, &Routes::default(), &world(&far), None).expect("valid");
+    let back = compile(&back, &Routes::default(), &env(&far), None).expect("valid");
     let back = Arc::new(back);
     let local_site = |_: &str, port: u16| (port == 9001).then(|| Arc::clone(&back));
     let listener = everywhere();
-    let world = Surroundings { local_site: &local_site, ..world(&listener) };
+    let env = CompileEnv { local_site: &local_site, ..env(&listener) };
 
     let mut dice = Dice(1);
     let mut config = config(&json!({"vhosts": {}}));
     let mut routes = Routes::default();
-    let mut site = compile(&config, &routes, &world, None).expect("valid");
+    let mut site = compile(&config, &routes, &env, None).expect("valid");
     let (mut valid, mut invalid) = (0, 0);
     for step in 0..4000 {
         let (mut draft, mut drafted) = (config.clone(), routes.clone());
@@ -358,8 +358,8 @@ fn c3_5_a_change_comes_to_what_the_whole_would() {
                 }
             }
         }
-        let whole = compile(&draft, &drafted, &world, None);
-        let step = compile(&draft, &drafted, &world, Some((&site, &routes)));
+        let whole = compile(&draft, &drafted, &env, None);
+        let step = compile(&draft, &drafted, &env, Some((&site, &routes)));
         match (whole, step) {
             (Ok(whole), Ok(step)) => {
                 assert_eq!(told(&step), told(&whole), "{draft:?}");

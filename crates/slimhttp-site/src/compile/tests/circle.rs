@@ -42,7 +42,7 @@ fn c7_4_an_upstream_that_is_this_very_server() {
         let listener =
             Listener { address: address.to_owned(), bound: bound.clone(), ..everywhere() };
         let config = config(&json!({"vhosts": {"a": {"proxy": upstream}}}));
-        let site = compile(&config, &Routes::default(), &world(&listener), None);
+        let site = compile(&config, &Routes::default(), &env(&listener), None);
         assert_eq!(site.is_err(), circle, "{address} {upstream}");
     }
 }
@@ -71,8 +71,8 @@ fn compile_among(json: &Json, port: u16, others: &Others) -> Result<Site, Faults
         let (_, site) = others.iter().find(|(own, _)| host == "127.0.0.1" && *own == port)?;
         Some(Arc::clone(site))
     };
-    let world = Surroundings { local_site: &local_site, ..world(&listener) };
-    compile(&config(json), &Routes::default(), &world, None)
+    let env = CompileEnv { local_site: &local_site, ..env(&listener) };
+    compile(&config(json), &Routes::default(), &env, None)
 }
 
 /// Checks the site at 8080 among others by port, compiled one after the other.
@@ -169,12 +169,12 @@ fn c7_4_a_host_that_only_the_other_server_names() {
 fn c7_4_a_circle_by_a_name_that_only_the_process_knows() {
     let listener = everywhere();
     let routes = Routes::default();
-    let first = compile(&config(&json!({})), &routes, &world(&listener), None).expect("valid");
+    let first = compile(&config(&json!({})), &routes, &env(&listener), None).expect("valid");
     let in_force = Arc::new(first.clone());
     let local_site = |host: &str, _: u16| (host == "our.example").then(|| Arc::clone(&in_force));
-    let world = Surroundings { local_site: &local_site, ..world(&listener) };
+    let env = CompileEnv { local_site: &local_site, ..env(&listener) };
     let config = config(&json!({"proxy": "our.example:80"}));
-    let faults = compile(&config, &routes, &world, Some((&first, &routes))).expect_err("a circle");
+    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a circle");
     assert_eq!(
         faults.to_string(),
         format!("proxy: {EXPECTED}, found `our.example:80` → this server{HINT}")
@@ -193,17 +193,17 @@ fn c7_4_a_vhost_taken_away_can_close_a_circle() {
     let listener = everywhere();
     let local_site =
         |host: &str, port: u16| (host == "127.0.0.1" && port == 9001).then(|| Arc::clone(&other));
-    let world = Surroundings { local_site: &local_site, ..world(&listener) };
+    let env = CompileEnv { local_site: &local_site, ..env(&listener) };
     let routes = Routes::default();
     let mut config = config(&json!({
         "proxy": "127.0.0.1:9001",
         "vhosts": {"b.example": {"web_root": "web"}, "c.example": {"web_root": "web"}},
     }));
-    let first = compile(&config, &routes, &world, None).expect("valid");
+    let first = compile(&config, &routes, &env, None).expect("valid");
     config.remove(&way(["vhosts", "c.example"]));
-    assert!(compile(&config, &routes, &world, Some((&first, &routes))).is_ok());
+    assert!(compile(&config, &routes, &env, Some((&first, &routes))).is_ok());
     config.remove(&way(["vhosts", "b.example"]));
-    let faults = compile(&config, &routes, &world, Some((&first, &routes))).expect_err("a circle");
+    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a circle");
     assert_eq!(
         faults.to_string(),
         format!("proxy: {EXPECTED}, found `127.0.0.1:9001` → `127.0.0.1:8080` → this server{HINT}")

@@ -6,7 +6,7 @@ use super::*;
 fn c3_4_the_same_address_and_port_are_fine() {
     let listener = Listener { configured_port: 0, ..everywhere() };
     for written in [json!({}), json!({"port": 0}), json!({"port": 8080}), json!({"addr": ""})] {
-        let site = compile(&config(&written), &Routes::default(), &world(&listener), None);
+        let site = compile(&config(&written), &Routes::default(), &env(&listener), None);
         assert!(site.is_ok(), "{written}: {site:?}");
     }
     for (started, written) in [
@@ -18,7 +18,7 @@ fn c3_4_the_same_address_and_port_are_fine() {
     ] {
         let listener = Listener { address: started.to_owned(), ..everywhere() };
         let config = config(&json!({ "addr": written }));
-        let site = compile(&config, &Routes::default(), &world(&listener), None);
+        let site = compile(&config, &Routes::default(), &env(&listener), None);
         assert!(site.is_ok(), "{started} {written}: {site:?}");
     }
 }
@@ -41,7 +41,7 @@ fn c3_4_another_address_or_port_is_a_fault_that_says_how() {
     let listener = Listener { address: "::1".to_owned(), ..everywhere() };
     let config = config(&json!({"addr": "", "port": 80}));
     let faults =
-        compile(&config, &Routes::default(), &world(&listener), None).expect_err("another address");
+        compile(&config, &Routes::default(), &env(&listener), None).expect_err("another address");
     assert_eq!(
         faults.0.iter().map(|fault| fault.expected.as_str()).collect::<Vec<_>>(),
         ["`::1`, the address it was started with", "`8080`, the port it was started with"]
@@ -134,8 +134,8 @@ fn bodies_have_a_quarter_of_the_memory_unless_told_otherwise() {
         (Some(512 << 20), json!({"max_body_memory": "1GiB"}), 1 << 30),
         (None, json!({"max_body_memory": 1024}), 1024),
     ] {
-        let world = Surroundings { memory, ..world(&listener) };
-        let site = compile(&config(&written), &Routes::default(), &world, None);
+        let env = CompileEnv { memory, ..env(&listener) };
+        let site = compile(&config(&written), &Routes::default(), &env, None);
         let found = site.map(|site| site.service.max_body_memory);
         assert_eq!(found.ok(), Some(bytes), "{memory:?} {written}");
     }

@@ -33,7 +33,7 @@ fn handler(site: &Site, name: &str, path: &str) -> Option<u64> {
 }
 
 fn with(json: &Json, routes: &Routes) -> Site {
-    compile(&config(json), routes, &world(&everywhere()), None).expect("valid")
+    compile(&config(json), routes, &env(&everywhere()), None).expect("valid")
 }
 
 #[test]

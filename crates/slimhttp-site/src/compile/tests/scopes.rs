@@ -229,9 +229,9 @@ fn c2_6_a_module_is_a_python_file_that_exists() {
 #[test]
 fn c2_6_a_module_needs_python() {
     let listener = everywhere();
-    let world = Surroundings { python: false, ..world(&listener) };
+    let env = CompileEnv { python: false, ..env(&listener) };
     let config = config(&json!({"vhosts": {"a": {"module": "gone.py"}}}));
-    let faults = compile(&config, &Routes::default(), &world, None).expect_err("no Python");
+    let faults = compile(&config, &Routes::default(), &env, None).expect_err("no Python");
     assert_eq!(
         faults.to_string(),
         "vhosts.a.module: expected no `module`: this program runs without Python, \
@@ -352,10 +352,10 @@ fn c1_1_the_certificate_of_an_https_server() {
 /// the warnings.
 fn with_tls(written: Json, look: &dyn Fn(&Path) -> PathKind, running: Option<&Site>) -> String {
     let listener = Listener { tls: true, ..everywhere() };
-    let world = Surroundings { look, resolve_anew: true, ..world(&listener) };
+    let env = CompileEnv { look, resolve_anew: true, ..env(&listener) };
     let routes = Routes::default();
     let previous = running.map(|site| (site, &routes));
-    match compile(&config(&written), &routes, &world, previous) {
+    match compile(&config(&written), &routes, &env, previous) {
         Ok(site) => site.warnings.join("\n"),
         Err(faults) => faults.to_string(),
     }

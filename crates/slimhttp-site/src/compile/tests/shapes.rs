@@ -99,7 +99,7 @@ fn c2_6_seconds() {
     each("grace_period", &[(json!(0), "")]);
     let nan =
         Config::new([(Arc::from("idle_timeout"), Value::Float(f64::NAN))].into_iter().collect());
-    let faults = compile(&nan, &Routes::default(), &world(&everywhere()), None);
+    let faults = compile(&nan, &Routes::default(), &env(&everywhere()), None);
     assert!(faults.is_err(), "not a number is no number of seconds");
 }
 
