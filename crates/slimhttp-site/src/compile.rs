@@ -5,7 +5,7 @@
 //!    several options; `files` and `answers` do it for the rules of a scope.
 //! 3. `hosts` does that for every virtual host that the change concerns and
 //!    carries the others over.
-//! 4. `circle` follows the upstreams that are this process.
+//! 4. `proxy_loop` follows the upstreams that are servers of this process.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::config::value::{Table, Value};
 use crate::site::{Listener, Service, Site};
 
 mod answers;
-mod circle;
 mod files;
 mod hosts;
 mod layer;
 mod plain;
+mod proxy_loop;
 mod read;
 mod report;
 mod routes;
@@ -34,9 +34,9 @@ mod upstream;
 
 pub use routes::Routes;
 
-use circle::Circles;
 use hosts::Hosts;
 use layer::{Layers, Level};
+use proxy_loop::LoopSearch;
 use report::{At, Report};
 
 /// What is known of a path without reading it.
@@ -68,7 +68,7 @@ pub struct CompileEnv<'w> {
     pub look: &'w dyn Fn(&Path) -> PathKind,
     /// Follows an upstream `host`, `port` to the site that this very process
     /// serves there: the listener and the site in force. `None` where it is
-    /// somebody else. For finding circles (C7.4).
+    /// somebody else. For finding proxy loops (C7.4).
     pub local_site: &'w dyn Fn(&str, u16) -> Option<Arc<Site>>,
     /// The processors of the machine: the default number of workers.
     pub processors: usize,
@@ -140,7 +140,7 @@ pub fn compile(
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
     // Upstreams that lead back here.
-    let circles = Circles {
+    let loops = LoopSearch {
         global: &global,
         hosts: &compiled.table,
         env,
@@ -148,7 +148,7 @@ pub fn compile(
     };
     let every_other = inherited.is_none().then_some(None);
     let names = compiled.touched.iter().map(Some).chain(every_other);
-    circles.report(names, table, &mut report);
+    loops.report(names, table, &mut report);
 
     let Report { mut faults, warnings } = report;
     if !faults.is_empty() {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
+use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::plan::{Action, Head};

@@ -10,7 +10,7 @@ use imbl::ordmap::DiffItem;
 use super::layer::{Layer, Layers, Level};
 use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
-use super::{Previous, CompileEnv, scope};
+use super::{CompileEnv, Previous, scope};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
 use crate::routing::route::RouteTable;

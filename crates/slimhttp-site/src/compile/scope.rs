@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{PathKind, CompileEnv, answers, files};
+use super::{CompileEnv, PathKind, answers, files};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{PathKind, CompileEnv};
+use super::{CompileEnv, PathKind};
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
 use crate::site::access::PerClient;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::{PathKind, Routes, CompileEnv, compile};
+use super::{CompileEnv, PathKind, Routes, compile};
 use crate::config::Config;
 use crate::config::fault::Faults;
 use crate::config::value::{Table, Value};
@@ -15,12 +15,12 @@ use crate::site::{Listener, Scope, Site};
 
 mod answers;
 mod carry;
-mod circle;
 mod cors;
 mod fields;
 mod files;
 mod fixed;
 mod keys;
+mod proxy_loop;
 mod routes;
 mod scopes;
 mod shapes;

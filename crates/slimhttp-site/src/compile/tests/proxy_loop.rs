@@ -1,4 +1,4 @@
-//! Upstreams that lead back (C7.4).
+//! Proxy loops (C7.4).
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn c7_4_an_upstream_that_is_this_very_server() {
     let v4: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
     let v6: Vec<IpAddr> = vec![Ipv6Addr::LOCALHOST.into()];
     let outside: Vec<IpAddr> = vec![Ipv4Addr::new(192, 168, 1, 5).into()];
-    for (address, bound, upstream, circle) in [
+    for (address, bound, upstream, is_loop) in [
         ("", &every, "127.0.0.1:8080", true),
         ("", &every, "127.9.9.9:8080", true),
         ("", &every, "localhost:8080", true),
@@ -43,7 +43,7 @@ fn c7_4_an_upstream_that_is_this_very_server() {
             Listener { address: address.to_owned(), bound: bound.clone(), ..everywhere() };
         let config = config(&json!({"vhosts": {"a": {"proxy": upstream}}}));
         let site = compile(&config, &Routes::default(), &env(&listener), None);
-        assert_eq!(site.is_err(), circle, "{address} {upstream}");
+        assert_eq!(site.is_err(), is_loop, "{address} {upstream}");
     }
 }
 
@@ -80,7 +80,7 @@ fn compile_among(json: &Json, port: u16, others: &Others) -> Result<Site, Faults
 fn among(others: &[(u16, Json)], ours: Json, fault: &str) {
     let mut sites = Others::new();
     for (port, json) in others {
-        let site = compile_among(json, *port, &Others::new()).expect("no circle of its own");
+        let site = compile_among(json, *port, &Others::new()).expect("no loop of its own");
         sites.push((*port, Arc::new(site)));
     }
     let found = compile_among(&ours, 8080, &sites).err().map(|faults| faults.to_string());
@@ -109,7 +109,7 @@ fn c7_4_a_circle_through_other_servers_of_the_process() {
         json!({"vhosts": {"a": {"proxy": b}, "b": {"proxy": b}}}),
         &format!("vhosts.a.proxy: {EXPECTED}, found `{b}` → `{here}` → this server"),
     );
-    // A straight way out is no circle, nor is one that ends in files.
+    // A straight way out is no loop, nor is one that ends in files.
     among(&[(9001, json!({"proxy": "10.0.0.1:80"}))], json!({"proxy": b}), "");
     among(
         &[(9001, json!({"proxy": here, "vhosts": {"a": {"web_root": "web"}}}))],
@@ -122,7 +122,7 @@ fn c7_4_a_circle_through_other_servers_of_the_process() {
         json!({"proxy": ["10.0.0.2:80", b]}),
         &format!("proxy[1]: {EXPECTED}, found `{b}` → `{here}` → this server"),
     );
-    // A circle among the others, which this site only leads into, is not ours.
+    // A loop among the others, which this site only leads into, is not ours.
     among(&[(9001, json!({"proxy": c})), (9002, json!({"proxy": b}))], json!({"proxy": b}), "");
 }
 
@@ -174,7 +174,7 @@ fn c7_4_a_circle_by_a_name_that_only_the_process_knows() {
     let local_site = |host: &str, _: u16| (host == "our.example").then(|| Arc::clone(&in_force));
     let env = CompileEnv { local_site: &local_site, ..env(&listener) };
     let config = config(&json!({"proxy": "our.example:80"}));
-    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a circle");
+    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a loop");
     assert_eq!(
         faults.to_string(),
         format!("proxy: {EXPECTED}, found `our.example:80` → this server{HINT}")
@@ -203,7 +203,7 @@ fn c7_4_a_vhost_taken_away_can_close_a_circle() {
     config.remove(&way(["vhosts", "c.example"]));
     assert!(compile(&config, &routes, &env, Some((&first, &routes))).is_ok());
     config.remove(&way(["vhosts", "b.example"]));
-    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a circle");
+    let faults = compile(&config, &routes, &env, Some((&first, &routes))).expect_err("a loop");
     assert_eq!(
         faults.to_string(),
         format!("proxy: {EXPECTED}, found `127.0.0.1:9001` → `127.0.0.1:8080` → this server{HINT}")

@@ -1,8 +1,9 @@
-//! Upstreams that lead back to where a request came from (C7.4), as far as they
-//! are servers of this very process.
+//! Proxy loops (C7.4): upstreams that lead back to this server, straight or through
+//! other servers of this very process. A loop through a foreign server is found at run
+//! time only, by `Via`.
 //!
-//! A request keeps its `Host` on the way, so a circle is a property of a scope
-//! and a host name: the name is followed from server to server, and comes back.
+//! A request keeps its `Host` on the way, so a loop is a property of a scope and a host
+//! name: the name is followed from server to server until it arrives here again.
 
 use std::collections::HashSet;
 
@@ -20,37 +21,40 @@ const UNNAMED: &str = "\0";
 /// A name and port as a client's `Host` gives them. Without a port it is the
 /// one of the listener that is asked.
 #[derive(Clone, Debug)]
-struct Named {
+struct HostName {
     host: Arc<str>,
     port: Option<u16>,
 }
 
-/// A circle: the upstream of the first scope, by its position, and the way.
-struct Circle {
+/// A loop, from the scope in which it begins.
+struct ProxyLoop {
     /// Which of the scope's upstreams leads back.
     upstream: usize,
-    /// The way, for a person: "`a:1` → `b:2` → this server".
-    way: String,
+    /// The hops, for a person: "`a:1` → `b:2` → this server".
+    hops: String,
 }
 
 /// The scopes of a site that is being compiled.
 #[derive(Clone, Copy)]
-pub(super) struct Circles<'c> {
+pub(super) struct LoopSearch<'c> {
     pub(super) global: &'c Arc<Scope>,
     pub(super) hosts: &'c HostTable<Arc<Scope>>,
     pub(super) env: &'c CompileEnv<'c>,
     pub(super) previous: Option<&'c Site>,
 }
 
-/// Who listens behind an upstream.
-enum Behind {
+/// Which server an upstream is.
+enum NextHop {
+    /// This one.
     This,
+    /// Another one of this process, and its site in force.
     Local(Arc<Site>),
-    Stranger,
+    /// One of another process or machine.
+    Foreign,
 }
 
-impl Circles<'_> {
-    /// Notes the circles that requests for `names` run into, each once, where
+impl LoopSearch<'_> {
+    /// Reports the loops that requests for `names` run into, each once, where
     /// its upstream is written: in the virtual host or, inherited, above. `None`
     /// is any host that no key names.
     pub(super) fn report<'n>(
@@ -63,7 +67,7 @@ impl Circles<'_> {
         let vhosts = root.key("vhosts");
         let proxy = |table: &Table| table.get("proxy").filter(|value| !value.is_null()).cloned();
         let mut reported = HashSet::new();
-        for (scope, circle) in names.filter_map(|name| self.find(name)) {
+        for (scope, proxy_loop) in names.filter_map(|name| self.find(name)) {
             let host = scope.name.as_deref().unwrap_or_default();
             let own = written
                 .get("vhosts")
@@ -75,21 +79,21 @@ impl Circles<'_> {
                 None => (root.key("proxy"), proxy(written)),
             };
             let at = match value {
-                Some(Value::List(_)) => at.index(circle.upstream),
+                Some(Value::List(_)) => at.index(proxy_loop.upstream),
                 _ => at,
             };
             if reported.insert(at.place()) {
                 let hint =
                     "a request keeps its host name on the way, so it would go round for ever";
                 let expected = "an upstream that does not lead back here";
-                report.fault(&at, expected, circle.way, hint.to_owned());
+                report.fault(&at, expected, proxy_loop.hops, hint.to_owned());
             }
         }
     }
 
-    /// The circle that a request for `key` runs into, with the scope in which
+    /// The loop that a request for `key` runs into, with the scope in which
     /// it begins. `None` as the key is any host that no key names.
-    fn find(self, key: Option<&HostKey>) -> Option<(Arc<Scope>, Circle)> {
+    fn find(self, key: Option<&HostKey>) -> Option<(Arc<Scope>, ProxyLoop)> {
         let first = match key {
             None => self.named(false, UNNAMED, None),
             Some(HostKey { wildcard, name, port }) => self.named(*wildcard, name, *port),
@@ -103,9 +107,9 @@ impl Circles<'_> {
         let mut reached = HashSet::new();
         while let Some(name) = names.pop() {
             let mut walk =
-                Walk { circles: self, name: &name, passed: HashSet::new(), sites: Vec::new() };
-            if let Some(circle) = walk.from(scope) {
-                return Some((Arc::clone(scope), circle));
+                Walk { search: self, name: &name, passed: HashSet::new(), sites: Vec::new() };
+            if let Some(proxy_loop) = walk.from(scope) {
+                return Some((Arc::clone(scope), proxy_loop));
             }
             for site in walk.sites.into_iter().filter(|_| open) {
                 if !reached.insert(Arc::as_ptr(&site)) {
@@ -123,43 +127,43 @@ impl Circles<'_> {
     }
 
     /// How a client names a host that comes to this site first.
-    fn named(self, below: bool, name: &str, port: Option<u16>) -> Named {
+    fn named(self, below: bool, name: &str, port: Option<u16>) -> HostName {
         let Listener { tls, port: ours, .. } = *self.env.listener;
         // RFC 9110 section 4.2: the default port is left out.
         let usual = if tls { 443 } else { 80 };
-        Named {
+        HostName {
             host: if below { format!("{UNNAMED}.{name}").into() } else { name.into() },
             port: port.or((ours != usual).then_some(ours)),
         }
     }
 
-    fn scope_for(&self, name: &Named) -> &Arc<Scope> {
+    fn scope_for(&self, name: &HostName) -> &Arc<Scope> {
         let port = name.port.unwrap_or(self.env.listener.port);
         self.hosts.find(&name.host, port).unwrap_or(self.global)
     }
 
-    fn behind(&self, upstream: &Upstream) -> Behind {
+    fn next_hop(&self, upstream: &Upstream) -> NextHop {
         if self.env.listener.is_reached_by(&upstream.host, upstream.port) {
-            return Behind::This;
+            return NextHop::This;
         }
         match (self.env.local_site)(&upstream.host, upstream.port) {
-            None => Behind::Stranger,
+            None => NextHop::Foreign,
             // The options of a server belong to one instance, so the site in
             // force that bears ours is the one that this change replaces.
             Some(site)
                 if self.previous.is_some_and(|own| Arc::ptr_eq(&own.service, &site.service)) =>
             {
-                Behind::This
+                NextHop::This
             }
-            Some(site) => Behind::Local(site),
+            Some(site) => NextHop::Local(site),
         }
     }
 }
 
-/// One name on its way.
+/// The search for one name.
 struct Walk<'w> {
-    circles: Circles<'w>,
-    name: &'w Named,
+    search: LoopSearch<'w>,
+    name: &'w HostName,
     /// The scopes that were followed; what they lead to is known.
     passed: HashSet<*const Scope>,
     /// The sites that were reached.
@@ -168,28 +172,28 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// Follows every upstream of `scope`. To arrive at this site is to have
-    /// gone in a circle, for here the name picks the scope that it set out from.
-    fn from(&mut self, scope: &Scope) -> Option<Circle> {
+    /// gone round, for here the name picks the scope that it set out from.
+    fn from(&mut self, scope: &Scope) -> Option<ProxyLoop> {
         let proxy = scope.options.proxy.as_ref()?;
         if !self.passed.insert(scope) {
             return None;
         }
         for (position, upstream) in proxy.upstreams.iter().enumerate() {
-            let behind = match self.circles.behind(upstream) {
-                Behind::This => Some("this server".to_owned()),
-                Behind::Stranger => None,
-                Behind::Local(site) => {
+            let behind = match self.search.next_hop(upstream) {
+                NextHop::This => Some("this server".to_owned()),
+                NextHop::Foreign => None,
+                NextHop::Local(site) => {
                     let scope =
                         site.scope_for(&self.name.host, self.name.port.unwrap_or(site.port));
-                    let circle = self.from(scope);
+                    let proxy_loop = self.from(scope);
                     self.sites.push(site);
-                    circle.map(|circle| circle.way)
+                    proxy_loop.map(|proxy_loop| proxy_loop.hops)
                 }
             };
             if let Some(behind) = behind {
-                return Some(Circle {
+                return Some(ProxyLoop {
                     upstream: position,
-                    way: format!("{} → {behind}", shown(upstream)),
+                    hops: format!("{} → {behind}", shown(upstream)),
                 });
             }
         }
