@@ -9,7 +9,7 @@ use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
 use crate::files::file_rules::{ASKED, FileRules, TryFile};
-use crate::protocol::weight::{Weight, weighed};
+use crate::protocol::qvalue::{QValue, with_qvalues};
 use crate::routing::path::{SafePath, Target};
 
 #[cfg(test)]
@@ -210,8 +210,8 @@ fn accepts_a_page(request: &HeaderMap) -> bool {
     if anything {
         return !request.contains_key(SEC_FETCH_DEST);
     }
-    weighed(request, &ACCEPT).any(|(range, weight)| {
-        weight > Weight::NONE
+    with_qvalues(request, &ACCEPT).any(|(range, weight)| {
+        weight > QValue::NONE
             && (range.eq_ignore_ascii_case(b"text/html")
                 || range.eq_ignore_ascii_case(b"application/xhtml+xml"))
     })

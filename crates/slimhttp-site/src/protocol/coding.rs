@@ -1,5 +1,5 @@
-//! Content codings: which of them a client takes, and how gladly. RFC 9110
-//! sections 8.4 and 12.5.3.
+//! Content codings: which of them a client accepts, and in which order of preference.
+//! RFC 9110 sections 8.4 and 12.5.3.
 //!
 //! Deliberately absent: compressing, and the choice among files. Which codings
 //! there are of a file only the server knows.
@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use http::header::{ACCEPT_ENCODING, HeaderMap};
 use smallvec::SmallVec;
 
-use crate::protocol::weight::{Weight, weighed};
+use crate::protocol::qvalue::{QValue, with_qvalues};
 
 #[cfg(test)]
 mod tests;
@@ -82,8 +82,8 @@ impl Coding {
 /// Codings in the order in which they are tried.
 pub type Codings = SmallVec<[Coding; 3]>;
 
-/// Those of `offered` that the client takes at least as gladly as the file as
-/// it is, best first: by the client's weight, equal ones in the order offered.
+/// Those of `offered` that the client prefers to the file as it is, or accepts as
+/// well, best first: by the client's weight, equal ones in the order offered.
 ///
 /// Without `Accept-Encoding` there is none: RFC 9110 section 12.5.3 would allow
 /// any, but a client that says nothing seldom decodes anything.
@@ -91,13 +91,13 @@ pub fn acceptable(request: &HeaderMap, offered: &[Coding]) -> Codings {
     if offered.is_empty() || !request.contains_key(ACCEPT_ENCODING) {
         return Codings::new();
     }
-    let weights = Weights::of(request);
-    let least = weights.identity();
-    let weight = |coding: &Coding| weights.coding(*coding);
+    let preferences = AcceptEncoding::of(request);
+    let least = preferences.identity();
+    let weight = |coding: &Coding| preferences.coding(*coding);
     let mut accepted: Codings = offered
         .iter()
         .copied()
-        .filter(|coding| weight(coding) > Weight::NONE && weight(coding) >= least)
+        .filter(|coding| weight(coding) > QValue::NONE && weight(coding) >= least)
         .collect();
     // Stable, so equal weights stay in the order offered.
     accepted.sort_by_key(|coding| Reverse(weight(coding)));
@@ -108,39 +108,39 @@ pub fn acceptable(request: &HeaderMap, offered: &[Coding]) -> Codings {
 /// nothing about `identity`.
 pub fn identity_refused(request: &HeaderMap) -> bool {
     request.contains_key(ACCEPT_ENCODING) && {
-        let weights = Weights::of(request);
-        weights.identity.or(weights.others) == Some(Weight::NONE)
+        let preferences = AcceptEncoding::of(request);
+        preferences.identity.or(preferences.others) == Some(QValue::NONE)
     }
 }
 
 /// What an `Accept-Encoding` says, as far as we can send it. Of two members
 /// about the same coding the first counts.
 #[derive(Default)]
-struct Weights {
-    brotli: Option<Weight>,
-    zstd: Option<Weight>,
-    gzip: Option<Weight>,
-    identity: Option<Weight>,
+struct AcceptEncoding {
+    brotli: Option<QValue>,
+    zstd: Option<QValue>,
+    gzip: Option<QValue>,
+    identity: Option<QValue>,
     /// `*`: every coding that no other member names.
-    others: Option<Weight>,
+    others: Option<QValue>,
 }
 
-impl Weights {
+impl AcceptEncoding {
     fn of(request: &HeaderMap) -> Self {
-        let mut weights = Self::default();
-        for (name, weight) in weighed(request, &ACCEPT_ENCODING) {
+        let mut preferences = Self::default();
+        for (name, weight) in with_qvalues(request, &ACCEPT_ENCODING) {
             let place = match Coding::named(name) {
-                Some(coding) => weights.place(coding),
-                None if name == b"*" => &mut weights.others,
-                None if name.eq_ignore_ascii_case(b"identity") => &mut weights.identity,
+                Some(coding) => preferences.place(coding),
+                None if name == b"*" => &mut preferences.others,
+                None if name.eq_ignore_ascii_case(b"identity") => &mut preferences.identity,
                 None => continue,
             };
             place.get_or_insert(weight);
         }
-        weights
+        preferences
     }
 
-    fn place(&mut self, coding: Coding) -> &mut Option<Weight> {
+    fn place(&mut self, coding: Coding) -> &mut Option<QValue> {
         match coding {
             Coding::Brotli => &mut self.brotli,
             Coding::Zstd => &mut self.zstd,
@@ -148,19 +148,19 @@ impl Weights {
         }
     }
 
-    fn coding(&self, coding: Coding) -> Weight {
+    fn coding(&self, coding: Coding) -> QValue {
         let named = match coding {
             Coding::Brotli => self.brotli,
             Coding::Zstd => self.zstd,
             Coding::Gzip => self.gzip,
         };
-        named.or(self.others).unwrap_or(Weight::NONE)
+        named.or(self.others).unwrap_or(QValue::NONE)
     }
 
     /// The weight below which a coding is not worth sending. Where no member
     /// speaks of `identity` it is acceptable, and less welcome than anything
     /// that was named.
-    fn identity(&self) -> Weight {
-        self.identity.or(self.others).unwrap_or(Weight::NONE)
+    fn identity(&self) -> QValue {
+        self.identity.or(self.others).unwrap_or(QValue::NONE)
     }
 }

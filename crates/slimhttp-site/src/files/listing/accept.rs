@@ -1,24 +1,24 @@
-//! Which of the two forms a client likes better. RFC 9110 section 12.5.1.
+//! Which of the two forms of a listing a client prefers. RFC 9110 section 12.5.1.
 
 use http::header::{ACCEPT, HeaderMap};
 
-use crate::protocol::weight::{Weight, weighed};
+use crate::protocol::qvalue::{QValue, with_qvalues};
 
-/// Whether a listing is sent as JSON: where `Accept` likes it better than HTML,
-/// or equally and names it more closely (`application/json, */*`). A client that
-/// likes neither gets the page.
+/// Whether a listing is sent as JSON: where `Accept` prefers it to HTML, or gives both
+/// the same weight and names JSON more closely (`application/json, */*`). A client
+/// that accepts neither gets the page.
 pub fn wants_json(request: &HeaderMap) -> bool {
-    let (mut json, mut html) = (Liking::NONE, Liking::NONE);
-    for (range, weight) in weighed(request, &ACCEPT) {
-        json.hear(range, weight, b"application/json");
-        html.hear(range, weight, b"text/html");
+    let (mut json, mut html) = (Preference::NONE, Preference::NONE);
+    for (range, qvalue) in with_qvalues(request, &ACCEPT) {
+        json.consider(range, qvalue, b"application/json");
+        html.consider(range, qvalue, b"text/html");
     }
-    json.weight > Weight::NONE && (json.weight, json.closeness) > (html.weight, html.closeness)
+    json.qvalue > QValue::NONE && (json.qvalue, json.closeness) > (html.qvalue, html.closeness)
 }
 
-/// How much a client likes a media type, by the closest range that names it.
-struct Liking {
-    weight: Weight,
+/// The weight of a media type, by the closest range that names it.
+struct Preference {
+    qvalue: QValue,
     closeness: Closeness,
 }
 
@@ -35,12 +35,12 @@ enum Closeness {
     Exact,
 }
 
-impl Liking {
-    const NONE: Self = Self { weight: Weight::NONE, closeness: Closeness::None };
+impl Preference {
+    const NONE: Self = Self { qvalue: QValue::NONE, closeness: Closeness::None };
 
     /// Takes a range into account. Of two that are equally close the greater
     /// weight counts: they differ in parameters, which a listing has none of.
-    fn hear(&mut self, range: &[u8], weight: Weight, media_type: &[u8]) {
+    fn consider(&mut self, range: &[u8], qvalue: QValue, media_type: &[u8]) {
         let slash = memchr::memchr(b'/', media_type).expect("a media type has a slash");
         let closeness = if range == b"*/*" {
             Closeness::Anything
@@ -53,8 +53,8 @@ impl Liking {
         } else {
             return;
         };
-        if (closeness, weight) > (self.closeness, self.weight) {
-            *self = Self { weight, closeness };
+        if (closeness, qvalue) > (self.closeness, self.qvalue) {
+            *self = Self { qvalue, closeness };
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Lists whose members bear a weight: `Accept`, `Accept-Encoding` and their
-//! like. RFC 9110 sections 5.6.1 and 12.4.2.
+//! Quality values: lists whose members bear a weight, `Accept`, `Accept-Encoding` and
+//! their like. RFC 9110 sections 5.6.1 and 12.4.2.
 //!
 //! A member that breaks the grammar says nothing and is passed over; the others
 //! stand. A comma or semicolon within a quoted parameter splits wrongly, and
@@ -10,11 +10,11 @@ use http::header::{HeaderMap, HeaderName};
 #[cfg(test)]
 mod tests;
 
-/// How gladly something is taken: thousandths, from 0 (not at all) to 1000.
+/// How much something is preferred: thousandths, from 0 (not acceptable) to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Weight(u16);
+pub(crate) struct QValue(u16);
 
-impl Weight {
+impl QValue {
     /// Not acceptable.
     pub(crate) const NONE: Self = Self(0);
     /// What a member without a weight has.
@@ -46,17 +46,17 @@ impl Weight {
 /// The members of a list field with their weights, in the order in which they
 /// stand. The lines of the field are one list. Parameters other than the weight
 /// are left out.
-pub(crate) fn weighed<'h>(
+pub(crate) fn with_qvalues<'h>(
     request: &'h HeaderMap,
     field: &HeaderName,
-) -> impl Iterator<Item = (&'h [u8], Weight)> {
+) -> impl Iterator<Item = (&'h [u8], QValue)> {
     let lines = request.get_all(field).into_iter();
     lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).filter_map(member)
 }
 
-/// What a member names and how gladly, or `None` where it breaks the grammar or
+/// What a member names and its weight, or `None` where it breaks the grammar or
 /// is empty, which a list may have (RFC 9110 section 5.6.1.2).
-fn member(text: &[u8]) -> Option<(&[u8], Weight)> {
+fn member(text: &[u8]) -> Option<(&[u8], QValue)> {
     let mut parameters = text.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let name = parameters.next().filter(|name| !name.is_empty())?;
     let mut weight = None;
@@ -68,8 +68,8 @@ fn member(text: &[u8]) -> Option<(&[u8], Weight)> {
             if weight.is_some() {
                 return None;
             }
-            weight = Some(Weight::parse(value)?);
+            weight = Some(QValue::parse(value)?);
         }
     }
-    Some((name, weight.unwrap_or(Weight::FULL)))
+    Some((name, weight.unwrap_or(QValue::FULL)))
 }

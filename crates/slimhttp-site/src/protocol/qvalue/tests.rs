@@ -1,4 +1,4 @@
-//! Weights by the grammar of RFC 9110 section 12.4.2, and lists of members.
+//! AcceptEncoding by the grammar of RFC 9110 section 12.4.2, and lists of members.
 
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -32,7 +32,7 @@ fn c5_4_a_weight_has_at_most_three_decimals() {
         ("\"1\"", None),
     ];
     for (text, expect) in cases {
-        assert_eq!(Weight::parse(text.as_bytes()), expect.map(Weight), "{text}");
+        assert_eq!(QValue::parse(text.as_bytes()), expect.map(QValue), "{text}");
     }
 }
 
@@ -59,7 +59,7 @@ fn c5_4_members_stand_in_order_and_broken_ones_are_passed_over() {
         for line in *lines {
             request.append(ACCEPT, HeaderValue::from_static(line));
         }
-        let found: Vec<_> = weighed(&request, &ACCEPT)
+        let found: Vec<_> = with_qvalues(&request, &ACCEPT)
             .map(|(name, weight)| format!("{}={}", String::from_utf8_lossy(name), weight.0))
             .collect();
         assert_eq!(found.join(" "), *expect, "{lines:?}");
