@@ -29,7 +29,7 @@ pub struct OptionSpec {
     /// What it means: one line, in Markdown.
     pub doc: &'static str,
     /// What other programs call it, for the hint at an unknown key.
-    pub elsewhere: &'static [&'static str],
+    pub aliases: &'static [&'static str],
 }
 
 /// Where an option may stand.
@@ -50,7 +50,7 @@ const TIMEOUT: Shape = Shape::Seconds { least: 0.001, most: YEAR };
 const MANY: u64 = 10_000_000;
 
 const fn everywhere(key: &'static str, takes: Shape) -> OptionSpec {
-    OptionSpec { key, stands: Stands::Everywhere, takes, default: "", doc: "", elsewhere: &[] }
+    OptionSpec { key, stands: Stands::Everywhere, takes, default: "", doc: "", aliases: &[] }
 }
 
 const fn global(key: &'static str, takes: Shape) -> OptionSpec {
@@ -68,77 +68,72 @@ const SCOPE: &[OptionSpec] = &[
         default: "`/srv/http`",
         doc: "The folder of files. A relative path is resolved when the change is applied. \
               Without one, a module or proxy alone answers.",
-        elsewhere: &["root", "document_root", "doc_root", "docroot", "directory", "folder", "path"],
+        aliases: &["root", "document_root", "doc_root", "docroot", "directory", "folder", "path"],
         ..everywhere("web_root", Shape::Path)
     },
     OptionSpec {
         default: "none",
         doc: "A folder from which handlers may answer with a file, and which no URL reaches.",
-        elsewhere: &["internal", "protected_root", "sendfile_root", "x_accel_root", "media_root"],
+        aliases: &["internal", "protected_root", "sendfile_root", "x_accel_root", "media_root"],
         ..everywhere("private_root", Shape::Path)
     },
     OptionSpec {
         default: "`index.html`",
         doc: "The name, or the names in the order in which they are tried, that answers for a folder.",
-        elsewhere: &["directory_index", "index_file", "index_files", "indexes"],
+        aliases: &["directory_index", "index_file", "index_files", "indexes"],
         ..everywhere("index", Shape::Names)
     },
     OptionSpec {
         default: "none",
         doc: "A Python file (`.py`) that answers before `web_root` does. Excludes `proxy`.",
-        elsewhere: &["app", "script", "python", "handler"],
+        aliases: &["app", "script", "python", "handler"],
         ..everywhere("module", Shape::Path)
     },
     OptionSpec {
         default: "none",
         doc: "Where requests are forwarded: `host:port`, a URL without a path, or a list of either. \
               Excludes `module`.",
-        elsewhere: &["proxy_pass", "reverse_proxy", "upstream", "upstreams", "backend", "backends"],
+        aliases: &["proxy_pass", "reverse_proxy", "upstream", "upstreams", "backend", "backends"],
         ..everywhere("proxy", Shape::Upstreams)
     },
     OptionSpec {
         default: "`false`",
         doc: "Beside `proxy`: whether TLS is spoken to it. At the global level also a table of `cert` \
               and `key`, the certificate of an HTTPS server.",
-        elsewhere: &["tls", "proxy_ssl", "https"],
+        aliases: &["tls", "proxy_ssl", "https"],
         ..everywhere("ssl", Shape::Tls)
     },
     OptionSpec {
         default: "`always`",
         doc: "When `module` is run anew: for every request (`always`), after an edit (`changed`), or \
               only once (`never`). It holds for scripts too.",
-        elsewhere: &["autoreload", "hot_reload"],
+        aliases: &["autoreload", "hot_reload"],
         ..everywhere("reload", Shape::OneOf(RELOADS))
     },
     OptionSpec {
         default: "`true`",
         doc: "Whether `.py` files under `web_root` are run when a URL names them; `executable`: only \
               those with the executable bit. The others answer 404; none is ever sent.",
-        elsewhere: &["cgi"],
+        aliases: &["cgi"],
         ..everywhere("scripts", Shape::Switch(EXECUTABLE))
     },
     OptionSpec {
         default: "`false`",
         doc: "Whether error pages show the traceback. Not for the public.",
-        elsewhere: &["development", "dev"],
+        aliases: &["development", "dev"],
         ..everywhere("debug", Shape::Bool)
     },
     OptionSpec {
         default: "`true`",
         doc: "With `debug`: whether browsers load a page anew when the files, the module or the \
               configuration behind it change.",
-        elsewhere: &["livereload", "live_reload", "browser_reload", "watch"],
+        aliases: &["livereload", "live_reload", "browser_reload", "watch"],
         ..everywhere("reload_browser", Shape::Bool)
     },
     OptionSpec {
         default: "`16MiB`",
         doc: "The longest request body; a longer one is answered 413.",
-        elsewhere: &[
-            "client_max_body_size",
-            "max_content_length",
-            "body_limit",
-            "max_request_size",
-        ],
+        aliases: &["client_max_body_size", "max_content_length", "body_limit", "max_request_size"],
         ..everywhere("max_body", Shape::Bytes { least: 0, most: i64::MAX as u64 })
     },
     OptionSpec {
@@ -146,7 +141,7 @@ const SCOPE: &[OptionSpec] = &[
         doc: "What a form may hold in memory: its texts together (names, the values of fields, the \
               header fields of uploads), more are answered 413, and its uploads together, what is \
               more lies in a temporary file.",
-        elsewhere: &[
+        aliases: &[
             "max_form_memory_size",
             "data_upload_max_memory_size",
             "client_body_buffer_size",
@@ -156,7 +151,7 @@ const SCOPE: &[OptionSpec] = &[
     OptionSpec {
         default: "`1000`",
         doc: "Fields and uploads of a form together; more are answered 413.",
-        elsewhere: &["max_form_parts", "data_upload_max_number_fields", "max_fields"],
+        aliases: &["max_form_parts", "data_upload_max_number_fields", "max_fields"],
         ..everywhere("form_parts", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
@@ -164,43 +159,43 @@ const SCOPE: &[OptionSpec] = &[
         doc: "Where each request is noted: `true` for the combined format on standard error, a format \
               (`common`, `combined`, `json`), or a table of `format` and `file`, where `-` is standard \
               output.",
-        elsewhere: &["accesslog", "access_log_file", "logfile"],
+        aliases: &["accesslog", "access_log_file", "logfile"],
         ..everywhere("access_log", Shape::AccessLog)
     },
     OptionSpec {
         default: "none",
         doc: "Addresses and networks whose `X-Forwarded-*` fields are believed.",
-        elsewhere: &["set_real_ip_from", "forwarded_allow_ips", "proxy_headers", "trusted_hosts"],
+        aliases: &["set_real_ip_from", "forwarded_allow_ips", "proxy_headers", "trusted_hosts"],
         ..everywhere("trusted_proxies", Shape::Networks)
     },
     OptionSpec {
         default: "`5`",
         doc: "Seconds that a connection to an upstream may take to come about.",
-        elsewhere: &["connect_timeout", "dial_timeout"],
+        aliases: &["connect_timeout", "dial_timeout"],
         ..everywhere("proxy_connect_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`60`",
         doc: "Seconds that an upstream may stay silent, before its head and within its body.",
-        elsewhere: &["read_timeout", "proxy_timeout"],
+        aliases: &["read_timeout", "proxy_timeout"],
         ..everywhere("proxy_read_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`1024`",
         doc: "Requests and upgraded connections that the upstreams of a scope carry at once; more wait.",
-        elsewhere: &["max_conns", "max_requests", "max_pending_requests", "proxy_max_connections"],
+        aliases: &["max_conns", "max_requests", "max_pending_requests", "proxy_max_connections"],
         ..everywhere("proxy_max_requests", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
         default: "`1024`",
         doc: "Requests of a scope that may wait for its upstreams; more are answered 503.",
-        elsewhere: &["proxy_queue", "maxqueue"],
+        aliases: &["proxy_queue", "maxqueue"],
         ..everywhere("proxy_max_queue", Shape::WholeNumber { least: 0, most: MANY })
     },
     OptionSpec {
         default: "`10`",
         doc: "Seconds that one of them waits before it is answered 503.",
-        elsewhere: &["queue_timeout", "timeout_queue"],
+        aliases: &["queue_timeout", "timeout_queue"],
         ..everywhere("proxy_queue_timeout", TIMEOUT)
     },
 ];
@@ -210,69 +205,69 @@ const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "none",
         doc: "The virtual hosts: a table of options for each host name.",
-        elsewhere: &["hosts", "virtual_hosts", "virtualhosts", "servers", "sites", "server_name"],
+        aliases: &["hosts", "virtual_hosts", "virtualhosts", "servers", "sites", "server_name"],
         ..global("vhosts", Shape::Hosts)
     },
     OptionSpec {
         default: "every interface",
         doc: "The address to listen on. Fixed at start.",
-        elsewhere: &["host", "bind", "listen", "address", "interface"],
+        aliases: &["host", "bind", "listen", "address", "interface"],
         ..global("addr", Shape::Address)
     },
     OptionSpec {
         default: "80, or 443 for HTTPS",
         doc: "The port to listen on; `0` takes a free one. Fixed at start.",
-        elsewhere: &["listen_port"],
+        aliases: &["listen_port"],
         ..global("port", Shape::WholeNumber { least: 0, most: 65_535 })
     },
     OptionSpec {
         default: "everybody",
         doc: "Addresses and networks that may connect; all others are cut off at once.",
-        elsewhere: &["allow_list", "allowed_ips", "allow_from", "whitelist"],
+        aliases: &["allow_list", "allowed_ips", "allow_from", "whitelist"],
         ..global("allow", Shape::Networks)
     },
     OptionSpec {
         default: "the number of processors",
         doc: "Threads that read, write and answer. Fixed at start.",
-        elsewhere: &["worker_processes", "processes", "io_threads"],
+        aliases: &["worker_processes", "processes", "io_threads"],
         ..global("workers", Shape::WholeNumber { least: 1, most: 1024 })
     },
     OptionSpec {
         default: "`1`",
         doc: "Python handlers that may run at once. Fixed at start.",
-        elsewhere: &["python_threads", "worker_threads"],
+        aliases: &["python_threads", "worker_threads"],
         ..global("threads", Shape::WholeNumber { least: 1, most: 1024 })
     },
     OptionSpec {
         default: "`10000`",
         doc: "Connections at once. For one more, the one that has been idle longest is closed; where \
               none is idle it waits to be accepted.",
-        elsewhere: &["worker_connections", "limit_concurrency", "maxconn"],
+        aliases: &["worker_connections", "limit_concurrency", "maxconn"],
         ..global("max_connections", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
         default: "a tenth of `max_connections`, at least 50",
         doc: "Connections of one client at once: of an IPv4 address, or of a /64 of IPv6. More are \
               closed at once. Not of `trusted_proxies`, nor, by default, of this machine.",
-        elsewhere: &["limit_conn", "max_connections_per_ip", "per_ip", "client_ip_max_connections"],
+        aliases: &["limit_conn", "max_connections_per_ip", "per_ip", "client_ip_max_connections"],
         ..global("max_connections_per_address", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
         default: "`32KiB`",
         doc: "The longest request line and header section together; a longer one is answered 431.",
-        elsewhere: &["large_client_header_buffers", "max_header_size", "limit_request_field_size"],
+        aliases: &["large_client_header_buffers", "max_header_size", "limit_request_field_size"],
         ..global("max_head", Shape::Bytes { least: 1024, most: 16 << 20 })
     },
     OptionSpec {
         default: "`100`",
         doc: "Header fields of a request; more are answered 431.",
-        elsewhere: &["limit_request_fields", "max_header_count"],
+        aliases: &["limit_request_fields", "max_header_count"],
         ..global("max_headers", Shape::WholeNumber { least: 8, most: 10_000 })
     },
     OptionSpec {
         default: "`8KiB`",
         doc: "The longest request target; a longer one is answered 414.",
-        elsewhere: &["limit_request_line", "max_url"],
+        aliases: &["limit_request_line", "max_url"],
         // 65,534 bytes is what `http::Uri` can hold.
         ..global("max_uri", Shape::Bytes { least: 64, most: 65_534 })
     },
@@ -280,7 +275,7 @@ const SERVER: &[OptionSpec] = &[
         default: "`128`",
         doc: "Requests at once on one HTTP/2 connection; more are refused. It holds for \
               connections that come.",
-        elsewhere: &["http2_max_concurrent_streams", "h2_max_concurrent_streams"],
+        aliases: &["http2_max_concurrent_streams", "h2_max_concurrent_streams"],
         ..global("max_streams", Shape::WholeNumber { least: 1, most: 10_000 })
     },
     OptionSpec {
@@ -288,102 +283,102 @@ const SERVER: &[OptionSpec] = &[
         doc: "What may wait to be sent on one HTTP/2 connection, of files, streams and \
               upstreams together; and four times as much of what handlers return whole. It \
               holds for connections that come.",
-        elsewhere: &["http2_send_buffer"],
+        aliases: &["http2_send_buffer"],
         ..global("max_unsent", Shape::Bytes { least: 1024, most: 1 << 30 })
     },
     OptionSpec {
         default: "`1024`",
         doc: "Requests that may wait for Python; more are answered 503.",
-        elsewhere: &["backlog", "queue"],
+        aliases: &["backlog", "queue"],
         ..global("max_queue", Shape::WholeNumber { least: 1, most: MANY })
     },
     OptionSpec {
         default: "a quarter of the memory",
         doc: "What request bodies that are held whole take together, in all of the process; others are \
               answered 503. The memory is that of the machine, or of its container.",
-        elsewhere: &["body_memory", "max_request_memory"],
+        aliases: &["body_memory", "max_request_memory"],
         ..global("max_body_memory", Shape::Bytes { least: 1024, most: i64::MAX as u64 })
     },
     OptionSpec {
         default: "`64`",
         doc: "WebSockets whose handlers are not `async`, at once: each has a Python thread of its \
               own. More are answered 503.",
-        elsewhere: &["websocket_threads"],
+        aliases: &["websocket_threads"],
         ..global("max_websocket_threads", Shape::WholeNumber { least: 0, most: 10_000 })
     },
     OptionSpec {
         default: "`20`",
         doc: "Seconds that a request's head may take, from its first byte.",
-        elsewhere: &["client_header_timeout", "read_header_timeout"],
+        aliases: &["client_header_timeout", "read_header_timeout"],
         ..global("header_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`60`",
         doc: "Seconds that a request's body may pause.",
-        elsewhere: &["client_body_timeout"],
+        aliases: &["client_body_timeout"],
         ..global("body_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`60`",
         doc: "Seconds that a client may take no byte of a response.",
-        elsewhere: &["write_timeout"],
+        aliases: &["write_timeout"],
         ..global("send_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`75`",
         doc: "Seconds that a connection may stay without a request.",
-        elsewhere: &["keepalive_timeout", "timeout_keep_alive", "keep_alive", "keepalive"],
+        aliases: &["keepalive_timeout", "timeout_keep_alive", "keep_alive", "keepalive"],
         ..global("idle_timeout", TIMEOUT)
     },
     OptionSpec {
         default: "`10`",
         doc: "Seconds that requests in flight may take to finish when the server stops.",
-        elsewhere: &["graceful_timeout", "shutdown_timeout", "timeout_graceful_shutdown"],
+        aliases: &["graceful_timeout", "shutdown_timeout", "timeout_graceful_shutdown"],
         ..global("grace_period", Shape::Seconds { least: 0.0, most: YEAR })
     },
     OptionSpec {
         default: "info",
         doc: "What the server itself logs, in the words of `SLIMHTTP_LOG`, which wins: a level, `json`, \
               directives; see [logs-and-errors.md](logs-and-errors.md). Fixed at start.",
-        elsewhere: &["log_level", "loglevel", "verbosity", "error_log"],
+        aliases: &["log_level", "loglevel", "verbosity", "error_log"],
         ..global("log", Shape::Logging)
     },
     OptionSpec {
         default: "`false`",
         doc: "Whether the line at start is left out.",
-        elsewhere: &["silent"],
+        aliases: &["silent"],
         ..global("quiet", Shape::Bool)
     },
     OptionSpec {
         default: "cert.pem, if it and key.pem are there",
         doc: "The certificate chain of an HTTPS server, a PEM file; its key may stand in it too. \
               See [https.md](https.md).",
-        elsewhere: &["certfile", "ssl_certificate", "ssl_certfile", "certificate"],
+        aliases: &["certfile", "ssl_certificate", "ssl_certfile", "certificate"],
         ..global("cert", Shape::Path)
     },
     OptionSpec {
         default: "the file of `cert`",
         doc: "The private key of that certificate, a PEM file without a passphrase.",
-        elsewhere: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
+        aliases: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
         ..global("key", Shape::Path)
     },
     OptionSpec {
         default: "none",
         doc: "The file in which `slimHTTP.memory` is kept; made if it is not there. Fixed at start.",
-        elsewhere: &["memory", "persistence", "state_file", "database"],
+        aliases: &["memory", "persistence", "state_file", "database"],
         ..global("persist", Shape::Path)
     },
     OptionSpec {
         default: "whoever starts it",
         doc: "As whom a server that root starts serves, once it listens; it holds for the whole \
               process. Fixed at start.",
-        elsewhere: &["run_as", "runas", "setuid", "uid", "username"],
+        aliases: &["run_as", "runas", "setuid", "uid", "username"],
         ..global("user", Shape::Account)
     },
     OptionSpec {
         default: "the user's own",
         doc: "With which group it serves then. Fixed at start.",
-        elsewhere: &["setgid", "gid"],
+        aliases: &["setgid", "gid"],
         ..global("group", Shape::Account)
     },
 ];
@@ -401,7 +396,7 @@ pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
     let spelling = normalized(key);
     let same = |option: &&OptionSpec| normalized(option.key) == spelling;
     let known =
-        |option: &&OptionSpec| option.elsewhere.iter().any(|name| normalized(name) == spelling);
+        |option: &&OptionSpec| option.aliases.iter().any(|name| normalized(name) == spelling);
     let find = |rule: &dyn Fn(&&OptionSpec) -> bool| all().find(rule);
     find(&same)
         .or_else(|| find(&known))

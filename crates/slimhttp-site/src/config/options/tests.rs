@@ -17,11 +17,11 @@ fn every_option_is_described_once() {
         assert!(!option.doc.contains('\n'), "`{}` takes one line", option.key);
         assert_eq!(find(option.key).map(|found| found.key), Some(option.key));
     }
-    let mut elsewhere = HashSet::new();
+    let mut aliases = HashSet::new();
     for option in all() {
-        for name in option.elsewhere {
+        for name in option.aliases {
             assert!(find(name).is_none(), "`{name}` is a key of ours");
-            assert!(elsewhere.insert(name), "`{name}` means two options");
+            assert!(aliases.insert(name), "`{name}` means two options");
         }
     }
 }
