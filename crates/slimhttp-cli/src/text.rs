@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use slimhttp_site::harmless::{Escaped, is_harmless};
+use slimhttp_site::escape::{Escaped, is_printable};
 
 /// The widest excerpt of a line, in characters: a minified file is one line.
 const WIDEST: usize = 100;
@@ -80,7 +80,7 @@ impl Text {
             None => "the end of the file".to_owned(),
             Some('\n') => "the end of the line".to_owned(),
             Some('\r') if rest.starts_with("\r\n") => "the end of the line".to_owned(),
-            Some(c) if c == '\t' || !is_harmless(c) => format!("`{}`", Escaped(c)),
+            Some(c) if c == '\t' || !is_printable(c) => format!("`{}`", Escaped(c)),
             Some(c) if word.is_empty() => format!("`{c}`"),
             Some(_) => format!("`{word}`"),
         }

@@ -8,8 +8,8 @@
 
 pub mod compile;
 pub mod config;
+pub mod escape;
 mod files;
-pub mod harmless;
 pub mod plan;
 mod protocol;
 mod response;

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use slimhttp_site::harmless::{Escaped, is_harmless};
+use slimhttp_site::escape::{Escaped, is_printable};
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{FormatFields, Writer, debug_fn};
@@ -43,7 +43,7 @@ impl<W: Write> Write for Contained<'_, W> {
                 ' ' if self.indented > 0 => self.indented -= 1,
                 other => {
                     self.indented = 0;
-                    if is_harmless(other) {
+                    if is_printable(other) {
                         self.writer.write_char(other)?;
                     } else {
                         write!(self.writer, "{}", Escaped(other))?;

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 
 use serde_json::Value;
-use slimhttp_site::harmless::is_harmless;
+use slimhttp_site::escape::is_printable;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -44,14 +44,14 @@ where
 }
 
 /// Writes JSON of which nobody breaks out. What JSON must escape is so already; the
-/// rest of what is not harmless (C1 controls, what turns the writing or hides) only
+/// rest of what is not printable (C1 controls, what turns the writing or hides) only
 /// stands in texts, where `\u` and four digits mean the same (RFC 8259 section 7).
 struct Escaping<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, json: &str) -> fmt::Result {
         for character in json.chars() {
-            if is_harmless(character) {
+            if is_printable(character) {
                 self.0.write_char(character)?;
                 continue;
             }

@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use crate::harmless::{Escaped, is_harmless};
+use crate::escape::{Escaped, is_printable};
 
 /// The characters of a text that an error message shows.
 const LONGEST_SHOWN: usize = 80;
@@ -130,7 +130,7 @@ impl fmt::Display for Value {
                 f.write_str("`")?;
                 let mut rest = text.chars();
                 for c in rest.by_ref().take(LONGEST_SHOWN) {
-                    if c == '\t' || !is_harmless(c) {
+                    if c == '\t' || !is_printable(c) {
                         write!(f, "{}", Escaped(c))?
                     } else {
                         f.write_char(c)?

@@ -2,7 +2,7 @@
 
 use toml_edit::{Array, DocumentMut};
 
-use super::{Escaped, is_harmless};
+use super::{Escaped, is_printable};
 
 fn table() -> DocumentMut {
     include_str!("../../../../tests/data/harmless.toml").parse().expect("TOML")
@@ -27,14 +27,14 @@ fn every_character_is_judged_as_the_table_says() {
         pairs(&table, "ranges").into_iter().map(|(first, last)| code(first)..=code(last)).collect();
     for character in ('\0'..=char::MAX).filter(|character| *character != '\n') {
         let expected = !ranges.iter().any(|range| range.contains(&u32::from(character)));
-        assert_eq!(is_harmless(character), expected, "{character:?}");
+        assert_eq!(is_printable(character), expected, "{character:?}");
     }
 }
 
 #[test]
-fn what_is_not_harmless_is_spelt_as_the_table_says() {
+fn what_is_not_printable_is_escaped_as_the_table_says() {
     let shown = |said: &str| -> String {
-        let escaped = |character| match is_harmless(character) {
+        let escaped = |character| match is_printable(character) {
             true => character.to_string(),
             false => Escaped(character).to_string(),
         };

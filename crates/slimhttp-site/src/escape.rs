@@ -1,7 +1,8 @@
-//! What a person may be shown of a text that somebody else has written. A terminal
-//! acts upon some characters, others end a line, turn the direction of what follows,
-//! or are not seen at all, so that a text looks like another one. They are escaped
-//! wherever a client's words are read by a person: in the log, in faults.
+//! Which characters of a text that somebody else has written are printed as they are,
+//! and how the others are escaped. A terminal acts upon some characters, others end a
+//! line, turn the direction of what follows, or are invisible, so that a text looks like
+//! another one. They are escaped wherever a person reads what a client has sent: in the
+//! log, in faults of a configuration.
 //!
 //! `python/slimHTTP/_harmless.py` is the same rule for Python's logging, and
 //! `tests/data/harmless.toml` is what both are held against.
@@ -11,10 +12,10 @@ use std::fmt;
 #[cfg(test)]
 mod tests;
 
-/// Whether a character is only shown: letters and marks of whatever writing, blanks,
+/// Whether a character may be printed as it is: letters and marks of whatever writing, blanks,
 /// the tab. No control, nothing that ends a line, turns the writing (Unicode's
 /// bidirectional controls) or hides.
-pub fn is_harmless(character: char) -> bool {
+pub fn is_printable(character: char) -> bool {
     let hides = matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
