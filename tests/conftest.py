@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
-from chromium import Chromium, executable
-from harness import DOORS, Process, Serving, open_door, serving, tree
-from sites import FILES
+from support.chromium import Chromium, executable
+from support.harness import DOORS, Process, Serving, open_door, serving, tree
+from support.sites import FILES
 
 #: Seconds after which a test is taken for hung: all stacks are shown and the run
 #: ends. No test comes near it; a wait that is never given up does.

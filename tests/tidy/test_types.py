@@ -15,7 +15,7 @@ def test_every_public_name_is_used_by_a_typed_program() -> None:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '__all__'
     ]
     public = set(ast.literal_eval(listed))
-    program = ast.parse((tree.ROOT / 'tests/every_name.py').read_text(encoding='utf-8'))
+    program = ast.parse((tree.ROOT / 'tests/python/every_name.py').read_text(encoding='utf-8'))
     used = {node.attr for node in ast.walk(program) if isinstance(node, ast.Attribute)}
     assert public <= used, public - used
-    assert 'tests/every_name.py' in tree.toml('pyproject.toml')['tool']['mypy']['files']
+    assert 'tests/python/every_name.py' in tree.toml('pyproject.toml')['tool']['mypy']['files']

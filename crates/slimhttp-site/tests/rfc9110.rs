@@ -1,6 +1,6 @@
 //! The sentences of RFC 9110 that concern a file, asked of the pure functions.
 //! The cases stand in tests/data/rfc9110.toml, which says how to read them; the
-//! same ones are asked of servers over sockets by tests/test_rfc9110.py.
+//! same ones are asked of servers over sockets by tests/files/test_rfc9110.py.
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot be read is a broken test")]
 

@@ -1,0 +1,152 @@
+"""Files in memory are never staler than is said, and never more than is said."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Optional
+
+import pytest
+from support.harness import serving, tree, wait_until
+
+of = pytest.mark.parametrize
+
+#: How long ago a file must have been changed to be kept.
+SETTLED = 2.0
+
+
+def settle(*paths: Path) -> None:
+    """Wait until the files were changed so long ago that the server keeps them."""
+    newest = max(path.stat().st_ctime for path in paths)
+    wait_until(lambda: time.time() > newest + SETTLED + 0.1)
+
+
+def ask(site) -> bytes:
+    response = site.get('/a.txt')
+    assert response.status == 200
+    return response.body
+
+
+@of('cache', [None, False, True, {'revalidate': 0}, {'size': 0}, {'entry': 0}], ids=str)
+def test_an_edit_is_seen(tmp_path, cache: Optional[object]) -> None:
+    options = {} if cache is None else {'file_cache': cache}
+    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
+    settle(path)
+    with serving(web_root=str(tmp_path), **options) as site:
+        tags = set()
+        for content in (b'one', b'two', b'three', b'one'):
+            # In place, of equal length and longer, and back again.
+            path.write_bytes(content)
+            wait_until(lambda content=content: ask(site) == content)
+            tags.add(site.get('/a.txt').headers['etag'])
+        # A tag is one of the content where the file is read whole.
+        assert len(tags) == 3 or cache == {'entry': 0}
+        path.unlink()
+        wait_until(lambda: site.get('/a.txt').status == 404)
+        path.write_bytes(b'four')
+        wait_until(lambda: site.get('/a.txt').status == 200)
+        assert ask(site) == b'four'
+
+
+def test_a_replacement_of_equal_length_and_time_is_another_file(tmp_path) -> None:
+    one, other = (tree(tmp_path, {'a.txt': 'one', 'b.txt': 'two'}) / n for n in ('a.txt', 'b.txt'))
+    for path in (one, other):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    settle(one, other)
+    with serving(web_root=str(tmp_path), file_cache={'revalidate': 0}) as site:
+        before = site.get('/a.txt')
+        assert before.body == b'one'
+        os.replace(other, one)
+        after = site.get('/a.txt')
+        assert after.body == b'two'
+        assert after.headers['last-modified'] == before.headers['last-modified']
+        assert after.headers['etag'] != before.headers['etag']
+        again = site.get('/a.txt', if_none_match=before.headers['etag'])
+        assert (again.status, again.body) == (200, b'two')
+        # No part of the one is ever joined to the other.
+        for name in ('etag', 'last-modified'):
+            part = site.get('/a.txt', range='bytes=1-', if_range=before.headers[name])
+            assert (part.status, part.body) == (200, b'two'), name
+
+
+def test_an_edit_right_behind_a_request_is_seen_though_the_clock_has_not_ticked(tmp_path) -> None:
+    path = tree(tmp_path, {'a.txt': '000'}) / 'a.txt'
+    with (
+        serving(web_root=str(tmp_path), file_cache={'revalidate': 3600}) as site,
+        site.client() as c,
+    ):
+        for number in range(200):
+            content = b'%03d' % number
+            path.write_bytes(content)
+            assert c.get('/a.txt').body == content
+
+
+def test_a_kept_file_is_believed_for_as_long_as_is_said(tmp_path) -> None:
+    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
+    settle(path)
+    with serving(web_root=str(tmp_path), file_cache={'revalidate': 3600}) as site:
+        assert ask(site) == b'one'
+        path.write_bytes(b'two')
+        assert ask(site) == b'one'
+        site.http.config['file_cache'] = {'revalidate': 0}
+        assert ask(site) == b'two'
+
+
+def test_equal_contents_have_equal_tags(tmp_path) -> None:
+    tree(tmp_path, {'a.txt': 'same', 'b.txt': 'same', 'c.txt': 'else'})
+    with serving(web_root=str(tmp_path)) as site:
+        a, b, c = (site.get(f'/{name}.txt').headers['etag'] for name in 'abc')
+        assert a == b != c
+
+
+def test_the_tag_of_a_long_file_is_weak_until_it_has_settled(tmp_path) -> None:
+    path = tree(tmp_path, {'long.bin': bytes(600_000)}) / 'long.bin'
+    with serving(web_root=str(tmp_path)) as site:
+        weak = site.get('/long.bin').headers['etag']
+        assert weak.startswith('W/')
+        settle(path)
+        response = site.get('/long.bin', if_none_match=weak)
+        assert response.status == 200, 'it may have been changed within a tick since'
+        tag = response.headers['etag']
+        assert not tag.startswith('W/')
+        part = site.get('/long.bin', range='bytes=5-9', if_range=tag)
+        assert (part.status, part.body) == (206, bytes(5))
+        path.write_bytes(b'1' + bytes(599_999))
+        settle(path)
+        other = site.get('/long.bin', range='bytes=5-9', if_range=tag)
+        assert other.status == 200
+
+
+def test_a_file_that_becomes_unreadable_or_a_folder_is_not_sent_from_memory(tmp_path) -> None:
+    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
+    settle(path)
+    with serving(web_root=str(tmp_path), file_cache={'revalidate': 0}) as site:
+        assert ask(site) == b'one'
+        path.rename(tmp_path / 'away')
+        path.mkdir()
+        assert site.get('/a.txt').headers['location'] == '/a.txt/'
+        path.rmdir()
+        (tmp_path.parent / 'outside.txt').write_text('secret')
+        path.symlink_to(tmp_path.parent / 'outside.txt')
+        assert site.get('/a.txt').status == 404
+
+
+def test_memory_is_bounded_over_many_files(site) -> None:
+    size = 4 << 20
+    count, length = 3000, 8000
+    config = {'web_root': 'root', 'file_cache': {'size': size}, 'workers': 1}
+    files = {
+        'root': {f'{number}.bin': b'%07d\n' % number * (length // 8) for number in range(count)}
+    }
+    program = site(config, files, fresh=True)
+    settle(program.folder / 'root' / f'{count - 1}.bin')
+    with program.client() as client:
+        for number in range(300):
+            client.get(f'/{number}.bin')
+        before = program.memory()
+        for number in range(count):
+            response = client.get(f'/{number}.bin')
+            assert response.body[:8] == b'%07d\n' % number
+        # What was asked for are 24 MB.
+        assert program.memory() < before + 2 * size

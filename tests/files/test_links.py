@@ -1,0 +1,148 @@
+"""What a link leads to is judged as what is asked for: hidden, a script, outside; and is said so."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.harness import serving, tree, wait_until
+
+of = pytest.mark.parametrize
+
+SECRET = 'not to be seen'
+FILES = {
+    'outside.txt': SECRET,
+    'root': {
+        'page.txt': 'page',
+        '.env': SECRET,
+        '.git': {'config': SECRET},
+        'notes.bak': SECRET,
+        'private': {'plan.txt': SECRET, 'deep': {'er.txt': SECRET}},
+        'open': {'a.txt': 'a', 'draft': {'b.txt': SECRET}},
+        'script.py': f'def on_request(request):\n    return "ran"\n# {SECRET}\n',
+        'script.py.gz': SECRET,
+        'script.PY.br': SECRET,
+        'script.py.zst': SECRET,
+        'script.pyc.gz': SECRET,
+        'app.js': 'app',
+        'app.js.gz': 'app in gzip',
+    },
+}
+LINKS = {
+    'shown.txt': 'page.txt',
+    'env.txt': '.env',
+    'repository': '.git',
+    'notes.txt': 'notes.bak',
+    'plans': 'private',
+    'chain.txt': 'env.txt',
+    'also': 'open',
+    'code.txt': 'script.py',
+    'code.gz': 'script.py.gz',
+    'page.txt.gz': '.env',
+    'out.txt': '../outside.txt',
+}
+HIDE = ['*.bak', '/private', 'open/dr{a,e}ft/**']
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    tree(tmp_path, FILES)
+    for name, target in LINKS.items():
+        os.symlink(target, tmp_path / 'root' / name)
+    return tmp_path / 'root'
+
+
+EXPECTED = {
+    '/shown.txt': 'page',
+    '/also/a.txt': 'a',
+    '/app.js.gz': 'app in gzip',
+    '/env.txt': 404,
+    '/chain.txt': 404,
+    '/repository': 404,
+    '/repository/': 404,
+    '/repository/config': 404,
+    '/notes.txt': 404,
+    '/plans/plan.txt': 404,
+    '/plans/deep/er.txt': 404,
+    '/also/draft/b.txt': 404,
+    '/script.py.gz': 404,
+    '/script.PY.br': 404,
+    '/script.py.zst': 404,
+    '/script.pyc.gz': 404,
+    '/code.gz': 404,
+    '/code.txt': 404,
+}
+
+
+def settle(root: Path) -> None:
+    """Wait until nothing has changed for so long that files are kept in memory."""
+    newest = max(path.lstat().st_ctime for path in root.rglob('*'))
+    wait_until(lambda: time.time() > newest + 2.1)
+
+
+@of('cache', [True, False], ids=['kept', 'unkept'])
+def test_c5_2_the_name_that_a_link_leads_to_counts(root: Path, cache: bool) -> None:
+    settle(root)
+    with serving(web_root=str(root), hide=HIDE, scripts=False, file_cache=cache) as site:
+        # The second answer comes from memory, where that is on.
+        for _ in range(2):
+            for target, expected in EXPECTED.items():
+                response = site.get(target)
+                answer = response.status if response.status != 200 else response.text
+                assert answer == expected, target
+
+
+def test_c5_2_rules_that_change_hold_for_files_in_memory(root: Path) -> None:
+    settle(root)
+    with serving(web_root=str(root)) as site:
+        assert site.get('/notes.txt').text == SECRET
+        site.http.config['hide'] = '*.bak'
+        assert site.get('/notes.txt').status == 404
+        site.http.config['hide'] = False
+        assert site.get('/notes.txt').text == SECRET
+
+
+def test_c5_2_a_file_beside_that_leads_to_what_is_hidden_is_not_sent(root: Path) -> None:
+    with serving(web_root=str(root)) as site:
+        response = site.get('/page.txt', accept_encoding='gzip')
+        assert (response.text, response.headers.get('content-encoding')) == ('page', None)
+
+
+def names(site: Any, target: str) -> set[str]:
+    entries = site.get(target, accept='application/json').json()['entries']
+    return {entry['name'] for entry in entries}
+
+
+def test_c5_3_a_listing_has_what_can_be_had(root: Path) -> None:
+    with serving(web_root=str(root), hide=HIDE, listing=True, scripts=False) as site:
+        listed = names(site, '/')
+        assert listed == {'also', 'app.js', 'app.js.gz', 'open', 'page.txt', 'shown.txt'}
+        # The folder is another one than the URL says.
+        assert names(site, '/also/') == names(site, '/open/') == {'a.txt', 'draft'}
+        site.http.config['hide'] = [*HIDE, '/open/a.txt']
+        assert names(site, '/also/') == {'draft'}
+
+
+@of(
+    ('target', 'options', 'why'),
+    [
+        ('/out.txt', {}, 'a symbolic link leads out of the root'),
+        ('/shown.txt', {'follow_symlinks': 'never'}, '`follow_symlinks` is `never`'),
+        ('/env.txt', {}, 'leads to .env, which is hidden'),
+        ('/script.py.gz', {}, 'is code, compiled or compressed'),
+    ],
+    ids=str,
+)
+def test_c5_2_the_debug_page_says_why(root: Path, target: str, options: Any, why: str) -> None:
+    with serving(web_root=str(root), debug=True, reload_browser=False, **options) as site:
+        response = site.get(target)
+        assert response.status == 404
+        assert why in response.text
+        site.http.config['debug'] = False
+        plain = site.get(target)
+        assert plain.status == 404
+        assert 'link' not in plain.text
+        assert 'hidden' not in plain.text

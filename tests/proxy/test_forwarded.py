@@ -1,0 +1,154 @@
+"""C7.6: what belongs to a hop stays on it; who asked is told and cannot be spoofed."""
+
+from __future__ import annotations
+
+import pytest
+from support.harness import Upstream, says, serving
+
+of = pytest.mark.parametrize
+
+
+def forwarded(site, fields, host: str = 'a.example') -> dict[str, list[str]]:
+    """Send a GET with these fields; give what the (echoing) upstream saw, by lower-case name."""
+    with site.client() as client:
+        seen: dict[str, list[str]] = {}
+        for name, value in client.request('GET', '/', fields, host=host).json()['headers']:
+            seen.setdefault(name.lower(), []).append(value)
+        return seen
+
+
+def test_c7_6_hop_by_hop_fields_of_a_request_stay_on_their_hop() -> None:
+    fields = [
+        ('Connection', 'X-Mine, keep-alive, X-Other'),
+        ('X-Mine', 'secret'),
+        ('x-other', 'secret'),
+        ('Keep-Alive', 'timeout=5'),
+        ('Proxy-Connection', 'keep-alive'),
+        ('TE', 'gzip'),
+        ('Upgrade', 'h2c'),
+        ('X-Kept', 'kept'),
+    ]
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        seen = forwarded(site, fields)
+        for name in ('x-mine', 'x-other', 'keep-alive', 'proxy-connection', 'upgrade', 'te'):
+            assert name not in seen, seen
+        assert 'X-Mine' not in ''.join(seen.get('connection', []))
+        assert seen['x-kept'] == ['kept']
+
+
+def test_c7_6_hop_by_hop_fields_of_a_response_stay_on_their_hop() -> None:
+    fields = [
+        ('Connection', 'X-Mine'),
+        ('X-Mine', 'secret'),
+        ('Keep-Alive', 'timeout=5'),
+        ('X-Kept', 'kept'),
+    ]
+    with Upstream(says('x', '200 OK', *fields)) as upstream, serving(proxy=upstream.name) as site:
+        response = site.get('/')
+        for name in ('X-Mine', 'Keep-Alive'):
+            assert name not in response.headers, response
+        assert response.headers['X-Kept'] == 'kept'
+
+
+def test_c7_6_who_asked_is_told() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        seen = forwarded(site, {}, host='A.Example:8080')
+        assert seen['x-forwarded-for'] == ['127.0.0.1']
+        assert seen['x-forwarded-proto'] == ['http']
+        assert seen['x-forwarded-host'] == ['A.Example:8080']
+        assert seen['via'][-1].startswith('1.1 ')
+
+
+def test_c7_6_the_host_is_as_the_client_sent_it() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        for host in ('a.example', 'A.Example:8080', 'a.example.', '127.0.0.1:1', '[::1]:80'):
+            assert forwarded(site, {}, host=host)['host'] == [host]
+
+
+SPOOFS = [
+    [('X-Forwarded-For', '6.6.6.6')],
+    [('x-forwarded-for', '6.6.6.6'), ('X-FORWARDED-FOR', '7.7.7.7')],
+    [('X-Forwarded-For', '127.0.0.1')],
+    [('X-Forwarded-For', '6.6.6.6'), ('Connection', 'X-Forwarded-For')],
+    [('Connection', 'X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Via')],
+    [('X-Forwarded-Proto', 'https'), ('X-Forwarded-Host', 'evil.example')],
+    [
+        ('X-Forwarded-Host', 'evil.example'),
+        ('x-forwarded-proto', 'https'),
+        ('X-Forwarded-Proto', 'gopher'),
+    ],
+]
+
+
+@of('fields', SPOOFS, ids=str)
+def test_c7_6_who_asked_cannot_be_spoofed(fields: list[tuple[str, str]]) -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        seen = forwarded(site, fields)
+        assert seen['x-forwarded-for'] == ['127.0.0.1']
+        assert seen['x-forwarded-proto'] == ['http']
+        assert seen['x-forwarded-host'] == ['a.example']
+        assert seen['via']
+
+
+def test_c7_6_a_trusted_proxy_is_believed() -> None:
+    fields = [
+        ('X-Forwarded-For', '192.0.2.7'),
+        ('X-Forwarded-Proto', 'https'),
+        ('X-Forwarded-Host', 'front.example'),
+    ]
+    with (
+        Upstream() as upstream,
+        serving(proxy=upstream.name, trusted_proxies=['127.0.0.0/8']) as site,
+    ):
+        seen = forwarded(site, fields)
+        assert [part.strip() for part in ','.join(seen['x-forwarded-for']).split(',')] == [
+            '192.0.2.7',
+            '127.0.0.1',
+        ]
+        assert seen['x-forwarded-proto'] == ['https']
+        assert seen['x-forwarded-host'] == ['front.example']
+
+
+def test_c7_6_via_is_added_to_what_is_there() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        members = ', '.join(forwarded(site, {'Via': '1.0 fred, 1.1 p.example'})['via']).split(', ')
+        assert members[:2] == ['1.0 fred', '1.1 p.example']
+        assert len(members) == 3
+
+
+def test_c7_6_all_other_fields_pass_as_they_are() -> None:
+    fields = [
+        ('Cookie', 'a=b'),
+        ('Authorization', 'Basic eDp5'),
+        ('Accept-Encoding', 'gzip;q=0.5, br'),
+        ('X-Twice', 'one'),
+        ('X-Twice', 'two'),
+        ('X-Bytes', 'caf\xe9'),
+        ('X-Empty', ''),
+        ('Referer', 'http://a.example/?x'),
+    ]
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        seen = forwarded(site, fields)
+        assert seen['x-twice'] in (['one', 'two'], ['one, two'])
+        for name, value in fields:
+            if name != 'X-Twice':
+                assert seen[name.lower()] == [value]
+
+
+def test_c7_6_all_other_fields_of_a_response_pass_as_they_are() -> None:
+    fields = [
+        ('Date', 'Thu, 01 Jan 1970 00:00:00 GMT'),
+        ('Server', 'upstream/1.0'),
+        ('Set-Cookie', 'a=b; Path=/'),
+        ('Set-Cookie', 'c=d'),
+        ('Location', 'http://127.0.0.1:1/elsewhere'),
+    ]
+    with (
+        Upstream(says('x', '201 Created', *fields)) as upstream,
+        serving(proxy=upstream.name) as site,
+    ):
+        response = site.get('/')
+        assert response.status == 201
+        assert response.headers.all('Set-Cookie') == ['a=b; Path=/', 'c=d']
+        for name in ('Date', 'Server', 'Location'):
+            assert response.headers.all(name) == [dict(fields)[name]]

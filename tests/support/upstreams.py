@@ -1,0 +1,351 @@
+"""Small servers to proxy to, with manners good and bad."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import queue
+import random
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Callable, Optional, Union
+
+from support.client import Headers
+from support.waiting import PATIENCE
+
+
+class Exchange:
+    """One request as an upstream received it, and the connection to answer on."""
+
+    def __init__(
+        self, upstream: Upstream, connection: socket.socket, head: bytes, rest: bytes
+    ) -> None:
+        self.upstream = upstream
+        self.connection = connection
+        #: The head as received, with its blank line.
+        self.head = head
+        self._rest = rest
+        line, *lines = head[:-4].decode('latin-1').split('\r\n')
+        self.method, self.target, self.version = [*line.split(' ', 2), '', ''][:3]
+        pairs = [line.partition(':') for line in lines]
+        self.headers = Headers((name, value.strip()) for name, _, value in pairs)
+
+    def receive(self, most: int = 65536) -> bytes:
+        """Receive the next bytes behind the head; `b''` at the end."""
+        if self._rest:
+            data, self._rest = self._rest[:most], self._rest[most:]
+            return data
+        return self.connection.recv(most)
+
+    def receive_exactly(self, size: int) -> bytes:
+        data = b''
+        while len(data) < size:
+            part = self.receive(size - len(data))
+            if not part:
+                raise ConnectionError(f'closed after {len(data)} of {size} bytes')
+            data += part
+        return data
+
+    def read_line(self) -> bytes:
+        line = b''
+        while not line.endswith(b'\r\n'):
+            line += self.receive_exactly(1)
+        return line
+
+    def read_body(self) -> bytes:
+        """Read the body to its end."""
+        if 'chunked' in (self.headers.get('transfer-encoding') or '').lower():
+            body = b''
+            while True:
+                size = int(self.read_line().split(b';')[0], 16)
+                data = self.receive_exactly(size)
+                self.read_line()
+                if not size:
+                    return body
+                body += data
+        return self.receive_exactly(int(self.headers.get('content-length') or 0))
+
+    def send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def respond(
+        self, body: bytes = b'', status: str = '200 OK', headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Send a whole response with its length."""
+        fields = ''.join(f'{name}: {value}\r\n' for name, value in headers)
+        self.send(
+            f'HTTP/1.1 {status}\r\n{fields}Content-Length: {len(body)}\r\n\r\n'.encode() + body
+        )
+
+    def wait_until_gone(self, patience: float = PATIENCE) -> bool:
+        """Wait until the other end closes; whether it did."""
+        self.connection.settimeout(patience)
+        try:
+            while self.connection.recv(65536):
+                pass
+        except socket.timeout:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+class Upstream:
+    """A small server to proxy to, one thread for each connection.
+
+    `behaviour` is called with each `Exchange`, one after the other on a
+    connection; the connection closes when it returns `False` or raises. The
+    functions below (`echo`, `stall`, …) are behaviours.
+    """
+
+    def __init__(
+        self, behaviour: Optional[Callable[[Exchange], Any]] = None, host: str = '127.0.0.1'
+    ) -> None:
+        self.behaviour = behaviour or echo
+        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        self._listener = socket.socket(family)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((host, 0))
+        self._listener.listen(512)
+        self.port: int = self._listener.getsockname()[1]
+        self.host = host
+        #: What was asked, in the order of arrival.
+        self.exchanges: list[Exchange] = []
+        #: How many connections were accepted.
+        self.connections = 0
+        #: Set this to let `stall` go on.
+        self.released = threading.Event()
+        #: What `events` sends: bytes, or None for the end.
+        self.to_send: queue.Queue = queue.Queue()
+        self._arrived = threading.Condition()
+        self._open: set[socket.socket] = set()
+        self._closing = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """`host:port`, as `proxy` takes it."""
+        return f'[{self.host}]:{self.port}' if ':' in self.host else f'{self.host}:{self.port}'
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening and cut every connection."""
+        self._closing = True
+        self.released.set()
+        self.to_send.put(None)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the accepting thread.
+        self._listener.close()
+        with self._arrived:
+            still_open = list(self._open)
+        for connection in still_open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
+
+    def wait_for(self, count: int = 1, patience: float = PATIENCE) -> Exchange:
+        """Wait until `count` requests have arrived; give the last of these."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self.exchanges) >= count, patience):
+                raise AssertionError(
+                    f'{len(self.exchanges)} of {count} requests reached the upstream'
+                )
+            return self.exchanges[count - 1]
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._arrived:
+                if self._closing:
+                    connection.close()
+                    return
+                self._open.add(connection)
+                self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            connection.settimeout(60)
+            buffer = b''
+            while not self._closing:
+                while b'\r\n\r\n' not in buffer:
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    buffer += data
+                head, _, rest = buffer.partition(b'\r\n\r\n')
+                received = Exchange(self, connection, head + b'\r\n\r\n', rest)
+                with self._arrived:
+                    self.exchanges.append(received)
+                    self._arrived.notify_all()
+                if self.behaviour(received) is False:
+                    return
+                buffer = received._rest
+        except OSError:
+            pass
+        finally:
+            with self._arrived:
+                self._open.discard(connection)
+            connection.close()
+
+
+def unused_port(host: str = '127.0.0.1') -> int:
+    """A port on which nobody listens now, and that the system gives to nobody by itself.
+
+    One out of its ephemeral range could be a client's before the caller has used it.
+    """
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    for port in random.sample(range(20_000, 32_768), 100):
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError('of a hundred ports none is free')
+
+
+def echo(exchange: Exchange) -> None:
+    """Answer with what was asked, as JSON: method, target, headers (pairs), body."""
+    body = exchange.read_body()
+    asked = {
+        'method': exchange.method,
+        'target': exchange.target,
+        'version': exchange.version,
+        'headers': exchange.headers.fields,
+        'body': body.decode('latin-1'),
+        'connection': exchange.upstream.connections,
+    }
+    data = json.dumps(asked).encode()
+    if exchange.method == 'HEAD':
+        exchange.send(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % len(data))
+    else:
+        exchange.respond(data, headers=[('Content-Type', 'application/json')])
+
+
+def says(
+    text: Union[str, bytes], status: str = '200 OK', *headers: tuple[str, str]
+) -> Callable[[Exchange], None]:
+    """A behaviour that always answers this."""
+    data = text.encode() if isinstance(text, str) else text
+
+    def behave(exchange: Exchange) -> None:
+        exchange.read_body()
+        exchange.respond(data, status, headers)
+
+    return behave
+
+
+def sends(*parts: bytes) -> Callable[[Exchange], bool]:
+    """A behaviour that sends these very bytes and closes: garbage, half a response."""
+
+    def behave(exchange: Exchange) -> bool:
+        for part in parts:
+            exchange.send(part)
+        return False
+
+    return behave
+
+
+def stall(exchange: Exchange) -> Any:
+    """Say nothing until `upstream.released` is set (or the upstream closes), then echo."""
+    exchange.upstream.released.wait(60)
+    return False if exchange.upstream._closing else echo(exchange)
+
+
+def hang_up(exchange: Exchange) -> bool:
+    """Close without a word."""
+    return False
+
+
+def reset(exchange: Exchange) -> bool:
+    """Break the connection with a TCP reset."""
+    exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    return False
+
+
+garbage = sends(b'\x16\x03\x01 this is no HTTP at all\r\n\r\n')
+
+
+def drip(exchange: Exchange, size: int = 20, pause: float = 0.02) -> None:
+    """Send a response of `size` bytes, one at a time."""
+    exchange.read_body()
+    for byte in b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (size, b'd' * size):
+        exchange.send(bytes([byte]))
+        time.sleep(pause)
+
+
+def events(exchange: Exchange) -> bool:
+    """Server-sent events: send each bytes put into `upstream.to_send`, until None."""
+    exchange.send(
+        b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n'
+        b'Cache-Control: no-store\r\nConnection: close\r\n\r\n'
+    )
+    while True:
+        data = exchange.upstream.to_send.get(timeout=60)
+        if data is None:
+            return False
+        exchange.send(data)
+
+
+_WEBSOCKET_KEY = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
+
+
+def websocket_accept(key: str) -> str:
+    """The `Sec-WebSocket-Accept` that belongs to a key."""
+    return base64.b64encode(hashlib.sha1((key + _WEBSOCKET_KEY).encode()).digest()).decode()
+
+
+def websocket_frame(payload: bytes, opcode: int = 1, mask: bytes = b'') -> bytes:
+    """One whole WebSocket frame; `mask` has four bytes, as clients must."""
+    masked = 0x80 if mask else 0
+    size = len(payload)
+    if size < 126:
+        head = struct.pack('!BB', 0x80 | opcode, masked | size)
+    elif size < 65536:
+        head = struct.pack('!BBH', 0x80 | opcode, masked | 126, size)
+    else:
+        head = struct.pack('!BBQ', 0x80 | opcode, masked | 127, size)
+    if mask:
+        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return head + mask + payload
+
+
+def read_websocket_frame(receive_exactly: Callable[[int], bytes]) -> tuple[int, bytes]:
+    """Read one frame by a function such as `Client.read_exactly`: opcode and payload."""
+    first, second = receive_exactly(2)
+    size = second & 0x7F
+    if size == 126:
+        (size,) = struct.unpack('!H', receive_exactly(2))
+    elif size == 127:
+        (size,) = struct.unpack('!Q', receive_exactly(8))
+    mask = receive_exactly(4) if second & 0x80 else b''
+    payload = receive_exactly(size)
+    if mask:
+        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return first & 0x0F, payload
+
+
+def websocket_echo(exchange: Exchange) -> bool:
+    """Upgrade to WebSocket and send every message back, until a close frame."""
+    accept = websocket_accept(exchange.headers['sec-websocket-key'])
+    exchange.send(
+        b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+        + f'Sec-WebSocket-Accept: {accept}\r\n\r\n'.encode()
+    )
+    while True:
+        opcode, payload = read_websocket_frame(exchange.receive_exactly)
+        exchange.send(websocket_frame(payload, opcode))
+        if opcode == 8:
+            return False
