@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
+
+# What its assertions compare is shown when they fail, as in the tests themselves.
+pytest.register_assert_rewrite('support')
+
+from support import DOORS, Process, Serving, open_door, serving, tree
 from support.chromium import Chromium, executable
-from support.harness import DOORS, Process, Serving, open_door, serving, tree
 from support.sites import FILES
 
 #: Seconds after which a test is taken for hung: all stacks are shown and the run

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 import pytest
-from support.harness import Cli, Upstream, open_door, says, serving, tree
+from support import Cli, Upstream, open_door, says, serving, tree
 
 # --- C2.1 ------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import slimHTTP
-from support.harness import Cli, Program, open_door, tree, unused_port
+from support import Cli, Program, open_door, tree, unused_port
 
 
 def check(folder, name, text, python=False, command='check'):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import slimHTTP
-from support.harness import Program, tree
+from support import Program, tree
 
 
 def fault_of(http, config) -> str:

@@ -8,8 +8,7 @@ import re
 
 import pytest
 import slimHTTP
-from support.harness import Cli, serving, tree
-from support.paths import REPOSITORY
+from support import REPOSITORY, Cli, serving, tree
 
 DOCUMENT = REPOSITORY / 'docs' / 'configuration.md'
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.harness import serving, tree
-from support.harness_more import HOST, Log, ask
+from support import Log, serving, tree
+from support.sites import HOST, ask
 
 of = pytest.mark.parametrize
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.harness import Process, Program, tree, unused_port
+from support import Process, Program, tree, unused_port
 
 
 class Visitor:

@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from support.harness import Client, Program, Upstream, says, tree
+from support import Client, Program, Upstream, says, tree
 
 HTTP = """
 import slimHTTP, sys

@@ -16,16 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import old_websocket
-from support.harness import (
-    PATIENCE,
-    Program,
-    read_websocket_frame,
-    tree,
-    wait_until,
-    websocket_accept,
-    websocket_frame,
-)
+from support import PATIENCE, Program, tree, wait_until, websocket_identity
+from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
 
 MINIMAL = """
 import slimHTTP
@@ -156,7 +148,7 @@ loop.run_until_complete(client.connect())
 
 WEBSOCKET = """
 import slimHTTP
-from old_websocket import WebSocketIdentity
+from websocket_identity import WebSocketIdentity
 
 http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
 
@@ -184,7 +176,7 @@ while 1:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[object]:
     tree(tmp_path, {'web': {'index.html': 'the index', 'page.html': 'a page'}})
-    shutil.copy(old_websocket.__file__, tmp_path)
+    shutil.copy(websocket_identity.__file__, tmp_path)
     with contextlib.ExitStack() as running:
 
         def start(source: str) -> Program:

@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.harness import PATIENCE, Cli, Program, wait_until
-from support.paths import REPOSITORY
+from support import PATIENCE, REPOSITORY, Cli, Program, wait_until
 from support.websocket_clients import client
 
 EXAMPLES = REPOSITORY / 'examples'

@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import PATIENCE, Client, serving, wait_until
-from support.harness_more import Log
-from support.paths import REPOSITORY
+from support import PATIENCE, REPOSITORY, Client, Log, serving, wait_until
 
 PAGE = REPOSITORY / 'docs' / 'python.md'
 

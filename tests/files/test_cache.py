@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-from support.harness import serving, tree, wait_until
+from support import serving, tree, wait_until
 
 of = pytest.mark.parametrize
 

@@ -8,7 +8,7 @@ import time
 from typing import Optional
 
 import pytest
-from support.harness import wait_until
+from support import wait_until
 
 TEXT = ''.join(f'line {number} of a text that compresses well\n' for number in range(400))
 BIG = TEXT * 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.harness import serving, tree
+from support import serving, tree
 
 FILES = {
     'root': {

@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from support.harness import serving, tree
-from support.harness_more import at_once
+from support import at_once, serving, tree
 
 SECRET = 'the secret outside'
 LONG = 'n' * 251 + '.txt'

@@ -6,7 +6,7 @@ import time
 from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
-from support.harness import Client, tree
+from support import Client, tree
 
 FILES = {
     'root': {

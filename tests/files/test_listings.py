@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import PATIENCE, Client, Process, open_door, serving, wait_until
+from support import PATIENCE, Client, Process, open_door, serving, wait_until
 
 #: As many as a listing has at most.
 MANY = 10_000

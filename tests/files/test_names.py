@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
-from support.harness import serving
+from support import serving
 
 FILES = {
     'root': {

@@ -18,17 +18,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from support import CERTIFICATE, CERTIFICATE_KEY, DATA, Process, Serving, serving, tree, wait_until
 from support.chromium import Chromium
-from support.harness import (
-    CERTIFICATE,
-    CERTIFICATE_KEY,
-    Process,
-    Serving,
-    serving,
-    tree,
-    wait_until,
-)
-from support.paths import DATA
 
 #: Large enough to be sent in many pieces, and unlike itself at every place.
 LARGE = b''.join(b'%07d\n' % number for number in range(300_000))

@@ -14,8 +14,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, Optional
 
 import pytest
-from support.harness import Client, Process, Response
-from support.paths import DATA
+from support import DATA, Client, Process, Response
 
 if sys.version_info >= (3, 11):
     import tomllib

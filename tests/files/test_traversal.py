@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import Client, Serving, serving, tree, wait_until
+from support import Client, Serving, serving, tree, wait_until
 from support.traversal import targets
 
 SECRET = b'5f1d-the-secret-outside-of-the-root'

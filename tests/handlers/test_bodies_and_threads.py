@@ -9,8 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import PATIENCE, Serving, Upstream, says, serving, tree
-from support.harness_more import Log, at_once, in_background, quantile
+from support import (
+    PATIENCE,
+    Log,
+    Serving,
+    Upstream,
+    at_once,
+    in_background,
+    quantile,
+    says,
+    serving,
+    tree,
+)
 
 of = pytest.mark.parametrize
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 import slimHTTP
-from support.harness import PATIENCE, Client, Serving, resident_memory, serving, wait_until
-from support.harness_more import Log, ask_handler
+from support import PATIENCE, Client, Log, Serving, resident_memory, serving, wait_until
+from support.sites import ask_handler
 
 of = pytest.mark.parametrize
 

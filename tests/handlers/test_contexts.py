@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support.harness import PATIENCE, Program, Serving, serving
-from support.harness_more import HOST, Log, ask, at_once, module_site
+from support import PATIENCE, Log, Program, Serving, at_once, serving
+from support.sites import HOST, ask, module_site
 
 of = pytest.mark.parametrize
 

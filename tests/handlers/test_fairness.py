@@ -6,7 +6,7 @@ import select
 import threading
 
 import pytest
-from support.harness import PATIENCE, Client, Serving, serving, wait_until
+from support import PATIENCE, Client, Serving, serving, wait_until
 
 of = pytest.mark.parametrize
 

@@ -13,8 +13,8 @@ from typing import Any, Callable, Optional
 import pytest
 import slimHTTP
 from slimHTTP import HTTP_RESPONSE, MultiDict
-from support.harness import PATIENCE, Serving, serving
-from support.harness_more import Log, ask_handler
+from support import PATIENCE, Log, Serving, serving
+from support.sites import ask_handler
 
 of = pytest.mark.parametrize
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support.harness import PATIENCE, Program, Serving, serving, tree
-from support.harness_more import Log, ask, module_site
+from support import PATIENCE, Log, Program, Serving, serving, tree
+from support.sites import ask, module_site
 
 of = pytest.mark.parametrize
 

@@ -11,8 +11,17 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support.harness import PATIENCE, Client, Serving, serving, wait_until
-from support.harness_more import Log, ask_handler, check_not_whole, in_background
+from support import (
+    PATIENCE,
+    Client,
+    Log,
+    Serving,
+    check_not_whole,
+    in_background,
+    serving,
+    wait_until,
+)
+from support.sites import ask_handler
 
 of = pytest.mark.parametrize
 

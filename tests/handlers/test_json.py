@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from slimHTTP import HTTP_RESPONSE, MultiDict
-from support.harness import serving
+from support import serving
 
 of = pytest.mark.parametrize
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.harness import PATIENCE, Program, Serving, serving, wait_until
-from support.harness_more import Log
+from support import PATIENCE, Log, Program, Serving, serving, wait_until
 
 of = pytest.mark.parametrize
 
@@ -138,7 +137,7 @@ def test_c8_5_over_http2_neither() -> None:
     import h2.config
     import h2.connection
     import slimHTTP
-    from support.harness import lenient_tls
+    from support import lenient_tls
 
     endings = Endings()
     with Log() as log, serving(mode=slimHTTP.HTTPS, threads=2) as site:

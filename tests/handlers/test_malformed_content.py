@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import Serving, serving
-from support.harness_more import Log, ask_handler
+from support import Log, Serving, serving
+from support.sites import ask_handler
 
 of = pytest.mark.parametrize
 

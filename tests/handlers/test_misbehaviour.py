@@ -10,8 +10,20 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
-from support.harness import PATIENCE, Closed, Process, Program, Upstream, says, serving, tree
-from support.harness_more import Log, check_not_whole, in_background, write
+from support import (
+    PATIENCE,
+    Closed,
+    Log,
+    Process,
+    Program,
+    Upstream,
+    check_not_whole,
+    in_background,
+    says,
+    serving,
+    tree,
+)
+from support.sites import write
 
 of = pytest.mark.parametrize
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import Serving, serving
-from support.harness_more import Log
+from support import Log, Serving, serving
 
 of = pytest.mark.parametrize
 

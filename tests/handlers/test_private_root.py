@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 import pytest
 import slimHTTP
-from support.harness import Program, Serving, serving, tree
-from support.harness_more import ask_handler as ask
+from support import Program, Serving, serving, tree
+from support.sites import ask_handler as ask
 
 of = pytest.mark.parametrize
 

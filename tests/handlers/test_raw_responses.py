@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support.harness import Serving, serving
-from support.harness_more import Log
+from support import Log, Serving, serving
 
 of = pytest.mark.parametrize
 

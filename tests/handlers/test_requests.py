@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support.harness import Serving, serving, tree
-from support.harness_more import ask_handler as ask
+from support import Serving, serving, tree
+from support.sites import ask_handler as ask
 
 of = pytest.mark.parametrize
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import Serving, Upstream, says, serving, tree, wait_until
-from support.harness_more import ANSWERS, Log, at_once
+from support import Log, Serving, Upstream, at_once, says, serving, tree, wait_until
+from support.sites import ANSWERS
 
 of = pytest.mark.parametrize
 

@@ -8,14 +8,17 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support.harness import PATIENCE, Serving, serving, wait_until
-from support.harness_more import (
+from support import (
+    PATIENCE,
     Log,
+    Serving,
     at_once,
     check_not_whole,
     in_background,
     narrow_client,
+    serving,
     settles,
+    wait_until,
 )
 
 of = pytest.mark.parametrize

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support import Serving, serving
 from support.chromium import Chromium
-from support.harness import Serving, serving
 
 of = pytest.mark.parametrize
 

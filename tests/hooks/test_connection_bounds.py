@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from support.harness import PATIENCE, Program, serving, wait_until
-from support.harness_more import Log
+from support import PATIENCE, Log, Program, serving, wait_until
 
 
 def test_c9_ends_of_connections_take_a_bounded_room_while_python_is_blocked() -> None:

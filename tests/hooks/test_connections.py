@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import (
+from support import (
     PATIENCE,
     Closed,
+    Log,
     Program,
     Serving,
+    at_once,
     get,
+    in_background,
     serving,
     tree,
     trusting_tls,
     wait_until,
 )
-from support.harness_more import Log, at_once, in_background
 
 of = pytest.mark.parametrize
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.harness import Closed, Serving, Upstream, exchange, unused_port
-from support.harness_more import in_background
+from support import Closed, Serving, Upstream, exchange, in_background, unused_port
 from support.polling import gather, numbers
-from support.upgrading import ASKING, WebSocket, echo
+from support.upgrades import ASKING, WebSocket, echo_websockets
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_c9_what_is_no_http(http: Any) -> None:
 
 
 def test_c9_an_upgraded_connection(http: Any) -> None:
-    identities = echo(Serving(http))
+    identities = echo_websockets(Serving(http))
 
     def talk(site: Serving) -> None:
         with WebSocket(site.address) as ws:

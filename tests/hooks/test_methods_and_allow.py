@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support.harness import Cli, Closed, Program, Serving, Upstream, serving, tree
-from support.harness_more import Log
+from support import Cli, Closed, Log, Program, Serving, Upstream, serving, tree
 
 of = pytest.mark.parametrize
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import PATIENCE, Program, Serving, get, tree, wait_until
-from support.harness_more import at_once, in_background
+from support import PATIENCE, Program, Serving, at_once, get, in_background, tree, wait_until
 from support.polling import gather, numbers
 
 of = pytest.mark.parametrize

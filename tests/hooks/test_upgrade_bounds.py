@@ -11,10 +11,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import old_websocket
-from support.harness import PATIENCE, Serving, serving, wait_until, websocket_frame
-from support.harness_more import Log, at_once, in_background
-from support.upgrading import MASK, Deaf, Hoarder, WebSocket, echo
+from support import (
+    PATIENCE,
+    Log,
+    Serving,
+    at_once,
+    in_background,
+    serving,
+    wait_until,
+    websocket_identity,
+)
+from support.upgrades import MASK, Deaf, Hoarder, WebSocket, echo_websockets
+from support.websocket_frames import websocket_frame
 
 of = pytest.mark.parametrize
 
@@ -56,7 +64,7 @@ def test_c9_an_identity_that_understands_nothing_is_cut_at_a_bound(site: Serving
 
 def test_c9_who_does_not_read_stops_who_sends_within_bounds(site: Serving) -> None:
     """`send` waits as a socket's does; without patience it says so."""
-    identities = echo(site)
+    identities = echo_websockets(site)
     with WebSocket(site.address) as ws:
         ws.ask(b'hello')
         socket_ = identities[0].socket
@@ -83,7 +91,7 @@ def test_c9_who_does_not_read_stops_who_sends_within_bounds(site: Serving) -> No
 
 
 def test_c9_what_is_sent_before_close_arrives(site: Serving) -> None:
-    identities = echo(site)
+    identities = echo_websockets(site)
     with WebSocket(site.address) as ws:
         ws.ask(b'hello')
         identities[0].send(b'x' * 3_000_000)
@@ -94,7 +102,7 @@ def test_c9_what_is_sent_before_close_arrives(site: Serving) -> None:
 
 
 def test_c9_a_hundred_upgraded_connections_at_once(site: Serving) -> None:
-    identities = echo(site)
+    identities = echo_websockets(site)
 
     def talk() -> None:
         with WebSocket(site.address) as ws:
@@ -114,7 +122,7 @@ def test_c9_upgraded_connections_with_threads_keep_their_order() -> None:
         broken: list[int] = []
         lock = threading.Lock()
 
-        class Careful(old_websocket.WebSocketIdentity):
+        class Careful(websocket_identity.WebSocketIdentity):
             def build_request(self) -> Any:
                 with lock:
                     if id(self) in at_work:
@@ -125,7 +133,7 @@ def test_c9_upgraded_connections_with_threads_keep_their_order() -> None:
                 with lock:
                     at_work.discard(id(self))
 
-        echo(site, Careful)
+        echo_websockets(site, Careful)
 
         def talk() -> None:
             with WebSocket(site.address) as ws:

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.harness import (
+from support import (
     Client,
+    Log,
     Serving,
     Upstream,
-    read_websocket_frame,
+    at_once,
+    in_background,
     serving,
     wait_until,
     websocket_echo,
-    websocket_frame,
 )
-from support.harness_more import Log, at_once, in_background
-from support.upgrading import ASKING, MASK, WebSocket, echo
+from support.upgrades import ASKING, MASK, WebSocket, echo_websockets
+from support.websocket_frames import read_websocket_frame, websocket_frame
 
 of = pytest.mark.parametrize
 
@@ -31,7 +32,7 @@ def site() -> Iterator[Serving]:
 
 
 def test_c9_an_old_websocket_program_runs(site: Serving) -> None:
-    identities = echo(site)
+    identities = echo_websockets(site)
     with WebSocket(site.address) as one, WebSocket(site.address) as other:
         for payload in (b'hello', b'', b'x' * 125, b'y' * 126, b'z' * 70_000):
             assert one.ask(payload) == payload
@@ -47,7 +48,7 @@ def test_c9_an_old_websocket_program_runs(site: Serving) -> None:
 
 
 def test_c9_frames_that_come_in_pieces_and_many_at_once(site: Serving) -> None:
-    echo(site)
+    echo_websockets(site)
     with WebSocket(site.address) as ws:
         frame = websocket_frame(b'slowly', 1, MASK)
         for position in range(len(frame)):
@@ -206,7 +207,7 @@ def test_c9_what_else_on_upgrade_may_do(site: Serving, hook: Any, status: int, l
         assert client.request('GET', '/ws', ASKING).status == status
         if logged:
             log.wait_for(logged)
-    echo(site)
+    echo_websockets(site)
     with WebSocket(site.address) as ws:
         assert ws.ask(b'as before') == b'as before'
 
@@ -222,7 +223,7 @@ def test_c9_async_hooks_are_refused_where_they_are_registered(site: Serving) -> 
 
 
 def test_c9_an_identity_that_raises_ends_its_connection_only(site: Serving) -> None:
-    echo(site)
+    echo_websockets(site)
     with Log() as log, WebSocket(site.address) as bad, WebSocket(site.address) as good:
         bad.client.send_raw(websocket_frame(b'unmasked'))
         assert bad.client.read_rest() == b''
@@ -232,7 +233,7 @@ def test_c9_an_identity_that_raises_ends_its_connection_only(site: Serving) -> N
 
 def test_c9_a_client_that_leaves_ends_its_identity(site: Serving) -> None:
     gone: list[Any] = []
-    identities = echo(site)
+    identities = echo_websockets(site)
     site.http.on_close(gone.append)
     with WebSocket(site.address) as ws:
         ws.ask(b'hello')
@@ -247,7 +248,7 @@ def test_c9_a_client_that_leaves_ends_its_identity(site: Serving) -> None:
 
 def test_c9_a_reset_ends_it_too(site: Serving) -> None:
     gone: list[Any] = []
-    identities = echo(site)
+    identities = echo_websockets(site)
     site.http.on_close(gone.append)
     ws = WebSocket(site.address)
     ws.ask(b'hello')
@@ -256,7 +257,7 @@ def test_c9_a_reset_ends_it_too(site: Serving) -> None:
 
 
 def test_c9_unregister_ends_an_upgraded_connection(site: Serving) -> None:
-    identities = echo(site)
+    identities = echo_websockets(site)
     with WebSocket(site.address) as ws:
         ws.ask(b'hello')
         site.http.unregister(identities[0])
@@ -265,7 +266,7 @@ def test_c9_unregister_ends_an_upgraded_connection(site: Serving) -> None:
 
 def test_c9_bytes_before_the_101_are_refused(site: Serving) -> None:
     """What follows a request before its answer is HTTP, or a fault."""
-    echo(site)
+    echo_websockets(site)
     with site.client() as client:
         lines = [f'{name}: {value}\r\n' for name, value in ASKING]
         client.send_raw(
@@ -280,7 +281,7 @@ def test_c9_bytes_before_the_101_are_refused(site: Serving) -> None:
 
 def test_c9_stopping_ends_upgraded_connections_after_the_grace_period() -> None:
     with serving(grace_period=0.2) as site:
-        echo(site)
+        echo_websockets(site)
         ws = WebSocket(site.address)
         assert ws.ask(b'hello') == b'hello'
         with in_background(ws.client.read_rest) as rest:
@@ -290,11 +291,11 @@ def test_c9_stopping_ends_upgraded_connections_after_the_grace_period() -> None:
 
 def test_c9_an_upgrade_over_tls() -> None:
     import slimHTTP
-    from support.harness import lenient_tls
+    from support import lenient_tls
 
     with slimHTTP.server(slimHTTP.HTTPS, addr='127.0.0.1', port=0, quiet=True) as http:
         site = Serving(http)
-        echo(site)
+        echo_websockets(site)
         client = Client(site.address, tls=lenient_tls())
         client.send('GET', '/ws', ASKING)
         assert client.read_head().status == 101

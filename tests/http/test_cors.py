@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import Serving, Upstream, says, serving, tree, unused_port, wait_until
+from support import Serving, Upstream, says, serving, tree, unused_port, wait_until
 
 of = pytest.mark.parametrize
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from support import serving, tree
 from support.chromium import Chromium
-from support.harness import serving, tree
 
 PAGE = '<!doctype html><link rel="icon" href="data:,">'
 

@@ -12,8 +12,7 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 import slimHTTP
-from support.client import Client, lenient_tls
-from support.harness import Exchange, Serving, Upstream, serving, tree, wait_until
+from support import Client, Exchange, Serving, Upstream, lenient_tls, serving, tree, wait_until
 from support.http2_client import Http2
 
 LARGE = 300_000

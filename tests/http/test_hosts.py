@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.harness import Client, serving
+from support import Client, serving
 
 FILES = {
     f'{name}/index.html': name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.harness import serving, tree
+from support import serving, tree
 
 FILES = {
     'root': {'index.html': 'front', 'new.html': 'new', 'users.html': 'users', 'old.html': 'old'}

@@ -12,9 +12,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from support.harness import Client, Exchange, Serving, Upstream, echo, exchange, serving, wait_until
-from support.harness_more import answer, ended
-from support.paths import DATA
+from support import (
+    DATA,
+    Client,
+    Exchange,
+    Serving,
+    Upstream,
+    answer,
+    echo,
+    ended,
+    exchange,
+    serving,
+    wait_until,
+)
 
 sys.path.insert(0, str(DATA))
 

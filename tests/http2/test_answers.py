@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import PATIENCE, Serving, resident_memory, serving, wait_until
-from support.harness_more import settles
+from support import PATIENCE, Serving, resident_memory, serving, settles, wait_until
 from support.http2_client import WIDEST, Http2
 
 of = pytest.mark.parametrize

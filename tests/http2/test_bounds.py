@@ -26,8 +26,7 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from support.harness import PATIENCE, Serving, resident_memory, serving, wait_until
-from support.harness_more import Log, settles
+from support import PATIENCE, Log, Serving, resident_memory, serving, settles, wait_until
 from support.http2_client import WIDEST, Http2
 
 REFUSED_STREAM = 7

@@ -14,7 +14,7 @@ from typing import Any
 
 import slimHTTP
 from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame, PingFrame
-from support.harness import PATIENCE, Serving, serving
+from support import PATIENCE, Serving, serving
 from support.http2_client import HEAD, Http2
 
 #: The stream that a first GOAWAY names: it promises nothing about any.

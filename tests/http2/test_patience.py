@@ -15,7 +15,7 @@ import h2.exceptions
 import pytest
 import slimHTTP
 from hyperframe.frame import PingFrame
-from support.harness import PATIENCE, serving
+from support import PATIENCE, serving
 from support.http2_client import Http2
 
 LARGE = 3_000_000

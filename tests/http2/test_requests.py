@@ -15,8 +15,7 @@ from typing import Any, Optional
 import pytest
 import slimHTTP
 from hyperframe.frame import DataFrame, HeadersFrame
-from support.harness import Exchange, Serving, Upstream, serving, wait_until
-from support.harness_more import Log
+from support import Exchange, Log, Serving, Upstream, serving, wait_until
 from support.http2_client import Http2
 
 PROTOCOL_ERROR = 1

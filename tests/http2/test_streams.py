@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import PATIENCE, wait_until
-from support.harness_more import settles
+from support import PATIENCE, settles, wait_until
 from support.http2_client import Http2
 
 

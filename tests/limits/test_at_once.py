@@ -14,8 +14,19 @@ from typing import Any, Callable
 
 import pytest
 from hyperframe.frame import DataFrame
-from support.harness import PATIENCE, Closed, ProtocolError, Serving, Upstream, stall, wait_until
-from support.harness_more import BlackHole, in_background, settles
+from support import (
+    PATIENCE,
+    REPOSITORY,
+    BlackHole,
+    Closed,
+    ProtocolError,
+    Serving,
+    Upstream,
+    in_background,
+    settles,
+    stall,
+    wait_until,
+)
 from support.http2_client import WIDEST, Http2
 from support.limits import (
     HOW_MUCH,
@@ -28,7 +39,6 @@ from support.limits import (
     site_for,
     status_of,
 )
-from support.paths import REPOSITORY
 
 PAGE = REPOSITORY / 'docs' / 'limits-and-timeouts.md'
 

@@ -8,17 +8,18 @@ from typing import Union
 
 import httpx
 import pytest
-from support.harness import (
+from support import (
     Client,
     Program,
     Serving,
     Upstream,
+    answer,
+    at_once,
     echo,
     lenient_tls,
     serving,
     wait_until,
 )
-from support.harness_more import answer, at_once
 
 of = pytest.mark.parametrize
 LENGTH = b'POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import slimHTTP
-from support.harness import PATIENCE
+from support import PATIENCE
 from support.http2_client import Http2
 from support.limits import (
     HOW_MUCH,

@@ -12,9 +12,7 @@ from typing import Any, Optional
 
 import pytest
 import slimHTTP
-from support.client import lenient_tls
-from support.harness import PATIENCE, Serving, serving, wait_until
-from support.harness_more import Log
+from support import PATIENCE, Log, Serving, lenient_tls, serving, wait_until
 
 
 @contextlib.contextmanager

@@ -11,8 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import PATIENCE, Client, Serving, resident_memory, serving, tree, wait_until
-from support.harness_more import answer, at_once, ended, narrow_client
+from support import (
+    PATIENCE,
+    Client,
+    Serving,
+    answer,
+    at_once,
+    ended,
+    narrow_client,
+    resident_memory,
+    serving,
+    tree,
+    wait_until,
+)
 
 of = pytest.mark.parametrize
 

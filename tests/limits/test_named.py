@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.harness import Program, open_door
+from support import Program, open_door
 
 
 def head(target: str = '/', *fields: str) -> bytes:

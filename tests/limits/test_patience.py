@@ -8,8 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from support.harness import Exchange, Upstream, is_refused, serving, wait_until
-from support.harness_more import in_background, narrow_client
+from support import (
+    Exchange,
+    Upstream,
+    in_background,
+    is_refused,
+    narrow_client,
+    serving,
+    wait_until,
+)
 
 JUNK = [b'\n', b' ', b'\0', b'\x81', b'G\0', b'GET /\x01', b'GET / HTTP/3.0\r\n\r\n']
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import slimHTTP
-from support.harness import Program, Upstream, get, is_refused, says, serving, stall, tree
+from support import Program, Upstream, get, is_refused, says, serving, stall, tree
 from support.sites import FILES
 
 # --- C3.3 ------------------------------------------------------------------

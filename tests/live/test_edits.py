@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import slimHTTP
-from support.harness import serving, unused_port
+from support import serving, unused_port
 from support.sites import FILES
 
 # --- C3.1 ------------------------------------------------------------------

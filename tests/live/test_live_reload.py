@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from support import Program, Response, Serving, Upstream, says, serving, tree, wait_until
 from support.chromium import Chromium
-from support.harness import Program, Response, Serving, Upstream, says, serving, tree, wait_until
-from support.harness_more import ANSWERS, HOST, write
+from support.sites import ANSWERS, HOST, write
 
 of = pytest.mark.parametrize
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from support.harness import Client, Deadline, Response, Serving, serving, tree
-from support.harness_more import at_once
+from support import Client, Deadline, Response, Serving, at_once, serving, tree
 
 SWAPS = 2000
 RELEASES = 24

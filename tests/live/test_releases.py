@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import slimHTTP
-from support.harness import Client, serving, tree, wait_until
-from support.harness_more import at_once
+from support import Client, at_once, serving, tree, wait_until
 
 of = pytest.mark.parametrize
 

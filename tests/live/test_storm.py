@@ -19,7 +19,7 @@ import mmap
 from pathlib import Path
 
 import pytest
-from support.harness import Program, get, tree, wait_until
+from support import Program, get, tree, wait_until
 
 HOSTS = ('s0.example', 's1.example', 's2.example', 's3.example')
 CLIENTS = 32

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import (
+from support import (
     Cli,
+    Log,
     Program,
     Serving,
     Upstream,
+    at_once,
     garbage,
     get,
     serving,
@@ -22,7 +24,6 @@ from support.harness import (
     unused_port,
     wait_until,
 )
-from support.harness_more import Log, at_once
 
 of = pytest.mark.parametrize
 

@@ -14,9 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import Cli, Program, Serving, serving, tree
-from support.harness_more import Log
-from support.paths import DATA
+from support import DATA, Cli, Log, Program, Serving, serving, tree
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from slimHTTP import MultiDict
 from slimHTTP._secrets import without_secrets
-from support.harness import Serving, serving
-from support.harness_more import HOST, Log, ask, module_site
-from support.paths import DATA
+from support import DATA, Log, Serving, serving
+from support.sites import HOST, ask, module_site
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support.harness import PATIENCE, Program, get, serving, tree, wait_until
-from support.harness_more import ANSWERS, HOST, Log, ask, at_once, in_background, module_site, write
-from support.upgrading import ASKING
+from support import PATIENCE, Log, Program, at_once, get, in_background, serving, tree, wait_until
+from support.sites import ANSWERS, HOST, ask, module_site, write
+from support.upgrades import ASKING
 
 of = pytest.mark.parametrize
 

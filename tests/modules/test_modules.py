@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import serving, tree
-from support.harness_more import ANSWERS, HOST, Log, ask, at_once, module_site, write
+from support import Log, at_once, serving, tree
+from support.sites import ANSWERS, HOST, ask, module_site, write
 
 of = pytest.mark.parametrize
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import Serving, serving, tree
-from support.harness_more import ANSWERS, Log, write
+from support import Log, Serving, serving, tree
+from support.sites import ANSWERS, write
 
 of = pytest.mark.parametrize
 

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support.harness import (
+from support import (
     PATIENCE,
     Client,
     Exchange,
+    Log,
     Program,
     Serving,
     Upstream,
@@ -25,7 +26,6 @@ from support.harness import (
     wait_until,
     websocket_echo,
 )
-from support.harness_more import Log
 from support.http2_client import Http2
 
 of = pytest.mark.parametrize

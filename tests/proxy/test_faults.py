@@ -10,15 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
-from support.harness import (
+from support import (
     PATIENCE,
+    BlackHole,
     Client,
     Exchange,
+    Log,
     Serving,
     Upstream,
+    at_once,
+    check_not_whole,
     drip,
     garbage,
     hang_up,
+    quantile,
     reset,
     says,
     sends,
@@ -27,7 +32,6 @@ from support.harness import (
     tree,
     unused_port,
 )
-from support.harness_more import BlackHole, Log, at_once, check_not_whole, quantile
 
 of = pytest.mark.parametrize
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.harness import Upstream, says, serving
+from support import Upstream, says, serving
 
 of = pytest.mark.parametrize
 

@@ -9,23 +9,23 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.harness import (
+from support import (
+    DATA,
     PATIENCE,
     Exchange,
+    TlsUpstream,
     Upstream,
     events,
-    read_websocket_frame,
+    narrow_client,
     says,
     serving,
+    settles,
     tree,
     unused_port,
     wait_until,
-    websocket_accept,
     websocket_echo,
-    websocket_frame,
 )
-from support.harness_more import TlsUpstream, narrow_client, settles
-from support.paths import DATA
+from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
 
 of = pytest.mark.parametrize
 TRUST = {'SSL_CERT_FILE': os.fspath(DATA / 'tls' / 'ca.pem')}

@@ -11,7 +11,7 @@ import urllib.parse
 from typing import Callable
 
 import pytest
-from support.harness import Exchange, Upstream, echo, serving
+from support import Exchange, Upstream, echo, serving
 
 of = pytest.mark.parametrize
 

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from support.harness import Program
+from support import Program
 
 of = pytest.mark.parametrize
 

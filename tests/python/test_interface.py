@@ -9,9 +9,7 @@ from typing import Any, Callable
 
 import pytest
 import slimHTTP
-from support.harness import Serving, serving, tree
-from support.harness_more import Log
-from support.paths import REPOSITORY
+from support import REPOSITORY, Log, Serving, serving, tree
 
 of = pytest.mark.parametrize
 DOCUMENT = REPOSITORY / 'docs' / 'compatibility.md'

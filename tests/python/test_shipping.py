@@ -15,8 +15,7 @@ from types import ModuleType
 
 import pytest
 import slimHTTP
-from support.harness import tree
-from support.paths import REPOSITORY
+from support import REPOSITORY, tree
 
 TOOLS = REPOSITORY / 'tools'
 EXTENSION = 'slimHTTP/_slimhttp.abi3.so'

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import Client, get, lenient_tls, resident_memory, wait_until
+from support import Client, get, lenient_tls, resident_memory, wait_until
 from support.programs import check
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.harness import Program, wait_until
+from support import Program, wait_until
 from support.programs import START, check
 
 #: Where the main thread is when Ctrl-C comes, and how the program takes it.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import PATIENCE, Program, Serving, get, serving
-from support.harness_more import Log, module_site
+from support import PATIENCE, Log, Program, Serving, get, serving
+from support.sites import module_site
 
 of = pytest.mark.parametrize
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import Cli, get, tree, wait_until
-from support.paths import REPOSITORY
+from support import REPOSITORY, Cli, get, tree, wait_until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason='only root can become another user')
 NOBODY = pwd.getpwnam('nobody')

@@ -7,14 +7,7 @@ import threading
 
 import pytest
 import slimHTTP
-from support.harness import (
-    Client,
-    Program,
-    get,
-    is_refused,
-    serving,
-    wait_until,
-)
+from support import Client, Program, get, is_refused, serving, wait_until
 
 IN_FLIGHT = """
 import asyncio, os, slimHTTP, sys, time

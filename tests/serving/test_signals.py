@@ -17,23 +17,25 @@ from typing import Any
 import h2.connection
 import pytest
 import slimHTTP
-from support.client import Client, lenient_tls
-from support.harness import (
+from support import (
     DOORS,
     PATIENCE,
     START_PATIENCE,
     Cli,
+    Client,
+    Log,
     Process,
     Program,
     Serving,
     Upstream,
     events,
+    lenient_tls,
+    narrow_client,
     open_door,
     serving,
     tree,
     wait_until,
 )
-from support.harness_more import Log, narrow_client
 
 FILES = {'root/file.txt': 'a file'}
 LOGGED = {'web_root': 'root', 'access_log': {'format': 'common', 'file': 'access.log'}}

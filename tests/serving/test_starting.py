@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 import slimHTTP
-from support.harness import (
+from support import (
     CERTIFICATE,
     CERTIFICATE_KEY,
     Client,

@@ -1,1 +1,104 @@
-"""What tests are made of: servers, clients, upstreams, and ways to wait. No test stands in it."""
+"""What tests are made of: servers, clients, upstreams, and ways to wait. Tests import it from here.
+
+Everything talks over real sockets on the loopback interface, takes a free port,
+waits for events rather than for time to pass, and gives up after a bounded while
+with what it has seen. What only some tests need (HTTP/2, WebSockets, a browser, …)
+they import from its own module.
+"""
+
+from __future__ import annotations
+
+from support.client import (
+    Address,
+    Client,
+    Closed,
+    Headers,
+    ProtocolError,
+    Response,
+    answer,
+    check_not_whole,
+    ended,
+    exchange,
+    get,
+    is_refused,
+    narrow_client,
+)
+from support.log import Log
+from support.measuring import quantile, resident_memory
+from support.paths import DATA, REPOSITORY
+from support.servers import DOORS, Cli, Process, Program, Serving, open_door, serving, tree
+from support.threads import at_once, in_background
+from support.tls import CERTIFICATE, CERTIFICATE_KEY, lenient_tls, trusting_tls
+from support.upstreams import (
+    BlackHole,
+    Exchange,
+    TlsUpstream,
+    Upstream,
+    drip,
+    echo,
+    events,
+    garbage,
+    hang_up,
+    reset,
+    says,
+    sends,
+    stall,
+    unused_port,
+    websocket_echo,
+)
+from support.waiting import PATIENCE, START_PATIENCE, Deadline, settles, wait_until
+
+__all__ = [
+    'CERTIFICATE',
+    'CERTIFICATE_KEY',
+    'DATA',
+    'DOORS',
+    'PATIENCE',
+    'REPOSITORY',
+    'START_PATIENCE',
+    'Address',
+    'BlackHole',
+    'Cli',
+    'Client',
+    'Closed',
+    'Deadline',
+    'Exchange',
+    'Headers',
+    'Log',
+    'Process',
+    'Program',
+    'ProtocolError',
+    'Response',
+    'Serving',
+    'TlsUpstream',
+    'Upstream',
+    'answer',
+    'at_once',
+    'check_not_whole',
+    'drip',
+    'echo',
+    'ended',
+    'events',
+    'exchange',
+    'garbage',
+    'get',
+    'hang_up',
+    'in_background',
+    'is_refused',
+    'lenient_tls',
+    'narrow_client',
+    'open_door',
+    'quantile',
+    'reset',
+    'resident_memory',
+    'says',
+    'sends',
+    'serving',
+    'settles',
+    'stall',
+    'tree',
+    'trusting_tls',
+    'unused_port',
+    'wait_until',
+    'websocket_echo',
+]

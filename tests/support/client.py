@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import select
 import socket
 import ssl as tls_module
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Optional, Union
 
 from support.waiting import PATIENCE, Deadline
@@ -416,19 +414,40 @@ def exchange(address: Address, data: bytes, timeout: float = PATIENCE) -> bytes:
         return client.expect_close()
 
 
-#: A self-signed certificate for localhost, 127.0.0.1 and ::1, and its key.
-CERTIFICATE = Path(__file__).resolve().parent / 'certificates' / 'localhost.pem'
-CERTIFICATE_KEY = CERTIFICATE.with_suffix('.key')
+def narrow_client(address: Any, timeout: float = PATIENCE) -> Client:
+    """A client whose receive buffer is as small as the system allows: it stops a sender early."""
+    client = Client(address, timeout)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(timeout)
+    connection.connect(client.address)
+    client._socket = connection
+    client.connections = 1
+    return client
 
 
-def trusting_tls() -> tls_module.SSLContext:
-    """A TLS context that trusts `CERTIFICATE` and nothing else."""
-    return tls_module.create_default_context(cafile=os.fspath(CERTIFICATE))
+def ended(client: Client) -> bool:
+    """Wait until the server has closed; false where it stays open for `client.timeout`."""
+    try:
+        client.read_rest()
+    except TimeoutError:
+        return False
+    except socket.timeout:  # Before Python 3.10 it is no TimeoutError.
+        return False
+    return True
 
 
-def lenient_tls() -> tls_module.SSLContext:
-    """A TLS context that trusts any certificate, for self-signed ones."""
-    context = tls_module.SSLContext(tls_module.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = tls_module.CERT_NONE
-    return context
+def answer(client: Client, method: str = 'GET') -> Response:
+    """Read a response and leave the connection as the server leaves it, closing or not."""
+    response = client.read_head()
+    client._read_body(response, method)
+    return response
+
+
+def check_not_whole(client: Client, *errors: int) -> None:
+    """The response that is due breaks off, or is one of `errors`; nobody takes it for whole."""
+    try:
+        response = client.read_response()
+    except (Closed, ProtocolError):
+        return
+    assert response.status in errors, response

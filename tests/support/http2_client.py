@@ -19,7 +19,7 @@ import h2.exceptions
 import h2.settings
 from hyperframe.frame import ContinuationFrame, Frame, GoAwayFrame, HeadersFrame
 
-from support.client import lenient_tls
+from support.tls import lenient_tls
 from support.waiting import PATIENCE
 
 Fields = Iterable['tuple[str | bytes, str | bytes]']

@@ -13,10 +13,11 @@ from typing import Any, Callable, NamedTuple, Optional
 import slimHTTP
 from hyperframe.frame import DataFrame
 
-from support.client import Client, lenient_tls
-from support.harness import PATIENCE, Serving, serving
-from support.harness_more import answer, narrow_client
+from support.client import Client, answer, narrow_client
 from support.http2_client import Http2
+from support.servers import Serving, serving
+from support.tls import lenient_tls
+from support.waiting import PATIENCE
 
 
 @contextlib.contextmanager

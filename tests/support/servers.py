@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from support.client import Address, Client, Response, get
+from support.measuring import resident_memory
 from support.paths import REPOSITORY
 from support.waiting import PATIENCE, START_PATIENCE, Deadline
 
@@ -217,12 +218,6 @@ class Process:
     def memory(self) -> int:
         """Its resident memory in bytes."""
         return resident_memory(self.pid)
-
-
-def resident_memory(pid: Union[int, str] = 'self') -> int:
-    """The resident memory of a process in bytes."""
-    fields = Path(f'/proc/{pid}/statm').read_text().split()
-    return int(fields[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 class Program(Process):

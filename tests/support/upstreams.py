@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import queue
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -16,7 +15,9 @@ from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union
 
 from support.client import Headers
+from support.paths import DATA
 from support.waiting import PATIENCE
+from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
 
 
 class Exchange:
@@ -299,44 +300,6 @@ def events(exchange: Exchange) -> bool:
         exchange.send(data)
 
 
-_WEBSOCKET_KEY = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
-
-
-def websocket_accept(key: str) -> str:
-    """The `Sec-WebSocket-Accept` that belongs to a key."""
-    return base64.b64encode(hashlib.sha1((key + _WEBSOCKET_KEY).encode()).digest()).decode()
-
-
-def websocket_frame(payload: bytes, opcode: int = 1, mask: bytes = b'') -> bytes:
-    """One whole WebSocket frame; `mask` has four bytes, as clients must."""
-    masked = 0x80 if mask else 0
-    size = len(payload)
-    if size < 126:
-        head = struct.pack('!BB', 0x80 | opcode, masked | size)
-    elif size < 65536:
-        head = struct.pack('!BBH', 0x80 | opcode, masked | 126, size)
-    else:
-        head = struct.pack('!BBQ', 0x80 | opcode, masked | 127, size)
-    if mask:
-        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-    return head + mask + payload
-
-
-def read_websocket_frame(receive_exactly: Callable[[int], bytes]) -> tuple[int, bytes]:
-    """Read one frame by a function such as `Client.read_exactly`: opcode and payload."""
-    first, second = receive_exactly(2)
-    size = second & 0x7F
-    if size == 126:
-        (size,) = struct.unpack('!H', receive_exactly(2))
-    elif size == 127:
-        (size,) = struct.unpack('!Q', receive_exactly(8))
-    mask = receive_exactly(4) if second & 0x80 else b''
-    payload = receive_exactly(size)
-    if mask:
-        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-    return first & 0x0F, payload
-
-
 def websocket_echo(exchange: Exchange) -> bool:
     """Upgrade to WebSocket and send every message back, until a close frame."""
     accept = websocket_accept(exchange.headers['sec-websocket-key'])
@@ -349,3 +312,49 @@ def websocket_echo(exchange: Exchange) -> bool:
         exchange.send(websocket_frame(payload, opcode))
         if opcode == 8:
             return False
+
+
+class TlsUpstream(Upstream):
+    """An upstream that speaks TLS with one of the certificates of data/tls."""
+
+    def __init__(
+        self, certificate: str = 'localhost', behaviour: Any = None, host: str = '127.0.0.1'
+    ) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(
+            DATA / 'tls' / f'{certificate}.pem', DATA / 'tls' / f'{certificate}.key'
+        )
+        super().__init__(behaviour, host)
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        try:
+            secured = self._context.wrap_socket(connection, server_side=True)
+        except OSError:
+            connection.close()
+            return
+        super()._serve(secured)
+
+
+class BlackHole:
+    """An address that takes no connection and refuses none: its queue is full."""
+
+    def __enter__(self) -> BlackHole:
+        self._listener = socket.socket()
+        self._listener.bind(('127.0.0.1', 0))
+        self._listener.listen(0)
+        self.name = f'127.0.0.1:{self._listener.getsockname()[1]}'
+        self._fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(self._listener.getsockname())
+            self._fillers.append(filler)
+        time.sleep(0.1)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for filler in self._fillers:
+            filler.close()
+        self._listener.close()

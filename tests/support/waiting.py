@@ -23,6 +23,19 @@ def wait_until(condition: Callable[[], Any], what: str = 'it', patience: float =
         time.sleep(0.01)
 
 
+def settles(value: Callable[[], Any], quiet: float = 0.4, patience: float = PATIENCE) -> Any:
+    """Wait until `value()` has stayed the same for `quiet` seconds; give it."""
+    deadline = time.monotonic() + patience
+    last, since = value(), time.monotonic()
+    while time.monotonic() - since < quiet:
+        assert time.monotonic() < deadline, f'it never settles: {last!r}'
+        time.sleep(0.02)
+        now = value()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 class Deadline:
     """A moment after which a wait is given up."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from support.harness import PATIENCE
+from support.waiting import PATIENCE
 
 
 def client(
@@ -30,14 +30,3 @@ def closing(connection: ClientConnection) -> tuple[int, str]:
             connection.recv(timeout=PATIENCE)
     close = connection.protocol.close_rcvd
     return (1006, '') if close is None else (close.code, close.reason)
-
-
-def handshake(**changes: str) -> dict[str, str]:
-    fields = {
-        'Connection': 'Upgrade',
-        'Upgrade': 'websocket',
-        'Sec-WebSocket-Version': '13',
-        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    }
-    fields.update({name.replace('_', '-'): value for name, value in changes.items()})
-    return {name: value for name, value in fields.items() if value}

@@ -1,11 +1,11 @@
-"""WebSocket frames as a test writes them, well or badly made, on a connection of HTTP/1.1."""
+"""WebSocket handshakes and frames as bytes: well made for either side, or badly made on purpose."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import struct
-from typing import Optional
-
-from support.harness import Client, websocket_accept
+from typing import Any, Callable, Optional
 
 KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 DEFLATE = 'permessage-deflate; client_max_window_bits'
@@ -29,13 +29,47 @@ def frame(first: int, payload: bytes = b'', mask: Optional[bytes] = b'\x37\xfa\x
     return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
 
 
-def opened(client: Client, extension: Optional[str] = None) -> None:
+_WEBSOCKET_KEY = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
+
+
+def websocket_accept(key: str) -> str:
+    """The `Sec-WebSocket-Accept` that belongs to a key."""
+    return base64.b64encode(hashlib.sha1((key + _WEBSOCKET_KEY).encode()).digest()).decode()
+
+
+def websocket_frame(payload: bytes, opcode: int = TEXT, mask: bytes = b'') -> bytes:
+    """One whole WebSocket frame; `mask` has four bytes, as clients must."""
+    return frame(FIN | opcode, payload, mask or None)
+
+
+def read_websocket_frame(receive_exactly: Callable[[int], bytes]) -> tuple[int, bytes]:
+    """Read one frame by a function such as `Client.read_exactly`: opcode and payload."""
+    first, second = receive_exactly(2)
+    size = second & 0x7F
+    if size == 126:
+        (size,) = struct.unpack('!H', receive_exactly(2))
+    elif size == 127:
+        (size,) = struct.unpack('!Q', receive_exactly(8))
+    mask = receive_exactly(4) if second & 0x80 else b''
+    payload = receive_exactly(size)
+    if mask:
+        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return first & 0x0F, payload
+
+
+def handshake(**changes: str) -> dict[str, str]:
     fields = {
         'Connection': 'Upgrade',
         'Upgrade': 'websocket',
         'Sec-WebSocket-Version': '13',
         'Sec-WebSocket-Key': KEY,
     }
+    fields.update({name.replace('_', '-'): value for name, value in changes.items()})
+    return {name: value for name, value in fields.items() if value}
+
+
+def opened(client: Any, extension: Optional[str] = None) -> None:
+    fields = handshake()
     if extension:
         fields['Sec-WebSocket-Extensions'] = extension
     client.send('GET', '/echo', fields)

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 import slimHTTP
 from slimHTTP import CertManager
-from support.harness import PATIENCE, Client, Serving, lenient_tls, serving, wait_until
-from support.harness_more import Log
-from support.paths import DATA
+from support import DATA, PATIENCE, Client, Log, Serving, lenient_tls, serving, wait_until
 
 TLS = DATA / 'tls'
 make = CertManager.generate_key_and_cert

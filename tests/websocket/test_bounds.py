@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.harness import PATIENCE, Serving, serving, wait_until
-from support.websocket_clients import client, closing, handshake
+from support import PATIENCE, Serving, serving, wait_until
+from support.websocket_clients import client, closing
+from support.websocket_frames import handshake
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 of = pytest.mark.parametrize

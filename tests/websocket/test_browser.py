@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from support import REPOSITORY, Program, serving
 from support.chromium import Chromium
-from support.harness import Program, serving
-from support.paths import REPOSITORY
 
 EXAMPLES = REPOSITORY / 'examples'
 

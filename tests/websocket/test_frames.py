@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 import pytest
-from support.harness import Client, Serving, serving
+from support import Client, Serving, serving
 from support.websocket_frames import (
     BINARY,
     CLOSE,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import CERTIFICATE, CERTIFICATE_KEY, PATIENCE, Serving, serving
-from support.harness_more import Log
-from support.websocket_clients import client, handshake
+from support import CERTIFICATE, CERTIFICATE_KEY, PATIENCE, Log, Serving, serving
+from support.websocket_clients import client
+from support.websocket_frames import handshake
 from websockets.sync.client import ClientConnection
 
 of = pytest.mark.parametrize

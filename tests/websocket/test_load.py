@@ -10,8 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
-from support.harness import PATIENCE, Client, Serving, serving
-from support.harness_more import quantile
+from support import PATIENCE, Client, Serving, quantile, serving
 from support.websocket_frames import DEFLATE, FIN, MORE, PING, RSV1, TEXT, frame, opened
 
 of = pytest.mark.parametrize

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Union
 
 import pytest
-from support.harness import PATIENCE, Serving, serving
+from support import PATIENCE, Serving, serving
 from support.websocket_clients import client
 
 Message = Union[str, bytes]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support.harness import PATIENCE, Program, Serving, serving, wait_until
-from support.harness_more import Log, at_once
+from support import PATIENCE, Log, Program, Serving, at_once, serving, wait_until
 from support.websocket_clients import client, closing
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import ClientConnection

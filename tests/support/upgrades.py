@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-from support import old_websocket
-from support.harness import Client, read_websocket_frame, websocket_accept, websocket_frame
+from support import websocket_identity
+from support.client import Client
+from support.websocket_frames import (
+    KEY,
+    handshake,
+    read_websocket_frame,
+    websocket_accept,
+    websocket_frame,
+)
 
 MASK = b'\x01\x02\x03\x04'
-KEY = base64.b64encode(b'a' * 16).decode()
-ASKING = [
-    ('Upgrade', 'websocket'),
-    ('Connection', 'Upgrade'),
-    ('Sec-WebSocket-Key', KEY),
-    ('Sec-WebSocket-Version', '13'),
-]
+ASKING = list(handshake().items())
 
 
 class WebSocket:
@@ -47,7 +47,7 @@ class WebSocket:
         return self.receive()
 
 
-def echo(site: Any, make: Any = old_websocket.WebSocketIdentity) -> list[Any]:
+def echo_websockets(site: Any, make: Any = websocket_identity.WebSocketIdentity) -> list[Any]:
     """Let an old program answer every message with itself; gives the identities."""
     identities = []
 
