@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,7 +124,7 @@ def in_motion(folder: Path) -> Iterator[None]:
             # The folder leaves the root, and a link that leads out has its name.
             os.rename(root / 'moving', folder / 'moved')
             os.symlink('../outside', root / 'moving')
-            time.sleep(0)
+            os.sched_yield()
             os.unlink(root / 'moving')
             os.rename(folder / 'moved', root / 'moving')
 

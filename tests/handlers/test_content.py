@@ -10,7 +10,17 @@ from typing import Any
 import httpx
 import pytest
 import slimHTTP
-from support import PATIENCE, Client, Log, Serving, resident_memory, serving, wait_until
+from support import (
+    PART_OF_A_BODY,
+    PATIENCE,
+    Client,
+    Log,
+    Serving,
+    outlast,
+    resident_memory,
+    serving,
+    wait_until,
+)
 from support.sites import ask_handler
 
 of = pytest.mark.parametrize
@@ -183,6 +193,7 @@ def test_c8_6_a_client_that_pauses_for_long_is_told_408(way: str) -> None:
 
 
 def test_c8_6_a_handlers_own_time_is_not_the_clients() -> None:
+    begun, go_on = threading.Event(), threading.Event()
     with serving(body_timeout=0.2) as site, site.client() as client:
 
         @site.http.route('/slow', stream=True)
@@ -190,12 +201,16 @@ def test_c8_6_a_handlers_own_time_is_not_the_clients() -> None:
             chunks = []
             async for chunk in request.stream():
                 chunks.append(chunk)
-                await asyncio.sleep(0.5)
+                begun.set()
+                await asyncio.to_thread(go_on.wait, PATIENCE)
             return b''.join(chunks)
 
         client.send('POST', '/slow', {'Content-Length': '6'})
         client.send_raw(b'abc')
+        assert begun.wait(PATIENCE)
         client.send_raw(b'def')
+        outlast(site.address, PART_OF_A_BODY)
+        go_on.set()
         assert client.read_response().body == b'abcdef'
 
 

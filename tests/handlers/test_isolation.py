@@ -6,7 +6,6 @@ import asyncio
 import re
 import select
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -19,6 +18,7 @@ from support import (
     check_not_whole,
     in_background,
     serving,
+    settles,
     wait_until,
 )
 from support.sites import ask_handler
@@ -312,6 +312,7 @@ def test_c8_7_a_handler_that_blocks_the_event_loop_is_told_once_with_the_remedy(
     site: Serving,
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
+    holding, held_on = threading.Event(), threading.Event()
 
     @site.http.route('/blocking')
     async def blocking(request):
@@ -325,10 +326,24 @@ def test_c8_7_a_handler_that_blocks_the_event_loop_is_told_once_with_the_remedy(
     def get(target: str) -> str:
         return site.client(timeout=3 * PATIENCE).get(target).text
 
-    with Log() as log:
+    with Log() as log, serving() as beside:
+        beside.http.route('/other')(lambda request: 'other')
+
+        @beside.http.route('/holding')
+        def holds(request):
+            holding.set()
+            held_on.wait(PATIENCE)
+            return 'held'
+
         with in_background(lambda: get('/blocking')) as first:
             assert begun.wait(PATIENCE)
-            time.sleep(2.5)
+            # One that holds the thread of plain handlers is named after the same while.
+            with in_background(lambda: beside.get('/holding').text) as held:
+                assert holding.wait(PATIENCE)
+                with in_background(lambda: beside.get('/other').text) as other:
+                    log.wait_for('/holding has held the only Python thread')
+                    held_on.set()
+                    assert (held(), other()) == ('held', 'other')
             assert count() == 0, 'nobody waits'
             with in_background(lambda: get('/well/later')) as second:
                 log.wait_for(
@@ -336,8 +351,7 @@ def test_c8_7_a_handler_that_blocks_the_event_loop_is_told_once_with_the_remedy(
                     r'[^\n]*asyncio\.to_thread'
                 )
                 wait_until(lambda: count() == 1, 'the warning')
-                time.sleep(1)
-                assert count() == 1
+                assert settles(count) == 1
                 go_on.set()
                 assert (first(), second()) == ('blocked', 'well')
         is_well(site)

@@ -72,20 +72,32 @@ def test_pings_do_not_keep_a_connection(option: str, begin: Callable[[Http2], An
 
 def test_who_takes_an_answer_slowly_is_waited_for() -> None:
     """All of it is the library's from the beginning, and there is no request in work."""
+    cut = threading.Event()
     with connected(idle_timeout=0.4, send_timeout=0.8) as connection:
         stream = connection.ask('/large')
-        began, opened = time.monotonic(), 65_535
-        while time.monotonic() - began < 2.5:
+        opened = 65_535
+        beside = threading.Thread(target=takes_nothing, args=(connection, cut), daemon=True)
+        beside.start()
+        while not cut.is_set():
             # A window at a time: the socket itself is never full.
             connection.receive(reading=False)
             assert not connection.goaway
             answer = connection.answers.get(stream)
             if answer is not None and len(answer.body) == opened:
-                time.sleep(0.2)
+                cut.wait(0.2)
                 widen(connection, stream, 65_535)
                 opened += 65_535
         widen(connection, stream, LARGE)
         assert len(connection.answer(stream).body) == LARGE
+
+
+def takes_nothing(beside: Http2, cut: threading.Event) -> None:
+    """Take nothing of an answer on a connection of its own until the server cuts it."""
+    with Http2(beside.socket.getpeername()[1]) as connection:
+        connection.ask('/large')
+        while connection.receive(reading=False):
+            pass
+        cut.set()
 
 
 def widen(connection: Http2, stream: int, size: int) -> None:

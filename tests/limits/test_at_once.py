@@ -25,6 +25,7 @@ from support import (
     in_background,
     settles,
     stall,
+    tick,
     wait_until,
 )
 from support.http2_client import WIDEST, Http2
@@ -43,9 +44,6 @@ from support.limits import (
 PAGE = REPOSITORY / 'docs' / 'limits-and-timeouts.md'
 
 REFUSED_STREAM = 7
-
-#: Longer than the clock takes by which one connection is idle longer than another.
-TICK = 0.1
 
 
 @contextlib.contextmanager
@@ -124,7 +122,7 @@ def connections(protocol: str) -> None:
         if protocol == 'HTTP/2':
             first, second = [stack.enter_context(Http2(site.address[1])) for _ in range(2)]
             assert first.get('/').status == 200
-            time.sleep(TICK)
+            tick()
             assert second.get('/').status == 200
             with in_background(lambda: status_of(site, protocol, Asked())) as third:
                 first.until_closed()
@@ -133,7 +131,7 @@ def connections(protocol: str) -> None:
             return
         one, other = [stack.enter_context(client_of(site, protocol)) for _ in range(2)]
         assert one.get('/').status == 200
-        time.sleep(TICK)
+        tick()
         assert other.get('/').status == 200
         assert status_of(site, protocol, Asked()) == 200
         assert one.expect_close() == b''

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import pytest
 import slimHTTP
-from support import PATIENCE, Log, Serving, lenient_tls, serving, wait_until
+from support import PATIENCE, Log, Serving, lenient_tls, serving, tick, wait_until
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def test_the_one_that_was_idle_longest_makes_room() -> None:
         asked(held, '/held')
         assert served(first)
         # The order in which they became idle, for a clock that ticks.
-        time.sleep(0.1)
+        tick()
         assert served(second)
         with connected(site) as fourth:
             begin = time.monotonic()

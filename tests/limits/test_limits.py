@@ -6,19 +6,21 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import (
+    PART_OF_A_BODY,
     PATIENCE,
+    REPOSITORY,
     Client,
     Serving,
     answer,
     at_once,
     ended,
     narrow_client,
+    outlast,
     resident_memory,
     serving,
     tree,
@@ -216,7 +218,7 @@ def test_a_slow_loris_is_cut() -> None:
 
 
 def test_header_timeout_cuts_a_head_that_stops() -> None:
-    with counting(header_timeout=0.7) as site:
+    with counting(header_timeout=0.3) as site:
         for raw in (b'G', b'GET / HTTP/1.1\r\nHost: a.example\r\n', b'GET / HTTP/1.1\r\n'):
             with site.client() as client:
                 client.send_raw(raw)
@@ -229,10 +231,22 @@ def test_header_timeout_cuts_a_head_that_stops() -> None:
 
 
 def test_header_timeout_spares_a_handler_that_takes_longer() -> None:
+    begun, go_on = threading.Event(), threading.Event()
     with serving(header_timeout=0.3, idle_timeout=0.3, body_timeout=0.3) as site:
-        site.http.route('/slow')(lambda request: time.sleep(1.2) or 'slow')
+
+        @site.http.route('/slow')
+        def slow(request):
+            begun.set()
+            go_on.wait(PATIENCE)
+            return 'slow'
+
         with site.client() as client:
-            assert client.get('/slow').text == 'slow'
+            client.send('GET', '/slow')
+            assert begun.wait(PATIENCE)
+            for other in (b'', b'G', PART_OF_A_BODY):
+                outlast(site.address, other)
+            go_on.set()
+            assert client.read_response().text == 'slow'
 
 
 def test_idle_timeout_closes_silently() -> None:
@@ -246,11 +260,13 @@ def test_idle_timeout_closes_silently() -> None:
 
 
 def test_idle_timeout_counts_from_the_last_request() -> None:
-    with counting(idle_timeout=2) as site:
-        with site.client() as client:
-            for _ in range(5):
+    with counting(idle_timeout=1) as site:
+        with site.client() as client, site.client() as idle:
+            assert client.get('/').status == 200
+            assert idle.get('/').status == 200
+            while idle.is_open(within=0.1):
                 assert client.get('/').status == 200
-                time.sleep(0.7)
+            assert client.get('/').status == 200, 'longer than the limit after the first one'
             assert client.connections == 1
 
 
@@ -267,13 +283,19 @@ def test_body_timeout_cuts_a_body_that_stops(start: bytes) -> None:
 
 
 def test_body_timeout_lets_a_slow_but_steady_body_pass() -> None:
-    with counting(body_timeout=1.5) as site:
-        with site.client() as client:
-            client.send_raw(b'POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 12\r\n\r\n')
-            for _ in range(12):
-                client.send_raw(b'x')
-                time.sleep(0.2)
-            assert client.read_response().text == '12'
+    with counting(body_timeout=1) as site:
+        with site.client() as client, site.client() as stopped:
+            client.send_raw(
+                b'POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n'
+            )
+            stopped.send_raw(PART_OF_A_BODY)
+            count = 0
+            while stopped.is_open(within=0.1) and not _readable(stopped):
+                client.send_raw(b'1\r\nx\r\n')
+                count += 1
+            client.send_raw(b'0\r\n\r\n')
+            assert client.read_response().text == f'{count}'
+            assert count > 1
 
 
 def test_send_timeout_ends_a_generator_whose_client_takes_nothing() -> None:
@@ -301,11 +323,13 @@ def test_send_timeout_cuts_a_file_that_nobody_takes(tmp_path: Path) -> None:
     size = 256 << 20
     with open(tmp_path / 'large.bin', 'wb') as file:
         file.truncate(size)
+    cut = threading.Event()
     with serving(web_root=os.fspath(tmp_path), send_timeout=0.7) as site:
+        site.http.on_close(lambda identity: cut.set())
         with narrow_client(site.address) as client:
             client.send('GET', '/large.bin')
             assert client.read_head().status == 200
-            time.sleep(3)
+            assert cut.wait(PATIENCE)
             received = 0
             while True:
                 data = client.read_some()
@@ -317,36 +341,40 @@ def test_send_timeout_cuts_a_file_that_nobody_takes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('source', ['file', 'memory'])
 def test_send_timeout_spares_a_client_that_takes_slowly(tmp_path: Path, source: str) -> None:
-    size = 24 << 20
+    size = 32 << 20
     with open(tmp_path / 'file', 'wb') as file:
         file.truncate(size)
-    with serving(web_root=os.fspath(tmp_path), send_timeout=2) as site:
+    cut = threading.Event()
+    with serving(web_root=os.fspath(tmp_path), send_timeout=1) as site:
         site.http.route('/memory')(lambda request: bytes(size))
-        with narrow_client(site.address) as client:
-            client.send('GET', f'/{source}')
-            assert client.read_head().headers['Content-Length'] == str(size)
+        site.http.on_close(lambda identity: cut.set())
+        with narrow_client(site.address) as client, narrow_client(site.address) as stopped:
+            for each in (client, stopped):
+                each.send('GET', f'/{source}')
+                assert each.read_head().headers['Content-Length'] == str(size)
             left = size
-            for _ in range(12):  # Longer than the limit, never still for as long.
-                left -= len(client.read_exactly(512 << 10))
-                time.sleep(0.3)
+            # Longer than the limit, never still for as long.
+            while not cut.wait(0.02) and left > size // 4:
+                left -= len(client.read_exactly(256 << 10))
+            assert cut.wait(PATIENCE)
             assert len(client.read_exactly(left)) == left
 
 
-def test_idle_timeout_spares_a_client_that_takes_slowly(tmp_path: Path) -> None:
-    (tmp_path / 'a.txt').write_bytes(b'x' * 16_000)
-    time.sleep(2.1)  # Until it has been as it is for a while, and answers are given again.
+def test_idle_timeout_spares_a_client_that_takes_slowly() -> None:
+    # It has been as it is for longer than two seconds: answers with it are given again.
+    page = (REPOSITORY / 'LICENSE-APACHE').read_bytes()
     count = 1000
     rules = {'idle_timeout': 0.5, 'file_cache': {'revalidate': 60}}
     with (
-        serving(web_root=os.fspath(tmp_path), **rules) as site,
+        serving(web_root=os.fspath(REPOSITORY), **rules) as site,
         narrow_client(site.address) as client,
     ):
-        client.send_raw(head('/a.txt') * count)
-        time.sleep(1.5)  # Nobody is idle whose answers are on their way.
+        client.send_raw(head('/LICENSE-APACHE') * count)
+        outlast(site.address, b'')  # Nobody is idle whose answers are on their way.
         for _ in range(count):
-            assert len(client.read_response().body) == 16_000
-        time.sleep(0.1)
-        assert client.request('GET', '/a.txt').status == 200
+            assert client.read_response().body == page
+        assert client.is_open(within=0.1)
+        assert client.request('GET', '/LICENSE-APACHE').status == 200
 
 
 def test_an_idle_connection_holds_as_little_after_content_as_before(tmp_path: Path) -> None:
@@ -416,13 +444,14 @@ def test_a_limit_can_be_changed_while_running() -> None:
         assert site.get('/' + 'a' * 63).status == 200
 
 
-@of('after', [0.0, 0.3])
-def test_many_who_say_nothing_disturb_nobody(after: float) -> None:
+@of('after', ['their first bytes', 'a request of theirs'])
+def test_many_who_say_nothing_disturb_nobody(after: str) -> None:
     with counting(idle_timeout=5) as site:
         silent = [site.client() for _ in range(200)]
         for client in silent:
+            if after == 'a request of theirs':  # By then it is read, and not only sent.
+                assert client.get('/').status == 200
             client.send_raw(b'GET / HT')
-        time.sleep(after)
         with site.client() as client:
             assert [client.get('/').status for _ in range(50)] == [200] * 50
         for client in silent:

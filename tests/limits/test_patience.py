@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from support import (
+    PART_OF_A_BODY,
     Exchange,
     Upstream,
     in_background,
     is_refused,
     narrow_client,
+    outlast,
     serving,
     wait_until,
 )
@@ -46,23 +47,25 @@ def test_c3_3_what_stands_behind_a_request_does_not_cost_its_answer(
 
 def test_c3_3_the_beginning_of_a_next_head_is_no_reason_to_cut_an_answer(tmp_path: Path) -> None:
     (tmp_path / 'large.bin').write_bytes(b'x' * 20_000_000)
-    started = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
     with serving(web_root=str(tmp_path), header_timeout=0.3) as site:
 
         @site.http.route('/slow')
         def slow(request):  # type: ignore[no-untyped-def]
             started.set()
-            time.sleep(1.2)
+            go_on.wait(10)
             return 'done'
 
         with site.client() as client:
             client.send_raw(b'GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\nGET /la')
-            time.sleep(1.0)  # The client is slow, and its next head is not finished.
+            outlast(site.address)  # The client is slow, and its next head is not finished.
             response = client.read_response()
             assert (response.status, len(response.body)) == (200, 20_000_000)
         with site.client() as client:
             client.send_raw(b'POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nG')
             assert started.wait(10)
+            outlast(site.address)
+            go_on.set()
             assert client.read_response().text == 'done'
             # Now the next head is late.
             assert client.read_response().status == 408
@@ -78,7 +81,7 @@ def test_an_empty_line_begins_no_head(tmp_path: Path, first: bytes) -> None:
         client.send_raw(first + b'\r\n')
         if first:
             assert client.read_response().status == 404
-        time.sleep(1.2)
+        outlast(site.address)
         client.send_raw(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
         assert client.read_response().status == 404
 
@@ -145,16 +148,22 @@ def test_c1_5_a_download_during_the_end_is_whole_whatever_its_client_asks_meanwh
 def test_c7_2_an_upstream_that_reads_slowly_is_not_the_clients_pause(tmp_path: Path) -> None:
     size = 8_000_000
 
+    cut = threading.Event()
+
     def reads_late(exchange: Exchange) -> None:
-        time.sleep(1.2)
+        cut.wait(10)
         exchange.respond(str(len(exchange.read_body())).encode())
 
     with (
         Upstream(reads_late) as upstream,
         serving(proxy=upstream.name, body_timeout=0.4, max_body=size) as site,
         site.client() as client,
+        in_background(lambda: client.request('POST', '/', body=b'x' * size).text) as answered,
     ):
-        assert client.request('POST', '/', body=b'x' * size).text == str(size)
+        upstream.wait_for(1)
+        outlast(site.address, PART_OF_A_BODY)
+        cut.set()
+        assert answered() == str(size)
 
 
 def test_a_client_that_pauses_in_its_body_is_cut(tmp_path: Path) -> None:

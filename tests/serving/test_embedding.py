@@ -189,15 +189,18 @@ print(ask(http), ask(http, '/async'))
     'while clients ask': """
 http = opened(threads=3)
 http.__enter__()
+answered = threading.Semaphore(0)
 def hammer():
     while True:
         try:
             ask(http)
         except Exception:
             return
+        answered.release()
 for _ in range(4):
     threading.Thread(target=hammer, daemon=True).start()
-time.sleep(0.2)
+for _ in range(20):
+    assert answered.acquire(timeout=20)
 print(ask(http), ask(http, '/async'))
 """,
     'with servers that nobody started, and one that is in a cycle': """

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from support import Program, wait_until
+from support import Program, settles, wait_until
 from support.programs import START, check
 
 #: Where the main thread is when Ctrl-C comes, and how the program takes it.
@@ -149,12 +148,12 @@ http.run()
 
 def is_asleep(pid: int) -> bool:
     """Whether the main thread of a process has slept for a while, in a system call."""
-    seen = set()
-    for _ in range(3):
-        time.sleep(0.1)
+
+    def state() -> tuple[str, str, str]:
         stat = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-        seen.add((stat[0], stat[11], stat[12]))
-    return len(seen) == 1 and seen.pop()[0] == 'S'
+        return stat[0], stat[11], stat[12]
+
+    return settles(state, quiet=0.2)[0] == 'S'
 
 
 def pending(pid: int) -> int:

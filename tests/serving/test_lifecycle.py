@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE, Log, Program, Serving, get, serving
+from support import PATIENCE, Log, Program, Serving, get, serving, wait_until
 from support.sites import module_site
 
 of = pytest.mark.parametrize
@@ -341,11 +341,13 @@ def test_c1_5_a_second_interrupt_waits_for_nothing() -> None:
     with Program(PROGRAM, '60') as program:
         assert program.get('/3600000').text == 'well'
         program.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + PATIENCE
-        while program.running and time.monotonic() < deadline:
+
+        def ended() -> bool:
             # What comes within a moment is the first one again.
             program.send_signal(signal.SIGINT)
-            time.sleep(0.05)
+            return not program.running
+
+        wait_until(ended, 'the end')
         assert program.wait() != 0
         assert 'stop' not in program.stdout.split()
 

@@ -107,7 +107,9 @@ def test_c1_5_run_outside_of_the_main_thread_serves_until_close() -> None:
     http = open_server()
     thread = threading.Thread(target=http.run)
     thread.start()
-    time.sleep(0.1)
+    with socket.create_connection(('127.0.0.1', http.port), timeout=10) as client:
+        client.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.recv(100).startswith(b'HTTP/1.1 ')
     assert thread.is_alive()
     http.close()
     thread.join(5)
@@ -135,7 +137,7 @@ def test_c9_log_by_name_and_number(caplog: pytest.LogCaptureFixture) -> None:
         caplog.clear()
         http.log('a', 5, level='debug')
         http.log('b %s', level=logging.WARNING)
-    mine = [record for record in caplog.records if record.filename == 'test_life.py']
+    mine = [record for record in caplog.records if record.pathname == __file__]
     assert [(record.levelname, record.getMessage()) for record in mine] == [
         ('DEBUG', 'a 5'),
         ('WARNING', 'b %s'),

@@ -9,6 +9,7 @@ they import from its own module.
 from __future__ import annotations
 
 from support.client import (
+    PART_OF_A_BODY,
     Address,
     Client,
     Closed,
@@ -22,6 +23,7 @@ from support.client import (
     get,
     is_refused,
     narrow_client,
+    outlast,
 )
 from support.log import Log
 from support.measuring import quantile, resident_memory
@@ -46,13 +48,14 @@ from support.upstreams import (
     unused_port,
     websocket_echo,
 )
-from support.waiting import PATIENCE, START_PATIENCE, Deadline, settles, wait_until
+from support.waiting import PATIENCE, START_PATIENCE, Deadline, settles, tick, wait_until
 
 __all__ = [
     'CERTIFICATE',
     'CERTIFICATE_KEY',
     'DATA',
     'DOORS',
+    'PART_OF_A_BODY',
     'PATIENCE',
     'REPOSITORY',
     'START_PATIENCE',
@@ -88,6 +91,7 @@ __all__ = [
     'lenient_tls',
     'narrow_client',
     'open_door',
+    'outlast',
     'quantile',
     'reset',
     'resident_memory',
@@ -96,6 +100,7 @@ __all__ = [
     'serving',
     'settles',
     'stall',
+    'tick',
     'tree',
     'trusting_tls',
     'unused_port',

@@ -414,6 +414,22 @@ def exchange(address: Address, data: bytes, timeout: float = PATIENCE) -> bytes:
         return client.expect_close()
 
 
+#: A request that `body_timeout` cuts, see `outlast`.
+PART_OF_A_BODY = b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'
+
+
+def outlast(address: Address, begun: bytes = b'G') -> None:
+    """Wait until the server has cut a connection that began with this and went no further.
+
+    What had begun before has then lasted longer than the limit that cut it: `idle_timeout`
+    where nothing was sent, `header_timeout` for a part of a head, `body_timeout` for a part of
+    a body.
+    """
+    with Client(address) as client:
+        client.send_raw(begun)
+        client.expect_close()
+
+
 def narrow_client(address: Any, timeout: float = PATIENCE) -> Client:
     """A client whose receive buffer is as small as the system allows: it stops a sender early."""
     client = Client(address, timeout)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
@@ -226,12 +227,14 @@ def takes_nothing(site: Serving, protocol: str) -> None:
             while connection.receive(reading=False):
                 pass
         return
+    cut = threading.Event()
+    site.http.on_close(lambda identity: cut.set())
     with narrow_client(site.address) as client:
         if protocol != 'HTTP/1.1':
             client._socket = lenient_tls().wrap_socket(client.socket)
         client.send('GET', '/large.bin')
         assert client.read_head().status == 200
-        time.sleep(6 * LIMIT)
+        assert cut.wait(PATIENCE)
         received = 0
         with contextlib.suppress(ConnectionError):
             while data := client.read_some():

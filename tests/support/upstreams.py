@@ -6,17 +6,17 @@ import contextlib
 import json
 import queue
 import random
+import select
 import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union
 
 from support.client import Headers
 from support.paths import DATA
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, wait_until
 from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
 
 
@@ -280,11 +280,11 @@ garbage = sends(b'\x16\x03\x01 this is no HTTP at all\r\n\r\n')
 
 
 def drip(exchange: Exchange, size: int = 20, pause: float = 0.02) -> None:
-    """Send a response of `size` bytes, one at a time."""
+    """Send a response of `size` bytes, one at a time, slowly until `upstream.released` is set."""
     exchange.read_body()
     for byte in b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (size, b'd' * size):
         exchange.send(bytes([byte]))
-        time.sleep(pause)
+        exchange.upstream.released.wait(pause)
 
 
 def events(exchange: Exchange) -> bool:
@@ -351,7 +351,10 @@ class BlackHole:
             with contextlib.suppress(BlockingIOError):
                 filler.connect(self._listener.getsockname())
             self._fillers.append(filler)
-        time.sleep(0.1)
+        wait_until(
+            lambda: len(select.select([], self._fillers, [], 0)[1]) < len(self._fillers),
+            'a queue that is full',
+        )
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -36,6 +36,14 @@ def settles(value: Callable[[], Any], quiet: float = 0.4, patience: float = PATI
     return last
 
 
+def tick(seconds: float = 0.05) -> None:
+    """Let the clock go on by which a server orders what happens, and which shows in nothing else.
+
+    The one wait for time and for nothing but time.
+    """
+    time.sleep(seconds)
+
+
 class Deadline:
     """A moment after which a wait is given up."""
 

@@ -101,6 +101,18 @@ def without_strings(text: str) -> str:
     return b'\n'.join(lines).decode(errors='replace')
 
 
+SLEEPING = re.compile(r'\btime\.sleep\(|\bfrom time import [^\n]*\bsleep\b')
+
+
+@rule
+def sleeping(name: str, text: str) -> Iterator[Finding]:
+    """A test waits for what happens, never for time to pass."""
+    if name.startswith('tests/') and is_python(name, text):
+        yield from matches(
+            SLEEPING, without_strings(text), 'wait for what happens: support.waiting'
+        )
+
+
 @rule
 def unsafe(name: str, text: str) -> Iterator[Finding]:
     """`unsafe` stands in a room of its own, with its reason."""
