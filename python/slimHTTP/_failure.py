@@ -5,12 +5,10 @@ Nothing here raises, whatever the exception and the request are made of.
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
-#: Our own files, whose frames tell nobody anything.
-PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+from slimHTTP._package import is_ours
 
 
 def exc_info(
@@ -28,7 +26,7 @@ def exc_info(
 def trim(error: BaseException) -> TracebackType | None:
     """Give the traceback of `error` from the first frame on that is not ours."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(PACKAGE):
+    while frames is not None and is_ours(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     return frames
 

@@ -17,7 +17,8 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Final, NamedTuple
 
 from slimHTTP import _secrets, _shown
-from slimHTTP._failure import PACKAGE, read, trim
+from slimHTTP._failure import read, trim
+from slimHTTP._package import is_ours
 
 #: How many source lines are shown on each side of the one that failed.
 _AROUND: Final = 5
@@ -245,4 +246,5 @@ def is_own(filename: str) -> bool:
     """Tell whether a file is the program's: not Python's, not an installed package's."""
     if filename.startswith('<') or filename.startswith(_LIBRARIES):
         return False
-    return not filename.startswith((PACKAGE, os.path.join(sys.base_prefix, 'lib', 'python')))
+    at_base = os.path.join(sys.base_prefix, 'lib', 'python')
+    return not (is_ours(filename) or filename.startswith(at_base))

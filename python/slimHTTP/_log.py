@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP._errors import LoggerError
+from slimHTTP._package import is_ours
 from slimHTTP._slimhttp import choose_log
 
 if TYPE_CHECKING:
@@ -104,9 +105,6 @@ def follow_wish(configured: str | None = None) -> None:
     _records.print_records(as_json)
 
 
-#: Our files, whose frames are nobody's place.
-_PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
-
 #: What has been warned of, by file, line and text. A module runs anew for every
 #: request, so `warnings`, which notes this in a module's names, would repeat itself.
 _warned: Final[set[tuple[str, int, str]]] = set()
@@ -121,7 +119,7 @@ def warn_once(message: str) -> None:
     The place goes before the message: `/srv/vhost.py, line 7: …`.
     """
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     place = (frame.f_code.co_filename, frame.f_lineno, message)
     if place in _warned:
