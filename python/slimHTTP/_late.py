@@ -15,9 +15,9 @@ from typing import Final
 OURS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses', 'datetime',
     'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging', 'mimetypes', 'os',
-    'pathlib', 'pickle', 'shutil', 'slimHTTP._cookies', 'slimHTTP._errors', 'slimHTTP._face',
+    'pathlib', 'pickle', 'shutil', 'slimHTTP._cookies', 'slimHTTP._errors',
     'slimHTTP._forms', 'slimHTTP._harmless', 'slimHTTP._json', 'slimHTTP._led_here',
-    'slimHTTP._records', 'slimHTTP._server', 'slimHTTP._traceback_page', 'socket', 'sqlite3',
+    'slimHTTP._records', 'slimHTTP._traceback_page', 'socket', 'sqlite3',
     'ssl', 'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and

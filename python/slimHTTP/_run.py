@@ -276,31 +276,3 @@ def _wakened_by_signals(server: Server) -> Iterator[bool]:
         yield True
     finally:
         signal.set_wakeup_fd(-1)
-
-
-def command_line(arguments: list[str], *, as_module: bool) -> int:
-    """Do what the command line asks for; gives the exit status.
-
-    `as_module` says that it was called as `python -m slimHTTP`, and not by the name
-    under which the wheel installs it.
-    """
-    from slimHTTP._face import Face
-    from slimHTTP._server import HTTP_SERVER
-
-    face = Face()
-    server = Server.from_command_line(arguments, face, as_module)
-    if isinstance(server, int):
-        return server
-    try:
-        http = HTTP_SERVER.adopt(server, face)
-    except slimHTTP_Error as refused:
-        # The file of the memory: nothing of the user's own has run yet, so there is
-        # no traceback to show.
-        if sys.stderr is not None:
-            sys.stderr.write(f'slimhttp: {refused}\n')
-        return 1
-    try:
-        http.run()
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return 0
