@@ -77,6 +77,6 @@ def _one_line(text: str) -> str:
     """Escape what is not only shown: nobody writes lines of his own into the log."""
     if text.isprintable():
         return text
-    from slimHTTP._harmless import escaped  # Here, for few failures need it.
+    from slimHTTP._log._escape import escaped  # Here, for few failures need it.
 
     return escaped(text).replace('\n', '\\n')

@@ -13,12 +13,12 @@ from typing import Final
 
 #: What functions of this package and the extension import. A test compares it with them.
 OURS: Final = (
-    'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses', 'datetime',
-    'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging', 'mimetypes', 'os',
-    'pathlib', 'pickle', 'shutil', 'slimHTTP._cookies', 'slimHTTP._errors',
-    'slimHTTP._forms', 'slimHTTP._harmless', 'slimHTTP._json', 'slimHTTP._led_here',
-    'slimHTTP._records', 'slimHTTP._traceback_page', 'socket', 'sqlite3',
-    'ssl', 'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
+    'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
+    'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
+    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._cookies', 'slimHTTP._errors',
+    'slimHTTP._forms', 'slimHTTP._json', 'slimHTTP._led_here', 'slimHTTP._log._escape',
+    'slimHTTP._log._records', 'slimHTTP._traceback_page', 'socket', 'sqlite3', 'ssl',
+    'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and
 #: the codecs that the log and the contents of clients ask for.

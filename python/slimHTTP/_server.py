@@ -391,7 +391,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         that is none.
         """
         number = _log.level_number(level)
-        from slimHTTP import _records  # See `_log`.
+        from slimHTTP._log import _records  # See `_log`.
 
         _records.log(number, args, fields)
 

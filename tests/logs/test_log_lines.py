@@ -116,7 +116,7 @@ def test_text_is_shown_as_the_table_says(site: Serving, said: str, shown: str) -
 
 
 def test_every_character_is_judged_as_the_table_says() -> None:
-    from slimHTTP._harmless import escaped
+    from slimHTTP._log._escape import escaped
 
     harmful = {
         code for first, last in TABLE['ranges'] for code in range(int(first, 16), int(last, 16) + 1)

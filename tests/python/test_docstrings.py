@@ -13,9 +13,9 @@ import pytest
 import slimHTTP
 
 MODULES = sorted(
-    f'slimHTTP.{module.name}'
-    for module in pkgutil.iter_modules(slimHTTP.__path__)
-    if module.name not in ('__main__', '_slimhttp')
+    module.name
+    for module in pkgutil.walk_packages(slimHTTP.__path__, 'slimHTTP.')
+    if module.name not in ('slimHTTP.__main__', 'slimHTTP._slimhttp')
 )
 
 

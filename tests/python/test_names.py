@@ -8,7 +8,8 @@ import pickle
 
 import pytest
 import slimHTTP
-from slimHTTP import Events, _log, _records
+from slimHTTP import Events, _log
+from slimHTTP._log import _records
 
 EVENTS = {
     'SERVER_ACCEPT': 0x80,

@@ -175,7 +175,7 @@ def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
     package = REPOSITORY / 'python/slimHTTP'
     found = {
         name
-        for path in package.glob('*.py')
+        for path in package.rglob('*.py')
         for function in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
         for node in ast.walk(function)
@@ -185,7 +185,7 @@ def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
     in_rust = re.compile(r'\.import\(\s*(?:intern!\()?[\w.()]+, (?:intern!\([\w.()]+, )?"([\w.]+)"')
     for path in extension.rglob('*.rs'):
         found.update(in_rust.findall(path.read_text(encoding='utf-8')))
-    assert {'slimHTTP._forms', 'slimHTTP._records', 'unicodedata', 'types'} <= found
+    assert {'slimHTTP._forms', 'slimHTTP._log._records', 'unicodedata', 'types'} <= found
     assert found == set(_late.OURS)
 
 
@@ -194,9 +194,10 @@ def imported_by(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
-        if node.module == 'slimHTTP':
-            return [f'slimHTTP.{alias.name}' for alias in node.names]
-        return [str(node.module)]
+        module = str(node.module)
+        if module.startswith('slimHTTP') and all(alias.name[0] == '_' for alias in node.names):
+            return [f'{module}.{alias.name}' for alias in node.names]
+        return [module]
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'importlib.import_module':
         return [str(one.value) for one in node.args if isinstance(one, ast.Constant)]
     return []
@@ -206,7 +207,7 @@ def imported_by(node: ast.AST) -> list[str]:
 def test_who_is_not_root_is_told_and_stays_who_it_is() -> None:
     program = """
 import logging
-import slimHTTP._records  # It changes its user by itself, so nobody has imported for it.
+import slimHTTP._log._records  # It changes its user by itself, so nobody has imported for it.
 lines = []
 logging.getLogger('slimHTTP').addHandler(type('', (logging.Handler,), {
     'emit': lambda self, record: lines.append(record.getMessage())})())

@@ -18,14 +18,14 @@ from slimHTTP._package import is_ours
 from slimHTTP._slimhttp import choose_log
 
 if TYPE_CHECKING:
-    from slimHTTP._records import logger as logger
+    from slimHTTP._log._records import logger as logger
 else:
 
     def __getattr__(name: str) -> Any:
         """Give `logger`, imported when it is first asked for."""
         if name != 'logger':
             raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-        from slimHTTP._records import logger
+        from slimHTTP._log._records import logger
 
         globals()[name] = logger
         return logger
@@ -72,7 +72,7 @@ def hand_over(level: int, message: str) -> None:
     """Log what the extension says."""
     if level < WARNING and 'logging' not in sys.modules:
         return  # Nobody has configured it, so nobody hears what is less than a warning.
-    from slimHTTP._records import logger
+    from slimHTTP._log._records import logger
 
     logger.log(level, '%s', message)
 
@@ -93,13 +93,13 @@ def follow_wish(configured: str | None = None) -> None:
             import importlib
 
             # The program may use the logger by itself, and nobody breaks out of it.
-            importlib.import_module('slimHTTP._records')
+            importlib.import_module('slimHTTP._log._records')
         return
     try:
         level, as_json = choose_log(wish)
     except ValueError as error:
         raise LoggerError(f'SLIMHTTP_LOG: {error}') from None
-    from slimHTTP import _records
+    from slimHTTP._log import _records
 
     _records.logger.setLevel(level)
     _records.print_records(as_json)
@@ -127,6 +127,6 @@ def warn_once(message: str) -> None:
     if len(_warned) >= _MOST_WARNED:
         _warned.clear()
     _warned.add(place)
-    from slimHTTP._records import logger
+    from slimHTTP._log._records import logger
 
     logger.warning('%s, line %d: %s', *place)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from slimHTTP._harmless import contained, escaped
+from slimHTTP._log._escape import contained, escaped
 
 logger: Final = logging.getLogger('slimHTTP')
 
