@@ -31,13 +31,13 @@ from slimHTTP._errors import (
     slimHTTP_Error,
 )
 from slimHTTP._events import Events
-from slimHTTP._forms import MultiDict, UploadedFile
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._memory import memory
+from slimHTTP._message._forms import MultiDict, UploadedFile
+from slimHTTP._message._raw import Raw
+from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Imported
 from slimHTTP._privileges import drop_privileges
-from slimHTTP._raw import Raw
-from slimHTTP._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
 from slimHTTP._slimhttp import (

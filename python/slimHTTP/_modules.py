@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, Union
 from slimHTTP import _log
 from slimHTTP._errors import ModuleError
 from slimHTTP._fork import LockOwner
-from slimHTTP._response import HTTP_RESPONSE
+from slimHTTP._message._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
 from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script, WebSocketRoute
 

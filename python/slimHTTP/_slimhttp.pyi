@@ -6,10 +6,10 @@ from typing import Any, Literal, TypeVar, final
 
 from typing_extensions import Self, Unpack, disjoint_base
 
-from slimHTTP._cookies import CookieOptions
 from slimHTTP._face import Face
-from slimHTTP._forms import MultiDict, UploadedFile
-from slimHTTP._raw import Raw
+from slimHTTP._message._cookies import CookieOptions
+from slimHTTP._message._forms import MultiDict, UploadedFile
+from slimHTTP._message._raw import Raw
 from slimHTTP._server import HTTP_SERVER
 
 _T = TypeVar('_T')

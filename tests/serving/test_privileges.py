@@ -185,7 +185,7 @@ def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
     in_rust = re.compile(r'\.import\(\s*(?:intern!\()?[\w.()]+, (?:intern!\([\w.()]+, )?"([\w.]+)"')
     for path in extension.rglob('*.rs'):
         found.update(in_rust.findall(path.read_text(encoding='utf-8')))
-    assert {'slimHTTP._forms', 'slimHTTP._log._records', 'unicodedata', 'types'} <= found
+    assert {'slimHTTP._message._forms', 'slimHTTP._log._records', 'unicodedata', 'types'} <= found
     assert found == set(_late.OURS)
 
 

@@ -130,7 +130,7 @@ pub(crate) fn text<'py>(
 pub(crate) fn json<'py>(payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = payload.py();
-    LOADS.import(py, "slimHTTP._json", "json_loads")?.call1((payload,)).map_err(|error| {
+    LOADS.import(py, "slimHTTP._message._json", "json_loads")?.call1((payload,)).map_err(|error| {
         let wrong = error.is_instance_of::<PyValueError>(py)
             || error.is_instance_of::<PyRecursionError>(py);
         if wrong { malformed(py, "the body is not JSON", error) } else { error }

@@ -105,7 +105,7 @@ pub(crate) fn arguments<'py>(py: Python<'py>, source: &Request) -> PyResult<Boun
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let pairs = query::pairs(query_of(source)).map(|(name, value)| (text(name), text(value)));
     let pairs: Vec<(String, String)> = pairs.collect();
-    MAKE.import(py, "slimHTTP._forms", "read_query")?.call1((pairs,))
+    MAKE.import(py, "slimHTTP._message._forms", "read_query")?.call1((pairs,))
 }
 
 fn query_of(source: &Request) -> &[u8] {

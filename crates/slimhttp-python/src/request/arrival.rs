@@ -52,6 +52,6 @@ pub(super) fn set_cookie(
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<()> {
     static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let set = SET.import(headers.py(), "slimHTTP._cookies", "set_on")?;
+    let set = SET.import(headers.py(), "slimHTTP._message._cookies", "set_on")?;
     set.call((headers, name, value), options).map(drop)
 }

@@ -107,7 +107,7 @@ fn build(py: Python<'_>, form: Form) -> PyResult<Bound<'_, PyAny>> {
     };
     let uploads = form.uploads.into_iter().map(upload);
     let uploads = uploads.collect::<PyResult<Vec<Bound<'_, PyTuple>>>>()?;
-    let make = MAKE.import(py, "slimHTTP._forms", "read_form")?;
+    let make = MAKE.import(py, "slimHTTP._message._forms", "read_form")?;
     let descriptor = form.file.map(IntoRawFd::into_raw_fd);
     make.call1((form.fields, uploads, descriptor))
 }

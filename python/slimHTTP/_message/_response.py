@@ -12,15 +12,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
-from slimHTTP import _cookies, _log
-from slimHTTP._json import json_bytes
-from slimHTTP._raw import Raw
+from slimHTTP import _log
+from slimHTTP._message import _cookies
+from slimHTTP._message._json import json_bytes
+from slimHTTP._message._raw import Raw
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from slimHTTP._cookies import CookieOptions
+    from slimHTTP._message._cookies import CookieOptions
 
 PathLike = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
