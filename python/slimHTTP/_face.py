@@ -11,12 +11,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _failure, _fork, _log, _threads
+from slimHTTP import _failure, _log
 from slimHTTP._errors import ContentError
 from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Modules
+from slimHTTP._serve import _fork, _threads
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Union, cast, overload
 
-from slimHTTP import _routes, _threads
+from slimHTTP import _routes
 from slimHTTP._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._errors import slimHTTP_Error
-from slimHTTP._lifecycle import Lifecycle
 from slimHTTP._routes import F
+from slimHTTP._serve import _threads
+from slimHTTP._serve._lifecycle import Lifecycle
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_REQUEST, Server
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Final, Union
 
 from slimHTTP import _log
 from slimHTTP._errors import ModuleError
-from slimHTTP._fork import LockOwner
 from slimHTTP._message._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
+from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script, WebSocketRoute
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slimHTTP import _late, _log
+from slimHTTP import _log
+from slimHTTP._serve import _late
 from slimHTTP._server import instances
 from slimHTTP._slimhttp import drop_privileges as _drop_to
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, Union
 
 from slimHTTP._errors import ConfError, slimHTTP_Error
-from slimHTTP._fork import LockOwner
+from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server
 
 Path = tuple[str, ...]

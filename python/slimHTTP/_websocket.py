@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Union, cast
 
-from slimHTTP import _modules, _routes, _threads
+from slimHTTP import _modules, _routes
 from slimHTTP._errors import WebSocketClosed
 from slimHTTP._message._json import json_dumps, json_loads
 from slimHTTP._routes import F
+from slimHTTP._serve import _threads
 from slimHTTP._slimhttp import HTTP_REQUEST, Server, WebSocketEnd, WebSocketRoute
 from slimHTTP._slimhttp import broadcast as _broadcast
 

@@ -170,7 +170,7 @@ def test_where_nothing_can_be_imported_any_more_all_goes_on(how: str) -> None:
 
 
 def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
-    from slimHTTP import _late
+    from slimHTTP._serve import _late
 
     package = REPOSITORY / 'python/slimHTTP'
     found = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._lifecycle import ask
+from slimHTTP._serve._lifecycle import ask
 
 
 def open_server(**config: Any) -> slimHTTP.HTTP_SERVER:

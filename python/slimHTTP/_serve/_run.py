@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _log, _loop, _threads
+from slimHTTP import _log
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._serve import _loop, _threads
 from slimHTTP._slimhttp import Server
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import threading
 import weakref
 from typing import Final
 
-from slimHTTP import _threads
+from slimHTTP._serve import _threads
 
 #: Whether this process was forked by a thread that served.
 _handlers_child = False

@@ -20,7 +20,8 @@ import weakref
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _log, _threads
+from slimHTTP import _log
+from slimHTTP._serve import _threads
 from slimHTTP._slimhttp import Server
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from slimHTTP import _log, _loop, _routes
+from slimHTTP import _log, _routes
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._serve import _loop
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER
