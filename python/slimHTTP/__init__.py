@@ -32,7 +32,6 @@ from slimHTTP._errors import (
 )
 from slimHTTP._events import Events
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
-from slimHTTP._memory import memory
 from slimHTTP._message._forms import MultiDict, UploadedFile
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
@@ -47,6 +46,7 @@ from slimHTTP._slimhttp import (
     ContentStream,
     version,
 )
+from slimHTTP._state._memory import memory
 from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()

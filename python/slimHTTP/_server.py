@@ -17,19 +17,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
-from slimHTTP import _log, _modules, _persist, _routes
-from slimHTTP._config import ConfigTable
+from slimHTTP import _log, _modules, _routes
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
-from slimHTTP._memory import memory
 from slimHTTP._routes import F
 from slimHTTP._serve import _late, _lifecycle, _loop, _run, _threads
 from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server, WebSocketRoute
-from slimHTTP._stores import LiveStore, plain
+from slimHTTP._state import _persist
+from slimHTTP._state._config import ConfigTable
+from slimHTTP._state._memory import memory
+from slimHTTP._state._stores import LiveStore, plain
 from slimHTTP._websocket import WebSockets
 
 #: A function that gives a configuration, or one: given back as it is.

@@ -261,7 +261,7 @@ def test_an_edit_that_would_be_lost_raises(http: slimHTTP.HTTP_SERVER) -> None:
     plain = http.config.to_dict()
     plain['web_root'] = './lost, as with any copy'
     assert http.config['web_root'] == './a'
-    from slimHTTP._config import ConfigList
+    from slimHTTP._state._config import ConfigList
 
     class Store:
         def get(self, path: object) -> list[object]:

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 
 import pytest
 import slimHTTP
-from slimHTTP._memory import Memory
+from slimHTTP._state._memory import Memory
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._memory import Memory
+from slimHTTP._state._memory import Memory
 
 
 class Opened:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from slimHTTP._errors import ConfError
-from slimHTTP._stores import GONE, DraftStore, Edit, Path, View, plain, text_of
+from slimHTTP._state._stores import GONE, DraftStore, Edit, Path, View, plain, text_of
 
 
 class ConfigTable(View, MutableMapping[str, Any]):

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Final, overload
 
 from slimHTTP._errors import slimHTTP_Error
-from slimHTTP._persist import Store
 from slimHTTP._serve._fork import LockOwner
+from slimHTTP._state._persist import Store
 
 _MISSING: Final = object()
 

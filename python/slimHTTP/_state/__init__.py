@@ -1,0 +1,1 @@
+"""What outlives a request: the configuration in force, and the memory of the process."""
