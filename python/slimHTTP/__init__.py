@@ -12,7 +12,6 @@ This file is names only; each stands where it is defined.
 
 from __future__ import annotations
 
-from slimHTTP._certificates import CertManager
 from slimHTTP._errors import (
     ClientDisconnected,
     ConfError,
@@ -30,12 +29,14 @@ from slimHTTP._errors import (
     WebSocketClosed,
     slimHTTP_Error,
 )
-from slimHTTP._events import Events
 from slimHTTP._legacy import HTTP_PROXY_REQUEST, VirtualStorage, host
 from slimHTTP._message._forms import MultiDict, UploadedFile
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Imported
+from slimHTTP._net._certificates import CertManager
+from slimHTTP._net._events import Events
+from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 from slimHTTP._privileges import drop_privileges
 from slimHTTP._routes import ROUTE_HANDLER
 from slimHTTP._server import HTTP, HTTP_SERVER, HTTPS, HTTPS_SERVER, instances, server
@@ -47,7 +48,6 @@ from slimHTTP._slimhttp import (
     version,
 )
 from slimHTTP._state._memory import memory
-from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
 
 __version__ = version()
 

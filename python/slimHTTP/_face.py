@@ -17,9 +17,9 @@ from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Modules
+from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 from slimHTTP._serve import _fork, _threads
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
-from slimHTTP._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 
 if TYPE_CHECKING:
     from slimHTTP._server import HTTP_SERVER

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import TYPE_CHECKING, Any, Union, cast, overload
 
 from slimHTTP import _routes
-from slimHTTP._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._net._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._routes import F
 from slimHTTP._serve import _threads
 from slimHTTP._serve._lifecycle import Lifecycle

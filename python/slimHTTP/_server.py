@@ -19,10 +19,11 @@ from typing import Any, Final, TypeVar, Union, overload
 
 from slimHTTP import _log, _modules, _routes
 from slimHTTP._errors import ConfError, slimHTTP_Error
-from slimHTTP._events import events_of
 from slimHTTP._face import Face
 from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
+from slimHTTP._net._events import events_of
+from slimHTTP._net._websocket import WebSockets
 from slimHTTP._routes import F
 from slimHTTP._serve import _late, _lifecycle, _loop, _run, _threads
 from slimHTTP._serve._fork import LockOwner
@@ -31,7 +32,6 @@ from slimHTTP._state import _persist
 from slimHTTP._state._config import ConfigTable
 from slimHTTP._state._memory import memory
 from slimHTTP._state._stores import LiveStore, plain
-from slimHTTP._websocket import WebSockets
 
 #: A function that gives a configuration, or one: given back as it is.
 C = TypeVar('C', bound=Union[Callable[..., Any], Mapping[str, Any]])

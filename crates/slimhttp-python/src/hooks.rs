@@ -1,6 +1,6 @@
 //! What programs have to do with connections: the jobs about them, upgrades, and
 //! what a program says of a server as a whole. Which functions there are, and
-//! which identity belongs to which connection, `slimHTTP._connections` knows.
+//! which identity belongs to which connection, `slimHTTP._net._connections` knows.
 
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;

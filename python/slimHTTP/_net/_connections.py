@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log
 from slimHTTP._errors import UpgradeIssue
-from slimHTTP._events import Events
 from slimHTTP._message._response import HTTP_RESPONSE
+from slimHTTP._net._events import Events
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST
 
 if TYPE_CHECKING:

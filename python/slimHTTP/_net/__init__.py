@@ -1,0 +1,1 @@
+"""Connections as a program sees them: identities, events, WebSockets, certificates."""
