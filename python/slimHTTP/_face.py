@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from slimHTTP import _failure, _log
+from slimHTTP import _log
+from slimHTTP._debug import _failure
 from slimHTTP._errors import ContentError
 from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
@@ -139,7 +140,7 @@ class Face:
         if not debug or told is None:
             return None
         # Much is imported for a page, and few programs ever show one.
-        from slimHTTP import _led_here, _traceback_page
+        from slimHTTP._debug import _led_here, _traceback_page
 
         instance = self.instance
         led_here = () if instance is None else _led_here.steps(instance, request, what)

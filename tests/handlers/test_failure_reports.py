@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slimHTTP._debug._failure import headline
 from slimHTTP._face import Face
-from slimHTTP._failure import headline
 
 
 def request(**more: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from slimHTTP import MultiDict
-from slimHTTP._secrets import without_secrets
+from slimHTTP._debug._secrets import without_secrets
 from support import DATA, Log, Serving, serving
 from support.sites import HOST, ask, module_site
 
@@ -155,7 +155,7 @@ def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> N
 
 def test_names_are_judged_as_the_log_judges_them() -> None:
     """`debug(url)` masks by a list of the Rust side; the table holds both against it."""
-    from slimHTTP._secrets import is_secret_of_client
+    from slimHTTP._debug._secrets import is_secret_of_client
 
     table = tomllib.loads((DATA / 'secret_names.toml').read_text(encoding='utf-8'))
     assert [name for name in table['secret'] if not is_secret_of_client(name)] == []

@@ -15,10 +15,11 @@ from typing import Final
 OURS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
     'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
-    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._errors', 'slimHTTP._led_here',
-    'slimHTTP._log._escape', 'slimHTTP._log._records', 'slimHTTP._message._cookies',
-    'slimHTTP._message._forms', 'slimHTTP._message._json', 'slimHTTP._traceback_page', 'socket',
-    'sqlite3', 'ssl', 'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
+    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._led_here',
+    'slimHTTP._debug._traceback_page', 'slimHTTP._errors', 'slimHTTP._log._escape',
+    'slimHTTP._log._records', 'slimHTTP._message._cookies', 'slimHTTP._message._forms',
+    'slimHTTP._message._json', 'socket', 'sqlite3', 'ssl', 'tempfile', 'traceback', 'types',
+    'unicodedata', 'uuid',
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and
 #: the codecs that the log and the contents of clients ask for.

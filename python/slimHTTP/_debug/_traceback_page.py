@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
-from slimHTTP import _failure, _secrets, _shown
-from slimHTTP._failure import read
-from slimHTTP._frames import Frame, Line, Raised, chain_of, sources
-from slimHTTP._secrets import MASK
+from slimHTTP._debug import _failure, _secrets, _shown
+from slimHTTP._debug._failure import read
+from slimHTTP._debug._frames import Frame, Line, Raised, chain_of, sources
+from slimHTTP._debug._secrets import MASK
 from slimHTTP._slimhttp import version
 
 _STYLE: Final = """

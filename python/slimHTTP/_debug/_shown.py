@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
+from slimHTTP._debug._secrets import MASK, is_secret, is_secret_of_client, without_secrets
 from slimHTTP._message._forms import MultiDict
-from slimHTTP._secrets import MASK, is_secret, is_secret_of_client, without_secrets
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 #: The most characters of one text, and of one value in all.

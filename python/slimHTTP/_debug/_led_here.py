@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from slimHTTP._failure import read
+from slimHTTP._debug._failure import read
 from slimHTTP._routes import code_of, same_host
 
 if TYPE_CHECKING:

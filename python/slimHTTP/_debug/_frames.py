@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType, TracebackType
 from typing import Final, NamedTuple
 
-from slimHTTP import _secrets, _shown
-from slimHTTP._failure import read, trim
+from slimHTTP._debug import _secrets, _shown
+from slimHTTP._debug._failure import read, trim
 from slimHTTP._package import is_ours
 
 #: How many source lines are shown on each side of the one that failed.
