@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from slimHTTP import _log
 from slimHTTP._debug import _failure
@@ -18,12 +18,19 @@ from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Modules
+from slimHTTP._net._connections import Connections
 from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
 from slimHTTP._serve import _fork, _threads
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
+from slimHTTP._types import ServerInstance
 
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+
+class _Instance(ServerInstance, Protocol):
+    """The server that the extension asks by these callbacks."""
+
+    @property
+    def _connections(self) -> Connections:
+        """Its connections that the program has to do with."""
 
 
 #: How many handlers are warned of.
@@ -46,16 +53,16 @@ class Face:
 
     def __init__(self) -> None:
         # Weak: the server holds the extension's server, and that holds the face.
-        self._instance: weakref.ref[HTTP_SERVER] | None = None
+        self._instance: weakref.ref[_Instance] | None = None
         self._modules = Modules()
         self._told_raw: set[str] = set()
 
     @property
-    def instance(self) -> HTTP_SERVER | None:
+    def instance(self) -> _Instance | None:
         """The server, as programs know it."""
         return None if self._instance is None else self._instance()
 
-    def belong_to(self, instance: HTTP_SERVER) -> None:
+    def belong_to(self, instance: _Instance) -> None:
         """Serve `instance` from now on."""
         self._instance = weakref.ref(instance)
 
@@ -143,7 +150,7 @@ class Face:
         from slimHTTP._debug import _led_here, _traceback_page
 
         instance = self.instance
-        led_here = () if instance is None else _led_here.steps(instance, request, what)
+        led_here = () if instance is None else _led_here.steps(instance._server, request, what)
         return _traceback_page.page(error, request, what, led_here)
 
     def looks_raw(self, what: str) -> None:

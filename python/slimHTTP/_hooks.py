@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Union, cast, overload
 from slimHTTP import _routes
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._net._connections import AcceptHook, CloseHook, Connections, UpgradeHook
-from slimHTTP._routes import F
 from slimHTTP._serve import _threads
 from slimHTTP._serve._lifecycle import Lifecycle
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_REQUEST, Server
+from slimHTTP._types import F
 
 if TYPE_CHECKING:
     import ipaddress

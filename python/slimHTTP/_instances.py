@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, TypeVar
 
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+S = TypeVar('S')
 
 
-class Instances(dict[str, 'HTTP_SERVER']):
+class Instances(dict[str, S]):
     """Open servers by `'<addr>:<port>'` as configured, `':8080'` for every interface.
 
     A key that is not there raises KeyError, which names those that are.

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from types import CodeType, CoroutineType, FrameType, ModuleType
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import Any, Final, Union
 
 from slimHTTP import _log
 from slimHTTP._errors import ModuleError
@@ -33,9 +33,7 @@ from slimHTTP._message._response import HTTP_RESPONSE
 from slimHTTP._routes import same_host
 from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import HTTP_REQUEST, Routes, Script, WebSocketRoute
-
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._types import ServerInstance
 
 #: Device, inode, size, and the times of the last writing and the last change
 #: of the inode in nanoseconds: equal means that the file is the same.
@@ -157,7 +155,9 @@ class Run:
 
     __slots__ = ('compiled', 'instance', 'module', 'routes', 'vhost')
 
-    def __init__(self, instance: HTTP_SERVER | None, vhost: str | None, compiled: Compiled) -> None:
+    def __init__(
+        self, instance: ServerInstance | None, vhost: str | None, compiled: Compiled
+    ) -> None:
         self.instance = instance
         self.vhost = vhost
         self.compiled = compiled
@@ -248,7 +248,7 @@ async def _first_of(
 _running: ContextVar[Run | None] = ContextVar('slimHTTP module run', default=None)
 
 
-def own_run(instance: HTTP_SERVER, url: str, vhost: str | None) -> Run | None:
+def own_run(instance: object, url: str, vhost: str | None) -> Run | None:
     """Give the run that a route registered here and now belongs to.
 
     That is the file being run on this thread, if the route is for the server
@@ -314,7 +314,7 @@ class Modules(LockOwner):
         self._kept: dict[tuple[str, str | None], Kept] = {}
 
     def run_module(
-        self, instance: HTTP_SERVER | None, request: HTTP_REQUEST, path: str, reload: str
+        self, instance: ServerInstance | None, request: HTTP_REQUEST, path: str, reload: str
     ) -> Any:
         """Answer `request` by the module at `path`.
 
@@ -329,7 +329,7 @@ class Modules(LockOwner):
 
     def run_script(
         self,
-        instance: HTTP_SERVER | None,
+        instance: ServerInstance | None,
         request: HTTP_REQUEST,
         path: str,
         script: Script,
@@ -345,7 +345,7 @@ class Modules(LockOwner):
 
     def _keep(
         self,
-        instance: HTTP_SERVER | None,
+        instance: ServerInstance | None,
         request: HTTP_REQUEST,
         path: str,
         reload: str,

@@ -7,12 +7,10 @@ import functools
 import re
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, WrapperDescriptorType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from slimHTTP import _log
-
-F = TypeVar('F', bound=Callable[..., Any])
-
+from slimHTTP._types import F
 
 #: The methods of RFC 9110, RFC 5789 and WebDAV, and others that are in use. Any
 #: token is a method; this is by what a slip of the finger is told.

@@ -24,7 +24,6 @@ from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
 from slimHTTP._net._events import events_of
 from slimHTTP._net._websocket import WebSockets
-from slimHTTP._routes import F
 from slimHTTP._serve import _late, _lifecycle, _loop, _run, _threads
 from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server, WebSocketRoute
@@ -32,6 +31,7 @@ from slimHTTP._state import _persist
 from slimHTTP._state._config import ConfigTable
 from slimHTTP._state._memory import memory
 from slimHTTP._state._stores import LiveStore, plain
+from slimHTTP._types import F
 
 #: A function that gives a configuration, or one: given back as it is.
 C = TypeVar('C', bound=Union[Callable[..., Any], Mapping[str, Any]])
@@ -42,7 +42,7 @@ HTTPS: Final = 2
 
 #: Every open server by `'<addr>:<port>'` as configured: `':8080'` on every interface.
 #: One that took a free port (`port=0`) is found by that port too.
-instances: Final = Instances()
+instances: Final[Instances[HTTP_SERVER]] = Instances()
 _instances_lock = threading.Lock()
 
 
@@ -290,7 +290,9 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
 
         Raises slimHTTP_Error where the server is closed already, and in a handler.
         """
-        _run.run(self, self._server, lambda: self._start(greeting=True))
+        _run.run(
+            self, self._server, self._lifecycle, self._prepare, lambda: self._start(greeting=True)
+        )
 
     def poll(
         self, timeout: float | None = 0.001, fileno: int | None = None

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slimHTTP._debug._failure import read
 from slimHTTP._routes import code_of, same_host
-
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._slimhttp import Server
 
 
-def steps(instance: HTTP_SERVER, request: Any, what: str) -> list[str]:
+def steps(server: Server, request: Any, what: str) -> list[str]:
     """Tell, step by step, what led to `what`; nothing where that cannot be told."""
     try:
-        return list(_steps(instance, request, what))
+        return list(_steps(server, request, what))
     except Exception:  # The configuration may be another one by now.
         return []
 
 
-def _steps(instance: HTTP_SERVER, request: Any, what: str) -> Iterator[str]:
+def _steps(server: Server, request: Any, what: str) -> Iterator[str]:
     vhost = read(request, 'vhost')
     if what.startswith('route '):
-        for of, path, methods, _prefix, handler in instance._server.routes():
+        for of, path, methods, _prefix, handler in server.routes():
             if what.startswith(f'route `{path}` (') and (of == vhost or same_host(of, vhost)):
                 args = [repr(path)]
                 args += [] if of is None else [f'vhost={of!r}']
@@ -33,7 +31,7 @@ def _steps(instance: HTTP_SERVER, request: Any, what: str) -> Iterator[str]:
         return
     key = 'module' if what.startswith('module ') else 'web_root'
     for way in ([('vhosts', vhost, key)] if vhost is not None else []) + [(key,)]:
-        written = _written(instance, way)
+        written = _written(server, way)
         if written is not None:
             yield f'by `{_spelled(way)} = {json.dumps(written, ensure_ascii=False)}`'
             return
@@ -41,9 +39,9 @@ def _steps(instance: HTTP_SERVER, request: Any, what: str) -> Iterator[str]:
         yield 'by `web_root = "/srv/http"`, the default'
 
 
-def _written(instance: HTTP_SERVER, way: tuple[str, ...]) -> Any:
+def _written(server: Server, way: tuple[str, ...]) -> Any:
     try:
-        return instance._server.get(way)
+        return server.get(way)
     except KeyError:
         return None
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from slimHTTP import _log
 from slimHTTP._errors import UpgradeIssue
 from slimHTTP._message._response import HTTP_RESPONSE
 from slimHTTP._net._events import Events
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST
-
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._types import ServerInstance
 
 #: How many happenings are kept for `poll()`; the oldest make room.
 _KEPT: Final = 4096
@@ -48,7 +46,7 @@ class Connections:
 
     # What the extension asks.
 
-    def accept(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> bool:
+    def accept(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> bool:
         """Tell whether a connection is served: what `on_accept` says."""
         identity, accept = None, self.on_accept
         if accept is not None:
@@ -60,14 +58,16 @@ class Connections:
             identity = HTTP_CLIENT_IDENTITY(http, socket)
         return self._keep(http, number, identity, socket)
 
-    def _keep(self, http: HTTP_SERVER, number: int, identity: Any, socket: CLIENT_SOCKET) -> bool:
+    def _keep(
+        self, http: ServerInstance, number: int, identity: Any, socket: CLIENT_SOCKET
+    ) -> bool:
         """Keep the identity of a connection until its end; gives whether that is yet to come."""
         self._known[number] = (identity, socket)
         if socket.over:  # Another thread has been told of it before there was anybody to tell.
             self.left(http, number, socket)
         return not socket.over
 
-    def identity(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> Any:
+    def identity(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> Any:
         """Give the one identity of a connection, made when it is first asked for."""
         known = self._known.get(number)
         if known is None:
@@ -107,7 +107,7 @@ class Connections:
         return identity
 
     def upgraded(
-        self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET, identity: Any
+        self, http: ServerInstance, number: int, socket: CLIENT_SOCKET, identity: Any
     ) -> None:
         """Let `identity` carry a connection on from now on.
 
@@ -132,7 +132,7 @@ class Connections:
         if finished or not getattr(identity, 'keep_alive', True):
             socket.close()
 
-    def left(self, http: HTTP_SERVER, number: int, socket: CLIENT_SOCKET) -> None:
+    def left(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> None:
         """Hear that a connection has ended, and tell the program."""
         known = self._known.pop(number, None)
         if known is not None:

@@ -7,10 +7,9 @@ never change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._types import ServerInstance
 
 
 class Events:
@@ -73,7 +72,7 @@ class EventClient:
     fileno: Final = -1
     socket: Final = None
 
-    def __init__(self, address: str, source_port: int, server: HTTP_SERVER) -> None:
+    def __init__(self, address: str, source_port: int, server: ServerInstance) -> None:
         self.address = address
         self.source_port = source_port
         self.server = server
@@ -83,7 +82,7 @@ class EventClient:
 
 
 def events_of(
-    server: HTTP_SERVER,
+    server: ServerInstance,
     happened: list[tuple[Any, ...]],
     told: Callable[[int], tuple[Any, ...] | None],
 ) -> Iterator[tuple[Any, ...]]:

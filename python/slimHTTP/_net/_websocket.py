@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Union, cast
+from typing import TYPE_CHECKING, Any, Final, Union
 
 from slimHTTP import _modules, _routes
 from slimHTTP._errors import WebSocketClosed
 from slimHTTP._message._json import json_dumps, json_loads
-from slimHTTP._routes import F
 from slimHTTP._serve import _threads
 from slimHTTP._slimhttp import HTTP_REQUEST, Server, WebSocketEnd, WebSocketRoute
 from slimHTTP._slimhttp import broadcast as _broadcast
+from slimHTTP._types import F
 
 if TYPE_CHECKING:
     import asyncio
-
-    from slimHTTP._server import HTTP_SERVER
 
 #: What a message is: str for text, bytes for binary.
 Message = Union[str, bytes]
@@ -363,7 +361,7 @@ class WebSockets:
             _routes.check_handler(handler)
             asynchronous = _routes.is_async(handler)
             route = WebSocketRoute(handler, asynchronous, allowed, spoken)
-            run = _modules.own_run(cast('HTTP_SERVER', self), url, vhost)
+            run = _modules.own_run(self, url, vhost)
             if run is not None:
                 run.add_route(url, ['GET'], False, route)
             else:

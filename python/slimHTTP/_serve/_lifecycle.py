@@ -13,14 +13,12 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slimHTTP import _log, _routes
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _loop
-
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._types import ServerInstance
 
 Hook = Callable[..., Any]
 
@@ -56,7 +54,7 @@ class Lifecycle:
             raise slimHTTP_Error(f'on_stop: the server has ended, `{name}` would never be called')
         self._on_stop.append(function)
 
-    def start(self, http: HTTP_SERVER) -> None:
+    def start(self, http: ServerInstance) -> None:
         """Call the functions of `on_start`, unless that was done.
 
         Raises slimHTTP_Error where one of them fails: then the server is closed.
@@ -79,7 +77,7 @@ class Lifecycle:
         _loop.spare_tasks()
         self._process = os.getpid()
 
-    def _begin(self, function: Hook, http: HTTP_SERVER) -> None:
+    def _begin(self, function: Hook, http: ServerInstance) -> None:
         try:
             result = ask(function, http)
             if _is_coroutine(result):
@@ -126,7 +124,7 @@ class Lifecycle:
         """Whether the end has something to do that may take its time."""
         return bool(self._on_stop) and self._process == os.getpid() and not self._over
 
-    def finish(self, http: HTTP_SERVER) -> None:
+    def finish(self, http: ServerInstance) -> None:
         """Give the tasks of handlers what is left of the grace period, then call `on_stop`.
 
         Called once the last request is answered; a second call does nothing. The
@@ -145,7 +143,7 @@ class Lifecycle:
             for function in reversed(self._on_stop):
                 self._stop(function, http, latest)
 
-    def _stop(self, function: Hook, http: HTTP_SERVER, latest: float) -> None:
+    def _stop(self, function: Hook, http: ServerInstance, latest: float) -> None:
         name = _routes.name_of(function)
         try:
             result = ask(function, http)
@@ -180,7 +178,7 @@ def _is_coroutine(result: Any) -> bool:
     return hasattr(result, '__await__')
 
 
-def ask(function: Callable[..., Any], instance: HTTP_SERVER) -> Any:
+def ask(function: Callable[..., Any], instance: ServerInstance) -> Any:
     """Call a function with the instance, if and as it takes it."""
     import inspect  # Here, for a server that is asked nothing needs none of it.
 

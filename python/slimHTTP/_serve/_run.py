@@ -15,15 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from slimHTTP import _log
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _loop, _threads
+from slimHTTP._serve._lifecycle import Lifecycle
 from slimHTTP._slimhttp import Server
-
-if TYPE_CHECKING:
-    from slimHTTP._server import HTTP_SERVER
+from slimHTTP._types import ServerInstance
 
 #: How long a turn waits for work at most (s); whatever else matters wakes it.
 _LONG: Final = 60.0
@@ -45,7 +44,7 @@ def greet(server: Server) -> None:
         sys.stderr.flush()
 
 
-def start_workers(http: HTTP_SERVER, server: Server) -> list[threading.Thread]:
+def start_workers(http: ServerInstance, server: Server) -> list[threading.Thread]:
     """Start the threads beyond the first that `threads=N` asks for."""
     return [
         _threads.start(work, http, server, name=f'slimHTTP worker {number}')
@@ -53,7 +52,7 @@ def start_workers(http: HTTP_SERVER, server: Server) -> list[threading.Thread]:
     ]
 
 
-def work(http: HTTP_SERVER, server: Server) -> None:
+def work(http: ServerInstance, server: Server) -> None:
     """Take turns until the server has stopped and nothing is left to do."""
     try:
         with _threads.serving(server):
@@ -64,10 +63,17 @@ def work(http: HTTP_SERVER, server: Server) -> None:
         http.stop()
 
 
-def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Thread]]) -> None:
+def run(
+    http: ServerInstance,
+    server: Server,
+    lifecycle: Lifecycle,
+    prepare: Callable[[], None],
+    start: Callable[[], list[threading.Thread]],
+) -> None:
     """Start a server, serve on this thread until it stops, and close it then.
 
-    `start` gives the threads that serve too.
+    `prepare` lets the program begin; `start` starts the server, and gives the threads that
+    serve too.
 
     On the main thread, the first Ctrl-C or SIGTERM (or SIGHUP, where the terminal
     is gone) stops it gracefully and the second raises KeyboardInterrupt at once.
@@ -84,11 +90,10 @@ def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Th
             ' and the handler would never return'
         )
     signals = _Signals(http, server)
-    life = http._lifecycle
     try:
-        with life.owned():
+        with lifecycle.owned():
             # Before signals are heeded, for they end it gracefully from then on.
-            http._prepare()
+            prepare()
             with _heeding(signals, server) as longest:
                 with _threads.serving(server):
                     # Not before: who has read the greeting may send a signal.
@@ -97,12 +102,12 @@ def run(http: HTTP_SERVER, server: Server, start: Callable[[], list[threading.Th
                         pass
                     # Shorter than the margin, after which this thread would be interrupted.
                     _threads.join(workers, MARGIN / 2)
-                if life.has_more:
+                if lifecycle.has_more:
                     signals.allow(server.grace_period)
-                life.finish(http)
+                lifecycle.finish(http)
     except KeyboardInterrupt:
         if not signals.overdue:
-            life.abandon()
+            lifecycle.abandon()
             raise
         _log.logger.warning('a handler still ran when the grace period was over: interrupted')
     finally:
@@ -126,7 +131,7 @@ def turn(server: Server, timeout: float) -> bool:
 class _Signals:
     """What Ctrl-C, SIGTERM and other signals have come to while one `run()` serves."""
 
-    def __init__(self, http: HTTP_SERVER, server: Server) -> None:
+    def __init__(self, http: ServerInstance, server: Server) -> None:
         self._http = http
         self._server = server
         self._lock = threading.Lock()
