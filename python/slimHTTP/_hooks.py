@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Union, cast, overload
 
-from slimHTTP import _routes
+from slimHTTP import _callables
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._net._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._serve import _threads
@@ -391,8 +391,8 @@ def _answer(server: Server, method: str | None, handler: Callable[..., Any]) -> 
             f'the answer to {method or "a method"}: expected a function,'
             f' found `{type(handler).__name__}`'
         )
-    asynchronous = _routes.is_async(handler)
-    server.hooks.set_method(method, handler, asynchronous, _routes.name_of(handler))
+    asynchronous = _callables.is_async(handler)
+    server.hooks.set_method(method, handler, asynchronous, _callables.name_of(handler))
 
 
 def _method_name(method: MethodName) -> str:
@@ -409,7 +409,7 @@ def _check_lifecycle_hook(hook: str, function: Any) -> None:
     if _threads.is_serving_thread():
         # Once for each request, as it would be in a module.
         raise slimHTTP_Error(
-            f'{hook}: `{_routes.name_of(function)}` is registered while a request is answered:'
+            f'{hook}: `{_callables.name_of(function)}` is registered while a request is answered:'
             ' do it once, where the program makes the server'
         )
 
@@ -417,8 +417,8 @@ def _check_lifecycle_hook(hook: str, function: Any) -> None:
 def _check_hook(hook: str, function: Any) -> None:
     if not callable(function):
         raise TypeError(f'{hook}: expected a function, found `{type(function).__name__}`')
-    if _routes.is_async(function):
+    if _callables.is_async(function):
         raise TypeError(
-            f'{hook}: expected a plain function, found `{_routes.name_of(function)}`, which is'
+            f'{hook}: expected a plain function, found `{_callables.name_of(function)}`, which is'
             ' `async`: it could not be asked before the connection goes on'
         )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
-from slimHTTP import _log, _modules, _routes
+from slimHTTP import _callables, _log, _modules, _routes
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._face import Face
 from slimHTTP._hooks import Hooks
@@ -210,7 +210,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             return self.configuration
         given = _lifecycle.ask(config, self) if callable(config) else config
         if not isinstance(given, Mapping):
-            source = f'`{_routes.name_of(config)}` returned' if callable(config) else 'found'
+            source = f'`{_callables.name_of(config)}` returned' if callable(config) else 'found'
             if isinstance(given, CoroutineType):
                 given.close()
             raise ConfError(f'expected a dict of options, {source} `{type(given).__name__}`')
@@ -264,10 +264,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             if run is not None:
                 run.add_route(url, named, prefix, handler)
             else:
-                asynchronous = _routes.is_async(handler)
-                name = _routes.name_of(handler)
+                asynchronous = _callables.is_async(handler)
+                name = _callables.name_of(handler)
                 kind = _routes.kind_of(stream)
-                place = _routes.place_of(handler)
+                place = _callables.place_of(handler)
                 self._server.add_route(
                     url, vhost, named, prefix, kind, handler, asynchronous, name, place
                 )

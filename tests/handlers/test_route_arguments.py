@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._routes import host_and_port, is_async, name_of, same_host
+from slimHTTP._callables import is_async, name_of
+from slimHTTP._routes import host_and_port, same_host
 
 
 @pytest.fixture

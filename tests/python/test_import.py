@@ -72,7 +72,7 @@ def test_what_is_async_is_told_as_inspect_tells_it(name: str) -> None:
     import functools
     import inspect
 
-    from slimHTTP._routes import is_async
+    from slimHTTP._callables import is_async
 
     def hello(request):
         return 'hello'

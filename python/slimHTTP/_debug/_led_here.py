@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from slimHTTP._callables import code_of
 from slimHTTP._debug._failure import read
-from slimHTTP._routes import code_of, same_host
+from slimHTTP._routes import same_host
 from slimHTTP._slimhttp import Server
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Union
 
-from slimHTTP import _modules, _routes
+from slimHTTP import _callables, _modules, _routes
 from slimHTTP._errors import WebSocketClosed
 from slimHTTP._message._json import json_dumps, json_loads
 from slimHTTP._serve import _threads
@@ -359,13 +359,13 @@ class WebSockets:
 
         def register(handler: F) -> F:
             _routes.check_handler(handler)
-            asynchronous = _routes.is_async(handler)
+            asynchronous = _callables.is_async(handler)
             route = WebSocketRoute(handler, asynchronous, allowed, spoken)
             run = _modules.own_run(self, url, vhost)
             if run is not None:
                 run.add_route(url, ['GET'], False, route)
             else:
-                name, place = _routes.name_of(handler), _routes.place_of(handler)
+                name, place = _callables.name_of(handler), _callables.place_of(handler)
                 self._server.add_route(
                     url, vhost, ['GET'], False, 'websocket', route, asynchronous, name, place
                 )

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from slimHTTP import _log, _routes
+from slimHTTP import _callables, _log
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _loop
 from slimHTTP._types import ServerInstance
@@ -40,7 +40,7 @@ class Lifecycle:
     def on_start(self, function: Hook) -> None:
         """Register a function; slimHTTP_Error once the server has started."""
         if self._starting or self._process:
-            name = _routes.name_of(function)
+            name = _callables.name_of(function)
             raise slimHTTP_Error(
                 f'on_start: the server has started already, so `{name}` would never be called:'
                 ' register it before `run()`, `poll()` or the `with` block'
@@ -50,7 +50,7 @@ class Lifecycle:
     def on_stop(self, function: Hook) -> None:
         """Register a function; slimHTTP_Error once the server has ended."""
         if self._over:
-            name = _routes.name_of(function)
+            name = _callables.name_of(function)
             raise slimHTTP_Error(f'on_stop: the server has ended, `{name}` would never be called')
         self._on_stop.append(function)
 
@@ -85,11 +85,13 @@ class Lifecycle:
                 _take_over(_loop.complete(_context_after(result), None))
         except Exception as error:
             raise slimHTTP_Error(
-                f'{http!r} does not start: `{_routes.name_of(function)}` (on_start) failed:'
+                f'{http!r} does not start: `{_callables.name_of(function)}` (on_start) failed:'
                 f' {type(error).__name__}: {error}'
             ) from error
         if http.closed:
-            raise slimHTTP_Error(f'{http!r} was closed by `{_routes.name_of(function)}` (on_start)')
+            raise slimHTTP_Error(
+                f'{http!r} was closed by `{_callables.name_of(function)}` (on_start)'
+            )
 
     def stopping(self) -> None:
         """Hear that the server takes no more connections; the grace period begins."""
@@ -144,7 +146,7 @@ class Lifecycle:
                 self._stop(function, http, latest)
 
     def _stop(self, function: Hook, http: ServerInstance, latest: float) -> None:
-        name = _routes.name_of(function)
+        name = _callables.name_of(function)
         try:
             result = ask(function, http)
             if _is_coroutine(result):
