@@ -22,8 +22,9 @@ _METHODS: Final = (
 #: The flag of a function's code: it takes `*args`.
 _VARARGS: Final = 0x04
 
-#: A variable as other frameworks write it: `{name}`, `{name:path}`.
-_BRACES: Final = re.compile(r'\{(\w+)(?::(\w+))?\}')
+#: A variable as other frameworks write it: `{name}`, `{name:path}`. Compiled when it is
+#: needed, for few programs have a brace in a route.
+_BRACES: Final = r'\{(\w+)(?::(\w+))?\}'
 
 
 class ROUTE_HANDLER:
@@ -86,7 +87,7 @@ def _look_at_braces(url: str) -> None:
         name, converter = found.groups()
         return f'<{converter}:{name}>' if converter in ('int', 'path') else f'<{name}>'
 
-    meant = _BRACES.sub(spelled, url)
+    meant = re.sub(_BRACES, spelled, url)
     if meant != url:
         _log.warn_once(f'the route `{url}` has no variables, `{{` is a letter; write `{meant}`')
 

@@ -32,10 +32,9 @@ _SLASHES = str.maketrans(dict.fromkeys('\\\u2044\u2215\u2216\u29f5\u29f8', '/'))
 #: What Windows does not take in a name (a colon leads into a file's other streams).
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*', '_'))
 
-#: What Windows takes for a device, whatever its extension.
-_DEVICE = re.compile(
-    r'(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9]) *(\.|$)', re.IGNORECASE
-)
+#: What Windows takes for a device, whatever its extension. Compiled when a name is looked at,
+#: for few programs take uploads.
+_DEVICE = r'(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9]) *(\.|$)'
 
 
 class MultiDict(Mapping[str, V]):
@@ -193,7 +192,7 @@ def _cleaned(name: str) -> str:
     name = unicodedata.normalize('NFKC', name).translate(_SLASHES).rpartition('/')[2]
     name = _trimmed(''.join(letter for letter in name if letter.isprintable()))
     name = name.translate(_FORBIDDEN)
-    if _DEVICE.match(name):
+    if re.match(_DEVICE, name, re.IGNORECASE):
         name = f'_{name}'
     stem, dot, extension = name.rpartition('.')
     if not dot or len(extension.encode()) > _LONGEST_EXTENSION:

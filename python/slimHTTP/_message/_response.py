@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Union
 
 from slimHTTP import _log
-from slimHTTP._message import _cookies
 from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
 from slimHTTP._slimhttp import HTTP_REQUEST
@@ -91,7 +90,9 @@ class HTTP_RESPONSE:
         >>> HTTP_RESPONSE().set_cookie('seen', 'yes', secure=True).headers
         {'Set-Cookie': ['seen=yes; Path=/; Secure; HttpOnly; SameSite=Lax']}
         """
-        _cookies.set_on(self.headers, name, value, **options)
+        from slimHTTP._message._cookies import set_on  # Here, for most programs set none.
+
+        set_on(self.headers, name, value, **options)
         return self
 
     def delete_cookie(self, name: str, **options: Unpack[CookieOptions]) -> HTTP_RESPONSE:
