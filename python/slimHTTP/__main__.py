@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 
+from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import slimHTTP_Error
-from slimHTTP._face import Face
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import Server
 
@@ -29,12 +29,12 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
     `as_module` says that it was called as `python -m slimHTTP`, and not by the name
     under which the wheel installs it.
     """
-    face = Face()
-    server = Server.from_command_line(arguments, face, as_module)
+    callbacks = Callbacks()
+    server = Server.from_command_line(arguments, callbacks, as_module)
     if isinstance(server, int):
         return server
     try:
-        http = HTTP_SERVER.adopt(server, face)
+        http = HTTP_SERVER._from_opened(server, callbacks)
     except slimHTTP_Error as refused:
         # The file of the memory: nothing of the user's own has run yet, so there is
         # no traceback to show.

@@ -18,8 +18,8 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
 from slimHTTP import _callables, _log, _modules, _routes
+from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import ConfError, slimHTTP_Error
-from slimHTTP._face import Face
 from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
 from slimHTTP._net._events import events_of
@@ -84,24 +84,24 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                 "addr: expected a name or an address such as '127.0.0.1', '' for every"
                 f' interface, found `{addr!r}`'
             )
-        face = Face()
-        face.belong_to(self)
+        callbacks = Callbacks()
+        callbacks.bind(self)
         opened = Server(
             tls=self._tls,
             address=addr,
             port=port,
             config=plain(config),
             base=_working_directory(),
-            face=face,
+            callbacks=callbacks,
         )
         self._take(opened, addr, port)
 
     @classmethod
-    def adopt(cls, opened: Server, face: Face) -> HTTP_SERVER:
+    def _from_opened(cls, opened: Server, callbacks: Callbacks) -> HTTP_SERVER:
         """Give the instance of a server that the command line has opened."""
         kind = HTTPS_SERVER if opened.tls else cls
         instance = kind.__new__(kind)
-        face.belong_to(instance)
+        callbacks.bind(instance)
         addr = opened.get(('addr',)) if opened.kind(('addr',)) == 'value' else ''
         instance._take(opened, addr, opened.port)
         return instance

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, final
 
 from typing_extensions import Self, Unpack, disjoint_base
 
-from slimHTTP._face import Face
+from slimHTTP._callbacks import Callbacks
 from slimHTTP._message._cookies import CookieOptions
 from slimHTTP._message._forms import MultiDict, UploadedFile
 from slimHTTP._message._raw import Raw
@@ -26,10 +26,12 @@ class Server:
         port: int,
         config: dict[str, Any],
         base: str,
-        face: Face,
+        callbacks: Callbacks,
     ) -> Server: ...
     @staticmethod
-    def from_command_line(argv: list[str], face: Face, as_module: bool) -> Server | int: ...
+    def from_command_line(
+        argv: list[str], callbacks: Callbacks, as_module: bool
+    ) -> Server | int: ...
     @property
     def tls(self) -> bool: ...
     @property

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slimHTTP._callbacks import Callbacks
 from slimHTTP._debug._failure import headline
-from slimHTTP._face import Face
 
 
 def request(**more: Any) -> Any:
@@ -28,16 +28,16 @@ def request(**more: Any) -> Any:
 def failure(source: str, path: Path, of: Any = None) -> BaseException:
     path.write_text(source)
     try:
-        Face().run_module(of or request(params={}), str(path), 'always')
+        Callbacks().run_module(of or request(params={}), str(path), 'always')
     except BaseException as error:
         frames = error.__traceback__
-        # The extension calls the face without a frame of its own; this test has one.
+        # The extension calls it without a frame of its own; this test has one.
         return error.with_traceback(frames and frames.tb_next)
     raise AssertionError('it did not fail')
 
 
 def page_of(error: BaseException, of: Any, what: str) -> str:
-    told = Face().failed(error, of, what, True)
+    told = Callbacks().failed(error, of, what, True)
     assert told is not None
     return told[0]
 
@@ -50,7 +50,7 @@ def test_c6_6_one_record_tells_request_place_and_traceback(
 ) -> None:
     path = tmp_path / 'vhost.py'
     error = failure(RAISES, path)
-    assert Face().failed(error, request(), str(path), False) is None
+    assert Callbacks().failed(error, request(), str(path), False) is None
     (record,) = caplog.records
     assert (record.name, record.levelname) == ('slimHTTP', 'ERROR')
     assert record.getMessage() == (

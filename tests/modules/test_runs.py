@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 import slimHTTP
 from slimHTTP import _modules
-from slimHTTP._face import Face
+from slimHTTP._callbacks import Callbacks
 
 
 class Site:
-    """A server's face and a folder of modules."""
+    """A server's callbacks and a folder of modules."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
         self.key = f'127.0.0.1:{self.http.port}'
-        self.face = Face()
-        self.face.belong_to(self.http)
+        self.callbacks = Callbacks()
+        self.callbacks.bind(self.http)
 
     def write(self, name: str, source: str) -> str:
         path = self.folder / name
@@ -44,7 +44,7 @@ class Site:
         reload: str = 'always',
     ) -> Any:
         request: Any = SimpleNamespace(url=url, method=method, vhost=vhost, params={})
-        return self.face.run_module(request, path, reload)
+        return self.callbacks.run_module(request, path, reload)
 
 
 @pytest.fixture
@@ -355,7 +355,7 @@ def test_c6_7_a_script_runs_the_source_that_was_read(site: Site) -> None:
             read=lambda source=source: read.append(source) or source,
         )
         for reload in ('always', 'changed'):
-            assert site.face.run_script(request, path, script, reload) == (number, path)
+            assert site.callbacks.run_script(request, path, script, reload) == (number, path)
     assert len(read) == 2, 'each is read once'
 
 

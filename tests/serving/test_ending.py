@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._face import Face
+from slimHTTP._callbacks import Callbacks
 
 #: What every program here begins with. `ask` is a client that does not wait.
 START = """
@@ -213,11 +213,11 @@ def test_c8_4_what_a_close_cancels_is_no_failure(
     closed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
-    face = Face()
-    face.belong_to(server)
+    callbacks = Callbacks()
+    callbacks.bind(server)
     if closed:
         server.close()
-    face.failed(asyncio.CancelledError(), None, 'route `/`', False)
+    callbacks.failed(asyncio.CancelledError(), None, 'route `/`', False)
     assert bool(caplog.records) is not closed
     server.close()
 

@@ -147,7 +147,7 @@ impl Server {
 #[pymethods]
 impl Server {
     #[new]
-    #[pyo3(signature = (*, tls, address, port, config, base, face))]
+    #[pyo3(signature = (*, tls, address, port, config, base, callbacks))]
     fn new(
         py: Python<'_>,
         tls: bool,
@@ -155,11 +155,11 @@ impl Server {
         port: u16,
         config: &Bound<'_, PyAny>,
         base: PathBuf,
-        face: &Bound<'_, PyAny>,
+        callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let config = config::read_config(config)?;
         let setup = Setup { tls, address, port, config, base, handler: None };
-        Self::open(py, setup, face)?.map_err(|error| errors::start_error(py, &error))
+        Self::open(py, setup, callbacks)?.map_err(|error| errors::start_error(py, &error))
     }
 
     /// The server that a command line asks for, or the exit status where it
@@ -168,14 +168,14 @@ impl Server {
     fn from_command_line<'py>(
         py: Python<'py>,
         argv: Vec<OsString>,
-        face: &Bound<'py, PyAny>,
+        callbacks: &Bound<'py, PyAny>,
         as_module: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let prepared = match py.detach(|| slimhttp_cli::prepare_wheel(argv, as_module)) {
             Ok(prepared) => prepared,
             Err(status) => return Ok(status.into_pyobject(py)?.into_any()),
         };
-        match Self::open(py, prepared.setup, face)? {
+        match Self::open(py, prepared.setup, callbacks)? {
             Ok(server) => Ok(Bound::new(py, server)?.into_any()),
             Err(error) => {
                 // With standard error gone there is nobody to tell.

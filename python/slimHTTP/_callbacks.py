@@ -1,7 +1,10 @@
-"""What the extension asks of Python: one object per server, the `face`.
+"""The functions of Python that the extension calls: one `Callbacks` object per server.
 
-It is called on threads that are in `turn()`, and its names are the extension's
-to use; programs do not see it.
+The extension finds them by their names, so one that is changed here is changed in the crate
+slimhttp-python too. It calls them on the threads that handlers run on: those in `turn()`, the
+event loop's, those of WebSockets; several may be here at the same moment. What a module, a
+script or a hook raises goes back to the extension, which calls `failed`. Programs do not see
+any of it.
 """
 
 from __future__ import annotations
@@ -33,11 +36,11 @@ class _Instance(ServerInstance, Protocol):
         """Its connections that the program has to do with."""
 
 
-#: How many handlers are warned of.
-_MOST_TOLD: Final = 1024
+#: How many handlers are warned of at most.
+_MAX_WARNED: Final = 1024
 
 
-class Face:
+class Callbacks:
     """Runs modules, tells failures, keeps the event loop, for one server."""
 
     #: Answers whose `path` is sent as a file.
@@ -52,18 +55,18 @@ class Face:
     websocket_sync_type: Final[type] = SYNC_WEBSOCKET
 
     def __init__(self) -> None:
-        # Weak: the server holds the extension's server, and that holds the face.
+        # Weak: the server holds the extension's server, and that holds these callbacks.
         self._instance: weakref.ref[_Instance] | None = None
         self._modules = Modules()
-        self._told_raw: set[str] = set()
+        self._warned_of: set[str] = set()
 
     @property
     def instance(self) -> _Instance | None:
         """The server, as programs know it."""
         return None if self._instance is None else self._instance()
 
-    def belong_to(self, instance: _Instance) -> None:
-        """Serve `instance` from now on."""
+    def bind(self, instance: _Instance) -> None:
+        """Say which server these callbacks are of; called before it answers anything."""
         self._instance = weakref.ref(instance)
 
     def run_module(self, request: HTTP_REQUEST, path: str, reload: str) -> Any:
@@ -116,11 +119,10 @@ class Face:
     ) -> tuple[str, str, list[str]] | None:
         """Log that `what` (a module's path, a handler's name) failed on `request`.
 
-        One record at ERROR with the traceback. With `debug`, gives the page
-        that tells the browser the same, its policy, and the files that are told
-        of; else None. What is ended because the
-        program ends has not failed: a WARNING names it. Nor has what is
-        cancelled because the server is closed: nobody hears of it. Content that
+        One record at ERROR with the traceback. With `debug`, gives the page that shows
+        a browser the same, its policy, and the files that stand on it; else None. What
+        is ended because the program ends has not failed: a WARNING names it. Nor has
+        what is cancelled because the server is closed: nothing is logged. Content that
         cannot be read is the client's doing: one line at INFO.
         """
         _fork.exit_as_child(error)
@@ -137,14 +139,14 @@ class Face:
             # The client's doing, not the program's.
             _log.logger.info('%s', _failure.headline(error, request, what))
             return None
-        told = _failure.exc_info(error)
+        exc_info = _failure.exc_info(error)
         _log.logger.error(
             '%s',
             # A hook that is about a connection has no request.
             f'{what} failed' if request is None else _failure.headline(error, request, what),
-            exc_info=told,
+            exc_info=exc_info,
         )
-        if not debug or told is None:
+        if not debug or exc_info is None:
             return None
         # Much is imported for a page, and few programs ever show one.
         from slimHTTP._debug import _led_here, _traceback_page
@@ -155,9 +157,9 @@ class Face:
 
     def looks_raw(self, what: str) -> None:
         """Warn, once for each handler, of a body that looks like a whole response."""
-        if what in self._told_raw or len(self._told_raw) >= _MOST_TOLD:
+        if what in self._warned_of or len(self._warned_of) >= _MAX_WARNED:
             return
-        self._told_raw.add(what)
+        self._warned_of.add(what)
         _log.logger.warning(
             '%s returned bytes that begin with `HTTP/1.`: they are sent as a body, for a client'
             ' may have written them; a whole response is `slimHTTP.Raw(…)`, or begins with'
