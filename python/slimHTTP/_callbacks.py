@@ -149,11 +149,11 @@ class Callbacks:
         if not debug or exc_info is None:
             return None
         # Much is imported for a page, and few programs ever show one.
-        from slimHTTP._debug import _led_here, _traceback_page
+        from slimHTTP._debug import _resolution, _traceback_page
 
         instance = self.instance
-        led_here = () if instance is None else _led_here.steps(instance._server, request, what)
-        return _traceback_page.page(error, request, what, led_here)
+        resolution = () if instance is None else _resolution.steps(instance._server, request, what)
+        return _traceback_page.page(error, request, what, resolution)
 
     def looks_raw(self, what: str) -> None:
         """Warn, once for each handler, of a body that looks like a whole response."""

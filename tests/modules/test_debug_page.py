@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from slimHTTP import MultiDict
-from slimHTTP._debug._secrets import without_secrets
+from slimHTTP._debug._redact import redact
 from support import DATA, Log, Serving, serving
 from support.sites import HOST, ask, module_site
 
@@ -155,7 +155,7 @@ def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> N
 
 def test_names_are_judged_as_the_log_judges_them() -> None:
     """`debug(url)` masks by a list of the Rust side; the table holds both against it."""
-    from slimHTTP._debug._secrets import is_secret_of_client
+    from slimHTTP._debug._redact import is_secret_of_client
 
     table = tomllib.loads((DATA / 'secret_names.toml').read_text(encoding='utf-8'))
     assert [name for name in table['secret'] if not is_secret_of_client(name)] == []
@@ -240,7 +240,7 @@ def test_c6_6_masking_takes_time_as_the_text_is_long(piece: str) -> None:
     def taken(length: int) -> float:
         text = (piece * length)[:length]
         begun = time.perf_counter()
-        without_secrets(text)
+        redact(text)
         return time.perf_counter() - begun
 
     # Eight times as long takes eight times as long, and 64 times where it is quadratic.

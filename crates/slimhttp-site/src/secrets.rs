@@ -1,7 +1,7 @@
 //! What is a secret by its name, for whoever shows a person what a client has sent:
 //! a field, a parameter of a query. What is masked is masked whole.
 //!
-//! The page for developers knows more (`python/slimHTTP/_secrets.py`: variables of
+//! The page for developers knows more (`python/slimHTTP/_debug/_redact.py`: variables of
 //! a program, what a secret looks like); of the names that clients use both think
 //! the same, and `tests/data/secret_names.toml` is what both are held against.
 

@@ -33,14 +33,16 @@ def trim(error: BaseException) -> TracebackType | None:
 
 def headline(error: BaseException, request: Any, what: str) -> str:
     """Give the log's line: the request, what failed, for whom, and how."""
-    method, url = read(request, 'method') or '?', read(request, 'url') or '?'
-    vhost = read(request, 'vhost')
-    client = read(read(request, 'CLIENT_IDENTITY'), 'address') or '?'
+    method, url = safe_getattr(request, 'method') or '?', safe_getattr(request, 'url') or '?'
+    vhost = safe_getattr(request, 'vhost')
+    client = safe_getattr(safe_getattr(request, 'CLIENT_IDENTITY'), 'address') or '?'
     place = f'vhost {vhost}' if vhost is not None else 'global level'
-    return _one_line(f'{method} {url} failed in {what} ({place}, client {client}): {last(error)}')
+    return _one_line(
+        f'{method} {url} failed in {what} ({place}, client {client}): {summary(error)}'
+    )
 
 
-def last(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """Give the exception as one line: `ZeroDivisionError: division by zero`."""
     try:
         if isinstance(error, SyntaxError) and error.filename:
@@ -54,18 +56,18 @@ def last(error: BaseException) -> str:
         return type(error).__name__
 
 
-def text_of(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
     """Give the traceback as Python prints it."""
     try:
         import traceback
 
-        told = traceback.TracebackException(type(error), error, trim(error))
-        return ''.join(told.format())
+        report = traceback.TracebackException(type(error), error, trim(error))
+        return ''.join(report.format())
     except Exception as another:
         return f'{type(error).__name__} (and telling it raised {type(another).__name__})'
 
 
-def read(thing: Any, name: str) -> Any:
+def safe_getattr(thing: Any, name: str) -> Any:
     """Give an attribute, None where there is none or reading it raises."""
     try:
         return getattr(thing, name, None)

@@ -16,20 +16,20 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType, TracebackType
 from typing import Final, NamedTuple
 
-from slimHTTP._debug import _secrets, _shown
-from slimHTTP._debug._failure import read, trim
+from slimHTTP._debug import _redact, _safe_repr
+from slimHTTP._debug._failure import safe_getattr, trim
 from slimHTTP._package import is_ours
 
 #: How many source lines are shown on each side of the one that failed.
 _AROUND: Final = 5
 #: How many frames of one traceback are shown: the outermost and the innermost.
 _OUTER, _INNER = 10, 30
-#: How many exceptions of a chain, or of a group, are told.
-_MOST_EXCEPTIONS: Final = 10
+#: How many exceptions of a chain, or of a group, are shown.
+_MAX_EXCEPTIONS: Final = 10
 #: How many names of one frame are shown.
-_MOST_NAMES: Final = 40
+_MAX_NAMES: Final = 40
 #: How long a message may be.
-_LONGEST: Final = 4000
+_MAX_LENGTH: Final = 4000
 
 
 class Line(NamedTuple):
@@ -59,7 +59,7 @@ class Raised(NamedTuple):
     relation: str
     message: str
     frames: list[Frame]
-    #: How many frames are not told, and how many stand before them.
+    #: How many frames are left out, and how many stand before them.
     left_out: int
     outer: int
     #: The members of an exception group, each with its own chain.
@@ -69,20 +69,20 @@ class Raised(NamedTuple):
 def message_of(error: BaseException) -> str:
     """Give what an exception says, notes included, as Python prints it."""
     try:
-        if isinstance(error, SyntaxError):  # Its place is told as a frame.
+        if isinstance(error, SyntaxError):  # Its place is shown as a frame.
             return f'{type(error).__name__}: {error.msg}'
         text = ''.join(traceback.format_exception_only(type(error), error)).strip()
-        text = _secrets.without_secrets(text)
+        text = _redact.redact(text)
     except Exception:
         return type(error).__name__
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + ' …'
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + ' …'
 
 
 def chain_of(error: BaseException, depth: int = 0) -> list[Raised]:
     """Read an exception and what led to it, the first one first."""
     chain: list[tuple[str, BaseException]] = [('', error)]
     seen = {id(error)}
-    while len(chain) < _MOST_EXCEPTIONS:
+    while len(chain) < _MAX_EXCEPTIONS:
         latest = chain[-1][1]
         if latest.__cause__ is not None:
             step = ('which was the direct cause of', latest.__cause__)
@@ -119,15 +119,15 @@ def _raised(relation: str, error: BaseException, depth: int) -> Raised:
     frames = [_frame(frame, line, marked) for (frame, line), marked in zip(places, columns)]
     if isinstance(error, SyntaxError):
         frames.extend(_unparsed(error))
-    members = read(error, 'exceptions') if depth < 2 else None
+    members = safe_getattr(error, 'exceptions') if depth < 2 else None
     if type(members) is not tuple:
         members = ()
-    told = [
+    chains = [
         chain_of(one, depth + 1)
-        for one in members[:_MOST_EXCEPTIONS]
+        for one in members[:_MAX_EXCEPTIONS]
         if isinstance(one, BaseException)
     ]
-    return Raised(relation, message_of(error), frames, left_out, _OUTER, told)
+    return Raised(relation, message_of(error), frames, left_out, _OUTER, chains)
 
 
 def _columns(error: BaseException, count: int, left_out: int) -> list[tuple[int, int, int] | None]:
@@ -163,7 +163,7 @@ def _frame(frame: FrameType, line: int, marked: tuple[int, int, int] | None) -> 
         getattr(code, 'co_qualname', code.co_name),
         code.co_filename,
         line,
-        is_own(code.co_filename),
+        is_of_program(code.co_filename),
         _around(code.co_filename, line, columns),
         list(_names(frame)),
     )
@@ -177,8 +177,8 @@ def _unparsed(error: SyntaxError) -> Iterator[Frame]:
     columns = None
     if type(error.offset) is int and error.offset > 0 and type(error.text) is str:
         first = error.offset - 1
-        end = read(error, 'end_offset')
-        same = read(error, 'end_lineno') in (None, line)
+        end = safe_getattr(error, 'end_offset')
+        same = safe_getattr(error, 'end_lineno') in (None, line)
         behind = end - 1 if type(end) is int and same and end > error.offset else first + 1
         # Characters here, bytes elsewhere.
         columns = len(error.text[:first].encode()), len(error.text[:behind].encode())
@@ -192,9 +192,9 @@ def _around(filename: str, failed: int, columns: tuple[int, int] | None) -> list
     except Exception:  # Not of this encoding, or of no file.
         return []
     first = max(failed - _AROUND, 1)
-    told = []
+    lines_around = []
     for number, line in enumerate(lines[first - 1 : failed + _AROUND], first):
-        text = line.rstrip()[:_LONGEST]
+        text = line.rstrip()[:_MAX_LENGTH]
         marked = None
         if number == failed and columns is not None:
             raw = text.encode()
@@ -202,12 +202,12 @@ def _around(filename: str, failed: int, columns: tuple[int, int] | None) -> list
             # All of a line is marked by its colour.
             if begin < behind and (text[:begin].strip() or text[behind:].strip()):
                 marked = (begin, behind)
-        told.append(Line(number, text, number == failed, marked))
-    while told and not told[-1].text:
-        told.pop()
-    while told and not told[0].text:
-        del told[0]
-    return told
+        lines_around.append(Line(number, text, number == failed, marked))
+    while lines_around and not lines_around[-1].text:
+        lines_around.pop()
+    while lines_around and not lines_around[0].text:
+        del lines_around[0]
+    return lines_around
 
 
 def _names(frame: FrameType) -> Iterator[tuple[str, str]]:
@@ -223,11 +223,11 @@ def _names(frame: FrameType) -> Iterator[tuple[str, str]]:
             continue
         if at_top and type(value) in (ModuleType, type, type(_names), type(print)):
             continue
-        if count == _MOST_NAMES:
+        if count == _MAX_NAMES:
             yield '…', f'{len(names) - count} more'
             return
         count += 1
-        yield name, _shown.shown(value, name)
+        yield name, _safe_repr.safe_repr(value, name)
 
 
 def _library_folders() -> tuple[str, ...]:
@@ -242,7 +242,7 @@ def _library_folders() -> tuple[str, ...]:
 _LIBRARIES: Final = _library_folders()
 
 
-def is_own(filename: str) -> bool:
+def is_of_program(filename: str) -> bool:
     """Tell whether a file is the program's: not Python's, not an installed package's."""
     if filename.startswith('<') or filename.startswith(_LIBRARIES):
         return False

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
-from slimHTTP._debug import _failure, _secrets, _shown
-from slimHTTP._debug._failure import read
+from slimHTTP._debug import _failure, _redact, _safe_repr
+from slimHTTP._debug._failure import safe_getattr
 from slimHTTP._debug._frames import Frame, Line, Raised, chain_of, sources
-from slimHTTP._debug._secrets import MASK
+from slimHTTP._debug._redact import MASK
 from slimHTTP._slimhttp import version
 
 _STYLE: Final = """
@@ -83,7 +83,7 @@ document.querySelector('button').addEventListener('click', async event => {
 
 
 #: How many places of one exception are shown at once.
-_MOST_OPEN: Final = 6
+_MAX_OPEN: Final = 6
 
 
 def _digest(text: str) -> str:
@@ -98,20 +98,20 @@ POLICY: Final = (
 
 
 def page(
-    error: BaseException, request: Any, what: str, led_here: Iterable[str]
+    error: BaseException, request: Any, what: str, resolution: Iterable[str]
 ) -> tuple[str, str, list[str]]:
     """Give the page, its policy, and the files that a person may edit to mend it.
 
-    `what` failed on `request`; `led_here` tells, line by line, by which part of
+    `what` failed on `request`; `resolution` tells, line by line, by which part of
     the configuration or by which registration it was asked.
     """
     chain = chain_of(error)
-    title = _secrets.without_secrets(_failure.last(error))
+    title = _redact.redact(_failure.summary(error))
     name, colon, rest = chain[-1].message.partition(':')
-    asked = f'{_text(read(request, "method"))} {_target(request)}'
-    steps = ''.join(f'<p class="soft">{_ticked(step)}</p>\n' for step in led_here)
-    told = _secrets.without_secrets(_failure.text_of(error))
-    as_text = f'{asked}\n{what}\n{_versions()}\n\n{told}'
+    asked = f'{_text(safe_getattr(request, "method"))} {_target(request)}'
+    steps = ''.join(f'<p class="soft">{_with_code(step)}</p>\n' for step in resolution)
+    traceback = _redact.redact(_failure.traceback_text(error))
+    as_text = f'{asked}\n{what}\n{_versions()}\n\n{traceback}'
     html = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title[:200])}</title>\n'
@@ -119,7 +119,7 @@ def page(
         f'<style>{_STYLE}</style></head><body>\n'
         f'<header><h1><em>{escape(name)}</em>{colon}{escape(rest)}</h1>\n'
         f'<p><code>{escape(asked)}</code></p>\n'
-        f'<p class="soft">in {_ticked(what)}</p>\n{steps}'
+        f'<p class="soft">in {_with_code(what)}</p>\n{steps}'
         '<button type="button">Copy as text</button></header>\n'
         f'{"".join(_chain(chain))}'
         f'<h2>The request</h2>\n{_request(request)}'
@@ -142,7 +142,7 @@ def _chain(chain: list[Raised]) -> Iterator[str]:
         frames = raised.frames
         # The places of the program's own; of many, the innermost.
         own = [position for position, frame in enumerate(frames) if frame.own]
-        opened = {*own[-_MOST_OPEN:]} or {len(frames) - 1}
+        opened = {*own[-_MAX_OPEN:]} or {len(frames) - 1}
         for position, frame in enumerate(frames):
             if raised.left_out and position == raised.outer:
                 yield f'<p class="soft">… {raised.left_out} more frames …</p>\n'
@@ -190,40 +190,42 @@ def _lines(lines: list[Line]) -> Iterator[str]:
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
-    told = ''.join(
+    body = ''.join(
         f'<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>\n' for name, value in rows
     )
-    return f'<table>{told}</table>\n'
+    return f'<table>{body}</table>\n'
 
 
 def _request(request: Any) -> str:
-    headers = read(request, 'headers')
+    headers = safe_getattr(request, 'headers')
     fields = headers.items() if type(headers) is dict else ()
     # `METHOD`, `URL` and `URI_QUERY` are no fields.
     listed = [(name, value) for name, value in fields if type(name) is bytes and name.islower()]
-    query, params = read(request, 'query'), read(request, 'params')
-    rows = [('url', f'{_text(read(request, "method"))} {_target(request)}')]
+    query, params = safe_getattr(request, 'query'), safe_getattr(request, 'params')
+    rows = [('url', f'{_text(safe_getattr(request, "method"))} {_target(request)}')]
     for title, pairs in (('query', query), ('params', params)):
         if type(pairs) is dict:
             rows.extend(
                 (f'{title} {_text(name)}', _masked(name, one)) for name, one in pairs.items()
             )
-    payload = read(request, 'payload')
+    payload = safe_getattr(request, 'payload')
     if type(payload) is bytes and payload:
         rows.append(('content', f'{len(payload)} bytes'))
     for name in ('vhost', 'web_root'):
-        rows.append((name, _text(read(request, name))))
-    rows.append(('client', _text(read(read(request, 'CLIENT_IDENTITY'), 'address'))))
-    told = _rows((name, value) for name, value in rows if value)
+        rows.append((name, _text(safe_getattr(request, name))))
+    rows.append(
+        ('client', _text(safe_getattr(safe_getattr(request, 'CLIENT_IDENTITY'), 'address')))
+    )
+    facts = _rows((name, value) for name, value in rows if value)
     pairs = [(name.decode('latin-1'), _masked(name, value)) for name, value in listed]
     return (
-        f'{told}<details><summary>Header fields ({len(pairs)})</summary>{_rows(pairs)}</details>\n'
+        f'{facts}<details><summary>Header fields ({len(pairs)})</summary>{_rows(pairs)}</details>\n'
     )
 
 
 def _target(request: Any) -> str:
     """Give the path and the query, as they were asked for, secrets masked."""
-    path, query = _path(request), read(request, 'query')
+    path, query = _path(request), safe_getattr(request, 'query')
     if type(query) is not dict or not query:
         return path
     quote = urllib.parse.quote
@@ -235,14 +237,14 @@ def _target(request: Any) -> str:
 
 
 def _masked(name: object, value: object) -> str:
-    return MASK if _secrets.is_secret_of_client(name) else _secrets.without_secrets(_text(value))
+    return MASK if _redact.is_secret_of_client(name) else _redact.redact(_text(value))
 
 
 def _path(request: Any) -> str:
     try:
-        return _text(_shown.path_of(request))
+        return _text(_safe_repr.path_of(request))
     except Exception:  # A request may be anything that a program makes of it.
-        return _text(read(request, 'url'))
+        return _text(safe_getattr(request, 'url'))
 
 
 def _text(value: object) -> str:
@@ -250,11 +252,11 @@ def _text(value: object) -> str:
         value = value.decode('utf-8', 'backslashreplace')
     if value is None:
         return ''
-    text = value if type(value) is str else _shown.shown(value)
+    text = value if type(value) is str else _safe_repr.safe_repr(value)
     return text if len(text) <= 2000 else text[:2000] + ' …'
 
 
-def _ticked(text: str) -> str:
+def _with_code(text: str) -> str:
     """Give text as HTML; what stands between backticks is code."""
     parts = escape(text).split('`')
     if len(parts) % 2 == 0:

@@ -15,7 +15,7 @@ from typing import Final
 OURS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
     'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
-    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._led_here',
+    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._resolution',
     'slimHTTP._debug._traceback_page', 'slimHTTP._errors', 'slimHTTP._log._escape',
     'slimHTTP._log._records', 'slimHTTP._message._cookies', 'slimHTTP._message._forms',
     'slimHTTP._message._json', 'socket', 'sqlite3', 'ssl', 'tempfile', 'traceback', 'types',

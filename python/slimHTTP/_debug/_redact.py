@@ -32,28 +32,28 @@ _PARTS: Final = (
 #: And one that ends so: `dbpw`, `smsotp`, `connect.sid`.
 _ENDS: Final = ('dsn', 'otp', 'pw', 'pwd', 'sid')
 #: With one of these a `code` is a secret, and not what an answer or a program ends with.
-_OF_CODES: Final = frozenset((
+_CODE_WORDS: Final = frozenset((
     'access', 'activation', 'backup', 'confirm', 'confirmation', 'device', 'email', 'grant',
     'invite', 'invitation', 'login', 'oauth', 'pairing', 'phone', 'recovery', 'reset',
     'security', 'sms', 'unlock', 'user', 'verification', 'verify',
 ))  # fmt: skip
 #: Texts that are secrets where they bear just this name; anything else of it is none: a
 #: `session` may be one of a database, a `code` a number.
-_TEXTS: Final = frozenset(('code', 'codes', 'session'))
+_TEXT_NAMES: Final = frozenset(('code', 'codes', 'session'))
 #: What clients send under such a name lets somebody in, or is worth as much.
-_OF_CLIENTS: Final = frozenset((
+_CLIENT_NAMES: Final = frozenset((
     'assertion', 'code', 'codes', 'hash', 'relaystate', 'samlrequest', 'samlresponse', 'session',
     'state', 'ticket',
 ))  # fmt: skip
 
 _WORD: Final = re.compile(r'[A-Z]?[a-z]+|[A-Z]+')
-_LONGEST_NAME: Final = 100
+_MAX_NAME: Final = 100
 
 
-def _read(name: object) -> str | None:
+def _name_text(name: object) -> str | None:
     if type(name) is bytes:
         name = name.decode('latin-1')
-    return name[:_LONGEST_NAME] if type(name) is str else None
+    return name[:_MAX_NAME] if type(name) is str else None
 
 
 _ROWS: Final[tuple[Any, ...]] = (list, tuple)
@@ -65,25 +65,25 @@ def _is_text(value: object) -> bool:
 
 def is_secret(name: object, value: Any = None) -> bool:
     """Tell whether what bears this name is masked; `value` where a text alone would be."""
-    plain = _read(name)
+    plain = _name_text(name)
     if plain is None:
         return False
     joined = ''.join(filter(str.isalnum, plain.lower()))
-    if joined in _TEXTS:
+    if joined in _TEXT_NAMES:
         return _is_text(value) or (type(value) in _ROWS and any(map(_is_text, value[:20])))
     if any(part in joined for part in _PARTS) or joined.endswith(_ENDS):
         return True
     words = {word.lower() for word in _WORD.findall(plain)}
     if 'code' in words or 'codes' in words:
-        return not words.isdisjoint(_OF_CODES) or not words.isdisjoint(_WORDS)
+        return not words.isdisjoint(_CODE_WORDS) or not words.isdisjoint(_WORDS)
     return not words.isdisjoint(_WORDS)
 
 
 def is_secret_of_client(name: object) -> bool:
     """Tell whether a client's field, cookie or parameter of this name is masked."""
-    plain = _read(name)
+    plain = _name_text(name)
     return plain is not None and (
-        is_secret(plain, '') or ''.join(filter(str.isalnum, plain.lower())) in _OF_CLIENTS
+        is_secret(plain, '') or ''.join(filter(str.isalnum, plain.lower())) in _CLIENT_NAMES
     )
 
 
@@ -91,7 +91,7 @@ def is_secret_of_client(name: object) -> bool:
 #: once, from its beginning: from every `eyJ` on, a long one without an end takes minutes.
 _WEB_TOKEN: Final = re.compile(r'(?<![\w-])((?:(?!eyJ)[\w-])*)eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?')
 #: What is a secret wherever it stands.
-_LOOKS: Final = re.compile(
+_TOKENS: Final = re.compile(
     r"""
     -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----.*?(?:PRIVATE\ KEY-----|\Z)
     | \b(?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-|[rs]k_(?:live|test)_)[\w-]{8,}
@@ -112,29 +112,33 @@ _SCHEME: Final = re.compile(r'\b(Bearer|Basic|Digest|Token) +(?=\S*[\d=])[^\s\'"
 _PAIR: Final = re.compile(r'([?&;]|(?<![\w.?&;-]))([\w.%-]{1,100})=(?P<again>)')
 _VALUE: Final = re.compile(r'[^\s&;,\'"<>]+')
 #: The longest value that is looked at before anybody knows whether it is a secret.
-_LONGEST_COOKIE: Final = re.compile(r'[^\s&;,\'"<>]{1,200}')
+_COOKIE_VALUE: Final = re.compile(r'[^\s&;,\'"<>]{1,200}')
 #: `"password": "…"`, `\"password\": \"…\"`, `('password', '…')`, `'--password', '…'`.
 _QUOTED: Final = re.compile(r'(\\{0,8}["\'])([\w.-]{1,100})\1(\s*[:,]\s*)(?P<again>)(\\{0,8}["\'])')
 #: `password: …`, `--password …`.
-_SAID: Final = re.compile(
+_PLAIN_PAIR: Final = re.compile(
     r'(?:(?<![\w.-])([\w.-]{1,100})(?:\\{0,8}["\'])?[ \t]{0,20}:[ \t]{0,20}'
     r'|(?<![\w-])(--[\w-]{1,100})[ \t]{1,20})(?P<again>)'
 )
 _WORD_OF_VALUE: Final = re.compile(r'[^\s,;\'"<>(){}\[\]\\]+')
-#: What stands behind a colon where a program is told, and is no value.
+#: What stands behind a colon in source code, and is no value of a secret.
 _NO_VALUES: Final = frozenset((
     'any', 'bool', 'bytes', 'dict', 'false', 'float', 'int', 'list', 'none', 'null', 'object',
     'str', 'true', MASK,
 ))  # fmt: skip
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """Give text in which what looks like a secret is masked; takes time as it is long."""
     text = _WEB_TOKEN.sub(rf'\1{MASK}', text)
-    text = _LOOKS.sub(MASK, text)
+    text = _TOKENS.sub(MASK, text)
     text = _USERINFO.sub(rf'\1{MASK}@', text)
     text = _SCHEME.sub(rf'\1 {MASK}', text)
-    for names, end_of_secret in ((_PAIR, _in_pair), (_QUOTED, _in_quotes), (_SAID, _in_words)):
+    for names, end_of_secret in (
+        (_PAIR, _in_pair),
+        (_QUOTED, _in_quotes),
+        (_PLAIN_PAIR, _in_plain_text),
+    ):
         text = _masked(names, end_of_secret, text)
     return text
 
@@ -164,7 +168,7 @@ def _in_pair(found: re.Match[str]) -> int | None:
     if is_secret_of_client(name) if before else name != 'key' and is_secret(name):
         return _end(_VALUE, found)
     text, begin = found.string, found.start()
-    end = _end(_LONGEST_COOKIE, found) if name.lower() in _TEXTS else None
+    end = _end(_COOKIE_VALUE, found) if name.lower() in _TEXT_NAMES else None
     if end is None:
         return None
     # As cookies are written, `session=…; a=b`; and a long text is no argument.
@@ -176,14 +180,14 @@ def _in_quotes(found: re.Match[str]) -> int | None:
     name, between, quote = found[2], found[3], found[5]
     text, begin = found.string, found.start()
     # Of names that stand in a row none is the value of another.
-    is_told = ':' in between or name.startswith('-')
-    if not is_secret(name, '') or not (is_told or (begin > 0 and text[begin - 1] in '([')):
+    is_pair = ':' in between or name.startswith('-')
+    if not is_secret(name, '') or not (is_pair or (begin > 0 and text[begin - 1] in '([')):
         return None
     # What a backslash stands before ends no value, for texts within texts escape more than
     # once; where its quote is missing the line ends it.
     end = _end(_until(quote), found)
     behind = None if end is None else text[end + len(quote) : end + len(quote) + 1]
-    return end if is_told or behind in (')', ']', '') else None
+    return end if is_pair or behind in (')', ']', '') else None
 
 
 @functools.lru_cache(maxsize=32)
@@ -191,7 +195,7 @@ def _until(quote: str) -> re.Pattern[str]:
     return re.compile(rf'(?:(?!{re.escape(quote)})(?:\\+[^\\\n]?|[^\\\n]))+')
 
 
-def _in_words(found: re.Match[str]) -> int | None:
+def _in_plain_text(found: re.Match[str]) -> int | None:
     name = found[1] or found[2]
     # `missing key: name` tells of none, nor does `KeyError: …`.
     if name == 'key' or name.endswith(('Error', 'Exception', 'Warning')) or not is_secret(name):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from slimHTTP._callables import code_of
-from slimHTTP._debug._failure import read
+from slimHTTP._debug._failure import safe_getattr
 from slimHTTP._routes import same_host
 from slimHTTP._slimhttp import Server
 
@@ -21,7 +21,7 @@ def steps(server: Server, request: Any, what: str) -> list[str]:
 
 
 def _steps(server: Server, request: Any, what: str) -> Iterator[str]:
-    vhost = read(request, 'vhost')
+    vhost = safe_getattr(request, 'vhost')
     if what.startswith('route '):
         for of, path, methods, _prefix, handler in server.routes():
             if what.startswith(f'route `{path}` (') and (of == vhost or same_host(of, vhost)):

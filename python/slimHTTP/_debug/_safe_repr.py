@@ -19,18 +19,18 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from slimHTTP._debug._secrets import MASK, is_secret, is_secret_of_client, without_secrets
+from slimHTTP._debug._redact import MASK, is_secret, is_secret_of_client, redact
 from slimHTTP._message._forms import MultiDict
 from slimHTTP._slimhttp import HTTP_REQUEST
 
 #: The most characters of one text, and of one value in all.
-_LONGEST_TEXT: Final = 200
-_LONGEST: Final = 1000
+_MAX_TEXT: Final = 200
+_MAX_LENGTH: Final = 1000
 #: The most members of a collection that are shown, and how deep.
-_MOST: Final = 20
-_DEEPEST: Final = 3
-#: Numbers of more bits are told by their size: writing them out takes long.
-_MOST_BITS: Final = 512
+_MAX_MEMBERS: Final = 20
+_MAX_DEPTH: Final = 3
+#: Numbers of more bits are shown by their size: writing them out takes long.
+_MAX_BITS: Final = 512
 
 #: Types whose own `repr` is short, quick and harmless.
 _PLAIN: Final = frozenset((
@@ -45,19 +45,19 @@ _FUNCTIONS: Final[tuple[type, ...]] = (
 )
 
 
-def shown(value: object, name: object = '') -> str:
+def safe_repr(value: object, name: object = '') -> str:
     """Give `value` as text, masked where `name` is that of a secret."""
     if is_secret(name, value) and value is not None:
         return MASK
     try:
-        text = _of(value, 0)
+        text = _repr_of(value, 0)
     except Exception:
         # Another thread may be changing it, or its type is a strange one.
         return '<cannot be shown>'
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + ' …'
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + ' …'
 
 
-def _of(value: Any, depth: int) -> str:
+def _repr_of(value: Any, depth: int) -> str:
     kind = type(value)
     if kind in _PLAIN:
         return repr(value)
@@ -78,28 +78,30 @@ def _of(value: Any, depth: int) -> str:
     if kind is decimal.Decimal:
         return _short(str(value))
     if kind is re.Pattern:
-        return f're.compile({_of(value.pattern, depth)})'
+        return f're.compile({_repr_of(value.pattern, depth)})'
     if type in mro:
         return f'<class {_name(value)}>'
     if kind in _FUNCTIONS:
         return f'<function {value.__qualname__}>'
     if kind is types.ModuleType:
         return f'<module {_short(str(types.ModuleType.__getattribute__(value, "__name__")))}>'
-    if depth >= _DEEPEST:
+    if depth >= _MAX_DEPTH:
         return '…' if _is_collection(mro) else f'<{_name(kind)}>'
     for collection, (opening, closing) in _BRACKETS.items():
         if collection in mro:
-            members = list(islice(collection.__iter__(value), _MOST))
+            members = list(islice(collection.__iter__(value), _MAX_MEMBERS))
             length = collection.__len__(value)
             if collection is tuple and (fields := _fields(mro, length)):
-                told = (f'{name}={_member(name, one, depth)}' for name, one in zip(fields, members))
-                return _enclosed(f'{_name(kind)}(', told, ')', length)
-            told = (
-                MASK if collection in (list, tuple) and _is_told_by(members, place, length)
-                else _of(member, depth + 1)
+                named = (
+                    f'{name}={_member(name, one, depth)}' for name, one in zip(fields, members)
+                )
+                return _enclosed(f'{_name(kind)}(', named, ')', length)
+            texts = (
+                MASK if collection in (list, tuple) and _is_named_secret(members, place, length)
+                else _repr_of(member, depth + 1)
                 for place, member in enumerate(members)
             )  # fmt: skip
-            return _enclosed(opening, told, closing, length)
+            return _enclosed(opening, texts, closing, length)
     if dict in mro:
         return _mapping(value, depth, is_secret)
     return _object(value, kind, depth)
@@ -130,17 +132,17 @@ def _is_collection(mro: list[type]) -> bool:
 
 
 def _member(name: object, value: Any, depth: int) -> str:
-    return MASK if is_secret(name, value) and value is not None else _of(value, depth + 1)
+    return MASK if is_secret(name, value) and value is not None else _repr_of(value, depth + 1)
 
 
 def _mapping(value: Any, depth: int, is_masked: Callable[..., bool]) -> str:
-    pairs = islice(dict.items(value), _MOST)
-    told = (
-        f'{_of(key, depth + 1)}: '
+    pairs = islice(dict.items(value), _MAX_MEMBERS)
+    texts = (
+        f'{_repr_of(key, depth + 1)}: '
         f'{MASK if is_masked(key) and one is not None else _member(key, one, depth)}'
         for key, one in pairs
     )
-    return _enclosed('{', told, '}', dict.__len__(value))
+    return _enclosed('{', texts, '}', dict.__len__(value))
 
 
 def _fields(mro: list[type], length: int) -> tuple[str, ...]:
@@ -152,7 +154,7 @@ def _fields(mro: list[type], length: int) -> tuple[str, ...]:
     return ()
 
 
-def _is_told_by(members: list[Any], place: int, length: int) -> bool:
+def _is_named_secret(members: list[Any], place: int, length: int) -> bool:
     """Tell whether the member before says that this one is a secret.
 
     `('password', 'x')` does, and `['--password', 'x']`; of more names in a row none
@@ -165,8 +167,8 @@ def _is_told_by(members: list[Any], place: int, length: int) -> bool:
     return (length == 2 or is_option) and is_secret(name, members[place])
 
 
-def _enclosed(opening: str, told: Iterator[str], closing: str, length: int) -> str:
-    listed = list(told)
+def _enclosed(opening: str, texts: Iterator[str], closing: str, length: int) -> str:
+    listed = list(texts)
     if length > len(listed):
         listed.append(f'… {length - len(listed)} more')
     return opening + ', '.join(listed) + closing
@@ -174,18 +176,17 @@ def _enclosed(opening: str, told: Iterator[str], closing: str, length: int) -> s
 
 def _number(value: Any, kind: type) -> str:
     bits = int.bit_length(value)
-    if bits > _MOST_BITS:
+    if bits > _MAX_BITS:
         return f'<{_name(kind)} of {bits} bits>'
     return int.__repr__(value)
 
 
 def _text(kind: Any, value: Any, length: int) -> str:
-    shortened = kind.__getitem__(value, slice(_LONGEST_TEXT))
-    if kind is str:  # Before it is escaped: what stands in it may be so already.
-        told = repr(without_secrets(str.__str__(shortened)))
-    else:
-        told = without_secrets(kind.__repr__(shortened))
-    return told if length <= _LONGEST_TEXT else f'{told} … ({length} in all)'
+    shortened = kind.__getitem__(value, slice(_MAX_TEXT))
+    # A str before it is escaped: what stands in it may be so already.
+    is_str = kind is str
+    text = repr(redact(str.__str__(shortened))) if is_str else redact(kind.__repr__(shortened))
+    return text if length <= _MAX_TEXT else f'{text} … ({length} in all)'
 
 
 def _plainly(text: object) -> str:
@@ -193,7 +194,7 @@ def _plainly(text: object) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + '…'
+    return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + '…'
 
 
 def _name(kind: type) -> str:
@@ -213,7 +214,7 @@ def _object(value: Any, kind: type, depth: int) -> str:
         attributes = {}
     pairs = [
         f'{_short(key)}={_member(key, one, depth)}'
-        for key, one in islice(dict.items(attributes), _MOST)
+        for key, one in islice(dict.items(attributes), _MAX_MEMBERS)
         if type(key) is str
     ]
     return f'<{" ".join([_name(kind), *pairs])}>'
