@@ -177,7 +177,7 @@ class Callbacks:
 
     def log(self, level: int, message: str) -> None:
         """Hand a record of the extension to `logging`."""
-        _log.hand_over(level, message)
+        _log.log_record(level, message)
 
     def ensure_loop(self) -> None:
         """See to it that the event loop serves this server."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slimHTTP import _log
-from slimHTTP._serve import _late
+from slimHTTP._serve import _preload
 from slimHTTP._server import instances
 from slimHTTP._slimhttp import drop_privileges as _drop_to
 
@@ -34,7 +34,7 @@ def drop_privileges(user: str | None = None, group: str | None = None) -> bool:
         else:
             _log.logger.warning('privileges are kept: no server is configured with a `user`')
             return False
-    _late.import_all()
+    _preload.import_all()
     reason = _drop_to(user, group)
     if reason is not None:
         _log.logger.warning('privileges are kept: %s', reason)

@@ -24,7 +24,7 @@ from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
 from slimHTTP._net._events import events_of
 from slimHTTP._net._websocket import WebSockets
-from slimHTTP._serve import _late, _lifecycle, _loop, _run, _threads
+from slimHTTP._serve import _lifecycle, _loop, _preload, _run, _threads
 from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._state import _persist
@@ -401,7 +401,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             if not self._lifecycle.has_begun:
                 # First of all, for what is called then may have something to log.
                 log = self._server.get(('log',)) if self._server.kind(('log',)) else None
-                _log.follow_wish(log)
+                _log.configure(log)
                 self._lifecycle.start(self)
 
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
@@ -410,7 +410,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             if self._workers is None:
                 _loop.set_base(self._server)
                 if self._server.kind(('user',)) == 'value':
-                    _late.import_all()
+                    _preload.import_all()
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
                 if greeting:

@@ -95,17 +95,17 @@ def test_slimhttp_log_sets_the_level(
 ) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', wish)
     monkeypatch.setattr(_records, 'logger', logging.Logger('a logger of this test'))
-    _log.follow_wish('error')  # The option, which the environment wins over.
+    _log.configure('error')  # The option, which the environment wins over.
     assert _records.logger.level == level
     assert len(_records.logger.handlers) == 1
-    _log.follow_wish()
+    _log.configure()
     assert len(_records.logger.handlers) == 1
 
 
 def test_a_word_that_slimhttp_log_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', 'verbose')
     with pytest.raises(slimHTTP.LoggerError, match=r'SLIMHTTP_LOG: expected .*, found `verbose`'):
-        _log.follow_wish()
+        _log.configure()
 
 
 def test_the_log_as_json_lines(
@@ -113,7 +113,7 @@ def test_the_log_as_json_lines(
 ) -> None:
     monkeypatch.setenv('SLIMHTTP_LOG', 'json')
     monkeypatch.setattr(_records, 'logger', logging.Logger('slimHTTP'))
-    _log.follow_wish()
+    _log.configure()
     _records.logger.warning('a "warning"\nof %d lines', 2)
     try:
         raise ValueError('x')

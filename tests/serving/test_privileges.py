@@ -170,7 +170,7 @@ def test_where_nothing_can_be_imported_any_more_all_goes_on(how: str) -> None:
 
 
 def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
-    from slimHTTP._serve import _late
+    from slimHTTP._serve import _preload
 
     package = REPOSITORY / 'python/slimHTTP'
     found = {
@@ -186,7 +186,7 @@ def test_what_is_imported_late_is_imported_before_the_user_changes() -> None:
     for path in extension.rglob('*.rs'):
         found.update(in_rust.findall(path.read_text(encoding='utf-8')))
     assert {'slimHTTP._message._forms', 'slimHTTP._log._records', 'unicodedata', 'types'} <= found
-    assert found == set(_late.OURS)
+    assert found == set(_preload.LAZY_IMPORTS)
 
 
 def imported_by(node: ast.AST) -> list[str]:

@@ -4,7 +4,7 @@
 //! another one. They are escaped wherever a person reads what a client has sent: in the
 //! log, in faults of a configuration.
 //!
-//! `python/slimHTTP/_harmless.py` is the same rule for Python's logging, and
+//! `python/slimHTTP/_log/_escape.py` is the same rule for Python's logging, and
 //! `tests/data/harmless.toml` is what both are held against.
 
 use std::fmt;

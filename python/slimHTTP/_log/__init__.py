@@ -1,10 +1,12 @@
-"""The logger `slimHTTP`: levels by name, and what `SLIMHTTP_LOG` or `log` says.
+"""Logging: the logger `slimHTTP`, its levels by name, what `SLIMHTTP_LOG` or `log` says.
 
-A library does not configure logging. The one exception is a user who sets
-`SLIMHTTP_LOG` or the option `log`: who asks for a log gets to see it.
+A library does not configure logging. The one exception is a user who sets `SLIMHTTP_LOG` or the
+option `log`: who asks for a log gets to see it.
 
-`logging` takes as long to import as all the rest of a small server, so it is imported
-with `_records` by the first who has something to log that somebody may hear.
+`logging` takes as long to import as all the rest of a small server. So this module does without
+it, and `_log.logger` imports `_records`, and with it `logging`, when it is first used. Every part
+of the package logs by `_log.logger`, on whatever thread it runs; the extension hands its records
+over on threads that are in `turn()`.
 """
 
 from __future__ import annotations
@@ -68,17 +70,17 @@ def level_number(level: int | str) -> int:
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 
-def hand_over(level: int, message: str) -> None:
-    """Log what the extension says."""
+def log_record(level: int, message: str) -> None:
+    """Log a record of the extension."""
     if level < WARNING and 'logging' not in sys.modules:
-        return  # Nobody has configured it, so nobody hears what is less than a warning.
+        return  # Nobody has configured it, so what is less than a warning goes nowhere.
     from slimHTTP._log._records import logger
 
     logger.log(level, '%s', message)
 
 
-def follow_wish(configured: str | None = None) -> None:
-    """Do what `SLIMHTTP_LOG` says, or else the option `log`: `info`, `json`, `debug,json`.
+def configure(configured: str | None = None) -> None:
+    """Configure the logger as `SLIMHTTP_LOG` says, or the option `log`: `info`, `debug,json`.
 
     The extension applies the filter before a record comes here, so the logger
     lets pass whatever the most talkative directive asks for. Where nobody has
@@ -87,8 +89,8 @@ def follow_wish(configured: str | None = None) -> None:
 
     Raises LoggerError for a word of `SLIMHTTP_LOG` that it does not take.
     """
-    wish = os.environ.get('SLIMHTTP_LOG', '').strip() or configured
-    if not wish:
+    directives = os.environ.get('SLIMHTTP_LOG', '').strip() or configured
+    if not directives:
         if 'logging' in sys.modules:
             import importlib
 
@@ -96,13 +98,13 @@ def follow_wish(configured: str | None = None) -> None:
             importlib.import_module('slimHTTP._log._records')
         return
     try:
-        level, as_json = choose_log(wish)
+        level, as_json = choose_log(directives)
     except ValueError as error:
         raise LoggerError(f'SLIMHTTP_LOG: {error}') from None
     from slimHTTP._log import _records
 
     _records.logger.setLevel(level)
-    _records.print_records(as_json)
+    _records.log_to_stderr(as_json)
 
 
 #: What has been warned of, by file, line and text. A module runs anew for every
@@ -110,7 +112,7 @@ def follow_wish(configured: str | None = None) -> None:
 _warned: Final[set[tuple[str, int, str]]] = set()
 
 #: How many of them are kept.
-_MOST_WARNED: Final = 1024
+_MAX_WARNED: Final = 1024
 
 
 def warn_once(message: str) -> None:
@@ -124,7 +126,7 @@ def warn_once(message: str) -> None:
     place = (frame.f_code.co_filename, frame.f_lineno, message)
     if place in _warned:
         return
-    if len(_warned) >= _MOST_WARNED:
+    if len(_warned) >= _MAX_WARNED:
         _warned.clear()
     _warned.add(place)
     from slimHTTP._log._records import logger

@@ -1,7 +1,8 @@
-"""The records of the logger `slimHTTP`: nobody breaks out of them, and some are JSON.
+"""The logger `slimHTTP` itself: its filter, which escapes every record, and its JSON formatter.
 
-Imported by the first who has something to log, see `_log`: so all that needs `logging`
-stands here.
+All that needs `logging` stands here, because that module takes long to import: `_log` imports
+this one when there is something to log. `logging` calls the filter on whatever thread logs,
+and what a filter raises would reach the caller, so it raises nothing.
 """
 
 from __future__ import annotations
@@ -13,32 +14,32 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from slimHTTP._log._escape import contained, escaped
+from slimHTTP._log._escape import escaped, escaped_record
 
 logger: Final = logging.getLogger('slimHTTP')
 
 
-#: Where a record keeps what was said, if that is not how its message reads.
-_AS_SAID: Final = '_slimhttp_as_said'
+#: Where a record keeps its message, if what is printed of it has been escaped.
+_UNESCAPED: Final = '_slimhttp_unescaped'
 
 
-class _Containing:
-    """Makes every record of the logger one of which nobody can break out.
+class _EscapeFilter:
+    """Escapes every record of the logger, so that none can be mistaken for two.
 
-    What was said stays on the record, for who contains it by escapes of his own.
+    The message as it was stays on the record, for a formatter with escapes of its own.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite what cannot stand as it is; let everything pass."""
         try:
             message = record.getMessage()
-            shown = contained(message)
+            shown = escaped_record(message)
             if shown != message:
-                vars(record)[_AS_SAID] = message
+                vars(record)[_UNESCAPED] = message
                 record.msg, record.args = shown, ()
             if record.exc_info and not record.exc_text:
                 # Formatters take this before they make their own.
-                lines = _plain.formatException(record.exc_info).split('\n')
+                lines = _formatter.formatException(record.exc_info).split('\n')
                 record.exc_text = '\n'.join(f'  {escaped(line)}' for line in lines)
         except Exception:
             # Whoever prints it reports what is wrong with it, as ever.
@@ -46,11 +47,11 @@ class _Containing:
         return True
 
 
-_plain: Final = logging.Formatter()
-logger.addFilter(_Containing())
+_formatter: Final = logging.Formatter()
+logger.addFilter(_EscapeFilter())
 
 #: What a record has by itself: `logging` lets nobody else set it.
-_OF_RECORDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime'}
+_RECORD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime'}
 
 
 def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
@@ -58,12 +59,12 @@ def log(level: int, args: Iterable[object], fields: dict[str, Any]) -> None:
     if not logger.isEnabledFor(level):
         return
     known = {name: fields.pop(name) for name in ('exc_info', 'stack_info') if name in fields}
-    words = [*map(str, args), *(f'{name}={_word(value)}' for name, value in fields.items())]
+    words = [*map(str, args), *(f'{name}={_quoted(value)}' for name, value in fields.items())]
     extra = {
         # A formatter may print it as it is.
         name: _on_one_line(str(value)) if isinstance(value, str) else value
         for name, value in fields.items()
-        if name not in _OF_RECORDS
+        if name not in _RECORD_ATTRIBUTES
     }
     logger.log(level, '%s', ' '.join(words), stacklevel=3, extra=extra, **known)
 
@@ -72,20 +73,20 @@ def _on_one_line(text: str) -> str:
     return escaped(text).replace('\n', '\\n')
 
 
-#: What ends a word, or makes two of one.
-_PARTING: Final = re.compile(r'[\s="]')
+#: What would make two words of one.
+_NEEDS_QUOTES: Final = re.compile(r'[\s="]')
 
 
-def _word(value: object) -> str:
+def _quoted(value: object) -> str:
     """Give the text of `value`, in quotes where it might be taken for more than one."""
     text = str(value)
-    if text and text.isprintable() and not _PARTING.search(text):
+    if text and text.isprintable() and not _NEEDS_QUOTES.search(text):
         return text
     text = text.replace('\\', '\\\\').replace('"', '\\"')
     return f'"{_on_one_line(text)}"'
 
 
-def print_records(as_json: bool) -> None:
+def log_to_stderr(as_json: bool) -> None:
     """Print what is logged on standard error, if nobody has configured logging."""
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
@@ -97,7 +98,7 @@ def print_records(as_json: bool) -> None:
 class JsonLines(logging.Formatter):
     """A record as a JSON object on a line, with the names of the access log.
 
-    Texts stand in it as they were said: JSON's own escapes let nobody break out.
+    Texts stand in it unescaped but for JSON's own escapes, which let nobody break out.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -108,7 +109,7 @@ class JsonLines(logging.Formatter):
             'ts': f'{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z',
             'level': level,
             'target': record.name,
-            'message': vars(record).get(_AS_SAID) or record.getMessage(),
+            'message': vars(record).get(_UNESCAPED) or record.getMessage(),
         }
         if record.exc_info:
             line['exception'] = self.formatException(record.exc_info)

@@ -1,7 +1,9 @@
-"""What is imported when it is first needed, and all of it at once for who cannot do so later.
+"""Lazy imports, made at once before the process gives up the rights of root.
 
-An interpreter of which root alone may read the files (one in a home folder) imports nothing
-once the process has become another user. So everything is imported before that.
+What few programs need is imported by the function that needs it. Where root alone may read
+the interpreter's files (one in a home folder), nothing can be imported any more once the
+process has become another user. So all of it is imported before: where a server with `user`
+starts, and in `drop_privileges`.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import importlib
 import os
 from typing import Final
 
-#: What functions of this package and the extension import. A test compares it with them.
-OURS: Final = (
+#: What functions of this package and of the extension import. A test compares it with them.
+LAZY_IMPORTS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
     'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
     'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._resolution',
@@ -23,7 +25,7 @@ OURS: Final = (
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and
 #: the codecs that the log and the contents of clients ask for.
-THEIRS: Final = (
+INDIRECT_IMPORTS: Final = (
     '_strptime', 'ast', 'concurrent.futures.thread', 'encodings.ascii', 'encodings.cp1252',
     'encodings.idna', 'encodings.iso8859_15', 'encodings.latin_1', 'encodings.unicode_escape',
     'encodings.utf_16', 'encodings.utf_16_be', 'encodings.utf_16_le', 'encodings.utf_32',
@@ -35,7 +37,7 @@ def import_all() -> None:
     """Import everything, where this process is root and so may become somebody else."""
     if os.geteuid() != 0:
         return
-    for name in (*OURS, *THEIRS):
+    for name in (*LAZY_IMPORTS, *INDIRECT_IMPORTS):
         # Some interpreters are built without `sqlite3`, `ssl` or `ctypes`.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
