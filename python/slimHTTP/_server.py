@@ -208,7 +208,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         """
         if config is None:
             return self.configuration
-        given = _lifecycle.ask(config, self) if callable(config) else config
+        given = _lifecycle.call_with_instance(config, self) if callable(config) else config
         if not isinstance(given, Mapping):
             source = f'`{_callables.name_of(config)}` returned' if callable(config) else 'found'
             if isinstance(given, CoroutineType):
@@ -327,7 +327,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         self._background = _threads.start(
             _run.work, self, self._server, name=f'slimHTTP {self._keys[-1]}'
         )
-        self._block.enter_context(self._lifecycle.owned())
+        self._block.enter_context(self._lifecycle.deferring_finish())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -349,7 +349,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         No new connections, the port is free; requests in flight finish within
         the grace period, then `run()` returns. From any thread, and twice.
         """
-        self._lifecycle.stopping()
+        self._lifecycle.begin_grace_period()
         self._server.stop()
         self._server.wake()
 
@@ -362,7 +362,9 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         try:
             # Where a handler closes its server, whoever has taken the turn ends it.
             ends = not (
-                self._lifecycle.is_owned or _loop.is_here() or _threads.is_serving(self._server)
+                self._lifecycle.finish_is_deferred
+                or _loop.is_on_loop()
+                or _threads.is_serving(self._server)
             )
             self._server.close()
             self._server.wake()
@@ -398,7 +400,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         with self._lock:
             if self.closed:
                 raise slimHTTP_Error(f'{self!r} cannot serve any more: it is closed')
-            if not self._lifecycle.has_begun:
+            if not self._lifecycle.has_started:
                 # First of all, for what is called then may have something to log.
                 log = self._server.get(('log',)) if self._server.kind(('log',)) else None
                 _log.configure(log)
@@ -408,13 +410,13 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         with self._lock:
             self._prepare()
             if self._workers is None:
-                _loop.set_base(self._server)
+                _loop.set_base_context(self._server)
                 if self._server.kind(('user',)) == 'value':
                     _preload.import_all()
                 self._server.start()
                 self._workers = _run.start_workers(self, self._server)
                 if greeting:
-                    _run.greet(self._server)
+                    _run.print_greeting(self._server)
             return self._workers
 
 

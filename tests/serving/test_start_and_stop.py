@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from slimHTTP._serve._lifecycle import ask
+from slimHTTP._serve._lifecycle import call_with_instance
 
 
 def open_server(**config: Any) -> slimHTTP.HTTP_SERVER:
@@ -162,9 +162,9 @@ def test_a_callable_that_does_not_tell_its_parameters() -> None:
         def __call__(self, *given: object) -> tuple[object, ...]:
             return given
 
-    assert ask(Silent(), instance) == ()
-    assert ask(lambda *given: given, instance) == (instance,)
-    assert ask(lambda given, /: given, instance) is instance
+    assert call_with_instance(Silent(), instance) == ()
+    assert call_with_instance(lambda *given: given, instance) == (instance,)
+    assert call_with_instance(lambda given, /: given, instance) is instance
 
 
 PROGRAM = """

@@ -1,13 +1,13 @@
-"""A forked child: its locks, and its end where a handler has forked it.
+"""`os.fork` in a program that serves: new locks for the child, and its exit.
 
-A child has its parent's memory, and of its threads only the one that forked. A
-lock that another one held at that moment would never be let go in the child. So
-every object of ours with a lock gets a new one there. (Locks that are a
-module's own are renewed by that module.)
+A child has its parent's memory, and of its threads only the one that forked. A lock that
+another one held at that moment would never be released in the child. So every object with a
+lock derives from `LockOwner` and gets a new one there. (Locks that are a module's own are
+renewed by that module.) The hook runs in the child, on its only thread, before `os.fork`
+returns.
 
-A child of a handler has none of the threads that talk to clients. What it raises
-in order to exit is no failure of the handler, and it must not go on as if it were
-a server.
+A child that a handler has forked has none of the threads that talk to clients. What it raises
+in order to exit is no failure of the handler, and it must not go on as if it were a server.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What a program does before the first request and after the last one.
+"""The hooks `on_start` and `on_stop`: before the first request, and after the last one.
 
-The functions of `@http.on_start` and `@http.on_stop`, one `Lifecycle` per server. They
-run on the thread that serves (the one in `run()`, in `poll()`, or that enters and leaves
-the `with` block), the coroutines on the event loop of the handlers, one after the other.
+One `Lifecycle` per server. Plain functions run on the thread that serves (the one in `run()`,
+in `poll()`, or that enters and leaves the `with` block); coroutines on the event loop of the
+handlers, while that thread waits for them; one after the other. `close()` may come from any
+thread at any moment: whoever is in `run()` or in a `with` block takes the end upon itself
+(`deferring_finish`), and otherwise the thread that closes runs it. A lock makes it happen once.
 """
 
 from __future__ import annotations
@@ -32,14 +34,14 @@ class Lifecycle:
         self._lock = threading.Lock()
         self._starting = False
         #: The process in which it was started; a forked child is not it.
-        self._process = 0
-        self._over = False
-        self._owners = 0
-        self._stopped: float | None = None
+        self._started_in = 0
+        self._finished = False
+        self._deferrals = 0
+        self._grace_began: float | None = None
 
     def on_start(self, function: Hook) -> None:
         """Register a function; slimHTTP_Error once the server has started."""
-        if self._starting or self._process:
+        if self._starting or self._started_in:
             name = _callables.name_of(function)
             raise slimHTTP_Error(
                 f'on_start: the server has started already, so `{name}` would never be called:'
@@ -49,7 +51,7 @@ class Lifecycle:
 
     def on_stop(self, function: Hook) -> None:
         """Register a function; slimHTTP_Error once the server has ended."""
-        if self._over:
+        if self._finished:
             name = _callables.name_of(function)
             raise slimHTTP_Error(f'on_stop: the server has ended, `{name}` would never be called')
         self._on_stop.append(function)
@@ -59,30 +61,30 @@ class Lifecycle:
 
         Raises slimHTTP_Error where one of them fails: then the server is closed.
         """
-        if self._process:
+        if self._started_in:
             return
         if self._starting:
             raise slimHTTP_Error(f'{http!r} is being started: `on_start` cannot serve')
         self._starting = True
         try:
             for function in self._on_start:
-                self._begin(function, http)
+                self._run_start_hook(function, http)
         except BaseException:
-            self._over = True
+            self._finished = True
             http.close()
             raise
         finally:
             self._starting = False
         # What they have begun on the loop ends with it, and is not waited for.
-        _loop.spare_tasks()
-        self._process = os.getpid()
+        _loop.exempt_tasks()
+        self._started_in = os.getpid()
 
-    def _begin(self, function: Hook, http: ServerInstance) -> None:
+    def _run_start_hook(self, function: Hook, http: ServerInstance) -> None:
         try:
-            result = ask(function, http)
-            if _is_coroutine(result):
+            result = call_with_instance(function, http)
+            if _is_awaitable(result):
                 http.join_loop()
-                _take_over(_loop.complete(_context_after(result), None))
+                _apply_context(_loop.run_coroutine(_context_after(result), None))
         except Exception as error:
             raise slimHTTP_Error(
                 f'{http!r} does not start: `{_callables.name_of(function)}` (on_start) failed:'
@@ -93,38 +95,38 @@ class Lifecycle:
                 f'{http!r} was closed by `{_callables.name_of(function)}` (on_start)'
             )
 
-    def stopping(self) -> None:
-        """Hear that the server takes no more connections; the grace period begins."""
-        if self._stopped is None:
-            self._stopped = time.monotonic()
+    def begin_grace_period(self) -> None:
+        """Begin the grace period: the server takes no more connections."""
+        if self._grace_began is None:
+            self._grace_began = time.monotonic()
 
     @contextlib.contextmanager
-    def owned(self) -> Iterator[None]:
-        """Leave the end to who is in this block, whoever closes the server meanwhile."""
-        self._owners += 1
+    def deferring_finish(self) -> Iterator[None]:
+        """Keep `finish` for whoever is in this block, whatever thread closes the server."""
+        self._deferrals += 1
         try:
             yield
         finally:
-            self._owners -= 1
+            self._deferrals -= 1
 
     @property
-    def has_begun(self) -> bool:
+    def has_started(self) -> bool:
         """Whether the functions of `on_start` were called."""
-        return self._process != 0
+        return self._started_in != 0
 
     @property
-    def is_owned(self) -> bool:
-        """Whether somebody else sees to the end."""
-        return self._owners > 0
+    def finish_is_deferred(self) -> bool:
+        """Whether a thread in `run()` or a `with` block is going to call `finish`."""
+        return self._deferrals > 0
 
-    def abandon(self) -> None:
-        """End without a word: somebody does not want to wait."""
-        self._over = True
+    def skip_stop_hooks(self) -> None:
+        """End without calling `on_stop`: a second Ctrl-C does not wait."""
+        self._finished = True
 
     @property
-    def has_more(self) -> bool:
-        """Whether the end has something to do that may take its time."""
-        return bool(self._on_stop) and self._process == os.getpid() and not self._over
+    def has_stop_hooks(self) -> bool:
+        """Whether `finish` has functions to call, which may take their time."""
+        return bool(self._on_stop) and self._started_in == os.getpid() and not self._finished
 
     def finish(self, http: ServerInstance) -> None:
         """Give the tasks of handlers what is left of the grace period, then call `on_stop`.
@@ -133,25 +135,25 @@ class Lifecycle:
         functions have a grace period of their own, all of them together.
         """
         with self._lock:
-            if self._over or self._process != os.getpid():
+            if self._finished or self._started_in != os.getpid():
                 return
-            self._over = True
+            self._finished = True
             grace = http._server.grace_period
-            begun = self._stopped
-            # What was closed and not stopped has cut what was in flight.
-            patience = 0.0 if begun is None else max(begun + grace - time.monotonic(), 0.0)
-            _loop.finish_tasks(http._server, patience)
-            latest = time.monotonic() + grace
+            begun = self._grace_began
+            # A server that was closed, not stopped, has cut what was in flight.
+            timeout = 0.0 if begun is None else max(begun + grace - time.monotonic(), 0.0)
+            _loop.finish_tasks(http._server, timeout)
+            deadline = time.monotonic() + grace
             for function in reversed(self._on_stop):
-                self._stop(function, http, latest)
+                self._run_stop_hook(function, http, deadline)
 
-    def _stop(self, function: Hook, http: ServerInstance, latest: float) -> None:
+    def _run_stop_hook(self, function: Hook, http: ServerInstance, deadline: float) -> None:
         name = _callables.name_of(function)
         try:
-            result = ask(function, http)
-            if _is_coroutine(result):
+            result = call_with_instance(function, http)
+            if _is_awaitable(result):
                 http.join_loop()
-                _loop.complete(result, max(latest - time.monotonic(), 0.0))
+                _loop.run_coroutine(result, max(deadline - time.monotonic(), 0.0))
         except _loop.Overdue:
             _log.logger.warning(
                 '`%s` (on_stop) has not ended within the grace period: cancelled', name
@@ -168,7 +170,7 @@ async def _context_after(work: Awaitable[Any]) -> contextvars.Context:
     return contextvars.copy_context()
 
 
-def _take_over(context: contextvars.Context) -> None:
+def _apply_context(context: contextvars.Context) -> None:
     """Set here what was set there: handlers begin with what this thread has."""
     unset = object()
     for variable, value in context.items():
@@ -176,11 +178,11 @@ def _take_over(context: contextvars.Context) -> None:
             variable.set(value)
 
 
-def _is_coroutine(result: Any) -> bool:
+def _is_awaitable(result: Any) -> bool:
     return hasattr(result, '__await__')
 
 
-def ask(function: Callable[..., Any], instance: ServerInstance) -> Any:
+def call_with_instance(function: Callable[..., Any], instance: ServerInstance) -> Any:
     """Call a function with the instance, if and as it takes it."""
     import inspect  # Here, for a server that is asked nothing needs none of it.
 

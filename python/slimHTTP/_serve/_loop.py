@@ -1,9 +1,11 @@
 """The event loop for `async def` handlers: one thread for the whole process.
 
-It runs while a server uses it and ends with the last one. Each server has a
-file descriptor that is readable while coroutines wait for the loop; on this
-thread, and on no other, the extension turns them into tasks and delivers what
-they give.
+It runs while a server uses it and ends with the last one. Each server has a file descriptor
+that is readable while coroutines wait for the loop; on this thread, and on no other, the
+extension turns them into tasks and delivers their results (`_turn`). `attach`, `detach` and
+`run_coroutine` are called on other threads; functions whose name begins with `_` run on the
+loop's, but for `_reset_in_child`. A lock guards which servers use it; nothing waits while it is
+held.
 
 `asyncio` is imported by the first server that has something for it: a program of plain
 functions never does.
@@ -28,19 +30,19 @@ if TYPE_CHECKING:
     import asyncio
 
 #: How long a task that is cancelled at the end may clean up (s).
-_CLEANING: Final = 1.0
+_CLEANUP_TIMEOUT: Final = 1.0
 #: How many tasks that were cancelled at the end are named.
-_MOST_NAMED: Final = 10
+_MAX_NAMED: Final = 10
 
 _lock = threading.Lock()
 _servers: Final[dict[Server, int]] = {}
 #: What the handlers of a server find in their contexts: what its program had set when
 #: it was started.
-_bases: Final[dict[Server, contextvars.Context]] = {}
+_base_contexts: Final[dict[Server, contextvars.Context]] = {}
 #: The loop that serves; None from the moment it is told to end.
 _loop: asyncio.AbstractEventLoop | None = None
 #: The tasks that programs have begun in `on_start`.
-_spared: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
+_exempt: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
 
 
 def attach(server: Server) -> None:
@@ -64,7 +66,7 @@ def attach(server: Server) -> None:
 def detach(server: Server) -> None:
     """Let go of a server that is closed; the loop ends if it was the last one."""
     global _loop
-    _bases.pop(server, None)
+    _base_contexts.pop(server, None)
     with _lock:
         descriptor = _servers.pop(server, None)
         loop = _loop
@@ -77,13 +79,13 @@ def detach(server: Server) -> None:
             loop.call_soon_threadsafe(_unwatch, loop, server, descriptor, last)
 
 
-def set_base(server: Server) -> None:
-    """Let the contexts of `server`'s handlers begin with what is set here and now."""
-    _bases[server] = contextvars.copy_context()
+def set_base_context(server: Server) -> None:
+    """Let the contexts of `server`'s handlers begin with a copy of the current one."""
+    _base_contexts[server] = contextvars.copy_context()
 
 
-def is_here() -> bool:
-    """Tell whether this runs on the loop, in an `async def` handler or a task of one."""
+def is_on_loop() -> bool:
+    """Tell whether this is the loop's thread: an `async def` handler, or a task of one."""
     asyncio = sys.modules.get('asyncio')
     if _loop is None or asyncio is None:
         return False
@@ -94,13 +96,13 @@ def is_here() -> bool:
 
 
 class Overdue(Exception):
-    """What was to be done on the loop has taken too long."""
+    """What `run_coroutine` was to run has taken longer than its timeout."""
 
 
-def complete(work: Awaitable[Any], patience: float | None) -> Any:
-    """Run `work` on the loop, to which a server is attached, and give its result.
+def run_coroutine(work: Awaitable[Any], timeout: float | None) -> Any:
+    """Run `work` on the loop, to which a server is attached, and wait for its result.
 
-    Called on another thread. Raises what it raises, and Overdue after `patience` seconds:
+    Called on another thread. Raises what it raises, and Overdue after `timeout` seconds:
     it was cancelled then, and had a moment to clean up.
     """
     import asyncio
@@ -109,10 +111,10 @@ def complete(work: Awaitable[Any], patience: float | None) -> Any:
     loop = _loop
     if loop is None:
         raise RuntimeError('the event loop has ended')
-    future = asyncio.run_coroutine_threadsafe(_within(work, patience), loop)
+    future = asyncio.run_coroutine_threadsafe(_with_timeout(work, timeout), loop)
     try:
         # Not for ever, where a handler blocks the loop.
-        return future.result(None if patience is None else patience + 2 * _CLEANING)
+        return future.result(None if timeout is None else timeout + 2 * _CLEANUP_TIMEOUT)
     except concurrent.futures.TimeoutError:
         if future.done():  # Its own.
             raise
@@ -121,35 +123,35 @@ def complete(work: Awaitable[Any], patience: float | None) -> Any:
         future.cancel()
 
 
-async def _within(work: Awaitable[Any], patience: float | None) -> Any:
+async def _with_timeout(work: Awaitable[Any], timeout: float | None) -> Any:
     import asyncio
 
     this = asyncio.current_task()
     assert this is not None  # Nobody calls this but `complete`.
-    _spared.add(this)
+    _exempt.add(this)
     task = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({task}, timeout=patience)
+        done, _ = await asyncio.wait({task}, timeout=timeout)
     except asyncio.CancelledError:
         task.cancel()
         raise
     if not done:
         task.cancel()
-        await asyncio.wait({task}, timeout=_CLEANING)
+        await asyncio.wait({task}, timeout=_CLEANUP_TIMEOUT)
         raise Overdue
     return task.result()
 
 
-def spare_tasks() -> None:
-    """Note the tasks that there are: programs have begun them before the first request."""
+def exempt_tasks() -> None:
+    """Leave the tasks of now out of `finish_tasks`: `on_start` has begun them for the program."""
     if _loop is not None:
         import asyncio
 
-        _spared.update(asyncio.all_tasks(_loop))
+        _exempt.update(asyncio.all_tasks(_loop))
 
 
-def finish_tasks(server: Server, patience: float) -> None:
-    """Give the tasks that handlers have started `patience` seconds to end, then cancel them.
+def finish_tasks(server: Server, timeout: float) -> None:
+    """Give the tasks that handlers have started `timeout` seconds to end, then cancel them.
 
     Where another server has the loop too they go on with it.
     """
@@ -157,25 +159,25 @@ def finish_tasks(server: Server, patience: float) -> None:
         if _loop is None or set(_servers) != {server}:
             return
     with contextlib.suppress(Overdue):
-        complete(_see_out(patience), patience + 2 * _CLEANING)
+        run_coroutine(_drain(timeout), timeout + 2 * _CLEANUP_TIMEOUT)
 
 
-async def _see_out(patience: float) -> None:
+async def _drain(timeout: float) -> None:
     import asyncio
 
-    left = asyncio.all_tasks() - {asyncio.current_task()} - set(_spared)
+    left = asyncio.all_tasks() - {asyncio.current_task()} - set(_exempt)
     if left:
-        _, left = await asyncio.wait(left, timeout=patience)
+        _, left = await asyncio.wait(left, timeout=timeout)
     if not left:
         return
-    named = ', '.join(_name_of(task) for task in list(left)[:_MOST_NAMED])
-    more = f' and {len(left) - _MOST_NAMED} more' if len(left) > _MOST_NAMED else ''
+    named = ', '.join(_name_of(task) for task in list(left)[:_MAX_NAMED])
+    more = f' and {len(left) - _MAX_NAMED} more' if len(left) > _MAX_NAMED else ''
     _log.logger.warning(
         'still running at the end of the grace period, cancelled: %s%s', named, more
     )
     for task in left:
         task.cancel()
-    await asyncio.wait(left, timeout=_CLEANING)
+    await asyncio.wait(left, timeout=_CLEANUP_TIMEOUT)
 
 
 def _name_of(task: asyncio.Task[Any]) -> str:
@@ -188,7 +190,7 @@ def _watch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int) -> 
 
 
 def _turn(loop: asyncio.AbstractEventLoop, server: Server) -> None:
-    base = _bases.get(server)
+    base = _base_contexts.get(server)
     if base is None:
         server.async_turn(loop.create_task)
     else:
@@ -205,8 +207,8 @@ def _unwatch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int, l
             loop.stop()
 
 
-def _run_until_let_go(loop: asyncio.AbstractEventLoop) -> None:
-    """Run `loop` until `detach` lets go of it, whatever a handler raises or stops."""
+def _run_until_detached(loop: asyncio.AbstractEventLoop) -> None:
+    """Run `loop` until `detach` ends it, whatever a handler raises or stops."""
     while True:
         try:
             loop.run_forever()
@@ -225,7 +227,7 @@ def _run_until_let_go(loop: asyncio.AbstractEventLoop) -> None:
             return
 
 
-def _see_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
+def _run_to_completion(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
     """Run `loop` until `work` is done, whatever a task raises or stops."""
     task = loop.create_task(work)
     while not task.done():
@@ -237,7 +239,7 @@ def _see_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]
                 return
 
 
-async def _end_tasks() -> None:
+async def _cancel_tasks() -> None:
     """Cancel what is left on the loop and wait until it has cleaned up."""
     import asyncio
 
@@ -253,23 +255,23 @@ def _main(loop: asyncio.AbstractEventLoop) -> None:
 
     asyncio.set_event_loop(loop)
     try:
-        _run_until_let_go(loop)
+        _run_until_detached(loop)
     finally:
         try:
-            _see_through(loop, _end_tasks())
+            _run_to_completion(loop, _cancel_tasks())
         finally:
             asyncio.set_event_loop(None)
             loop.close()
 
 
-def _forget() -> None:
+def _reset_in_child() -> None:
     """Begin anew in a forked child, which has the parent's memory but not its threads."""
     global _lock, _loop
     _lock = threading.Lock()
     _servers.clear()
-    _bases.clear()
+    _base_contexts.clear()
     _loop = None
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_in_child)

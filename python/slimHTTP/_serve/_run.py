@@ -1,8 +1,11 @@
-"""Serving: the threads that take turns, and the signals that end it.
+"""`run()` and `poll()`: the threads that answer requests, and the signals that end them.
 
-Only Python's own threads do Python's work: whoever is in `turn()`. The main
-thread waits there without polling, because a signal writes to the server's
-wake-up descriptor.
+No thread of the extension enters Python. The threads of Python that call `Server.turn` do the
+work: the one in `run()` or `poll()`, and further ones with `threads=N`. A turn waits for jobs
+without the interpreter's lock, calls the handlers of those that have come, one after the other,
+and returns. The main thread waits there without polling, because a signal writes to the
+server's wake-up descriptor. Signal handlers run on the main thread, between any two of its
+instructions, so they wait for no lock that the code which they interrupt may hold.
 """
 
 from __future__ import annotations
@@ -25,18 +28,18 @@ from slimHTTP._slimhttp import Server
 from slimHTTP._types import ServerInstance
 
 #: How long a turn waits for work at most (s); whatever else matters wakes it.
-_LONG: Final = 60.0
-#: The same where signals cannot wake it: how late Ctrl-C may be noticed.
-_SHORT: Final = 0.1
+_MAX_WAIT: Final = 60.0
+#: The same where signals cannot wake it, so that Ctrl-C is noticed no later than this.
+_POLL_INTERVAL: Final = 0.1
 #: How long what is under way may take before a person is told what is waited for (s).
 #: A signal that comes within it is the first one once more, sent to the process and to
 #: its group, as `timeout` and some supervisors do: nobody has asked twice.
-_A_MOMENT: Final = 0.5
+_REPEAT_WINDOW: Final = 0.5
 #: How long after the grace period a handler that still runs is waited for (s).
 MARGIN: Final = 1.0
 
 
-def greet(server: Server) -> None:
+def print_greeting(server: Server) -> None:
     """Say on standard error what is served where, unless it is to be quiet."""
     if not server.quiet and sys.stderr is not None:
         # In one piece: other lines come from other threads.
@@ -56,7 +59,7 @@ def work(http: ServerInstance, server: Server) -> None:
     """Take turns until the server has stopped and nothing is left to do."""
     try:
         with _threads.serving(server):
-            while server.turn(_LONG):
+            while server.turn(_MAX_WAIT):
                 pass
     except KeyboardInterrupt:
         # A handler raised it; on any thread it means that the server shall end.
@@ -84,30 +87,30 @@ def run(
 
     Raises slimHTTP_Error where a handler of the server calls it.
     """
-    if _threads.is_serving(server) or _loop.is_here():
+    if _threads.is_serving(server) or _loop.is_on_loop():
         raise slimHTTP_Error(
             f'{http!r} cannot run inside a handler: `run()` serves until the server stops,'
             ' and the handler would never return'
         )
-    signals = _Signals(http, server)
+    signals = _SignalHandler(http, server)
     try:
-        with lifecycle.owned():
-            # Before signals are heeded, for they end it gracefully from then on.
+        with lifecycle.deferring_finish():
+            # Before signals are handled, for they end it gracefully from then on.
             prepare()
-            with _heeding(signals, server) as longest:
+            with _handling_signals(signals, server) as max_wait:
                 with _threads.serving(server):
                     # Not before: who has read the greeting may send a signal.
                     workers = start()
-                    while server.turn(longest):
+                    while server.turn(max_wait):
                         pass
                     # Shorter than the margin, after which this thread would be interrupted.
                     _threads.join(workers, MARGIN / 2)
-                if lifecycle.has_more:
-                    signals.allow(server.grace_period)
+                if lifecycle.has_stop_hooks:
+                    signals.extend(server.grace_period)
                 lifecycle.finish(http)
     except KeyboardInterrupt:
         if not signals.overdue:
-            lifecycle.abandon()
+            lifecycle.skip_stop_hooks()
             raise
         _log.logger.warning('a handler still ran when the grace period was over: interrupted')
     finally:
@@ -122,29 +125,33 @@ def turn(server: Server, timeout: float) -> bool:
     Ctrl-C ends a long wait too.
     """
     with _threads.serving(server):
-        if timeout <= _SHORT:
+        if timeout <= _POLL_INTERVAL:
             return server.turn(timeout)
-        with _wakened_by_signals(server) as wakened:
-            return server.turn(timeout if wakened else _SHORT)
+        with _waking_on_signals(server) as woken:
+            return server.turn(timeout if woken else _POLL_INTERVAL)
 
 
-class _Signals:
-    """What Ctrl-C, SIGTERM and other signals have come to while one `run()` serves."""
+class _SignalHandler:
+    """The handlers of signals while one `run()` serves, and what has come of them.
+
+    Its methods run on the main thread, but for `_enforce_grace_period`, which has a thread of
+    its own from the first signal on.
+    """
 
     def __init__(self, http: ServerInstance, server: Server) -> None:
         self._http = http
         self._server = server
         self._lock = threading.Lock()
         #: When the first signal came.
-        self._asked: float | None = None
-        self._over = threading.Event()
+        self._first_signal: float | None = None
+        self._ended = threading.Event()
         #: The standard streams that are a terminal now.
         self._terminals = _terminals()
         #: Whether the grace period is over, and the main thread still busy.
         self.overdue = False
-        self._more = 0.0
+        self._extension = 0.0
 
-    def receive(self, number: int, frame: Any) -> None:
+    def stop(self, number: int, frame: Any) -> None:
         """Stop by the first signal, interrupt by the next; the handler of both.
 
         What comes within a moment of the first is the same one again.
@@ -153,26 +160,26 @@ class _Signals:
         returns, the third one ends the process.
         """
         repeated = self._server.signals.heed()
-        if self._over.is_set():
+        if self._ended.is_set():
             return
-        if self._asked is not None:
-            twice = not repeated and time.monotonic() - self._asked >= _A_MOMENT
+        if self._first_signal is not None:
+            twice = not repeated and time.monotonic() - self._first_signal >= _REPEAT_WINDOW
             if twice or self.overdue:
                 raise KeyboardInterrupt
             return
-        self._asked = time.monotonic()
+        self._first_signal = time.monotonic()
         self._http.stop()
         # Not `threading.Thread`: starting one takes a lock that the code which this
         # signal interrupts may hold. Where there is no thread to spare, the user's
         # second signal is the only one.
         with contextlib.suppress(RuntimeError):
             again = signal.SIGTERM if number == signal.SIGHUP else number
-            _thread.start_new_thread(self._insist, (again, self._server.grace_period))
+            _thread.start_new_thread(self._enforce_grace_period, (again, self._server.grace_period))
 
-    def hang_up(self, number: int, frame: Any) -> None:
+    def on_hangup(self, number: int, frame: Any) -> None:
         """Stop where the terminal is gone; what somebody sends must not by surprise."""
         if not self._terminals <= _terminals():
-            self.receive(number, frame)
+            self.stop(number, frame)
         else:
             _log.logger.warning(
                 'SIGHUP: nothing is read anew while it runs; start it again for another'
@@ -184,26 +191,26 @@ class _Signals:
         _log.logger.info('SIGUSR1: the access logs are opened anew')
         self._server.signals.reopen_logs()
 
-    def allow(self, seconds: float) -> None:
+    def extend(self, seconds: float) -> None:
         """Give this thread so many seconds more: the requests are done, `on_stop` is not."""
-        self._more = seconds
+        self._extension = seconds
 
     def end(self) -> None:
         """Let signals do nothing from now on, those under way included."""
         try:
             # A signal that is handled before this is done may still raise.
-            self._over.set()
+            self._ended.set()
         finally:
-            self._over.set()
+            self._ended.set()
             with self._lock:
                 pass
             self._server.signals.release()
             # What has been sent arrives on the way back from a system call.
             os.getppid()
 
-    def _insist(self, number: int, grace_period: float) -> None:
-        """Tell what is waited for; send the main thread, in a handler, signal after signal."""
-        if self._over.wait(_A_MOMENT):
+    def _enforce_grace_period(self, number: int, grace_period: float) -> None:
+        """Say what is waited for; after the grace period, interrupt the main thread."""
+        if self._ended.wait(_REPEAT_WINDOW):
             return
         waits_for = self._server.signals.waits_for()
         if waits_for is not None and not self._server.quiet and sys.stderr is not None:
@@ -213,21 +220,21 @@ class _Signals:
                 f' {again} again ends it now\n'
             )
             sys.stderr.flush()
-        patience = max(0.0, grace_period - _A_MOMENT) + MARGIN
+        timeout = max(0.0, grace_period - _REPEAT_WINDOW) + MARGIN
         main = threading.main_thread().ident
-        while main is not None and not self._over.wait(patience):
+        while main is not None and not self._ended.wait(timeout):
             with self._lock:
-                if self._over.is_set():
+                if self._ended.is_set():
                     return
-                if self._more:
-                    patience, self._more = self._more, 0.0
+                if self._extension:
+                    timeout, self._extension = self._extension, 0.0
                     continue
                 self.overdue = True
                 # To the thread and not to the process, so that it ends a system
                 # call in which that thread blocks.
                 self._server.signals.expect()
                 signal.pthread_kill(main, number)
-            patience = MARGIN
+            timeout = MARGIN
 
 
 def _terminals() -> set[int]:
@@ -236,27 +243,27 @@ def _terminals() -> set[int]:
 
 
 @contextlib.contextmanager
-def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
+def _handling_signals(signals: _SignalHandler, server: Server) -> Iterator[float]:
     """Let `signals` receive them while the block runs; gives how long a turn may wait."""
     if threading.current_thread() is not threading.main_thread():
-        yield _LONG
+        yield _MAX_WAIT
         return
     before = {}
-    own = ((signal.SIGHUP, signals.hang_up), (signal.SIGUSR1, signals.reopen_logs))
+    handlers = ((signal.SIGHUP, signals.on_hangup), (signal.SIGUSR1, signals.reopen_logs))
     try:
-        for number, heed in own:
+        for number, receive in handlers:
             # What would end the process, and nobody else has taken.
             if signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, heed)
+                before[number] = signal.signal(number, receive)
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             # What is ignored (`nohup`, a job in the background) stays ignored; what
             # was not set from Python (None) could not be put back.
             if handler is not signal.SIG_IGN and handler is not None:
-                before[number] = signal.signal(number, signals.receive)
+                before[number] = signal.signal(number, signals.stop)
         server.signals.guard()
-        with _wakened_by_signals(server) as wakened:
-            yield _LONG if wakened else _SHORT
+        with _waking_on_signals(server) as woken:
+            yield _MAX_WAIT if woken else _POLL_INTERVAL
     finally:
         signals.end()
         for number, handler in before.items():
@@ -264,7 +271,7 @@ def _heeding(signals: _Signals, server: Server) -> Iterator[float]:
 
 
 @contextlib.contextmanager
-def _wakened_by_signals(server: Server) -> Iterator[bool]:
+def _waking_on_signals(server: Server) -> Iterator[bool]:
     """Let signals end a wait while the block runs; gives whether they do.
 
     A descriptor that somebody else has set (an asyncio loop) stays: it must hear

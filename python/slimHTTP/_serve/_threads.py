@@ -1,9 +1,11 @@
-"""The threads that serve, and their end before the interpreter's.
+"""The registry of the threads that serve, and their end before the interpreter's.
 
-CPython ends a daemon thread that wants to go on while the interpreter goes, and
-it does so in the middle of that thread's stack. Under a handler lie frames of
-the extension, which nothing may cut: the process would crash. So whoever serves
-is listed here, and at exit all of them are brought home first.
+CPython ends a daemon thread that wants to go on while the interpreter shuts down, in the middle
+of that thread's stack. Under a handler lie frames of the extension, which nothing may cut: the
+process would crash. So every thread that runs handlers is registered here, and at exit
+`end_all` joins them first; the event loop's thread and those of WebSockets are among them.
+Functions here are called on any thread; the registry is a set of which every use is a single
+operation.
 """
 
 from __future__ import annotations
@@ -19,24 +21,24 @@ from typing import Any, Final
 from slimHTTP._slimhttp import Server
 
 #: How long the end of the program waits for handlers that still run (s).
-_PATIENCE: Final = 1.0
-#: The same once they have been told to end, by an exception.
-_LAST_PATIENCE: Final = 0.5
-#: How often they are told: the first one may be caught.
-_TIMES: Final = 2
+_EXIT_TIMEOUT: Final = 1.0
+#: The same once an exception has been raised in them.
+_RAISE_TIMEOUT: Final = 0.5
+#: How often it is raised: the first one may be caught.
+_RAISE_ATTEMPTS: Final = 2
 
 #: The threads that serve now. Every use of it is one operation, so no lock.
 _serving: Final[set[threading.Thread]] = set()
 _ending = False
 
 
-class _Here(threading.local):
+class _Current(threading.local):
     """The servers that this thread is serving, the innermost last."""
 
     servers: tuple[Server, ...] = ()
 
 
-_here: Final = _Here()
+_current: Final = _Current()
 
 
 def start(target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
@@ -47,7 +49,7 @@ def start(target: Callable[..., None], *args: Any, name: str) -> threading.Threa
     """
     context = contextvars.copy_context()
     thread = threading.Thread(
-        target=context.run, args=(_listed, target, *args), name=name, daemon=True
+        target=context.run, args=(_run_registered, target, *args), name=name, daemon=True
     )
     _serving.add(thread)
     thread.start()
@@ -58,20 +60,20 @@ def start(target: Callable[..., None], *args: Any, name: str) -> threading.Threa
 def serving(server: Server) -> Iterator[None]:
     """List the current thread, whoever has started it, while it serves `server`."""
     thread = threading.current_thread()
-    before, listed = _here.servers, thread in _serving
+    before, registered = _current.servers, thread in _serving
     try:
         _serving.add(thread)
-        _here.servers = (*before, server)
+        _current.servers = (*before, server)
         yield
     finally:
-        _here.servers = before
-        if not listed:
+        _current.servers = before
+        if not registered:
             _serving.discard(thread)
 
 
 def is_serving(server: Server) -> bool:
     """Tell whether this is a handler of `server`, or what it has called."""
-    return server in _here.servers
+    return server in _current.servers
 
 
 def is_serving_thread() -> bool:
@@ -84,16 +86,16 @@ def is_ending() -> bool:
     return _ending
 
 
-def join(threads: list[threading.Thread], patience: float) -> None:
-    """Wait for all of `threads`, `patience` seconds at most; this one is passed over."""
-    latest = time.monotonic() + patience
+def join(threads: list[threading.Thread], timeout: float) -> None:
+    """Wait for all of `threads`, `timeout` seconds at most; this one is passed over."""
+    deadline = time.monotonic() + timeout
     for thread in threads:
         if thread is not threading.current_thread():
-            thread.join(max(latest - time.monotonic(), 0.0))
+            thread.join(max(deadline - time.monotonic(), 0.0))
 
 
 def end_all() -> None:
-    """Bring every thread that serves to its end; called when all servers are closed.
+    """End every thread that serves; called at exit, when all servers are closed.
 
     A handler that still runs has a moment to finish. Then SystemExit is raised
     in it, which ends whatever is in Python code. What blocks in C for longer
@@ -101,14 +103,14 @@ def end_all() -> None:
     """
     global _ending
     _ending = True
-    _join_others(_PATIENCE)
-    for _ in range(_TIMES):
+    _join_others(_EXIT_TIMEOUT)
+    for _ in range(_RAISE_ATTEMPTS):
         for thread in _others():
             _raise_exit_in(thread)
-        _join_others(_LAST_PATIENCE)
+        _join_others(_RAISE_TIMEOUT)
 
 
-def _listed(target: Callable[..., None], *args: Any) -> None:
+def _run_registered(target: Callable[..., None], *args: Any) -> None:
     try:
         target(*args)
     finally:
@@ -120,10 +122,10 @@ def _others() -> list[threading.Thread]:
     return [thread for thread in list(_serving) if thread is not this and thread.is_alive()]
 
 
-def _join_others(patience: float) -> None:
-    # Ctrl-C is impatience: go on to the next means.
+def _join_others(timeout: float) -> None:
+    # Ctrl-C ends the wait: go on to the next means.
     with contextlib.suppress(KeyboardInterrupt):
-        join(_others(), patience)
+        join(_others(), timeout)
 
 
 def _raise_exit_in(thread: threading.Thread) -> None:
@@ -135,10 +137,10 @@ def _raise_exit_in(thread: threading.Thread) -> None:
         )
 
 
-def _forget() -> None:
+def _reset_in_child() -> None:
     """Keep this thread only: a forked child has none of the others."""
     _serving.intersection_update({threading.current_thread()})
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_in_child)
