@@ -106,13 +106,13 @@ class Callbacks:
         """Let an identity take what its client has sent."""
         http = self.instance
         if http is not None:
-            http._connections.data(number, finished)
+            http._connections.data_received(number, finished)
 
     def left(self, number: int, socket: CLIENT_SOCKET) -> None:
         """Hear that a connection has ended."""
         http = self.instance
         if http is not None:
-            http._connections.left(http, number, socket)
+            http._connections.connection_lost(http, number, socket)
 
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool

@@ -1,6 +1,9 @@
-"""The hooks of an instance: who answers a method, who may connect, and what a
-program has to do with connections. A part of `HTTP_SERVER`; nothing else
-derives from it.
+"""The decorators of `HTTP_SERVER` that are no routes: methods, lifecycle, connections.
+
+`Hooks` is the part of `HTTP_SERVER` that has to do with them; nothing else derives from it. A
+program calls these names on any thread, before the server starts or while it serves. They
+check their arguments, keep the function, and tell the extension by `Server.hooks` what it is
+to ask for; who calls the functions later is `_lifecycle` and, by `_callbacks`, `_connections`.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ class Methods(MutableMapping[MethodName, Callable[..., Any]]):
             self._handlers.pop(name, None)
             self._server.hooks.remove_method(name)
         else:
-            _answer(self._server, name, handler)
+            _set_method_handler(self._server, name, handler)
             self._handlers[name] = handler
 
     def __delitem__(self, method: MethodName) -> None:
@@ -158,7 +161,7 @@ class Hooks:
         if isinstance(given, HTTP_REQUEST):
             handler = self._methods._handlers.get(given.method, self._any_method)
             return None if handler is None else handler(given)
-        _answer(self._server, None, given)
+        _set_method_handler(self._server, None, given)
         self._any_method = given
         return given
 
@@ -292,7 +295,7 @@ class Hooks:
     @on_accept_func.setter
     def on_accept_func(self, function: AcceptHook | None) -> None:
         self._connections.on_accept = function
-        self._wish()
+        self._register_interests()
 
     @property
     def on_close_func(self) -> CloseHook | None:
@@ -302,7 +305,7 @@ class Hooks:
     @on_close_func.setter
     def on_close_func(self, function: CloseHook | None) -> None:
         self._connections.on_close = function
-        self._wish()
+        self._register_interests()
 
     @property
     def on_upgrade_func(self) -> UpgradeHook | None:
@@ -312,9 +315,9 @@ class Hooks:
     @on_upgrade_func.setter
     def on_upgrade_func(self, function: UpgradeHook | None) -> None:
         self._connections.on_upgrade = function
-        self._wish()
+        self._register_interests()
 
-    def _wish(self) -> None:
+    def _register_interests(self) -> None:
         known = self._connections
         accepts, closes = known.on_accept is not None, known.on_close is not None
         self._server.hooks.want(accepts or closes, accepts, known.on_upgrade is not None)
@@ -351,12 +354,12 @@ class Hooks:
         if socket.family not in (_socket.AF_INET, _socket.AF_INET6):
             raise TypeError(f'expected a TCP socket, found one of {socket.family!r}')
 
-        def give(descriptor: int) -> None:
+        def send_descriptor(descriptor: int) -> None:
             with _socket.socket(fileno=descriptor) as channel:
                 _socket.send_fds(channel, [b'.'], [socket.fileno()])
 
         self._start(greeting=True)
-        self._server.hooks.adopt(give)
+        self._server.hooks.adopt(send_descriptor)
         socket.close()
 
     def unregister(self, identity: Any) -> None:
@@ -385,7 +388,7 @@ class Hooks:
         raise NotImplementedError
 
 
-def _answer(server: Server, method: str | None, handler: Callable[..., Any]) -> None:
+def _set_method_handler(server: Server, method: str | None, handler: Callable[..., Any]) -> None:
     if not callable(handler):
         raise TypeError(
             f'the answer to {method or "a method"}: expected a function,'

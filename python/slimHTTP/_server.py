@@ -319,7 +319,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         events = self._server.take_events()
         if not going:
             self.close()
-        return events_of(self, events, self._connections.told)
+        return events_of(self, events, self._connections.take_recorded)
 
     def __enter__(self) -> HTTP_SERVER:
         """Serve on a thread of its own until the block ends."""
@@ -371,7 +371,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             if ends:
                 self._lifecycle.finish(self)
                 _loop.detach(self._server)
-            self._connections.forget()
+            self._connections.clear()
         finally:
             with _instances_lock:
                 for key in self._keys:

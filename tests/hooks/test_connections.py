@@ -468,4 +468,4 @@ def test_c9_the_identity_of_a_connection_that_has_ended_is_not_kept(site: Servin
         assert client.get('/keep').text == 'kept'
     assert ended.wait(PATIENCE)
     assert kept[0].CLIENT_IDENTITY.address == '127.0.0.1'
-    assert not site.http._connections._known
+    assert not site.http._connections._by_number

@@ -166,11 +166,11 @@ def test_c9_poll_with_the_fileno_of_an_upgraded_connection_tells_of_its_bytes(ht
 
 
 def test_c9_what_identities_tell_is_bounded_and_costs_nothing_unread(http: Any) -> None:
-    http._connections.tell(0x40, 'unseen')
+    http._connections.record(0x40, 'unseen')
     list(http.poll())
     assert list(http.poll()) == []
     for n in range(10_000):
-        http._connections.tell(0x40, n)
-    assert len(http._connections._told) == 4096
+        http._connections.record(0x40, n)
+    assert len(http._connections._recorded) == 4096
     told = [event[1] for event in http.poll()]
     assert told == list(range(10_000 - 4096, 10_000))

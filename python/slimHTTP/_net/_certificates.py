@@ -1,8 +1,8 @@
 """`CertManager`: keys and certificates for HTTPS, made without openssl.
 
-The extension makes them; what stands here is what programs call, and the files
-that are written. A key is readable by its owner only, from the moment that its
-file exists.
+Called by programs, on whatever thread. The extension makes keys and certificates; here
+arguments are checked and files are written, each in one step. A key is readable by its owner
+only, from the moment that its file exists.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Signer = tuple[Union[_Path, bytes], Union[_Path, bytes]]
 _DAY: Final = 24 * 60 * 60
 #: The longest that browsers take a certificate of an authority for is less; what
 #: a certificate can say is more.
-_LONGEST: Final = 100 * 366 * _DAY
+_MAX_LIFETIME: Final = 100 * 366 * _DAY
 #: RSA keys of up to this size are no stronger than a key on the curve P-256
 #: (NIST SP 800-57).
 _AS_STRONG_AS_P256: Final = 3072
@@ -109,8 +109,10 @@ class CertManager:
 def _lifetime(expires: float) -> int:
     if isinstance(expires, bool) or not isinstance(expires, (int, float)):
         raise TypeError(f'expires: expected a number of seconds, found `{expires!r}`')
-    if not 1 <= expires <= _LONGEST:
-        raise ValueError(f'expires: expected seconds from 1 to {_LONGEST}, found `{expires!r}`')
+    if not 1 <= expires <= _MAX_LIFETIME:
+        raise ValueError(
+            f'expires: expected seconds from 1 to {_MAX_LIFETIME}, found `{expires!r}`'
+        )
     return int(expires)
 
 

@@ -1,8 +1,10 @@
-"""The connections that a program has to do with: their identities, and its hooks.
+"""The connections that hooks have to do with: `on_accept`, `on_close`, `on_upgrade`.
 
-One object per server. The extension calls it, on threads that are in `turn()`,
-with a number for each connection; which object stands for that connection is
-known here and nowhere else. Without hooks it knows no connection at all.
+One `Connections` per server. The extension calls it through `_callbacks`, on threads that are
+in `turn()`, with a number for each connection; which identity belongs to that connection is
+kept here and nowhere else. Without hooks no connection is kept at all. Several threads may be
+here at once, even for one connection: each use of a dict is one operation, and whoever comes
+second takes what the first has put there, so no lock is held while a hook of the program runs.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from slimHTTP._net._events import Events
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST
 from slimHTTP._types import ServerInstance
 
-#: How many happenings are kept for `poll()`; the oldest make room.
-_KEPT: Final = 4096
+#: How many events are kept for `poll()`; the oldest make room.
+_MAX_RECORDED: Final = 4096
 #: How many bytes an identity may leave in its `buffer` before its connection ends.
-_MOST_BUFFERED: Final = 16 * 1024 * 1024
+_MAX_BUFFERED: Final = 16 * 1024 * 1024
 
 AcceptHook = Callable[[CLIENT_SOCKET, str, int], Any]
 CloseHook = Callable[[Any], Any]
@@ -32,17 +34,17 @@ UpgradeHook = Callable[[HTTP_REQUEST], Any]
 class Connections:
     """The identities of one server's connections, and the functions about them."""
 
-    def __init__(self, note: Callable[[int], None]) -> None:
-        """`note` gives what is told under a number its place among other events."""
+    def __init__(self, on_recorded: Callable[[int], None]) -> None:
+        """`on_recorded` gives what is recorded under a number its place among other events."""
         self.on_accept: AcceptHook | None = None
         self.on_close: CloseHook | None = None
         self.on_upgrade: UpgradeHook | None = None
-        #: Whether somebody takes what is told.
+        #: Whether events are recorded: a program has called `poll()`.
         self.watched = False
-        self._known: dict[int, tuple[Any, CLIENT_SOCKET]] = {}
-        self._note = note
+        self._by_number: dict[int, tuple[Any, CLIENT_SOCKET]] = {}
+        self._on_recorded = on_recorded
         self._numbers = itertools.count()
-        self._told: dict[int, tuple[Any, ...]] = {}
+        self._recorded: dict[int, tuple[Any, ...]] = {}
 
     # What the extension asks.
 
@@ -56,26 +58,26 @@ class Connections:
             return False
         if identity is None or identity is True:
             identity = HTTP_CLIENT_IDENTITY(http, socket)
-        return self._keep(http, number, identity, socket)
+        return self._register(http, number, identity, socket)
 
-    def _keep(
+    def _register(
         self, http: ServerInstance, number: int, identity: Any, socket: CLIENT_SOCKET
     ) -> bool:
         """Keep the identity of a connection until its end; gives whether that is yet to come."""
-        self._known[number] = (identity, socket)
-        if socket.over:  # Another thread has been told of it before there was anybody to tell.
-            self.left(http, number, socket)
+        self._by_number[number] = (identity, socket)
+        if socket.over:  # It has ended meanwhile, and another thread found nothing to end.
+            self.connection_lost(http, number, socket)
         return not socket.over
 
     def identity(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> Any:
         """Give the one identity of a connection, made when it is first asked for."""
-        known = self._known.get(number)
+        known = self._by_number.get(number)
         if known is None:
             fresh = HTTP_CLIENT_IDENTITY(http, socket)
             # Another thread may have been quicker; all shall have the same object.
-            known = self._known.setdefault(number, (fresh, socket))
+            known = self._by_number.setdefault(number, (fresh, socket))
             if socket.over:  # Nobody else would let go of it.
-                self._known.pop(number, None)
+                self._by_number.pop(number, None)
         return known[0]
 
     def upgrade(self, number: int, socket: CLIENT_SOCKET, request: HTTP_REQUEST) -> Any:
@@ -98,11 +100,11 @@ class Connections:
                         ' `HTTP/1.1 101` through `request.CLIENT_IDENTITY.socket`'
                     )
         except UpgradeIssue as issue:
-            self.tell(Events.CLIENT_UPGRADE_ISSUE, request.CLIENT_IDENTITY, str(issue))
+            self.record(Events.CLIENT_UPGRADE_ISSUE, request.CLIENT_IDENTITY, str(issue))
             _log.logger.warning('on_upgrade: %s', issue)
             return HTTP_RESPONSE(ret_code=400, payload='Bad Request')
         except BaseException as error:
-            self.tell(Events.CLIENT_UPGRADE_ISSUE, request.CLIENT_IDENTITY, repr(error))
+            self.record(Events.CLIENT_UPGRADE_ISSUE, request.CLIENT_IDENTITY, repr(error))
             raise
         return identity
 
@@ -115,26 +117,26 @@ class Connections:
         """
         if identity is None:
             raise UpgradeIssue('on_upgrade has answered 101, and returned nobody to go on')
-        self._keep(http, number, identity, socket)
+        self._register(http, number, identity, socket)
 
-    def data(self, number: int, finished: bool) -> None:
+    def data_received(self, number: int, finished: bool) -> None:
         """Let an identity take what its client has sent; `finished`: it sends no more."""
-        known = self._known.get(number)
+        known = self._by_number.get(number)
         if known is None:
             return
         identity, socket = known
         waiting = socket.waiting
         while waiting:
-            self._feed(identity, socket)
+            self._deliver(identity, socket)
             before, waiting = waiting, socket.waiting
             if not finished or waiting >= before:
                 break  # It is called again when there is more, or takes nothing.
         if finished or not getattr(identity, 'keep_alive', True):
             socket.close()
 
-    def left(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> None:
-        """Hear that a connection has ended, and tell the program."""
-        known = self._known.pop(number, None)
+    def connection_lost(self, http: ServerInstance, number: int, socket: CLIENT_SOCKET) -> None:
+        """Forget a connection that has ended, and call `on_close`."""
+        known = self._by_number.pop(number, None)
         if known is not None:
             identity = known[0]
         elif self.on_accept is not None or self.on_close is None:
@@ -159,53 +161,53 @@ class Connections:
 
     def by_fileno(self) -> dict[int, Any]:
         """Give the identities of the open connections by the numbers of their descriptors."""
-        known = [(socket.fileno(), identity) for identity, socket in list(self._known.values())]
+        known = [(socket.fileno(), identity) for identity, socket in list(self._by_number.values())]
         return {fileno: identity for fileno, identity in known if fileno != -1}
 
     def readable(self, fileno: int) -> list[tuple[Any, ...]] | None:
         """Tell whether bytes wait at an upgraded connection: None where there is none."""
-        for identity, socket in list(self._known.values()):
+        for identity, socket in list(self._by_number.values()):
             if socket.upgraded and socket.fileno() == fileno:
                 return [(Events.CLIENT_DATA, identity)] if socket.has_data() else []
         return None
 
     def end(self, identity: Any) -> None:
         """End the connection of `identity`."""
-        for one, socket in list(self._known.values()):
+        for one, socket in list(self._by_number.values()):
             if one is identity:
                 socket.close()
                 return
         identity.close()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Let go of all identities: the server is closed."""
-        self._known.clear()
+        self._by_number.clear()
 
-    def tell(self, *event: Any) -> None:
-        """Keep something that happened for `poll()`, if anybody polls."""
+    def record(self, *event: Any) -> None:
+        """Keep an event for `poll()`, if anybody polls."""
         if not self.watched:
             return
         number = next(self._numbers)
-        self._told[number] = event
+        self._recorded[number] = event
         # As many as the extension keeps; what it has dropped is dropped here.
-        self._told.pop(number - _KEPT, None)
-        self._note(number)
+        self._recorded.pop(number - _MAX_RECORDED, None)
+        self._on_recorded(number)
 
-    def told(self, number: int) -> tuple[Any, ...] | None:
-        """Give what happened under this number, once."""
-        return self._told.pop(number, None)
+    def take_recorded(self, number: int) -> tuple[Any, ...] | None:
+        """Give the event of this number, once."""
+        return self._recorded.pop(number, None)
 
-    # How an identity is fed.
+    # What clients of upgraded connections have sent.
 
-    def _feed(self, identity: Any, socket: CLIENT_SOCKET) -> None:
-        for event, *data in _events(_polled(identity, socket)):
-            self.tell(event, identity, *data)
+    def _deliver(self, identity: Any, socket: CLIENT_SOCKET) -> None:
+        for event, *data in _events(_poll_identity(identity, socket)):
+            self.record(event, identity, *data)
             if event == Events.CLIENT_DATA:
                 build = getattr(identity, 'build_request', None)
                 for inner in _events(build() if callable(build) else None):
-                    self.tell(*inner)
+                    self.record(*inner)
         buffer = getattr(identity, 'buffer', b'')
-        if isinstance(buffer, (bytes, bytearray)) and len(buffer) > _MOST_BUFFERED:
+        if isinstance(buffer, (bytes, bytearray)) and len(buffer) > _MAX_BUFFERED:
             _log.logger.warning(
                 '%r leaves %d bytes in its `buffer`: its connection is closed',
                 identity,
@@ -214,7 +216,7 @@ class Connections:
             socket.close()
 
 
-def _polled(identity: Any, socket: CLIENT_SOCKET) -> Any:
+def _poll_identity(identity: Any, socket: CLIENT_SOCKET) -> Any:
     """Let an identity read: by its `poll`, or into its `buffer` where it has none."""
     poll = getattr(identity, 'poll', None)
     if callable(poll):
@@ -232,7 +234,7 @@ def _takes_timeout(poll: Callable[..., Any]) -> bool:
 
     try:
         return 'timeout' in inspect.signature(poll).parameters
-    except (TypeError, ValueError):  # A callable that does not tell.
+    except (TypeError, ValueError):  # A callable that does not say.
         return False
 
 

@@ -1,7 +1,8 @@
-"""Events: their numbers, and what `poll()` yields with each.
+"""Events: their numbers, and the tuples that `poll()` yields with each.
 
-The numbers are those of slimHTTP 1.0; programs compare with them, so they
-never change.
+The numbers are those of slimHTTP 1.0; programs compare with them, so they never change.
+`poll()` calls `events_of` on its own thread, with what the extension and `_connections` have
+recorded since the last call.
 """
 
 from __future__ import annotations
@@ -83,21 +84,21 @@ class EventClient:
 
 def events_of(
     server: ServerInstance,
-    happened: list[tuple[Any, ...]],
-    told: Callable[[int], tuple[Any, ...] | None],
+    seen: list[tuple[Any, ...]],
+    take_recorded: Callable[[int], tuple[Any, ...] | None],
 ) -> Iterator[tuple[Any, ...]]:
     """Turn what the extension saw into what `poll()` yields.
 
-    `told` gives what Python has noted under a number.
+    `take_recorded` gives the event that `_connections` has recorded under a number.
 
     An accepted connection is `(SERVER_ACCEPT, client)`, an ended one
     `(SERVER_CLOSE, client)`, one on which came no HTTP `(INVALID_DATA, client)`. A
     request that was answered is `(CLIENT_REQUEST, client, method, url, vhost)`,
     followed by what came of it, see `_answered`.
     """
-    for what, *facts in happened:
+    for what, *facts in seen:
         if what == 'noted':
-            noted = told(*facts)
+            noted = take_recorded(*facts)
             if noted is not None:
                 yield noted
             continue

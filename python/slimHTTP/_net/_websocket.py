@@ -2,11 +2,14 @@
 
 A handler is a coroutine function and its WebSocket a `WEBSOCKET`, to be awaited on the
 event loop; or it is a plain function on a thread of its own, and its WebSocket a
-`SYNC_WEBSOCKET`, whose methods wait. What they share stands in `_Common`: it never
+`SYNC_WEBSOCKET`, whose methods wait. What they share stands in `_WebSocketBase`: it never
 waits, and may be called from anywhere.
 
-The extension holds the queues. It calls `_stir` on the loop's thread when something has
-changed that a method here was told to wait for; whoever waits then looks again.
+The extension holds the queues of both directions. An `async` method that cannot go on waits
+for a future; the extension calls `_stir` on the loop's thread when something has changed, and
+every method that waits looks again. Methods of `SYNC_WEBSOCKET` wait in the extension, without
+the interpreter's lock, on the thread of their handler. Cancelling a method that waits loses no
+message.
 """
 
 from __future__ import annotations
@@ -29,11 +32,11 @@ if TYPE_CHECKING:
 #: What a message is: str for text, bytes for binary.
 Message = Union[str, bytes]
 
-#: Messages that a handler may take without a pause before other tasks have a turn.
-_RUN: Final = 64
+#: How many messages a handler takes without a pause before other tasks have a turn.
+_MAX_WITHOUT_PAUSE: Final = 64
 
 
-class _Common:
+class _WebSocketBase:
     """What every WebSocket has. Nothing here waits; all of it may be used from any thread."""
 
     __slots__ = {  # A slot's text is what help() says of it.
@@ -90,7 +93,7 @@ class _Common:
         return f'<{type(self).__name__} {self.request.url} {state}>'
 
 
-class WEBSOCKET(_Common):
+class WEBSOCKET(_WebSocketBase):
     """The WebSocket of an `async def` handler.
 
     >>> import slimHTTP
@@ -106,7 +109,7 @@ class WEBSOCKET(_Common):
     handler; several tasks may do so at once.
     """
 
-    __slots__ = ('_loop', '_run', '_waiting')
+    __slots__ = ('_loop', '_waiting', '_without_pause')
 
     def __init__(self, end: WebSocketEnd, request: HTTP_REQUEST) -> None:
         import asyncio  # Here and below, for whoever has no WebSocket does without it.
@@ -114,25 +117,25 @@ class WEBSOCKET(_Common):
         super().__init__(end, request)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
-        self._run = 0
+        self._without_pause = 0
 
     async def receive(self) -> Message:
         """Wait for the next message: str for text, bytes for binary.
 
         Raises WebSocketClosed when none will come any more.
         """
-        self._run += 1
-        if self._run >= _RUN:
+        self._without_pause += 1
+        if self._without_pause >= _MAX_WITHOUT_PAUSE:
             # A client that floods leaves time for the others.
             import asyncio
 
-            self._run = 0
+            self._without_pause = 0
             await asyncio.sleep(0)
         while True:
             message = self._end.receive()
             if message is not None:
                 return message
-            await self._change()
+            await self._wait_for_change()
 
     async def receive_json(self) -> Any:
         """Wait for the next message and parse it. Raises ValueError where it is not JSON."""
@@ -145,7 +148,7 @@ class WEBSOCKET(_Common):
         no faster than its client. Raises WebSocketClosed where it is closed.
         """
         while not self._end.send(message):
-            await self._change()
+            await self._wait_for_change()
 
     async def send_json(self, value: Any) -> None:
         """Send a value as JSON text."""
@@ -161,11 +164,11 @@ class WEBSOCKET(_Common):
         receive them.
         """
         began = time.monotonic()
-        latest = None if timeout is None else began + timeout
+        deadline = None if timeout is None else began + timeout
         while (ping := self._end.ping(data)) is None:
-            await self._change_until(latest)
+            await self._wait_for_change_until(deadline)
         while not self._end.answered(ping):
-            await self._change_until(latest)
+            await self._wait_for_change_until(deadline)
         return time.monotonic() - began
 
     async def close(self, code: int = 1000, reason: str = '') -> None:
@@ -177,7 +180,7 @@ class WEBSOCKET(_Common):
         """
         self._end.close(code, reason)
         while self._end.ended() is None:
-            await self._change()
+            await self._wait_for_change()
 
     def __aiter__(self) -> WEBSOCKET:
         return self
@@ -188,8 +191,8 @@ class WEBSOCKET(_Common):
         except WebSocketClosed:
             raise StopAsyncIteration from None
 
-    async def _change(self) -> None:
-        """Wait until something has changed. The extension was told to call `_stir` then."""
+    async def _wait_for_change(self) -> None:
+        """Wait until something has changed: until the extension calls `_stir`."""
         import asyncio
 
         if asyncio.get_running_loop() is not self._loop:
@@ -204,16 +207,16 @@ class WEBSOCKET(_Common):
         finally:
             if future in self._waiting:  # Cancelled.
                 self._waiting.remove(future)
-        self._run = 0
+        self._without_pause = 0
 
-    async def _change_until(self, latest: float | None) -> None:
+    async def _wait_for_change_until(self, deadline: float | None) -> None:
         import asyncio
 
-        if latest is None:
-            await self._change()
+        if deadline is None:
+            await self._wait_for_change()
             return
         try:
-            await asyncio.wait_for(self._change(), max(latest - time.monotonic(), 0.0))
+            await asyncio.wait_for(self._wait_for_change(), max(deadline - time.monotonic(), 0.0))
         except asyncio.TimeoutError:
             raise TimeoutError('the client has not answered the ping') from None
 
@@ -224,7 +227,7 @@ class WEBSOCKET(_Common):
                 future.set_result(None)
 
 
-class SYNC_WEBSOCKET(_Common):
+class SYNC_WEBSOCKET(_WebSocketBase):
     """The WebSocket of a handler that is a plain function, on a thread of its own.
 
     >>> import slimHTTP
@@ -260,10 +263,10 @@ class SYNC_WEBSOCKET(_Common):
 
         Waits while `websocket_queue` messages wait to be sent. Raises WebSocketClosed.
         """
-        latest = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         while not self._end.send(message):
-            left = None if latest is None else latest - time.monotonic()
-            if not self._end.room_within(left):
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if not self._end.room_within(remaining):
                 raise TimeoutError('the client takes no more messages')
 
     def send_json(self, value: Any, timeout: float | None = None) -> None:
@@ -277,11 +280,11 @@ class SYNC_WEBSOCKET(_Common):
         """
         began = time.monotonic()
         while (ping := self._end.ping(data)) is None:
-            left = None if timeout is None else began + timeout - time.monotonic()
-            if not self._end.room_within(left):
+            remaining = None if timeout is None else began + timeout - time.monotonic()
+            if not self._end.room_within(remaining):
                 raise TimeoutError('the client takes no more messages')
-        left = None if timeout is None else began + timeout - time.monotonic()
-        if not self._end.answered_within(ping, left):
+        remaining = None if timeout is None else began + timeout - time.monotonic()
+        if not self._end.answered_within(ping, remaining):
             raise TimeoutError('the client has not answered the ping')
         return time.monotonic() - began
 
