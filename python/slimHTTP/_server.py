@@ -29,8 +29,8 @@ from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._state import _persist
 from slimHTTP._state._config import ConfigTable
+from slimHTTP._state._config_store import LiveStore, plain
 from slimHTTP._state._memory import memory
-from slimHTTP._state._stores import LiveStore, plain
 from slimHTTP._types import F
 
 #: A function that gives a configuration, or one: given back as it is.
@@ -108,7 +108,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
 
     def _take(self, opened: Server, addr: str, port: int) -> None:
         try:
-            _persist.keep_for(opened, memory.persist)
+            _persist.open_configured(opened, memory.persist)
         except BaseException:
             opened.close()
             raise

@@ -292,7 +292,7 @@ def test_c6_4_a_forked_child_finds_no_lock_held() -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with server.config._store.alone(), server._lock:
+        with server.config._store.exclusive(), server._lock:
             memory.update('held', lambda _: (held.set(), done.wait(20)))
 
     thread = threading.Thread(target=hold)

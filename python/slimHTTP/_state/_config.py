@@ -1,11 +1,11 @@
 """`http.config`: the configuration in force, as a mapping that is edited in place.
 
-There is one configuration, and it is the extension's. What stands here are
-views: they hold a path of keys and no values, so they never grow stale. Every
-edit is one change of the site: it is checked whole, and either applied before
-the statement ends or refused with a ConfError that changes nothing. An edit
-that depends on what it finds (`append`, `pop`, `setdefault`) keeps the others
-out meanwhile.
+There is one configuration, and it is the extension's. What stands here are views: they hold a
+path of keys and no values, so they never grow stale; `_config_store` reads and writes for them.
+Programs use them from any thread. Every edit is one change of the site: it is checked whole,
+and either applied before the statement ends or refused with a ConfError that changes nothing.
+An edit that depends on what it finds (`append`, `pop`, `setdefault`) keeps the others out
+meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from slimHTTP._errors import ConfError
-from slimHTTP._state._stores import GONE, DraftStore, Edit, Path, View, plain, text_of
+from slimHTTP._state._config_store import MISSING, DraftStore, Edit, Path, View, key_text, plain
 
 
 class ConfigTable(View, MutableMapping[str, Any]):
@@ -47,11 +47,11 @@ class ConfigTable(View, MutableMapping[str, Any]):
         self._edit([('set', self._below(key), plain(value))])
 
     def __delitem__(self, key: str) -> None:
-        with self._store.alone():
+        with self._store.exclusive():
             self._edit([self._removal(key)])
 
     def __contains__(self, key: object) -> bool:
-        key = text_of(key)
+        key = key_text(key)
         return isinstance(key, str) and self._store.kind((*self._path, key)) is not None
 
     def __iter__(self) -> Iterator[str]:
@@ -75,7 +75,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Give a plain, deep copy, which changes nothing when it is changed."""
-        with self._store.alone():
+        with self._store.exclusive():
             return {key: self._store.get((*self._path, key)) for key in self._keys()}
 
     def to_plain(self) -> dict[str, Any]:
@@ -109,19 +109,19 @@ class ConfigTable(View, MutableMapping[str, Any]):
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Give what stands at `key`; where nothing does, `default` is put there."""
-        with self._store.alone():
+        with self._store.exclusive():
             if key not in self:
                 self[key] = default
             return self[key]
 
-    def pop(self, key: str, default: Any = GONE) -> Any:
+    def pop(self, key: str, default: Any = MISSING) -> Any:
         """Take `key` away and give a plain copy of what stood there, or `default`.
 
         Raises KeyError where there is neither.
         """
-        with self._store.alone():
+        with self._store.exclusive():
             if key not in self:
-                if default is GONE:
+                if default is MISSING:
                     raise KeyError(key)
                 return default
             value = self._store.get(self._below(key))
@@ -130,7 +130,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last key away and give it with a plain copy of its value."""
-        with self._store.alone():
+        with self._store.exclusive():
             keys = self._keys()
             if not keys:
                 raise KeyError('popitem(): the table is empty')
@@ -138,7 +138,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Take all keys away, as one change."""
-        with self._store.alone():
+        with self._store.exclusive():
             self._edit([self._removal(key) for key in self._keys()])
 
     def update(self, *args: Any, **more: Any) -> None:
@@ -173,7 +173,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
         return self._store.keys(self._path)
 
     def _below(self, key: str) -> Path:
-        key = text_of(key)
+        key = key_text(key)
         if not isinstance(key, str):
             raise ConfError(f'expected a string as key, found `{key!r}`')
         return (*self._path, key)
@@ -186,7 +186,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
     def _edit(self, edits: list[Edit]) -> None:
         if not edits:
             return
-        with self._store.alone():
+        with self._store.exclusive():
             if self._path == ('vhosts',) and self._store.kind(self._path) is None:
                 edits.insert(0, ('table', self._path))
             self._store.edit(edits)
@@ -311,7 +311,7 @@ class ConfigList(View, MutableSequence[Any]):
     @contextlib.contextmanager
     def _editing(self) -> Iterator[list[Any]]:
         """Give a plain copy to edit; it replaces the list when the block ends."""
-        with self._store.alone():
+        with self._store.exclusive():
             items = self.to_list()
             yield items
             self._store.edit([('set', self._path, plain(items))])

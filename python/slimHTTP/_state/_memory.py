@@ -1,11 +1,12 @@
-"""State that outlives the reload of modules: `slimHTTP.memory`.
+"""`slimHTTP.memory`: state that is shared by all threads and outlives the reload of modules.
 
-Every operation is atomic: it holds the one lock from beginning to end. What
-happens between two operations is the caller's affair, which is why
-`increment`, `setdefault`, `update(key, function)` and `compare_and_set` exist.
+Programs use it as a dict, from any thread. Every operation is atomic: it holds the one lock
+from beginning to end, and what it waits for meanwhile (the disk, a function given to `update`)
+every other thread waits for too. What happens between two operations is the caller's affair,
+which is why `increment`, `setdefault`, `update(key, function)` and `compare_and_set` exist.
 
-Where the memory is kept in a file, the file is written first: what a call has
-put there when it returns is in both, and what it fails to write is in neither.
+Where the memory is kept in a file (`_persist`), the file is written first: what a call has put
+there when it returns is in both, and what it fails to write is in neither.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The file in which `slimHTTP.memory` is kept: an SQLite database with a write-ahead log.
 
-A write is in the log when the call that made it returns. So the end of the
-process loses nothing, by `kill -9` or otherwise; the end of the machine loses
-nothing with `fsync=True`. One process holds the file at a time.
+`_memory` calls it, on whatever thread uses the memory, and holds its lock meanwhile: so calls
+never overlap, and they wait for the disk. A write is in the log when the call that made it
+returns. So the end of the process loses nothing, by `kill -9` or otherwise; the end of the
+machine loses nothing with `fsync=True`. One process holds the file at a time.
 
-Plain values are stored as JSON, which anybody may read; others as a pickle, and
-only where the program has asked for it: reading a pickle runs whatever who wrote
-it wanted to run.
+Plain values are stored as JSON, which anybody may read; others as a pickle, and only where the
+program has asked for it: whoever wrote a pickle decides what code runs when it is read.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from slimHTTP._slimhttp import Server, Successor
 if TYPE_CHECKING:
     import sqlite3
 
-#: Marks the database as ours ("slim").
-_APPLICATION: Final = 0x736C696D
-_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+#: Marks the database as one of ours ("slim").
+_APPLICATION_ID: Final = 0x736C696D
+_SCALAR_TYPES: Final = frozenset((str, int, float, bool, type(None)))
 #: The smallest size that a file may be bounded to: the table and a few values.
-_LEAST: Final = 64 * 1024
+_MIN_SIZE: Final = 64 * 1024
 
 
 class Store:
-    """One open file; used by one memory, which sees to it that calls take turns."""
+    """One open file, used by one memory, whose lock is held during every call."""
 
     def __init__(self, path: str, *, max_size: int | None, fsync: bool, pickle: bool) -> None:
         self.path = path
@@ -47,14 +47,14 @@ class Store:
         #: None in a forked child: there every write is passed over.
         self._connection: sqlite3.Connection | None = _open(path, fsync, pickle)
         try:
-            with self._told():
+            with self._translated_errors():
                 self._execute(
                     'CREATE TABLE IF NOT EXISTS memory'
                     ' (position INTEGER PRIMARY KEY, key NOT NULL, value NOT NULL)'
                 )
                 if max_size is not None:
                     (page,) = self._execute('PRAGMA page_size').fetchone()
-                    self._execute(f'PRAGMA max_page_count = {max(max_size, _LEAST) // page}')
+                    self._execute(f'PRAGMA max_page_count = {max(max_size, _MIN_SIZE) // page}')
         except BaseException:
             self.close()
             raise
@@ -63,12 +63,12 @@ class Store:
     def load(self) -> dict[Any, Any]:
         """Give everything that is kept, in the order in which it came."""
         values = {}
-        with self._told():
+        with self._translated_errors():
             rows = self._execute('SELECT position, key, value FROM memory ORDER BY position')
-            for position, written, value in rows:
-                key = self._read(written)
+            for position, encoded, value in rows:
+                key = self._decode(encoded)
                 self._positions[key] = position
-                values[key] = self._read(value)
+                values[key] = self._decode(value)
                 self._next = position + 1
         return values
 
@@ -82,14 +82,14 @@ class Store:
             position = self._positions.get(key)
             if position is None:
                 position = new[key] = self._next + len(new)
-                rows.append((position, self._written(key), self._written(value)))
+                rows.append((position, self._encode(key), self._encode(value)))
             else:
-                rows.append((position, None, self._written(value)))
+                rows.append((position, None, self._encode(value)))
         if len(rows) == 1:
-            with self._told():
+            with self._translated_errors():
                 self._write_row(*rows[0])
         else:
-            with self._together():
+            with self._transaction():
                 for row in rows:
                     self._write_row(*row)
         self._positions.update(new)
@@ -105,7 +105,7 @@ class Store:
         """Forget one key, which is there."""
         if self._connection is None:
             return
-        with self._told():
+        with self._translated_errors():
             self._execute('DELETE FROM memory WHERE position = ?', (self._positions[key],))
         del self._positions[key]
 
@@ -113,7 +113,7 @@ class Store:
         """Forget everything."""
         if self._connection is None:
             return
-        with self._told():
+        with self._translated_errors():
             self._execute('DELETE FROM memory')
         self._positions.clear()
 
@@ -126,8 +126,8 @@ class Store:
     def abandon(self) -> None:
         """Leave the connection alone for ever: in a forked child it is the parent's.
 
-        Closed there, as by being forgotten, it would put its log into the file
-        under the parent's feet. So it is never forgotten.
+        Closed there, as by being freed, it would move its log into the file
+        while the parent uses both. So it is never freed.
         """
         import ctypes  # Only here: few programs fork while they keep a file.
 
@@ -139,8 +139,8 @@ class Store:
         return self._connection.execute(statement, values)
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
-        with self._told():
+    def _transaction(self) -> Iterator[None]:
+        with self._translated_errors():
             self._execute('BEGIN')
             try:
                 yield
@@ -152,8 +152,8 @@ class Store:
                 raise
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Raise what the database refuses as an exception of ours."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Raise an error of the database as `slimHTTP_Error`."""
         import sqlite3
 
         try:
@@ -161,12 +161,12 @@ class Store:
         except sqlite3.Error as error:
             raise slimHTTP_Error(f'memory: `{self.path}`: {error}') from error
 
-    def _written(self, value: Any) -> str | bytes:
-        if type(value) in _SCALARS:
+    def _encode(self, value: Any) -> str | bytes:
+        if type(value) in _SCALAR_TYPES:
             return json.dumps(value)
         try:
-            return json.dumps(_plain(value))
-        except (_NotPlain, RecursionError) as reason:
+            return json.dumps(_to_json(value))
+        except (_NotJson, RecursionError) as reason:
             if self._pickle:
                 import pickle  # Here and below, for few files hold any.
 
@@ -177,9 +177,9 @@ class Store:
                 ' dicts of these (`persist(path, pickle=True)` keeps what pickle can write)'
             ) from None
 
-    def _read(self, written: str | bytes) -> Any:
-        if isinstance(written, str):
-            return _whole(json.loads(written))
+    def _decode(self, encoded: str | bytes) -> Any:
+        if isinstance(encoded, str):
+            return _from_json(json.loads(encoded))
         if not self._pickle:
             raise slimHTTP_Error(
                 f'memory: `{self.path}` has pickled values, and reading them runs code; where'
@@ -187,43 +187,43 @@ class Store:
             )
         import pickle
 
-        return pickle.loads(written)
+        return pickle.loads(encoded)
 
 
-class _NotPlain(Exception):
+class _NotJson(Exception):
     """A value that JSON does not give back as it was; its text is the type's name."""
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Give what JSON can say; every JSON object is a tag and its content."""
     kind = type(value)
-    if kind in _SCALARS:
+    if kind in _SCALAR_TYPES:
         return value
     if kind is list:
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if kind is dict:
-        return {'dict': [[_plain(key), _plain(item)] for key, item in value.items()]}
+        return {'dict': [[_to_json(key), _to_json(item)] for key, item in value.items()]}
     if kind in (tuple, set, frozenset):
-        return {kind.__name__: [_plain(item) for item in value]}
+        return {kind.__name__: [_to_json(item) for item in value]}
     if kind is bytes:
         return {'bytes': binascii.b2a_base64(value, newline=False).decode()}
-    raise _NotPlain(kind.__name__)
+    raise _NotJson(kind.__name__)
 
 
-def _whole(said: Any) -> Any:
-    """Give the value of which `_plain` has made this."""
-    if isinstance(said, list):
-        return [_whole(item) for item in said]
-    if not isinstance(said, dict):
-        return said
-    ((tag, content),) = said.items()
+def _from_json(value: Any) -> Any:
+    """Give the value of which `_to_json` has made this."""
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((tag, content),) = value.items()
     if tag == 'bytes':
         return binascii.a2b_base64(content)
-    items: Iterable[Any] = (_whole(item) for item in content)
-    return _MAKERS[tag](items)
+    items: Iterable[Any] = (_from_json(item) for item in content)
+    return _FROM_TAG[tag](items)
 
 
-_MAKERS: Final[dict[str, Any]] = {
+_FROM_TAG: Final[dict[str, Any]] = {
     'dict': dict,
     'tuple': tuple,
     'set': set,
@@ -239,9 +239,9 @@ def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
     place = path
     try:
         if pickled:
-            # What is judged is what is opened, whatever becomes of a link meanwhile.
+            # What is checked is what is opened, whatever becomes of a link meanwhile.
             place = os.path.realpath(path)
-            _refuse_others(place)
+            _check_owners(place)
         # Made by us, for its owner only; the log gets the same mode from SQLite.
         os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -251,11 +251,11 @@ def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
         connection.execute('PRAGMA locking_mode = EXCLUSIVE')
         (found,) = connection.execute('PRAGMA application_id').fetchone()
         (tables,) = connection.execute('SELECT count(*) FROM sqlite_master').fetchone()
-        if found != _APPLICATION and (found or tables):
+        if found != _APPLICATION_ID and (found or tables):
             raise slimHTTP_Error(f'memory: `{path}` is a database of another program')
         connection.execute('PRAGMA journal_mode = WAL')
         connection.execute(f'PRAGMA synchronous = {"FULL" if fsync else "NORMAL"}')
-        connection.execute(f'PRAGMA application_id = {_APPLICATION}')
+        connection.execute(f'PRAGMA application_id = {_APPLICATION_ID}')
         # Takes the lock now, and not with the first write.
         connection.execute('BEGIN EXCLUSIVE')
         connection.execute('COMMIT')
@@ -273,10 +273,10 @@ def _open(path: str, fsync: bool, pickled: bool) -> sqlite3.Connection:
 
 
 #: What SQLite reads beside a database when it opens it: each of them may hold its pages.
-_BESIDE: Final = ('', '-wal', '-shm', '-journal')
+_SIDE_FILES: Final = ('', '-wal', '-shm', '-journal')
 
 
-def _refuse_others(path: str) -> None:
+def _check_owners(path: str) -> None:
     """Raise where somebody else can write what is read from the database at `path`.
 
     They could write the file, its log or its journal, or put one of these there.
@@ -286,16 +286,16 @@ def _refuse_others(path: str) -> None:
     folder = os.path.dirname(path)
     way = folder
     while True:
-        _refuse_writers(way, path, allowed=0 if way == folder else stat.S_ISVTX)
+        _check_owner(way, path, allowed=0 if way == folder else stat.S_ISVTX)
         if way == os.path.dirname(way):
             break
         way = os.path.dirname(way)
-    for suffix in _BESIDE:
+    for suffix in _SIDE_FILES:
         with contextlib.suppress(FileNotFoundError):
-            _refuse_writers(path + suffix, path)
+            _check_owner(path + suffix, path)
 
 
-def _refuse_writers(path: str, database: str, allowed: int = 0) -> None:
+def _check_owner(path: str, database: str, allowed: int = 0) -> None:
     """Raise unless `path` is ours or root's, and only its owner may write it."""
     facts = os.lstat(path)
     if facts.st_uid in (os.geteuid(), 0) and (
@@ -309,7 +309,7 @@ def _refuse_writers(path: str, database: str, allowed: int = 0) -> None:
     )
 
 
-def keep_for(opened: Server, persist: Callable[[str | os.PathLike[str]], None]) -> None:
+def open_configured(opened: Server, persist: Callable[[str | os.PathLike[str]], None]) -> None:
     """Let `persist` open the file that the server's option of that name says.
 
     Where root opens it for a server that is about to serve as another `user`,

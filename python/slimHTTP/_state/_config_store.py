@@ -1,7 +1,10 @@
-"""Where a configuration is read and written: a server, and a draft above one.
+"""Where `http.config` reads and writes: the configuration in force, or a draft above it.
 
-An edit that depends on what it finds holds the store's lock from the look to
-the change, and so does every other edit; reading takes no lock.
+The views of `_config` hold a path and one of these stores: `LiveStore`, whose edits change the
+site at once, or `DraftStore`, which collects edits that are applied as one change. Programs use
+them from any thread. An edit that depends on what it finds holds the store's lock from the look
+to the change, and so does every other edit; reading takes no lock. A change of the site is
+compiled before the call returns, so the lock may be held for as long as that takes.
 """
 
 from __future__ import annotations
@@ -22,13 +25,13 @@ Path = tuple[str, ...]
 Edit = Union[tuple[str, Path, Any], tuple[str, Path]]
 
 #: In place of a value: there is none.
-GONE: Final = object()
+MISSING: Final = object()
 
 
 class Store(Protocol):
     """Where a view reads and writes: the server, or a draft above one."""
 
-    def alone(self) -> AbstractContextManager[object]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Keep the edits of other threads out while a block runs; may be nested."""
 
     def keys(self, path: Path) -> list[str]:
@@ -57,27 +60,27 @@ class LiveStore(LockOwner):
     def edit(self, edits: list[Edit]) -> None:
         """Change the site; see `Store.edit`."""
         with self._lock:
-            self._follow_working_directory()
+            self._update_base()
             self._server.edit(edits)
 
     def replace(self, config: Mapping[str, Any]) -> None:
         """Replace the runtime options as a whole; ConfError where they are faulty."""
         new = plain(config)
         with self._lock:
-            self._follow_working_directory()
+            self._update_base()
             self._server.configure(new)
 
     def swap_root(self, vhost: str | None, path: str) -> None:
         """Exchange a `web_root`; ConfError where there is no such host or folder."""
         with self._lock:
-            self._follow_working_directory()
+            self._update_base()
             self._server.swap_root(vhost, path)
 
-    def alone(self) -> AbstractContextManager[object]:
-        """See `Store.alone`."""
+    def exclusive(self) -> AbstractContextManager[object]:
+        """See `Store.exclusive`."""
         return self._lock
 
-    def _follow_working_directory(self) -> None:
+    def _update_base(self) -> None:
         # Relative paths are resolved against the working directory of the moment
         # a change is applied. If that folder has been removed, the last one holds.
         with contextlib.suppress(OSError):
@@ -87,7 +90,7 @@ class LiveStore(LockOwner):
 class DraftStore(LockOwner):
     """Edits that wait for each other, above the store that they will change.
 
-    `_changes` holds what differs: a whole plain value, or `GONE`, by path. No
+    `_changes` holds what differs: a whole plain value, or `MISSING`, by path. No
     path in it lies below another one, because an edit below a changed value is
     made within that value. Hence their order does not matter.
     """
@@ -106,18 +109,18 @@ class DraftStore(LockOwner):
             self._finished = True
             edits: list[Edit] = [('table', path) for path in self._tables]
             edits += [
-                ('remove', path) if value is GONE else ('set', path, value)
+                ('remove', path) if value is MISSING else ('set', path, value)
                 for path, value in self._changes.items()
             ]
             return edits
 
-    def alone(self) -> AbstractContextManager[object]:
-        """See `Store.alone`."""
+    def exclusive(self) -> AbstractContextManager[object]:
+        """See `Store.exclusive`."""
         return self._lock
 
     def keys(self, path: Path) -> list[str]:
         """See `Store.keys`."""
-        changed = self._changed(path)
+        changed = self._find_change(path)
         if changed is not None:
             value = _descend(*changed)
             if not isinstance(value, dict):
@@ -127,7 +130,7 @@ class DraftStore(LockOwner):
         keys = dict.fromkeys([] if missing else self._below.keys(path))
         for change, value in self._changes.items():
             if change[:-1] == path:
-                if value is GONE:
+                if value is MISSING:
                     keys.pop(change[-1], None)
                 else:
                     keys[change[-1]] = None
@@ -135,11 +138,11 @@ class DraftStore(LockOwner):
 
     def kind(self, path: Path) -> str | None:
         """See `Store.kind`."""
-        changed = self._changed(path)
+        changed = self._find_change(path)
         if changed is None:
             return self._below.kind(path) or ('table' if path in self._tables else None)
         value = _descend(*changed)
-        if value is GONE:
+        if value is MISSING:
             return None
         return 'table' if isinstance(value, dict) else 'value'
 
@@ -149,11 +152,11 @@ class DraftStore(LockOwner):
             return self._below.get(path)
         if self.kind(path) == 'table':
             return {key: self.get((*path, key)) for key in self.keys(path)}
-        changed = self._changed(path)
+        changed = self._find_change(path)
         if changed is None:
             return self._below.get(path)
         value = _descend(*changed)
-        if value is GONE:
+        if value is MISSING:
             raise KeyError(path)
         return plain(value)
 
@@ -175,28 +178,28 @@ class DraftStore(LockOwner):
                     if self.kind(path) is None:
                         self._tables.append(path)
                 else:
-                    self._put(path, GONE)
+                    self._put(path, MISSING)
 
     def _put(self, path: Path, value: Any) -> None:
         *way, last = path
         if way and self.kind(tuple(way)) != 'table':
             raise KeyError(way[-1])
-        if value is GONE and self.kind(path) is None:
+        if value is MISSING and self.kind(path) is None:
             raise KeyError(last)
-        changed = self._changed(tuple(way))
+        changed = self._find_change(tuple(way))
         if changed is not None:
             table = _descend(*changed)
-            if value is GONE:
+            if value is MISSING:
                 del table[last]
             else:
                 table[last] = value
             return
         for change in [change for change in self._changes if change[: len(path)] == path]:
             del self._changes[change]
-        if value is not GONE or self._below.kind(path) is not None:
+        if value is not MISSING or self._below.kind(path) is not None:
             self._changes[path] = value
 
-    def _changed(self, path: Path) -> tuple[Any, Path] | None:
+    def _find_change(self, path: Path) -> tuple[Any, Path] | None:
         """Give the change in which `path` lies, and the rest of the way within it."""
         if self._changes:
             for length in range(1, len(path) + 1):
@@ -237,7 +240,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, View):
         return value.to_plain()
     if isinstance(value, Mapping):
-        return {text_of(key): _plain(item) for key, item in value.items()}
+        return {key_text(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
@@ -245,7 +248,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def text_of(key: Any) -> Any:
+def key_text(key: Any) -> Any:
     """Give the key as the configuration has it: a status such as 404 is a text there."""
     if isinstance(key, int) and not isinstance(key, bool) and 100 <= key < 600:
         return str(int(key))
@@ -253,9 +256,9 @@ def text_of(key: Any) -> Any:
 
 
 def _descend(value: Any, way: Path) -> Any:
-    """Follow `way` into a plain value; `GONE` where it ends early."""
+    """Follow `way` into a plain value; `MISSING` where it ends early."""
     for key in way:
         if not isinstance(value, dict) or key not in value:
-            return GONE
+            return MISSING
         value = value[key]
     return value
