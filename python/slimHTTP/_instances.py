@@ -1,4 +1,7 @@
-"""The table of open servers, which tells a reader who misses one what there is."""
+"""The type of `slimHTTP.instances`: a dict whose KeyError names the servers that are open.
+
+`_server` fills it, under a lock of its own; programs read it from any thread.
+"""
 
 from __future__ import annotations
 

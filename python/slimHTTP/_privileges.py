@@ -1,4 +1,9 @@
-"""Giving up the rights of root, once every port is bound."""
+"""`drop_privileges`: giving up the rights of root, once every port is bound.
+
+A program calls it, on any thread; the extension changes the user of all threads at once. Lazy
+imports are made before, see `_serve._preload`. A server with the option `user` needs none of
+this: the extension does the same when that server starts.
+"""
 
 from __future__ import annotations
 

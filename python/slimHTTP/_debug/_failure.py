@@ -1,6 +1,7 @@
-"""A handler's failure in words: the log's line, and the traceback as Python prints it.
+"""A handler's failure for the log: its line, and the traceback from the program's frames on.
 
-Nothing here raises, whatever the exception and the request are made of.
+`_callbacks.failed` calls it on the thread on which the handler has raised. Nothing here raises,
+whatever the exception and the request are made of: a program may derive from both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A handler's failure, read: the exceptions, and the places that they came by.
+"""A handler's failure as data: the chain of exceptions, their frames, sources and variables.
 
-All of it is plain text and numbers, bounded in length and in number, and without
-secrets. Reading never raises, whatever the exception is made of.
+`_traceback_page` makes HTML of it. All of it is plain text and numbers, bounded in length and
+in number, and without secrets. Reading never raises, whatever the exception is made of.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""What is a secret: by its name, and by what it looks like. For what a person is shown who
-debugs: the page is seen by whoever looks over a shoulder, and copied into reports.
+"""Masking secrets on the debug page: values by their names, and texts by their patterns.
 
-Nothing is ever shown in part: what is masked is masked whole.
+The page is seen by whoever looks over a shoulder, and is copied into reports. What is masked is
+masked whole, never in part. Texts may be long and a client's, so every pattern takes time in
+proportion to the length. Rust has the same rule for the names that clients use,
+`slimhttp_site::secrets`, and tests/data/secret_names.toml holds both against it.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def _is_text(value: object) -> bool:
 
 
 def is_secret(name: object, value: Any = None) -> bool:
-    """Tell whether what bears this name is masked; `value` where a text alone would be."""
+    """Tell whether what bears this name is masked; some names only where `value` is a text."""
     plain = _name_text(name)
     if plain is None:
         return False

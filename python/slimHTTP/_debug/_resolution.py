@@ -1,4 +1,8 @@
-"""Why a handler was asked: the place of the configuration, or of the registration."""
+"""Why a handler was asked: which option of the configuration, or which registration.
+
+The debug page shows these lines under the failure. The configuration is read as it is now, on
+the thread of the handler; it may have changed since the request was planned.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from slimHTTP._slimhttp import Server
 
 
 def steps(server: Server, request: Any, what: str) -> list[str]:
-    """Tell, step by step, what led to `what`; nothing where that cannot be told."""
+    """Give what led to `what`, line by line; nothing where that cannot be found out."""
     try:
         return list(_steps(server, request, what))
     except Exception:  # The configuration may be another one by now.

@@ -1,8 +1,8 @@
-"""Values as text for a person who debugs: short, without secrets, without their help.
+"""`safe_repr`: a value as text for the debug page, short, and with secrets masked.
 
-No code of a program runs here: a `__repr__` may raise, never return, or tell what
-it should not. What is known is spelled out; of any other object its type and its
-attributes are shown, as they lie in its `__dict__`.
+No code of a program runs here: a `__repr__` may raise, never return, or show what it should
+not. Values of known types are written out; of any other object its type and its attributes are
+shown, as they lie in its `__dict__`. Another thread may change a value meanwhile.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The page that a browser is shown with `debug` when a handler has failed.
 
-It needs nothing but itself: its style and its script stand in it, and its policy
-names them by their digests, so that nothing else runs on it, whatever the
-exception, the request and the sources hold. All of that is escaped besides.
+It needs nothing but itself: its style and its script stand in it, and its policy names them by
+their digests, so that nothing else runs on it, whatever the exception, the request and the
+sources hold. All of that is escaped besides. `_callbacks.failed` imports this module when the
+first page is made, and calls `page` on the thread of the handler; the extension sends it.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def page(
 ) -> tuple[str, str, list[str]]:
     """Give the page, its policy, and the files that a person may edit to mend it.
 
-    `what` failed on `request`; `resolution` tells, line by line, by which part of
+    `what` failed on `request`; `resolution` says, line by line, by which part of
     the configuration or by which registration it was asked.
     """
     chain = chain_of(error)
@@ -135,7 +136,7 @@ def page(
 
 
 def _chain(chain: list[Raised]) -> Iterator[str]:
-    """Tell a chain, the first exception first, as Python does."""
+    """Give a chain as HTML, the first exception first, as Python prints it."""
     for raised in chain:
         if len(chain) > 1:
             yield f'<h2>{escape(raised.message)}</h2>\n'
@@ -154,7 +155,7 @@ def _chain(chain: list[Raised]) -> Iterator[str]:
 
 
 def _member(chain: list[Raised]) -> Iterator[str]:
-    """Tell a member of an exception group."""
+    """Give a member of an exception group as HTML."""
     if len(chain) == 1:
         yield f'<h2>{escape(chain[0].message)}</h2>\n'
     yield from _chain(chain)

@@ -5,7 +5,8 @@ Read, they are ValueErrors; so is a text that is no Unicode. Written, a number t
 JSON has not is a ValueError, and half a pair is written as the escape that it has in
 JSON, because a text of a program may hold one that it was given.
 
-The extension writes what is made of plain types in the same way by itself.
+The extension writes what is made of plain types in the same way by itself, and calls
+`json_bytes` for the rest, `json_loads` for `request.json`; both on the handler's thread.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A raw response: head and body as bytes, the way programs of slimHTTP 1.0 make it.
 
-Which bytes are a response and which are its body is told by their type, never by how
-they begin: what begins like a response may have been sent by a client.
+The extension tells a whole response from a body by the type `Raw`, never by how the bytes
+begin: what begins like a response may have been sent by a client.
 """
 
 from __future__ import annotations
