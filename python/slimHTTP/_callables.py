@@ -15,7 +15,7 @@ from typing import Any, Final
 _COROUTINE: Final = 0x80
 
 #: How many decorators and partials are looked through: they may go in a circle.
-_MOST_WRAPPED: Final = 32
+_MAX_WRAPPED: Final = 32
 
 
 def is_async(handler: Callable[..., Any]) -> bool:
@@ -61,7 +61,7 @@ def name_of(handler: Callable[..., Any]) -> str:
 
 def code_of(handler: object) -> CodeType | None:
     """Give the code that a call of `handler` runs in the end, beneath decorators and partials."""
-    for _ in range(_MOST_WRAPPED):
+    for _ in range(_MAX_WRAPPED):
         if isinstance(handler, functools.partial):
             handler = handler.func
         elif (wrapped := getattr(handler, '__wrapped__', None)) is not None:

@@ -164,10 +164,10 @@ class HTTPError(slimHTTP_Error):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without calling the constructor, whose arguments are the subclass's own."""
-        return _remade, (type(self), self.args), self.__dict__
+        return _unpickle, (type(self), self.args), self.__dict__
 
 
-def _remade(kind: type[HTTPError], args: tuple[Any, ...]) -> HTTPError:
+def _unpickle(kind: type[HTTPError], args: tuple[Any, ...]) -> HTTPError:
     return kind.__new__(kind, *args)
 
 

@@ -1,9 +1,11 @@
 """Modules and scripts: Python files that answer requests.
 
-A file is run afresh for every request, in a module object of its own; only its
-compiled code is kept, by the file's identity. What a run registers for its own
-virtual host belongs to that run and ends with it, so that the code just run
-answers, and nothing older.
+The extension calls `Modules` through `_callbacks` for a request whose scope names a module, or
+whose path leads to a script, on threads that are in `turn()`; several may run the same file at
+once. A file is run afresh for every request, in a module object of its own; only its compiled
+code is cached, by the file's identity. What a run registers for its own virtual host belongs to
+that run and ends with it, so that the code just run answers, and nothing older. With
+`reload` 'changed' or 'never' a run is cached too, and answers further requests.
 
 The extension never opens a module; it opens scripts itself (they lie below
 `web_root`, from which no path may lead out) and hands over what it has read.
@@ -39,41 +41,41 @@ from slimHTTP._types import ServerInstance
 #: of the inode in nanoseconds: equal means that the file is the same.
 Identity = tuple[int, int, int, int, int]
 
-#: How many files' code is kept.
-_MOST_KEPT: Final = 1024
+#: How many files' code is cached.
+_MAX_CACHED: Final = 1024
 
 #: A file system counts time in ticks, at most 10 ms each. A file that changed
 #: less than this long ago (ns) may change again without its identity showing it,
-#: so its code is not kept yet.
-_SETTLED: Final = 100_000_000
+#: so its code is not cached yet.
+_STABLE_AFTER: Final = 100_000_000
 
 #: How long a request waits for the run of a file that is to be run once (s).
-_PATIENCE: Final = 2.0
+_RUN_TIMEOUT: Final = 2.0
 
 
 class Compiled:
     """The code of one state of one file."""
 
-    __slots__ = ('code', 'identity', 'name', 'silence_reported')
+    __slots__ = ('code', 'identity', 'name', 'warned_of_silence')
 
     def __init__(self, identity: Identity, name: str, code: CodeType) -> None:
         self.identity = identity
         self.name = name
         self.code = code
-        #: Whether the log has been told that it defines nothing that answers.
-        self.silence_reported = False
+        #: Whether the log says already that it defines nothing that answers.
+        self.warned_of_silence = False
 
 
 class CodeCache(LockOwner):
-    """Compiled files by path, at most `most` of them; the oldest goes first."""
+    """Compiled files by path, at most `max_entries` of them; the oldest goes first."""
 
-    def __init__(self, most: int = _MOST_KEPT) -> None:
+    def __init__(self, max_entries: int = _MAX_CACHED) -> None:
         super().__init__()
-        self._most = most
-        self._kept: dict[str, Compiled] = {}
+        self._max_entries = max_entries
+        self._cache: dict[str, Compiled] = {}
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._cache)
 
     def module(self, path: str) -> Compiled:
         """Give the code of the module at `path` as it is now.
@@ -83,7 +85,7 @@ class CodeCache(LockOwner):
         """
         try:
             identity = identity_of(os.stat(path))
-            known = self._kept.get(path)
+            known = self._cache.get(path)
             if known is not None and known.identity == identity:
                 return known
             with open(path, 'rb') as file:
@@ -102,7 +104,7 @@ class CodeCache(LockOwner):
         """
         # Before the reading: what is read may be newer than this, never older.
         identity = script.identity()
-        known = self._kept.get(path)
+        known = self._cache.get(path)
         if known is not None and known.identity == identity:
             return known
         return self._compile(path, script.read(), identity)
@@ -111,13 +113,13 @@ class CodeCache(LockOwner):
         code = compile(source, path, 'exec', dont_inherit=True)
         compiled = Compiled(identity, module_name(path), code)
         make_siblings_importable(path)
-        if abs(time.time_ns() - identity[4]) > _SETTLED:
+        if abs(time.time_ns() - identity[4]) > _STABLE_AFTER:
             with self._lock:
-                self._kept.pop(path, None)  # A new state is the newest entry.
-                while len(self._kept) >= self._most:
-                    oldest = self._kept.pop(next(iter(self._kept)))
+                self._cache.pop(path, None)  # A new state is the newest entry.
+                while len(self._cache) >= self._max_entries:
+                    oldest = self._cache.pop(next(iter(self._cache)))
                     sys.modules.pop(oldest.name, None)
-                self._kept[path] = compiled
+                self._cache[path] = compiled
         return compiled
 
 
@@ -126,7 +128,7 @@ def identity_of(facts: os.stat_result) -> Identity:
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-@functools.lru_cache(maxsize=_MOST_KEPT)
+@functools.lru_cache(maxsize=_MAX_CACHED)
 def module_name(path: str) -> str:
     """Give the name under which the file at `path` runs, its own among all files.
 
@@ -171,13 +173,13 @@ class Run:
         names['__builtins__'] = builtins.__dict__
         # Dataclasses and pickle look a class's module up there.
         sys.modules[compiled.name] = module
-        token = _running.set(self)
+        token = _current_run.set(self)
         try:
             exec(code, names)
         finally:
-            _running.reset(token)
+            _current_run.reset(token)
 
-    def is_of(self, compiled: Compiled) -> bool:
+    def is_current(self, compiled: Compiled) -> bool:
         """Tell whether this is a run of that state of the file."""
         return self.compiled.identity == compiled.identity
 
@@ -198,7 +200,7 @@ class Run:
         on_request = self.module.__dict__.get('on_request')
         if self.routes is None:
             if on_request is None:
-                self._report_silence()
+                self._warn_of_silence()
                 return None
             return on_request(request)
         found = self.routes.find(request.url, request.method)
@@ -216,13 +218,13 @@ class Run:
             result = handler(request)
             if result is not None:
                 if on_request is not None and isinstance(result, CoroutineType):
-                    return _first_of(result, on_request, request)
+                    return _route_then_on_request(result, on_request, request)
                 return result
         return None if on_request is None else on_request(request)
 
-    def _report_silence(self) -> None:
-        if not self.compiled.silence_reported:
-            self.compiled.silence_reported = True
+    def _warn_of_silence(self) -> None:
+        if not self.compiled.warned_of_silence:
+            self.compiled.warned_of_silence = True
             _log.logger.warning(
                 '%s answers nothing: looked for a function `on_request(request)` and for'
                 ' routes registered for %s',
@@ -231,7 +233,7 @@ class Run:
             )
 
 
-async def _first_of(
+async def _route_then_on_request(
     route: Coroutine[Any, Any, Any], on_request: Callable[..., Any], request: HTTP_REQUEST
 ) -> Any:
     """Await the route's answer; where it passes on, ask `on_request`."""
@@ -245,7 +247,7 @@ async def _first_of(
     return result
 
 
-_running: ContextVar[Run | None] = ContextVar('slimHTTP module run', default=None)
+_current_run: ContextVar[Run | None] = ContextVar('slimHTTP module run', default=None)
 
 
 def own_run(instance: object, url: str, vhost: str | None) -> Run | None:
@@ -257,7 +259,7 @@ def own_run(instance: object, url: str, vhost: str | None) -> Run | None:
     by the first run only, so what it registers while it is imported belongs to
     the server too.
     """
-    run = _running.get()
+    run = _current_run.get()
     if run is None or run.instance is not instance:
         return None
     names = run.module.__dict__
@@ -280,7 +282,7 @@ def _scope(vhost: str | None) -> str:
     return 'the global level' if vhost is None else f'`{vhost}`'
 
 
-class Kept(LockOwner):
+class CachedRun(LockOwner):
     """The run of one file for one virtual host that answers until it is run again."""
 
     def __init__(self) -> None:
@@ -288,15 +290,15 @@ class Kept(LockOwner):
         self.run: Run | None = None
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Let one thread at a time look at `run` and, where need be, run the file.
 
         Whoever has waited for long goes on all the same: the file that is being
         run may be asking this very server, and wait for the answer. Then it is
-        run twice, and the run that ends first is kept.
+        run twice, and the run that ends first is cached.
         """
         lock = self._lock
-        locked = lock.acquire(timeout=_PATIENCE)
+        locked = lock.acquire(timeout=_RUN_TIMEOUT)
         try:
             yield
         finally:
@@ -311,7 +313,7 @@ class Modules(LockOwner):
         super().__init__()
         # By path and virtual host. Each has its lock, so that two threads do
         # not both run what is to be run once.
-        self._kept: dict[tuple[str, str | None], Kept] = {}
+        self._cache: dict[tuple[str, str | None], CachedRun] = {}
 
     def run_module(
         self, instance: ServerInstance | None, request: HTTP_REQUEST, path: str, reload: str
@@ -325,7 +327,7 @@ class Modules(LockOwner):
         """
         if reload == 'always':
             return Run(instance, request.vhost, code_cache.module(path)).answer(request)
-        return self._keep(instance, request, path, reload, lambda: code_cache.module(path))
+        return self._run_cached(instance, request, path, reload, lambda: code_cache.module(path))
 
     def run_script(
         self,
@@ -341,9 +343,11 @@ class Modules(LockOwner):
         """
         if reload == 'always':
             return Run(instance, request.vhost, code_cache.script(path, script)).answer(request)
-        return self._keep(instance, request, path, reload, lambda: code_cache.script(path, script))
+        return self._run_cached(
+            instance, request, path, reload, lambda: code_cache.script(path, script)
+        )
 
-    def _keep(
+    def _run_cached(
         self,
         instance: ServerInstance | None,
         request: HTTP_REQUEST,
@@ -352,25 +356,25 @@ class Modules(LockOwner):
         compiled: Callable[[], Compiled],
     ) -> Any:
         vhost = request.vhost
-        kept = self._kept.get((path, vhost))
-        if kept is None:
+        cached = self._cache.get((path, vhost))
+        if cached is None:
             with self._lock:
-                kept = self._kept.setdefault((path, vhost), Kept())
-        run = kept.run
+                cached = self._cache.setdefault((path, vhost), CachedRun())
+        run = cached.run
         # Whoever finds a run that may answer waits for nobody.
-        if run is not None and (reload == 'never' or run.is_of(compiled())):
+        if run is not None and (reload == 'never' or run.is_current(compiled())):
             return run.answer(request)
-        with kept.alone():
-            run = before = kept.run
+        with cached.exclusive():
+            run = before = cached.run
             if run is None or reload == 'changed':
                 now = compiled()
-                if run is None or not run.is_of(now):
-                    # A run that fails is not kept: the next request tries again.
+                if run is None or not run.is_current(now):
+                    # A run that fails is not cached: the next request tries again.
                     run = Run(instance, vhost, now)
-                    if kept.run is before or kept.run is None:
-                        kept.run = run
+                    if cached.run is before or cached.run is None:
+                        cached.run = run
                     else:  # Another thread was quicker.
-                        run = kept.run
+                        run = cached.run
         return run.answer(request)
 
 
@@ -398,7 +402,7 @@ class Imported:
         module = ModuleType(self.namespace or compiled.name)
         module.__dict__.update(__file__=self.path, __builtins__=builtins.__dict__)
         with contextlib.ExitStack() as inside:
-            inside.enter_context(_listed(module))
+            inside.enter_context(_in_sys_modules(module))
             exec(compiled.code, module.__dict__)
             self._inside = inside.pop_all()
         return module
@@ -411,7 +415,7 @@ class Imported:
 
 
 @contextlib.contextmanager
-def _listed(module: ModuleType) -> Iterator[None]:
+def _in_sys_modules(module: ModuleType) -> Iterator[None]:
     """Keep `module` in `sys.modules`, then put back what stood there."""
     name = module.__name__
     before = sys.modules.get(name)

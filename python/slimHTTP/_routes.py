@@ -1,4 +1,9 @@
-"""What `route()` is given, checked before anybody relies on it."""
+"""The arguments of `route()` and `websocket()`, checked before the extension gets them.
+
+Called where a program registers a handler, on whatever thread. What cannot be is a TypeError or
+a ValueError; what can be and is probably meant otherwise is a warning in the log, once for each
+line of the program. Host names are compared here too, for routes that a module registers.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +65,7 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
     if not url.startswith('/'):
         raise ValueError(f'url: expected a path that begins with `/`, found `{url}`')
     if '{' in url:
-        _look_at_braces(url)
+        _warn_of_braces(url)
     if vhost is not None and not isinstance(vhost, str):
         raise TypeError(f'vhost: expected a host name or None, found `{vhost!r}`')
     if methods is None:
@@ -76,11 +81,11 @@ def check_route(url: object, vhost: object, methods: object) -> list[str] | None
     named = [method.upper() for method in listed]
     for method in named:
         if method not in _METHODS:
-            _look_at_method(method)
+            _warn_of_unknown_method(method)
     return named
 
 
-def _look_at_braces(url: str) -> None:
+def _warn_of_braces(url: str) -> None:
     """Warn of a variable in braces, which here are letters like any other."""
 
     def spelled(found: re.Match[str]) -> str:
@@ -92,7 +97,7 @@ def _look_at_braces(url: str) -> None:
         _log.warn_once(f'the route `{url}` has no variables, `{{` is a letter; write `{meant}`')
 
 
-def _look_at_method(method: str) -> None:
+def _warn_of_unknown_method(method: str) -> None:
     """Warn of a method that nobody knows and that looks like one everybody knows."""
     import difflib  # Here, for it is seldom that one is unknown.
 
@@ -101,7 +106,7 @@ def _look_at_method(method: str) -> None:
         _log.warn_once(f'methods: `{method}` is no method that HTTP knows; is `{near[0]}` meant?')
 
 
-def kind_of(stream: bool) -> Literal['whole', 'streamed']:
+def body_kind(stream: bool) -> Literal['whole', 'streamed']:
     """Give the kind of a route that asks for its requests so."""
     return 'streamed' if stream else 'whole'
 
@@ -111,10 +116,10 @@ def check_handler(handler: object) -> None:
     if not callable(handler):
         raise TypeError(f"a route's handler: expected a function, found `{type(handler).__name__}`")
     if isinstance(handler, FunctionType):
-        _look_at_parameters(handler)
+        _warn_of_parameters(handler)
 
 
-def _look_at_parameters(handler: FunctionType) -> None:
+def _warn_of_parameters(handler: FunctionType) -> None:
     """Warn of a function that cannot be called with one argument."""
     code = handler.__code__
     required = code.co_argcount - len(handler.__defaults__ or ())

@@ -1,9 +1,11 @@
-"""Servers as programs know them: `server()`, and the instance that it gives.
+"""`HTTP_SERVER`, the server as programs know it, and `server()`, which makes one.
 
-An instance is a thin thing: the extension's server does the work, and each
-concern that is about Python has a file of its own. What stands here is the
-names that a program calls, and the order in which a server lives: bound by its
-constructor, started by the first of `run`, `poll` and `with`, stopped, closed.
+An instance is thin: the extension's `Server` does the work, and each concern that is about
+Python has a module of its own. What stands here is the names that a program calls, and the
+order in which a server lives: bound by its constructor, started by the first of `run`, `poll`
+and `with`, stopped, closed. Programs call them from any thread and from handlers; starting is
+guarded by the instance's lock, which `stop` and `close` do not take, because a signal handler
+calls them too. No module that this one imports imports it, see `_types`.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             base=_working_directory(),
             callbacks=callbacks,
         )
-        self._take(opened, addr, port)
+        self._register(opened, addr, port)
 
     @classmethod
     def _from_opened(cls, opened: Server, callbacks: Callbacks) -> HTTP_SERVER:
@@ -103,10 +105,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         instance = kind.__new__(kind)
         callbacks.bind(instance)
         addr = opened.get(('addr',)) if opened.kind(('addr',)) == 'value' else ''
-        instance._take(opened, addr, opened.port)
+        instance._register(opened, addr, opened.port)
         return instance
 
-    def _take(self, opened: Server, addr: str, port: int) -> None:
+    def _register(self, opened: Server, addr: str, port: int) -> None:
         try:
             _persist.open_configured(opened, memory.persist)
         except BaseException:
@@ -120,7 +122,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         self._background: threading.Thread | None = None
         self._watching = False
         #: What the `with` block holds.
-        self._block = contextlib.ExitStack()
+        self._with_block = contextlib.ExitStack()
         self._keys = list(dict.fromkeys((f'{addr}:{port}', f'{addr}:{opened.port}')))
         with _instances_lock:
             for key in self._keys:
@@ -266,7 +268,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             else:
                 asynchronous = _callables.is_async(handler)
                 name = _callables.name_of(handler)
-                kind = _routes.kind_of(stream)
+                kind = _routes.body_kind(stream)
                 place = _callables.place_of(handler)
                 self._server.add_route(
                     url, vhost, named, prefix, kind, handler, asynchronous, name, place
@@ -327,7 +329,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         self._background = _threads.start(
             _run.work, self, self._server, name=f'slimHTTP {self._keys[-1]}'
         )
-        self._block.enter_context(self._lifecycle.deferring_finish())
+        self._with_block.enter_context(self._lifecycle.deferring_finish())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -340,7 +342,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             _threads.join(threads, self._server.grace_period + _run.MARGIN)
         finally:
             # Ctrl-C ends the wait, and the block with it.
-            self._block.close()
+            self._with_block.close()
             self.close()
 
     def stop(self) -> None:
@@ -458,7 +460,7 @@ def _working_directory() -> str:
 
 
 @atexit.register
-def _close_all() -> None:
+def _close_servers() -> None:
     """Close what a program has left open, before the interpreter goes."""
     for instance in dict.fromkeys(instances.values()):
         if instance._workers is None:
@@ -468,10 +470,10 @@ def _close_all() -> None:
     _persist.close_all()
 
 
-def _renew_lock() -> None:
+def _renew_instances_lock() -> None:
     global _instances_lock
     _instances_lock = threading.Lock()
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_renew_instances_lock)

@@ -77,7 +77,7 @@ def test_c6_1_an_edit_shows_at_once_whatever_the_clock_says(site: Site) -> None:
 def test_c6_1_compilation_is_cached_once_the_file_has_settled(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_modules, '_SETTLED', -1)
+    monkeypatch.setattr(_modules, '_STABLE_AFTER', -1)
     path = site.write('m.py', COUNTS)
     first = _modules.code_cache.module(path)
     assert _modules.code_cache.module(path) is first
@@ -88,8 +88,8 @@ def test_c6_1_compilation_is_cached_once_the_file_has_settled(
 def test_the_cache_is_bounded_and_takes_its_names_along(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_modules, '_SETTLED', -1)
-    cache = _modules.CodeCache(most=3)
+    monkeypatch.setattr(_modules, '_STABLE_AFTER', -1)
+    cache = _modules.CodeCache(max_entries=3)
     monkeypatch.setattr(_modules, 'code_cache', cache)
     paths = [site.write(f'{n}.py', COUNTS) for n in range(8)]
     for path in paths:
@@ -139,7 +139,7 @@ def test_c6_1_two_threads_run_a_kept_module_once(site: Site) -> None:
 def test_c6_1_a_kept_module_that_asks_its_own_server_is_answered(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_modules, '_PATIENCE', 0.2)
+    monkeypatch.setattr(_modules, '_RUN_TIMEOUT', 0.2)
     runs: list[Any] = []
     monkeypatch.setattr(slimHTTP, 'runs_of_a_test', runs, raising=False)
     path = site.write(
@@ -169,7 +169,7 @@ def test_c6_1_a_kept_module_that_asks_its_own_server_is_answered(
 def test_c6_2_neither_function_nor_route_is_logged_once(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_modules, '_SETTLED', -1)
+    monkeypatch.setattr(_modules, '_STABLE_AFTER', -1)
     path = site.write('m.py', 'x = 1')
     assert [site.ask(path), site.ask(path)] == [None, None]
     (record,) = caplog.records

@@ -1,4 +1,8 @@
-"""`Set-Cookie` fields (RFC 6265 section 4.1), made so that nothing can break out of them."""
+"""`Set-Cookie` fields (RFC 6265 section 4.1), made so that nothing can break out of them.
+
+Behind `set_cookie` and `delete_cookie` of requests, where the extension calls it, and of
+responses. Pure functions: what browsers would refuse or misread is a ValueError here.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Optional, TypedDict, Union
 #: RFC 9110 section 5.6.2.
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: What ends a value or a field early, in browsers as in the grammar.
-_BREAKING: Final = re.compile(r'[\x00-\x1f\x7f;]')
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f;]')
 _SAME_SITE: Final = ('Strict', 'Lax', 'None')
 
 if TYPE_CHECKING:
@@ -111,6 +115,6 @@ def _check_rules(
 def _text(what: str, text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f'{what}: expected str, found `{type(text).__name__}`')
-    if _BREAKING.search(text):
+    if _FORBIDDEN.search(text):
         raise ValueError(f'{what}: expected no `;` and no control character, found {text!r}')
     return text

@@ -1,4 +1,10 @@
-"""What `request.args`, `.form` and `.files` are: read-only, of several values each."""
+"""`request.args`, `.form` and `.files`: read-only mappings, and uploaded files.
+
+The extension parses queries and forms, within its bounds, and calls `read_query` and `read_form`
+on the handler's thread when the attribute is first read. Larger uploads lie in one temporary
+file that all parts of a form share; each `UploadedFile` reads its part of it by `pread`, so
+that several threads may read at once.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +25,12 @@ _Part = tuple[str, str, list[tuple[str, str]], bytes, bool, int, int]
 
 #: Longer names are cut: file systems take 255 bytes. An extension of more than
 #: this is none.
-_LONGEST_NAME = 255
-_LONGEST_EXTENSION = 32
+_MAX_NAME_BYTES = 255
+_MAX_EXTENSION_BYTES = 32
 
 #: So many characters of a name are looked at: putting marks in their order takes
 #: time by the square of how many there are.
-_LONGEST_LOOK = 1024
+_MAX_CHARACTERS = 1024
 
 #: What some system takes for a separator of folders, beside `/`.
 _SLASHES = str.maketrans(dict.fromkeys('\\\u2044\u2215\u2216\u29f5\u29f8', '/'))
@@ -185,8 +191,8 @@ def _cleaned(name: str) -> str:
     import unicodedata  # Here, for it is a table of all there are.
 
     name = name.translate(_SLASHES).rpartition('/')[2]
-    if len(name) > _LONGEST_LOOK:
-        name = name[: _LONGEST_LOOK - _LONGEST_EXTENSION] + name[-_LONGEST_EXTENSION:]
+    if len(name) > _MAX_CHARACTERS:
+        name = name[: _MAX_CHARACTERS - _MAX_EXTENSION_BYTES] + name[-_MAX_EXTENSION_BYTES:]
     name = ''.join(letter for letter in name if letter.isprintable())
     # A dot or a slash of another width is one to who reads the name later.
     name = unicodedata.normalize('NFKC', name).translate(_SLASHES).rpartition('/')[2]
@@ -195,11 +201,11 @@ def _cleaned(name: str) -> str:
     if re.match(_DEVICE, name, re.IGNORECASE):
         name = f'_{name}'
     stem, dot, extension = name.rpartition('.')
-    if not dot or len(extension.encode()) > _LONGEST_EXTENSION:
+    if not dot or len(extension.encode()) > _MAX_EXTENSION_BYTES:
         stem, extension = name, ''
     else:
         extension = dot + extension
-    room = _LONGEST_NAME - len(extension.encode())
+    room = _MAX_NAME_BYTES - len(extension.encode())
     stem = stem.encode()[:room].decode('utf-8', 'ignore')
     return _trimmed(stem + extension) or 'upload'
 
@@ -214,7 +220,7 @@ def _copy(source: BinaryIO, target: BinaryIO) -> None:
     shutil.copyfileobj(source, target)
 
 
-class _Window(io.RawIOBase):
+class _FileSlice(io.RawIOBase):
     """A part of a file that others read too: it has a position of its own."""
 
     def __init__(self, file: BinaryIO, start: int, length: int) -> None:
@@ -263,7 +269,7 @@ def read_form(
         _, filename, headers, data, in_file, start, length = part
         raw: Any = io.BytesIO(data)
         if in_file and file is not None:
-            raw = _Window(file, start, length)
+            raw = _FileSlice(file, start, length)
         return UploadedFile(raw, filename, length, headers)
 
     return MultiDict(fields), MultiDict((part[0], opened(part)) for part in parts)

@@ -1,8 +1,8 @@
-"""Answers as objects: `HTTP_RESPONSE`, `FILE` and `STREAM_CHUNKED`.
+"""Responses as objects: `HTTP_RESPONSE`, `FILE` and `STREAM_CHUNKED`.
 
-A handler returns one and the extension sends it: it reads `ret_code`,
-`headers` and `payload` of the first, and `path` of the others. Everything else
-here serves programs that make a raw response by themselves.
+A handler returns one, and the extension reads it on the handler's thread: `ret_code`, `headers`
+and `payload` of the first, `path` of the others. The server then sends the file by itself.
+Everything else here is for programs that make a raw response (`_raw`) by themselves.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _FORBIDDEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # RFC 9110 section
 _WITHOUT_BODY: Final = frozenset((204, 304))
 
 
-#: What other frameworks call it, by what it is called here.
-_MEANT: Final = {
+#: Names that other frameworks use, and what they are called here.
+_OTHER_NAMES: Final = {
     'status': 'ret_code',
     'status_code': 'ret_code',
     'code': 'ret_code',
@@ -168,11 +168,11 @@ class HTTP_RESPONSE:
 
 
 def _warn_of_other_names(kwargs: dict[str, Any]) -> None:
-    for name in _MEANT.keys() & kwargs.keys():
+    for name in _OTHER_NAMES.keys() & kwargs.keys():
         _log.logger.warning(
             'HTTP_RESPONSE: `%s` sends nothing (it is kept in `kwargs`); did you mean `%s`?',
             name,
-            _MEANT[name],
+            _OTHER_NAMES[name],
         )
 
 
