@@ -232,7 +232,7 @@ pub(crate) fn open_on_loop(
 /// What keeps Python from going on at all.
 pub(crate) fn stir(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
     match dispatcher.websocket(py, ticket) {
-        Some(websocket) => websocket.call_method0(py, intern!(py, "_stir")).map(drop),
+        Some(websocket) => websocket.call_method0(py, intern!(py, "_wake")).map(drop),
         // Its handler has ended.
         None => Ok(()),
     }

@@ -6,7 +6,7 @@ event loop; or it is a plain function on a thread of its own, and its WebSocket 
 waits, and may be called from anywhere.
 
 The extension holds the queues of both directions. An `async` method that cannot go on waits
-for a future; the extension calls `_stir` on the loop's thread when something has changed, and
+for a future; the extension calls `_wake` on the loop's thread when something has changed, and
 every method that waits looks again. Methods of `SYNC_WEBSOCKET` wait in the extension, without
 the interpreter's lock, on the thread of their handler. Cancelling a method that waits loses no
 message.
@@ -192,7 +192,7 @@ class WEBSOCKET(_WebSocketBase):
             raise StopAsyncIteration from None
 
     async def _wait_for_change(self) -> None:
-        """Wait until something has changed: until the extension calls `_stir`."""
+        """Wait until something has changed: until the extension calls `_wake`."""
         import asyncio
 
         if asyncio.get_running_loop() is not self._loop:
@@ -220,7 +220,8 @@ class WEBSOCKET(_WebSocketBase):
         except asyncio.TimeoutError:
             raise TimeoutError('the client has not answered the ping') from None
 
-    def _stir(self) -> None:
+    def _wake(self) -> None:
+        """Let every method that waits look again; the extension calls it on the loop's thread."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -87,7 +87,7 @@ fn write_received<'py>(py: Python<'py>, received: Received) -> PyResult<Option<B
 
 #[pymethods]
 impl WebSocketEnd {
-    /// The next message, or None where none has come yet; `_stir` is called when
+    /// The next message, or None where none has come yet; `_wake` is called when
     /// that may have changed. Likewise wherever nothing waits.
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         write_received(py, self.used().receive())
