@@ -1,4 +1,4 @@
-"""Where this package lies, so that its own frames are told from those of a program.
+"""Where this package lies, to tell its own frames from those of a program.
 
 A traceback in the log begins at the first frame that is not ours, and a warning names the
 nearest line of the program that has caused it. Both ask this module, which imports nothing

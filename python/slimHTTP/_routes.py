@@ -18,7 +18,7 @@ from slimHTTP import _log
 from slimHTTP._types import F
 
 #: The methods of RFC 9110, RFC 5789 and WebDAV, and others that are in use. Any
-#: token is a method; this is by what a slip of the finger is told.
+#: token is a method; what resembles one of these and is none is probably a slip.
 _METHODS: Final = (
     'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'COPY', 'LOCK',
     'MKCOL', 'MOVE', 'PROPFIND', 'PROPPATCH', 'REPORT', 'SEARCH', 'UNLOCK', 'PURGE', 'QUERY',

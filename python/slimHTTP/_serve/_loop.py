@@ -39,7 +39,7 @@ _servers: Final[dict[Server, int]] = {}
 #: What the handlers of a server find in their contexts: what its program had set when
 #: it was started.
 _base_contexts: Final[dict[Server, contextvars.Context]] = {}
-#: The loop that serves; None from the moment it is told to end.
+#: The loop that serves; None from the moment it is to end.
 _loop: asyncio.AbstractEventLoop | None = None
 #: The tasks that programs have begun in `on_start`.
 _exempt: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
@@ -214,7 +214,7 @@ def _run_until_detached(loop: asyncio.AbstractEventLoop) -> None:
             loop.run_forever()
         except SystemExit:
             # asyncio lets it out of the loop; to the server it is a failure like any
-            # other, which its task has noted.
+            # other, which its task keeps.
             pass
         except KeyboardInterrupt:
             for server in list(_servers):

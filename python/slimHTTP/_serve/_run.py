@@ -31,7 +31,7 @@ from slimHTTP._types import ServerInstance
 _MAX_WAIT: Final = 60.0
 #: The same where signals cannot wake it, so that Ctrl-C is noticed no later than this.
 _POLL_INTERVAL: Final = 0.1
-#: How long what is under way may take before a person is told what is waited for (s).
+#: How long what is under way may take before it is said what is waited for (s).
 #: A signal that comes within it is the first one once more, sent to the process and to
 #: its group, as `timeout` and some supervisors do: nobody has asked twice.
 _REPEAT_WINDOW: Final = 0.5
