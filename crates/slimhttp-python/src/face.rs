@@ -13,7 +13,7 @@ use slimhttp_server::handler::DebugPage;
 
 use crate::context::Contexts;
 use crate::desk::Side;
-use crate::log::Record;
+use crate::log_ring::Record;
 use crate::script::Script;
 use crate::server::Server;
 use crate::websocket::WebSocketEnd;

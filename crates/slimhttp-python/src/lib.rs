@@ -35,6 +35,7 @@ mod job;
 mod json;
 mod lanes;
 mod log;
+mod log_ring;
 mod loop_queue;
 mod mailbox;
 mod opening;

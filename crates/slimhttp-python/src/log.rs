@@ -1,55 +1,18 @@
-//! `tracing` → a bounded ring → Python's `logging`. Any thread may write into
-//! the ring; only a thread in `turn()` reads it. When nobody reads, the oldest
-//! records go, and how many is told.
+//! Which of what this process logs reaches Python's `logging`: the filter in front of
+//! the ring (`log_ring`), set when the extension is imported and again when a server
+//! starts or a program chooses. Called on the thread that does so; nothing here waits.
 
-use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::OnceLock;
 
 use slimhttp_site::logging::Logging;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::desk::Desk;
+use crate::log_ring::{ToRing, python_level};
 
-/// How many records wait for Python.
-const CAPACITY: usize = 1024;
 /// Above every level of Python's `logging`.
 const OFF: u8 = 51;
-/// The level of a warning in Python's `logging`.
-const WARNING: u8 = 30;
-
-/// One line for Python's `logging`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    /// As `logging` numbers levels: 10, 20, 30, 40.
-    pub(crate) level: u8,
-    /// The text.
-    pub(crate) message: String,
-}
-
-#[derive(Default)]
-struct Ring {
-    filled: AtomicBool,
-    state: Mutex<RingState>,
-}
-
-#[derive(Default)]
-struct RingState {
-    records: VecDeque<Record>,
-    dropped: usize,
-    /// Whom to tell that there are records.
-    readers: Vec<Weak<Desk>>,
-}
-
-fn ring() -> &'static Ring {
-    static RING: OnceLock<Ring> = OnceLock::new();
-    RING.get_or_init(Ring::default)
-}
 
 /// What is let through into the ring, where it is ours.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
@@ -81,100 +44,3 @@ pub(crate) fn choose(wish: &str) -> Result<(u8, bool), String> {
     }
     Ok((level.map_or(OFF, python_level), chosen.json))
 }
-
-/// Wakes the threads at `desk` when there are records.
-pub(crate) fn attach(desk: &Arc<Desk>) {
-    let mut state = ring().lock();
-    state.readers.retain(|reader| reader.strong_count() > 0);
-    state.readers.push(Arc::downgrade(desk));
-}
-
-/// The records since the last time; without a lock when there are none.
-pub(crate) fn take() -> Vec<Record> {
-    let ring = ring();
-    if !ring.filled.load(Ordering::Acquire) {
-        return Vec::new();
-    }
-    let mut state = ring.lock();
-    ring.filled.store(false, Ordering::Release);
-    let dropped = std::mem::take(&mut state.dropped);
-    let mut records: Vec<Record> = state.records.drain(..).collect();
-    drop(state);
-    if dropped > 0 {
-        let message = format!("{dropped} older log records were dropped: nobody took them in time");
-        records.insert(0, Record { level: WARNING, message });
-    }
-    records
-}
-
-impl Ring {
-    fn push(&self, record: Record) {
-        let mut state = self.lock();
-        let first = state.records.is_empty();
-        if state.records.len() == CAPACITY {
-            state.records.pop_front();
-            state.dropped += 1;
-        }
-        state.records.push_back(record);
-        self.filled.store(true, Ordering::Release);
-        let readers = if first { state.readers.clone() } else { Vec::new() };
-        drop(state);
-        for desk in readers.iter().filter_map(Weak::upgrade) {
-            desk.queue.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, RingState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct ToRing;
-
-impl<S: Subscriber> Layer<S> for ToRing {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        ring()
-            .push(Record { level: python_level(*event.metadata().level()), message: line.text() });
-    }
-}
-
-fn python_level(level: Level) -> u8 {
-    match level {
-        Level::ERROR => 40,
-        Level::WARN => WARNING,
-        Level::INFO => 20,
-        _ => 10,
-    }
-}
-
-/// The message, then every other field as `name=value`.
-#[derive(Default)]
-struct Line {
-    message: String,
-    fields: String,
-}
-
-impl Line {
-    fn text(self) -> String {
-        if self.message.is_empty() {
-            return self.fields.trim_start().to_owned();
-        }
-        self.message + &self.fields
-    }
-}
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing into a string does not fail.
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
-    }
-}
-
-#[cfg(test)]
-#[path = "log/tests.rs"]
-mod tests;

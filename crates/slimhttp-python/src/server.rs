@@ -31,7 +31,7 @@ use crate::hooks::Hooks;
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
 use crate::websocket::WebSocketRoute;
-use crate::{async_jobs, attendant, config, errors, events, log, turn};
+use crate::{async_jobs, attendant, config, errors, events, log_ring, turn};
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
@@ -73,7 +73,7 @@ impl Server {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };
-        log::attach(&desk);
+        log_ring::attach(&desk);
         let server = Self {
             core,
             dispatcher: Arc::new(Dispatcher::new(desk, face)),
@@ -138,7 +138,7 @@ impl Server {
     }
 
     fn hand_over_logs(&self, py: Python<'_>) {
-        for record in log::take() {
+        for record in log_ring::take() {
             self.dispatcher.face.log(py, &record);
         }
     }

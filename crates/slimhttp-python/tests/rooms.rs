@@ -18,8 +18,8 @@ mod guest;
 mod job;
 #[path = "../src/lanes.rs"]
 mod lanes;
-#[path = "../src/log.rs"]
-mod log;
+#[path = "../src/log_ring.rs"]
+mod log_ring;
 #[path = "../src/loop_queue.rs"]
 mod loop_queue;
 #[path = "../src/mailbox.rs"]
