@@ -16,9 +16,9 @@ use slimhttp_server::handler::HandlerFault;
 
 use crate::async_jobs::{close, is_cancelled};
 use crate::contain::contain;
-use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Pending};
 use crate::response;
+use slimhttp_bridge::bridge::Side;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.

@@ -16,13 +16,13 @@ use slimhttp_server::handler::Answer;
 use crate::answering::Answering;
 use crate::contain::contain;
 use crate::content::ContentReader;
-use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
-use crate::job::{ChunkReply, InWords, Piece, Pull, Ticket};
-use crate::loop_queue::Note;
 use crate::response::{self, Head};
-use crate::stream::PulledBody;
 use crate::websocket::{self, WebSocketRoute};
+use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::job::{ChunkReply, InWords, Piece, Pull, Ticket};
+use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::pulled_body::PulledBody;
 
 /// Does everything that waits for the event loop. `create_task` makes a task of
 /// a coroutine.

@@ -18,22 +18,22 @@ use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request}
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
-use crate::companion::Companion;
 use crate::contain::contain;
 use crate::content::{self, ContentReader};
-use crate::desk::{Desk, Side};
 use crate::face::Face;
 use crate::handlers::Handlers;
 use crate::hooks;
-use crate::job::{Call, InWords, Job, Ticket};
-use crate::lanes::Waits;
-use crate::loop_queue::Note;
-use crate::queue::Run;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;
 use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
 use crate::{errors, http_error};
+use slimhttp_bridge::bridge::{Desk, Side};
+use slimhttp_bridge::companion::Companion;
+use slimhttp_bridge::fair_queue::Waits;
+use slimhttp_bridge::job::{Call, InWords, Job, Ticket};
+use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::queue::Run;
 use streams::{Stream, Unopened};
 
 /// The dispatcher of one server.

@@ -12,11 +12,11 @@ use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 use slimhttp_server::handler::DebugPage;
 
 use crate::context::Contexts;
-use crate::desk::Side;
-use crate::log_ring::Record;
 use crate::script::Script;
 use crate::server::Server;
 use crate::websocket::WebSocketEnd;
+use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::log_ring::Record;
 
 /// The face.
 pub(crate) struct Face {

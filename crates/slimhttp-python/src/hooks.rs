@@ -24,16 +24,16 @@ use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 use slimhttp_site::raw_reply;
 
-use crate::desk::Side;
 use crate::dispatcher::Dispatcher;
 use crate::errors;
 use crate::face::Face;
-use crate::guest::{Guest, HookJob, PipeEnd};
 use crate::handlers::Handler;
-use crate::job::Call;
 use crate::request::HttpRequest;
 use crate::server::Server;
 use crate::socket::Socket;
+use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::connection::{Guest, HookJob, PipeEnd};
+use slimhttp_bridge::job::Call;
 
 /// Does what is asked about a connection.
 ///

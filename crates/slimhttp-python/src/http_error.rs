@@ -13,9 +13,9 @@ use slimhttp_site::refusal::{Raised, Refusal};
 
 use crate::face::Face;
 use crate::fields;
-use crate::job::Verdict;
 use crate::response::{self, Head};
 use crate::values::read_status;
+use slimhttp_bridge::job::Verdict;
 
 /// The code of a WebSocket that is closed for the client's doing.
 const POLICY: u16 = 1008;

@@ -8,10 +8,10 @@ use slimhttp_server::handler::{ConnectionHandle, Request};
 
 use crate::errors;
 use crate::face::Face;
-use crate::guest::Guest;
-use crate::pipe::Received;
 use crate::request::HttpRequest;
 use crate::socket::Socket;
+use slimhttp_bridge::connection::Guest;
+use slimhttp_bridge::pipe::Received;
 
 /// The event that says that bytes have come, `Events.CLIENT_DATA`.
 const CLIENT_DATA: u8 = 0x40;

@@ -5,44 +5,30 @@
 //! `queue` (or in the `loop_queue`, for the event loop); a Python thread in
 //! `Server.turn()` takes it, the `dispatcher` calls the handler with a
 //! `request`, `response` reads what it returned, and the reply slot of the job
-//! carries the answer back. What lies left of the dispatcher has no Python in
-//! it: an I/O thread knows Python objects as numbers.
+//! carries the answer back. What lies left of the dispatcher is the crate
+//! `slimhttp-bridge`, which has no Python in it: an I/O thread knows Python objects as
+//! numbers.
 
 mod answering;
 mod async_jobs;
-mod attendant;
 mod certificates;
 mod change;
-mod companion;
 mod config;
 mod contain;
 mod content;
 mod context;
-mod desk;
 mod dispatcher;
 mod errors;
 mod events;
 mod face;
 mod fields;
-mod forms;
-mod guest;
 mod handlers;
 mod hooks;
 mod http_error;
 mod identity;
 mod interpreter;
-mod job;
 mod json;
-mod lanes;
 mod log;
-mod log_ring;
-mod loop_queue;
-mod mailbox;
-mod opening;
-mod outbox;
-mod pipe;
-mod query;
-mod queue;
 mod request;
 mod response;
 mod routes;
@@ -50,11 +36,7 @@ mod script;
 mod server;
 mod signals;
 mod socket;
-mod stream;
-#[cfg(test)]
-mod tests;
 mod turn;
-mod unheeded;
 mod values;
 mod websocket;
 

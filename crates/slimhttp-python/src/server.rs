@@ -16,6 +16,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
+use slimhttp_bridge::bridge::{Desk, Door, Side};
 use slimhttp_server::live::Draft;
 use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
@@ -23,7 +24,6 @@ use slimhttp_site::fault::Place;
 use slimhttp_site::route::Route;
 
 use crate::change::{self, Refused, key_error, read_way, successor};
-use crate::desk::{Desk, Door, Side};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
@@ -31,7 +31,7 @@ use crate::hooks::Hooks;
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
 use crate::websocket::WebSocketRoute;
-use crate::{async_jobs, attendant, config, errors, events, log_ring, turn};
+use crate::{async_jobs, config, errors, events, turn};
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
@@ -73,7 +73,7 @@ impl Server {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };
-        log_ring::attach(&desk);
+        slimhttp_bridge::log_ring::attach(&desk);
         let server = Self {
             core,
             dispatcher: Arc::new(Dispatcher::new(desk, face)),
@@ -138,7 +138,7 @@ impl Server {
     }
 
     fn hand_over_logs(&self, py: Python<'_>) {
-        for record in log_ring::take() {
+        for record in slimhttp_bridge::log_ring::take() {
             self.dispatcher.face.log(py, &record);
         }
     }
@@ -258,7 +258,7 @@ impl Server {
         }
         let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ear) = ear {
-            attendant::start(self.dispatcher.desk.clone(), ear)?;
+            slimhttp_bridge::watchdog::start(self.dispatcher.desk.clone(), ear)?;
         }
         if self.dispatcher.handlers.any_on_loop() {
             self.dispatcher.face.ensure_loop(py)?;

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::server::Server;
-use crate::unheeded::Unheeded;
+use slimhttp_bridge::pending_signals::Unheeded;
 
 /// How many of the requests are named that the end of a server waits for.
 const NAMED: usize = 3;

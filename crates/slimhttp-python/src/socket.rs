@@ -13,9 +13,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::errors;
-use crate::guest::Guest;
-use crate::pipe::{NotSent, Received};
 use crate::response::read_bytes;
+use slimhttp_bridge::connection::Guest;
+use slimhttp_bridge::pipe::{NotSent, Received};
 
 /// Seconds that `send` waits for room unless `settimeout` says otherwise.
 const PATIENCE: f64 = 60.0;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use crate::dispatcher::Dispatcher;
-use crate::mailbox::Gathering;
+use slimhttp_bridge::completion::Gathering;
 
 /// How long a turn goes on while jobs keep coming.
 const TURN: Duration = Duration::from_millis(10);

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::{Param, Params};
 
-use crate::query;
+use slimhttp_bridge::query;
 
 /// The status that an object says.
 ///

@@ -17,14 +17,14 @@ use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
 
 use crate::async_jobs::{is_coroutine, pump_module};
 use crate::contain::contain;
-use crate::desk::Side;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
-use crate::job::Ticket;
-use crate::loop_queue::Note;
-use crate::opening::Opening;
-use crate::outbox::{self, Parcel};
 use crate::request::HttpRequest;
 use crate::{errors, http_error};
+use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::job::Ticket;
+use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::opening::Opening;
+use slimhttp_bridge::submission::{self, Parcel};
 
 mod end;
 
@@ -195,7 +195,7 @@ pub(crate) fn open_on_loop(
     };
     let ticket = dispatcher.desk.ticket();
     let desk = dispatcher.desk.clone();
-    let bell = move || outbox::send(&desk, |_| (Parcel::Note(Note::Stir(ticket)), ()));
+    let bell = move || submission::send(&desk, |_| (Parcel::Note(Note::Stir(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
     let opening = Opening::new();

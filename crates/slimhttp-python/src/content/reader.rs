@@ -13,11 +13,11 @@ use slimhttp_server::content::{ContentFault, ContentStream};
 
 use super::{error_of, next_chunk};
 use crate::async_jobs::running_loop;
-use crate::desk::Desk;
 use crate::dispatcher::{Dispatcher, Kept};
 use crate::face::Face;
-use crate::job::Ticket;
-use crate::loop_queue::Note;
+use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::job::Ticket;
+use slimhttp_bridge::loop_queue::Note;
 
 /// An iterator of the chunks of a content.
 #[pyclass(name = "ContentStream", module = "slimHTTP", frozen)]

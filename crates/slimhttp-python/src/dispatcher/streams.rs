@@ -17,12 +17,12 @@ use slimhttp_server::handler::Answer;
 
 use super::{Dispatcher, Kept, Pending};
 use crate::contain::contain;
-use crate::desk::Side;
 use crate::face::Face;
-use crate::job::{Call, InWords, Job, Piece, Pull, Ticket};
 use crate::request::HttpRequest;
 use crate::response::{self, Head};
-use crate::stream::PulledBody;
+use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::job::{Call, InWords, Job, Piece, Pull, Ticket};
+use slimhttp_bridge::pulled_body::PulledBody;
 
 /// An iterator with what its messages need.
 pub(crate) struct Stream {

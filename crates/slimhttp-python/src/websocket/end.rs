@@ -12,8 +12,8 @@ use slimhttp_server::websocket::{
 };
 
 use crate::errors;
-use crate::opening::Opening;
 use crate::response::read_bytes;
+use slimhttp_bridge::opening::Opening;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises
 /// WebSocketClosed, unless it says something else.

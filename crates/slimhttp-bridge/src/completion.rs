@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_micros(200);
 
 /// What is sent back, with the slot in which it is waited for.
 #[derive(Debug)]
-pub(crate) enum Letter {
+pub enum Letter {
     /// The answer to a call.
     Verdict(oneshot::Sender<Verdict>, Verdict),
     /// A chunk of a stream.
@@ -34,7 +34,7 @@ pub(crate) enum Letter {
 
 impl Letter {
     /// Hands it over. A client that has left does not hear it.
-    pub(crate) fn hand_over(self) {
+    pub fn hand_over(self) {
         match self {
             Self::Verdict(slot, verdict) => drop(slot.send(verdict)),
             Self::Piece(slot, piece) => drop(slot.send(piece)),
@@ -44,7 +44,7 @@ impl Letter {
 
 /// The mailbox of one I/O thread.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox {
+pub struct Mailbox {
     state: Mutex<State>,
 }
 
@@ -59,7 +59,7 @@ struct State {
 
 impl Mailbox {
     /// Puts a letter in and sees to it that somebody knocks.
-    pub(crate) fn deliver(self: &Arc<Self>, letter: Letter) {
+    pub fn deliver(self: &Arc<Self>, letter: Letter) {
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -77,7 +77,7 @@ impl Mailbox {
     }
 
     /// Wakes the postman if there is something for it.
-    pub(crate) fn knock(&self) {
+    pub fn knock(&self) {
         let mut state = self.lock();
         if state.letters.is_empty() {
             return;
@@ -91,7 +91,7 @@ impl Mailbox {
 
     /// Hands over what lies here, and from now on every letter at once. A letter
     /// may hold what holds this mailbox, so none may stay.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         let letters = std::mem::take(&mut state.letters);
@@ -105,7 +105,7 @@ impl Mailbox {
 }
 
 /// Hands out what comes into a mailbox, on the I/O thread whose it is.
-pub(crate) struct Postman(pub(crate) Arc<Mailbox>);
+pub struct Postman(pub Arc<Mailbox>);
 
 impl Future for Postman {
     type Output = ();
@@ -155,7 +155,7 @@ impl Gathered {
 }
 
 /// While it lives this thread gathers its letters.
-pub(crate) struct Gathering {
+pub struct Gathering {
     since: Instant,
     /// What was gathered before, where a job has begun a turn of its own.
     outer: Option<Gathered>,
@@ -163,13 +163,13 @@ pub(crate) struct Gathering {
 
 impl Gathering {
     /// Gathers from now on.
-    pub(crate) fn begin(now: Instant) -> Self {
+    pub fn begin(now: Instant) -> Self {
         let outer = GATHERED.with_borrow_mut(|gathered| gathered.replace(Gathered::default()));
         Self { since: now, outer }
     }
 
     /// Knocks if letters have been gathered for long; called between two jobs.
-    pub(crate) fn look(&mut self, now: Instant) {
+    pub fn look(&mut self, now: Instant) {
         if now.duration_since(self.since) > LONGEST {
             self.since = now;
             GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(Gathered::knock));
@@ -177,7 +177,7 @@ impl Gathering {
     }
 
     /// Whether a knock is due.
-    pub(crate) fn holds_letters(&self) -> bool {
+    pub fn holds_letters(&self) -> bool {
         GATHERED.with_borrow(|gathered| gathered.as_ref().is_some_and(|it| it.letters > 0))
     }
 }
@@ -193,5 +193,4 @@ impl Drop for Gathering {
 }
 
 #[cfg(test)]
-#[path = "mailbox/tests.rs"]
 mod tests;

@@ -11,12 +11,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
 
 /// Begin to watch. No signal has this number, nor the next.
-pub(crate) const WATCH: u8 = 0xF0;
+pub const WATCH: u8 = 0xF0;
 /// The server is closed.
-pub(crate) const LEAVE: u8 = 0xF1;
+pub const LEAVE: u8 = 0xF1;
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// When the system has no more threads.
-pub(crate) fn start(desk: Arc<Desk>, ear: UnixStream) -> std::io::Result<()> {
+pub fn start(desk: Arc<Desk>, ear: UnixStream) -> std::io::Result<()> {
     std::thread::Builder::new().name("slimhttp-desk".into()).spawn(move || attend(&desk, &ear))?;
     Ok(())
 }

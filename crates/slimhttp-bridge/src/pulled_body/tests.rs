@@ -9,7 +9,7 @@ use http_body::Body;
 use slimhttp_server::body::BodyError;
 
 use super::PulledBody;
-use crate::desk::{Desk, Side};
+use crate::bridge::{Desk, Side};
 use crate::job::{Job, Piece, Ticket};
 
 fn body(desk: &Arc<Desk>, first: Option<&'static [u8]>) -> PulledBody {

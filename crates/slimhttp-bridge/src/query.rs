@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 /// The pairs in order, as they were sent, both decoded. A part without `=` has an
 /// empty value; empty parts are left out.
-pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+pub fn pairs(query: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     query.split(|byte| *byte == b'&').filter(|part| !part.is_empty()).map(|part| {
         match part.iter().position(|byte| *byte == b'=') {
             Some(at) => (decode(&part[..at]), decode(&part[at + 1..])),
@@ -26,5 +26,4 @@ fn decode(text: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[path = "query/tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@ use super::FormFault;
 
 /// The bytes of one upload.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// In memory.
     Memory(Vec<u8>),
     /// In the form's file.
@@ -30,7 +30,7 @@ impl Default for Place {
 
 /// The store of a form's uploads, which are written one after the other.
 #[derive(Debug)]
-pub(crate) struct Spool {
+pub(super) struct Spool {
     memory_left: u64,
     folder: PathBuf,
     file: Option<File>,
@@ -40,7 +40,7 @@ pub(crate) struct Spool {
 impl Spool {
     /// One that may hold so many bytes in memory. The others lie in the system's
     /// folder for temporary files (`TMPDIR`).
-    pub(crate) fn new(memory: u64) -> Self {
+    pub(super) fn new(memory: u64) -> Self {
         Self::within(std::env::temp_dir(), memory)
     }
 
@@ -53,7 +53,7 @@ impl Spool {
     ///
     /// # Errors
     /// The disk's, with the folder.
-    pub(crate) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> Result<(), FormFault> {
+    pub(super) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> Result<(), FormFault> {
         let more = bytes.len() as u64;
         match place {
             Place::Memory(held) if more <= self.memory_left => {
@@ -77,7 +77,7 @@ impl Spool {
     }
 
     /// The file, if any upload is in it.
-    pub(crate) fn into_file(self) -> Option<File> {
+    pub(super) fn into_file(self) -> Option<File> {
         self.file
     }
 

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
+use crate::completion::{Mailbox, Postman};
 use crate::job::Job;
 use crate::loop_queue::Note;
-use crate::mailbox::{Mailbox, Postman};
 
 /// How many things lie in an outbox at most.
 const MOST: usize = 32;
 
 /// For a queue, and for which.
 #[derive(Debug)]
-pub(crate) enum Parcel {
+pub enum Parcel {
     /// For a thread in `turn()`.
     Job(Job),
     /// For the event loop.
@@ -49,10 +49,7 @@ impl Outbox {
 /// Sends the parcel that `make` makes, to which an answer comes by the mailbox
 /// that it is given, and gives what it gives besides. Without a runtime there is
 /// no postman: the parcel is sent at once, and the answer comes straight.
-pub(crate) fn send<R>(
-    desk: &Arc<Desk>,
-    make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R),
-) -> R {
+pub fn send<R>(desk: &Arc<Desk>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R)) -> R {
     let Ok(runtime) = Handle::try_current() else {
         let (parcel, made) = make(None);
         match parcel {

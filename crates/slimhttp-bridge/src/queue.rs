@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use crate::fair_queue::{Lanes, Room};
 use crate::job::{Job, Subject, Ticket};
-use crate::lanes::{Lanes, Room};
 
 /// Why something was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejection {
+pub enum Rejection {
     /// As many calls wait as may.
     Full,
     /// Nobody takes jobs any more.
@@ -25,11 +25,11 @@ pub(crate) enum Rejection {
 
 /// What became of things that were to go in.
 #[derive(Debug)]
-pub(crate) struct Pushed<T> {
+pub struct Pushed<T> {
     /// Whether there is something to watch now.
-    pub(crate) watch: Watch,
+    pub watch: Watch,
     /// Those that were not taken, and such as had to make room for others.
-    pub(crate) refused: Vec<(T, Rejection)>,
+    pub refused: Vec<(T, Rejection)>,
 }
 
 impl<T> Pushed<T> {
@@ -37,14 +37,14 @@ impl<T> Pushed<T> {
     ///
     /// # Errors
     /// Why it was not taken.
-    pub(crate) fn outcome(&self) -> Result<Watch, Rejection> {
+    pub fn outcome(&self) -> Result<Watch, Rejection> {
         self.refused.first().map_or(Ok(self.watch), |(_, rejection)| Err(*rejection))
     }
 }
 
 /// Whether the attendant has to begin watching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Watch {
+pub enum Watch {
     /// A job waits, every thread is busy and nobody watches yet.
     Begin,
     /// Nothing to watch, or it is watched already.
@@ -53,35 +53,35 @@ pub(crate) enum Watch {
 
 impl Watch {
     /// Whether to `begin`.
-    pub(crate) fn of(begin: bool) -> Self {
+    pub fn of(begin: bool) -> Self {
         if begin { Self::Begin } else { Self::AsBefore }
     }
 }
 
 /// Names the run of a job between [`Queue::next`] and the next [`Queue::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run(u64);
+pub struct Run(u64);
 
 /// A job that has run for long while others wait and no thread is free.
 #[derive(Debug)]
-pub(crate) struct Stalled {
+pub struct Stalled {
     /// What it is about.
-    pub(crate) subject: Subject,
+    pub subject: Subject,
     /// How long it has run.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
     /// How many wait.
-    pub(crate) waiting: usize,
+    pub waiting: usize,
     /// How many threads there are to run jobs, as far as is known.
-    pub(crate) threads: usize,
+    pub threads: usize,
 }
 
 /// The queue.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     /// How many calls may wait.
-    pub(crate) room: Room,
+    pub room: Room,
 }
 
 #[derive(Debug, Default)]
@@ -125,13 +125,13 @@ impl State {
 
 impl Queue {
     /// An empty queue in which `limit` calls may wait.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self { state: Mutex::default(), arrived: Condvar::new(), room: Room::new(limit) }
     }
 
     /// Puts jobs in, each at the end of its lane. Fetching chunks is never refused
     /// for want of room: there are no more of them than responses under way.
-    pub(crate) fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
+    pub fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
@@ -158,7 +158,7 @@ impl Queue {
     }
 
     /// Gives back a ticket: what is kept under it is dropped in a turn.
-    pub(crate) fn release(&self, ticket: Ticket) {
+    pub fn release(&self, ticket: Ticket) {
         let mut state = self.lock();
         state.released.push(ticket);
         let notify = state.claim_idle_thread();
@@ -169,12 +169,12 @@ impl Queue {
     }
 
     /// The tickets given back since the last time.
-    pub(crate) fn take_released(&self) -> Vec<Ticket> {
+    pub fn take_released(&self) -> Vec<Ticket> {
         std::mem::take(&mut self.lock().released)
     }
 
     /// Takes the first job, and notes that the one of `finished` has ended.
-    pub(crate) fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watch)> {
+    pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watch)> {
         let mut state = self.lock();
         let ended = finished.and_then(|run| {
             let position = state.running.iter().position(|running| running.run == run)?;
@@ -200,7 +200,7 @@ impl Queue {
     }
 
     /// Notes that the job of `run` has ended, and takes no other.
-    pub(crate) fn finish(&self, run: Run) {
+    pub fn finish(&self, run: Run) {
         let mut state = self.lock();
         let position = state.running.iter().position(|running| running.run == run);
         let ended = position.map(|position| state.running.swap_remove(position));
@@ -209,14 +209,14 @@ impl Queue {
     }
 
     /// What a job that still runs is about.
-    pub(crate) fn subject(&self, run: Run) -> Option<Subject> {
+    pub fn subject(&self, run: Run) -> Option<Subject> {
         let state = self.lock();
         let running = state.running.iter().find(|running| running.run == run)?;
         Some(running.subject.clone())
     }
 
     /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
-    pub(crate) fn wait(&self, timeout: Duration) {
+    pub fn wait(&self, timeout: Duration) {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();
         if std::mem::take(&mut state.woken) {
@@ -239,7 +239,7 @@ impl Queue {
     }
 
     /// Lets every waiting thread go on; if none waits, the next one does not.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         let mut state = self.lock();
         state.wakes += 1;
         state.woken = state.idle == 0;
@@ -248,7 +248,7 @@ impl Queue {
     }
 
     /// Takes nothing more in and gives back what waits, to be dropped.
-    pub(crate) fn close(&self) -> Vec<Job> {
+    pub fn close(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.closed = true;
         let jobs = state.jobs.take();
@@ -258,13 +258,13 @@ impl Queue {
     }
 
     /// Whether jobs wait.
-    pub(crate) fn has_jobs(&self) -> bool {
+    pub fn has_jobs(&self) -> bool {
         !self.lock().jobs.is_empty()
     }
 
     /// Whether nothing waits and nothing runs.
     #[cfg(test)]
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         let state = self.lock();
         !state.has_work() && state.running.is_empty()
     }
@@ -272,7 +272,7 @@ impl Queue {
     /// The jobs that have run longer than `allowance` while others wait and no
     /// thread is free; each is told once. `None` when nothing waits: there is
     /// nothing to watch until [`Queue::push`] says so again.
-    pub(crate) fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
+    pub fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
         let mut state = self.lock();
         let waiting = state.jobs.len();
         if waiting == 0 || state.closed {
@@ -301,7 +301,7 @@ impl Queue {
     }
 
     /// What the jobs are that run now, in words.
-    pub(crate) fn subjects(&self) -> Vec<String> {
+    pub fn subjects(&self) -> Vec<String> {
         let running: Vec<_> =
             self.lock().running.iter().map(|running| running.subject.clone()).collect();
         running.iter().map(ToString::to_string).collect()
@@ -313,5 +313,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "queue/tests.rs"]
 mod tests;

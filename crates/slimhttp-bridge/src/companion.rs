@@ -8,7 +8,7 @@ use std::time::Duration;
 use slimhttp_server::clock::Seldom;
 use slimhttp_server::handler::Request;
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
 use crate::job::{InWords, Ticket};
 
 /// How often a handler is named at most. What passes on to files on purpose is
@@ -16,18 +16,18 @@ use crate::job::{InWords, Ticket};
 const SPAN: Duration = Duration::from_secs(600);
 
 /// The companion of a [`Request`].
-pub(crate) struct Companion {
+pub struct Companion {
     /// Where the object is given back.
-    pub(crate) desk: Arc<Desk>,
+    pub desk: Arc<Desk>,
     /// The number of the object.
-    pub(crate) ticket: Ticket,
+    pub ticket: Ticket,
     /// The route whose handler was asked first and passed on.
-    pub(crate) passed: Option<Arc<Passed>>,
+    pub passed: Option<Arc<Passed>>,
 }
 
 impl Companion {
     /// That of a request.
-    pub(crate) fn of(request: &Request) -> Option<&Self> {
+    pub fn of(request: &Request) -> Option<&Self> {
         request.companion.get()?.downcast_ref()
     }
 }
@@ -41,7 +41,7 @@ impl Drop for Companion {
 /// The handler of a route, as the log names it where it passed on and nobody else
 /// answered: mostly a `return` was forgotten.
 #[derive(Debug)]
-pub(crate) struct Passed {
+pub struct Passed {
     /// What it is called in messages.
     label: Arc<str>,
     /// Where it stands, `FILE:LINE`; empty where Python does not know.
@@ -51,12 +51,12 @@ pub(crate) struct Passed {
 
 impl Passed {
     /// Of which nothing was told yet.
-    pub(crate) fn new(label: Arc<str>, place: String) -> Self {
+    pub fn new(label: Arc<str>, place: String) -> Self {
         Self { label, place, told: Seldom::new() }
     }
 
     /// Tells the log that nobody has answered `request`.
-    pub(crate) fn tell(&self, request: &Request) {
+    pub fn tell(&self, request: &Request) {
         if !self.told.is_due_every(SPAN) {
             return;
         }

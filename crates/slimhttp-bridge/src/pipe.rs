@@ -14,16 +14,16 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 /// Bytes from the client that wait for Python.
-pub(crate) const MOST_RECEIVED: usize = 256 * 1024;
+pub const MOST_RECEIVED: usize = 256 * 1024;
 /// Bytes for the client after which the next `send` waits. One that is longer by
 /// itself is taken whole.
-pub(crate) const MOST_SENT: usize = 1024 * 1024;
+pub const MOST_SENT: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const PIECE: usize = 16 * 1024;
 
 /// Both ways of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Pipe {
+pub struct Pipe {
     state: Mutex<State>,
     /// There is room for more to send, or it has ended.
     room: Condvar,
@@ -65,7 +65,7 @@ enum Stage {
 
 /// Why something was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotSent {
+pub enum NotSent {
     /// The connection speaks HTTP.
     Http,
     /// It has ended, or is about to.
@@ -76,7 +76,7 @@ pub(crate) enum NotSent {
 
 /// What there is to receive.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Received {
+pub enum Received {
     /// These bytes.
     Bytes(Bytes),
     /// Nothing yet.
@@ -87,17 +87,17 @@ pub(crate) enum Received {
 
 /// How much had arrived when a reader was told, see [`Pipe::told`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told {
+pub struct Told {
     arrivals: u64,
     waiting: usize,
     /// Whether the client sends no more.
-    pub(crate) finished: bool,
+    pub finished: bool,
 }
 
 /// Python's side.
 impl Pipe {
     /// What is sent from now on is the answer to an upgrade.
-    pub(crate) fn begin_answer(&self) {
+    pub fn begin_answer(&self) {
         let mut state = self.lock();
         if state.stage == Stage::Http {
             state.stage = Stage::Answering;
@@ -105,14 +105,14 @@ impl Pipe {
     }
 
     /// Whether anything of an answer has been sent.
-    pub(crate) fn has_answer(&self) -> bool {
+    pub fn has_answer(&self) -> bool {
         let state = self.lock();
         state.stage == Stage::Answering && state.sent_len > 0
     }
 
     /// The answer that was sent. What is sent next has nobody to go to, unless
     /// [`Pipe::open`] is called.
-    pub(crate) fn take_answer(&self) -> Vec<u8> {
+    pub fn take_answer(&self) -> Vec<u8> {
         let mut state = self.lock();
         if state.stage != Stage::Answering {
             return Vec::new();
@@ -123,7 +123,7 @@ impl Pipe {
     }
 
     /// The connection is the program's from now on; `first` is sent first.
-    pub(crate) fn open(&self, first: Bytes) {
+    pub fn open(&self, first: Bytes) {
         let mut state = self.lock();
         if state.stage == Stage::Http {
             state.stage = Stage::Open;
@@ -136,7 +136,7 @@ impl Pipe {
     ///
     /// # Errors
     /// Why not; nothing of it is sent then.
-    pub(crate) fn send(&self, bytes: Bytes, patience: Duration) -> Result<(), NotSent> {
+    pub fn send(&self, bytes: Bytes, patience: Duration) -> Result<(), NotSent> {
         let deadline = Instant::now().checked_add(patience);
         let mut state = self.lock();
         loop {
@@ -167,7 +167,7 @@ impl Pipe {
     }
 
     /// Takes at most `most` bytes of what the client has sent.
-    pub(crate) fn receive(&self, most: usize) -> Received {
+    pub fn receive(&self, most: usize) -> Received {
         let mut state = self.lock();
         if state.received.is_empty() {
             let over = state.finished || state.stage == Stage::Ended;
@@ -181,18 +181,18 @@ impl Pipe {
     }
 
     /// Whether the connection was upgraded and has not ended.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.lock().stage == Stage::Open
     }
 
     /// How many bytes of the client wait.
-    pub(crate) fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.lock().received.len()
     }
 
     /// Ends the connection once everything is sent; whether it was upgraded, or
     /// is about to be.
-    pub(crate) fn close(&self) -> bool {
+    pub fn close(&self) -> bool {
         let mut state = self.lock();
         state.closing = true;
         let is_ours = matches!(state.stage, Stage::Answering | Stage::Open);
@@ -203,7 +203,7 @@ impl Pipe {
     }
 
     /// A reader is about to look: what there is.
-    pub(crate) fn told(&self) -> Told {
+    pub fn told(&self) -> Told {
         let state = self.lock();
         let State { arrivals, finished, .. } = *state;
         Told { arrivals, waiting: state.received.len(), finished }
@@ -211,7 +211,7 @@ impl Pipe {
 
     /// A reader has looked, see [`Pipe::told`]; whether it has to look again:
     /// more has come, or it took some of what waited and left some.
-    pub(crate) fn looked(&self, told: Told) -> bool {
+    pub fn looked(&self, told: Told) -> bool {
         let mut state = self.lock();
         let left = state.received.len();
         let again = state.stage == Stage::Open
@@ -228,7 +228,7 @@ impl Pipe {
     /// be told that something has come. Whether it ended well: not where Python has
     /// taken nothing for so long as `patience`, with the buffer full. Then nobody
     /// would notice that the client has gone.
-    pub(crate) async fn carry(
+    pub async fn carry(
         self: &Arc<Self>,
         connection: Box<dyn Bytestream>,
         patience: Duration,
@@ -249,7 +249,7 @@ impl Pipe {
     }
 
     /// Nothing goes through any more, whatever the reason.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         let mut state = self.lock();
         state.stage = Stage::Ended;
         let sent = std::mem::take(&mut state.sent);
@@ -331,5 +331,4 @@ impl Pipe {
 }
 
 #[cfg(test)]
-#[path = "pipe/tests.rs"]
 mod tests;

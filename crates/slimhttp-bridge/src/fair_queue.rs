@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const SPARE: usize = 8;
 
 /// What can wait.
-pub(crate) trait Waits {
+pub trait Waits {
     /// The virtual host that it is for; `None` is the global level.
     fn host(&self) -> Option<&Arc<str>>;
     /// Whether it is a call: only these are bounded. What else there is belongs
@@ -22,7 +22,7 @@ pub(crate) trait Waits {
 
 /// How many calls may wait.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub struct Room {
     limit: AtomicUsize,
     /// How many clients have left since the lanes were last swept.
     left: AtomicUsize,
@@ -30,24 +30,24 @@ pub(crate) struct Room {
 
 impl Room {
     /// Room for `limit` calls.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self { limit: AtomicUsize::new(limit), left: AtomicUsize::new(0) }
     }
 
     /// Changes how many calls may wait.
-    pub(crate) fn set_limit(&self, limit: usize) {
+    pub fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Notes that a client has left: its call may be among those that wait.
-    pub(crate) fn note_left(&self) {
+    pub fn note_left(&self) {
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Lets `thing` into `lanes` and gives what has to go for it, see
     /// [`Lanes::push`]. Calls that nobody waits for any more take no room; they are
     /// put into `abandoned`, to be dropped where no lock is held.
-    pub(crate) fn admit<T: Waits>(
+    pub fn admit<T: Waits>(
         &self,
         thing: T,
         lanes: &mut Lanes<T>,
@@ -63,7 +63,7 @@ impl Room {
 
 /// The lanes.
 #[derive(Debug)]
-pub(crate) struct Lanes<T> {
+pub struct Lanes<T> {
     /// None is empty; the first has its turn.
     lanes: VecDeque<Lane<T>>,
     spare: Vec<VecDeque<T>>,
@@ -86,24 +86,24 @@ impl<T> Default for Lanes<T> {
 
 impl<T: Waits> Lanes<T> {
     /// How much waits.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.waiting
     }
 
     /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.waiting == 0
     }
 
     /// Whether `limit` calls wait.
-    pub(crate) fn is_full(&self, limit: usize) -> bool {
+    pub fn is_full(&self, limit: usize) -> bool {
         self.calls >= limit
     }
 
     /// Puts something at the end of its lane. Where `limit` calls wait already,
     /// gives the call that has to go: the newest of the longest lane, or this one
     /// if its own lane would be the longest.
-    pub(crate) fn push(&mut self, thing: T, limit: usize) -> Option<T> {
+    pub fn push(&mut self, thing: T, limit: usize) -> Option<T> {
         let own = self.lanes.iter().rposition(|lane| is_same(lane.host.as_ref(), thing.host()));
         let mut evicted = None;
         if thing.is_call() && self.is_full(limit) {
@@ -133,7 +133,7 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// Takes the first of the lane that has its turn.
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         let lane = self.lanes.front_mut()?;
         let thing = lane.things.pop_front()?;
         let is_call = usize::from(thing.is_call());
@@ -152,7 +152,7 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// Takes everything out, in turn.
-    pub(crate) fn take(&mut self) -> Vec<T> {
+    pub fn take(&mut self) -> Vec<T> {
         let mut taken = Vec::with_capacity(self.waiting);
         while let Some(thing) = self.pop() {
             taken.push(thing);
@@ -161,12 +161,12 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// Takes out what nobody waits for.
-    pub(crate) fn sweep(&mut self) -> Vec<T> {
+    pub fn sweep(&mut self) -> Vec<T> {
         self.take_out(T::is_abandoned)
     }
 
     /// Takes out what is `unwanted`.
-    pub(crate) fn take_out(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
+    pub fn take_out(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
         let mut out = Vec::new();
         for thing in std::mem::take(self).take() {
             if unwanted(&thing) {
@@ -180,7 +180,7 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// Everything that waits, lane by lane.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.lanes.iter().flat_map(|lane| &lane.things)
     }
 }
@@ -195,5 +195,4 @@ fn is_same(one: Option<&Arc<str>>, other: Option<&Arc<str>>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "lanes/tests.rs"]
 mod tests;

@@ -14,7 +14,7 @@ fn records_wait_for_who_takes_them() {
     let (desk, _ear) = crate::tests::desk();
     attach(&desk);
     let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::EnvFilter::new("rooms=trace"))
+        .with(tracing_subscriber::EnvFilter::new("slimhttp_bridge=trace"))
         .with(ToRing);
     tracing::subscriber::with_default(subscriber, || {
         tracing::error!("an error");

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One handshake. Shared by the handler's end and by who looks after handshakes.
 #[derive(Debug)]
-pub(crate) struct Opening {
+pub struct Opening {
     /// Whether there is nothing left to decide; so that a message takes no lock.
     decided: AtomicBool,
     state: Mutex<State>,
@@ -40,12 +40,12 @@ enum State {
 
 impl Opening {
     /// One about which nothing is decided.
-    pub(crate) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         Arc::new(Self { decided: AtomicBool::new(false), state: Mutex::new(State::New) })
     }
 
     /// Whom to tell, and what goes on then.
-    pub(crate) fn hold(&self, reply: Reply, carriage: Carriage) {
+    pub fn hold(&self, reply: Reply, carriage: Carriage) {
         let carriage = Box::new(carriage);
         let mut state = self.lock();
         let verdict = match std::mem::replace(&mut *state, State::Told) {
@@ -61,7 +61,7 @@ impl Opening {
     }
 
     /// Takes the client in, unless it is decided already.
-    pub(crate) fn accept(&self) {
+    pub fn accept(&self) {
         if self.decided.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -77,7 +77,7 @@ impl Opening {
     }
 
     /// Says no, unless it is decided already; whether the client hears it.
-    pub(crate) fn refuse(&self, verdict: Verdict) -> bool {
+    pub fn refuse(&self, verdict: Verdict) -> bool {
         if self.decided.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -107,16 +107,16 @@ impl Opening {
 
 /// The handshakes whose handlers think about them.
 #[derive(Debug, Default)]
-pub(crate) struct Openings(Mutex<Vec<(Instant, Weak<Opening>)>>);
+pub struct Openings(Mutex<Vec<(Instant, Weak<Opening>)>>);
 
 impl Openings {
     /// One more, since `now`.
-    pub(crate) fn add(&self, opening: &Arc<Opening>, now: Instant) {
+    pub fn add(&self, opening: &Arc<Opening>, now: Instant) {
         self.lock().push((now, Arc::downgrade(opening)));
     }
 
     /// Opens those that have been thought about for long; whether there are others.
-    pub(crate) fn look(&self, now: Instant) -> bool {
+    pub fn look(&self, now: Instant) -> bool {
         let mut due = Vec::new();
         let mut listed = self.lock();
         listed.retain(|(since, opening)| {
@@ -145,5 +145,4 @@ impl Openings {
 }
 
 #[cfg(test)]
-#[path = "opening/tests.rs"]
 mod tests;

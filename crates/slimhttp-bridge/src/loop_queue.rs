@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::fair_queue::{Lanes, Room, Waits};
 use crate::job::{Call, Pull, Subject, Ticket};
-use crate::lanes::{Lanes, Room, Waits};
 use crate::queue::{Pushed, Rejection, Watch};
 
 /// One thing for the event loop to do.
 #[derive(Debug)]
-pub(crate) enum Note {
+pub enum Note {
     /// Answer a request by an `async def` handler.
     Call(Call),
     /// Go on with the awaitable or async iterator that waits under this ticket.
@@ -32,7 +32,7 @@ pub(crate) enum Note {
 
 impl Note {
     /// What it is about, where that is known.
-    pub(crate) fn subject(&self) -> Option<Subject> {
+    pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::Call(call) => Some(Subject::Call(call.request.clone())),
             Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
@@ -54,7 +54,7 @@ impl Note {
     }
 
     /// Tells who waits that nobody will do it.
-    pub(crate) fn refuse(self, rejection: Rejection) {
+    pub fn refuse(self, rejection: Rejection) {
         if let Self::Call(call) = self {
             call.refuse(rejection);
         }
@@ -85,19 +85,19 @@ impl Waits for Note {
 
 /// An event loop that takes nothing, while clients wait for it.
 #[derive(Debug)]
-pub(crate) struct Blocked {
+pub struct Blocked {
     /// For how long at least.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
     /// How many wait.
-    pub(crate) waiting: usize,
+    pub waiting: usize,
 }
 
 /// The queue.
 #[derive(Debug)]
-pub(crate) struct LoopQueue {
+pub struct LoopQueue {
     state: Mutex<State>,
     /// How many calls may wait.
-    pub(crate) room: Room,
+    pub room: Room,
     bell: OnceLock<Bell>,
     /// How many tickets [`State::adopted`] has.
     adoptions: AtomicUsize,
@@ -126,7 +126,7 @@ struct Bell {
 
 impl LoopQueue {
     /// An empty queue in which `limit` calls may wait.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             state: Mutex::default(),
             room: Room::new(limit),
@@ -136,7 +136,7 @@ impl LoopQueue {
     }
 
     /// Puts notes in, each at the end of its lane.
-    pub(crate) fn push(&self, notes: impl IntoIterator<Item = Note>) -> Pushed<Note> {
+    pub fn push(&self, notes: impl IntoIterator<Item = Note>) -> Pushed<Note> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
@@ -175,7 +175,7 @@ impl LoopQueue {
     }
 
     /// Notes that a client has left, if there is a loop that may serve it.
-    pub(crate) fn leave(&self, ticket: Ticket) {
+    pub fn leave(&self, ticket: Ticket) {
         self.room.note_left();
         if self.bell.get().is_some() {
             // A closed queue has cancelled everything already.
@@ -184,7 +184,7 @@ impl LoopQueue {
     }
 
     /// Forgets a call that a thread has handed on; whether it was one.
-    pub(crate) fn forget(&self, ticket: Ticket) -> bool {
+    pub fn forget(&self, ticket: Ticket) -> bool {
         if self.adoptions.load(Ordering::SeqCst) == 0 {
             return false;
         }
@@ -197,7 +197,7 @@ impl LoopQueue {
     /// Whether clients have waited longer than `allowance` for the loop to take
     /// what is here; told once until it has. `None` when nobody waits: there is
     /// nothing to watch until [`LoopQueue::push`] says so again.
-    pub(crate) fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
+    pub fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
         let mut state = self.lock();
         let Some(since) = state.since.filter(|_| !state.closed) else {
             state.watched = false;
@@ -213,7 +213,7 @@ impl LoopQueue {
     }
 
     /// Everything that waits, in order; the socket is quiet again.
-    pub(crate) fn take(&self) -> Vec<Note> {
+    pub fn take(&self) -> Vec<Note> {
         if let Some(bell) = self.bell.get() {
             let mut bytes = [0; 64];
             while matches!((&bell.ear).read(&mut bytes), Ok(count) if count == bytes.len()) {}
@@ -228,7 +228,7 @@ impl LoopQueue {
     ///
     /// # Errors
     /// When the system has no more descriptors.
-    pub(crate) fn descriptor(&self) -> std::io::Result<RawFd> {
+    pub fn descriptor(&self) -> std::io::Result<RawFd> {
         if let Some(bell) = self.bell.get() {
             return Ok(bell.ear.as_raw_fd());
         }
@@ -248,7 +248,7 @@ impl LoopQueue {
     }
 
     /// Takes nothing more in and gives back what waits, to be dropped.
-    pub(crate) fn close(&self) -> Vec<Note> {
+    pub fn close(&self) -> Vec<Note> {
         let mut state = self.lock();
         state.closed = true;
         let notes = state.notes.take();
@@ -258,7 +258,7 @@ impl LoopQueue {
     }
 
     /// Whether it takes nothing more in.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
@@ -275,5 +275,4 @@ impl LoopQueue {
 }
 
 #[cfg(test)]
-#[path = "loop_queue/tests.rs"]
 mod tests;

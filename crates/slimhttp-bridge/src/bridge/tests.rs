@@ -6,10 +6,10 @@ use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
 use slimhttp_site::route::Params;
 
 use super::{Door, Side, handler_id, side_of};
-use crate::attendant::WATCH;
+use crate::fair_queue::Waits;
 use crate::job::Job;
-use crate::lanes::Waits;
 use crate::loop_queue::Note;
+use crate::watchdog::WATCH;
 
 fn route(side: Side) -> Callee {
     Callee::Route(handler_id(3, side), Params::new())

@@ -9,21 +9,21 @@ use bytes::Bytes;
 use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
 use tokio::sync::oneshot;
 
-use crate::guest::HookJob;
-use crate::lanes::Waits;
-use crate::mailbox::{Letter, Mailbox};
+use crate::completion::{Letter, Mailbox};
+use crate::connection::HookJob;
+use crate::fair_queue::Waits;
 use crate::queue::Rejection;
 
 /// What comes back for a call.
-pub(crate) type Verdict = Result<Answer, HandlerFault>;
+pub type Verdict = Result<Answer, HandlerFault>;
 
 /// The number under which the dispatcher keeps a Python object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Ticket(pub(crate) u64);
+pub struct Ticket(pub u64);
 
 /// One element of the queue.
 #[derive(Debug)]
-pub(crate) enum Job {
+pub enum Job {
     /// Answer a request.
     Call(Call),
     /// Answer a request by the iterator that an `async def` handler has returned: it may
@@ -37,27 +37,27 @@ pub(crate) enum Job {
 
 /// A request that waits for its answer.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub struct Call {
     /// Under which a task that answers it is kept.
-    pub(crate) ticket: Ticket,
+    pub ticket: Ticket,
     /// Whom to ask.
-    pub(crate) callee: Callee,
+    pub callee: Callee,
     /// About what.
-    pub(crate) request: Arc<Request>,
+    pub request: Arc<Request>,
     /// Where the answer goes; closed once the client has left.
-    pub(crate) reply: Reply,
+    pub reply: Reply,
 }
 
 impl Call {
     /// Sends what comes back. What it holds in memory counts from now on: before the
     /// thread begins another call of the same connection.
-    pub(crate) fn answer(self, verdict: Verdict) {
+    pub fn answer(self, verdict: Verdict) {
         let connection = &self.request.connection;
         self.reply.send(verdict.map(|answer| connection.hold(answer)));
     }
 
     /// Tells who waits that nobody will answer.
-    pub(crate) fn refuse(self, rejection: Rejection) {
+    pub fn refuse(self, rejection: Rejection) {
         self.reply.send(Err(match rejection {
             Rejection::Full => HandlerFault::QueueFull,
             Rejection::Closed => HandlerFault::Stopped,
@@ -68,7 +68,7 @@ impl Call {
 /// Where the answer to a call goes. Dropped without one it tells that the
 /// server has stopped; dropped by a panic, that the handler has failed.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub struct Reply {
     /// `None` once the answer is sent.
     slot: Option<oneshot::Sender<Verdict>>,
     mailbox: Option<Arc<Mailbox>>,
@@ -76,18 +76,18 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// A reply, and where it is waited for. It goes by `mailbox` if there is one.
-    pub(crate) fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Verdict>) {
+    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Verdict>) {
         let (slot, answer) = oneshot::channel();
         (Self { slot: Some(slot), mailbox }, answer)
     }
 
     /// Whether nobody waits for it any more.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Sends the answer. A client that has left does not hear it.
-    pub(crate) fn send(mut self, verdict: Verdict) {
+    pub fn send(mut self, verdict: Verdict) {
         self.deliver(verdict);
     }
 
@@ -108,26 +108,26 @@ impl Drop for Reply {
 
 /// Where a chunk goes. Dropped without one it ends the body early.
 #[derive(Debug)]
-pub(crate) struct ChunkReply {
+pub struct ChunkReply {
     slot: oneshot::Sender<Piece>,
     mailbox: Option<Arc<Mailbox>>,
 }
 
 impl ChunkReply {
     /// As [`Reply::channel`].
-    pub(crate) fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Piece>) {
+    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Piece>) {
         let (slot, piece) = oneshot::channel();
         (Self { slot, mailbox }, piece)
     }
 
     /// Whether nobody waits for it any more.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.slot.is_closed()
     }
 
     /// Sends what was asked for. A client that has left gives its ticket back
     /// itself.
-    pub(crate) fn send(self, piece: Piece) {
+    pub fn send(self, piece: Piece) {
         deliver(self.mailbox.as_ref(), Letter::Piece(self.slot, piece));
     }
 }
@@ -141,20 +141,20 @@ fn deliver(mailbox: Option<&Arc<Mailbox>>, letter: Letter) {
 
 /// A body that waits for its next chunk.
 #[derive(Debug)]
-pub(crate) struct Pull {
+pub struct Pull {
     /// Under which the iterator is kept.
-    pub(crate) stream: Ticket,
+    pub stream: Ticket,
     /// What is streamed, for messages.
-    pub(crate) subject: Arc<str>,
+    pub subject: Arc<str>,
     /// The virtual host, see [`Waits::host`].
-    pub(crate) host: Option<Arc<str>>,
+    pub host: Option<Arc<str>>,
     /// Where the chunk goes; closed once the client has left.
-    pub(crate) reply: ChunkReply,
+    pub reply: ChunkReply,
 }
 
 /// What comes back for a [`Pull`].
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub enum Piece {
     /// The next bytes; may be empty.
     Chunk(Bytes),
     /// There are no more.
@@ -188,7 +188,7 @@ impl Waits for Job {
 
 impl Job {
     /// Tells who waits that nobody will do it.
-    pub(crate) fn refuse(self, rejection: Rejection) {
+    pub fn refuse(self, rejection: Rejection) {
         match self {
             Self::Call(call) | Self::Open(call) => call.refuse(rejection),
             // The dropped slot ends the body, or says no.
@@ -197,7 +197,7 @@ impl Job {
     }
 
     /// What this job is about, to be told when it takes too long.
-    pub(crate) fn subject(&self) -> Subject {
+    pub fn subject(&self) -> Subject {
         match self {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
@@ -208,7 +208,7 @@ impl Job {
 
 /// What a job is about. Cheap to make; put into words only when asked.
 #[derive(Clone, Debug)]
-pub(crate) enum Subject {
+pub enum Subject {
     /// A request.
     Call(Arc<Request>),
     /// The stream of a response.
@@ -228,7 +228,7 @@ impl fmt::Display for Subject {
 }
 
 /// A request in the words of a log line: `GET /slow`, ``GET /slow of `a.example` ``.
-pub(crate) struct InWords<'r>(pub(crate) &'r Request);
+pub struct InWords<'r>(pub &'r Request);
 
 impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ use super::{Form, FormFault, Limits, Upload, within_count, within_memory};
 const LONGEST_HEADER: u64 = 64 * 1024;
 
 /// A form on its way in.
-pub(crate) struct Multipart {
+pub struct Multipart {
     reader: Reader,
     collected: Collected,
 }
@@ -50,7 +50,7 @@ struct RawUpload {
 
 impl Multipart {
     /// A form whose parts `boundary` separates.
-    pub(crate) fn new(boundary: &str, limits: Limits) -> Self {
+    pub fn new(boundary: &str, limits: Limits) -> Self {
         let longest = usize::try_from(limits.memory.min(LONGEST_HEADER));
         Self {
             reader: Reader::new(boundary, longest.expect("64 KiB are a size")),
@@ -69,7 +69,7 @@ impl Multipart {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn feed(&mut self, piece: &Bytes) -> Result<(), FormFault> {
+    pub fn feed(&mut self, piece: &Bytes) -> Result<(), FormFault> {
         let Self { reader, collected } = self;
         reader.feed(piece, |event| match event {
             Event::Part(part) => collected.begin(part),
@@ -82,7 +82,7 @@ impl Multipart {
     ///
     /// # Errors
     /// What is wrong with its end.
-    pub(crate) fn finish(self) -> Result<Form, FormFault> {
+    pub fn finish(self) -> Result<Form, FormFault> {
         self.reader.finish()?;
         self.collected.into_form()
     }

@@ -14,7 +14,7 @@ use slimhttp_server::handler::{Guest as AnyGuest, VerdictFuture, Visitor, Wants}
 use slimhttp_server::takeover::{Bytestream, Carrier};
 use tokio::sync::oneshot;
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
 use crate::job::{Job, Ticket};
 use crate::pipe::{MOST_RECEIVED, Pipe};
 
@@ -23,33 +23,33 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Guest {
+pub struct Guest {
     /// Under which Python keeps its identity.
-    pub(crate) ticket: Ticket,
+    pub ticket: Ticket,
     /// Who and where.
-    pub(crate) visitor: Visitor,
+    pub visitor: Visitor,
     /// Its bytes, once it is upgraded.
-    pub(crate) pipe: Arc<Pipe>,
+    pub pipe: Arc<Pipe>,
     /// Whether Python has seen it, and may keep an identity for it.
-    pub(crate) is_seen: AtomicBool,
+    pub is_seen: AtomicBool,
     /// Whether Python has been told of its end.
-    pub(crate) is_told: AtomicBool,
+    pub is_told: AtomicBool,
     desk: Arc<Desk>,
 }
 
 impl Guest {
     /// The guest that a request brings along.
-    pub(crate) fn of(any: Option<&AnyGuest>) -> Option<Arc<Self>> {
+    pub fn of(any: Option<&AnyGuest>) -> Option<Arc<Self>> {
         any.cloned()?.downcast::<Self>().ok()
     }
 
     /// The desk at which it is served.
-    pub(crate) fn desk(&self) -> &Desk {
+    pub fn desk(&self) -> &Desk {
         &self.desk
     }
 
     /// Asks Python to look at what has come.
-    pub(crate) fn tell(self: &Arc<Self>) {
+    pub fn tell(self: &Arc<Self>) {
         self.desk.take_jobs([Job::Hook(HookJob::Data(self.clone()))]);
     }
 }
@@ -63,7 +63,7 @@ impl fmt::Display for Guest {
 
 /// What is asked of Python about a connection.
 #[derive(Debug)]
-pub(crate) enum HookJob {
+pub enum HookJob {
     /// Whether it is served.
     Judge(Arc<Guest>, oneshot::Sender<bool>),
     /// To take what its client has sent.
@@ -74,7 +74,7 @@ pub(crate) enum HookJob {
 
 impl HookJob {
     /// Whether nobody waits for the outcome any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
+    pub fn is_abandoned(&self) -> bool {
         match self {
             Self::Judge(_, reply) => reply.is_closed(),
             Self::Data(_) | Self::Left(_) => false,
@@ -82,7 +82,7 @@ impl HookJob {
     }
 
     /// What it is, for messages.
-    pub(crate) fn subject(&self) -> Arc<str> {
+    pub fn subject(&self) -> Arc<str> {
         match self {
             Self::Judge(guest, _) => format!("on_accept of {guest}"),
             Self::Data(guest) => format!("the upgraded connection of {guest}"),
@@ -94,7 +94,7 @@ impl HookJob {
 
 /// What a program wants to hear of connections.
 #[derive(Debug, Default)]
-pub(crate) struct Wishes(AtomicU8);
+pub struct Wishes(AtomicU8);
 
 const CONNECTIONS: u8 = 1;
 const VERDICTS: u8 = 2;
@@ -102,7 +102,7 @@ const UPGRADES: u8 = 4;
 
 impl Wishes {
     /// Changes them.
-    pub(crate) fn set(&self, wants: Wants) {
+    pub fn set(&self, wants: Wants) {
         let Wants { connections, verdicts, upgrades } = wants;
         let bit = |wanted: bool, bit: u8| if wanted { bit } else { 0 };
         let bits =
@@ -111,7 +111,7 @@ impl Wishes {
     }
 
     /// What they are.
-    pub(crate) fn get(&self) -> Wants {
+    pub fn get(&self) -> Wants {
         let bits = self.0.load(Ordering::Relaxed);
         Wants {
             connections: bits & CONNECTIONS != 0,
@@ -122,7 +122,7 @@ impl Wishes {
 }
 
 /// Meets a connection.
-pub(crate) fn meet(desk: &Arc<Desk>, visitor: Visitor) -> AnyGuest {
+pub fn meet(desk: &Arc<Desk>, visitor: Visitor) -> AnyGuest {
     Arc::new(Guest {
         ticket: desk.ticket(),
         visitor,
@@ -134,7 +134,7 @@ pub(crate) fn meet(desk: &Arc<Desk>, visitor: Visitor) -> AnyGuest {
 }
 
 /// Asks whether a connection is served.
-pub(crate) fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
+pub fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
     let Some(guest) = Guest::of(Some(guest)) else { return Box::pin(std::future::ready(false)) };
     let (reply, verdict) = oneshot::channel();
     desk.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
@@ -145,7 +145,7 @@ pub(crate) fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
 /// Tells that a connection has ended. While Python is blocked, clients may come
 /// and go as they like: of those that it has not seen, no more ends are kept for it
 /// than [`Ends`] has room for.
-pub(crate) fn left(desk: &Desk, guest: AnyGuest) {
+pub fn left(desk: &Desk, guest: AnyGuest) {
     let Some(guest) = Guest::of(Some(&guest)) else { return };
     guest.pipe.end();
     if !desk.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
@@ -163,7 +163,7 @@ pub(crate) fn left(desk: &Desk, guest: AnyGuest) {
 
 /// How many ends of connections wait for Python.
 #[derive(Debug, Default)]
-pub(crate) struct Ends {
+pub struct Ends {
     waiting: AtomicUsize,
     most: AtomicUsize,
     /// Whether the log has been told that there is no room; until all are told.
@@ -172,7 +172,7 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// Of so many calls that may wait, the room for ends is a multiple.
-    pub(crate) fn set_limit(&self, calls: usize) {
+    pub fn set_limit(&self, calls: usize) {
         self.most.store(calls.saturating_mul(16), Ordering::Relaxed);
     }
 
@@ -182,7 +182,7 @@ impl Ends {
     }
 
     /// One is told, or is not to be.
-    pub(crate) fn remove(&self) {
+    pub fn remove(&self) {
         if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.is_reported.store(false, Ordering::Relaxed);
         }
@@ -191,7 +191,7 @@ impl Ends {
 
 /// Carries the bytes of an upgraded connection to and from Python.
 #[derive(Debug)]
-pub(crate) struct PipeEnd(pub(crate) Arc<Guest>);
+pub struct PipeEnd(pub Arc<Guest>);
 
 impl Carrier for PipeEnd {
     fn carry(

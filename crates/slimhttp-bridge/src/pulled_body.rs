@@ -12,11 +12,11 @@ use http_body::{Body, Frame};
 use slimhttp_server::body::{Body as ResponseBody, BodyError};
 use tokio::sync::oneshot;
 
-use crate::desk::{Desk, Side};
+use crate::bridge::{Desk, Side};
 use crate::job::{Piece, Pull, Ticket};
 
 /// The body.
-pub(crate) struct PulledBody {
+pub struct PulledBody {
     desk: Arc<Desk>,
     side: Side,
     stream: Ticket,
@@ -31,7 +31,7 @@ pub(crate) struct PulledBody {
 impl PulledBody {
     /// The body that `first` opens and the iterator kept under `stream` goes on
     /// with, on `side`; `subject` names it in messages, `host` is the virtual host.
-    pub(crate) fn new(
+    pub fn new(
         desk: Arc<Desk>,
         side: Side,
         stream: Ticket,
@@ -43,7 +43,7 @@ impl PulledBody {
     }
 
     /// As a body of a response, of which a length may have been announced.
-    pub(crate) fn of_length(self, announced: Option<u64>) -> ResponseBody {
+    pub fn of_length(self, announced: Option<u64>) -> ResponseBody {
         match announced {
             None => ResponseBody::stream(self),
             Some(announced) => ResponseBody::stream(MeasuredBody {
@@ -187,5 +187,4 @@ impl Body for MeasuredBody {
 }
 
 #[cfg(test)]
-#[path = "stream/tests.rs"]
 mod tests;

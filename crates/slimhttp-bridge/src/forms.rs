@@ -6,14 +6,10 @@
 //! uploads the names and the header fields; the memory of what uploads hold (what
 //! is more lies on disk).
 
-#[path = "forms/charset.rs"]
 mod charset;
-#[path = "forms/multipart.rs"]
 mod multipart;
-#[path = "forms/spool.rs"]
 mod spool;
 #[cfg(test)]
-#[path = "forms/tests.rs"]
 mod tests;
 
 use std::fs::File;
@@ -25,23 +21,23 @@ use slimhttp_site::media_type::parameter;
 use crate::query;
 use charset::Charset;
 use multipart::Multipart;
-pub(crate) use spool::Place;
+pub use spool::Place;
 
 /// The longest boundary (RFC 2046 section 5.1.1).
 const LONGEST_BOUNDARY: usize = 70;
 
 /// What a form may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Bytes of memory, for the texts and for the content of uploads each.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Fields and uploads together.
-    pub(crate) parts: u64,
+    pub parts: u64,
 }
 
 /// Why a content is no form that is taken.
 #[derive(Debug)]
-pub(crate) enum FormFault {
+pub enum FormFault {
     /// It is not what it says to be.
     Malformed(String),
     /// It goes beyond a limit.
@@ -57,31 +53,31 @@ pub(crate) enum FormFault {
 
 /// A form.
 #[derive(Debug, Default)]
-pub(crate) struct Form {
+pub struct Form {
     /// Names and values in the order in which they came.
-    pub(crate) fields: Vec<(String, String)>,
+    pub fields: Vec<(String, String)>,
     /// The uploads in the order in which they came.
-    pub(crate) uploads: Vec<Upload>,
+    pub uploads: Vec<Upload>,
     /// Where those are that lie on disk; it has no name there.
-    pub(crate) file: Option<File>,
+    pub file: Option<File>,
 }
 
 /// An upload.
 #[derive(Debug)]
-pub(crate) struct Upload {
+pub struct Upload {
     /// The name of its field.
-    pub(crate) name: String,
+    pub name: String,
     /// The name of the file, as the client says it; it may be empty.
-    pub(crate) filename: String,
+    pub filename: String,
     /// The header fields of its part.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// Its bytes.
-    pub(crate) place: Place,
+    pub place: Place,
 }
 
 /// How a form is written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// `application/x-www-form-urlencoded`.
     UrlEncoded,
     /// `multipart/form-data` with this boundary.
@@ -93,7 +89,7 @@ impl Kind {
     ///
     /// # Errors
     /// Where the boundary is missing or none.
-    pub(crate) fn of(content_type: &str) -> Result<Option<Self>, FormFault> {
+    pub fn of(content_type: &str) -> Result<Option<Self>, FormFault> {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Ok(Some(Self::UrlEncoded));
@@ -112,7 +108,7 @@ impl Kind {
 }
 
 /// Reads a form.
-pub(crate) enum Parser {
+pub enum Parser {
     /// What has come so far.
     UrlEncoded(Vec<u8>, Limits),
     /// Its parts are read as they come.
@@ -121,7 +117,7 @@ pub(crate) enum Parser {
 
 impl Parser {
     /// A form of which nothing has come yet.
-    pub(crate) fn new(kind: Kind, limits: Limits) -> Self {
+    pub fn new(kind: Kind, limits: Limits) -> Self {
         match kind {
             Kind::UrlEncoded => Self::UrlEncoded(Vec::new(), limits),
             Kind::Multipart(boundary) => {
@@ -134,7 +130,7 @@ impl Parser {
     ///
     /// # Errors
     /// What is wrong with it; the form is given up then.
-    pub(crate) fn feed(&mut self, piece: Bytes) -> Result<(), FormFault> {
+    pub fn feed(&mut self, piece: Bytes) -> Result<(), FormFault> {
         match self {
             Self::UrlEncoded(held, limits) => {
                 within_memory(held.len() as u64 + piece.len() as u64, *limits)?;
@@ -149,7 +145,7 @@ impl Parser {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn finish(self) -> Result<Form, FormFault> {
+    pub fn finish(self) -> Result<Form, FormFault> {
         match self {
             Self::UrlEncoded(held, limits) => urlencoded(&held, limits),
             Self::Multipart(parts) => parts.finish(),

@@ -1,4 +1,4 @@
-//! What the tests of the rooms share. They run in `tests/rooms.rs`.
+//! What the tests of the rooms share. They run without Python.
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::site::Listener;
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
 
 /// `GET path` at the global level of an empty configuration.
 pub(crate) fn request(path: &str) -> Arc<Request> {

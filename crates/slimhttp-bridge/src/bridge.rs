@@ -17,22 +17,22 @@ use slimhttp_site::route::HandlerId;
 use tokio::sync::oneshot;
 
 use crate::companion::Companion;
-use crate::guest::{Ends, Wishes};
+use crate::completion::Mailbox;
+use crate::connection::{Ends, Wishes};
 use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
 use crate::loop_queue::{LoopQueue, Note};
-use crate::mailbox::Mailbox;
 use crate::opening::{Opening, Openings};
-use crate::outbox::{self, Parcel};
+use crate::pending_signals::Unheeded;
 use crate::queue::{Queue, Rejection, Run, Watch};
-use crate::unheeded::Unheeded;
-use crate::{attendant, guest};
+use crate::submission::{self, Parcel};
+use crate::{connection, watchdog};
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
 
 /// Where a handler runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
     /// On a thread in `turn()`.
     Thread,
     /// On the thread of the event loop.
@@ -41,33 +41,33 @@ pub(crate) enum Side {
 
 /// Where the handler of `id` runs. It is part of the number, so that an I/O
 /// thread knows without asking.
-pub(crate) fn side_of(id: HandlerId) -> Side {
+pub fn side_of(id: HandlerId) -> Side {
     if id.0 & 1 == 1 { Side::Loop } else { Side::Thread }
 }
 
 /// The `count`-th handler, which runs on `side`.
-pub(crate) fn handler_id(count: u64, side: Side) -> HandlerId {
+pub fn handler_id(count: u64, side: Side) -> HandlerId {
     HandlerId(count << 1 | u64::from(side == Side::Loop))
 }
 
 /// The desk.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub struct Desk {
     /// What waits for a thread in `turn()`.
-    pub(crate) queue: Queue,
+    pub queue: Queue,
     /// What waits for the event loop.
-    pub(crate) loop_queue: LoopQueue,
+    pub loop_queue: LoopQueue,
     /// Those of all I/O threads that have asked something.
     mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tickets: AtomicU64,
     /// What the program wants to hear of connections.
-    pub(crate) wishes: Wishes,
+    pub wishes: Wishes,
     /// The signals that the attendant has heard of and Python has not.
-    pub(crate) unheeded: Unheeded,
+    pub unheeded: Unheeded,
     /// The ends of connections that wait for Python.
-    pub(crate) ends: Ends,
+    pub ends: Ends,
     /// The handshakes of WebSockets that their handlers have not answered.
-    pub(crate) openings: Openings,
+    pub openings: Openings,
     /// Whether the attendant looks after things now.
     attended: AtomicBool,
     bell: UnixStream,
@@ -75,7 +75,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// A desk, whose attendant is reached by `bell` (non-blocking).
-    pub(crate) fn new(bell: UnixStream) -> Self {
+    pub fn new(bell: UnixStream) -> Self {
         Self {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
@@ -91,19 +91,19 @@ impl Desk {
     }
 
     /// A number that nothing else has.
-    pub(crate) fn ticket(&self) -> Ticket {
+    pub fn ticket(&self) -> Ticket {
         Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Changes how many calls may wait in each queue.
-    pub(crate) fn set_limit(&self, limit: usize) {
+    pub fn set_limit(&self, limit: usize) {
         self.queue.room.set_limit(limit);
         self.loop_queue.room.set_limit(limit);
         self.ends.set_limit(limit);
     }
 
     /// Takes the first job, see [`Queue::next`].
-    pub(crate) fn next(&self, finished: Option<Run>) -> Option<(Run, Job)> {
+    pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job)> {
         let (run, job, watch) = self.queue.next(finished)?;
         self.heed(watch);
         Some((run, job))
@@ -111,12 +111,12 @@ impl Desk {
 
     /// Asks for a chunk of a stream: `pull` makes the job, the chunk comes into
     /// what is given. If the desk is closed, it never comes.
-    pub(crate) fn pull(
+    pub fn pull(
         self: &Arc<Self>,
         side: Side,
         pull: impl FnOnce(ChunkReply) -> Pull,
     ) -> oneshot::Receiver<Piece> {
-        outbox::send(self, |mailbox| {
+        submission::send(self, |mailbox| {
             let (reply, piece) = ChunkReply::channel(mailbox);
             let pull = pull(reply);
             let parcel = match side {
@@ -129,7 +129,7 @@ impl Desk {
 
     /// Takes jobs into the queue; those for which there is no room are answered
     /// here and now.
-    pub(crate) fn take_jobs(&self, jobs: impl IntoIterator<Item = Job>) {
+    pub fn take_jobs(&self, jobs: impl IntoIterator<Item = Job>) {
         let pushed = self.queue.push(jobs);
         self.heed(pushed.watch);
         for (job, rejection) in pushed.refused {
@@ -138,7 +138,7 @@ impl Desk {
     }
 
     /// The same with notes for the event loop.
-    pub(crate) fn take_notes(&self, notes: impl IntoIterator<Item = Note>) {
+    pub fn take_notes(&self, notes: impl IntoIterator<Item = Note>) {
         let pushed = self.loop_queue.push(notes);
         self.heed(pushed.watch);
         for (note, rejection) in pushed.refused {
@@ -147,14 +147,14 @@ impl Desk {
     }
 
     /// Knocks at every mailbox in which letters lie.
-    pub(crate) fn knock(&self) {
+    pub fn knock(&self) {
         for mailbox in self.mailboxes().iter() {
             mailbox.knock();
         }
     }
 
     /// Makes the mailbox of an I/O thread known.
-    pub(crate) fn add_mailbox(&self, mailbox: &Arc<Mailbox>) {
+    pub fn add_mailbox(&self, mailbox: &Arc<Mailbox>) {
         self.mailboxes().push(mailbox.clone());
         if self.loop_queue.is_closed() {
             mailbox.close();
@@ -172,21 +172,21 @@ impl Desk {
     }
 
     /// Calls the attendant, unless it is here.
-    pub(crate) fn attend(&self) {
+    pub fn attend(&self) {
         if !self.attended.swap(true, Ordering::SeqCst) {
-            self.ring(attendant::WATCH);
+            self.ring(watchdog::WATCH);
         }
     }
 
     /// Looks after a handshake: its client is let in, if its handler says nothing.
-    pub(crate) fn watch_opening(&self, opening: &Arc<Opening>) {
+    pub fn watch_opening(&self, opening: &Arc<Opening>) {
         self.openings.add(opening, Instant::now());
         self.attend();
     }
 
     /// Notes that the attendant is here, or goes. Before it goes it looks once
     /// more: so it is called again, or has seen what was there.
-    pub(crate) fn note_attended(&self, attended: bool) {
+    pub fn note_attended(&self, attended: bool) {
         self.attended.store(attended, Ordering::SeqCst);
     }
 
@@ -194,14 +194,14 @@ impl Desk {
     ///
     /// # Errors
     /// When the desk is closed.
-    pub(crate) fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
+    pub fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
         let pushed = self.loop_queue.push([note]);
         self.heed(pushed.watch);
         pushed.outcome().map(drop)
     }
 
     /// Gives back the ticket of a stream that is not read to its end.
-    pub(crate) fn abandon(&self, side: Side, stream: Ticket) {
+    pub fn abandon(&self, side: Side, stream: Ticket) {
         match side {
             Side::Thread => self.queue.release(stream),
             Side::Loop => self.loop_queue.leave(stream),
@@ -210,7 +210,7 @@ impl Desk {
 
     /// Takes nothing more in; what waits is answered by
     /// [`HandlerFault::Stopped`], since its reply slot is dropped.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         drop(self.queue.close());
         drop(self.loop_queue.close());
         // What is handed over is not dropped under a lock of ours.
@@ -218,7 +218,7 @@ impl Desk {
         for mailbox in mailboxes {
             mailbox.close();
         }
-        self.ring(attendant::LEAVE);
+        self.ring(watchdog::LEAVE);
     }
 
     fn ring(&self, byte: u8) {
@@ -229,7 +229,7 @@ impl Desk {
 
 /// The server's way to the desk.
 #[derive(Debug)]
-pub(crate) struct Door(pub(crate) Arc<Desk>);
+pub struct Door(pub Arc<Desk>);
 
 impl Handler for Door {
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
@@ -239,7 +239,7 @@ impl Handler for Door {
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
         let ticket = desk.ticket();
-        let answer = outbox::send(desk, |mailbox| {
+        let answer = submission::send(desk, |mailbox| {
             let (reply, answer) = Reply::channel(mailbox);
             let call = Call { ticket, callee, request, reply };
             let parcel = match side {
@@ -262,15 +262,15 @@ impl Handler for Door {
     }
 
     fn meet(&self, visitor: Visitor) -> Guest {
-        guest::meet(&self.0, visitor)
+        connection::meet(&self.0, visitor)
     }
 
     fn judge(&self, guest: &Guest) -> VerdictFuture {
-        guest::judge(&self.0, guest)
+        connection::judge(&self.0, guest)
     }
 
     fn left(&self, guest: Guest) {
-        guest::left(&self.0, guest);
+        connection::left(&self.0, guest);
     }
 }
 
@@ -311,5 +311,4 @@ impl Drop for Waiting {
 }
 
 #[cfg(test)]
-#[path = "desk/tests.rs"]
 mod tests;

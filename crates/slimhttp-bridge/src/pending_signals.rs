@@ -22,7 +22,7 @@ const TIMES: u32 = 20;
 
 /// What the attendant has heard of and Python has not.
 #[derive(Debug, Default)]
-pub(crate) struct Unheeded(Mutex<State>);
+pub struct Unheeded(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -40,17 +40,17 @@ struct State {
 
 impl Unheeded {
     /// `run()` begins to serve.
-    pub(crate) fn guard(&self) {
+    pub fn guard(&self) {
         *self.lock() = State { guarded: true, ..State::default() };
     }
 
     /// `run()` ends. When this returns, nothing of ours is sent any more.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         *self.lock() = State::default();
     }
 
     /// Python has run its handler; whether perhaps for one of ours.
-    pub(crate) fn heed(&self) -> bool {
+    pub fn heed(&self) -> bool {
         let mut state = self.lock();
         let repeated = state.repeated;
         *state = State { guarded: state.guarded, ..State::default() };
@@ -58,14 +58,14 @@ impl Unheeded {
     }
 
     /// Python sends one itself, which is not the user's.
-    pub(crate) fn expect(&self) {
+    pub fn expect(&self) {
         self.lock().ours += 1;
     }
 
     /// Counts the signals among the `bytes` of the wake-up descriptor, which are
     /// their numbers, and ends the process with the last that may be ignored.
     /// Whether some are to be looked at later.
-    pub(crate) fn note(&self, bytes: &[u8]) -> bool {
+    pub fn note(&self, bytes: &[u8]) -> bool {
         let signals = [Signal::INT, Signal::TERM];
         let mut state = self.lock();
         for byte in bytes {
@@ -90,7 +90,7 @@ impl Unheeded {
     }
 
     /// Sends once more what is still not heeded; whether to look again.
-    pub(crate) fn look(&self) -> bool {
+    pub fn look(&self) -> bool {
         let mut state = self.lock();
         let Some((signal, since, times)) = state.pending else { return false };
         if times == TIMES {
@@ -123,5 +123,4 @@ fn end() {
 }
 
 #[cfg(test)]
-#[path = "unheeded/tests.rs"]
 mod tests;

@@ -11,7 +11,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use crate::desk::Desk;
+use crate::bridge::Desk;
 
 /// How many records wait for Python.
 const CAPACITY: usize = 1024;
@@ -20,11 +20,11 @@ const WARNING: u8 = 30;
 
 /// One line for Python's `logging`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub struct Record {
     /// As `logging` numbers levels: 10, 20, 30, 40.
-    pub(crate) level: u8,
+    pub level: u8,
     /// The text.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 #[derive(Default)]
@@ -47,14 +47,14 @@ fn ring() -> &'static Ring {
 }
 
 /// Wakes the threads at `desk` when there are records.
-pub(crate) fn attach(desk: &Arc<Desk>) {
+pub fn attach(desk: &Arc<Desk>) {
     let mut state = ring().lock();
     state.readers.retain(|reader| reader.strong_count() > 0);
     state.readers.push(Arc::downgrade(desk));
 }
 
 /// The records since the last time; without a lock when there are none.
-pub(crate) fn take() -> Vec<Record> {
+pub fn take() -> Vec<Record> {
     let ring = ring();
     if !ring.filled.load(Ordering::Acquire) {
         return Vec::new();
@@ -94,7 +94,7 @@ impl Ring {
 }
 
 /// Writes what `tracing` reports into the ring.
-pub(crate) struct ToRing;
+pub struct ToRing;
 
 impl<S: Subscriber> Layer<S> for ToRing {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -106,7 +106,7 @@ impl<S: Subscriber> Layer<S> for ToRing {
 }
 
 /// A level as Python's `logging` numbers it.
-pub(crate) fn python_level(level: Level) -> u8 {
+pub fn python_level(level: Level) -> u8 {
     match level {
         Level::ERROR => 40,
         Level::WARN => WARNING,
@@ -142,5 +142,4 @@ impl Visit for Line {
 }
 
 #[cfg(test)]
-#[path = "log_ring/tests.rs"]
 mod tests;

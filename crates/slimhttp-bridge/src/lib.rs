@@ -1,0 +1,27 @@
+//! Between the server and an interpreter: jobs that I/O threads hand in, the queues in
+//! which they wait for a thread of the interpreter, and the answers on their way back.
+//! Fairness among virtual hosts, the bounds of what waits, and who is told when a client
+//! leaves or a handler holds others up are decided here.
+//!
+//! No Python in it, which its `Cargo.toml` sees to: an object of the interpreter is a
+//! number here. `slimhttp-python` takes the jobs and calls the handlers.
+
+pub mod bridge;
+pub mod companion;
+pub mod completion;
+pub mod connection;
+pub mod fair_queue;
+pub mod forms;
+pub mod job;
+pub mod log_ring;
+pub mod loop_queue;
+pub mod opening;
+pub mod pending_signals;
+pub mod pipe;
+pub mod pulled_body;
+pub mod query;
+pub mod queue;
+pub mod submission;
+#[cfg(test)]
+mod tests;
+pub mod watchdog;
