@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use slimhttp_server::live::Draft;
@@ -12,14 +12,12 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::host::HostKey;
 use slimhttp_site::value::{Table, Value};
 
+use crate::config_path::{Way, key_error, read_way};
 use crate::{config, errors};
 
 /// What a new configuration keeps of the old one when it does not name it.
 const FIXED_AT_START: [&str; 8] =
     ["addr", "port", "workers", "threads", "persist", "user", "group", "log"];
-
-/// A way through the tables of a configuration.
-pub(crate) type Way = Vec<Arc<str>>;
 
 /// Why a change is not made.
 pub(crate) enum Refused {
@@ -146,11 +144,6 @@ pub(crate) fn successor(before: &Config, wanted: &Config) -> Config {
     Config::new(root)
 }
 
-/// A way as Python gives it.
-pub(crate) fn read_way(path: Vec<String>) -> Way {
-    path.into_iter().map(Into::into).collect()
-}
-
 /// An edit as Python gives it: `('set', path, value)`, `('remove', path)`,
 /// `('table', path)`.
 ///
@@ -170,9 +163,4 @@ pub(crate) fn read_edit(edit: &Bound<'_, PyTuple>) -> PyResult<Edit> {
             "an edit is ('set', path, value), ('remove', path) or ('table', path)",
         )),
     }
-}
-
-/// `KeyError` of the last key of a way.
-pub(crate) fn key_error(way: &[Arc<str>]) -> PyErr {
-    PyKeyError::new_err(way.last().map(|key| key.to_string()).unwrap_or_default())
 }

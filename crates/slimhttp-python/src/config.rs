@@ -13,7 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::{Table, Value};
 
-use crate::change::Way;
+use crate::config_path::Way;
 use crate::errors;
 
 /// Levels of nesting that a configuration may have. A dict that holds itself

@@ -9,11 +9,13 @@
 //! `slimhttp-bridge`, which has no Python in it: an I/O thread knows Python objects as
 //! numbers.
 
+mod add_route;
 mod answering;
 mod async_jobs;
 mod certificates;
 mod change;
 mod config;
+mod config_path;
 mod contain;
 mod content;
 mod context;

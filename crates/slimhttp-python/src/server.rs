@@ -21,9 +21,10 @@ use slimhttp_server::live::Draft;
 use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
-use slimhttp_site::route::Route;
 
-use crate::change::{self, Refused, key_error, read_way, successor};
+use crate::add_route;
+use crate::change::{self, Refused, successor};
+use crate::config_path::{key_error, read_way};
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
@@ -420,28 +421,13 @@ impl Server {
             side,
         };
         let handler = Handler::of_route(handler, &path, &name, place);
-        let handlers = &self.dispatcher.handlers;
-        let Err(handler) = handlers.swap(&registration, handler) else { return Ok(()) };
-        if side == Side::Loop && self.started.load(Ordering::Acquire) {
-            self.dispatcher.face.ensure_loop(py)?;
-        }
-        // The handler is there before any request can ask for it.
-        let id = handlers.add(registration.clone(), handler);
-        let Registration { path: pattern, vhost, methods, prefix, kind, .. } = registration;
-        let route = Route { pattern, methods, prefix, kind, handler: id };
-        let replaced = self.update(py, move |draft| {
-            draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
-        });
-        match replaced {
-            Ok(replaced) => {
-                handlers.replace(&replaced, id);
-                Ok(())
-            }
-            Err(error) => {
-                handlers.remove(id);
-                Err(error)
-            }
-        }
+        let started = self.started.load(Ordering::Acquire);
+        let register = |vhost: Option<Arc<str>>, route| {
+            self.update(py, move |draft| {
+                draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
+            })
+        };
+        add_route::add(&self.dispatcher, py, started, registration, handler, register)
     }
 
     /// Every route: `(vhost, path, methods, prefix, handler)`.
