@@ -12,8 +12,9 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::host::HostKey;
 use slimhttp_site::value::{Table, Value};
 
-use crate::config_path::{Way, key_error, read_way};
-use crate::{config, errors};
+use crate::convert::config;
+use crate::convert::config_path::{Way, key_error, read_way};
+use crate::convert::errors;
 
 /// What a new configuration keeps of the old one when it does not name it.
 const FIXED_AT_START: [&str; 8] =

@@ -22,7 +22,7 @@ use slimhttp_server::content::{Content, ContentFault, ContentStream};
 use slimhttp_server::handler::{HandlerFault, Request};
 use slimhttp_site::refusal::Refusal;
 
-use crate::errors;
+use crate::convert::errors;
 
 /// How long a read may wait before it looks whether a signal has come.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);

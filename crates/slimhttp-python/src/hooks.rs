@@ -24,8 +24,8 @@ use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 use slimhttp_site::raw_reply;
 
+use crate::convert::errors;
 use crate::dispatcher::Dispatcher;
-use crate::errors;
 use crate::face::Face;
 use crate::handlers::Handler;
 use crate::request::HttpRequest;

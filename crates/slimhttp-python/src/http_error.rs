@@ -11,10 +11,10 @@ use slimhttp_server::handler::{Answer, HandlerFault};
 use slimhttp_server::websocket::INTERNAL;
 use slimhttp_site::refusal::{Raised, Refusal};
 
+use crate::convert::fields;
+use crate::convert::values::read_status;
 use crate::face::Face;
-use crate::fields;
 use crate::response::{self, Head};
-use crate::values::read_status;
 use slimhttp_bridge::job::Verdict;
 
 /// The code of a WebSocket that is closed for the client's doing.

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use slimhttp_server::handler::{ConnectionHandle, Request};
 
-use crate::errors;
+use crate::convert::errors;
 use crate::face::Face;
 use crate::request::HttpRequest;
 use crate::socket::Socket;

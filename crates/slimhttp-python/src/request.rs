@@ -21,9 +21,9 @@ use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
 use crate::content::{self, ContentReader};
+use crate::convert::values;
 use crate::face::Face;
 use crate::identity::Identity;
-use crate::values;
 use attributes::{Attribute, Attributes};
 
 /// A request.

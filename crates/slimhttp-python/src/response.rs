@@ -14,13 +14,14 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 use slimhttp_site::raw_reply;
 
-use crate::config::is_path_like;
+use crate::convert::config::is_path_like;
+use crate::convert::fields;
+use crate::convert::json;
+use crate::convert::values::read_status;
 use crate::face::Face;
 use crate::hooks::Switch;
 use crate::request::HttpRequest;
-use crate::values::read_status;
 use crate::websocket::WebSocketRoute;
-use crate::{fields, json};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

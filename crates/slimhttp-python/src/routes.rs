@@ -12,7 +12,7 @@ use pyo3::types::PyTuple;
 use slimhttp_site::route::{Found, HandlerId, Route, RouteKind, RouteTable};
 use slimhttp_site::methods::Methods;
 
-use crate::values::params_dict;
+use crate::convert::values::params_dict;
 
 /// The methods that Python names; `None` is every method.
 ///

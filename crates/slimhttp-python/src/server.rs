@@ -23,16 +23,20 @@ use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 
 use crate::add_route;
+use crate::async_jobs;
 use crate::change::{self, Refused, successor};
-use crate::config_path::{key_error, read_way};
+use crate::convert::config;
+use crate::convert::config_path::{key_error, read_way};
+use crate::convert::errors;
+use crate::convert::events;
 use crate::dispatcher::Dispatcher;
 use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::hooks::Hooks;
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
+use crate::turn;
 use crate::websocket::WebSocketRoute;
-use crate::{async_jobs, config, errors, events, turn};
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);

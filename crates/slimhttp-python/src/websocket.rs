@@ -17,9 +17,10 @@ use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
 
 use crate::async_jobs::{is_coroutine, pump_module};
 use crate::contain::contain;
+use crate::convert::errors;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
+use crate::http_error;
 use crate::request::HttpRequest;
-use crate::{errors, http_error};
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::Ticket;
 use slimhttp_bridge::loop_queue::Note;

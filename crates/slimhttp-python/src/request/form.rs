@@ -15,7 +15,7 @@ use slimhttp_server::content::Content;
 use super::HttpRequest;
 use super::attributes::Attribute;
 use crate::content::{content_type, next_chunk};
-use crate::errors::ContentError;
+use crate::convert::errors::ContentError;
 use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Place, Upload};
 
 /// The pair of fields and uploads; both are empty where the content is no form.

@@ -9,7 +9,8 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::HttpRequest;
 use super::attributes::Attribute;
-use crate::{fields, values};
+use crate::convert::fields;
+use crate::convert::values;
 
 /// The status line by `ret_code`, then `response_headers`, then the additional
 /// ones, which win, and the blank line.

@@ -11,7 +11,7 @@ use slimhttp_server::websocket::{
     Closure, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
 };
 
-use crate::errors;
+use crate::convert::errors;
 use crate::response::read_bytes;
 use slimhttp_bridge::opening::Opening;
 

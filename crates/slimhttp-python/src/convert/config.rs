@@ -13,8 +13,8 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::{Table, Value};
 
-use crate::config_path::Way;
-use crate::errors;
+use crate::convert::config_path::Way;
+use crate::convert::errors;
 
 /// Levels of nesting that a configuration may have. A dict that holds itself
 /// has more.

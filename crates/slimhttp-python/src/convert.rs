@@ -1,0 +1,11 @@
+//! Values of ours as Python's, and Python's as ours. Nothing here knows a server, a request
+//! under way or a handler; nothing waits, and nothing is kept but classes and functions of
+//! Python that were looked up once for the process. Called with Python held.
+
+pub(crate) mod config;
+pub(crate) mod config_path;
+pub(crate) mod errors;
+pub(crate) mod events;
+pub(crate) mod fields;
+pub(crate) mod json;
+pub(crate) mod values;
