@@ -15,8 +15,8 @@ use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
 use crate::async_jobs::{close, is_cancelled};
-use crate::contain::contain;
 use crate::dispatcher::{Dispatcher, Pending};
+use crate::process::catch_panic::contain;
 use crate::response;
 use slimhttp_bridge::bridge::Side;
 

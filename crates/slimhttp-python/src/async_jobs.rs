@@ -14,9 +14,9 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use crate::answering::Answering;
-use crate::contain::contain;
 use crate::content::ContentReader;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
+use crate::process::catch_panic::contain;
 use crate::response::{self, Head};
 use crate::websocket::{self, WebSocketRoute};
 use slimhttp_bridge::bridge::Side;

@@ -18,13 +18,13 @@ use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request}
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
-use crate::contain::contain;
 use crate::content::{self, ContentReader};
 use crate::convert::errors;
 use crate::face::Face;
 use crate::handlers::Handlers;
 use crate::hooks;
 use crate::http_error;
+use crate::process::catch_panic::contain;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;

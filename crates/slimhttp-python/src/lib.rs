@@ -12,9 +12,7 @@
 mod add_route;
 mod answering;
 mod async_jobs;
-mod certificates;
 mod change;
-mod contain;
 mod content;
 mod context;
 mod convert;
@@ -24,8 +22,7 @@ mod handlers;
 mod hooks;
 mod http_error;
 mod identity;
-mod interpreter;
-mod log;
+mod process;
 mod request;
 mod response;
 mod routes;
@@ -44,13 +41,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
-    use crate::certificates::{Successor, drop_privileges, make_certificate};
-    #[pymodule_export]
     use crate::content::ContentReader;
     #[pymodule_export]
     use crate::hooks::Hooks;
     #[pymodule_export]
     use crate::identity::Identity;
+    #[pymodule_export]
+    use crate::process::certificates::{Successor, drop_privileges, make_certificate};
     #[pymodule_export]
     use crate::request::HttpRequest;
     #[pymodule_export]
@@ -75,13 +72,13 @@ mod _slimhttp {
     /// See `log::choose`. ValueError for a word that it does not take.
     #[pyo3::pyfunction]
     fn choose_log(wish: &str) -> pyo3::PyResult<(u8, bool)> {
-        crate::log::choose(wish).map_err(pyo3::exceptions::PyValueError::new_err)
+        crate::process::log::choose(wish).map_err(pyo3::exceptions::PyValueError::new_err)
     }
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
-        crate::interpreter::claim(module.py())?;
-        crate::log::install();
+        crate::process::interpreter::claim(module.py())?;
+        crate::process::log::install();
         Ok(())
     }
 }

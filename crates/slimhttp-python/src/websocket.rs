@@ -16,10 +16,10 @@ use slimhttp_site::route::RouteKind;
 use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
 
 use crate::async_jobs::{is_coroutine, pump_module};
-use crate::contain::contain;
 use crate::convert::errors;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::http_error;
+use crate::process::catch_panic::contain;
 use crate::request::HttpRequest;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::Ticket;

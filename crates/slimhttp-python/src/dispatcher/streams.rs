@@ -16,8 +16,8 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use super::{Dispatcher, Kept, Pending};
-use crate::contain::contain;
 use crate::face::Face;
+use crate::process::catch_panic::contain;
 use crate::request::HttpRequest;
 use crate::response::{self, Head};
 use slimhttp_bridge::bridge::Side;

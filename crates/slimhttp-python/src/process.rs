@@ -1,0 +1,7 @@
+//! What belongs to the process and to no server: the one interpreter, keys and rights, the
+//! filter of the log, and what a panic of our own code ends.
+
+pub(crate) mod catch_panic;
+pub(crate) mod certificates;
+pub(crate) mod interpreter;
+pub(crate) mod log;
