@@ -14,7 +14,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
-use crate::async_jobs::{close, is_cancelled};
+use crate::convert::asyncio::{close, is_cancelled};
 use crate::dispatcher::{Dispatcher, Pending};
 use crate::process::catch_panic::contain;
 use crate::response;

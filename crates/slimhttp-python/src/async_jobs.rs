@@ -1,24 +1,23 @@
 //! The event loop's side: what waits in its queue becomes tasks, and what the
 //! tasks come to becomes answers. Everything here runs on the loop's thread.
 
-use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyModule, PyString};
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use crate::answering::Answering;
 use crate::content::ContentReader;
+use crate::convert::asyncio::{close, is_cancelled, name_after, pump_module, running_loop};
 use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::process::catch_panic::contain;
 use crate::response::{self, Head};
-use crate::websocket::{self, WebSocketRoute};
+use crate::websocket;
+use crate::websocket_route::WebSocketRoute;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use slimhttp_bridge::loop_queue::Note;
@@ -39,6 +38,7 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
         outcome = outcome.and(done.unwrap_or(Ok(())));
     }
     if dispatcher.desk.loop_queue.is_closed() {
+        drop(dispatcher.face.waiting.take_all());
         for kept in dispatcher.take_all() {
             outcome = outcome.and(cancel(create_task.py(), kept));
         }
@@ -58,7 +58,7 @@ fn perform(
         Note::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
-                Ok(result) if is_coroutine(dispatcher, &result)? => {
+                Ok(result) if dispatcher.face.is_coroutine(&result)? => {
                     start_answer(dispatcher, create_task, Answering::unbegun, pending, result)
                 }
                 Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
@@ -73,9 +73,9 @@ fn perform(
             Some(channel) => channel.get().ask(py, pull),
             None => Ok(()),
         },
-        Note::Content(ticket) => match dispatcher.take(ticket) {
-            Some(Kept::Content(reader)) => ContentReader::arrived(reader.bind(py), dispatcher),
-            _ => Ok(()),
+        Note::Content(ticket) => match dispatcher.face.waiting.take(ticket) {
+            Some(reader) => ContentReader::arrived(reader.bind(py).cast::<ContentReader>()?),
+            None => Ok(()),
         },
         Note::Stir(ticket) => websocket::stir(dispatcher, py, ticket),
         Note::Left(ticket) => match dispatcher.take(ticket) {
@@ -83,10 +83,6 @@ fn perform(
             None => Ok(()),
         },
     }
-}
-
-pub(crate) fn is_coroutine(dispatcher: &Dispatcher, object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    object.is_instance(dispatcher.face.coroutine_type.bind(object.py()))
 }
 
 fn adopt(
@@ -110,7 +106,7 @@ fn adopt(
             if pending.call.reply.is_closed() {
                 return close(&awaitable);
             }
-            let coroutine = match is_coroutine(dispatcher, &awaitable)? {
+            let coroutine = match dispatcher.face.is_coroutine(&awaitable)? {
                 true => awaitable,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
             };
@@ -142,28 +138,9 @@ fn cancel(py: Python<'_>, kept: Kept) -> PyResult<()> {
         | Kept::Unopened(_)
         | Kept::Iterator(_)
         | Kept::AsyncIterator(..)
-        | Kept::Content(_)
         | Kept::Opening(..) => {}
     }
     Ok(())
-}
-
-/// Ends a coroutine that nobody will await, without Python's warning about it.
-pub(crate) fn close(awaitable: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(close) = awaitable.getattr(intern!(awaitable.py(), "close")) {
-        close.call0()?;
-    }
-    Ok(())
-}
-
-/// Lets a coroutine of ours be called as what it serves, where that has a name: the log
-/// and whoever looks at tasks name the program's own.
-fn name_after(coroutine: &Bound<'_, PyAny>, served: &Bound<'_, PyAny>) -> PyResult<()> {
-    let attribute = intern!(coroutine.py(), "__qualname__");
-    match served.getattr(attribute) {
-        Ok(name) if name.is_instance_of::<PyString>() => coroutine.setattr(attribute, name),
-        _ => Ok(()),
-    }
 }
 
 fn start_answer(
@@ -410,40 +387,4 @@ impl Channel {
         visit.call(&state.resting)?;
         visit.call(&state.task)
     }
-}
-
-/// Whether `error` is a `CancelledError`.
-///
-/// # Errors
-/// When `asyncio` cannot be imported.
-pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
-    let cancelled = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "CancelledError"))?;
-    Ok(error.is_instance(py, &cancelled))
-}
-
-/// The event loop that runs on this thread.
-///
-/// # Errors
-/// `RuntimeError` where none does.
-pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    RUNNING.import(py, "asyncio", "get_running_loop")?.call0()
-}
-
-/// The Python functions that drive awaitables and async iterators.
-///
-/// # Errors
-/// When Python has no memory.
-pub(crate) fn pump_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    static PUMP: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = PUMP.get_or_try_init(py, || {
-        PyModule::from_code(
-            py,
-            &CString::new(include_str!("pump.py"))?,
-            c"slimHTTP/pump.py",
-            c"slimHTTP._pump",
-        )
-        .map(Bound::unbind)
-    })?;
-    Ok(module.bind(py))
 }

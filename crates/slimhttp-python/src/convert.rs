@@ -2,6 +2,8 @@
 //! under way or a handler; nothing waits, and nothing is kept but classes and functions of
 //! Python that were looked up once for the process. Called with Python held.
 
+pub(crate) mod asyncio;
+pub(crate) mod bytes;
 pub(crate) mod config;
 pub(crate) mod config_path;
 pub(crate) mod errors;

@@ -18,17 +18,19 @@ use slimhttp_server::handler::{Answer, Callee, DebugPage, HandlerFault, Request}
 use slimhttp_site::site::Reload;
 
 use crate::async_jobs::Channel;
-use crate::content::{self, ContentReader};
+use crate::connection_hooks;
+use crate::content;
 use crate::convert::errors;
 use crate::face::Face;
 use crate::handlers::Handlers;
-use crate::hooks;
 use crate::http_error;
 use crate::process::catch_panic::contain;
 use crate::request::HttpRequest;
 use crate::response::{self, Head, Reading};
 use crate::script::Script;
-use crate::websocket::{self, WebSocketRoute, WebSocketThreads};
+use crate::websocket;
+use crate::websocket_route::WebSocketRoute;
+use crate::websocket_threads::WebSocketThreads;
 use slimhttp_bridge::bridge::{Desk, Side};
 use slimhttp_bridge::companion::Companion;
 use slimhttp_bridge::fair_queue::Waits;
@@ -66,8 +68,6 @@ pub(crate) enum Kept {
     Task(Py<PyAny>),
     /// An async iterator of a response under way.
     Channel(Py<Channel>),
-    /// The reader of a content, which waits for more on an event loop.
-    Content(Py<ContentReader>),
     /// A WebSocket on its way to the event loop.
     Opening(Py<WebSocketRoute>, Pending),
     /// A WebSocket, and the task that serves it.
@@ -110,7 +110,7 @@ impl Dispatcher {
             },
             Job::Open(call) => self.open_left(py, call),
             Job::Pull(pull) => self.pull(py, pull),
-            Job::Hook(hook) => hooks::run(self, py, hook),
+            Job::Hook(hook) => connection_hooks::run(self, py, hook),
         })
         .unwrap_or(Ok(()))
     }
@@ -282,7 +282,6 @@ impl Dispatcher {
                 }
                 Kept::Task(task) => visit.call(task)?,
                 Kept::Channel(channel) => visit.call(channel)?,
-                Kept::Content(reader) => visit.call(reader)?,
                 Kept::Opening(route, pending) => {
                     visit.call(route)?;
                     visit.call(&pending.request)?;
@@ -378,9 +377,10 @@ impl Dispatcher {
                 });
                 (what, result)
             }
-            Callee::Upgrade => {
-                ("on_upgrade".into(), hooks::upgrade(&self.face, call, &context, request))
-            }
+            Callee::Upgrade => (
+                "on_upgrade".into(),
+                connection_hooks::upgrade(&self.face, call, &context, request),
+            ),
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
                 let result = text_of(py, path).and_then(|path| {

@@ -2,6 +2,7 @@
 //! functions looked up once, and the types by which results are told apart.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::call::PyCallArgs;
 use pyo3::intern;
@@ -13,9 +14,9 @@ use slimhttp_server::handler::DebugPage;
 
 use crate::context::Contexts;
 use crate::script::Script;
-use crate::server::Server;
-use crate::websocket::WebSocketEnd;
-use slimhttp_bridge::bridge::Side;
+use crate::waiting::WaitingObjects;
+use crate::websocket_end::WebSocketEnd;
+use slimhttp_bridge::bridge::{Desk, Side};
 use slimhttp_bridge::log_ring::Record;
 
 /// The face.
@@ -40,6 +41,8 @@ pub(crate) struct Face {
     pub(crate) coroutine_type: Py<PyType>,
     /// What contexts are made by.
     pub(crate) contexts: Contexts,
+    /// The readers of contents that wait for more on an event loop.
+    pub(crate) waiting: WaitingObjects,
 }
 
 impl Face {
@@ -47,7 +50,7 @@ impl Face {
     ///
     /// # Errors
     /// `AttributeError` where the face lacks something.
-    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, desk: Arc<Desk>) -> PyResult<Self> {
         let py = object.py();
         let attribute = |name| object.getattr(name).map(Bound::unbind);
         Ok(Self {
@@ -67,6 +70,7 @@ impl Face {
                 .unbind(),
             raw_type: object.getattr(intern!(py, "raw_type"))?.cast_into::<PyType>()?.unbind(),
             contexts: Contexts::new(py)?,
+            waiting: WaitingObjects::new(desk),
             coroutine_type: py
                 .import(intern!(py, "types"))?
                 .getattr(intern!(py, "CoroutineType"))?
@@ -82,14 +86,6 @@ impl Face {
     /// Whatever the attribute raises.
     pub(crate) fn instance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.object.bind(py).getattr(intern!(py, "instance"))
-    }
-
-    /// The server that it belongs to.
-    ///
-    /// # Errors
-    /// `AttributeError` once that is gone.
-    pub(crate) fn server<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Server>> {
-        Ok(self.instance(py)?.getattr(intern!(py, "_server"))?.cast_into::<Server>()?)
     }
 
     /// Asks a scope's module, within `context`.
@@ -160,6 +156,14 @@ impl Face {
         if let Err(error) = self.log.bind(py).call1((record.level, &record.message)) {
             error.write_unraisable(py, Some(self.log.bind(py)));
         }
+    }
+
+    /// Whether an object is the coroutine of an `async def`.
+    ///
+    /// # Errors
+    /// When Python cannot tell.
+    pub(crate) fn is_coroutine(&self, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        object.is_instance(self.coroutine_type.bind(object.py()))
     }
 
     /// Starts the event loop's thread, if it does not run.
@@ -261,6 +265,7 @@ impl Face {
         visit.call(&self.response_type)?;
         visit.call(&self.raw_type)?;
         self.contexts.traverse(&visit)?;
+        self.waiting.traverse(&visit)?;
         visit.call(&self.coroutine_type)
     }
 }

@@ -13,6 +13,7 @@ mod add_route;
 mod answering;
 mod async_jobs;
 mod change;
+mod connection_hooks;
 mod content;
 mod context;
 mod convert;
@@ -30,8 +31,13 @@ mod script;
 mod server;
 mod signals;
 mod socket;
+mod switch;
 mod turn;
+mod waiting;
 mod websocket;
+mod websocket_end;
+mod websocket_route;
+mod websocket_threads;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
 #[global_allocator]
@@ -61,7 +67,9 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::socket::Socket;
     #[pymodule_export]
-    use crate::websocket::{WebSocketEnd, WebSocketRoute, broadcast};
+    use crate::websocket_end::{WebSocketEnd, broadcast};
+    #[pymodule_export]
+    use crate::websocket_route::WebSocketRoute;
 
     /// The version of the package.
     #[pyo3::pyfunction]

@@ -9,19 +9,20 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 use slimhttp_site::raw_reply;
 
+use crate::convert::bytes::read_bytes;
 use crate::convert::config::is_path_like;
 use crate::convert::fields;
 use crate::convert::json;
 use crate::convert::values::read_status;
 use crate::face::Face;
-use crate::hooks::Switch;
 use crate::request::HttpRequest;
-use crate::websocket::WebSocketRoute;
+use crate::switch::Switch;
+use crate::websocket_route::WebSocketRoute;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -254,25 +255,6 @@ pub(crate) fn read_body(
             None => Bytes::copy_from_slice(face.json(object)?.as_bytes()),
         };
         return Ok(Some((bytes.into(), JSON)));
-    }
-    Ok(None)
-}
-
-/// The bytes that an object of bytes or text holds; `None` for another type.
-/// They are copied: what a response holds must not be Python's.
-pub(crate) fn read_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Bytes>> {
-    if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(Some(Bytes::copy_from_slice(bytes.as_bytes())));
-    }
-    if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Some(Bytes::copy_from_slice(text.to_cow()?.as_bytes())));
-    }
-    if let Ok(bytes) = object.cast::<PyByteArray>() {
-        return Ok(Some(bytes.to_vec().into()));
-    }
-    if let Ok(view) = object.cast::<PyMemoryView>() {
-        let bytes = view.call_method0(intern!(object.py(), "tobytes"))?;
-        return Ok(Some(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes())));
     }
     Ok(None)
 }

@@ -36,7 +36,7 @@ use crate::hooks::Hooks;
 use crate::routes::{read_kind, read_methods};
 use crate::signals::Signals;
 use crate::turn;
-use crate::websocket::WebSocketRoute;
+use crate::websocket_route::WebSocketRoute;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
@@ -67,12 +67,12 @@ impl Server {
         mut setup: Setup,
         face: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
-        let face = Face::new(face)?;
         let base = Mutex::new(setup.base.clone());
         let (bell, ear) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         let wakeup = bell.try_clone()?;
         let desk = Arc::new(Desk::new(bell));
+        let face = Face::new(face, desk.clone())?;
         setup.handler = Some(Arc::new(Door(desk.clone())));
         let core = match py.detach(|| Core::bind(setup)) {
             Ok(core) => core,
@@ -476,6 +476,7 @@ impl Server {
 
     fn __clear__(&self) {
         self.dispatcher.handlers.clear();
+        drop(self.dispatcher.face.waiting.take_all());
         drop(self.dispatcher.take_all());
     }
 }

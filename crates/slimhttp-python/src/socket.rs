@@ -12,8 +12,8 @@ use pyo3::exceptions::{PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use crate::response::read_bytes;
 use slimhttp_bridge::connection::Guest;
 use slimhttp_bridge::pipe::{NotSent, Received};
 

@@ -1,118 +1,31 @@
-//! WebSockets on their way to Python: a route that opens them, the handler that
-//! serves one, as a task of the event loop or on a thread of its own, and how it
-//! ends. What the handler holds is in `end`.
+//! WebSockets on their way to Python: the handler that serves one, as a task of the
+//! event loop or on a thread of its own, and how it ends. What the handler holds is in
+//! `websocket_end`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use slimhttp_server::handler::{Callee, HandlerFault};
+use slimhttp_server::handler::HandlerFault;
 use slimhttp_server::websocket::{self, INTERNAL, NORMAL, Tenure, WebSocket};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::route::RouteKind;
-use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
 
-use crate::async_jobs::{is_coroutine, pump_module};
+use crate::convert::asyncio::pump_module;
 use crate::convert::errors;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::http_error;
 use crate::process::catch_panic::contain;
 use crate::request::HttpRequest;
+use crate::websocket_end::WebSocketEnd;
+use crate::websocket_route::WebSocketRoute;
+use crate::websocket_threads::Place;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 use slimhttp_bridge::opening::Opening;
 use slimhttp_bridge::submission::{self, Parcel};
-
-mod end;
-
-pub(crate) use end::{WebSocketEnd, broadcast};
-
-/// What stands in a route table in place of the handler of a WebSocket.
-#[pyclass(frozen, module = "slimHTTP._slimhttp")]
-pub(crate) struct WebSocketRoute {
-    /// Who serves it.
-    #[pyo3(get)]
-    handler: Py<PyAny>,
-    is_async: bool,
-    rules: Arc<WebSocketRules>,
-}
-
-#[pymethods]
-impl WebSocketRoute {
-    /// ValueError for an origin that is none.
-    #[new]
-    fn new(
-        handler: Py<PyAny>,
-        is_async: bool,
-        origins: Option<Vec<String>>,
-        subprotocols: Vec<String>,
-    ) -> PyResult<Self> {
-        let origins = Origins::read(origins).map_err(|entry| {
-            PyValueError::new_err(format!(
-                "origins: expected origins such as `https://example.com`, or `*`, found `{entry}`"
-            ))
-        })?;
-        let subprotocols = subprotocols.into_iter().map(String::into_boxed_str).collect();
-        let rules = Arc::new(WebSocketRules { origins, subprotocols });
-        Ok(Self { handler, is_async, rules })
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.handler)
-    }
-}
-
-impl WebSocketRoute {
-    /// The kind of the route in a site.
-    pub(crate) fn kind(&self) -> RouteKind {
-        RouteKind::WebSocket(self.rules.clone())
-    }
-
-    /// What was agreed on, or is now: a site has judged the handshakes of its own
-    /// routes; those of a module's run are known only here.
-    fn handshake(&self, pending: &Pending) -> Result<Handshake, Refusal> {
-        if let Callee::WebSocket(.., handshake) = &pending.call.callee {
-            return Ok(handshake.clone());
-        }
-        let request = &*pending.call.request;
-        let compress = request.scope.options.websocket.compress;
-        judge(&request.method, request.version, &request.headers, &self.rules, compress)
-    }
-}
-
-/// How many threads serve WebSockets, and may.
-#[derive(Debug, Default)]
-pub(crate) struct WebSocketThreads {
-    most: AtomicUsize,
-    busy: AtomicUsize,
-}
-
-impl WebSocketThreads {
-    /// Changes how many there may be; those that are too many go on.
-    pub(crate) fn set_limit(&self, most: usize) {
-        self.most.store(most, Ordering::Relaxed);
-    }
-
-    fn take(self: &Arc<Self>) -> Option<Place> {
-        let most = self.most.load(Ordering::Relaxed);
-        let free = |busy| (busy < most).then_some(busy + 1);
-        let taken = self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        taken.ok().map(|_| Place(self.clone()))
-    }
-}
-
-/// The place of one thread.
-struct Place(Arc<WebSocketThreads>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Opens a WebSocket for a call that was asked on a thread in `turn()`: its
 /// handler goes to a thread of its own, or to the event loop.
@@ -129,7 +42,7 @@ pub(crate) fn open_on_thread(
         let route = route.clone().unbind();
         return dispatcher.hand_to_loop(py, pending, |pending| Kept::Opening(route, pending));
     }
-    let handshake = match route.get().handshake(&pending) {
+    let handshake = match route.get().handshake(&pending.call) {
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
     };
@@ -190,7 +103,7 @@ pub(crate) fn open_on_loop(
     route: &Bound<'_, WebSocketRoute>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let handshake = match route.get().handshake(&pending) {
+    let handshake = match route.get().handshake(&pending.call) {
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
     };
@@ -205,7 +118,7 @@ pub(crate) fn open_on_loop(
             let contexts = &dispatcher.face.contexts;
             let context = pending.request.get().context(py)?;
             let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
-            let coroutine = match is_coroutine(dispatcher, &coroutine)? {
+            let coroutine = match dispatcher.face.is_coroutine(&coroutine)? {
                 true => coroutine,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
             };

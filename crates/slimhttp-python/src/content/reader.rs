@@ -12,8 +12,7 @@ use pyo3::types::PyBytes;
 use slimhttp_server::content::{ContentFault, ContentStream};
 
 use super::{error_of, next_chunk};
-use crate::async_jobs::running_loop;
-use crate::dispatcher::{Dispatcher, Kept};
+use crate::convert::asyncio::running_loop;
 use crate::face::Face;
 use slimhttp_bridge::bridge::Desk;
 use slimhttp_bridge::job::Ticket;
@@ -71,12 +70,12 @@ impl ContentReader {
     ///
     /// # Errors
     /// What keeps the event loop from going on.
-    pub(crate) fn arrived(slf: &Bound<'_, Self>, dispatcher: &Dispatcher) -> PyResult<()> {
+    pub(crate) fn arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let Some(future) = slf.get().waiting(py) else { return Ok(()) };
         let its_loop = future.call_method0(intern!(py, "get_loop"))?;
         if its_loop.is(&running_loop(py)?) {
-            return Self::deliver(slf, dispatcher, &future);
+            return Self::deliver(slf, &future);
         }
         // Somebody reads on an event loop of their own.
         let deliver = slf.getattr(intern!(py, "_deliver"))?;
@@ -84,18 +83,14 @@ impl ContentReader {
     }
 
     /// Gives what has come to who awaits it.
-    fn deliver(
-        slf: &Bound<'_, Self>,
-        dispatcher: &Dispatcher,
-        future: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    fn deliver(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         // What comes for nobody stays for who asks next.
         if future.call_method0(intern!(py, "done"))?.is_truthy()? {
             slf.get().forget();
             return Ok(());
         }
-        let outcome = match Self::poll(slf, dispatcher) {
+        let outcome = match Self::poll(slf) {
             Poll::Pending => return Ok(()),
             Poll::Ready(outcome) => outcome,
         };
@@ -115,21 +110,19 @@ impl ContentReader {
     }
 
     /// Asks for the next chunk; who has to wait is told by a note.
-    fn poll(
-        slf: &Bound<'_, Self>,
-        dispatcher: &Dispatcher,
-    ) -> Poll<Result<Option<Bytes>, ContentFault>> {
+    fn poll(slf: &Bound<'_, Self>) -> Poll<Result<Option<Bytes>, ContentFault>> {
         let Source::Streamed(stream) = &slf.get().source else {
             return Poll::Ready(Ok(None));
         };
-        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| dispatcher.desk.ticket());
+        let waiting = &slf.get().face.waiting;
+        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| waiting.desk.ticket());
         // Kept first: the note may come at once.
-        dispatcher.keep(ticket, Kept::Content(slf.clone().unbind()));
-        let ring = Ring { desk: dispatcher.desk.clone(), reader: ticket };
+        waiting.keep(ticket, slf.clone().into_any().unbind());
+        let ring = Ring { desk: waiting.desk.clone(), reader: ticket };
         let waker = Waker::from(Arc::new(ring));
         let outcome = stream.poll_chunk(&mut Context::from_waker(&waker));
         if outcome.is_ready() {
-            drop(dispatcher.take(ticket));
+            drop(waiting.take(ticket));
         }
         outcome
     }
@@ -193,12 +186,10 @@ impl ContentReader {
                 }
                 stream.resume();
                 let future = new_future()?;
-                let server = reader.face.server(py)?;
-                let dispatcher = &server.get().dispatcher;
-                dispatcher.face.ensure_loop(py)?;
+                reader.face.ensure_loop(py)?;
                 let old = reader.awaited().future.replace(future.clone().unbind());
                 drop(old);
-                match Self::poll(slf, dispatcher) {
+                match Self::poll(slf) {
                     Poll::Pending => return Ok(Some(future)),
                     Poll::Ready(outcome) => {
                         reader.forget();
@@ -218,8 +209,7 @@ impl ContentReader {
     fn _deliver(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let Some(future) = slf.get().waiting(py) else { return Ok(()) };
-        let server = slf.get().face.server(py)?;
-        Self::deliver(slf, &server.get().dispatcher, &future)
+        Self::deliver(slf, &future)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -11,8 +11,8 @@ use slimhttp_server::websocket::{
     Closure, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
 };
 
+use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use crate::response::read_bytes;
 use slimhttp_bridge::opening::Opening;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises

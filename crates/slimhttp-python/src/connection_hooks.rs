@@ -1,0 +1,144 @@
+//! What a program is asked about connections: whether one is served, to take what an upgraded
+//! one has sent, that one has ended, and whether it takes an upgrade. Which functions there
+//! are, and which identity belongs to which connection, `slimHTTP._connections` knows. Runs on
+//! a thread in `turn()`, within a context of its own or of the request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::Response;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use slimhttp_bridge::connection::{Guest, HookJob, PipeEnd};
+use slimhttp_bridge::job::Call;
+use slimhttp_server::body::Body;
+use slimhttp_server::handler::Answer;
+use slimhttp_site::raw_reply;
+
+use crate::convert::errors;
+use crate::dispatcher::Dispatcher;
+use crate::face::Face;
+use crate::request::HttpRequest;
+use crate::socket::Socket;
+use crate::switch::Switch;
+
+/// Does what is asked about a connection.
+///
+/// # Errors
+/// `KeyboardInterrupt`, and nothing else that a hook raises.
+pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyResult<()> {
+    let face = &dispatcher.face;
+    let what = hook.subject();
+    let context = match face.contexts.copy(py) {
+        Ok(context) => context,
+        Err(no_memory) => {
+            no_memory.write_unraisable(py, None);
+            return Ok(());
+        }
+    };
+    match hook {
+        HookJob::Judge(guest, reply) => {
+            let asked = socket(py, &guest).and_then(|socket| {
+                let arguments = (guest.ticket.0, socket);
+                face.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
+            });
+            let verdict = contained(face, &context, &what, asked)?;
+            // A connection that has ended meanwhile does not hear it.
+            let _ = reply.send(verdict.unwrap_or(false));
+        }
+        HookJob::Data(guest) => {
+            let told = guest.pipe.told();
+            let arguments = (guest.ticket.0, told.finished);
+            let looked = face.hook(&context, intern!(py, "data"), arguments);
+            if contained(face, &context, &what, looked)?.is_none() {
+                // What its identity does not understand nobody else will.
+                guest.pipe.close();
+            }
+            if guest.pipe.looked(told) {
+                guest.tell();
+            }
+        }
+        HookJob::Left(guest) => {
+            guest.desk().ends.remove();
+            // First: whoever notes an identity looks behind that whether it comes too late.
+            guest.is_told.store(true, Ordering::SeqCst);
+            let told = socket(py, &guest).and_then(|socket| {
+                face.hook(&context, intern!(py, "left"), (guest.ticket.0, socket))
+            });
+            contained(face, &context, &what, told)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a hook gave; `None` where it raised, which is told to the log. An
+/// `HTTPError` says no, and is no failure.
+fn contained<R>(
+    face: &Face,
+    context: &Bound<'_, PyAny>,
+    what: &str,
+    outcome: PyResult<R>,
+) -> PyResult<Option<R>> {
+    let py = context.py();
+    match outcome {
+        Ok(given) => Ok(Some(given)),
+        Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        Err(error) if errors::is_http_error(py, &error) => {
+            tracing::debug!("{what} says {error}");
+            Ok(None)
+        }
+        Err(error) => {
+            face.failed(&error, context, py.None().bind(py), what, false);
+            Ok(None)
+        }
+    }
+}
+
+fn socket<'py>(py: Python<'py>, guest: &Arc<Guest>) -> PyResult<Bound<'py, Socket>> {
+    Bound::new(py, Socket::new(guest.clone()))
+}
+
+/// Asks the program whether it takes an upgrade. Gives a [`Switch`] where it
+/// does, None where it does not, else an answer as a handler's.
+///
+/// # Errors
+/// Whatever the program raises, and `UpgradeIssue` where it takes the upgrade and
+/// does not say so to the client.
+pub(crate) fn upgrade<'py>(
+    face: &Face,
+    call: &Call,
+    context: &Bound<'py, PyAny>,
+    request: &Bound<'py, HttpRequest>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = request.py();
+    let Some(guest) = Guest::of(call.request.guest.as_ref()) else {
+        return Ok(py.None().into_bound(py));
+    };
+    guest.pipe.begin_answer();
+    let socket = socket(py, &guest)?;
+    let asked = face.hook(context, intern!(py, "upgrade"), (guest.ticket.0, &socket, request));
+    let written = guest.pipe.take_answer();
+    let identity = asked?;
+    if written.is_empty() {
+        return Ok(identity);
+    }
+    let switch = raw_reply::parse_switch(&written).map_err(PyValueError::new_err)?;
+    let Some(head) = switch else {
+        // Another answer, written and not returned: no.
+        let written = PyBytes::new(py, &written);
+        return match raw_reply::looks_raw(written.as_bytes()) {
+            true => face.raw_type.bind(py).call1((written,)),
+            false => Ok(written.into_any()),
+        };
+    };
+    face.hook(context, intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
+    guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    let answer = Answer::Switch(response, Box::new(PipeEnd(guest)));
+    Ok(Bound::new(py, Switch::new(answer))?.into_any())
+}

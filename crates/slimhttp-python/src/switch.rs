@@ -1,0 +1,22 @@
+//! The result of `on_upgrade`, on its way from the program to the answer.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use slimhttp_server::handler::Answer;
+
+/// The result of `on_upgrade` where the connection is the program's now.
+#[pyclass(frozen, module = "slimHTTP._slimhttp")]
+pub(crate) struct Switch(Mutex<Option<Answer>>);
+
+impl Switch {
+    /// That of an answer.
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self(Mutex::new(Some(answer)))
+    }
+
+    /// The answer, once.
+    pub(crate) fn take(&self) -> Option<Answer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

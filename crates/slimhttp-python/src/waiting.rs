@@ -1,0 +1,54 @@
+//! Objects that wait until something has come for them, and are then told on the event loop's
+//! thread: readers of contents. An I/O thread knows one by its number; the loop's thread takes
+//! it back by that. No Python runs under the lock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::job::Ticket;
+
+/// Those of one server.
+pub(crate) struct WaitingObjects {
+    /// Where the event loop is told that something has come.
+    pub(crate) desk: Arc<Desk>,
+    objects: Mutex<HashMap<Ticket, Py<PyAny>>>,
+}
+
+impl WaitingObjects {
+    /// None yet.
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk, objects: Mutex::default() }
+    }
+
+    /// Keeps an object until it is taken back.
+    pub(crate) fn keep(&self, ticket: Ticket, object: Py<PyAny>) {
+        let old = self.lock().insert(ticket, object);
+        drop(old);
+    }
+
+    /// Takes back an object.
+    pub(crate) fn take(&self, ticket: Ticket) -> Option<Py<PyAny>> {
+        self.lock().remove(&ticket)
+    }
+
+    /// Takes back all of them.
+    pub(crate) fn take_all(&self) -> HashMap<Ticket, Py<PyAny>> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(objects) = self.objects.try_lock() else { return Ok(()) };
+        objects.values().try_for_each(|object| visit.call(object))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Py<PyAny>>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
