@@ -11,13 +11,13 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use crate::answering::Answering;
-use crate::content::ContentReader;
 use crate::convert::asyncio::{close, is_cancelled, name_after, pump_module, running_loop};
 use crate::dispatcher::{Dispatcher, Kept, Pending};
+use crate::objects::content::ContentReader;
+use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
 use crate::response::{self, Head};
 use crate::websocket;
-use crate::websocket_route::WebSocketRoute;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use slimhttp_bridge::loop_queue::Note;
@@ -228,7 +228,7 @@ struct ChannelState {
     /// Whether the task was told that nobody takes what comes.
     cancelled: bool,
     /// The request and whether it is debugged, once the answer is out.
-    opened: Option<(Py<crate::request::HttpRequest>, bool)>,
+    opened: Option<(Py<crate::objects::request::HttpRequest>, bool)>,
 }
 
 impl Channel {

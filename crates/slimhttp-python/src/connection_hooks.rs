@@ -20,10 +20,10 @@ use slimhttp_site::raw_reply;
 
 use crate::convert::errors;
 use crate::dispatcher::Dispatcher;
-use crate::face::Face;
-use crate::request::HttpRequest;
-use crate::socket::Socket;
-use crate::switch::Switch;
+use crate::objects::face::Face;
+use crate::objects::request::HttpRequest;
+use crate::objects::socket::Socket;
+use crate::objects::switch::Switch;
 
 /// Does what is asked about a connection.
 ///

@@ -13,7 +13,7 @@ use slimhttp_site::refusal::{Raised, Refusal};
 
 use crate::convert::fields;
 use crate::convert::values::read_status;
-use crate::face::Face;
+use crate::objects::face::Face;
 use crate::response::{self, Head};
 use slimhttp_bridge::job::Verdict;
 

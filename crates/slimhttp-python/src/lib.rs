@@ -14,29 +14,18 @@ mod answering;
 mod async_jobs;
 mod change;
 mod connection_hooks;
-mod content;
-mod context;
 mod convert;
 mod dispatcher;
-mod face;
 mod handlers;
 mod hooks;
 mod http_error;
-mod identity;
+mod objects;
 mod process;
-mod request;
 mod response;
-mod routes;
-mod script;
 mod server;
 mod signals;
-mod socket;
-mod switch;
 mod turn;
-mod waiting;
 mod websocket;
-mod websocket_end;
-mod websocket_route;
 mod websocket_threads;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
@@ -47,29 +36,29 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
-    use crate::content::ContentReader;
-    #[pymodule_export]
     use crate::hooks::Hooks;
     #[pymodule_export]
-    use crate::identity::Identity;
+    use crate::objects::content::ContentReader;
+    #[pymodule_export]
+    use crate::objects::identity::Identity;
+    #[pymodule_export]
+    use crate::objects::request::HttpRequest;
+    #[pymodule_export]
+    use crate::objects::routes::{Routes, match_route};
+    #[pymodule_export]
+    use crate::objects::script::Script;
+    #[pymodule_export]
+    use crate::objects::socket::Socket;
+    #[pymodule_export]
+    use crate::objects::websocket_end::{WebSocketEnd, broadcast};
+    #[pymodule_export]
+    use crate::objects::websocket_route::WebSocketRoute;
     #[pymodule_export]
     use crate::process::certificates::{Successor, drop_privileges, make_certificate};
-    #[pymodule_export]
-    use crate::request::HttpRequest;
-    #[pymodule_export]
-    use crate::routes::{Routes, match_route};
-    #[pymodule_export]
-    use crate::script::Script;
     #[pymodule_export]
     use crate::server::Server;
     #[pymodule_export]
     use crate::signals::Signals;
-    #[pymodule_export]
-    use crate::socket::Socket;
-    #[pymodule_export]
-    use crate::websocket_end::{WebSocketEnd, broadcast};
-    #[pymodule_export]
-    use crate::websocket_route::WebSocketRoute;
 
     /// The version of the package.
     #[pyo3::pyfunction]

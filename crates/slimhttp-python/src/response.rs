@@ -19,10 +19,10 @@ use crate::convert::config::is_path_like;
 use crate::convert::fields;
 use crate::convert::json;
 use crate::convert::values::read_status;
-use crate::face::Face;
-use crate::request::HttpRequest;
-use crate::switch::Switch;
-use crate::websocket_route::WebSocketRoute;
+use crate::objects::face::Face;
+use crate::objects::request::HttpRequest;
+use crate::objects::switch::Switch;
+use crate::objects::websocket_route::WebSocketRoute;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

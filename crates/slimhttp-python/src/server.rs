@@ -30,13 +30,13 @@ use crate::convert::config_path::{key_error, read_way};
 use crate::convert::errors;
 use crate::convert::events;
 use crate::dispatcher::Dispatcher;
-use crate::face::Face;
 use crate::handlers::{Handler, Registration};
 use crate::hooks::Hooks;
-use crate::routes::{read_kind, read_methods};
+use crate::objects::face::Face;
+use crate::objects::routes::{read_kind, read_methods};
+use crate::objects::websocket_route::WebSocketRoute;
 use crate::signals::Signals;
 use crate::turn;
-use crate::websocket_route::WebSocketRoute;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);

@@ -16,10 +16,10 @@ use crate::convert::asyncio::pump_module;
 use crate::convert::errors;
 use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::http_error;
+use crate::objects::request::HttpRequest;
+use crate::objects::websocket_end::WebSocketEnd;
+use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
-use crate::request::HttpRequest;
-use crate::websocket_end::WebSocketEnd;
-use crate::websocket_route::WebSocketRoute;
 use crate::websocket_threads::Place;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::Ticket;
@@ -186,7 +186,7 @@ impl Ending {
     fn conclude(
         self,
         py: Python<'_>,
-        face: &crate::face::Face,
+        face: &crate::objects::face::Face,
         result: PyResult<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let mut error = match result {
@@ -267,7 +267,7 @@ struct Service {
 /// The same, called once, on that thread.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 struct ServiceThread {
-    face: Arc<crate::face::Face>,
+    face: Arc<crate::objects::face::Face>,
     work: Mutex<Option<Service>>,
 }
 

@@ -16,9 +16,9 @@ use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
 use super::{Dispatcher, Kept, Pending};
-use crate::face::Face;
+use crate::objects::face::Face;
+use crate::objects::request::HttpRequest;
 use crate::process::catch_panic::contain;
-use crate::request::HttpRequest;
 use crate::response::{self, Head};
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::{Call, InWords, Job, Piece, Pull, Ticket};

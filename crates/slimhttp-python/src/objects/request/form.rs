@@ -14,8 +14,8 @@ use slimhttp_server::content::Content;
 
 use super::HttpRequest;
 use super::attributes::Attribute;
-use crate::content::{content_type, next_chunk};
 use crate::convert::errors::ContentError;
+use crate::objects::content::{content_type, next_chunk};
 use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Place, Upload};
 
 /// The pair of fields and uploads; both are empty where the content is no form.

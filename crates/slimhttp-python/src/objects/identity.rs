@@ -7,9 +7,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefR
 use slimhttp_server::handler::{ConnectionHandle, Request};
 
 use crate::convert::errors;
-use crate::face::Face;
-use crate::request::HttpRequest;
-use crate::socket::Socket;
+use crate::objects::face::Face;
+use crate::objects::request::HttpRequest;
+use crate::objects::socket::Socket;
 use slimhttp_bridge::connection::Guest;
 use slimhttp_bridge::pipe::Received;
 

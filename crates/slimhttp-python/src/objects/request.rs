@@ -20,10 +20,10 @@ use slimhttp_server::content::Content;
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
-use crate::content::{self, ContentReader};
 use crate::convert::values;
-use crate::face::Face;
-use crate::identity::Identity;
+use crate::objects::content::{self, ContentReader};
+use crate::objects::face::Face;
+use crate::objects::identity::Identity;
 use attributes::{Attribute, Attributes};
 
 /// A request.

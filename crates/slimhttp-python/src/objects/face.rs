@@ -12,10 +12,10 @@ use pyo3::pyclass::PyVisit;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 use slimhttp_server::handler::DebugPage;
 
-use crate::context::Contexts;
-use crate::script::Script;
-use crate::waiting::WaitingObjects;
-use crate::websocket_end::WebSocketEnd;
+use crate::objects::contexts::Contexts;
+use crate::objects::script::Script;
+use crate::objects::waiting::WaitingObjects;
+use crate::objects::websocket_end::WebSocketEnd;
 use slimhttp_bridge::bridge::{Desk, Side};
 use slimhttp_bridge::log_ring::Record;
 

@@ -13,7 +13,7 @@ use slimhttp_server::content::{ContentFault, ContentStream};
 
 use super::{error_of, next_chunk};
 use crate::convert::asyncio::running_loop;
-use crate::face::Face;
+use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Desk;
 use slimhttp_bridge::job::Ticket;
 use slimhttp_bridge::loop_queue::Note;

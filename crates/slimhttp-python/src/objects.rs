@@ -1,0 +1,16 @@
+//! The objects that programs and the Python half hold, and what the Python half lends: requests
+//! and their content, connections and identities, routes, the ends of WebSockets. They are made
+//! by `run` and `server`, and used on whichever thread of Python has them.
+
+pub(crate) mod content;
+pub(crate) mod contexts;
+pub(crate) mod face;
+pub(crate) mod identity;
+pub(crate) mod request;
+pub(crate) mod routes;
+pub(crate) mod script;
+pub(crate) mod socket;
+pub(crate) mod switch;
+pub(crate) mod waiting;
+pub(crate) mod websocket_end;
+pub(crate) mod websocket_route;
