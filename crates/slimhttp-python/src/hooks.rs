@@ -21,7 +21,7 @@ use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 
 use crate::convert::errors;
-use crate::handlers::Handler;
+use crate::run::handlers::Handler;
 use crate::server::Server;
 
 /// What a program says of connections and of the server as a whole.

@@ -9,24 +9,14 @@
 //! `slimhttp-bridge`, which has no Python in it: an I/O thread knows Python objects as
 //! numbers.
 
-mod add_route;
-mod answering;
-mod async_jobs;
 mod change;
-mod connection_hooks;
 mod convert;
-mod dispatcher;
-mod handlers;
 mod hooks;
-mod http_error;
 mod objects;
 mod process;
-mod response;
+mod run;
 mod server;
 mod signals;
-mod turn;
-mod websocket;
-mod websocket_threads;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
 #[global_allocator]

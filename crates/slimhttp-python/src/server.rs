@@ -22,21 +22,21 @@ use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 
-use crate::add_route;
-use crate::async_jobs;
 use crate::change::{self, Refused, successor};
 use crate::convert::config;
 use crate::convert::config_path::{key_error, read_way};
 use crate::convert::errors;
 use crate::convert::events;
-use crate::dispatcher::Dispatcher;
-use crate::handlers::{Handler, Registration};
 use crate::hooks::Hooks;
 use crate::objects::face::Face;
 use crate::objects::routes::{read_kind, read_methods};
 use crate::objects::websocket_route::WebSocketRoute;
+use crate::run::add_route;
+use crate::run::dispatcher::Dispatcher;
+use crate::run::event_loop;
+use crate::run::handlers::{Handler, Registration};
+use crate::run::turn;
 use crate::signals::Signals;
-use crate::turn;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
@@ -465,7 +465,7 @@ impl Server {
     /// Does what waits for the event loop; called on its thread. `create_task`
     /// makes a task of a coroutine.
     fn async_turn(&self, py: Python<'_>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let outcome = async_jobs::turn(&self.dispatcher, create_task);
+        let outcome = event_loop::turn(&self.dispatcher, create_task);
         self.hand_over_logs(py);
         outcome
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::dispatcher::Dispatcher;
+use crate::run::dispatcher::Dispatcher;
 use slimhttp_bridge::completion::Gathering;
 
 /// How long a turn goes on while jobs keep coming.

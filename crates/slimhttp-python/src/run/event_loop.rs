@@ -10,14 +10,14 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
-use crate::answering::Answering;
 use crate::convert::asyncio::{close, is_cancelled, name_after, pump_module, running_loop};
-use crate::dispatcher::{Dispatcher, Kept, Pending};
 use crate::objects::content::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
-use crate::response::{self, Head};
-use crate::websocket;
+use crate::run::answering::Answering;
+use crate::run::dispatcher::{Dispatcher, Kept, Pending};
+use crate::run::response::{self, Head};
+use crate::run::websocket;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::{ChunkReply, InWords, Piece, Pull, Ticket};
 use slimhttp_bridge::loop_queue::Note;

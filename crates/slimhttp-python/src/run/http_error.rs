@@ -14,7 +14,7 @@ use slimhttp_site::refusal::{Raised, Refusal};
 use crate::convert::fields;
 use crate::convert::values::read_status;
 use crate::objects::face::Face;
-use crate::response::{self, Head};
+use crate::run::response::{self, Head};
 use slimhttp_bridge::job::Verdict;
 
 /// The code of a WebSocket that is closed for the client's doing.

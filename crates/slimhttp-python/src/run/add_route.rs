@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_site::route::{HandlerId, Route};
 
-use crate::dispatcher::Dispatcher;
-use crate::handlers::{Handler, Registration};
+use crate::run::dispatcher::Dispatcher;
+use crate::run::handlers::{Handler, Registration};
 
 /// Registers `handler`. Where only the callable differs from what is registered, it is
 /// swapped and the site stays as it is; otherwise `register` changes the site, and gives the

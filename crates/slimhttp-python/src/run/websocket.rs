@@ -14,13 +14,13 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::convert::asyncio::pump_module;
 use crate::convert::errors;
-use crate::dispatcher::{Dispatcher, Kept, Pending};
-use crate::http_error;
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_end::WebSocketEnd;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
-use crate::websocket_threads::Place;
+use crate::run::dispatcher::{Dispatcher, Kept, Pending};
+use crate::run::http_error;
+use crate::run::websocket_threads::Place;
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::Ticket;
 use slimhttp_bridge::loop_queue::Note;

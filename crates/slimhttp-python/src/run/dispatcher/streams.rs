@@ -19,7 +19,7 @@ use super::{Dispatcher, Kept, Pending};
 use crate::objects::face::Face;
 use crate::objects::request::HttpRequest;
 use crate::process::catch_panic::contain;
-use crate::response::{self, Head};
+use crate::run::response::{self, Head};
 use slimhttp_bridge::bridge::Side;
 use slimhttp_bridge::job::{Call, InWords, Job, Piece, Pull, Ticket};
 use slimhttp_bridge::pulled_body::PulledBody;

@@ -15,9 +15,9 @@ use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
 use crate::convert::asyncio::{close, is_cancelled};
-use crate::dispatcher::{Dispatcher, Pending};
 use crate::process::catch_panic::contain;
-use crate::response;
+use crate::run::dispatcher::{Dispatcher, Pending};
+use crate::run::response;
 use slimhttp_bridge::bridge::Side;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and

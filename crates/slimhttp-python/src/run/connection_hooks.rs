@@ -19,11 +19,11 @@ use slimhttp_server::handler::Answer;
 use slimhttp_site::raw_reply;
 
 use crate::convert::errors;
-use crate::dispatcher::Dispatcher;
 use crate::objects::face::Face;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
 use crate::objects::switch::Switch;
+use crate::run::dispatcher::Dispatcher;
 
 /// Does what is asked about a connection.
 ///

@@ -1,0 +1,15 @@
+//! A job on its way through Python: a thread's turn (`turn`) or the event loop's (`event_loop`)
+//! takes it, `dispatcher` calls the handler, `response` reads what it returned, and the answer
+//! goes back. The only folder in which the program's handlers run.
+
+pub(crate) mod add_route;
+pub(crate) mod answering;
+pub(crate) mod connection_hooks;
+pub(crate) mod dispatcher;
+pub(crate) mod event_loop;
+pub(crate) mod handlers;
+pub(crate) mod http_error;
+pub(crate) mod response;
+pub(crate) mod turn;
+pub(crate) mod websocket;
+pub(crate) mod websocket_threads;
