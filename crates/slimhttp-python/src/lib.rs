@@ -9,14 +9,11 @@
 //! `slimhttp-bridge`, which has no Python in it: an I/O thread knows Python objects as
 //! numbers.
 
-mod change;
 mod convert;
-mod hooks;
 mod objects;
 mod process;
 mod run;
 mod server;
-mod signals;
 
 /// Of the extension alone: the interpreter and other extensions keep theirs.
 #[global_allocator]
@@ -25,8 +22,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The compiled half of the package `slimHTTP`.
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
-    #[pymodule_export]
-    use crate::hooks::Hooks;
     #[pymodule_export]
     use crate::objects::content::ContentReader;
     #[pymodule_export]
@@ -48,7 +43,9 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::server::Server;
     #[pymodule_export]
-    use crate::signals::Signals;
+    use crate::server::hooks::Hooks;
+    #[pymodule_export]
+    use crate::server::signals::Signals;
 
     /// The version of the package.
     #[pyo3::pyfunction]

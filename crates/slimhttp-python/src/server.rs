@@ -4,6 +4,10 @@
 //! Nothing of ours is waited for while Python is held: every call that may take
 //! long or take a lock of the server lets Python go first.
 
+pub(crate) mod change;
+pub(crate) mod hooks;
+pub(crate) mod signals;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
@@ -22,12 +26,10 @@ use slimhttp_server::server::{Server as Core, Setup, StartError};
 use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 
-use crate::change::{self, Refused, successor};
 use crate::convert::config;
 use crate::convert::config_path::{key_error, read_way};
 use crate::convert::errors;
 use crate::convert::events;
-use crate::hooks::Hooks;
 use crate::objects::face::Face;
 use crate::objects::routes::{read_kind, read_methods};
 use crate::objects::websocket_route::WebSocketRoute;
@@ -36,7 +38,9 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::event_loop;
 use crate::run::handlers::{Handler, Registration};
 use crate::run::turn;
-use crate::signals::Signals;
+use crate::server::change::{Refused, successor};
+use crate::server::hooks::Hooks;
+use crate::server::signals::Signals;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
