@@ -1,54 +1,31 @@
 //! The desk at which I/O threads hand jobs in: the server's [`Handler`], the
 //! two queues behind it and the bell of the attendant. No Python in it.
 
-use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Instant;
 
-use slimhttp_server::handler::{
-    AnswerFuture, Callee, Guest, Handler, HandlerFault, Request, VerdictFuture, Visitor, Wants,
-};
-use slimhttp_site::route::HandlerId;
-use tokio::sync::oneshot;
-
-use crate::companion::Companion;
 use crate::completion::Mailbox;
-use crate::connection::{Ends, Wishes};
-use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
+use crate::connection::{Guest, HookJob};
+use crate::fair_queue::Rejection;
+use crate::interests::{Ends, Wishes};
+use crate::job::Job;
+use crate::job_id::Ticket;
 use crate::loop_queue::{LoopQueue, Note};
 use crate::opening::{Opening, Openings};
 use crate::pending_signals::Unheeded;
-use crate::queue::{Queue, Rejection, Run, Watch};
-use crate::submission::{self, Parcel};
-use crate::{connection, watchdog};
+use crate::queue::{Queue, Run, Watch};
+use crate::side::Side;
+
+/// Begin to watch. No signal has this number, nor the next.
+pub const WATCH: u8 = 0xF0;
+/// The server is closed.
+pub const LEAVE: u8 = 0xF1;
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
-
-/// Where a handler runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// On a thread in `turn()`.
-    Thread,
-    /// On the thread of the event loop.
-    Loop,
-}
-
-/// Where the handler of `id` runs. It is part of the number, so that an I/O
-/// thread knows without asking.
-pub fn side_of(id: HandlerId) -> Side {
-    if id.0 & 1 == 1 { Side::Loop } else { Side::Thread }
-}
-
-/// The `count`-th handler, which runs on `side`.
-pub fn handler_id(count: u64, side: Side) -> HandlerId {
-    HandlerId(count << 1 | u64::from(side == Side::Loop))
-}
 
 /// The desk.
 #[derive(Debug)]
@@ -109,24 +86,6 @@ impl Desk {
         Some((run, job))
     }
 
-    /// Asks for a chunk of a stream: `pull` makes the job, the chunk comes into
-    /// what is given. If the desk is closed, it never comes.
-    pub fn pull(
-        self: &Arc<Self>,
-        side: Side,
-        pull: impl FnOnce(ChunkReply) -> Pull,
-    ) -> oneshot::Receiver<Piece> {
-        submission::send(self, |mailbox| {
-            let (reply, piece) = ChunkReply::channel(mailbox);
-            let pull = pull(reply);
-            let parcel = match side {
-                Side::Thread => Parcel::Job(Job::Pull(pull)),
-                Side::Loop => Parcel::Note(Note::Pull(pull)),
-            };
-            (parcel, piece)
-        })
-    }
-
     /// Takes jobs into the queue; those for which there is no room are answered
     /// here and now.
     pub fn take_jobs(&self, jobs: impl IntoIterator<Item = Job>) {
@@ -174,7 +133,7 @@ impl Desk {
     /// Calls the attendant, unless it is here.
     pub fn attend(&self) {
         if !self.attended.swap(true, Ordering::SeqCst) {
-            self.ring(watchdog::WATCH);
+            self.ring(WATCH);
         }
     }
 
@@ -200,6 +159,11 @@ impl Desk {
         pushed.outcome().map(drop)
     }
 
+    /// Asks for what has come on an upgraded connection to be looked at.
+    pub fn tell(&self, guest: &Arc<Guest>) {
+        self.take_jobs([Job::Hook(HookJob::Data(guest.clone()))]);
+    }
+
     /// Gives back the ticket of a stream that is not read to its end.
     pub fn abandon(&self, side: Side, stream: Ticket) {
         match side {
@@ -209,7 +173,7 @@ impl Desk {
     }
 
     /// Takes nothing more in; what waits is answered by
-    /// [`HandlerFault::Stopped`], since its reply slot is dropped.
+    /// `HandlerFault::Stopped`, since its reply slot is dropped.
     pub fn close(&self) {
         drop(self.queue.close());
         drop(self.loop_queue.close());
@@ -218,7 +182,7 @@ impl Desk {
         for mailbox in mailboxes {
             mailbox.close();
         }
-        self.ring(watchdog::LEAVE);
+        self.ring(LEAVE);
     }
 
     fn ring(&self, byte: u8) {
@@ -226,89 +190,3 @@ impl Desk {
         let _ = (&self.bell).write(&[byte]);
     }
 }
-
-/// The server's way to the desk.
-#[derive(Debug)]
-pub struct Door(pub Arc<Desk>);
-
-impl Handler for Door {
-    fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
-        let desk = &self.0;
-        let side = match &callee {
-            Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
-            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
-        };
-        let ticket = desk.ticket();
-        let answer = submission::send(desk, |mailbox| {
-            let (reply, answer) = Reply::channel(mailbox);
-            let call = Call { ticket, callee, request, reply };
-            let parcel = match side {
-                Side::Thread => Parcel::Job(Job::Call(call)),
-                Side::Loop => Parcel::Note(Note::Call(call)),
-            };
-            (parcel, answer)
-        });
-        Box::pin(Waiting { answer, ticket, side, desk: Some(desk.clone()) })
-    }
-
-    fn unanswered(&self, request: &Request) {
-        if let Some(passed) = Companion::of(request).and_then(|it| it.passed.as_ref()) {
-            passed.tell(request);
-        }
-    }
-
-    fn wants(&self) -> Wants {
-        self.0.wishes.get()
-    }
-
-    fn meet(&self, visitor: Visitor) -> Guest {
-        connection::meet(&self.0, visitor)
-    }
-
-    fn judge(&self, guest: &Guest) -> VerdictFuture {
-        connection::judge(&self.0, guest)
-    }
-
-    fn left(&self, guest: Guest) {
-        connection::left(&self.0, guest);
-    }
-}
-
-/// Waits for an answer; dropped before it came, it says that the client left.
-struct Waiting {
-    answer: oneshot::Receiver<Verdict>,
-    ticket: Ticket,
-    side: Side,
-    /// `None` once the answer is here.
-    desk: Option<Arc<Desk>>,
-}
-
-impl Future for Waiting {
-    type Output = Verdict;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        let answer = std::task::ready!(Pin::new(&mut self.answer).poll(context));
-        if let Some(desk) = self.desk.take()
-            && self.side == Side::Thread
-        {
-            desk.loop_queue.forget(self.ticket);
-        }
-        Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(desk) = self.desk.take() {
-            // In this order: whoever finds the task later sees a closed slot.
-            self.answer.close();
-            desk.queue.room.note_left();
-            if self.side == Side::Loop || desk.loop_queue.forget(self.ticket) {
-                desk.loop_queue.leave(self.ticket);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

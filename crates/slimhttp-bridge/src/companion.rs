@@ -9,7 +9,8 @@ use slimhttp_server::clock::Seldom;
 use slimhttp_server::handler::Request;
 
 use crate::bridge::Desk;
-use crate::job::{InWords, Ticket};
+use crate::job::InWords;
+use crate::job_id::Ticket;
 
 /// How often a handler is named at most. What passes on to files on purpose is
 /// asked for files that are not there every day.

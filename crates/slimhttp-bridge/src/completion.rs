@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::job::{Piece, Verdict};
+use crate::outcome::{Piece, Verdict};
 
 /// How many letters are gathered before somebody knocks.
 const MOST: usize = 32;

@@ -9,6 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// How many empty lanes are kept for whoever comes next.
 const SPARE: usize = 8;
 
+/// Why something was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// As many calls wait as may.
+    Full,
+    /// Nobody takes jobs any more.
+    Closed,
+}
+
 /// What can wait.
 pub trait Waits {
     /// The virtual host that it is for; `None` is the global level.

@@ -5,21 +5,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use slimhttp_server::handler::{Answer, Callee, HandlerFault, Request};
-use tokio::sync::oneshot;
+use slimhttp_server::handler::{Callee, HandlerFault, Request};
 
-use crate::completion::{Letter, Mailbox};
 use crate::connection::HookJob;
-use crate::fair_queue::Waits;
-use crate::queue::Rejection;
-
-/// What comes back for a call.
-pub type Verdict = Result<Answer, HandlerFault>;
-
-/// The number under which the dispatcher keeps a Python object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
+use crate::fair_queue::{Rejection, Waits};
+use crate::job_id::Ticket;
+use crate::outcome::Verdict;
+use crate::reply::{ChunkReply, Reply};
 
 /// One element of the queue.
 #[derive(Debug)]
@@ -65,80 +57,6 @@ impl Call {
     }
 }
 
-/// Where the answer to a call goes. Dropped without one it tells that the
-/// server has stopped; dropped by a panic, that the handler has failed.
-#[derive(Debug)]
-pub struct Reply {
-    /// `None` once the answer is sent.
-    slot: Option<oneshot::Sender<Verdict>>,
-    mailbox: Option<Arc<Mailbox>>,
-}
-
-impl Reply {
-    /// A reply, and where it is waited for. It goes by `mailbox` if there is one.
-    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Verdict>) {
-        let (slot, answer) = oneshot::channel();
-        (Self { slot: Some(slot), mailbox }, answer)
-    }
-
-    /// Whether nobody waits for it any more.
-    pub fn is_closed(&self) -> bool {
-        self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
-    }
-
-    /// Sends the answer. A client that has left does not hear it.
-    pub fn send(mut self, verdict: Verdict) {
-        self.deliver(verdict);
-    }
-
-    fn deliver(&mut self, verdict: Verdict) {
-        if let Some(slot) = self.slot.take() {
-            deliver(self.mailbox.as_ref(), Letter::Verdict(slot, verdict));
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.deliver(Err(HandlerFault::Raised { page: None }));
-        }
-    }
-}
-
-/// Where a chunk goes. Dropped without one it ends the body early.
-#[derive(Debug)]
-pub struct ChunkReply {
-    slot: oneshot::Sender<Piece>,
-    mailbox: Option<Arc<Mailbox>>,
-}
-
-impl ChunkReply {
-    /// As [`Reply::channel`].
-    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Piece>) {
-        let (slot, piece) = oneshot::channel();
-        (Self { slot, mailbox }, piece)
-    }
-
-    /// Whether nobody waits for it any more.
-    pub fn is_closed(&self) -> bool {
-        self.slot.is_closed()
-    }
-
-    /// Sends what was asked for. A client that has left gives its ticket back
-    /// itself.
-    pub fn send(self, piece: Piece) {
-        deliver(self.mailbox.as_ref(), Letter::Piece(self.slot, piece));
-    }
-}
-
-fn deliver(mailbox: Option<&Arc<Mailbox>>, letter: Letter) {
-    match mailbox {
-        Some(mailbox) => mailbox.deliver(letter),
-        None => letter.hand_over(),
-    }
-}
-
 /// A body that waits for its next chunk.
 #[derive(Debug)]
 pub struct Pull {
@@ -150,17 +68,6 @@ pub struct Pull {
     pub host: Option<Arc<str>>,
     /// Where the chunk goes; closed once the client has left.
     pub reply: ChunkReply,
-}
-
-/// What comes back for a [`Pull`].
-#[derive(Debug)]
-pub enum Piece {
-    /// The next bytes; may be empty.
-    Chunk(Bytes),
-    /// There are no more.
-    End,
-    /// The iterator raised; it has been logged.
-    Fault,
 }
 
 impl Waits for Job {

@@ -7,20 +7,27 @@
 //! number here. `slimhttp-python` takes the jobs and calls the handlers.
 
 pub mod bridge;
+pub mod carrier;
 pub mod companion;
 pub mod completion;
 pub mod connection;
 pub mod fair_queue;
 pub mod forms;
+pub mod handler;
+pub mod interests;
 pub mod job;
+pub mod job_id;
 pub mod log_ring;
 pub mod loop_queue;
 pub mod opening;
+pub mod outcome;
 pub mod pending_signals;
 pub mod pipe;
 pub mod pulled_body;
 pub mod query;
 pub mod queue;
+pub mod reply;
+pub mod side;
 pub mod submission;
 #[cfg(test)]
 mod tests;

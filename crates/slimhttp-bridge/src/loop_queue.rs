@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fair_queue::{Lanes, Room, Waits};
-use crate::job::{Call, Pull, Subject, Ticket};
-use crate::queue::{Pushed, Rejection, Watch};
+use crate::fair_queue::{Lanes, Rejection, Room, Waits};
+use crate::job::{Call, Pull, Subject};
+use crate::job_id::Ticket;
+use crate::queue::{Pushed, Watch};
 
 /// One thing for the event loop to do.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use slimhttp_server::handler::Answer;
 use slimhttp_server::websocket::Carriage;
 
-use crate::job::{Reply, Verdict};
+use crate::outcome::Verdict;
+use crate::reply::Reply;
 
 /// How long a handler may think about it. One that only tells its WebSocket to others,
 /// and waits for something else, opens it behind this.

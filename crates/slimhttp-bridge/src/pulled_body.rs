@@ -12,8 +12,12 @@ use http_body::{Body, Frame};
 use slimhttp_server::body::{Body as ResponseBody, BodyError};
 use tokio::sync::oneshot;
 
-use crate::bridge::{Desk, Side};
-use crate::job::{Piece, Pull, Ticket};
+use crate::bridge::Desk;
+use crate::job::Pull;
+use crate::job_id::Ticket;
+use crate::outcome::Piece;
+use crate::side::Side;
+use crate::submission;
 
 /// The body.
 pub struct PulledBody {
@@ -79,7 +83,7 @@ impl Body for PulledBody {
                 Some(pending) => pending,
                 None => {
                     let Self { stream, subject, host, .. } = &*self;
-                    self.desk.pull(self.side, |reply| Pull {
+                    submission::pull(&self.desk, self.side, |reply| Pull {
                         stream: *stream,
                         subject: subject.clone(),
                         host: host.clone(),

@@ -11,17 +11,9 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::fair_queue::{Lanes, Room};
-use crate::job::{Job, Subject, Ticket};
-
-/// Why something was not taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// As many calls wait as may.
-    Full,
-    /// Nobody takes jobs any more.
-    Closed,
-}
+use crate::fair_queue::{Lanes, Rejection, Room};
+use crate::job::{Job, Subject};
+use crate::job_id::Ticket;
 
 /// What became of things that were to go in.
 #[derive(Debug)]

@@ -7,11 +7,15 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::bridge::Desk;
 use crate::completion::{Mailbox, Postman};
-use crate::job::Job;
+use crate::job::{Job, Pull};
 use crate::loop_queue::Note;
+use crate::outcome::Piece;
+use crate::reply::ChunkReply;
+use crate::side::Side;
 
 /// How many things lie in an outbox at most.
 const MOST: usize = 32;
@@ -77,6 +81,24 @@ pub fn send<R>(desk: &Arc<Desk>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Par
         _ => {}
     }
     made
+}
+
+/// Asks for a chunk of a stream: `pull` makes the job, the chunk comes into
+/// what is given. If the desk is closed, it never comes.
+pub fn pull(
+    desk: &Arc<Desk>,
+    side: Side,
+    pull: impl FnOnce(ChunkReply) -> Pull,
+) -> oneshot::Receiver<Piece> {
+    send(desk, |mailbox| {
+        let (reply, piece) = ChunkReply::channel(mailbox);
+        let pull = pull(reply);
+        let parcel = match side {
+            Side::Thread => Parcel::Job(Job::Pull(pull)),
+            Side::Loop => Parcel::Note(Note::Pull(pull)),
+        };
+        (parcel, piece)
+    })
 }
 
 /// Sends what lies in this thread's outbox.

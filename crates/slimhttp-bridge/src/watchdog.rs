@@ -11,12 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bridge::Desk;
-
-/// Begin to watch. No signal has this number, nor the next.
-pub const WATCH: u8 = 0xF0;
-/// The server is closed.
-pub const LEAVE: u8 = 0xF1;
+use crate::bridge::{Desk, LEAVE, WATCH};
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use slimhttp_server::handler::Answer;
 
 use super::{Gathering, LONGEST, MOST, Mailbox, Postman};
-use crate::job::Reply;
+use crate::reply::Reply;
 
 #[derive(Default)]
 struct Knocks(AtomicUsize);
@@ -42,7 +42,7 @@ impl House {
         assert!(Future::poll(postman, &mut Context::from_waker(&waker)).is_pending());
     }
 
-    fn send(&self, count: usize) -> Vec<tokio::sync::oneshot::Receiver<crate::job::Verdict>> {
+    fn send(&self, count: usize) -> Vec<tokio::sync::oneshot::Receiver<crate::outcome::Verdict>> {
         let channels = (0..count).map(|_| Reply::channel(Some(self.mailbox.clone())));
         channels
             .map(|(reply, answer)| {

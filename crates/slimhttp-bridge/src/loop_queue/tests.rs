@@ -7,8 +7,12 @@ use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
 use super::{LoopQueue, Note};
-use crate::job::{Call, Reply, Ticket, Verdict};
-use crate::queue::{Rejection, Watch};
+use crate::fair_queue::Rejection;
+use crate::job::Call;
+use crate::job_id::Ticket;
+use crate::outcome::Verdict;
+use crate::queue::Watch;
+use crate::reply::Reply;
 
 const LONG: Duration = Duration::from_secs(20);
 

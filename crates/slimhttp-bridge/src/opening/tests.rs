@@ -10,7 +10,8 @@ use slimhttp_site::websocket::Handshake;
 use tokio::sync::oneshot;
 
 use super::{Opening, Openings, PATIENCE};
-use crate::job::{Reply, Verdict};
+use crate::outcome::Verdict;
+use crate::reply::Reply;
 
 fn held() -> (Reply, Carriage, oneshot::Receiver<Verdict>) {
     let key = http::HeaderValue::from_static("");

@@ -9,8 +9,11 @@ use http_body::Body;
 use slimhttp_server::body::BodyError;
 
 use super::PulledBody;
-use crate::bridge::{Desk, Side};
-use crate::job::{Job, Piece, Ticket};
+use crate::bridge::Desk;
+use crate::job::Job;
+use crate::job_id::Ticket;
+use crate::outcome::Piece;
+use crate::side::Side;
 
 fn body(desk: &Arc<Desk>, first: Option<&'static [u8]>) -> PulledBody {
     let first = first.map(Bytes::from_static);

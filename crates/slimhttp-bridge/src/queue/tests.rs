@@ -7,8 +7,12 @@ use slimhttp_server::handler::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
-use super::{Queue, Rejection, Watch};
-use crate::job::{Call, ChunkReply, Job, Piece, Pull, Reply, Ticket, Verdict};
+use super::{Queue, Watch};
+use crate::fair_queue::Rejection;
+use crate::job::{Call, Job, Pull};
+use crate::job_id::Ticket;
+use crate::outcome::{Piece, Verdict};
+use crate::reply::{ChunkReply, Reply};
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -16,8 +16,9 @@ use crate::objects::contexts::Contexts;
 use crate::objects::script::Script;
 use crate::objects::waiting::WaitingObjects;
 use crate::objects::websocket_end::WebSocketEnd;
-use slimhttp_bridge::bridge::{Desk, Side};
+use slimhttp_bridge::bridge::Desk;
 use slimhttp_bridge::log_ring::Record;
+use slimhttp_bridge::side::Side;
 
 /// The face.
 pub(crate) struct Face {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::bridge::Desk;
-use slimhttp_bridge::job::Ticket;
+use slimhttp_bridge::job_id::Ticket;
 
 /// Those of one server.
 pub(crate) struct WaitingObjects {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::side::Side;
 use slimhttp_site::route::{HandlerId, Route};
 
 use crate::run::dispatcher::Dispatcher;

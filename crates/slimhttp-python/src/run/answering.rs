@@ -18,7 +18,7 @@ use crate::convert::asyncio::{close, is_cancelled};
 use crate::process::catch_panic::contain;
 use crate::run::dispatcher::{Dispatcher, Pending};
 use crate::run::response;
-use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::side::Side;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.

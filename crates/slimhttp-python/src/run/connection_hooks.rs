@@ -12,7 +12,8 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use slimhttp_bridge::connection::{Guest, HookJob, PipeEnd};
+use slimhttp_bridge::carrier::PipeEnd;
+use slimhttp_bridge::connection::{Guest, HookJob};
 use slimhttp_bridge::job::Call;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
@@ -58,11 +59,11 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
                 guest.pipe.close();
             }
             if guest.pipe.looked(told) {
-                guest.tell();
+                dispatcher.desk.tell(&guest);
             }
         }
         HookJob::Left(guest) => {
-            guest.desk().ends.remove();
+            dispatcher.desk.ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
             let told = socket(py, &guest).and_then(|socket| {
@@ -108,12 +109,12 @@ fn socket<'py>(py: Python<'py>, guest: &Arc<Guest>) -> PyResult<Bound<'py, Socke
 /// Whatever the program raises, and `UpgradeIssue` where it takes the upgrade and
 /// does not say so to the client.
 pub(crate) fn upgrade<'py>(
-    face: &Face,
+    dispatcher: &Dispatcher,
     call: &Call,
     context: &Bound<'py, PyAny>,
     request: &Bound<'py, HttpRequest>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = request.py();
+    let (py, face) = (request.py(), &dispatcher.face);
     let Some(guest) = Guest::of(call.request.guest.as_ref()) else {
         return Ok(py.None().into_bound(py));
     };
@@ -139,6 +140,7 @@ pub(crate) fn upgrade<'py>(
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    let answer = Answer::Switch(response, Box::new(PipeEnd(guest)));
+    let answer =
+        Answer::Switch(response, Box::new(PipeEnd { guest, desk: dispatcher.desk.clone() }));
     Ok(Bound::new(py, Switch::new(answer))?.into_any())
 }

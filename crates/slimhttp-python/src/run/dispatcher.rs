@@ -31,12 +31,14 @@ use crate::run::http_error;
 use crate::run::response::{self, Head, Reading};
 use crate::run::websocket;
 use crate::run::websocket_threads::WebSocketThreads;
-use slimhttp_bridge::bridge::{Desk, Side};
+use slimhttp_bridge::bridge::Desk;
 use slimhttp_bridge::companion::Companion;
 use slimhttp_bridge::fair_queue::Waits;
-use slimhttp_bridge::job::{Call, InWords, Job, Ticket};
+use slimhttp_bridge::job::{Call, InWords, Job};
+use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 use slimhttp_bridge::queue::Run;
+use slimhttp_bridge::side::Side;
 use streams::{Stream, Unopened};
 
 /// The dispatcher of one server.
@@ -377,10 +379,9 @@ impl Dispatcher {
                 });
                 (what, result)
             }
-            Callee::Upgrade => (
-                "on_upgrade".into(),
-                connection_hooks::upgrade(&self.face, call, &context, request),
-            ),
+            Callee::Upgrade => {
+                ("on_upgrade".into(), connection_hooks::upgrade(self, call, &context, request))
+            }
             Callee::Script { path, file, reload } => {
                 let what = format!("script `{}`", path.display()).into();
                 let result = text_of(py, path).and_then(|path| {

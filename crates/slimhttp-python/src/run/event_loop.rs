@@ -18,10 +18,13 @@ use crate::run::answering::Answering;
 use crate::run::dispatcher::{Dispatcher, Kept, Pending};
 use crate::run::response::{self, Head};
 use crate::run::websocket;
-use slimhttp_bridge::bridge::Side;
-use slimhttp_bridge::job::{ChunkReply, InWords, Piece, Pull, Ticket};
+use slimhttp_bridge::job::{InWords, Pull};
+use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::outcome::Piece;
 use slimhttp_bridge::pulled_body::PulledBody;
+use slimhttp_bridge::reply::ChunkReply;
+use slimhttp_bridge::side::Side;
 
 /// Does everything that waits for the event loop. `create_task` makes a task of
 /// a coroutine.

@@ -12,8 +12,8 @@ use pyo3::types::PyTuple;
 use slimhttp_site::route::{HandlerId, RouteKind};
 use slimhttp_site::methods::Methods;
 
-use slimhttp_bridge::bridge::{Side, handler_id};
 use slimhttp_bridge::companion::Passed;
+use slimhttp_bridge::side::{Side, handler_id};
 
 /// A route as Python registers it.
 #[derive(Clone, Debug, PartialEq, Eq)]

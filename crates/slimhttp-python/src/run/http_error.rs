@@ -15,7 +15,7 @@ use crate::convert::fields;
 use crate::convert::values::read_status;
 use crate::objects::face::Face;
 use crate::run::response::{self, Head};
-use slimhttp_bridge::job::Verdict;
+use slimhttp_bridge::outcome::Verdict;
 
 /// The code of a WebSocket that is closed for the client's doing.
 const POLICY: u16 = 1008;

@@ -21,10 +21,10 @@ use crate::process::catch_panic::contain;
 use crate::run::dispatcher::{Dispatcher, Kept, Pending};
 use crate::run::http_error;
 use crate::run::websocket_threads::Place;
-use slimhttp_bridge::bridge::Side;
-use slimhttp_bridge::job::Ticket;
+use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 use slimhttp_bridge::opening::Opening;
+use slimhttp_bridge::side::Side;
 use slimhttp_bridge::submission::{self, Parcel};
 
 /// Opens a WebSocket for a call that was asked on a thread in `turn()`: its

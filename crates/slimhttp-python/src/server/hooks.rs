@@ -15,7 +15,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use slimhttp_bridge::bridge::Side;
+use slimhttp_bridge::side::Side;
 use slimhttp_server::handler::Wants;
 use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;

@@ -15,7 +15,7 @@ use super::{error_of, next_chunk};
 use crate::convert::asyncio::running_loop;
 use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Desk;
-use slimhttp_bridge::job::Ticket;
+use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 
 /// An iterator of the chunks of a content.

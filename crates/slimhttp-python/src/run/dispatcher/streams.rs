@@ -20,9 +20,11 @@ use crate::objects::face::Face;
 use crate::objects::request::HttpRequest;
 use crate::process::catch_panic::contain;
 use crate::run::response::{self, Head};
-use slimhttp_bridge::bridge::Side;
-use slimhttp_bridge::job::{Call, InWords, Job, Piece, Pull, Ticket};
+use slimhttp_bridge::job::{Call, InWords, Job, Pull};
+use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::outcome::Piece;
 use slimhttp_bridge::pulled_body::PulledBody;
+use slimhttp_bridge::side::Side;
 
 /// An iterator with what its messages need.
 pub(crate) struct Stream {

@@ -5,11 +5,12 @@ use std::io::Read;
 use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
 use slimhttp_site::route::Params;
 
-use super::{Door, Side, handler_id, side_of};
+use super::Door;
+use crate::bridge::WATCH;
 use crate::fair_queue::Waits;
 use crate::job::Job;
 use crate::loop_queue::Note;
-use crate::watchdog::WATCH;
+use crate::side::{Side, handler_id};
 
 fn route(side: Side) -> Callee {
     Callee::Route(handler_id(3, side), Params::new())
@@ -17,16 +18,6 @@ fn route(side: Side) -> Callee {
 
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("has descriptors").block_on(future)
-}
-
-#[test]
-fn the_number_of_a_handler_says_where_it_runs() {
-    for count in [0, 1, 2, 1 << 40] {
-        for side in [Side::Thread, Side::Loop] {
-            assert_eq!(side_of(handler_id(count, side)), side);
-        }
-    }
-    assert_ne!(handler_id(1, Side::Thread), handler_id(1, Side::Loop));
 }
 
 #[test]

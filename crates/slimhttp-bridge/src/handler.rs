@@ -1,0 +1,146 @@
+//! The server's [`Handler`]: what an I/O thread asks of the interpreter becomes a job, and what it
+//! waits for is a future. Every function here runs on the I/O thread that serves the connection;
+//! none waits. A future that is dropped before its answer came says that the client has left:
+//! whoever takes the job skips it, and a task of the event loop is cancelled.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use slimhttp_server::handler::{
+    AnswerFuture, Callee, Guest as AnyGuest, Handler, HandlerFault, Request, VerdictFuture,
+    Visitor, Wants,
+};
+use tokio::sync::oneshot;
+
+use crate::bridge::Desk;
+use crate::companion::Companion;
+use crate::connection::{Guest, HookJob};
+use crate::job::{Call, Job};
+use crate::job_id::Ticket;
+use crate::loop_queue::Note;
+use crate::outcome::Verdict;
+use crate::reply::Reply;
+use crate::side::{Side, side_of};
+use crate::submission::{self, Parcel};
+
+/// The server's way to the desk.
+#[derive(Debug)]
+pub struct Door(pub Arc<Desk>);
+
+impl Handler for Door {
+    fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
+        let desk = &self.0;
+        let side = match &callee {
+            Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
+        };
+        let ticket = desk.ticket();
+        let answer = submission::send(desk, |mailbox| {
+            let (reply, answer) = Reply::channel(mailbox);
+            let call = Call { ticket, callee, request, reply };
+            let parcel = match side {
+                Side::Thread => Parcel::Job(Job::Call(call)),
+                Side::Loop => Parcel::Note(Note::Call(call)),
+            };
+            (parcel, answer)
+        });
+        Box::pin(Waiting { answer, ticket, side, desk: Some(desk.clone()) })
+    }
+
+    fn unanswered(&self, request: &Request) {
+        if let Some(passed) = Companion::of(request).and_then(|it| it.passed.as_ref()) {
+            passed.tell(request);
+        }
+    }
+
+    fn wants(&self) -> Wants {
+        self.0.wishes.get()
+    }
+
+    fn meet(&self, visitor: Visitor) -> AnyGuest {
+        meet(&self.0, visitor)
+    }
+
+    fn judge(&self, guest: &AnyGuest) -> VerdictFuture {
+        judge(&self.0, guest)
+    }
+
+    fn left(&self, guest: AnyGuest) {
+        left(&self.0, guest);
+    }
+}
+
+/// Waits for an answer; dropped before it came, it says that the client left.
+struct Waiting {
+    answer: oneshot::Receiver<Verdict>,
+    ticket: Ticket,
+    side: Side,
+    /// `None` once the answer is here.
+    desk: Option<Arc<Desk>>,
+}
+
+impl Future for Waiting {
+    type Output = Verdict;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
+        let answer = std::task::ready!(Pin::new(&mut self.answer).poll(context));
+        if let Some(desk) = self.desk.take()
+            && self.side == Side::Thread
+        {
+            desk.loop_queue.forget(self.ticket);
+        }
+        Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(desk) = self.desk.take() {
+            // In this order: whoever finds the task later sees a closed slot.
+            self.answer.close();
+            desk.queue.room.note_left();
+            if self.side == Side::Loop || desk.loop_queue.forget(self.ticket) {
+                desk.loop_queue.leave(self.ticket);
+            }
+        }
+    }
+}
+
+/// Meets a connection.
+fn meet(desk: &Desk, visitor: Visitor) -> AnyGuest {
+    Arc::new(Guest::new(desk.ticket(), visitor))
+}
+
+/// Asks whether a connection is served.
+fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
+    let Some(guest) = Guest::of(Some(guest)) else { return Box::pin(std::future::ready(false)) };
+    let (reply, verdict) = oneshot::channel();
+    desk.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
+    // Without a verdict nobody serves any more.
+    Box::pin(async { verdict.await.unwrap_or(false) })
+}
+
+/// Tells that a connection has ended. While Python is blocked, clients may come
+/// and go as they like: of those that it has not seen, no more ends are kept for it
+/// than [`Ends`] has room for.
+fn left(desk: &Desk, guest: AnyGuest) {
+    let Some(guest) = Guest::of(Some(&guest)) else { return };
+    guest.pipe.end();
+    if !desk.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
+        desk.ends.remove();
+        if !desk.ends.is_reported.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "`on_close` is not called for connections that end now: Python has been busy \
+                 for long, and too many ends wait already (16 times `max_queue`)"
+            );
+        }
+        return;
+    }
+    desk.take_jobs([Job::Hook(HookJob::Left(guest))]);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! What a program wants to hear of connections, and how many of their ends wait until it does.
+//! Set by threads of the interpreter, read by I/O threads; atomics, so nobody waits.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use slimhttp_server::handler::Wants;
+
+/// What a program wants to hear of connections.
+#[derive(Debug, Default)]
+pub struct Wishes(AtomicU8);
+
+const CONNECTIONS: u8 = 1;
+const VERDICTS: u8 = 2;
+const UPGRADES: u8 = 4;
+
+impl Wishes {
+    /// Changes them.
+    pub fn set(&self, wants: Wants) {
+        let Wants { connections, verdicts, upgrades } = wants;
+        let bit = |wanted: bool, bit: u8| if wanted { bit } else { 0 };
+        let bits =
+            bit(connections, CONNECTIONS) | bit(verdicts, VERDICTS) | bit(upgrades, UPGRADES);
+        self.0.store(bits, Ordering::Relaxed);
+    }
+
+    /// What they are.
+    pub fn get(&self) -> Wants {
+        let bits = self.0.load(Ordering::Relaxed);
+        Wants {
+            connections: bits & CONNECTIONS != 0,
+            verdicts: bits & VERDICTS != 0,
+            upgrades: bits & UPGRADES != 0,
+        }
+    }
+}
+
+/// How many ends of connections wait for Python.
+#[derive(Debug, Default)]
+pub struct Ends {
+    waiting: AtomicUsize,
+    most: AtomicUsize,
+    /// Whether the log has been told that there is no room; until all are told.
+    pub(crate) is_reported: AtomicBool,
+}
+
+impl Ends {
+    /// Of so many calls that may wait, the room for ends is a multiple.
+    pub fn set_limit(&self, calls: usize) {
+        self.most.store(calls.saturating_mul(16), Ordering::Relaxed);
+    }
+
+    /// One more; whether there was room for it.
+    pub fn add(&self) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed) < self.most.load(Ordering::Relaxed)
+    }
+
+    /// One is told, or is not to be.
+    pub fn remove(&self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.is_reported.store(false, Ordering::Relaxed);
+        }
+    }
+}

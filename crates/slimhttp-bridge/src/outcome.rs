@@ -1,0 +1,18 @@
+//! What comes back from the interpreter: for a call, and for a chunk of a stream.
+
+use bytes::Bytes;
+use slimhttp_server::handler::{Answer, HandlerFault};
+
+/// What comes back for a call.
+pub type Verdict = Result<Answer, HandlerFault>;
+
+/// What comes back for a chunk that was asked for.
+#[derive(Debug)]
+pub enum Piece {
+    /// The next bytes; may be empty.
+    Chunk(Bytes),
+    /// There are no more.
+    End,
+    /// The iterator raised; it has been logged.
+    Fault,
+}
