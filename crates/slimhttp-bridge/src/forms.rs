@@ -7,73 +7,26 @@
 //! is more lies on disk).
 
 mod charset;
+mod fault;
+mod form;
 mod multipart;
 mod spool;
 #[cfg(test)]
 mod tests;
-
-use std::fs::File;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use slimhttp_site::media_type::parameter;
 
 use crate::query;
 use charset::Charset;
+pub use fault::FormFault;
+pub use form::{Form, Limits, Upload};
+use form::{within_count, within_memory};
 use multipart::Multipart;
 pub use spool::Place;
 
 /// The longest boundary (RFC 2046 section 5.1.1).
 const LONGEST_BOUNDARY: usize = 70;
-
-/// What a form may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes of memory, for the texts and for the content of uploads each.
-    pub memory: u64,
-    /// Fields and uploads together.
-    pub parts: u64,
-}
-
-/// Why a content is no form that is taken.
-#[derive(Debug)]
-pub enum FormFault {
-    /// It is not what it says to be.
-    Malformed(String),
-    /// It goes beyond a limit.
-    TooLarge(String),
-    /// An upload cannot be written to disk.
-    Disk {
-        /// The folder for temporary files.
-        folder: PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
-}
-
-/// A form.
-#[derive(Debug, Default)]
-pub struct Form {
-    /// Names and values in the order in which they came.
-    pub fields: Vec<(String, String)>,
-    /// The uploads in the order in which they came.
-    pub uploads: Vec<Upload>,
-    /// Where those are that lie on disk; it has no name there.
-    pub file: Option<File>,
-}
-
-/// An upload.
-#[derive(Debug)]
-pub struct Upload {
-    /// The name of its field.
-    pub name: String,
-    /// The name of the file, as the client says it; it may be empty.
-    pub filename: String,
-    /// The header fields of its part.
-    pub headers: Vec<(String, String)>,
-    /// Its bytes.
-    pub place: Place,
-}
 
 /// How a form is written.
 #[derive(Debug, PartialEq, Eq)]
@@ -171,22 +124,4 @@ fn urlencoded(held: &[u8], limits: Limits) -> Result<Form, FormFault> {
         fields.push((name, value));
     }
     Ok(Form { fields, ..Form::default() })
-}
-
-fn within_memory(bytes: u64, limits: Limits) -> Result<(), FormFault> {
-    if bytes <= limits.memory {
-        return Ok(());
-    }
-    let most = limits.memory;
-    Err(FormFault::TooLarge(format!(
-        "the names and fields of the form are longer than `form_memory`, {most} bytes"
-    )))
-}
-
-fn within_count(parts: u64, limits: Limits) -> Result<(), FormFault> {
-    if parts <= limits.parts {
-        return Ok(());
-    }
-    let most = limits.parts;
-    Err(FormFault::TooLarge(format!("the form has more parts than `form_parts`, {most}")))
 }

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use slimhttp_site::multipart::{Event, Fault, Name, Part, Reader};
 
 use super::charset::Charset;
+use super::fault::FormFault;
+use super::form::{Form, Limits, Upload, within_count, within_memory};
 use super::spool::{Place, Spool};
-use super::{Form, FormFault, Limits, Upload, within_count, within_memory};
 
 /// The longest header section of a part, in bytes, where `form_memory` is no less.
 const LONGEST_HEADER: u64 = 64 * 1024;

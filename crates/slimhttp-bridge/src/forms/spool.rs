@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::FormFault;
+use super::fault::FormFault;
 
 /// The bytes of one upload.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! wrong with others.
 
 use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
 
 use super::*;
 
