@@ -1,5 +1,6 @@
 //! HTTP/1.1 on a socket, for requests without content: head → exchange → socket.
 
+pub(crate) mod close;
 mod connection;
 mod head;
 mod response;

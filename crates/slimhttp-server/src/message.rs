@@ -6,4 +6,5 @@ pub mod content;
 pub(crate) mod error_page;
 pub(crate) mod file_body;
 pub(crate) mod limits;
+pub(crate) mod refused;
 pub(crate) mod request_body;

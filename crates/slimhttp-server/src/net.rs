@@ -4,7 +4,10 @@
 pub(crate) mod admission;
 pub(crate) mod connection_state;
 pub(crate) mod framing_fault;
+pub(crate) mod linger;
 pub(crate) mod listener;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
 pub(crate) mod stream;
+pub(crate) mod unsent_answers;
+pub(crate) mod upgraded;

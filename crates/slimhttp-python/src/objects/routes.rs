@@ -9,8 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::route::{Found, HandlerId, Route, RouteKind, RouteTable};
 use slimhttp_site::methods::Methods;
+use slimhttp_site::route::{Found, HandlerId, Route, RouteKind, RouteTable};
 
 use crate::convert::values::params_dict;
 

@@ -1,6 +1,6 @@
 //! What a program is asked about connections: whether one is served, to take what an upgraded
 //! one has sent, that one has ended, and whether it takes an upgrade. Which functions there
-//! are, and which identity belongs to which connection, `slimHTTP._connections` knows. Runs on
+//! are, and which identity belongs to which connection, `slimHTTP._net._connections` knows. Runs on
 //! a thread in `turn()`, within a context of its own or of the request.
 
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use http::Method;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::route::{HandlerId, RouteKind};
 use slimhttp_site::methods::Methods;
+use slimhttp_site::route::{HandlerId, RouteKind};
 
 use slimhttp_bridge::companion::Passed;
 use slimhttp_bridge::side::{Side, handler_id};

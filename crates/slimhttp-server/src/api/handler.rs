@@ -21,6 +21,7 @@ use crate::api::takeover::Carrier;
 use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
+pub use crate::message::refused::DebugPage;
 use crate::net::connection_state::{ConnectionState, Ending};
 use crate::websocket::Carriage;
 
@@ -190,18 +191,6 @@ pub enum HandlerFault {
     QueueFull,
     /// Nobody takes calls any more.
     Stopped,
-}
-
-/// What a person who debugs is shown of a failure.
-#[derive(Clone, Debug)]
-pub struct DebugPage {
-    /// The whole page.
-    pub html: String,
-    /// Its `Content-Security-Policy`: what it holds itself may run, and nothing
-    /// that got into it.
-    pub policy: String,
-    /// The files of which an edit may mend the failure.
-    pub sources: Vec<PathBuf>,
 }
 
 /// A future that a handler returns.

@@ -26,10 +26,12 @@ use crate::files::{self, Asked, Below, Found, Seen};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::content::{Content, ContentStream, Ongoing};
-use crate::message::error_page::{self, Refused};
+use crate::message::error_page;
 use crate::message::limits;
+use crate::message::refused::Refused;
 use crate::message::request_body::{RequestBody, announced_length_fits};
 use crate::net::connection_state::Ending;
+use crate::net::upgraded::OnUpgrade;
 use crate::observe::event::Answerer;
 use crate::proxy::forward;
 use crate::upgrade::{switching, takeover, websocket};
@@ -38,6 +40,7 @@ use crate::upgrade::{switching, takeover, websocket};
 pub(crate) async fn answer(
     connection: Arc<ConnectionContext>,
     request: http::Request<RequestBody>,
+    upgrade: Option<OnUpgrade>,
 ) -> Response<Tracked> {
     let began = Instant::now();
     let tracker = Tracker::begin(&connection);
@@ -85,7 +88,7 @@ pub(crate) async fn answer(
         body: Some(body),
         ongoing: None,
         body_timeout: snapshot.site.service.body_timeout,
-        upgrade: parts.extensions.remove::<hyper::upgrade::OnUpgrade>(),
+        upgrade,
         method: std::mem::take(&mut parts.method),
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
@@ -164,7 +167,7 @@ pub(super) struct Exchange<'x> {
     /// The hold on a body that a handler reads as it comes in.
     pub(super) ongoing: Option<Ongoing>,
     pub(super) body_timeout: Duration,
-    pub(super) upgrade: Option<hyper::upgrade::OnUpgrade>,
+    pub(super) upgrade: Option<OnUpgrade>,
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
@@ -425,8 +428,12 @@ impl Exchange<'_> {
             Some(RequestBody::Incoming(incoming))
                 if kind == RouteKind::Streamed && !http_body::Body::is_end_stream(&incoming) =>
             {
-                let (stream, ongoing) =
-                    ContentStream::open(incoming, max_body, patience, connection.clone());
+                let (stream, ongoing) = ContentStream::open(
+                    incoming,
+                    max_body,
+                    patience,
+                    (connection.state.clone(), connection.fault.clone()),
+                );
                 self.ongoing = Some(ongoing);
                 Ok(Content::Streamed(stream))
             }

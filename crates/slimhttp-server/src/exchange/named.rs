@@ -10,7 +10,7 @@ use crate::exchange::answer::Exchange;
 use crate::files::{self, Below};
 use crate::fs::root;
 use crate::message::body::Body;
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 use crate::sys::clock::Seldom;
 
 impl Exchange<'_> {

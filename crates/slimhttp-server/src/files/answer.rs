@@ -12,7 +12,7 @@ use crate::files::releases::is_page;
 use crate::files::representation::{Original, represent};
 use crate::files::response;
 use crate::message::body::Body;
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 
 /// What is said of a file that a handler lets one client have and another one not,
 /// unless the handler says otherwise: no cache between them may keep it, and the

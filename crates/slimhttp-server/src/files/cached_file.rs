@@ -10,9 +10,9 @@ use http::HeaderValue;
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
 use slimhttp_site::content_type::{content_type, stored, stored_type};
-use slimhttp_site::media_type::essence;
 use slimhttp_site::file_reply::etag_of_content;
 use slimhttp_site::file_rules::FileRules;
+use slimhttp_site::media_type::essence;
 use slimhttp_site::path::SafePath;
 
 use crate::files::cache::{Content, Moment};

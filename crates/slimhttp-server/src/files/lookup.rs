@@ -27,7 +27,7 @@ use crate::fs::file_id::Identity;
 use crate::fs::read::read_whole;
 use crate::fs::root::{Opened, Root};
 use crate::fs::root_cache::Roots;
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 use crate::sys::clock;
 
 /// Why some names are never answered, for those who may know.

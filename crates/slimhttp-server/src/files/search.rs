@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode};
 use slimhttp_site::candidates::{Candidate, candidates, clean_redirect, is_withheld};
+use slimhttp_site::methods::Methods;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::vary::merge_vary;
-use slimhttp_site::methods::Methods;
 use slimhttp_site::site::{ScopeOptions, Scripts};
+use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
 use crate::files::listing::{Coded, Form, Text};
@@ -21,7 +21,8 @@ use crate::files::query::Found;
 use crate::files::query::names_page;
 use crate::files::unsent::is_unsent;
 use crate::fs::root::Opened;
-use crate::message::error_page::{self, Refused};
+use crate::message::error_page;
+use crate::message::refused::Refused;
 use crate::sys::clock::Seldom;
 
 /// By what a navigation is known: a cache must not give the page of a fallback to

@@ -12,8 +12,8 @@ use slimhttp_site::content_type::stored;
 use slimhttp_site::file_reply;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::vary::merge_vary;
 use slimhttp_site::site::Scope;
+use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
 use crate::files::lookup::Below;
@@ -22,7 +22,7 @@ use crate::files::query::{Asked, Found, names_page};
 use crate::files::releases::Releases;
 use crate::files::search::{Pin, Search};
 use crate::message::body::Body;
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 
 /// Answers with the first of the candidates for `path` that is there: a file, the
 /// index of a folder, or a redirect to the name under which it is served; from

@@ -236,7 +236,7 @@ impl<S: Stream> Http1<S> {
 
     /// Asks for the response; `None` where the client leaves before there is one.
     async fn answer(&mut self, request: Request<RequestBody>) -> Option<Response<Tracked>> {
-        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request));
+        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request, None));
         std::future::poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
             Poll::Pending => self.poll_leaving(context).map(|()| None),

@@ -124,7 +124,7 @@ async fn answer(
     }
     let request = Request::from_parts(parts, RequestBody::Incoming(body));
     let state = context.state.clone();
-    let mut response = exchange::answer(context, request).await;
+    let mut response = exchange::answer(context, request, None).await;
     remove_connection_fields(response.headers_mut());
     error_page::announce_length(&mut response);
     Ok(response.map(|body| Outgoing::new(body, budget, state)))

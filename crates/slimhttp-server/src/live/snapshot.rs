@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use slimhttp_site::compile::{PathKind, Routes, CompileEnv, compile};
+use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;

@@ -16,9 +16,9 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
-use crate::context::connection::ConnectionContext;
 use crate::message::request_body::{Broken, Pause, RequestBody};
-use crate::net::connection_state::Ending;
+use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::framing_fault::FaultCell;
 
 /// The content of a request.
 #[derive(Clone, Debug)]
@@ -86,7 +86,8 @@ struct Source {
     /// What the head has announced.
     length: Option<u64>,
     pause: Pause,
-    connection: Arc<ConnectionContext>,
+    state: Arc<ConnectionState>,
+    fault: FaultCell,
 }
 
 impl fmt::Debug for Source {
@@ -119,10 +120,11 @@ impl ContentStream {
         incoming: Incoming,
         max_body: u64,
         patience: Duration,
-        connection: Arc<ConnectionContext>,
+        (connection, fault): (Arc<ConnectionState>, FaultCell),
     ) -> (Arc<Self>, Ongoing) {
         let length = incoming.size_hint().exact();
-        let source = Source { incoming, length, pause: Pause::new(patience), connection };
+        let source =
+            Source { incoming, length, pause: Pause::new(patience), state: connection, fault };
         let state = State { source: Some(source), taken: 0, fault: None, waker: None };
         let stream =
             Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
@@ -192,10 +194,10 @@ impl ContentStream {
             let Some(frame) = frame else {
                 // A connection that is cut says nothing of the content it breaks off.
                 let short = source.length.is_some_and(|length| state.taken < length);
-                let cut = source.connection.state.ending() == Ending::Cut;
+                let cut = source.state.ending() == Ending::Cut;
                 return Poll::Ready(if short || cut { Err(ContentFault::Over) } else { Ok(None) });
             };
-            let frame = match (source.connection.fault.get(), frame) {
+            let frame = match (source.fault.get(), frame) {
                 (_, Ok(frame)) => frame,
                 (Some(fault), Err(_)) => {
                     return Poll::Ready(Err(ContentFault::Refused(fault.refusal.clone())));

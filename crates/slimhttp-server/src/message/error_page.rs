@@ -7,68 +7,19 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
+    LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
-use crate::api::handler::DebugPage;
 use crate::message::body::Body;
 use crate::message::limits::{self, Within};
+use crate::message::refused::Refused;
 
 /// What is told where nobody answers and a handler was asked: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
     answer to whoever is next. Was a `return` forgotten?";
-
-/// A refusal, and what may be told of it with `debug`.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
-    /// A whole page that says everything (a traceback); shown with `debug` only.
-    pub(crate) page: Option<DebugPage>,
-    /// One line or a few that say why; shown with `debug` only, but for a loop,
-    /// whose chain is the whole point of the answer (C7.4), and for a content that
-    /// the client can mend.
-    pub(crate) detail: Option<String>,
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self { refusal, page: None, detail: None }
-    }
-}
-
-impl Refused {
-    pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
-        Self { refusal, page: None, detail: Some(detail.into()) }
-    }
-
-    /// A page of another origin opens a WebSocket. A browser shows its person no
-    /// answer to that, so the log says why.
-    pub(crate) fn foreign_origin(headers: &HeaderMap, path: &[u8], debug: bool) -> Self {
-        let origin = headers.get(ORIGIN).map_or(&b""[..], HeaderValue::as_bytes);
-        let cause = format!(
-            "a page of `{}` may not open the WebSocket `{}`: see `origins`",
-            origin.escape_ascii(),
-            path.escape_ascii()
-        );
-        match debug {
-            true => tracing::warn!("{cause}"),
-            false => tracing::info!("{cause}"),
-        }
-        Self::because(Refusal::Forbidden, cause)
-    }
-
-    /// Says one thing more, on a line of its own.
-    pub(crate) fn add(&mut self, more: &str) {
-        let detail = self.detail.get_or_insert_default();
-        if !detail.is_empty() {
-            detail.push('\n');
-        }
-        detail.push_str(more);
-    }
-}
 
 /// The response that says no: a small plain page that tells nothing of the
 /// inside, or with `debug` everything.

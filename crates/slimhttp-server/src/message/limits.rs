@@ -4,7 +4,7 @@
 
 use slimhttp_site::refusal::Refusal;
 
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 use crate::sys::clock::Seldom;
 
 /// How much of a request had come in when it ran into a limit.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use slimhttp_site::site::Service;
 
-use crate::api::unsent_answers::UnsentAnswers;
+use crate::net::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
 
 /// How long a connection that is asked to end, and has nothing to do, or nothing that
@@ -353,6 +353,24 @@ impl ConnectionState {
             Ending::No | Ending::SentAway | Ending::Cut => false,
         }
     }
+}
+
+/// Runs `work` unless the connection is to end at once before it is done.
+pub(crate) async fn until_ended<T>(
+    state: &ConnectionState,
+    work: impl Future<Output = T>,
+) -> Result<T, Ending> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        state.watch(context.waker());
+        match state.ending() {
+            Ending::No | Ending::Gracefully => work.as_mut().poll(context).map(Ok),
+            ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) => {
+                Poll::Ready(Err(ending))
+            }
+        }
+    })
+    .await
 }
 
 fn over(now: u64, since: u64, limit: Duration) -> bool {

@@ -17,4 +17,10 @@ impl Stream for TcpStream {
     }
 }
 
+impl Stream for Box<dyn Stream> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        (**self).tcp()
+    }
+}
+
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}

@@ -4,6 +4,7 @@
 //! many requests a scope's upstreams carry is counted for all workers (`group`).
 
 use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Error as ClientError;
+use hyper_util::rt::TokioIo;
 use slimhttp_site::forward::{self, Hop, Via};
 use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
@@ -22,8 +23,9 @@ use tokio::time::Instant;
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
-use crate::message::error_page::Refused;
+use crate::message::refused::Refused;
 use crate::message::request_body::RequestBody;
+use crate::net::upgraded::OnUpgrade;
 use crate::proxy::error::{cause, refusal_of, was_closed_unanswered};
 use crate::proxy::response_body::UpstreamBody;
 use crate::sys::descriptors;
@@ -233,6 +235,7 @@ fn answer(
             control.unwatch();
         }
         let upstream = hyper::upgrade::on(&mut response);
+        let upstream = async { upstream.await.map(TokioIo::new).map_err(io::Error::other) };
         let (mut parts, _) = response.into_parts();
         forward::response_headers(&mut parts.headers, true, &via);
         switching::tunnel(client, upstream, place, connection);

@@ -2,15 +2,16 @@
 //! handler (`takeover`), a WebSocket. RFC 9110 section 7.8.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::{CONNECTION, UPGRADE};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use slimhttp_site::list_field;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::context::connection::ConnectionContext;
+use crate::net::upgraded::OnUpgrade;
 use crate::upstream::group::Place;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only
@@ -45,15 +46,17 @@ pub(crate) fn carry(
 /// the upstreams carry.
 pub(crate) fn tunnel(
     client: OnUpgrade,
-    upstream: OnUpgrade,
+    upstream: impl Future<Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send>>
+    + Send
+    + 'static,
     place: Place,
     connection: &Arc<ConnectionContext>,
 ) {
     let carried = async {
-        let mut client = TokioIo::new(client.await?);
-        let mut upstream = TokioIo::new(upstream.await?);
+        let mut client = client.upgraded().await?;
+        let mut upstream = upstream.await?;
         tokio::io::copy_bidirectional(&mut client, &mut upstream).await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        io::Result::Ok(())
     };
     carry(connection, async move {
         let _place = place;

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-
 use crate::api::takeover::Carrier;
 use crate::context::connection::ConnectionContext;
+use crate::net::upgraded::OnUpgrade;
 use crate::upgrade::switching;
 
 /// Hands the connection over as soon as the 101 is written.
@@ -17,8 +15,8 @@ pub(crate) fn begin(
 ) {
     let peer = connection.peer;
     switching::carry(connection, async move {
-        match client.await {
-            Ok(client) => carrier.carry(Box::new(TokioIo::new(client))).await,
+        match client.upgraded().await {
+            Ok(client) => carrier.carry(Box::new(client)).await,
             Err(error) => tracing::debug!("{peer}: no upgrade: {error}"),
         }
     });

@@ -12,28 +12,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_PROTOCOL, UPGRADE,
-};
-use http::{Response, StatusCode};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use http::Response;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::websocket::{Deflate, Handshake, WebSocketLimits};
+use slimhttp_site::websocket::WebSocketLimits;
 use tokio::io::{AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::server::TlsStream;
-use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::context::connection::ConnectionContext;
-use crate::hyper_compat::validating_io::Guarded;
 use crate::message::body::Body;
 use crate::net::connection_state::Ending;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
-use crate::upgrade::switching;
+use crate::net::upgraded::{OnUpgrade, Upgraded};
+use crate::upgrade::{handshake, switching};
 use crate::websocket::channel::{Line, Outgoing};
 use crate::websocket::decoder::{Event, Inbound};
 use crate::websocket::encoder::Outbound;
@@ -64,23 +56,7 @@ pub(crate) fn begin(
     connection: &Arc<ConnectionContext>,
 ) -> Result<Response<Body>, Refusal> {
     let upgrade = upgrade.ok_or(Refusal::UpgradeRequired)?;
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    let Handshake { key, subprotocol, deflate } = &carriage.handshake;
-    // Base64 is a field value.
-    if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    // The client has sent it in a field value.
-    if let Some(Ok(protocol)) = subprotocol.as_deref().map(HeaderValue::from_str) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-    }
-    if let Some(agreed) = deflate.map(Deflate::field) {
-        headers.insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
-    }
+    let response = handshake::accepted(&carriage.handshake);
     spawn(carriage, upgrade, connection);
     Ok(response)
 }
@@ -89,7 +65,7 @@ pub(crate) fn begin(
 fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
     let context = connection.clone();
     switching::carry(connection, async move {
-        match client.await {
+        match client.upgraded().await {
             Ok(upgraded) => carry(&carriage, upgraded, &context).await,
             Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
         }
@@ -100,28 +76,15 @@ fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionConte
     });
 }
 
-/// The connection itself, without the HTTP library around it.
-async fn carry(carriage: &Carriage, upgraded: Upgraded, connection: &ConnectionContext) {
-    match upgraded.downcast::<Guarded<TcpStream>>() {
-        Ok(parts) => run(carriage, parts.io, parts.read_buf, connection).await,
-        Err(upgraded) => match upgraded.downcast::<Guarded<TlsStream<TcpStream>>>() {
-            // Boxed, so that a plain connection does not hold the room of a TLS one.
-            Ok(parts) => Box::pin(run(carriage, parts.io, parts.read_buf, connection)).await,
-            Err(_) => tracing::error!("a WebSocket on a connection of an unknown kind"),
-        },
-    }
-}
-
-async fn run<S: Stream>(
-    carriage: &Carriage,
-    guarded: Guarded<S>,
-    read: Bytes,
-    connection: &ConnectionContext,
-) {
-    let (socket, unread) = guarded.into_parts();
-    let carrier = Carrier::new(carriage, socket, &[&read, &unread], connection);
+/// The connection itself, without whoever spoke HTTP on it.
+async fn carry(carriage: &Carriage, upgraded: Box<dyn Upgraded>, connection: &ConnectionContext) {
+    let (socket, read) = match upgraded.into_socket() {
+        Ok(parts) => parts,
+        Err(error) => return tracing::error!("a WebSocket was not opened: {error}"),
+    };
+    let carrier = Carrier::new(carriage, socket, &[&read[0], &read[1]], connection);
     // They are slices of the buffers of the handshake.
-    drop((read, unread));
+    drop(read);
     carrier.run().await;
 }
 

@@ -1,0 +1,54 @@
+//! Runs a connection of the library beside what is known of it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::net::connection_state::{ConnectionState, Ending};
+
+/// Why the library no longer runs a connection.
+pub(super) enum Driven {
+    /// It has ended, or is to end.
+    Ended(Ending),
+    /// It waits for a further request.
+    Rests,
+}
+
+/// Runs a connection of the library until it ends, is to be cut, or rests.
+pub(super) async fn drive<C>(
+    state: &ConnectionState,
+    connection: &mut C,
+    shut_down: impl Fn(&mut C),
+) -> Driven
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+{
+    let mut told = false;
+    std::future::poll_fn(|context: &mut Context<'_>| {
+        state.watch(context.waker());
+        if let ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) = state.ending() {
+            return Poll::Ready(Driven::Ended(ending));
+        }
+        loop {
+            match Pin::new(&mut *connection).poll(context) {
+                Poll::Pending if state.is_resting() && !told => {
+                    return Poll::Ready(Driven::Rests);
+                }
+                // Not before it has seen the request with which it was given the
+                // connection: it would leave that unanswered.
+                Poll::Pending if state.ending() == Ending::Gracefully && !told => {
+                    shut_down(connection);
+                    told = true;
+                }
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(outcome) => {
+                    if let Err(error) = outcome {
+                        tracing::debug!("a connection ended: {error}");
+                    }
+                    return Poll::Ready(Driven::Ended(Ending::No));
+                }
+            }
+        }
+    })
+    .await
+}

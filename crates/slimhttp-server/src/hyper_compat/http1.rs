@@ -1,0 +1,85 @@
+//! HTTP/1 by the library's server, for what [`crate::http1`] leaves to it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::UPGRADE;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use slimhttp_site::refusal::Refusal;
+
+use crate::context::connection::ConnectionContext;
+use crate::exchange;
+use crate::http1::close::{last_word, refuse};
+use crate::hyper_compat::drive::{Driven, drive};
+use crate::hyper_compat::validating_io::Guarded;
+use crate::message::request_body::RequestBody;
+use crate::net::connection_state::Ending;
+use crate::net::linger::linger;
+use crate::net::stream::Stream;
+use crate::net::upgraded::OnUpgrade;
+
+/// What the library may read ahead on one connection, in bytes: its own default.
+const READ_AHEAD: usize = 408 * 1024;
+
+/// Leaves a connection to the library, from a request on of which `unread` was
+/// read already. Gives it back when the library has nothing more to do for it.
+pub(crate) async fn serve<S: Stream>(
+    socket: S,
+    unread: Bytes,
+    context: &Arc<ConnectionContext>,
+) -> Option<S> {
+    let (live, state) = (&context.shared.live, &context.state);
+    let service = live.pinned().site.service.clone();
+    let fault = &context.fault;
+    let guarded = Guarded::http1(socket, unread, live.clone(), state.clone(), fault.clone());
+    state.rest(false);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        // The strict framing has exact limits, which may change meanwhile;
+        // the library's are only to be out of its way.
+        .max_buf_size((service.max_head + 8 * 1024).max(READ_AHEAD));
+    if service.max_headers > 100 {
+        // Costs an allocation for each request, so not without need.
+        builder.max_headers(service.max_headers + 1);
+    }
+    let mut connection = builder
+        .serve_connection(guarded, service_fn(|request| answer(context, request)))
+        .with_upgrades();
+    let ending = drive(state, &mut connection, |connection| {
+        Pin::new(connection).graceful_shutdown();
+    })
+    .await;
+    let parts = connection.into_parts()?;
+    let (whole, gave_up) = (parts.io.message_complete(), parts.io.gave_up);
+    let mut socket = parts.io.into_socket();
+    match (ending, fault.get()) {
+        (Driven::Rests, _) => return Some(socket),
+        (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
+        (Driven::Ended(Ending::HeadTimeout), None) => {
+            last_word(context, &mut socket, &Refusal::RequestTimeout, false).await;
+        }
+        (Driven::Ended(Ending::SentAway | Ending::Cut), _) => {}
+        (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
+        _ => {}
+    }
+    None
+}
+
+async fn answer(
+    context: &Arc<ConnectionContext>,
+    mut request: Request<Incoming>,
+) -> Result<Response<exchange::Tracked>, Infallible> {
+    // Kept only where it may be needed.
+    let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = upgrade.filter(|_| request.headers().contains_key(UPGRADE));
+    let upgrade = upgrade.map(|upgrade| Box::new(upgrade) as OnUpgrade);
+    Ok(exchange::answer(context.clone(), request.map(RequestBody::Incoming), upgrade).await)
+}
