@@ -11,7 +11,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use slimhttp_site::conditions::{ETag, LastModified, date_value};
 use slimhttp_site::content_type::content_type;
-use slimhttp_site::file_reply::{Content, FileFacts, FileReply, file_reply};
+use slimhttp_site::file_reply::{FileContent, FileFacts, FileReply, file_reply};
 use slimhttp_site::file_rules::FileRules;
 use toml_edit::{DocumentMut, InlineTable, Value};
 
@@ -190,17 +190,17 @@ impl Case<'_> {
     }
 
     /// The bytes that a server sends for this content.
-    fn sent(&self, content: &Content) -> Vec<u8> {
+    fn sent(&self, content: &FileContent) -> Vec<u8> {
         let bytes = |range: &RangeInclusive<u64>| {
             &self.content
                 [usize::try_from(*range.start()).unwrap()..=usize::try_from(*range.end()).unwrap()]
         };
         match content {
-            Content::Nothing => Vec::new(),
-            Content::Whole => self.content.to_vec(),
-            Content::Range(range) => bytes(range).to_vec(),
-            Content::Multipart { parts, end } => {
-                let part = |part: &slimhttp_site::file_reply::Part| {
+            FileContent::Nothing => Vec::new(),
+            FileContent::Whole => self.content.to_vec(),
+            FileContent::Range(range) => bytes(range).to_vec(),
+            FileContent::Multipart { parts, end } => {
+                let part = |part: &slimhttp_site::file_reply::RangePart| {
                     [part.head.as_bytes(), bytes(&part.range)].concat()
                 };
                 [parts.iter().flat_map(part).collect(), end.as_bytes().to_vec()].concat()

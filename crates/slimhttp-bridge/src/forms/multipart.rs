@@ -6,7 +6,7 @@
 //! 7578 section 4.6).
 
 use bytes::Bytes;
-use slimhttp_site::multipart::{Event, Fault, Name, Part, Reader};
+use slimhttp_site::multipart::{Event, MultipartError, Name, Part, Reader};
 
 use super::charset::Charset;
 use super::fault::FormFault;
@@ -157,8 +157,8 @@ impl Collected {
     }
 }
 
-impl From<Fault> for FormFault {
-    fn from(fault: Fault) -> Self {
+impl From<MultipartError> for FormFault {
+    fn from(fault: MultipartError) -> Self {
         if fault.is_bound() {
             Self::TooLarge(fault.to_string())
         } else {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use slimhttp_site::file_reply::Part;
+use slimhttp_site::file_reply::RangePart;
 
 use crate::message::body::BodyError;
 use crate::message::file_body::FileBody;
@@ -18,16 +18,16 @@ const CHUNK_OF_PART: usize = 16 * 1024;
 /// Several ranges of a file, each behind its own head (RFC 9110 section 14.6).
 pub(super) struct MultipartBody {
     file: Arc<File>,
-    parts: std::vec::IntoIter<Part>,
+    parts: std::vec::IntoIter<RangePart>,
     part: Option<FileBody>,
     end: Option<String>,
     left: u64,
 }
 
 impl MultipartBody {
-    pub(super) fn new(file: Arc<File>, parts: Vec<Part>, end: String) -> Self {
+    pub(super) fn new(file: Arc<File>, parts: Vec<RangePart>, end: String) -> Self {
         let length =
-            |part: &Part| part.head.len() as u64 + part.range.end() - part.range.start() + 1;
+            |part: &RangePart| part.head.len() as u64 + part.range.end() - part.range.start() + 1;
         let left = parts.iter().map(length).sum::<u64>() + end.len() as u64;
         Self { file, parts: parts.into_iter(), part: None, end: Some(end), left }
     }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use slimhttp_site::coding::Coding;
 use slimhttp_site::conditions::{ETag, LastModified};
-use slimhttp_site::file_reply::{Content, FileFacts, Part, file_reply};
+use slimhttp_site::file_reply::{FileContent, FileFacts, RangePart, file_reply};
 
 use crate::files::multipart_body::MultipartBody;
 use crate::fs::read::read_at_once;
@@ -56,21 +56,21 @@ pub(super) fn reply(
     };
     let reply = file_reply(method, headers, &facts);
     let body = match (reply.content, source) {
-        (Content::Nothing, _) => Body::Empty,
-        (Content::Whole, Source::Memory(bytes)) => Body::from(bytes),
-        (Content::Whole, Source::File(file)) => Body::File(FileBody::new(file, 0, length)),
-        (Content::Range(range), Source::Memory(bytes)) => Body::from(part_of(&bytes, &range)),
-        (Content::Range(range), Source::File(file)) => {
+        (FileContent::Nothing, _) => Body::Empty,
+        (FileContent::Whole, Source::Memory(bytes)) => Body::from(bytes),
+        (FileContent::Whole, Source::File(file)) => Body::File(FileBody::new(file, 0, length)),
+        (FileContent::Range(range), Source::Memory(bytes)) => Body::from(part_of(&bytes, &range)),
+        (FileContent::Range(range), Source::File(file)) => {
             let (start, length) = (*range.start(), range.end() - range.start() + 1);
             match read_at_once(&file, start, length) {
                 Some(bytes) => Body::from(bytes),
                 None => Body::File(FileBody::new(file, start, length)),
             }
         }
-        (Content::Multipart { parts, end }, Source::Memory(bytes)) => {
+        (FileContent::Multipart { parts, end }, Source::Memory(bytes)) => {
             Body::from(joined(&bytes, &parts, &end))
         }
-        (Content::Multipart { parts, end }, Source::File(file)) => {
+        (FileContent::Multipart { parts, end }, Source::File(file)) => {
             Body::stream(MultipartBody::new(file, parts, end))
         }
     };
@@ -87,7 +87,7 @@ fn part_of(bytes: &Bytes, range: &RangeInclusive<u64>) -> Bytes {
 }
 
 /// Several ranges, each behind its head.
-fn joined(bytes: &Bytes, parts: &[Part], end: &str) -> Bytes {
+fn joined(bytes: &Bytes, parts: &[RangePart], end: &str) -> Bytes {
     let mut joined = BytesMut::new();
     for part in parts {
         joined.extend_from_slice(part.head.as_bytes());

@@ -42,7 +42,7 @@ pub struct FileFacts<'f> {
 
 /// What follows the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum FileContent {
     /// All of the file.
     Whole,
     /// These bytes of the file.
@@ -51,7 +51,7 @@ pub enum Content {
     /// closing delimiter: `multipart/byteranges`, RFC 9110 section 14.6.
     Multipart {
         /// In the order of sending.
-        parts: Vec<Part>,
+        parts: Vec<RangePart>,
         /// The closing delimiter.
         end: String,
     },
@@ -62,7 +62,7 @@ pub enum Content {
 
 /// One part of a multipart answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct RangePart {
     /// Delimiter and head, ready to be sent.
     pub head: String,
     /// The bytes of the file that follow it.
@@ -77,7 +77,7 @@ pub struct FileReply {
     /// The fields that stem from the file.
     pub headers: HeaderMap,
     /// What to send behind the head.
-    pub content: Content,
+    pub content: FileContent,
 }
 
 /// Decides how a GET or HEAD for a file is answered. HEAD gets the head of the
@@ -100,7 +100,7 @@ pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -
     }
     if *method != Method::GET {
         let mut reply = whole(facts);
-        reply.content = Content::Nothing;
+        reply.content = FileContent::Nothing;
         return reply;
     }
     let ranges = if request.contains_key(header::RANGE) && conditions::if_range(request, current) {
@@ -170,7 +170,7 @@ fn whole(facts: &FileFacts<'_>) -> FileReply {
     let mut headers = described(facts, facts.content_type.clone());
     let length = facts.content_length.cloned().unwrap_or_else(|| facts.length.into());
     headers.insert(header::CONTENT_LENGTH, length);
-    FileReply { status: StatusCode::OK, headers, content: Content::Whole }
+    FileReply { status: StatusCode::OK, headers, content: FileContent::Whole }
 }
 
 /// RFC 9110 section 15.3.7.1. With `If-Range` too, `Content-Type` and
@@ -181,7 +181,7 @@ fn one_range(facts: &FileFacts<'_>, range: RangeInclusive<u64>) -> FileReply {
     headers.insert(header::CONTENT_LENGTH, size(&range).into());
     let text = content_range(&range, facts.length);
     headers.insert(header::CONTENT_RANGE, ascii(text));
-    FileReply { status: StatusCode::PARTIAL_CONTENT, headers, content: Content::Range(range) }
+    FileReply { status: StatusCode::PARTIAL_CONTENT, headers, content: FileContent::Range(range) }
 }
 
 /// RFC 9110 section 15.3.7.2: the head itself has no `Content-Range`.
@@ -203,7 +203,7 @@ fn many_ranges(facts: &FileFacts<'_>, ranges: &[RangeInclusive<u64>]) -> FileRep
             "{break_before}--{boundary}\r\n\
              Content-Type: {media_type}\r\nContent-Range: {span}\r\n\r\n"
         );
-        parts.push(Part { head, range: range.clone() });
+        parts.push(RangePart { head, range: range.clone() });
         break_before = "\r\n";
     }
     let end = format!("\r\n--{boundary}--\r\n");
@@ -215,7 +215,7 @@ fn many_ranges(facts: &FileFacts<'_>, ranges: &[RangeInclusive<u64>]) -> FileRep
     let media_type = ascii(format!("multipart/byteranges; boundary={boundary}"));
     let mut headers = described(facts, media_type);
     headers.insert(header::CONTENT_LENGTH, bytes.into());
-    let content = Content::Multipart { parts, end };
+    let content = FileContent::Multipart { parts, end };
     FileReply { status: StatusCode::PARTIAL_CONTENT, headers, content }
 }
 
@@ -228,7 +228,7 @@ fn not_satisfiable(length: u64) -> FileReply {
 }
 
 fn bare(status: StatusCode, headers: HeaderMap) -> FileReply {
-    FileReply { status, headers, content: Content::Nothing }
+    FileReply { status, headers, content: FileContent::Nothing }
 }
 
 /// What a 304 has of a 200 (RFC 9110 section 15.4.5): the validators and `Vary`,

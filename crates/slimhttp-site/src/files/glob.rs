@@ -32,7 +32,7 @@ pub struct Glob {
     text: Box<str>,
     /// What of a path it is held against.
     subject: Subject,
-    form: Form,
+    matcher: Matcher,
 }
 
 /// What of a path a pattern is held against.
@@ -46,7 +46,7 @@ enum Subject {
 
 /// How a pattern is matched: the usual ones by comparing bytes.
 #[derive(Clone)]
-enum Form {
+enum Matcher {
     /// It takes everything.
     Any,
     /// Exactly this.
@@ -74,11 +74,11 @@ impl Glob {
             return Err(format!("it has more than {LONGEST} bytes"));
         }
         let (subject, pattern) = subject_of(text);
-        let form = match Form::simple(subject, pattern) {
-            Some(form) => form,
-            None => Form::Set(set([pattern]).map_err(|error| error.kind().to_string())?),
+        let matcher = match Matcher::simple(subject, pattern) {
+            Some(matcher) => matcher,
+            None => Matcher::Set(set([pattern]).map_err(|error| error.kind().to_string())?),
         };
-        Ok(Self { text: text.into(), subject, form })
+        Ok(Self { text: text.into(), subject, matcher })
     }
 
     /// What is held against the subject: the text without what says which.
@@ -92,7 +92,7 @@ impl Glob {
             Subject::Name => name,
             Subject::Path => path,
         };
-        self.form.matches(subject)
+        self.matcher.matches(subject)
     }
 }
 
@@ -123,8 +123,8 @@ impl PartialEq for Glob {
 
 impl Eq for Glob {}
 
-impl Form {
-    /// The form of a pattern that bytes alone decide. Within a name there is no
+impl Matcher {
+    /// The matcher of a pattern that bytes alone decide. Within a name there is no
     /// slash, so that a `*` there takes whatever comes.
     fn simple(subject: Subject, pattern: &str) -> Option<Self> {
         let literal = |text: &str| !text.contains(['*', '?', '[', ']', '{', '}', '\\']);

@@ -25,7 +25,7 @@ mod vectors;
 
 use crate::protocol::refusal::Refusal;
 use chunks::Chunks;
-use fields::{Content, Fields, Section};
+use fields::{BodyLength, Fields, Section};
 use line::RequestLine;
 
 /// How much of a head is read before it is refused.
@@ -340,9 +340,9 @@ impl Framing {
         self.heads += 1;
         self.complete = false;
         match self.fields.content() {
-            Content::Length(0) => self.end_message(),
-            Content::Length(length) => self.stage = Stage::Content(length),
-            Content::Chunked => {
+            BodyLength::Length(0) => self.end_message(),
+            BodyLength::Length(length) => self.stage = Stage::Content(length),
+            BodyLength::Chunked => {
                 self.chunks = Chunks::default();
                 self.stage = Stage::Chunks;
             }

@@ -39,7 +39,7 @@ pub enum Event<'e> {
 
 /// Why a content is no form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum MultipartError {
     /// The content has ended before the last delimiter.
     Incomplete,
     /// The header section of a part is none; the text says how.
@@ -52,14 +52,14 @@ pub enum Fault {
     ManyFields(usize),
 }
 
-impl Fault {
+impl MultipartError {
     /// Whether it is a bound that was reached, and not the form's grammar.
     pub fn is_bound(self) -> bool {
         matches!(self, Self::LongHeader(_) | Self::ManyFields(_))
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for MultipartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Incomplete => {
@@ -84,22 +84,22 @@ pub struct Reader {
     longest_header: usize,
     /// What has come and not been told.
     held: Vec<u8>,
-    state: State,
+    state: ReaderState,
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum ReaderState {
     /// Before the first delimiter, or in the content of a part. `begins` where
     /// nothing of it was told yet.
     Body { in_part: bool, begins: bool },
     /// In a header section, of which so many bytes hold no end of it.
     Header { searched: usize },
-    /// Behind the last delimiter.
+    /// BoundaryTail the last delimiter.
     Over,
 }
 
 /// What follows a boundary.
-enum Behind {
+enum BoundaryTail {
     /// More has to come before that is known.
     Unknown,
     /// No delimiter.
@@ -117,7 +117,7 @@ impl Reader {
             delimiter: Finder::new(delimiter.as_bytes()).into_owned(),
             longest_header,
             held: Vec::new(),
-            state: State::Body { in_part: false, begins: true },
+            state: ReaderState::Body { in_part: false, begins: true },
         }
     }
 
@@ -125,7 +125,7 @@ impl Reader {
     ///
     /// # Errors
     /// What is wrong with it, and what `take` says; the form is given up then.
-    pub fn feed<E: From<Fault>>(
+    pub fn feed<E: From<MultipartError>>(
         &mut self,
         piece: &[u8],
         mut take: impl FnMut(Event<'_>) -> Result<(), E>,
@@ -146,26 +146,28 @@ impl Reader {
     /// Hears that all has come.
     ///
     /// # Errors
-    /// [`Fault::Incomplete`] where the last delimiter has not.
-    pub fn finish(self) -> Result<(), Fault> {
+    /// [`MultipartError::Incomplete`] where the last delimiter has not.
+    pub fn finish(self) -> Result<(), MultipartError> {
         match self.state {
-            State::Over => Ok(()),
-            State::Body { .. } | State::Header { .. } => Err(Fault::Incomplete),
+            ReaderState::Over => Ok(()),
+            ReaderState::Body { .. } | ReaderState::Header { .. } => {
+                Err(MultipartError::Incomplete)
+            }
         }
     }
 
     /// Tells what `rest` begins with, and how long that is; `None` where more has
     /// to come first.
-    fn step<E: From<Fault>>(
+    fn step<E: From<MultipartError>>(
         &mut self,
         rest: &[u8],
         take: &mut impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<Option<usize>, E> {
         match self.state {
-            State::Body { in_part, begins: true } => self.first_line(rest, in_part, take),
-            State::Body { in_part, begins: false } => self.body(rest, in_part, take),
-            State::Header { searched } => self.header(rest, searched, take),
-            State::Over => Ok(Some(rest.len()).filter(|length| *length > 0)),
+            ReaderState::Body { in_part, begins: true } => self.first_line(rest, in_part, take),
+            ReaderState::Body { in_part, begins: false } => self.body(rest, in_part, take),
+            ReaderState::Header { searched } => self.header(rest, searched, take),
+            ReaderState::Over => Ok(Some(rest.len()).filter(|length| *length > 0)),
         }
     }
 
@@ -184,15 +186,15 @@ impl Reader {
         }
         if let Some(behind) = rest.strip_prefix(bare) {
             match behind_boundary(behind) {
-                Behind::Unknown => return Ok(None),
-                Behind::Line { length: line, last } => {
+                BoundaryTail::Unknown => return Ok(None),
+                BoundaryTail::Line { length: line, last } => {
                     self.delimited(in_part, last, take)?;
                     return Ok(Some(length + line));
                 }
-                Behind::Other => {}
+                BoundaryTail::Other => {}
             }
         }
-        self.state = State::Body { in_part, begins: false };
+        self.state = ReaderState::Body { in_part, begins: false };
         Ok(Some(0))
     }
 
@@ -209,9 +211,9 @@ impl Reader {
         let data = match self.delimiter.find(rest) {
             None => rest.len() - beginning_at_end(rest, needle),
             Some(at) => match behind_boundary(&rest[at + needle.len()..]) {
-                Behind::Unknown => at,
-                Behind::Other => at + needle.len(),
-                Behind::Line { length, last } => {
+                BoundaryTail::Unknown => at,
+                BoundaryTail::Other => at + needle.len(),
+                BoundaryTail::Line { length, last } => {
                     let end = at + needle.len() + length;
                     tell(&rest[..at])?;
                     self.delimited(in_part, last, take)?;
@@ -229,11 +231,11 @@ impl Reader {
         last: bool,
         take: &mut impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.state = if last { State::Over } else { State::Header { searched: 0 } };
+        self.state = if last { ReaderState::Over } else { ReaderState::Header { searched: 0 } };
         if in_part { take(Event::End) } else { Ok(()) }
     }
 
-    fn header<E: From<Fault>>(
+    fn header<E: From<MultipartError>>(
         &mut self,
         rest: &[u8],
         searched: usize,
@@ -250,31 +252,31 @@ impl Reader {
             }
         };
         if end.unwrap_or(rest.len()) > self.longest_header {
-            return Err(Fault::LongHeader(self.longest_header).into());
+            return Err(MultipartError::LongHeader(self.longest_header).into());
         }
         let Some(end) = end else {
-            self.state = State::Header { searched: rest.len() };
+            self.state = ReaderState::Header { searched: rest.len() };
             return Ok(None);
         };
         take(Event::Part(Part::parse(&rest[..fields])?))?;
-        self.state = State::Body { in_part: true, begins: true };
+        self.state = ReaderState::Body { in_part: true, begins: true };
         Ok(Some(end))
     }
 }
 
 /// What a boundary is followed by: the end of its line makes it a delimiter, two
 /// hyphens the last one.
-fn behind_boundary(behind: &[u8]) -> Behind {
+fn behind_boundary(behind: &[u8]) -> BoundaryTail {
     if behind.starts_with(b"--") {
-        return Behind::Line { length: 2, last: true };
+        return BoundaryTail::Line { length: 2, last: true };
     }
     let padding = behind.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     match &behind[padding..] {
-        _ if padding > MOST_PADDING => Behind::Other,
-        [b'\r', b'\n', ..] => Behind::Line { length: padding + 2, last: false },
-        [] | [b'\r'] => Behind::Unknown,
-        [b'-'] if padding == 0 => Behind::Unknown,
-        _ => Behind::Other,
+        _ if padding > MOST_PADDING => BoundaryTail::Other,
+        [b'\r', b'\n', ..] => BoundaryTail::Line { length: padding + 2, last: false },
+        [] | [b'\r'] => BoundaryTail::Unknown,
+        [b'-'] if padding == 0 => BoundaryTail::Unknown,
+        _ => BoundaryTail::Other,
     }
 }
 

@@ -3,7 +3,7 @@
 //! The first byte of an input is the length of the pieces in which the form comes.
 //! Its boundary is `B`.
 
-use slimhttp_site::multipart::{Disposition, Event, Fault, Reader};
+use slimhttp_site::multipart::{Disposition, Event, MultipartError, Reader};
 
 use crate::spelled::{Words, texts};
 
@@ -75,7 +75,7 @@ fn read(body: &[u8], step: usize) -> (Vec<Part>, bool) {
                 Event::Data(data) => open.as_mut().expect("is open").2.extend_from_slice(data),
                 Event::End => parts.push(open.take().expect("is open")),
             }
-            Ok::<_, Fault>(())
+            Ok::<_, MultipartError>(())
         });
         if fed.is_err() {
             return (parts, false);

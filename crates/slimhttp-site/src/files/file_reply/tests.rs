@@ -78,8 +78,9 @@ const UNSATISFIABLE: &[&str] = &["accept-ranges: bytes", "content-range: bytes *
 
 #[test]
 fn c5_4_replies() {
-    use Content::{Nothing, Range, Whole};
-    type Case<'c> = (&'c str, &'c [(&'static str, &'c str)], u16, &'static [&'static str], Content);
+    use FileContent::{Nothing, Range, Whole};
+    type Case<'c> =
+        (&'c str, &'c [(&'static str, &'c str)], u16, &'static [&'static str], FileContent);
     const R: &str = "range";
     let cases: &[Case<'_>] = &[
         // 15.3.1, 9.3.2
@@ -129,7 +130,9 @@ fn c5_4_replies() {
 fn c5_4_several_ranges_are_one_multipart() {
     let bytes = b"0123456789";
     let found = reply("GET", &[("range", "bytes=8-9,0-0,3-4")], &file(10));
-    let Content::Multipart { parts, end } = found.content else { panic!("{:?}", found.content) };
+    let FileContent::Multipart { parts, end } = found.content else {
+        panic!("{:?}", found.content)
+    };
     let mut sent = Vec::new();
     for part in &parts {
         sent.extend_from_slice(part.head.as_bytes());
@@ -178,10 +181,10 @@ fn c5_4_a_boundary_is_legal_and_belongs_to_one_content() {
 #[test]
 fn c5_4_an_empty_file() {
     let cases = [
-        ("GET", &[][..], 200, Content::Whole),
-        ("HEAD", &[], 200, Content::Nothing),
-        ("GET", &[("range", "bytes=-3")], 200, Content::Whole),
-        ("GET", &[("range", "bytes=0-")], 416, Content::Nothing),
+        ("GET", &[][..], 200, FileContent::Whole),
+        ("HEAD", &[], 200, FileContent::Nothing),
+        ("GET", &[("range", "bytes=-3")], 200, FileContent::Whole),
+        ("GET", &[("range", "bytes=0-")], 416, FileContent::Nothing),
     ];
     for (method, request, status, content) in cases {
         let found = reply(method, request, &file(0));
@@ -275,7 +278,7 @@ fn c5_1_options_are_told() {
         let found = reply("OPTIONS", request, &file(10));
         assert_eq!(found.status, StatusCode::NO_CONTENT);
         assert_eq!(lines(&found.headers), ["allow: GET, HEAD, OPTIONS"]);
-        assert_eq!(found.content, Content::Nothing);
+        assert_eq!(found.content, FileContent::Nothing);
     }
     assert_eq!(Methods::of_files().to_string(), Methods::OF_FILES);
 }
@@ -294,7 +297,7 @@ fn a_length_that_is_kept_is_sent_as_it_is() {
 fn a_type_beyond_ascii_becomes_bytes_in_the_head_of_a_part() {
     let content_type = HeaderValue::from_bytes(b"text/\xff").unwrap();
     let found = reply("GET", &[("range", "bytes=0-0,9-9")], &File { content_type, ..file(10) });
-    let Content::Multipart { parts, .. } = found.content else { panic!("{:?}", found.content) };
+    let FileContent::Multipart { parts, .. } = found.content else { panic!("{:?}", found.content) };
     assert!(parts[0].head.contains("\r\nContent-Type: application/octet-stream\r\n"));
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use globset::{Candidate, GlobSet};
 
-use super::{Form, Glob, Globs, Subject, set};
+use super::{Glob, Globs, Matcher, Subject, set};
 
 #[cfg(test)]
 mod tests;
@@ -72,19 +72,19 @@ impl Eq for Subtrees {}
 
 impl Reach {
     fn of(glob: &Glob) -> Result<Self, String> {
-        Ok(match (glob.subject, &glob.form) {
-            (_, Form::Any) => Self::Everything,
-            (Subject::Name, Form::Set(_)) => match glob.pattern() {
+        Ok(match (glob.subject, &glob.matcher) {
+            (_, Matcher::Any) => Self::Everything,
+            (Subject::Name, Matcher::Set(_)) => match glob.pattern() {
                 // A class may hold a slash, which a name does not.
                 name if name.contains('[') => Self::AnyName(glob.clone()),
                 name => Self::pattern(&format!("**/{name}"))?,
             },
             (Subject::Name, _) => Self::AnyName(glob.clone()),
-            (Subject::Path, Form::Literal(path)) => Self::Folder(path.clone()),
-            (Subject::Path, Form::Prefix(start) | Form::Child(start)) => {
+            (Subject::Path, Matcher::Literal(path)) => Self::Folder(path.clone()),
+            (Subject::Path, Matcher::Prefix(start) | Matcher::Child(start)) => {
                 Self::Beginning(start.clone())
             }
-            (Subject::Path, Form::Suffix(_) | Form::Set(_)) => Self::pattern(glob.pattern())?,
+            (Subject::Path, Matcher::Suffix(_) | Matcher::Set(_)) => Self::pattern(glob.pattern())?,
         })
     }
 
@@ -99,7 +99,7 @@ impl Reach {
         match self {
             Self::Everything => true,
             Self::AnyName(glob) => {
-                path.split(|&byte| byte == b'/').any(|name| glob.form.matches(name))
+                path.split(|&byte| byte == b'/').any(|name| glob.matcher.matches(name))
             }
             Self::Folder(folder) => path
                 .strip_prefix(&**folder)

@@ -90,7 +90,7 @@ fn the_usual_patterns_need_no_regular_expression() {
         ["*.js", "sw.js", "app.*", "/assets/**", "**/*.js", "*", "/**", "text/*", "/a/b*"]
     {
         let glob = Glob::parse(pattern).expect(pattern);
-        assert!(!matches!(glob.form, Form::Set(_)), "`{pattern}` is matched by its bytes");
+        assert!(!matches!(glob.matcher, Matcher::Set(_)), "`{pattern}` is matched by its bytes");
     }
 }
 

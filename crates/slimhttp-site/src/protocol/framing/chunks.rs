@@ -15,7 +15,7 @@ const MOST_EXTENSIONS: u16 = 16 * 1024 - 1;
 /// Reads chunks up to the end of the last one's size line.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    state: State,
+    state: ChunkState,
     /// The size of this chunk; within its data, what is left of it.
     size: u64,
     digits: u8,
@@ -25,7 +25,7 @@ pub(super) struct Chunks {
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum ChunkState {
     #[default]
     Size,
     Extension(Extension),
@@ -57,25 +57,25 @@ impl Chunks {
             let byte = bytes[at];
             let mut taken = 1;
             self.state = match (self.state, byte) {
-                (State::Size, _) => self.read_size(byte).map_err(|why| Fault::bad(at, why))?,
-                (State::Extension(place), _) => {
+                (ChunkState::Size, _) => self.read_size(byte).map_err(|why| Fault::bad(at, why))?,
+                (ChunkState::Extension(place), _) => {
                     self.read_extension(place, byte).map_err(|why| Fault::bad(at, why))?
                 }
-                (State::SizeLf, b'\n') if self.size == 0 => return Ok(Some(at + 1)),
-                (State::SizeLf, b'\n') => State::Data,
-                (State::SizeLf, _) => return Err(Fault::bad(at, "bare CR in a chunk size")),
-                (State::Data, _) => {
+                (ChunkState::SizeLf, b'\n') if self.size == 0 => return Ok(Some(at + 1)),
+                (ChunkState::SizeLf, b'\n') => ChunkState::Data,
+                (ChunkState::SizeLf, _) => return Err(Fault::bad(at, "bare CR in a chunk size")),
+                (ChunkState::Data, _) => {
                     let left = bytes.len() - at;
                     taken = usize::try_from(self.size).map_or(left, |size| size.min(left));
                     self.size -= taken as u64;
-                    if self.size == 0 { State::DataCr } else { State::Data }
+                    if self.size == 0 { ChunkState::DataCr } else { ChunkState::Data }
                 }
-                (State::DataCr, b'\r') => State::DataLf,
-                (State::DataLf, b'\n') => {
+                (ChunkState::DataCr, b'\r') => ChunkState::DataLf,
+                (ChunkState::DataLf, b'\n') => {
                     (self.digits, self.extensions) = (0, 0);
-                    State::Size
+                    ChunkState::Size
                 }
-                (State::DataCr | State::DataLf, _) => {
+                (ChunkState::DataCr | ChunkState::DataLf, _) => {
                     return Err(Fault::bad(at, "chunk data without CRLF behind it"));
                 }
             };
@@ -84,7 +84,7 @@ impl Chunks {
         Ok(None)
     }
 
-    fn read_size(&mut self, byte: u8) -> Result<State, &'static str> {
+    fn read_size(&mut self, byte: u8) -> Result<ChunkState, &'static str> {
         if class::is(byte, HEX) {
             if self.digits == LONGEST_SIZE {
                 return Err("a chunk size of too many digits");
@@ -94,24 +94,24 @@ impl Chunks {
             let digit = char::from(byte).to_digit(16).unwrap_or_default();
             self.size = self.size << 4 | u64::from(digit);
             self.digits += 1;
-            return Ok(State::Size);
+            return Ok(ChunkState::Size);
         }
         match byte {
-            b'\r' if self.digits > 0 => Ok(State::SizeLf),
+            b'\r' if self.digits > 0 => Ok(ChunkState::SizeLf),
             b';' if self.digits > 0 => {
                 self.count_extension()?;
-                Ok(State::Extension(Extension::NameStart))
+                Ok(ChunkState::Extension(Extension::NameStart))
             }
             _ => Err("malformed chunk size"),
         }
     }
 
-    fn read_extension(&mut self, place: Extension, byte: u8) -> Result<State, &'static str> {
+    fn read_extension(&mut self, place: Extension, byte: u8) -> Result<ChunkState, &'static str> {
         use Extension::{
             Escaped, Name, NameEnd, NameStart, QuoteEnd, Quoted, Value, ValueEnd, ValueStart,
         };
         let next = match (place, byte) {
-            (Name | Value | QuoteEnd, b'\r') => return Ok(State::SizeLf),
+            (Name | Value | QuoteEnd, b'\r') => return Ok(ChunkState::SizeLf),
             (Name | NameEnd | Value | QuoteEnd | ValueEnd, b';') => NameStart,
             (Name | NameEnd, b'=') => ValueStart,
             (NameStart | NameEnd | ValueStart | ValueEnd, b' ' | b'\t') => place,
@@ -127,7 +127,7 @@ impl Chunks {
             _ => return Err("malformed chunk extension"),
         };
         self.count_extension()?;
-        Ok(State::Extension(next))
+        Ok(ChunkState::Extension(next))
     }
 
     fn count_extension(&mut self) -> Result<(), &'static str> {

@@ -14,7 +14,7 @@ const LONGEST_NAME: usize = b"transfer-encoding".len();
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     section: Section,
-    state: State,
+    state: FieldState,
     count: usize,
     /// What earlier reads brought of a name, or of a value that is looked at.
     /// Empty when it arrives in one piece.
@@ -34,7 +34,7 @@ pub(super) enum Section {
 
 /// What follows a head (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum BodyLength {
     /// So many bytes, 0 where nothing is said.
     Length(u64),
     /// Chunks and a trailer section.
@@ -43,7 +43,7 @@ pub(super) enum Content {
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum FieldState {
     #[default]
     LineStart,
     Name,
@@ -77,7 +77,7 @@ impl Fields {
     /// Forgets the last section.
     pub(super) fn begin(&mut self, section: Section) {
         self.section = section;
-        self.state = State::LineStart;
+        self.state = FieldState::LineStart;
         self.count = 0;
         self.has_host = false;
         self.length = None;
@@ -85,8 +85,12 @@ impl Fields {
     }
 
     /// What the head that was read says of the body.
-    pub(super) fn content(&self) -> Content {
-        if self.is_chunked { Content::Chunked } else { Content::Length(self.length.unwrap_or(0)) }
+    pub(super) fn content(&self) -> BodyLength {
+        if self.is_chunked {
+            BodyLength::Chunked
+        } else {
+            BodyLength::Length(self.length.unwrap_or(0))
+        }
     }
 
     /// Reads on to the section's end.
@@ -95,17 +99,17 @@ impl Fields {
         while at < bytes.len() {
             let rest = &bytes[at..];
             at += match self.state {
-                State::LineStart => self.start_line(rest[0], at, line, max_count)?,
-                State::Name => self.read_name(rest, at, line)?,
-                State::Value(field) => self.read_value(rest, at, field, line)?,
-                State::Lf | State::EndLf if rest[0] != b'\n' => {
+                FieldState::LineStart => self.start_line(rest[0], at, line, max_count)?,
+                FieldState::Name => self.read_name(rest, at, line)?,
+                FieldState::Value(field) => self.read_value(rest, at, field, line)?,
+                FieldState::Lf | FieldState::EndLf if rest[0] != b'\n' => {
                     return Err(Fault::bad(at, "bare CR in a field"));
                 }
-                State::Lf => {
-                    self.state = State::LineStart;
+                FieldState::Lf => {
+                    self.state = FieldState::LineStart;
                     1
                 }
-                State::EndLf => return Ok(Some(at + 1)),
+                FieldState::EndLf => return Ok(Some(at + 1)),
             };
         }
         Ok(None)
@@ -121,7 +125,7 @@ impl Fields {
         match byte {
             b'\r' => {
                 self.judge(line).map_err(|why| Fault::bad(at, why))?;
-                self.state = State::EndLf;
+                self.state = FieldState::EndLf;
                 return Ok(1);
             }
             b'\n' => return Err(Fault::bad(at, "bare LF")),
@@ -131,7 +135,7 @@ impl Fields {
             _ => {}
         }
         self.count += 1;
-        self.state = State::Name;
+        self.state = FieldState::Name;
         Ok(0)
     }
 
@@ -155,7 +159,7 @@ impl Fields {
             field
         };
         self.judge_name(field, line).map_err(|why| Fault::bad(at + run, why))?;
-        self.state = State::Value(field);
+        self.state = FieldState::Value(field);
         Ok(run + 1)
     }
 
@@ -192,7 +196,7 @@ impl Fields {
             // An idle connection does not keep what one long value took.
             self.held.shrink_to(64);
         }
-        self.state = State::Lf;
+        self.state = FieldState::Lf;
         Ok(run + 1)
     }
 
@@ -259,7 +263,7 @@ impl Fields {
         }
         // RFC 9110 section 9.3.6: it has none, and recipients differ on one
         // that is declared.
-        if line.is_connect() && self.content() != Content::Length(0) {
+        if line.is_connect() && self.content() != BodyLength::Length(0) {
             return Err("CONNECT with content");
         }
         Ok(())

@@ -15,11 +15,11 @@ const LONGEST_TARGET: usize = 65_534;
 /// Reads a request line and remembers what the fields are judged by.
 #[derive(Debug, Default)]
 pub(super) struct RequestLine {
-    state: State,
+    state: LineState,
     text: Vec<u8>,
     method_len: usize,
     target_len: usize,
-    form: Form,
+    form: TargetForm,
     /// The authority of a target that has one, as sent.
     authority: Vec<u8>,
     /// The digits of the version, major and minor.
@@ -28,7 +28,7 @@ pub(super) struct RequestLine {
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum LineState {
     #[default]
     Method,
     TargetStart,
@@ -46,7 +46,7 @@ enum State {
 
 /// The form of a request target (RFC 9112 section 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Form {
+enum TargetForm {
     #[default]
     Origin,
     /// With the default port of its scheme.
@@ -58,11 +58,11 @@ enum Form {
 impl RequestLine {
     /// Forgets the last line.
     pub(super) fn begin(&mut self) {
-        self.state = State::Method;
+        self.state = LineState::Method;
         self.text.clear();
         self.method_len = 0;
         self.target_len = 0;
-        self.form = Form::Origin;
+        self.form = TargetForm::Origin;
         self.authority.clear();
     }
 
@@ -74,7 +74,7 @@ impl RequestLine {
 
     /// Whether what is missing yet is missing of the target.
     pub(super) fn in_target(&self) -> bool {
-        use State::{Authority, Path, Query, Scheme, Star, TargetStart};
+        use LineState::{Authority, Path, Query, Scheme, Star, TargetStart};
         matches!(self.state, TargetStart | Scheme(_) | Authority | Path | Query | Star)
     }
 
@@ -85,21 +85,21 @@ impl RequestLine {
 
     /// Whether the method is `CONNECT`.
     pub(super) fn is_connect(&self) -> bool {
-        self.form == Form::Authority
+        self.form == TargetForm::Authority
     }
 
     /// Whether a `Host` field may name `host`: an absolute target names the same
     /// one (RFC 9112 section 3.2.2). Other targets have no say.
     pub(super) fn agrees_with(&self, host: &[u8]) -> bool {
         match self.form {
-            Form::Absolute(port) => authority::same(&self.authority, host, port),
+            TargetForm::Absolute(port) => authority::same(&self.authority, host, port),
             _ => true,
         }
     }
 
     /// Whether an absolute target awaits a `Host` to agree with.
     pub(super) fn is_absolute(&self) -> bool {
-        matches!(self.form, Form::Absolute(_))
+        matches!(self.form, TargetForm::Absolute(_))
     }
 
     /// Reads on to the line's end.
@@ -109,15 +109,15 @@ impl RequestLine {
         while at < bytes.len() {
             let rest = &bytes[at..];
             at += match self.state {
-                State::Method => self.read_method(rest, at)?,
-                State::TargetStart => self.read_target_start(rest[0], at)?,
-                State::Version(matched) => self.read_version(rest, matched, at)?,
-                State::Lf if rest[0] == b'\n' => return Ok(Some(at + 1)),
-                State::Lf => return Err(Fault::bad(at, "bare CR in the request line")),
-                State::Scheme(matched) => self.read_scheme(rest[0], matched, at, max_target)?,
-                State::Star => self.read_star(rest[0], at, max_target)?,
-                State::Authority => self.read_authority(rest, at, max_target)?,
-                State::Path | State::Query => self.read_target(rest, at, max_target)?,
+                LineState::Method => self.read_method(rest, at)?,
+                LineState::TargetStart => self.read_target_start(rest[0], at)?,
+                LineState::Version(matched) => self.read_version(rest, matched, at)?,
+                LineState::Lf if rest[0] == b'\n' => return Ok(Some(at + 1)),
+                LineState::Lf => return Err(Fault::bad(at, "bare CR in the request line")),
+                LineState::Scheme(matched) => self.read_scheme(rest[0], matched, at, max_target)?,
+                LineState::Star => self.read_star(rest[0], at, max_target)?,
+                LineState::Authority => self.read_authority(rest, at, max_target)?,
+                LineState::Path | LineState::Query => self.read_target(rest, at, max_target)?,
             };
         }
         Ok(None)
@@ -136,7 +136,7 @@ impl RequestLine {
             None => Ok(run),
             Some(b' ') if self.method_len > 0 => {
                 self.note(b" ");
-                self.state = State::TargetStart;
+                self.state = LineState::TargetStart;
                 Ok(run + 1)
             }
             Some(_) => Err(Fault::bad(at + run, "malformed method")),
@@ -147,10 +147,10 @@ impl RequestLine {
     fn read_target_start(&mut self, byte: u8, at: usize) -> Result<usize, Fault> {
         let method = &self.text[..self.method_len];
         (self.form, self.state) = match byte {
-            _ if method == b"CONNECT" => (Form::Authority, State::Authority),
-            b'/' => (Form::Origin, State::Path),
-            b'*' => (Form::Asterisk, State::Star),
-            b'h' | b'H' => (Form::Absolute(80), State::Scheme(0)),
+            _ if method == b"CONNECT" => (TargetForm::Authority, LineState::Authority),
+            b'/' => (TargetForm::Origin, LineState::Path),
+            b'*' => (TargetForm::Asterisk, LineState::Star),
+            b'h' | b'H' => (TargetForm::Absolute(80), LineState::Scheme(0)),
             b' ' => return Err(Fault::bad(at, "more than one space before the target")),
             _ => return Err(Fault::bad(at, "malformed target")),
         };
@@ -160,7 +160,7 @@ impl RequestLine {
     /// Takes as much of the target as is of the current part, and goes on to the
     /// next part.
     fn read_target(&mut self, rest: &[u8], at: usize, max: usize) -> Result<usize, Fault> {
-        let run = class::run(rest, if self.state == State::Path { PATH } else { QUERY });
+        let run = class::run(rest, if self.state == LineState::Path { PATH } else { QUERY });
         self.grow_target(&rest[..run], at, max)?;
         match rest.get(run) {
             None => Ok(run),
@@ -169,7 +169,7 @@ impl RequestLine {
                 Ok(run + 1)
             }
             Some(b'?') => {
-                self.state = State::Query;
+                self.state = LineState::Query;
                 Ok(run)
             }
             Some(&stray) => Err(Fault::bad(at + run, stray_in_target(stray))),
@@ -186,15 +186,15 @@ impl RequestLine {
     ) -> Result<usize, Fault> {
         let next = match (matched, byte.to_ascii_lowercase()) {
             (0, b'h') | (1 | 2, b't') | (3, b'p') | (4, b's') | (6, b'/') => {
-                State::Scheme(matched + 1)
+                LineState::Scheme(matched + 1)
             }
-            (4 | 5, b':') => State::Scheme(6),
-            (7, b'/') => State::Authority,
+            (4 | 5, b':') => LineState::Scheme(6),
+            (7, b'/') => LineState::Authority,
             _ => return Err(Fault::bad(at, "malformed target")),
         };
         self.grow_target(&[byte], at, max)?;
-        if next == State::Scheme(5) {
-            self.form = Form::Absolute(443);
+        if next == LineState::Scheme(5) {
+            self.form = TargetForm::Absolute(443);
         }
         self.state = next;
         Ok(1)
@@ -217,15 +217,15 @@ impl RequestLine {
         self.authority.extend_from_slice(&rest[..run]);
         let Some(&next) = rest.get(run) else { return Ok(run) };
         let is_valid = match self.form {
-            Form::Authority => next == b' ' && authority::has_port(&self.authority),
+            TargetForm::Authority => next == b' ' && authority::has_port(&self.authority),
             _ => matches!(next, b'/' | b'?' | b' ') && authority::is_valid(&self.authority),
         };
         if !is_valid {
             return Err(Fault::bad(at + run, "malformed authority in the target"));
         }
         match next {
-            b'/' => self.state = State::Path,
-            b'?' => self.state = State::Query,
+            b'/' => self.state = LineState::Path,
+            b'?' => self.state = LineState::Query,
             _ => {
                 self.end_target();
                 return Ok(run + 1);
@@ -247,7 +247,7 @@ impl RequestLine {
     /// Takes the space behind the target.
     fn end_target(&mut self) {
         self.note(b" ");
-        self.state = State::Version(0);
+        self.state = LineState::Version(0);
     }
 
     fn read_version(&mut self, rest: &[u8], matched: u8, at: usize) -> Result<usize, Fault> {
@@ -272,7 +272,7 @@ impl RequestLine {
             _ => {}
         }
         self.note(&[byte]);
-        self.state = State::Version(matched + 1);
+        self.state = LineState::Version(matched + 1);
         Ok(1)
     }
 
@@ -282,10 +282,10 @@ impl RequestLine {
         if !matches!(&self.version, b"10" | b"11") {
             return Err(Fault::new(at, Refusal::VersionNotSupported));
         }
-        if self.form == Form::Asterisk && &self.text[..self.method_len] != b"OPTIONS" {
+        if self.form == TargetForm::Asterisk && &self.text[..self.method_len] != b"OPTIONS" {
             return Err(Fault::bad(at, "the target * is for OPTIONS"));
         }
-        self.state = State::Lf;
+        self.state = LineState::Lf;
         Ok(())
     }
 

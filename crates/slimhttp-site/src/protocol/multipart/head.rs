@@ -7,7 +7,7 @@
 
 use http::HeaderName;
 
-use super::Fault;
+use super::MultipartError;
 use super::disposition::{Disposition, Name};
 use crate::protocol::media_type;
 
@@ -33,15 +33,15 @@ impl Part {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn parse(section: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(section: &[u8]) -> Result<Self, MultipartError> {
         let fields = fields(section)?;
         let mut dispositions = fields.iter().filter(|(name, _)| name == "content-disposition");
         let disposition = dispositions.next().map(|(_, value)| Disposition::parse(value));
         if dispositions.next().is_some() {
-            return Err(Fault::Header("a part has two fields `Content-Disposition`"));
+            return Err(MultipartError::Header("a part has two fields `Content-Disposition`"));
         }
         let Some(Disposition { name: Some(name), filename }) = disposition else {
-            return Err(Fault::Nameless);
+            return Err(MultipartError::Nameless);
         };
         let charset =
             fields.iter().find(|(name, _)| name == "content-type").and_then(|(_, kind)| {
@@ -52,7 +52,7 @@ impl Part {
     }
 }
 
-fn fields(section: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+fn fields(section: &[u8]) -> Result<Vec<(String, Vec<u8>)>, MultipartError> {
     let mut fields: Vec<(String, Vec<u8>)> = Vec::new();
     if section.is_empty() {
         return Ok(fields);
@@ -62,14 +62,16 @@ fn fields(section: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Fault> {
         let end = memchr::memmem::find(rest, b"\r\n");
         let line = &rest[..end.unwrap_or(rest.len())];
         if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
-            return Err(Fault::Header("the header of a part has a stray line break or NUL"));
+            return Err(MultipartError::Header(
+                "the header of a part has a stray line break or NUL",
+            ));
         }
         match (line.first(), fields.last_mut()) {
             // RFC 5322 section 2.2.3: a field that is continued.
             (Some(b' ' | b'\t'), Some((_, value))) => value.extend_from_slice(line),
             _ => {
                 if fields.len() == MOST_FIELDS {
-                    return Err(Fault::ManyFields(MOST_FIELDS));
+                    return Err(MultipartError::ManyFields(MOST_FIELDS));
                 }
                 fields.push(field(line)?);
             }
@@ -85,11 +87,13 @@ fn fields(section: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Fault> {
     Ok(fields)
 }
 
-fn field(line: &[u8]) -> Result<(String, Vec<u8>), Fault> {
+fn field(line: &[u8]) -> Result<(String, Vec<u8>), MultipartError> {
     let colon = memchr::memchr(b':', line);
-    let colon = colon.ok_or(Fault::Header("a line in the header of a part is no field"))?;
-    let name = HeaderName::from_bytes(&line[..colon])
-        .map_err(|_| Fault::Header("a field in the header of a part has no proper name"))?;
+    let colon =
+        colon.ok_or(MultipartError::Header("a line in the header of a part is no field"))?;
+    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| {
+        MultipartError::Header("a field in the header of a part has no proper name")
+    })?;
     Ok((name.as_str().to_owned(), line[colon + 1..].to_vec()))
 }
 

@@ -21,7 +21,7 @@ fn told(body: &[u8], step: usize, longest_header: usize) -> String {
                 }
                 Event::End => told += "]",
             }
-            Ok::<_, Fault>(())
+            Ok::<_, MultipartError>(())
         });
         if let Err(fault) = outcome {
             return format!("{told}!{fault:?}");
@@ -99,7 +99,7 @@ fn every_byte_of_a_part_is_handed_on() {
                 if let Event::Data(data) = event {
                     found.extend_from_slice(data);
                 }
-                Ok::<_, Fault>(())
+                Ok::<_, MultipartError>(())
             });
             fed.expect("is a form");
             assert!(reader.held.len() < 200, "{} bytes are held", reader.held.len());
@@ -129,7 +129,7 @@ fn what_its_taker_refuses_ends_a_form() {
     let mut seen = 0;
     let fed = reader.feed(body.as_bytes(), |_| {
         seen += 1;
-        if seen == 2 { Err(Fault::ManyFields(7)) } else { Ok(()) }
+        if seen == 2 { Err(MultipartError::ManyFields(7)) } else { Ok(()) }
     });
-    assert_eq!((fed, seen), (Err(Fault::ManyFields(7)), 2));
+    assert_eq!((fed, seen), (Err(MultipartError::ManyFields(7)), 2));
 }

@@ -62,22 +62,34 @@ fn values_are_of_any_bytes_that_browsers_write() {
 
 #[test]
 fn what_is_no_header() {
-    let stray = Fault::Header("the header of a part has a stray line break or NUL");
+    let stray = MultipartError::Header("the header of a part has a stray line break or NUL");
     let many: Vec<_> = [NAMED].into_iter().chain([("X: y"); MOST_FIELDS]).collect();
-    let cases: &[(&[&str], Fault)] = &[
-        (&[], Fault::Nameless),
-        (&["X: y"], Fault::Nameless),
-        (&["Content-Disposition: form-data"], Fault::Nameless),
-        (&["Content-Disposition: form-data; filename=x"], Fault::Nameless),
-        (&[NAMED, NAMED], Fault::Header("a part has two fields `Content-Disposition`")),
-        (&[NAMED, "no field"], Fault::Header("a line in the header of a part is no field")),
-        (&[" X: y", NAMED], Fault::Header("a field in the header of a part has no proper name")),
-        (&[NAMED, "X y: z"], Fault::Header("a field in the header of a part has no proper name")),
-        (&[NAMED, ": z"], Fault::Header("a field in the header of a part has no proper name")),
+    let cases: &[(&[&str], MultipartError)] = &[
+        (&[], MultipartError::Nameless),
+        (&["X: y"], MultipartError::Nameless),
+        (&["Content-Disposition: form-data"], MultipartError::Nameless),
+        (&["Content-Disposition: form-data; filename=x"], MultipartError::Nameless),
+        (&[NAMED, NAMED], MultipartError::Header("a part has two fields `Content-Disposition`")),
+        (
+            &[NAMED, "no field"],
+            MultipartError::Header("a line in the header of a part is no field"),
+        ),
+        (
+            &[" X: y", NAMED],
+            MultipartError::Header("a field in the header of a part has no proper name"),
+        ),
+        (
+            &[NAMED, "X y: z"],
+            MultipartError::Header("a field in the header of a part has no proper name"),
+        ),
+        (
+            &[NAMED, ": z"],
+            MultipartError::Header("a field in the header of a part has no proper name"),
+        ),
         (&[NAMED, "X: a\nb"], stray),
         (&[NAMED, "X: a\rb"], stray),
         (&[NAMED, "X: a\0b"], stray),
-        (&many, Fault::ManyFields(MOST_FIELDS)),
+        (&many, MultipartError::ManyFields(MOST_FIELDS)),
     ];
     for (lines, expected) in cases {
         assert_eq!(Part::parse(&section(lines)), Err(*expected), "{lines:?}");
