@@ -2,13 +2,13 @@
 //! object an event.
 //!
 //! `SLIMHTTP_LOG` chooses, or else the option `log`, in the words of
-//! [`slimhttp_site::logging`]. By default slimHTTP's own events are heard from
+//! [`slimhttp_site::logging`]. By default slimHTTP's own events are logged from
 //! `info` on, those of libraries from `warn` on, but for that of HTTP/2, which
-//! warns of what clients do: it is heard from `error` on.
+//! warns of what clients do: it is logged from `error` on.
 
 use std::io::IsTerminal as _;
 
-use slimhttp_site::logging::{Heard, Logging};
+use slimhttp_site::logging::{LogFilter, Logging};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -42,7 +42,7 @@ pub fn wish() -> Result<Option<Logging>, String> {
 /// writes the last ones when it is dropped.
 pub fn init(logging: &Logging) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = filter(&logging.heard);
+    let filter = filter(&logging.filter);
     // Who asks for details wants to know whose they are.
     let detailed = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
     let begun = tracing_subscriber::fmt()
@@ -60,16 +60,16 @@ pub fn init(logging: &Logging) -> WorkerGuard {
     guard
 }
 
-/// What is let through.
-pub fn filter(heard: &Heard) -> EnvFilter {
-    match heard {
-        Heard::Usual => standard(LevelFilter::INFO),
-        Heard::From(name) => match name.parse().unwrap_or(LevelFilter::INFO) {
+/// The filter of events that these words of the option stand for.
+pub fn filter(filter: &LogFilter) -> EnvFilter {
+    match filter {
+        LogFilter::Default => standard(LevelFilter::INFO),
+        LogFilter::Level(name) => match name.parse().unwrap_or(LevelFilter::INFO) {
             LevelFilter::OFF => EnvFilter::default().add_directive(LevelFilter::OFF.into()),
             level => standard(level),
         },
         // Directives are made of targets and levels, all of which it takes.
-        Heard::Directives(directives) => EnvFilter::new(directives),
+        LogFilter::Directives(directives) => EnvFilter::new(directives),
     }
 }
 

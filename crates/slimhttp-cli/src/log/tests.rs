@@ -9,8 +9,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{colour, filter, json};
 
-fn heard(words: &str) -> tracing_subscriber::EnvFilter {
-    filter(&Logging::parse(words).expect("words").heard)
+fn filter_of(words: &str) -> tracing_subscriber::EnvFilter {
+    filter(&Logging::parse(words).expect("words").filter)
 }
 
 #[test]
@@ -26,16 +26,16 @@ fn the_variable_takes_a_level_or_directives() {
         ("hyper=debug,slimhttp_server::proxy", "hyper=debug,slimhttp_server::proxy=trace"),
         ("json,hyper=debug,info", "hyper=debug,info"),
     ] {
-        let mut found: Vec<_> = heard(chosen).to_string().split(',').map(str::to_owned).collect();
+        let mut found: Vec<_> = filter_of(chosen).to_string().split(',').map(str::to_owned).collect();
         found.sort();
         assert_eq!(found.join(","), expected, "{chosen:?}");
     }
 }
 
 #[test]
-fn a_level_says_how_much_is_heard() {
-    assert_eq!(heard("trace").max_level_hint(), Some(LevelFilter::TRACE));
-    assert_eq!(heard("off").max_level_hint(), Some(LevelFilter::OFF));
+fn a_level_says_how_much_is_logged() {
+    assert_eq!(filter_of("trace").max_level_hint(), Some(LevelFilter::TRACE));
+    assert_eq!(filter_of("off").max_level_hint(), Some(LevelFilter::OFF));
 }
 
 /// What is written, for a test to look at.

@@ -1,35 +1,35 @@
-//! What is logged, in the words of the option `log` and of `SLIMHTTP_LOG`:
-//! `debug`, `json`, `slimhttp_server::proxy=trace,hyper=debug,json`. Read strictly:
-//! a word that nobody knows would otherwise name a part of the program that has
-//! nothing to say, and nothing would be heard of all the others.
+//! The value of the option `log` and of `SLIMHTTP_LOG`: levels, directives and the
+//! format of a line, `debug`, `json`, `slimhttp_server::proxy=trace,hyper=debug,json`.
+//! It is read strictly: an unknown word would otherwise be the target of a directive
+//! that no event has, and nothing at all would be logged.
 
 use std::fmt;
 
 use crate::config::spelling::nearest;
 
-/// How much can be heard, from nothing to everything.
+/// The levels, from nothing to everything.
 pub const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-/// The forms of a line: for people, or one JSON object.
-const FORMS: &[&str] = &["text", "json"];
+/// The formats of a line: for people, or one JSON object.
+const FORMATS: &[&str] = &["text", "json"];
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logging {
     /// Whether each line is a JSON object.
     pub json: bool,
-    /// How much.
-    pub heard: Heard,
+    /// Which events.
+    pub filter: LogFilter,
 }
 
-/// How much is heard.
+/// Which events are logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Heard {
-    /// What is usual.
+pub enum LogFilter {
+    /// Those of the default level.
     #[default]
-    Usual,
+    Default,
     /// Our own events from one of [`LEVELS`] on.
-    From(&'static str),
+    Level(&'static str),
     /// By directives, each a target, a level, or `target=level`.
     Directives(String),
 }
@@ -60,10 +60,10 @@ impl fmt::Display for Unknown {
 /// The words of the option, as it may be written.
 impl fmt::Display for Logging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match &self.heard {
-            Heard::Usual => "",
-            Heard::From(level) => level,
-            Heard::Directives(directives) => directives,
+        let words = match &self.filter {
+            LogFilter::Default => "",
+            LogFilter::Level(level) => level,
+            LogFilter::Directives(directives) => directives,
         };
         match (words, self.json) {
             ("", true) => f.write_str("json"),
@@ -78,12 +78,12 @@ impl Logging {
     /// Reads words with commas between them.
     ///
     /// # Errors
-    /// The first word that is no level, no form and no directive.
+    /// The first word that is no level, no format and no directive.
     pub fn parse(text: &str) -> Result<Self, Unknown> {
         let mut logging = Self::default();
         let (mut level, mut directives) = (None, Vec::new());
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            if FORMS.iter().any(|form| word.eq_ignore_ascii_case(form)) {
+            if FORMATS.iter().any(|format| word.eq_ignore_ascii_case(format)) {
                 logging.json = word.eq_ignore_ascii_case("json");
             } else if let Some(known) = level_of(word) {
                 level = Some(known);
@@ -91,12 +91,12 @@ impl Logging {
                 directives.push(directive(word)?);
             }
         }
-        logging.heard = match level {
-            None if directives.is_empty() => Heard::Usual,
-            Some(level) if directives.is_empty() => Heard::From(level),
+        logging.filter = match level {
+            None if directives.is_empty() => LogFilter::Default,
+            Some(level) if directives.is_empty() => LogFilter::Level(level),
             level => {
                 directives.extend(level.map(str::to_owned));
-                Heard::Directives(directives.join(","))
+                LogFilter::Directives(directives.join(","))
             }
         };
         Ok(logging)
@@ -133,7 +133,7 @@ fn directive(word: &str) -> Result<String, Unknown> {
         Err(unknown) => Err(Unknown {
             found: word.to_owned(),
             // Where the level is right, the target is not.
-            meant: nearest(unknown, LEVELS.iter().chain(FORMS).copied())
+            meant: nearest(unknown, LEVELS.iter().chain(FORMATS).copied())
                 .filter(|_| level_of(unknown).is_none()),
         }),
     }

@@ -4,19 +4,19 @@ use super::*;
 
 #[test]
 fn levels_forms_and_directives() {
-    let directives = |text: &str| Heard::Directives(text.to_owned());
-    for (text, json, heard) in [
-        ("", false, Heard::Usual),
-        (" , ", false, Heard::Usual),
-        ("debug", false, Heard::From("debug")),
-        (" WARN ", false, Heard::From("warn")),
-        ("warning", false, Heard::From("warn")),
-        ("critical", false, Heard::From("error")),
-        ("off", false, Heard::From("off")),
-        ("json", true, Heard::Usual),
-        ("text", false, Heard::Usual),
-        ("json,debug", true, Heard::From("debug")),
-        ("trace, JSON", true, Heard::From("trace")),
+    let directives = |text: &str| LogFilter::Directives(text.to_owned());
+    for (text, json, filter) in [
+        ("", false, LogFilter::Default),
+        (" , ", false, LogFilter::Default),
+        ("debug", false, LogFilter::Level("debug")),
+        (" WARN ", false, LogFilter::Level("warn")),
+        ("warning", false, LogFilter::Level("warn")),
+        ("critical", false, LogFilter::Level("error")),
+        ("off", false, LogFilter::Level("off")),
+        ("json", true, LogFilter::Default),
+        ("text", false, LogFilter::Default),
+        ("json,debug", true, LogFilter::Level("debug")),
+        ("trace, JSON", true, LogFilter::Level("trace")),
         ("hyper=debug", false, directives("hyper=debug")),
         (
             "hyper = Debug,slimhttp_server::proxy,info",
@@ -26,7 +26,7 @@ fn levels_forms_and_directives() {
         ("_slimhttp,json", true, directives("_slimhttp=trace")),
         ("rustls::conn", false, directives("rustls::conn=trace")),
     ] {
-        assert_eq!(Logging::parse(text), Ok(Logging { json, heard }), "{text:?}");
+        assert_eq!(Logging::parse(text), Ok(Logging { json, filter }), "{text:?}");
     }
 }
 
