@@ -12,7 +12,7 @@ use crate::protocol::methods::Methods;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake};
 use crate::routing::path::{SafePath, Target};
-use crate::routing::route::{Found, HandlerId, Params, RouteKind};
+use crate::routing::route::{HandlerId, Params, RouteKind, RouteMatch};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
 /// What a request asks, before its body.
@@ -161,7 +161,7 @@ impl Site {
         };
         let mut actions = Actions::new();
         match found {
-            Found::Handler(handler, RouteKind::WebSocket(rules), params) => {
+            RouteMatch::Handler(handler, RouteKind::WebSocket(rules), params) => {
                 let Head { method, version, headers, .. } = *head;
                 let compress = scope.options.websocket.compress;
                 let action = match websocket::judge(method, version, headers, &rules, compress) {
@@ -170,13 +170,13 @@ impl Site {
                 };
                 return Plan::only(scope, Some(target), action);
             }
-            Found::Handler(handler, kind, params) => {
+            RouteMatch::Handler(handler, kind, params) => {
                 actions.push(Action::Call(handler, kind, params));
             }
-            Found::OtherMethods(methods) => {
+            RouteMatch::OtherMethods(methods) => {
                 return Plan::refuse(scope, Some(target), Refusal::MethodNotAllowed(methods));
             }
-            Found::Nothing => {}
+            RouteMatch::Nothing => {}
         }
         if let Some(proxy) = &scope.options.proxy {
             actions.push(Action::Proxy(proxy));
@@ -220,18 +220,22 @@ impl<'s, 'r> Plan<'s, 'r> {
 ///
 /// # Errors
 /// Two readings lead to two routes, or the target is sent to no server.
-fn before_proxy(scope: &Scope, target: &Target<'_>, method: &Method) -> Result<Found, Refusal> {
+fn before_proxy(
+    scope: &Scope,
+    target: &Target<'_>,
+    method: &Method,
+) -> Result<RouteMatch, Refusal> {
     let readings = target.readings()?;
-    let mut found = Found::Nothing;
+    let mut found = RouteMatch::Nothing;
     for path in readings.iter().filter(|_| !scope.routes.is_empty()) {
         let other = scope.routes.find(path, method);
         let agree = match (&found, &other) {
-            (_, Found::Nothing) => true,
-            (Found::Nothing, _) => {
+            (_, RouteMatch::Nothing) => true,
+            (RouteMatch::Nothing, _) => {
                 found = other.with_slashes_of_names();
                 true
             }
-            (Found::Handler(one, ..), Found::Handler(other, ..)) => one == other,
+            (RouteMatch::Handler(one, ..), RouteMatch::Handler(other, ..)) => one == other,
             (one, other) => one == other,
         };
         if !agree {

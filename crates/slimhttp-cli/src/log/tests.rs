@@ -26,7 +26,8 @@ fn the_variable_takes_a_level_or_directives() {
         ("hyper=debug,slimhttp_server::proxy", "hyper=debug,slimhttp_server::proxy=trace"),
         ("json,hyper=debug,info", "hyper=debug,info"),
     ] {
-        let mut found: Vec<_> = filter_of(chosen).to_string().split(',').map(str::to_owned).collect();
+        let mut found: Vec<_> =
+            filter_of(chosen).to_string().split(',').map(str::to_owned).collect();
         found.sort();
         assert_eq!(found.join(","), expected, "{chosen:?}");
     }

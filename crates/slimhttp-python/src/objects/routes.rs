@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
 use slimhttp_site::methods::Methods;
-use slimhttp_site::route::{Found, HandlerId, Route, RouteKind, RouteTable};
+use slimhttp_site::route::{HandlerId, Route, RouteKind, RouteMatch, RouteTable};
 
 use crate::convert::values::params_dict;
 
@@ -114,16 +114,16 @@ impl Routes {
         let state = self.lock();
         let found = state.table.find(path.as_bytes(), &method);
         let callable = match &found {
-            Found::Handler(id, ..) => state.callables.get(id).map(|found| found.clone_ref(py)),
-            Found::OtherMethods(_) | Found::Nothing => None,
+            RouteMatch::Handler(id, ..) => state.callables.get(id).map(|found| found.clone_ref(py)),
+            RouteMatch::OtherMethods(_) | RouteMatch::Nothing => None,
         };
         drop(state);
         Ok(match found {
-            Found::Nothing => None,
-            Found::OtherMethods(methods) => {
+            RouteMatch::Nothing => None,
+            RouteMatch::OtherMethods(methods) => {
                 Some((intern!(py, "methods"), methods.to_string()).into_pyobject(py)?)
             }
-            Found::Handler(.., params) => match callable {
+            RouteMatch::Handler(.., params) => match callable {
                 Some(callable) => Some((callable, params_dict(py, &params)?).into_pyobject(py)?),
                 None => None,
             },
@@ -162,7 +162,7 @@ pub(crate) fn match_route<'py>(
     let route = Route { pattern: Arc::from(pattern), methods, prefix: false, kind, handler };
     table.insert(route).map_err(|expected| bad_pattern(pattern, &expected))?;
     match table.find(path.as_bytes(), &Method::GET) {
-        Found::Handler(.., params) => params_dict(py, &params).map(Some),
-        Found::OtherMethods(_) | Found::Nothing => Ok(None),
+        RouteMatch::Handler(.., params) => params_dict(py, &params).map(Some),
+        RouteMatch::OtherMethods(_) | RouteMatch::Nothing => Ok(None),
     }
 }

@@ -63,8 +63,8 @@ pub struct Route {
 }
 
 impl Route {
-    fn found(&self, params: Params) -> Found {
-        Found::Handler(self.handler, self.kind.clone(), params)
+    fn matched(&self, params: Params) -> RouteMatch {
+        RouteMatch::Handler(self.handler, self.kind.clone(), params)
     }
 }
 
@@ -82,7 +82,7 @@ pub type Params = SmallVec<[(Arc<str>, Param); 2]>;
 
 /// What a table says of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum RouteMatch {
     /// This handler answers.
     Handler(HandlerId, RouteKind, Params),
     /// The path is known, but not for this method.
@@ -91,7 +91,7 @@ pub enum Found {
     Nothing,
 }
 
-impl Found {
+impl RouteMatch {
     /// With the slashes in values that belong to a name, see [`readings`].
     pub(crate) fn with_slashes_of_names(mut self) -> Self {
         if let Self::Handler(_, _, params) = &mut self {
@@ -159,11 +159,11 @@ impl RouteTable {
     /// A variable takes at least one byte; an `int` takes decimal digits that
     /// fit an `i64`; only a `path` takes slashes. Bytes in a text that are not
     /// UTF-8 become U+FFFD.
-    pub fn find(&self, path: &[u8], method: &Method) -> Found {
+    pub fn find(&self, path: &[u8], method: &Method) -> RouteMatch {
         let mut others = Vec::new();
         if let Some(siblings) = self.exact.get(path) {
             match that_answers(siblings, method) {
-                Some(entry) => return entry.route.found(Params::new()),
+                Some(entry) => return entry.route.matched(Params::new()),
                 None => others.push(siblings),
             }
         }
@@ -177,16 +177,16 @@ impl RouteTable {
                         .cloned()
                         .zip(captures.into_iter().map(Param::from))
                         .collect();
-                    return entry.route.found(params);
+                    return entry.route.matched(params);
                 }
                 None => others.push(siblings),
             }
         }
         let mut methods = others.into_iter().flatten().map(|entry| &entry.route.methods);
         match methods.next() {
-            None => Found::Nothing,
+            None => RouteMatch::Nothing,
             Some(first) => {
-                Found::OtherMethods(methods.fold(first.clone(), |all, more| all.union(more)))
+                RouteMatch::OtherMethods(methods.fold(first.clone(), |all, more| all.union(more)))
             }
         }
     }

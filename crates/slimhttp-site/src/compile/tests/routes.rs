@@ -4,7 +4,7 @@ use http::Method;
 
 use super::*;
 use crate::protocol::methods::Methods;
-use crate::routing::route::{Found, HandlerId, Route, RouteKind};
+use crate::routing::route::{HandlerId, Route, RouteKind, RouteMatch};
 
 fn route(pattern: &str, handler: u64) -> Route {
     Route {
@@ -27,7 +27,7 @@ fn routes(of: &[(Option<&str>, &str, u64)]) -> Routes {
 /// The handler that a host's routes have for `path`.
 fn handler(site: &Site, name: &str, path: &str) -> Option<u64> {
     match host(site, name).routes.find(path.as_bytes(), &Method::GET) {
-        Found::Handler(HandlerId(handler), ..) => Some(handler),
+        RouteMatch::Handler(HandlerId(handler), ..) => Some(handler),
         _ => None,
     }
 }

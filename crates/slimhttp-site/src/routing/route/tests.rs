@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Found, HandlerId, Methods, Param, Route, RouteKind, RouteTable};
+use super::{HandlerId, Methods, Param, Route, RouteKind, RouteMatch, RouteTable};
 
 /// Methods as a test writes them: `*`, or names parted by commas.
 fn methods(written: &str) -> Methods {
@@ -42,9 +42,9 @@ fn table(routes: &[&str]) -> RouteTable {
 /// is allowed instead, or nothing.
 fn found(table: &RouteTable, routes: &[&str], method: &str, path: &[u8]) -> String {
     match table.find(path, &method.parse().expect("a method")) {
-        Found::Nothing => String::new(),
-        Found::OtherMethods(methods) => format!("405 {methods}"),
-        Found::Handler(HandlerId(number), _, params) => {
+        RouteMatch::Nothing => String::new(),
+        RouteMatch::OtherMethods(methods) => format!("405 {methods}"),
+        RouteMatch::Handler(HandlerId(number), _, params) => {
             let mut line = routes[usize::try_from(number).expect("small")].to_owned();
             for (name, param) in params {
                 match param {
@@ -338,7 +338,7 @@ fn c8_1_the_same_path_again_replaces() {
     // The new names count.
     table.insert(route("/p/<old>", 11)).expect("a pattern");
     table.insert(route("/p/<new>", 12)).expect("a pattern");
-    let Found::Handler(HandlerId(12), _, params) = table.find(b"/p/x", &Method::GET) else {
+    let RouteMatch::Handler(HandlerId(12), _, params) = table.find(b"/p/x", &Method::GET) else {
         panic!("not the new route");
     };
     assert_eq!((&*params[0].0, &params[0].1), ("new", &Param::Text("x".into())));
