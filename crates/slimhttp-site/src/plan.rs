@@ -96,13 +96,13 @@ impl Site {
     /// Decides what is to be done about a request. Pure: the same head gives
     /// the same plan, whether it is then performed or only explained.
     pub fn plan<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
-        self.decide(head, Asked::ByClient)
+        self.decide(head, TargetOrigin::Client)
     }
 
     /// The plan of a request whose target was rewritten, see
     /// [`Site::rewritten`]: whatever is redirected was so before.
     pub fn plan_rewritten<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
-        self.decide(head, Asked::ByRewrite)
+        self.decide(head, TargetOrigin::Rewrite)
     }
 
     fn scope_of(&self, authority: Option<&Authority<'_>>) -> &Arc<Scope> {
@@ -112,7 +112,7 @@ impl Site {
         }
     }
 
-    fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, asked: Asked) -> Plan<'s, 'u> {
+    fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, origin: TargetOrigin) -> Plan<'s, 'u> {
         let authority = match authority(head) {
             Ok(authority) => authority,
             Err(refusal) => return Plan::refuse(&self.global, None, refusal),
@@ -146,7 +146,7 @@ impl Site {
         if let Some(fields) = preflight.and_then(|cors| cors.preflight(head.method, head.headers)) {
             return Plan::only(scope, Some(target), Action::Preflight(Box::new(fields)));
         }
-        if asked == Asked::ByClient
+        if origin == TargetOrigin::Client
             && let Some((location, status)) = answers.redirects.find(&target)
         {
             return Plan::only(scope, Some(target), Action::Redirect { location, status });
@@ -195,11 +195,13 @@ impl Site {
     }
 }
 
-/// Who chose the target that is planned.
+/// Where the target that is planned comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    ByClient,
-    ByRewrite,
+enum TargetOrigin {
+    /// The request line, or `:path`.
+    Client,
+    /// A rule of the option `rewrite`, see [`Site::rewritten`].
+    Rewrite,
 }
 
 /// The actions of a plan, in the order in which they are tried.

@@ -82,12 +82,12 @@ impl Search<'_> {
     ) -> Result<Found, Refused> {
         match candidate {
             // The name that was asked for need not tell that it comes to a page.
-            Candidate::Asked(path) | Candidate::File(path)
+            Candidate::Target(path) | Candidate::File(path)
                 if names_page(self.below.rules, path) =>
             {
                 Err(Refusal::NotFound.into())
             }
-            Candidate::Asked(path) | Candidate::File(path) => {
+            Candidate::Target(path) | Candidate::File(path) => {
                 match self.below.find(path, lookups).await? {
                     Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
                     located => self.found(path, located).await,
@@ -103,8 +103,8 @@ impl Search<'_> {
         lookups: &mut Lookups,
     ) -> Result<Found, Refused> {
         match candidate {
-            Candidate::Asked(path) if self.target.is_folder() => self.index(path, lookups).await,
-            Candidate::Asked(path) => match self.below.find(path, lookups).await? {
+            Candidate::Target(path) if self.target.is_folder() => self.index(path, lookups).await,
+            Candidate::Target(path) => match self.below.find(path, lookups).await? {
                 Located::Folder(_) => self.redirect_to_folder(path),
                 located => self.page(path, located).await,
             },

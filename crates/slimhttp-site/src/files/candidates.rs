@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
-use crate::files::file_rules::{ASKED, FileRules, TryFile};
+use crate::files::file_rules::{PATH_PLACEHOLDER, FileRules, TryFile};
 use crate::protocol::qvalue::{QValue, with_qvalues};
 use crate::routing::path::{SafePath, Target};
 
@@ -23,7 +23,7 @@ const PAGE: &str = ".html";
 pub enum Candidate {
     /// What the path names: a file, or a folder, which is answered by its index
     /// or by the redirect to its slash.
-    Asked(SafePath),
+    Target(SafePath),
     /// The page of a clean URL, `about.html` for `/about`: a file only.
     Clean(SafePath),
     /// A file only; a folder of this name is passed over.
@@ -65,7 +65,7 @@ pub fn candidates(
                 Candidate::Clean(page),
                 Candidate::Folder(asked),
             ],
-            None => smallvec![Candidate::Asked(asked)],
+            None => smallvec![Candidate::Target(asked)],
         }
     };
     if let Some(page) = &rules.fallback
@@ -111,7 +111,7 @@ fn listed(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Listed {
 /// The text of an entry with the decoded path in each place of `{path}`.
 fn filled_in(text: &str, path: &[u8]) -> Vec<u8> {
     let mut filled = Vec::with_capacity(text.len() + path.len());
-    for (position, literal) in text.split(ASKED).enumerate() {
+    for (position, literal) in text.split(PATH_PLACEHOLDER).enumerate() {
         if position > 0 {
             filled.extend_from_slice(path);
         }

@@ -86,7 +86,7 @@ pub enum FollowSymlinks {
 
 /// Where in an entry of `try_files` the path asked for stands, its first slash
 /// included.
-pub(crate) const ASKED: &str = "{path}";
+pub(crate) const PATH_PLACEHOLDER: &str = "{path}";
 
 /// One entry of `try_files`.
 #[derive(Clone, Debug, PartialEq, Eq)]

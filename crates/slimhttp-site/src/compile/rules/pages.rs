@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::plain::{did_you_mean, entries, shown, text, tried};
 use super::super::report::{At, Report};
 use crate::config::value::{Table, Value};
-use crate::files::file_rules::{ASKED, StatusRange, TryFile};
+use crate::files::file_rules::{PATH_PLACEHOLDER, StatusRange, TryFile};
 use crate::routing::path::LONGEST_NAME;
 
 /// Pages by status.
@@ -52,9 +52,9 @@ pub(super) fn try_file(value: &Value, at: &At<'_>, report: &mut Report) -> Optio
     if text == "=404" {
         return Some(TryFile::NotFound);
     }
-    let path = text.replace("$uri", ASKED).replace("/{path}", ASKED);
-    let path = if path.starts_with(ASKED) { path } else { rooted(&path) };
-    let others = path.replace(ASKED, "/x");
+    let path = text.replace("$uri", PATH_PLACEHOLDER).replace("/{path}", PATH_PLACEHOLDER);
+    let path = if path.starts_with(PATH_PLACEHOLDER) { path } else { rooted(&path) };
+    let others = path.replace(PATH_PLACEHOLDER, "/x");
     let wrong = if text.starts_with('=') {
         Some("the only status there is `=404`; see `error_pages`")
     } else if text.starts_with('@') {

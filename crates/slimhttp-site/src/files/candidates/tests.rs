@@ -37,7 +37,7 @@ fn tried(rules: &FileRules, raw: &str, request: &HeaderMap) -> String {
     candidates(rules, target.safe_path().unwrap(), &target, request)
         .iter()
         .map(|candidate| match candidate {
-            Candidate::Asked(path) => show("asked", path),
+            Candidate::Target(path) => show("asked", path),
             Candidate::Clean(path) => show("clean", path),
             Candidate::File(path) => show("file", path),
             Candidate::Folder(path) => show("folder", path),
@@ -109,7 +109,7 @@ fn c5_3_a_plain_scope_tries_the_path_alone() {
     let asked = target.safe_path().unwrap();
     let address = asked.as_path().as_os_str().as_encoded_bytes().as_ptr();
     let found = candidates(&FileRules::default(), asked, &target, &HeaderMap::new());
-    let [Candidate::Asked(path)] = &found[..] else { panic!("{found:?}") };
+    let [Candidate::Target(path)] = &found[..] else { panic!("{found:?}") };
     assert_eq!(path.as_bytes().as_ptr(), address, "the path was moved, not copied");
     assert!(!found.spilled());
 }
