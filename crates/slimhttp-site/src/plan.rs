@@ -164,7 +164,8 @@ impl Site {
             RouteMatch::Handler(handler, RouteKind::WebSocket(rules), params) => {
                 let Head { method, version, headers, .. } = *head;
                 let compress = scope.options.websocket.compress;
-                let action = match websocket::judge(method, version, headers, &rules, compress) {
+                let action = match websocket::negotiate(method, version, headers, &rules, compress)
+                {
                     Ok(handshake) => Action::WebSocket(handler, params, Box::new(handshake)),
                     Err(refusal) => Action::Refuse(refusal),
                 };

@@ -119,7 +119,7 @@ async fn answer(
 ) -> Result<Response<Outgoing>, Infallible> {
     let (mut parts, body) = request.into_parts();
     let limits = context.shared.live.pinned().site.service.head_limits();
-    if let Err(refusal) = head::judge(&parts.method, &parts.uri, &parts.headers, &limits) {
+    if let Err(refusal) = head::validate(&parts.method, &parts.uri, &parts.headers, &limits) {
         parts.extensions.insert(refusal);
     }
     let request = Request::from_parts(parts, RequestBody::Incoming(body));

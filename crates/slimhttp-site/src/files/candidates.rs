@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};
 use smallvec::{SmallVec, smallvec};
 
-use crate::files::file_rules::{PATH_PLACEHOLDER, FileRules, TryFile};
+use crate::files::file_rules::{FileRules, PATH_PLACEHOLDER, TryFile};
 use crate::protocol::qvalue::{QValue, with_qvalues};
 use crate::routing::path::{SafePath, Target};
 

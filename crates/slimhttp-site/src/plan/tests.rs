@@ -119,7 +119,7 @@ fn c8_1_a_site_without_rewrites_looks_for_none() {
     assert!(!crate::compile::tests::site(json!({"web_root": "w"})).rewrites);
 }
 
-/// The handshake itself is judged in `websocket`.
+/// The handshake itself is tested in `websocket`.
 #[test]
 fn a_websocket_is_opened_by_its_handshake_alone() {
     let mut site = site(json!({"web_root": "w", "vhosts": {"p.example": {"proxy": "a:1"}}}));

@@ -2,14 +2,13 @@
 //! anybody acts on it: who answers sees the same bytes, and the first one that
 //! two recipients could understand differently never reaches anybody.
 //!
-//! The rule is that every verdict falls on a byte: whether a byte passes
-//! depends on the bytes before it and on itself, never on how they were cut
-//! into reads. So a stream is judged alike however it arrives, and a fault is
-//! found at the earliest byte that shows it. What a head says as a whole (no
-//! `Host`, a `CONNECT` with content) is judged at the last CR: a head with a
-//! fault is never passed on complete.
+//! It is a state machine over bytes: whether a byte passes depends on the bytes before
+//! it and on itself, never on how they were cut into reads. So a stream gets the same
+//! verdict however it arrives, and a fault is found at the earliest byte that shows it.
+//! What a head says as a whole (no `Host`, a `CONNECT` with content) is checked at the
+//! last CR: a head with a fault is never passed on complete.
 //!
-//! What is judged elsewhere: the syntax of `Host`, percent-encoding and dot
+//! Checked elsewhere: the syntax of `Host`, percent-encoding and dot
 //! segments of the target, the length of a body, methods, `Expect`, `Upgrade`.
 
 mod authority;

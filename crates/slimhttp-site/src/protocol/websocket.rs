@@ -1,5 +1,5 @@
-//! The opening handshake of a WebSocket, judged: RFC 6455 section 4.2, and RFC
-//! 7692 section 7.1 for compression. Who may open one, and what is agreed on.
+//! The server's side of the opening handshake of a WebSocket: RFC 6455 section 4.2, and
+//! RFC 7692 section 7.1 for compression. Who may open one, and what is negotiated.
 
 use std::time::Duration;
 
@@ -161,12 +161,13 @@ impl Deflate {
     }
 }
 
-/// Judges a request for the route of a WebSocket.
+/// Validates the handshake of a request for the route of a WebSocket, and chooses its
+/// subprotocol and compression.
 ///
 /// # Errors
 /// Why it is refused: 426 to who does not ask for a WebSocket, or not for one of
 /// version 13; 400 where the handshake is broken; 403 to the pages of others.
-pub fn judge(
+pub fn negotiate(
     method: &Method,
     version: Version,
     headers: &HeaderMap,

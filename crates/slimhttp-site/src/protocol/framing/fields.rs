@@ -124,7 +124,7 @@ impl Fields {
     ) -> Result<usize, Fault> {
         match byte {
             b'\r' => {
-                self.judge(line).map_err(|why| Fault::bad(at, why))?;
+                self.check_section(line).map_err(|why| Fault::bad(at, why))?;
                 self.state = FieldState::EndLf;
                 return Ok(1);
             }
@@ -158,7 +158,7 @@ impl Fields {
             self.held.clear();
             field
         };
-        self.judge_name(field, line).map_err(|why| Fault::bad(at + run, why))?;
+        self.check_name(field, line).map_err(|why| Fault::bad(at + run, why))?;
         self.state = FieldState::Value(field);
         Ok(run + 1)
     }
@@ -189,7 +189,7 @@ impl Fields {
         if is_read {
             let held = std::mem::take(&mut self.held);
             let value = class::trim(if held.is_empty() { &rest[..run] } else { &held });
-            self.judge_value(field, value, line)
+            self.check_value(field, value, line)
                 .map_err(|refusal| Fault::new(at + run, refusal))?;
             self.held = held;
             self.held.clear();
@@ -201,7 +201,7 @@ impl Fields {
     }
 
     /// Whether this field may stand here, as far as its name tells.
-    fn judge_name(&mut self, field: Field, line: &RequestLine) -> Result<(), &'static str> {
+    fn check_name(&mut self, field: Field, line: &RequestLine) -> Result<(), &'static str> {
         if self.section == Section::Trailers {
             // RFC 9110 section 6.5.1: framing and routing are no trailers.
             return match field {
@@ -233,7 +233,7 @@ impl Fields {
         Ok(())
     }
 
-    fn judge_value(
+    fn check_value(
         &mut self,
         field: Field,
         value: &[u8],
@@ -253,8 +253,8 @@ impl Fields {
         Ok(())
     }
 
-    /// Judges the section as a whole.
-    fn judge(&self, line: &RequestLine) -> Result<(), &'static str> {
+    /// Checks the section as a whole.
+    fn check_section(&self, line: &RequestLine) -> Result<(), &'static str> {
         if self.section == Section::Trailers {
             return Ok(());
         }

@@ -12,7 +12,7 @@ const LONGEST_METHOD: usize = 64;
 /// The longest target that the `http` crate holds.
 const LONGEST_TARGET: usize = 65_534;
 
-/// Reads a request line and remembers what the fields are judged by.
+/// Reads a request line and keeps what the check of the fields needs.
 #[derive(Debug, Default)]
 pub(super) struct RequestLine {
     state: LineState,

@@ -7,13 +7,13 @@ use http::{HeaderMap, Method, Uri};
 use crate::protocol::framing::Limits;
 use crate::protocol::refusal::Refusal;
 
-/// Judges a head as [`framing`](crate::protocol::framing) does one of HTTP/1, so that the same
+/// Validates a head as [`framing`](crate::protocol::framing) does one of HTTP/1, so that the same
 /// request meets the same bounds: it counts as many bytes and fields as it would
 /// have there.
 ///
 /// # Errors
 /// 414, 431, or 400 where it is malformed.
-pub fn judge(
+pub fn validate(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,

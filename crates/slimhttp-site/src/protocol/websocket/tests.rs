@@ -25,8 +25,8 @@ fn headers(changes: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-fn judged(changes: &[(&str, &str)], rules: &WebSocketRules) -> Result<Handshake, u16> {
-    judge(&Method::GET, Version::HTTP_11, &headers(changes), rules, true)
+fn negotiated(changes: &[(&str, &str)], rules: &WebSocketRules) -> Result<Handshake, u16> {
+    negotiate(&Method::GET, Version::HTTP_11, &headers(changes), rules, true)
         .map_err(|refusal| refusal.status().as_u16())
 }
 
@@ -64,14 +64,15 @@ fn what_is_a_handshake() {
         (&[("transfer-encoding", "chunked")], 400),
     ];
     for (changes, status) in cases {
-        let outcome = judged(changes, &WebSocketRules::default());
+        let outcome = negotiated(changes, &WebSocketRules::default());
         assert_eq!(outcome.map_or_else(|status| status, |_| 101), *status, "{changes:?}");
     }
     let head =
-        judge(&Method::HEAD, Version::HTTP_11, &headers(&[]), &WebSocketRules::default(), true);
+        negotiate(&Method::HEAD, Version::HTTP_11, &headers(&[]), &WebSocketRules::default(), true);
     assert_eq!(head, Err(Refusal::UpgradeRequired));
     for version in [Version::HTTP_10, Version::HTTP_2] {
-        let outcome = judge(&Method::GET, version, &headers(&[]), &WebSocketRules::default(), true);
+        let outcome =
+            negotiate(&Method::GET, version, &headers(&[]), &WebSocketRules::default(), true);
         assert_eq!(outcome, Err(Refusal::UpgradeRequired));
     }
 }
@@ -109,7 +110,7 @@ fn whose_pages_may_open_it() {
         let listed = listed.map(|listed| listed.iter().map(ToString::to_string).collect());
         let origins = Origins::read(listed).expect("are origins");
         let rules = WebSocketRules { origins, ..WebSocketRules::default() };
-        let outcome = judged(&[("host", host), ("origin", origin)], &rules);
+        let outcome = negotiated(&[("host", host), ("origin", origin)], &rules);
         let expected = if let_in { None } else { Some(403) };
         assert_eq!(outcome.err(), expected, "{host} {origin} {rules:?}");
     }
@@ -131,7 +132,7 @@ fn which_protocol_is_spoken() {
         (&["v1"], "", None),
         (&[], "v1", None),
     ] {
-        let handshake = judged(&[("sec-websocket-protocol", offered)], &rules(ours));
+        let handshake = negotiated(&[("sec-websocket-protocol", offered)], &rules(ours));
         assert_eq!(handshake.expect("is fine").subprotocol.as_deref(), spoken, "{offered}");
     }
 }
@@ -164,12 +165,12 @@ fn which_compression_is_agreed_on() {
         ("x-one; a=b, permessage-deflate", PLAIN),
     ] {
         let changes = [("sec-websocket-extensions", offer)];
-        let handshake = judged(&changes, &WebSocketRules::default()).expect("is fine");
+        let handshake = negotiated(&changes, &WebSocketRules::default()).expect("is fine");
         let field = handshake.deflate.map(Deflate::field);
         let field = field.as_ref().map_or("", |field| field.to_str().expect("is ASCII"));
         assert_eq!(field, agreed, "{offer}");
     }
     let offer = headers(&[("sec-websocket-extensions", "permessage-deflate")]);
-    let off = judge(&Method::GET, Version::HTTP_11, &offer, &WebSocketRules::default(), false);
+    let off = negotiate(&Method::GET, Version::HTTP_11, &offer, &WebSocketRules::default(), false);
     assert_eq!(off.expect("is fine").deflate, None);
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::judge;
+use super::validate;
 use crate::protocol::framing::Limits;
 use crate::protocol::refusal::Refusal;
 
@@ -18,7 +18,7 @@ fn check(target: &str, fields: &[(&str, &str)]) -> Result<(), Refusal> {
     fields.for_each(|(name, value)| {
         headers.append(name, value);
     });
-    judge(&Method::GET, &uri, &headers, &LIMITS)
+    validate(&Method::GET, &uri, &headers, &LIMITS)
 }
 
 #[test]
@@ -67,5 +67,5 @@ fn white_space_around_a_value_is_malformed() {
 #[test]
 fn connect_has_no_target() {
     let uri = Uri::from_static("a.example:443");
-    assert_eq!(judge(&Method::CONNECT, &uri, &HeaderMap::new(), &LIMITS), Ok(()));
+    assert_eq!(validate(&Method::CONNECT, &uri, &HeaderMap::new(), &LIMITS), Ok(()));
 }
