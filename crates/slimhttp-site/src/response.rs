@@ -1,4 +1,4 @@
 //! What an answer carries because of its site, whoever gave it.
 
-pub mod reload;
+pub mod live_reload;
 pub mod response_fields;

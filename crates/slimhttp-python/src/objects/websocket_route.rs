@@ -10,7 +10,7 @@ use slimhttp_bridge::job::Call;
 use slimhttp_server::handler::Callee;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
-use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, judge};
+use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, negotiate};
 
 /// What stands in a route table in place of the handler of a WebSocket.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
@@ -65,6 +65,6 @@ impl WebSocketRoute {
         }
         let request = &*call.request;
         let compress = request.scope.options.websocket.compress;
-        judge(&request.method, request.version, &request.headers, &self.rules, compress)
+        negotiate(&request.method, request.version, &request.headers, &self.rules, compress)
     }
 }

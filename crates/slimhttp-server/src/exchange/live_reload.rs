@@ -3,7 +3,7 @@
 //! looking and not by the system's notices: few files are noted, they may lie on
 //! any file system, and nobody pays for it while no page is open.
 //!
-//! Only where a scope says `reload_browser`, see [`slimhttp_site::reload`].
+//! Only where a scope says `reload_browser`, see [`slimhttp_site::live_reload`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-pub(crate) use slimhttp_site::reload::PATH;
-use slimhttp_site::reload::{admit, ending, is_asked_by_browser, is_asked_to_show, is_page};
+pub(crate) use slimhttp_site::live_reload::PATH;
+use slimhttp_site::live_reload::{
+    allow_in_policy, is_asked_by_browser, is_navigation, is_page, script_tag,
+};
 use slimhttp_site::site::Scope;
 use tokio::time::Instant;
 
@@ -53,7 +55,7 @@ pub(crate) enum Showing {
 impl Showing {
     /// Looks at a request, and lets a page be answered whole and as it is.
     pub(crate) fn of(method: &Method, headers: &mut HeaderMap) -> Self {
-        if is_asked_to_show(method, headers) {
+        if is_navigation(method, headers) {
             for name in [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
                 headers.remove(name);
             }
@@ -83,7 +85,7 @@ impl Showing {
             return response;
         }
         let changes = connection.shared.reload.changes(scope);
-        let tail = Bytes::from(ending(&version(connection, changes)));
+        let tail = Bytes::from(script_tag(&version(connection, changes)));
         let headers = response.headers_mut();
         for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
             headers.remove(name);
@@ -95,7 +97,7 @@ impl Showing {
         if let http::header::Entry::Occupied(mut policies) = headers.entry(CONTENT_SECURITY_POLICY)
         {
             for policy in policies.iter_mut() {
-                let admitted = policy.to_str().ok().map(admit);
+                let admitted = policy.to_str().ok().map(allow_in_policy);
                 if let Some(Ok(admitted)) = admitted.map(HeaderValue::try_from) {
                     *policy = admitted;
                 }

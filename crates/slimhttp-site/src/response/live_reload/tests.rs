@@ -25,7 +25,7 @@ fn only_a_browser_that_shows_a_page_is_given_another_one() {
         (false, "GET", &[("sec-fetch-dest", "script"), accepts]),
     ] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        assert_eq!(is_asked_to_show(&method, &headers(fields)), expected, "{method} {fields:?}");
+        assert_eq!(is_navigation(&method, &headers(fields)), expected, "{method} {fields:?}");
     }
 }
 
@@ -75,6 +75,6 @@ fn a_policy_admits_the_script_and_nothing_else() {
         (" ; script-src a ;; ", "script-src a #"),
         ("script-src a, connect-src b", "script-src a #,connect-src b 'self'"),
     ] {
-        assert_eq!(admit(policy), expected.replace('#', HASH), "{policy}");
+        assert_eq!(allow_in_policy(policy), expected.replace('#', HASH), "{policy}");
     }
 }

@@ -1,13 +1,15 @@
-//! Pages that a browser loads anew by itself: which answers are such pages, what
-//! is put at their end, and what their security policy must allow for it. Only
-//! where [`ScopeOptions::reload_browser`] says so, which needs `debug`.
+//! Live reload: which answers are pages that a browser is to load anew when their
+//! sources change, the script that is appended to them, and what their security policy
+//! must allow for it. The server crate applies this and watches the sources, only where
+//! [`ScopeOptions::reload_browser`] says so, which needs `debug`.
 //!
 //! [`ScopeOptions::reload_browser`]: crate::site::ScopeOptions::reload_browser
 
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, REFERER};
 use http::{HeaderMap, Method, StatusCode};
 
-/// Where a page hears of changes: reserved where pages are loaded anew.
+/// The event stream by which a page learns of changes: a reserved path where live reload
+/// is on.
 pub const PATH: &str = "/.slimhttp/reload";
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -24,9 +26,9 @@ document.addEventListener('visibilitychange',attend);attend();tag.remove()})()";
 /// [`SCRIPT`] as a source of a policy (Content Security Policy level 3, section 2.3.1).
 pub const HASH: &str = "'sha256-h5IxzzRFra7zCatxI/Rr6IM0TTagIdQFF80mLtvF/KI='";
 
-/// Whether a browser asks for a page to show, and not a program or a page itself
-/// for a part of one. Only then is anything of the answer changed.
-pub fn is_asked_to_show(method: &Method, headers: &HeaderMap) -> bool {
+/// Whether the request is a navigation: a browser that asks for a page to show, not a
+/// program, nor a page for a part of itself. Only then is the answer changed.
+pub fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return false;
     }
@@ -59,21 +61,21 @@ pub fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
     !partial && kind.eq_ignore_ascii_case("text/html") && !headers.contains_key(CONTENT_ENCODING)
 }
 
-/// What is put at the end of a page that was made when `version` stood. Parsers
+/// What is appended to a page that was made of this `version` of its sources. Parsers
 /// of HTML take what follows `</html>` into the body (section 13.2.6.4.23 of the
 /// HTML standard), so that nothing needs to be searched for in the page.
-pub fn ending(version: &str) -> String {
+pub fn script_tag(version: &str) -> String {
     format!("\n<script data-seen=\"{version}\">{SCRIPT}</script>\n")
 }
 
 /// The policy that allows [`SCRIPT`], and its connection to this server, besides
 /// what `policy` (a `Content-Security-Policy`) allows.
-pub fn admit(policy: &str) -> String {
-    let admitted: Vec<String> = policy.split(',').map(admit_in_one).collect();
+pub fn allow_in_policy(policy: &str) -> String {
+    let admitted: Vec<String> = policy.split(',').map(allow_in_one).collect();
     admitted.join(",")
 }
 
-fn admit_in_one(policy: &str) -> String {
+fn allow_in_one(policy: &str) -> String {
     let directives: Vec<&str> =
         policy.split(';').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     // The first of a name counts (section 2.2.1).
@@ -86,7 +88,7 @@ fn admit_in_one(policy: &str) -> String {
         })
     };
     let mut out: Vec<String> = directives.iter().map(|&directive| directive.to_owned()).collect();
-    let mut admit = |names: &[&str], own: &str, source: &str| {
+    let mut allow_source = |names: &[&str], own: &str, source: &str| {
         let Some(index) = names.iter().find_map(|name| place(name)) else { return };
         let mut words = directives[index].split_ascii_whitespace();
         let name = words.next().unwrap_or_default();
@@ -105,8 +107,8 @@ fn admit_in_one(policy: &str) -> String {
             out[index] = directive;
         }
     };
-    admit(&["script-src-elem", "script-src", "default-src"], "script-src-elem", HASH);
-    admit(&["connect-src", "default-src"], "connect-src", "'self'");
+    allow_source(&["script-src-elem", "script-src", "default-src"], "script-src-elem", HASH);
+    allow_source(&["connect-src", "default-src"], "connect-src", "'self'");
     out.join("; ")
 }
 
