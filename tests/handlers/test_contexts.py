@@ -124,7 +124,7 @@ def test_c8_4_whoever_is_asked_next_sees_what_was_set() -> None:
 
 def test_c6_1_a_module_has_the_context_of_its_request(tmp_path: Path) -> None:
     source = (
-        'import test_c8_contexts as tests\n'
+        f'import sys\ntests = sys.modules[{__name__!r}]\n'
         'before = tests.look("module")\n'
         'def on_request(request):\n'
         '    return before + " " + tests.look("on_request")\n'
