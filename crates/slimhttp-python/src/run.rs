@@ -4,12 +4,17 @@
 
 pub(crate) mod add_route;
 pub(crate) mod answering;
+pub(crate) mod call;
+pub(crate) mod channel;
 pub(crate) mod connection_hooks;
 pub(crate) mod dispatcher;
 pub(crate) mod event_loop;
 pub(crate) mod handlers;
 pub(crate) mod http_error;
+pub(crate) mod iterators;
 pub(crate) mod response;
+pub(crate) mod retained;
+pub(crate) mod settle;
 pub(crate) mod turn;
 pub(crate) mod websocket;
 pub(crate) mod websocket_threads;

@@ -483,7 +483,7 @@ impl Server {
     fn __clear__(&self) {
         self.dispatcher.handlers.clear();
         drop(self.dispatcher.face.waiting.take_all());
-        drop(self.dispatcher.take_all());
+        drop(self.dispatcher.retained.take_all());
     }
 }
 

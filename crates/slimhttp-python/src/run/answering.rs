@@ -16,8 +16,9 @@ use slimhttp_server::handler::HandlerFault;
 
 use crate::convert::asyncio::{close, is_cancelled};
 use crate::process::catch_panic::contain;
-use crate::run::dispatcher::{Dispatcher, Pending};
+use crate::run::dispatcher::Dispatcher;
 use crate::run::response;
+use crate::run::retained::PendingCall;
 use slimhttp_bridge::side::Side;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
@@ -27,7 +28,7 @@ pub(crate) struct Answering {
     dispatcher: Arc<Dispatcher>,
     coroutine: Py<PyAny>,
     /// `None` once it is answered.
-    pending: Mutex<Option<Pending>>,
+    pending: Mutex<Option<PendingCall>>,
     /// Whether nothing of the handler has run.
     unbegun: AtomicBool,
 }
@@ -36,7 +37,7 @@ impl Answering {
     /// Answers the call of `pending` by what `coroutine` comes to.
     pub(crate) fn new(
         dispatcher: Arc<Dispatcher>,
-        pending: Pending,
+        pending: PendingCall,
         coroutine: Bound<'_, PyAny>,
     ) -> Self {
         let (coroutine, pending) = (coroutine.unbind(), Mutex::new(Some(pending)));
@@ -47,7 +48,7 @@ impl Answering {
     /// call may go back.
     pub(crate) fn unbegun(
         dispatcher: Arc<Dispatcher>,
-        pending: Pending,
+        pending: PendingCall,
         coroutine: Bound<'_, PyAny>,
     ) -> Self {
         let answering = Self::new(dispatcher, pending, coroutine);
@@ -88,7 +89,7 @@ impl Answering {
             Some(Err(error)) => error,
             None => {
                 if let Some(pending) = self.take() {
-                    drop(self.dispatcher.take(pending.call.ticket));
+                    drop(self.dispatcher.retained.take(pending.call.ticket));
                     pending.call.reply.send(Err(HandlerFault::Raised { page: None }));
                 }
                 return Ok(None);
@@ -101,7 +102,7 @@ impl Answering {
         let Some(pending) = self.take() else {
             return result.map(|_| None);
         };
-        drop(self.dispatcher.take(pending.call.ticket));
+        drop(self.dispatcher.retained.take(pending.call.ticket));
         // The task is to know that it was cancelled, and the loop of Ctrl-C; of
         // everything else the handler's failure is told here and nowhere else.
         let passed_on = match &result {
@@ -127,9 +128,9 @@ impl Answering {
     /// Whether the call goes back as it begins: others that were handed to the loop
     /// with it have answered, and their connection has no more room.
     fn goes_back(&self, py: Python<'_>) -> PyResult<bool> {
-        let full = |pending: &mut Pending| !pending.call.request.connection.has_room();
+        let full = |pending: &mut PendingCall| !pending.call.request.connection.has_room();
         let Some(pending) = self.lock().take_if(full) else { return Ok(false) };
-        drop(self.dispatcher.take(pending.call.ticket));
+        drop(self.dispatcher.retained.take(pending.call.ticket));
         let closed = close(self.coroutine.bind(py));
         pending.call.reply.send(Err(HandlerFault::NoRoom));
         closed.map(|()| true)
@@ -140,11 +141,11 @@ impl Answering {
         self.lock().as_ref().map_or_else(|| "a task".into(), |pending| pending.what.clone())
     }
 
-    fn take(&self) -> Option<Pending> {
+    fn take(&self) -> Option<PendingCall> {
         self.lock().take()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Pending>> {
+    fn lock(&self) -> MutexGuard<'_, Option<PendingCall>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

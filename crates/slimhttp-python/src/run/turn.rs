@@ -5,8 +5,14 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::process::catch_panic::contain;
+use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
 use slimhttp_bridge::completion::Gathering;
+use slimhttp_bridge::fair_queue::Waits;
+use slimhttp_bridge::job::Job;
+use slimhttp_bridge::queue::Run;
+use slimhttp_bridge::side::Side;
 
 /// How long a turn goes on while jobs keep coming.
 const TURN: Duration = Duration::from_millis(10);
@@ -35,7 +41,7 @@ pub(crate) fn take(
     let mut gathering = Gathering::begin(begin);
     let mut done = 0;
     while let Some((run, job)) = taken {
-        let outcome = dispatcher.run(py, run, job);
+        let outcome = perform(dispatcher, py, run, job);
         done += 1;
         let now = Instant::now();
         let enough = done == most || now.duration_since(begin) > TURN;
@@ -52,6 +58,26 @@ pub(crate) fn take(
         }
     }
     Ok(())
+}
+
+/// Does one job, the one of `run`.
+///
+/// # Errors
+/// `KeyboardInterrupt`, and nothing else that a handler raises.
+fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
+    let subject =
+        || dispatcher.desk.queue.subject(run).map_or_else(String::new, |it| it.to_string());
+    contain(subject, || match job {
+        job if job.is_abandoned() => Ok(()),
+        Job::Call(call) => match dispatcher.begin(py, call) {
+            Some((pending, result)) => dispatcher.settle(py, Side::Thread, pending, result),
+            None => Ok(()),
+        },
+        Job::Open(call) => dispatcher.open_left(py, call),
+        Job::Pull(pull) => dispatcher.pull(py, pull),
+        Job::Hook(hook) => connection_hooks::run(dispatcher, py, hook),
+    })
+    .unwrap_or(Ok(()))
 }
 
 /// Takes the last turns, once no connection is left: whoever is to hear that the

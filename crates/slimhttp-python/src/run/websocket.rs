@@ -18,8 +18,9 @@ use crate::objects::request::HttpRequest;
 use crate::objects::websocket_end::WebSocketEnd;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
-use crate::run::dispatcher::{Dispatcher, Kept, Pending};
+use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
+use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::Place;
 use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
@@ -31,16 +32,16 @@ use slimhttp_bridge::submission::{self, Parcel};
 /// handler goes to a thread of its own, or to the event loop.
 ///
 /// # Errors
-/// As [`Dispatcher::run`].
+/// As [`Dispatcher::fail`].
 pub(crate) fn open_on_thread(
     dispatcher: &Dispatcher,
     py: Python<'_>,
-    pending: Pending,
+    pending: PendingCall,
     route: &Bound<'_, WebSocketRoute>,
 ) -> PyResult<()> {
     if route.get().is_async {
         let route = route.clone().unbind();
-        return dispatcher.hand_to_loop(py, pending, |pending| Kept::Opening(route, pending));
+        return dispatcher.hand_to_loop(py, pending, |pending| Retained::Opening(route, pending));
     }
     let handshake = match route.get().handshake(&pending.call) {
         Ok(handshake) => handshake,
@@ -60,7 +61,7 @@ pub(crate) fn open_on_thread(
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
     };
-    let Pending { call, request, what } = pending;
+    let PendingCall { call, request, what } = pending;
     let service = Service {
         handler: route.get().handler.clone_ref(py),
         websocket: websocket.unbind(),
@@ -95,11 +96,11 @@ pub(crate) fn open_on_thread(
 /// thread.
 ///
 /// # Errors
-/// As [`Dispatcher::run`].
+/// As [`Dispatcher::fail`].
 pub(crate) fn open_on_loop(
     dispatcher: &Arc<Dispatcher>,
     create_task: &Bound<'_, PyAny>,
-    pending: Pending,
+    pending: PendingCall,
     route: &Bound<'_, WebSocketRoute>,
 ) -> PyResult<()> {
     let py = create_task.py();
@@ -128,8 +129,10 @@ pub(crate) fn open_on_loop(
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
     };
-    let Pending { call, request, what } = pending;
-    dispatcher.keep(ticket, Kept::WebSocket(websocket.unbind(), task.clone().unbind()));
+    let PendingCall { call, request, what } = pending;
+    dispatcher
+        .retained
+        .keep(ticket, Retained::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
     let ending = Ending { socket, tenure, opening: opening.clone(), request, what, debug };
     let ending = Mutex::new(Some(ending));
@@ -145,14 +148,14 @@ pub(crate) fn open_on_loop(
 /// # Errors
 /// What keeps Python from going on at all.
 pub(crate) fn stir(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-    match dispatcher.websocket(py, ticket) {
+    match dispatcher.retained.websocket(py, ticket) {
         Some(websocket) => websocket.call_method0(py, intern!(py, "_wake")).map(drop),
         // Its handler has ended.
         None => Ok(()),
     }
 }
 
-fn refuse(pending: Pending, refusal: Refusal, why: Option<&'static str>) -> PyResult<()> {
+fn refuse(pending: PendingCall, refusal: Refusal, why: Option<&'static str>) -> PyResult<()> {
     pending.call.reply.send(Err(HandlerFault::Refused(refusal, why.map(Into::into))));
     Ok(())
 }
@@ -163,7 +166,7 @@ fn face_of<'py>(
     side: Side,
     socket: &WebSocket,
     opening: &Arc<Opening>,
-    pending: &Pending,
+    pending: &PendingCall,
 ) -> PyResult<Bound<'py, PyAny>> {
     let end = Bound::new(py, WebSocketEnd::new(socket.clone(), opening.clone()))?;
     dispatcher.face.websocket(side, end, pending.request.bind(py).as_any())
@@ -238,7 +241,7 @@ impl Served {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = task.py();
         let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(self.dispatcher.take(self.ticket));
+        drop(self.dispatcher.retained.take(self.ticket));
         let Some(ending) = ending else { return Ok(()) };
         let what = ending.what.clone();
         let conclude = || {

@@ -1,0 +1,132 @@
+//! A call: whom it asks is found by number or path, given the request as Python knows it, and
+//! called within the request's context. The only file that calls the handlers of requests.
+//! Runs on a thread in `turn()`, or for `async def` on the event loop's.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use slimhttp_bridge::companion::Companion;
+use slimhttp_bridge::job::Call;
+use slimhttp_server::handler::{Callee, HandlerFault, Request};
+use slimhttp_site::site::Reload;
+
+use crate::objects::request::HttpRequest;
+use crate::objects::script::Script;
+use crate::run::connection_hooks;
+use crate::run::dispatcher::Dispatcher;
+use crate::run::retained::PendingCall;
+
+impl Dispatcher {
+    /// Calls whom a call asks; gives what it returned or raised. `None` when its
+    /// connection has no room for an answer, or Python has no memory for a request;
+    /// the call is answered then.
+    pub(crate) fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        call: Call,
+    ) -> Option<(PendingCall, PyResult<Bound<'py, PyAny>>)> {
+        if !call.request.connection.has_room() {
+            call.reply.send(Err(HandlerFault::NoRoom));
+            return None;
+        }
+        let request = match self.request_object(py, &call) {
+            Ok(request) => request,
+            Err(error) => {
+                error.write_unraisable(py, None);
+                call.reply.send(Err(HandlerFault::Raised { page: None }));
+                return None;
+            }
+        };
+        let (what, result) = self.ask(&call, &request);
+        Some((PendingCall { call, request: request.unbind(), what }, result))
+    }
+
+    fn request_object<'py>(
+        &self,
+        py: Python<'py>,
+        call: &Call,
+    ) -> PyResult<Bound<'py, HttpRequest>> {
+        let params = match &call.callee {
+            Callee::Route(_, params) | Callee::WebSocket(_, params, _) => Some(params.clone()),
+            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => None,
+        };
+        if let Some(request) = self.kept_request(py, &call.request) {
+            if let Some(params) = params {
+                // Whoever was asked before was none of a pattern, or of another one.
+                request.get().take_params(params);
+            }
+            return Ok(request.into_bound(py));
+        }
+        let params = params.unwrap_or_default();
+        Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
+    }
+
+    /// The object that somebody was given who has left the request to others.
+    fn kept_request(&self, py: Python<'_>, source: &Request) -> Option<Py<HttpRequest>> {
+        self.retained.request(py, Companion::of(source)?.ticket)
+    }
+
+    /// Asks whom a call names, within the context of its request.
+    fn ask<'py>(
+        &self,
+        call: &Call,
+        request: &Bound<'py, HttpRequest>,
+    ) -> (Arc<str>, PyResult<Bound<'py, PyAny>>) {
+        let py = request.py();
+        let context = match request.get().context(py) {
+            Ok(context) => context,
+            Err(error) => return ("a request".into(), Err(error)),
+        };
+        match &call.callee {
+            Callee::Route(id, _) => match self.handlers.get(py, *id) {
+                Some(handler) => {
+                    let asked = (&context, &handler.callable, request);
+                    (handler.label, self.face.contexts.run(py, asked))
+                }
+                None => {
+                    let gone = PyRuntimeError::new_err("the route's handler is gone");
+                    ("a route".into(), Err(gone))
+                }
+            },
+            // What it is is read from the route itself, see `settle`.
+            Callee::WebSocket(id, ..) => match self.handlers.get(py, *id) {
+                Some(handler) => (handler.label, Ok(handler.callable.into_bound(py))),
+                None => ("a route".into(), Err(PyRuntimeError::new_err("the route is gone"))),
+            },
+            Callee::Module(module) => {
+                let what = module.label.clone();
+                let result = text_of(py, &module.path).and_then(|path| {
+                    let reload = reload_name(py, module.reload);
+                    self.face.run_module(&context, request.as_any(), &path, reload)
+                });
+                (what, result)
+            }
+            Callee::Upgrade => {
+                ("on_upgrade".into(), connection_hooks::upgrade(self, call, &context, request))
+            }
+            Callee::Script { path, file, reload } => {
+                let what = format!("script `{}`", path.display()).into();
+                let result = text_of(py, path).and_then(|path| {
+                    let (script, reload) = (Script::new(file.clone()), reload_name(py, *reload));
+                    self.face.run_script(&context, request.as_any(), &path, script, reload)
+                });
+                (what, result)
+            }
+        }
+    }
+}
+
+fn text_of<'py>(py: Python<'py>, path: &std::path::Path) -> PyResult<Bound<'py, PyString>> {
+    Ok(path.as_os_str().into_pyobject(py)?)
+}
+
+fn reload_name(py: Python<'_>, reload: Reload) -> &Bound<'_, PyString> {
+    match reload {
+        Reload::Always => intern!(py, "always"),
+        Reload::Changed => intern!(py, "changed"),
+        Reload::Never => intern!(py, "never"),
+    }
+}

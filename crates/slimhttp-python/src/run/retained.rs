@@ -1,0 +1,231 @@
+//! The Python objects that requests and streams need between their jobs, by number. Whoever does
+//! the job takes its object from here: a thread in `turn()`, or the event loop's thread; I/O
+//! threads know the number alone. No Python runs under the lock: not a call, not the end of an
+//! object.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyIterator;
+use slimhttp_bridge::job::Call;
+use slimhttp_bridge::job_id::Ticket;
+
+use crate::objects::request::HttpRequest;
+use crate::objects::websocket_route::WebSocketRoute;
+use crate::run::response::Head;
+
+/// A call that has begun.
+pub(crate) struct PendingCall {
+    /// The call.
+    pub(crate) call: Call,
+    /// Its request as Python knows it.
+    pub(crate) request: Py<HttpRequest>,
+    /// Who answers, for messages.
+    pub(crate) what: Arc<str>,
+}
+
+/// What is kept between jobs.
+pub(crate) enum Retained {
+    /// The object of a request whose exchange goes on: a route has passed.
+    Request(Py<HttpRequest>),
+    /// An iterator on its way to a thread, for a call of this ticket.
+    Unopened(UnopenedStream),
+    /// The iterator of a response under way.
+    Iterator(IteratorStream),
+    /// An awaitable on its way to the event loop.
+    Awaitable(Py<PyAny>, PendingCall),
+    /// An async iterator on its way to the event loop.
+    AsyncIterator(Py<PyAny>, Option<Head>, PendingCall),
+    /// A task that answers a call.
+    Task(Py<PyAny>),
+    /// The channel of an async iterator, of a response under way.
+    Channel(Py<PyAny>),
+    /// A WebSocket on its way to the event loop.
+    Opening(Py<WebSocketRoute>, PendingCall),
+    /// A WebSocket, and the task that serves it.
+    WebSocket(Py<PyAny>, Py<PyAny>),
+}
+
+/// An iterator with what its messages need.
+pub(crate) struct IteratorStream {
+    pub(crate) iterator: Py<PyIterator>,
+    pub(crate) request: Py<HttpRequest>,
+    pub(crate) what: Arc<str>,
+    /// The request in words.
+    pub(crate) subject: Arc<str>,
+    pub(crate) debug: bool,
+    occupancy: Occupancy,
+}
+
+/// An iterator that an `async def` handler has returned, until a thread opens it.
+pub(crate) struct UnopenedStream {
+    pub(crate) iterator: Py<PyIterator>,
+    pub(crate) head: Option<Head>,
+    pub(crate) request: Py<HttpRequest>,
+    pub(crate) what: Arc<str>,
+}
+
+impl UnopenedStream {
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.iterator)?;
+        visit.call(&self.request)
+    }
+}
+
+/// Whether a thread is in an iterator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occupancy {
+    Free,
+    Occupied,
+    /// And its client has left meanwhile.
+    OccupiedAndLeft,
+}
+
+impl IteratorStream {
+    /// One that no thread is in; `subject` is the request in words.
+    pub(crate) fn new(
+        iterator: Py<PyIterator>,
+        request: Py<HttpRequest>,
+        what: Arc<str>,
+        subject: Arc<str>,
+        debug: bool,
+    ) -> Self {
+        Self { iterator, request, what, subject, debug, occupancy: Occupancy::Free }
+    }
+
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.iterator)?;
+        visit.call(&self.request)
+    }
+}
+
+/// Those of one server.
+#[derive(Default)]
+pub(crate) struct RetainedObjects {
+    objects: Mutex<HashMap<Ticket, Retained>>,
+}
+
+impl RetainedObjects {
+    /// Keeps an object until its ticket comes back.
+    pub(crate) fn keep(&self, ticket: Ticket, object: Retained) {
+        let old = self.lock().insert(ticket, object);
+        drop(old);
+    }
+
+    /// Takes back what is kept.
+    pub(crate) fn take(&self, ticket: Ticket) -> Option<Retained> {
+        self.lock().remove(&ticket)
+    }
+
+    /// Takes back everything that is kept.
+    pub(crate) fn take_all(&self) -> Vec<Retained> {
+        self.lock().drain().map(|(_, object)| object).collect()
+    }
+
+    /// The channel kept under a ticket.
+    pub(crate) fn channel(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
+        match self.lock().get(&ticket) {
+            Some(Retained::Channel(channel)) => Some(channel.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    /// The WebSocket kept under a ticket.
+    pub(crate) fn websocket(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
+        match self.lock().get(&ticket) {
+            Some(Retained::WebSocket(websocket, _)) => Some(websocket.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    /// The request object that somebody was given who has left the request to others.
+    pub(crate) fn request(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<HttpRequest>> {
+        match self.lock().get(&ticket) {
+            Some(Retained::Request(request)) => Some(request.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    /// Enters an iterator: nobody closes it until [`RetainedObjects::leave`].
+    #[allow(clippy::type_complexity, reason = "taken apart where it is given")]
+    pub(crate) fn enter(
+        &self,
+        py: Python<'_>,
+        ticket: Ticket,
+    ) -> Option<(Py<PyIterator>, Py<HttpRequest>, Arc<str>)> {
+        let mut objects = self.lock();
+        let Some(Retained::Iterator(stream)) = objects.get_mut(&ticket) else { return None };
+        stream.occupancy = Occupancy::Occupied;
+        let (iterator, request) = (stream.iterator.clone_ref(py), stream.request.clone_ref(py));
+        Some((iterator, request, stream.what.clone()))
+    }
+
+    /// Leaves an iterator; whether its client has left meanwhile.
+    pub(crate) fn leave(&self, ticket: Ticket) -> bool {
+        match self.lock().get_mut(&ticket) {
+            Some(Retained::Iterator(stream)) => {
+                let before = std::mem::replace(&mut stream.occupancy, Occupancy::Free);
+                before == Occupancy::OccupiedAndLeft
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes what is kept for an owner that is gone, but for an iterator in which a thread is:
+    /// [`RetainedObjects::leave`] tells that one.
+    pub(crate) fn take_unoccupied(&self, ticket: Ticket) -> Option<Retained> {
+        let mut objects = self.lock();
+        match objects.get_mut(&ticket) {
+            Some(Retained::Iterator(stream)) if stream.occupancy != Occupancy::Free => {
+                stream.occupancy = Occupancy::OccupiedAndLeft;
+                None
+            }
+            _ => objects.remove(&ticket),
+        }
+    }
+
+    /// For the garbage collector.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(retained) = self.objects.try_lock() else { return Ok(()) };
+        for object in retained.values() {
+            match object {
+                Retained::Request(request) => visit.call(request)?,
+                Retained::Unopened(unopened) => unopened.traverse(visit)?,
+                Retained::Iterator(stream) => stream.traverse(visit)?,
+                Retained::Awaitable(object, pending)
+                | Retained::AsyncIterator(object, _, pending) => {
+                    visit.call(object)?;
+                    visit.call(&pending.request)?;
+                }
+                Retained::Task(task) => visit.call(task)?,
+                Retained::Channel(channel) => visit.call(channel)?,
+                Retained::Opening(route, pending) => {
+                    visit.call(route)?;
+                    visit.call(&pending.request)?;
+                }
+                Retained::WebSocket(websocket, task) => {
+                    visit.call(websocket)?;
+                    visit.call(task)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Retained>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
