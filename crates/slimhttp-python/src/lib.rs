@@ -23,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pyo3::pymodule(gil_used = false)]
 mod _slimhttp {
     #[pymodule_export]
-    use crate::objects::content::ContentReader;
+    use crate::objects::content_reader::ContentReader;
     #[pymodule_export]
     use crate::objects::identity::Identity;
     #[pymodule_export]

@@ -3,6 +3,7 @@
 //! by `run` and `server`, and used on whichever thread of Python has them.
 
 pub(crate) mod content;
+pub(crate) mod content_reader;
 pub(crate) mod contexts;
 pub(crate) mod face;
 pub(crate) mod identity;

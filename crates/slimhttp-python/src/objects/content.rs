@@ -2,10 +2,6 @@
 //! bytes are. What is wrong with it is the client's doing, and so are the
 //! exceptions that say so; let out of a handler, they are answered 4xx.
 
-mod reader;
-
-pub(crate) use reader::ContentReader;
-
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;

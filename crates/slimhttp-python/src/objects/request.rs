@@ -21,7 +21,8 @@ use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
 use crate::convert::values;
-use crate::objects::content::{self, ContentReader};
+use crate::objects::content;
+use crate::objects::content_reader::ContentReader;
 use crate::objects::face::Face;
 use crate::objects::identity::Identity;
 use attributes::{Attribute, Attributes};

@@ -10,7 +10,7 @@ use slimhttp_bridge::loop_queue::Note;
 use slimhttp_bridge::side::Side;
 
 use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
-use crate::objects::content::ContentReader;
+use crate::objects::content_reader::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::contain;
 use crate::run::answering::Answering;

@@ -11,8 +11,8 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyBytes;
 use slimhttp_server::content::{ContentFault, ContentStream};
 
-use super::{error_of, next_chunk};
 use crate::convert::asyncio::running_loop;
+use crate::objects::content::{error_of, next_chunk};
 use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Desk;
 use slimhttp_bridge::job_id::Ticket;
