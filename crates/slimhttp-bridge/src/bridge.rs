@@ -1,5 +1,7 @@
-//! The desk at which I/O threads hand jobs in: the server's [`Handler`], the
-//! two queues behind it and the bell of the attendant. No Python in it.
+//! Where I/O threads hand jobs in and threads of the interpreter take them: the two queues, the
+//! completion queues of the I/O threads, and the wake-up of the watchdog. One per server; shared
+//! by all of its threads. Nothing here waits but [`Queue::wait`](crate::queue::Queue::wait), which
+//! threads of the interpreter call.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -27,9 +29,9 @@ pub const LEAVE: u8 = 0xF1;
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
 
-/// The desk.
+/// The bridge of one server.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Bridge {
     /// What waits for a thread in `turn()`.
     pub queue: Queue,
     /// What waits for the event loop.
@@ -50,8 +52,8 @@ pub struct Desk {
     bell: UnixStream,
 }
 
-impl Desk {
-    /// A desk, whose attendant is reached by `bell` (non-blocking).
+impl Bridge {
+    /// A bridge, whose attendant is reached by `bell` (non-blocking).
     pub fn new(bell: UnixStream) -> Self {
         Self {
             queue: Queue::new(FIRST_LIMIT),
@@ -152,7 +154,7 @@ impl Desk {
     /// Gives the event loop something to do.
     ///
     /// # Errors
-    /// When the desk is closed.
+    /// When the bridge is closed.
     pub fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
         let pushed = self.loop_queue.push([note]);
         self.heed(pushed.watch);

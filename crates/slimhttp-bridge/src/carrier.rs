@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use slimhttp_server::takeover::{Bytestream, Carrier};
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::connection::Guest;
 use crate::pipe::MOST_RECEIVED;
 
@@ -21,7 +21,7 @@ pub struct PipeEnd {
     /// The connection.
     pub guest: Arc<Guest>,
     /// Where Python is told of what has come.
-    pub desk: Arc<Desk>,
+    pub bridge: Arc<Bridge>,
 }
 
 impl Carrier for PipeEnd {
@@ -30,8 +30,8 @@ impl Carrier for PipeEnd {
         connection: Box<dyn Bytestream>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { guest, desk } = &*self;
-            if !guest.pipe.carry(connection, PATIENCE, || desk.tell(guest)).await {
+            let Self { guest, bridge } = &*self;
+            if !guest.pipe.carry(connection, PATIENCE, || bridge.tell(guest)).await {
                 tracing::warn!(
                     "{guest}: its identity has taken nothing for {PATIENCE:?}, and \
                      {MOST_RECEIVED} bytes wait: closed"

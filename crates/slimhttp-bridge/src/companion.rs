@@ -8,7 +8,7 @@ use std::time::Duration;
 use slimhttp_server::clock::Seldom;
 use slimhttp_server::handler::Request;
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::job::InWords;
 use crate::job_id::Ticket;
 
@@ -19,7 +19,7 @@ const SPAN: Duration = Duration::from_secs(600);
 /// The companion of a [`Request`].
 pub struct Companion {
     /// Where the object is given back.
-    pub desk: Arc<Desk>,
+    pub bridge: Arc<Bridge>,
     /// The number of the object.
     pub ticket: Ticket,
     /// The route whose handler was asked first and passed on.
@@ -35,7 +35,7 @@ impl Companion {
 
 impl Drop for Companion {
     fn drop(&mut self) {
-        self.desk.queue.release(self.ticket);
+        self.bridge.queue.release(self.ticket);
     }
 }
 

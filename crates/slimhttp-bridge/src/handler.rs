@@ -15,7 +15,7 @@ use slimhttp_server::handler::{
 };
 use tokio::sync::oneshot;
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::companion::Companion;
 use crate::connection::{Guest, HookJob};
 use crate::job::{Call, Job};
@@ -26,19 +26,19 @@ use crate::reply::Reply;
 use crate::side::{Side, side_of};
 use crate::submission::{self, Parcel};
 
-/// The server's way to the desk.
+/// The handler of a server in front of its bridge.
 #[derive(Debug)]
-pub struct Door(pub Arc<Desk>);
+pub struct BridgeHandler(pub Arc<Bridge>);
 
-impl Handler for Door {
+impl Handler for BridgeHandler {
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
-        let desk = &self.0;
+        let bridge = &self.0;
         let side = match &callee {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
-        let ticket = desk.ticket();
-        let answer = submission::send(desk, |mailbox| {
+        let ticket = bridge.ticket();
+        let answer = submission::send(bridge, |mailbox| {
             let (reply, answer) = Reply::channel(mailbox);
             let call = Call { ticket, callee, request, reply };
             let parcel = match side {
@@ -47,7 +47,7 @@ impl Handler for Door {
             };
             (parcel, answer)
         });
-        Box::pin(Waiting { answer, ticket, side, desk: Some(desk.clone()) })
+        Box::pin(Waiting { answer, ticket, side, bridge: Some(bridge.clone()) })
     }
 
     fn unanswered(&self, request: &Request) {
@@ -79,7 +79,7 @@ struct Waiting {
     ticket: Ticket,
     side: Side,
     /// `None` once the answer is here.
-    desk: Option<Arc<Desk>>,
+    bridge: Option<Arc<Bridge>>,
 }
 
 impl Future for Waiting {
@@ -87,10 +87,10 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let answer = std::task::ready!(Pin::new(&mut self.answer).poll(context));
-        if let Some(desk) = self.desk.take()
+        if let Some(bridge) = self.bridge.take()
             && self.side == Side::Thread
         {
-            desk.loop_queue.forget(self.ticket);
+            bridge.loop_queue.forget(self.ticket);
         }
         Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
     }
@@ -98,27 +98,27 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(desk) = self.desk.take() {
+        if let Some(bridge) = self.bridge.take() {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
-            desk.queue.room.note_left();
-            if self.side == Side::Loop || desk.loop_queue.forget(self.ticket) {
-                desk.loop_queue.leave(self.ticket);
+            bridge.queue.room.note_left();
+            if self.side == Side::Loop || bridge.loop_queue.forget(self.ticket) {
+                bridge.loop_queue.leave(self.ticket);
             }
         }
     }
 }
 
 /// Meets a connection.
-fn meet(desk: &Desk, visitor: Visitor) -> AnyGuest {
-    Arc::new(Guest::new(desk.ticket(), visitor))
+fn meet(bridge: &Bridge, visitor: Visitor) -> AnyGuest {
+    Arc::new(Guest::new(bridge.ticket(), visitor))
 }
 
 /// Asks whether a connection is served.
-fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
+fn judge(bridge: &Bridge, guest: &AnyGuest) -> VerdictFuture {
     let Some(guest) = Guest::of(Some(guest)) else { return Box::pin(std::future::ready(false)) };
     let (reply, verdict) = oneshot::channel();
-    desk.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
+    bridge.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
     // Without a verdict nobody serves any more.
     Box::pin(async { verdict.await.unwrap_or(false) })
 }
@@ -126,12 +126,12 @@ fn judge(desk: &Desk, guest: &AnyGuest) -> VerdictFuture {
 /// Tells that a connection has ended. While Python is blocked, clients may come
 /// and go as they like: of those that it has not seen, no more ends are kept for it
 /// than [`Ends`] has room for.
-fn left(desk: &Desk, guest: AnyGuest) {
+fn left(bridge: &Bridge, guest: AnyGuest) {
     let Some(guest) = Guest::of(Some(&guest)) else { return };
     guest.pipe.end();
-    if !desk.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
-        desk.ends.remove();
-        if !desk.ends.is_reported.swap(true, Ordering::Relaxed) {
+    if !bridge.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
+        bridge.ends.remove();
+        if !bridge.ends.is_reported.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "`on_close` is not called for connections that end now: Python has been busy \
                  for long, and too many ends wait already (16 times `max_queue`)"
@@ -139,7 +139,7 @@ fn left(desk: &Desk, guest: AnyGuest) {
         }
         return;
     }
-    desk.take_jobs([Job::Hook(HookJob::Left(guest))]);
+    bridge.take_jobs([Job::Hook(HookJob::Left(guest))]);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 
 /// How many records wait for Python.
 const CAPACITY: usize = 1024;
@@ -38,7 +38,7 @@ struct RingState {
     records: VecDeque<Record>,
     dropped: usize,
     /// Whom to tell that there are records.
-    readers: Vec<Weak<Desk>>,
+    readers: Vec<Weak<Bridge>>,
 }
 
 fn ring() -> &'static Ring {
@@ -46,11 +46,11 @@ fn ring() -> &'static Ring {
     RING.get_or_init(Ring::default)
 }
 
-/// Wakes the threads at `desk` when there are records.
-pub fn attach(desk: &Arc<Desk>) {
+/// Wakes the threads at `bridge` when there are records.
+pub fn attach(bridge: &Arc<Bridge>) {
     let mut state = ring().lock();
     state.readers.retain(|reader| reader.strong_count() > 0);
-    state.readers.push(Arc::downgrade(desk));
+    state.readers.push(Arc::downgrade(bridge));
 }
 
 /// The records since the last time; without a lock when there are none.
@@ -83,8 +83,8 @@ impl Ring {
         self.filled.store(true, Ordering::Release);
         let readers = if first { state.readers.clone() } else { Vec::new() };
         drop(state);
-        for desk in readers.iter().filter_map(Weak::upgrade) {
-            desk.queue.wake();
+        for bridge in readers.iter().filter_map(Weak::upgrade) {
+            bridge.queue.wake();
         }
     }
 

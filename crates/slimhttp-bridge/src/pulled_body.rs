@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 use slimhttp_server::body::{Body as ResponseBody, BodyError};
 use tokio::sync::oneshot;
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::job::Pull;
 use crate::job_id::Ticket;
 use crate::outcome::Piece;
@@ -21,7 +21,7 @@ use crate::submission;
 
 /// The body.
 pub struct PulledBody {
-    desk: Arc<Desk>,
+    bridge: Arc<Bridge>,
     side: Side,
     stream: Ticket,
     subject: Arc<str>,
@@ -36,14 +36,14 @@ impl PulledBody {
     /// The body that `first` opens and the iterator kept under `stream` goes on
     /// with, on `side`; `subject` names it in messages, `host` is the virtual host.
     pub fn new(
-        desk: Arc<Desk>,
+        bridge: Arc<Bridge>,
         side: Side,
         stream: Ticket,
         subject: Arc<str>,
         host: Option<Arc<str>>,
         first: Option<Bytes>,
     ) -> Self {
-        Self { desk, side, stream, subject, host, first, pending: None, ended: false }
+        Self { bridge, side, stream, subject, host, first, pending: None, ended: false }
     }
 
     /// As a body of a response, of which a length may have been announced.
@@ -83,7 +83,7 @@ impl Body for PulledBody {
                 Some(pending) => pending,
                 None => {
                     let Self { stream, subject, host, .. } = &*self;
-                    submission::pull(&self.desk, self.side, |reply| Pull {
+                    submission::pull(&self.bridge, self.side, |reply| Pull {
                         stream: *stream,
                         subject: subject.clone(),
                         host: host.clone(),
@@ -107,7 +107,7 @@ impl Body for PulledBody {
                 }
                 Poll::Ready(Err(_)) => {
                     // Where a panic has ended it, the iterator is still kept.
-                    self.desk.abandon(self.side, self.stream);
+                    self.bridge.abandon(self.side, self.stream);
                     return self
                         .end_early("the handler's stream was given up, or the server closed");
                 }
@@ -127,7 +127,7 @@ impl Drop for PulledBody {
             // In this order: who hears that the client has left sees that nobody
             // waits for the chunk.
             self.pending = None;
-            self.desk.abandon(self.side, self.stream);
+            self.bridge.abandon(self.side, self.stream);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::completion::{Mailbox, Postman};
 use crate::job::{Job, Pull};
 use crate::loop_queue::Note;
@@ -35,37 +35,37 @@ thread_local! {
 }
 
 struct Outbox {
-    desk: Arc<Desk>,
+    bridge: Arc<Bridge>,
     mailbox: Arc<Mailbox>,
     jobs: Vec<Job>,
     notes: Vec<Note>,
 }
 
 impl Outbox {
-    fn new(desk: &Arc<Desk>, runtime: &Handle) -> Self {
+    fn new(bridge: &Arc<Bridge>, runtime: &Handle) -> Self {
         let mailbox = Arc::new(Mailbox::default());
-        desk.add_mailbox(&mailbox);
+        bridge.add_mailbox(&mailbox);
         runtime.spawn(Postman(mailbox.clone()));
-        Self { desk: desk.clone(), mailbox, jobs: Vec::new(), notes: Vec::new() }
+        Self { bridge: bridge.clone(), mailbox, jobs: Vec::new(), notes: Vec::new() }
     }
 }
 
 /// Sends the parcel that `make` makes, to which an answer comes by the mailbox
 /// that it is given, and gives what it gives besides. Without a runtime there is
 /// no postman: the parcel is sent at once, and the answer comes straight.
-pub fn send<R>(desk: &Arc<Desk>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R)) -> R {
+pub fn send<R>(bridge: &Arc<Bridge>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R)) -> R {
     let Ok(runtime) = Handle::try_current() else {
         let (parcel, made) = make(None);
         match parcel {
-            Parcel::Job(job) => desk.take_jobs([job]),
-            Parcel::Note(note) => desk.take_notes([note]),
+            Parcel::Job(job) => bridge.take_jobs([job]),
+            Parcel::Note(note) => bridge.take_notes([note]),
         }
         return made;
     };
     let (made, lying) = OUTBOX.with_borrow_mut(|outbox| {
         let outbox = match outbox {
-            Some(outbox) if Arc::ptr_eq(&outbox.desk, desk) => outbox,
-            other => other.insert(Outbox::new(desk, &runtime)),
+            Some(outbox) if Arc::ptr_eq(&outbox.bridge, bridge) => outbox,
+            other => other.insert(Outbox::new(bridge, &runtime)),
         };
         let (parcel, made) = make(Some(outbox.mailbox.clone()));
         match parcel {
@@ -84,13 +84,13 @@ pub fn send<R>(desk: &Arc<Desk>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Par
 }
 
 /// Asks for a chunk of a stream: `pull` makes the job, the chunk comes into
-/// what is given. If the desk is closed, it never comes.
+/// what is given. If the bridge is closed, it never comes.
 pub fn pull(
-    desk: &Arc<Desk>,
+    bridge: &Arc<Bridge>,
     side: Side,
     pull: impl FnOnce(ChunkReply) -> Pull,
 ) -> oneshot::Receiver<Piece> {
-    send(desk, |mailbox| {
+    send(bridge, |mailbox| {
         let (reply, piece) = ChunkReply::channel(mailbox);
         let pull = pull(reply);
         let parcel = match side {
@@ -104,14 +104,14 @@ pub fn pull(
 /// Sends what lies in this thread's outbox.
 fn empty() {
     let taken = OUTBOX.with_borrow_mut(|outbox| {
-        let Outbox { desk, jobs, notes, .. } = outbox.as_mut()?;
-        Some((desk.clone(), std::mem::take(jobs), std::mem::take(notes)))
+        let Outbox { bridge, jobs, notes, .. } = outbox.as_mut()?;
+        Some((bridge.clone(), std::mem::take(jobs), std::mem::take(notes)))
     });
-    let Some((desk, jobs, notes)) = taken else { return };
+    let Some((bridge, jobs, notes)) = taken else { return };
     if !jobs.is_empty() {
-        desk.take_jobs(jobs);
+        bridge.take_jobs(jobs);
     }
     if !notes.is_empty() {
-        desk.take_notes(notes);
+        bridge.take_notes(notes);
     }
 }

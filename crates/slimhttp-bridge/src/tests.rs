@@ -8,7 +8,7 @@ use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::site::Listener;
 
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 
 /// `GET path` at the global level of an empty configuration.
 pub(crate) fn request(path: &str) -> Arc<Request> {
@@ -47,10 +47,10 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
     })
 }
 
-/// A desk without an attendant, and the end at which one would listen.
-pub(crate) fn desk() -> (Arc<Desk>, UnixStream) {
+/// A bridge without an attendant, and the end at which one would listen.
+pub(crate) fn bridge() -> (Arc<Bridge>, UnixStream) {
     let (bell, ear) = UnixStream::pair().expect("has descriptors");
     bell.set_nonblocking(true).expect("is a socket");
     ear.set_nonblocking(true).expect("is a socket");
-    (Arc::new(Desk::new(bell)), ear)
+    (Arc::new(Bridge::new(bell)), ear)
 }

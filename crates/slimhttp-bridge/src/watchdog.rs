@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bridge::{Desk, LEAVE, WATCH};
+use crate::bridge::{Bridge, LEAVE, WATCH};
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
@@ -19,16 +19,18 @@ const ALLOWANCE: Duration = Duration::from_secs(2);
 /// thread that made it goes on with another job.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Starts the attendant of `desk`, which listens at `ear`.
+/// Starts the attendant of `bridge`, which listens at `ear`.
 ///
 /// # Errors
 /// When the system has no more threads.
-pub fn start(desk: Arc<Desk>, ear: UnixStream) -> std::io::Result<()> {
-    std::thread::Builder::new().name("slimhttp-desk".into()).spawn(move || attend(&desk, &ear))?;
+pub fn start(bridge: Arc<Bridge>, ear: UnixStream) -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("slimhttp-watch".into())
+        .spawn(move || attend(&bridge, &ear))?;
     Ok(())
 }
 
-fn attend(desk: &Desk, mut ear: &UnixStream) {
+fn attend(bridge: &Bridge, mut ear: &UnixStream) {
     let mut bytes = [0; 64];
     let mut watching = false;
     loop {
@@ -43,21 +45,21 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
                     return;
                 }
                 watching |= bytes.contains(&WATCH);
-                watching |= desk.unheeded.note(bytes);
+                watching |= bridge.unheeded.note(bytes);
                 if bytes.iter().any(|byte| *byte != WATCH) {
-                    desk.queue.wake();
+                    bridge.queue.wake();
                 }
             }
             // Not before: whoever is quick is asked to be watched once in a while
             // and not with each request.
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    watching = look(desk);
+                    watching = look(bridge);
                     if !watching {
-                        desk.note_attended(false);
-                        watching = look(desk);
+                        bridge.note_attended(false);
+                        watching = look(bridge);
                         if watching {
-                            desk.note_attended(true);
+                            bridge.note_attended(true);
                         }
                     }
                 }
@@ -69,18 +71,18 @@ fn attend(desk: &Desk, mut ear: &UnixStream) {
 }
 
 /// Looks after everything; whether there is still something to watch.
-fn look(desk: &Desk) -> bool {
-    let threads = report_threads(desk);
-    let event_loop = report_event_loop(desk);
-    let signals = desk.unheeded.look();
-    let openings = desk.openings.look(Instant::now());
-    desk.knock();
+fn look(bridge: &Bridge) -> bool {
+    let threads = report_threads(bridge);
+    let event_loop = report_event_loop(bridge);
+    let signals = bridge.unheeded.look();
+    let openings = bridge.openings.look(Instant::now());
+    bridge.knock();
     threads || event_loop || signals || openings
 }
 
 /// Names the jobs that hold others up; whether there is still something to watch.
-fn report_threads(desk: &Desk) -> bool {
-    let Some(stalled) = desk.queue.stalled(ALLOWANCE) else { return false };
+fn report_threads(bridge: &Bridge) -> bool {
+    let Some(stalled) = bridge.queue.stalled(ALLOWANCE) else { return false };
     for job in stalled {
         let thread = match job.threads {
             1 => "the only Python thread".to_owned(),
@@ -99,8 +101,8 @@ fn report_threads(desk: &Desk) -> bool {
 
 /// Tells of an event loop that does not turn; whether there is still something to
 /// watch. Which handler blocks it, only Python could say.
-fn report_event_loop(desk: &Desk) -> bool {
-    let Some(blocked) = desk.loop_queue.blocked(ALLOWANCE) else { return false };
+fn report_event_loop(bridge: &Bridge) -> bool {
+    let Some(blocked) = bridge.loop_queue.blocked(ALLOWANCE) else { return false };
     if let Some(blocked) = blocked {
         tracing::warn!(
             "a handler has blocked the event loop for {:.1} s while {}: \

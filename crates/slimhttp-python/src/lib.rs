@@ -1,7 +1,7 @@
 //! The Python face: the only crate that names PyO3. No thread of ours enters
 //! Python; Python's own threads take jobs from a queue and bring back answers.
 //!
-//! A call's way: an I/O thread hands a `job` in at the `desk`; it lies in the
+//! A call's way: an I/O thread hands a `job` in at the `bridge`; it lies in the
 //! `queue` (or in the `loop_queue`, for the event loop); a Python thread in
 //! `Server.turn()` takes it, the `dispatcher` calls the handler with a
 //! `request`, `response` reads what it returned, and the reply slot of the job

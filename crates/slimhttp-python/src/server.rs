@@ -20,8 +20,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_bridge::bridge::Desk;
-use slimhttp_bridge::handler::Door;
+use slimhttp_bridge::bridge::Bridge;
+use slimhttp_bridge::handler::BridgeHandler;
 use slimhttp_bridge::side::Side;
 use slimhttp_server::live::Draft;
 use slimhttp_server::server::{Server as Core, Setup, StartError};
@@ -77,17 +77,17 @@ impl Server {
         let (bell, ear) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         let wakeup = bell.try_clone()?;
-        let desk = Arc::new(Desk::new(bell));
-        let face = Face::new(face, desk.clone())?;
-        setup.handler = Some(Arc::new(Door(desk.clone())));
+        let bridge = Arc::new(Bridge::new(bell));
+        let face = Face::new(face, bridge.clone())?;
+        setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
         let core = match py.detach(|| Core::bind(setup)) {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };
-        slimhttp_bridge::log_ring::attach(&desk);
+        slimhttp_bridge::log_ring::attach(&bridge);
         let server = Self {
             core,
-            dispatcher: Arc::new(Dispatcher::new(desk, face)),
+            dispatcher: Arc::new(Dispatcher::new(bridge, face)),
             base,
             wakeup,
             ear: Mutex::new(Some(ear)),
@@ -99,8 +99,8 @@ impl Server {
         Ok(Ok(server))
     }
 
-    fn desk(&self) -> &Desk {
-        &self.dispatcher.desk
+    fn bridge(&self) -> &Bridge {
+        &self.dispatcher.bridge
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -110,7 +110,7 @@ impl Server {
     /// The queues obey the configuration in force.
     fn heed_limits(&self) {
         let service = &self.snapshot().site.service;
-        self.desk().set_limit(service.max_queue);
+        self.bridge().set_limit(service.max_queue);
         self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
     }
 
@@ -269,7 +269,7 @@ impl Server {
         }
         let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ear) = ear {
-            slimhttp_bridge::watchdog::start(self.dispatcher.desk.clone(), ear)?;
+            slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), ear)?;
         }
         if self.dispatcher.handlers.any_on_loop() {
             self.dispatcher.face.ensure_loop(py)?;
@@ -303,7 +303,7 @@ impl Server {
 
     /// Lets waiting turns return now. From any thread.
     fn wake(&self) {
-        self.desk().queue.wake();
+        self.bridge().queue.wake();
     }
 
     /// Takes no new connections and frees the port; what is in flight finishes
@@ -319,7 +319,7 @@ impl Server {
     fn close(&self, py: Python<'_>) {
         if !self.closed.swap(true, Ordering::AcqRel) {
             py.detach(|| {
-                self.desk().close();
+                self.bridge().close();
                 self.core.close();
             });
         }
@@ -465,7 +465,7 @@ impl Server {
 
     /// The descriptor that is readable while something waits for the event loop.
     fn async_fd(&self) -> PyResult<RawFd> {
-        Ok(self.desk().loop_queue.descriptor()?)
+        Ok(self.bridge().loop_queue.descriptor()?)
     }
 
     /// Does what waits for the event loop; called on its thread. `create_task`
@@ -490,7 +490,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if !self.closed.swap(true, Ordering::AcqRel) {
-            self.dispatcher.desk.close();
+            self.dispatcher.bridge.close();
             self.core.close();
         }
     }

@@ -114,14 +114,14 @@ fn a_turn_within_a_job_ends_without_the_other() {
 
 #[test]
 fn whoever_looks_after_the_mailboxes_finds_what_lies_there() {
-    let (desk, _ear) = crate::tests::desk();
+    let (bridge, _ear) = crate::tests::bridge();
     let house = House::new();
-    desk.add_mailbox(&house.mailbox);
-    desk.knock();
+    bridge.add_mailbox(&house.mailbox);
+    bridge.knock();
     assert_eq!(house.knocks(), 0, "there is nothing");
     let _gathering = Gathering::begin(Instant::now());
     let _answers = house.send(1);
-    desk.knock();
+    bridge.knock();
     assert_eq!(house.knocks(), 1);
     assert!(!house.mailbox.state.lock().unwrap_or_else(PoisonError::into_inner).letters.is_empty());
 }

@@ -1,11 +1,11 @@
-//! The desk: what an answer future comes to, and what its drop says.
+//! What an answer future comes to, and what its drop says.
 
 use std::io::Read;
 
 use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
 use slimhttp_site::route::Params;
 
-use super::Door;
+use super::BridgeHandler;
 use crate::bridge::WATCH;
 use crate::fair_queue::Waits;
 use crate::job::Job;
@@ -22,38 +22,40 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn an_answer_comes_back() {
-    let (desk, _ear) = crate::tests::desk();
-    let waiting = Door(desk.clone()).call(route(Side::Thread), crate::tests::request("/"));
-    let Some((_, Job::Call(call))) = desk.next(None) else { panic!("no call waits") };
+    let (bridge, _ear) = crate::tests::bridge();
+    let waiting =
+        BridgeHandler(bridge.clone()).call(route(Side::Thread), crate::tests::request("/"));
+    let Some((_, Job::Call(call))) = bridge.next(None) else { panic!("no call waits") };
     call.reply.send(Ok(Answer::Pass));
     assert!(matches!(block_on(waiting), Ok(Answer::Pass)));
 }
 
 #[test]
 fn each_fault_has_its_name() {
-    let (desk, _ear) = crate::tests::desk();
-    let door = Door(desk.clone());
-    let waiting = door.call(route(Side::Thread), crate::tests::request("/"));
-    desk.set_limit(1);
+    let (bridge, _ear) = crate::tests::bridge();
+    let handler = BridgeHandler(bridge.clone());
+    let waiting = handler.call(route(Side::Thread), crate::tests::request("/"));
+    bridge.set_limit(1);
     for (side, full) in [(Side::Thread, true), (Side::Loop, false)] {
-        let second = door.call(route(side), crate::tests::request("/"));
-        let third = door.call(route(side), crate::tests::request("/"));
+        let second = handler.call(route(side), crate::tests::request("/"));
+        let third = handler.call(route(side), crate::tests::request("/"));
         assert!(matches!(block_on(third), Err(HandlerFault::QueueFull)), "{side:?}");
         if full {
             assert!(matches!(block_on(second), Err(HandlerFault::QueueFull)));
         }
     }
-    desk.close();
+    bridge.close();
     assert!(matches!(block_on(waiting), Err(HandlerFault::Stopped)), "it waited");
-    let late = door.call(route(Side::Thread), crate::tests::request("/"));
+    let late = handler.call(route(Side::Thread), crate::tests::request("/"));
     assert!(matches!(block_on(late), Err(HandlerFault::Stopped)), "it came too late");
 }
 
 #[test]
 fn a_panic_while_a_call_is_answered_is_a_fault_of_its_handler() {
-    let (desk, _ear) = crate::tests::desk();
-    let waiting = Door(desk.clone()).call(route(Side::Thread), crate::tests::request("/"));
-    let (_, job) = desk.next(None).expect("has a job");
+    let (bridge, _ear) = crate::tests::bridge();
+    let waiting =
+        BridgeHandler(bridge.clone()).call(route(Side::Thread), crate::tests::request("/"));
+    let (_, job) = bridge.next(None).expect("has a job");
     let worker = std::thread::spawn(move || {
         let _job = job;
         std::panic::resume_unwind(Box::new("on purpose"));
@@ -64,45 +66,45 @@ fn a_panic_while_a_call_is_answered_is_a_fault_of_its_handler() {
 
 #[test]
 fn c8_5_a_client_that_leaves_is_noted() {
-    let (desk, _ear) = crate::tests::desk();
-    desk.loop_queue.descriptor().expect("has descriptors");
-    let door = Door(desk.clone());
-    drop(door.call(route(Side::Thread), crate::tests::request("/a")));
-    let (_, job) = desk.next(None).expect("the job is skipped by who takes it");
+    let (bridge, _ear) = crate::tests::bridge();
+    bridge.loop_queue.descriptor().expect("has descriptors");
+    let handler = BridgeHandler(bridge.clone());
+    drop(handler.call(route(Side::Thread), crate::tests::request("/a")));
+    let (_, job) = bridge.next(None).expect("the job is skipped by who takes it");
     assert!(job.is_abandoned());
-    drop(door.call(route(Side::Loop), crate::tests::request("/b")));
-    let notes = desk.loop_queue.take();
+    drop(handler.call(route(Side::Loop), crate::tests::request("/b")));
+    let notes = bridge.loop_queue.take();
     let [Note::Call(call), Note::Left(left)] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!(call.ticket, *left);
     assert!(call.reply.is_closed());
     // A thread's call that was handed on is the loop's too, until it is answered.
     for answered in [false, true] {
-        let waiting = door.call(route(Side::Thread), crate::tests::request("/c"));
-        let Some((_, Job::Call(call))) = desk.next(None) else { panic!("no call waits") };
+        let waiting = handler.call(route(Side::Thread), crate::tests::request("/c"));
+        let Some((_, Job::Call(call))) = bridge.next(None) else { panic!("no call waits") };
         let ticket = call.ticket;
-        desk.hand_to_loop(Note::Adopt(ticket)).expect("is open");
+        bridge.hand_to_loop(Note::Adopt(ticket)).expect("is open");
         if answered {
             call.reply.send(Ok(Answer::Pass));
             assert!(block_on(waiting).is_ok());
         } else {
             drop(waiting);
         }
-        let notes = desk.loop_queue.take();
+        let notes = bridge.loop_queue.take();
         let left = notes.iter().any(|note| matches!(note, Note::Left(left) if *left == ticket));
         assert_eq!(left, !answered);
-        assert!(!desk.loop_queue.forget(ticket), "nothing is kept");
+        assert!(!bridge.loop_queue.forget(ticket), "nothing is kept");
     }
 }
 
 #[test]
 fn the_attendant_is_called_once_for_a_backlog() {
-    let (desk, mut ear) = crate::tests::desk();
-    let door = Door(desk.clone());
-    let waiting = [0; 3].map(|_| door.call(route(Side::Thread), crate::tests::request("/")));
+    let (bridge, mut ear) = crate::tests::bridge();
+    let handler = BridgeHandler(bridge.clone());
+    let waiting = [0; 3].map(|_| handler.call(route(Side::Thread), crate::tests::request("/")));
     let mut bytes = [0; 8];
     assert!(ear.read(&mut bytes).is_err(), "nobody works yet, so nobody holds anything up");
-    let (run, _) = desk.next(None).expect("has a job");
-    let (_, _) = desk.next(Some(run)).expect("has a job");
+    let (run, _) = bridge.next(None).expect("has a job");
+    let (_, _) = bridge.next(Some(run)).expect("has a job");
     assert_eq!(ear.read(&mut bytes).ok(), Some(1));
     assert_eq!(bytes[0], WATCH);
     drop(waiting);

@@ -11,8 +11,8 @@ fn record(level: u8, message: &str) -> Record {
 
 #[test]
 fn records_wait_for_who_takes_them() {
-    let (desk, _ear) = crate::tests::desk();
-    attach(&desk);
+    let (bridge, _ear) = crate::tests::bridge();
+    attach(&bridge);
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::EnvFilter::new("slimhttp_bridge=trace"))
         .with(ToRing);
@@ -29,8 +29,8 @@ fn records_wait_for_who_takes_them() {
         ];
         assert_eq!(take(), expected);
         assert_eq!(take(), []);
-        // The first record has woken the desk; this wait would end in time only.
-        desk.queue.wait(std::time::Duration::from_secs(20));
+        // The first record has woken the bridge; this wait would end in time only.
+        bridge.queue.wait(std::time::Duration::from_secs(20));
 
         for number in 0..CAPACITY + 3 {
             tracing::info!("{number}");

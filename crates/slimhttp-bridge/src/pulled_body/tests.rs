@@ -9,15 +9,15 @@ use http_body::Body;
 use slimhttp_server::body::BodyError;
 
 use super::PulledBody;
-use crate::bridge::Desk;
+use crate::bridge::Bridge;
 use crate::job::Job;
 use crate::job_id::Ticket;
 use crate::outcome::Piece;
 use crate::side::Side;
 
-fn body(desk: &Arc<Desk>, first: Option<&'static [u8]>) -> PulledBody {
+fn body(bridge: &Arc<Bridge>, first: Option<&'static [u8]>) -> PulledBody {
     let first = first.map(Bytes::from_static);
-    PulledBody::new(desk.clone(), Side::Thread, Ticket(5), "GET /".into(), None, first)
+    PulledBody::new(bridge.clone(), Side::Thread, Ticket(5), "GET /".into(), None, first)
 }
 
 /// The next frame: `Some(None)` is the end, `None` is yet to come.
@@ -41,13 +41,13 @@ fn measured(
     first: &'static [u8],
     chunks: &[&'static [u8]],
 ) -> (Vec<Bytes>, Result<(), String>) {
-    let (desk, _ear) = crate::tests::desk();
-    let mut body = body(&desk, Some(first)).of_length(Some(announced));
+    let (bridge, _ear) = crate::tests::bridge();
+    let mut body = body(&bridge, Some(first)).of_length(Some(announced));
     let mut pieces = chunks.iter().map(|chunk| Piece::Chunk(Bytes::from_static(chunk)));
     let mut given = Vec::new();
     let outcome = loop {
         match poll(&mut body) {
-            None => answer(&desk, pieces.next().unwrap_or(Piece::End)),
+            None => answer(&bridge, pieces.next().unwrap_or(Piece::End)),
             Some(None) => break Ok(()),
             Some(Some(Ok(chunk))) => given.push(chunk),
             Some(Some(Err(error))) => {
@@ -58,16 +58,16 @@ fn measured(
     };
     let left_early =
         pieces.next().is_some() || outcome.as_ref().is_err_and(|why| why.contains("longer"));
-    let released = desk.queue.take_released();
+    let released = bridge.queue.take_released();
     assert_eq!(released, if left_early { vec![Ticket(5)] } else { vec![] });
     (given, outcome)
 }
 
-fn answer(desk: &Desk, piece: Piece) {
-    let Some((run, Job::Pull(pull))) = desk.next(None) else { panic!("nothing is asked for") };
+fn answer(bridge: &Bridge, piece: Piece) {
+    let Some((run, Job::Pull(pull))) = bridge.next(None) else { panic!("nothing is asked for") };
     assert_eq!(pull.stream, Ticket(5));
     pull.reply.send(piece);
-    desk.queue.finish(run);
+    bridge.queue.finish(run);
 }
 
 fn data(bytes: &'static [u8]) -> Option<Option<Result<Bytes, String>>> {
@@ -76,56 +76,56 @@ fn data(bytes: &'static [u8]) -> Option<Option<Result<Bytes, String>>> {
 
 #[test]
 fn chunks_come_one_by_one_as_they_are_taken() {
-    let (desk, _ear) = crate::tests::desk();
-    let mut body = body(&desk, Some(b"one"));
+    let (bridge, _ear) = crate::tests::bridge();
+    let mut body = body(&bridge, Some(b"one"));
     assert_eq!(poll(&mut body), data(b"one"));
-    assert!(desk.queue.is_quiet(), "the second is not asked for yet");
+    assert!(bridge.queue.is_quiet(), "the second is not asked for yet");
     assert_eq!(poll(&mut body), None);
-    answer(&desk, Piece::Chunk(Bytes::from_static(b"two")));
+    answer(&bridge, Piece::Chunk(Bytes::from_static(b"two")));
     assert_eq!(poll(&mut body), data(b"two"));
-    assert!(desk.queue.is_quiet());
+    assert!(bridge.queue.is_quiet());
     assert_eq!(poll(&mut body), None);
-    answer(&desk, Piece::End);
+    answer(&bridge, Piece::End);
     assert_eq!(poll(&mut body), Some(None));
     assert!(body.is_end_stream());
     drop(body);
-    assert!(desk.queue.take_released().is_empty(), "it was read to its end");
+    assert!(bridge.queue.take_released().is_empty(), "it was read to its end");
 }
 
 #[test]
 fn an_empty_chunk_is_no_end() {
-    let (desk, _ear) = crate::tests::desk();
-    let mut body = body(&desk, Some(b""));
+    let (bridge, _ear) = crate::tests::bridge();
+    let mut body = body(&bridge, Some(b""));
     assert_eq!(poll(&mut body), None);
-    answer(&desk, Piece::Chunk(Bytes::new()));
+    answer(&bridge, Piece::Chunk(Bytes::new()));
     assert_eq!(poll(&mut body), None);
-    answer(&desk, Piece::Chunk(Bytes::from_static(b"x")));
+    answer(&bridge, Piece::Chunk(Bytes::from_static(b"x")));
     assert_eq!(poll(&mut body), data(b"x"));
 }
 
 #[test]
 fn what_goes_wrong_breaks_the_body_off() {
-    let (desk, _ear) = crate::tests::desk();
-    let mut raised = body(&desk, None);
+    let (bridge, _ear) = crate::tests::bridge();
+    let mut raised = body(&bridge, None);
     assert_eq!(poll(&mut raised), None);
-    answer(&desk, Piece::Fault);
+    answer(&bridge, Piece::Fault);
     assert!(matches!(poll(&mut raised), Some(Some(Err(_)))));
     assert_eq!(poll(&mut raised), Some(None));
 
-    let mut given_up = body(&desk, None);
+    let mut given_up = body(&bridge, None);
     assert_eq!(poll(&mut given_up), None);
-    drop(desk.next(None));
+    drop(bridge.next(None));
     assert!(matches!(poll(&mut given_up), Some(Some(Err(_)))));
 
-    desk.close();
-    assert!(matches!(poll(&mut body(&desk, None)), Some(Some(Err(_)))));
+    bridge.close();
+    assert!(matches!(poll(&mut body(&bridge, None)), Some(Some(Err(_)))));
 }
 
 #[test]
 fn a_body_that_is_left_gives_its_ticket_back() {
-    let (desk, _ear) = crate::tests::desk();
-    drop(body(&desk, Some(b"one")));
-    assert_eq!(desk.queue.take_released(), [Ticket(5)]);
+    let (bridge, _ear) = crate::tests::bridge();
+    drop(body(&bridge, Some(b"one")));
+    assert_eq!(bridge.queue.take_released(), [Ticket(5)]);
 }
 
 #[test]
@@ -155,11 +155,11 @@ fn a_body_has_the_length_that_was_announced_or_breaks_off() {
 
 #[test]
 fn an_iterator_that_a_panic_ended_is_let_go() {
-    let (desk, _ear) = crate::tests::desk();
-    let mut body = body(&desk, None);
+    let (bridge, _ear) = crate::tests::bridge();
+    let mut body = body(&bridge, None);
     assert_eq!(poll(&mut body), None);
-    drop(desk.next(None));
+    drop(bridge.next(None));
     assert!(matches!(poll(&mut body), Some(Some(Err(_)))));
     drop(body);
-    assert_eq!(desk.queue.take_released(), [Ticket(5)]);
+    assert_eq!(bridge.queue.take_released(), [Ticket(5)]);
 }

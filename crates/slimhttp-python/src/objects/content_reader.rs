@@ -14,7 +14,7 @@ use slimhttp_server::content::{ContentFault, ContentStream};
 use crate::convert::asyncio::running_loop;
 use crate::objects::content::{error_of, next_chunk};
 use crate::objects::face::Face;
-use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 
@@ -43,14 +43,14 @@ enum Source {
 
 /// Tells the event loop that it may ask again.
 struct Ring {
-    desk: Arc<Desk>,
+    bridge: Arc<Bridge>,
     reader: Ticket,
 }
 
 impl Wake for Ring {
     fn wake(self: Arc<Self>) {
         // A closed queue has cancelled everything already.
-        let _ = self.desk.hand_to_loop(Note::Content(self.reader));
+        let _ = self.bridge.hand_to_loop(Note::Content(self.reader));
     }
 }
 
@@ -115,10 +115,10 @@ impl ContentReader {
             return Poll::Ready(Ok(None));
         };
         let waiting = &slf.get().face.waiting;
-        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| waiting.desk.ticket());
+        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| waiting.bridge.ticket());
         // Kept first: the note may come at once.
         waiting.keep(ticket, slf.clone().into_any().unbind());
-        let ring = Ring { desk: waiting.desk.clone(), reader: ticket };
+        let ring = Ring { bridge: waiting.bridge.clone(), reader: ticket };
         let waker = Waker::from(Arc::new(ring));
         let outcome = stream.poll_chunk(&mut Context::from_waker(&waker));
         if outcome.is_ready() {

@@ -16,7 +16,7 @@ use crate::objects::contexts::Contexts;
 use crate::objects::script::Script;
 use crate::objects::waiting::WaitingObjects;
 use crate::objects::websocket_end::WebSocketEnd;
-use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::log_ring::Record;
 use slimhttp_bridge::side::Side;
 
@@ -51,7 +51,7 @@ impl Face {
     ///
     /// # Errors
     /// `AttributeError` where the face lacks something.
-    pub(crate) fn new(object: &Bound<'_, PyAny>, desk: Arc<Desk>) -> PyResult<Self> {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, bridge: Arc<Bridge>) -> PyResult<Self> {
         let py = object.py();
         let attribute = |name| object.getattr(name).map(Bound::unbind);
         Ok(Self {
@@ -71,7 +71,7 @@ impl Face {
                 .unbind(),
             raw_type: object.getattr(intern!(py, "raw_type"))?.cast_into::<PyType>()?.unbind(),
             contexts: Contexts::new(py)?,
-            waiting: WaitingObjects::new(desk),
+            waiting: WaitingObjects::new(bridge),
             coroutine_type: py
                 .import(intern!(py, "types"))?
                 .getattr(intern!(py, "CoroutineType"))?

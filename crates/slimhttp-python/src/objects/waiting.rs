@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job_id::Ticket;
 
 /// Those of one server.
 pub(crate) struct WaitingObjects {
     /// Where the event loop is told that something has come.
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) bridge: Arc<Bridge>,
     objects: Mutex<HashMap<Ticket, Py<PyAny>>>,
 }
 
 impl WaitingObjects {
     /// None yet.
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk, objects: Mutex::default() }
+    pub(crate) fn new(bridge: Arc<Bridge>) -> Self {
+        Self { bridge, objects: Mutex::default() }
     }
 
     /// Keeps an object until it is taken back.

@@ -133,8 +133,8 @@ impl Channel {
                 let subject = InWords(&call.request).to_string().into();
                 let host = call.request.scope.name.clone();
                 let first = Some(first).filter(|first| !first.is_empty());
-                let desk = self.dispatcher.desk.clone();
-                let body = PulledBody::new(desk, Side::Loop, self.stream, subject, host, first);
+                let bridge = self.dispatcher.bridge.clone();
+                let body = PulledBody::new(bridge, Side::Loop, self.stream, subject, host, first);
                 body.of_length(announced)
             }
         };
@@ -157,7 +157,7 @@ impl Channel {
             (None, result) => {
                 // Nobody asks any more: the client has left, and this is cancelled.
                 let asked = state.asked.filter(|reply| !reply.is_closed());
-                if asked.is_none() && !self.dispatcher.desk.loop_queue.is_closed() {
+                if asked.is_none() && !self.dispatcher.bridge.loop_queue.is_closed() {
                     tracing::debug!("{}: the client has left the stream", self.subject);
                 }
                 let failed = match result {
@@ -182,7 +182,7 @@ impl Channel {
     fn is_cancelled(&self, state: &ChannelState) -> bool {
         state.cancelled
             || state.opening.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())
-            || self.dispatcher.desk.loop_queue.is_closed()
+            || self.dispatcher.bridge.loop_queue.is_closed()
     }
 
     fn lock(&self) -> MutexGuard<'_, ChannelState> {

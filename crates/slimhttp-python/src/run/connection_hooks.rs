@@ -59,11 +59,11 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
                 guest.pipe.close();
             }
             if guest.pipe.looked(told) {
-                dispatcher.desk.tell(&guest);
+                dispatcher.bridge.tell(&guest);
             }
         }
         HookJob::Left(guest) => {
-            dispatcher.desk.ends.remove();
+            dispatcher.bridge.ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
             let told = socket(py, &guest).and_then(|socket| {
@@ -141,6 +141,6 @@ pub(crate) fn upgrade<'py>(
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     let answer =
-        Answer::Switch(response, Box::new(PipeEnd { guest, desk: dispatcher.desk.clone() }));
+        Answer::Switch(response, Box::new(PipeEnd { guest, bridge: dispatcher.bridge.clone() }));
     Ok(Bound::new(py, Switch::new(answer))?.into_any())
 }

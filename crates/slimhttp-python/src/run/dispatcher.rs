@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use slimhttp_bridge::bridge::Desk;
+use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job::InWords;
 use slimhttp_bridge::loop_queue::Note;
 use slimhttp_server::handler::{DebugPage, HandlerFault};
@@ -24,7 +24,7 @@ use crate::run::websocket_threads::WebSocketThreads;
 /// The dispatcher of one server.
 pub(crate) struct Dispatcher {
     /// Where jobs come from.
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) bridge: Arc<Bridge>,
     /// The Python side of the package.
     pub(crate) face: Arc<Face>,
     /// The handlers of routes.
@@ -37,9 +37,9 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher without handlers.
-    pub(crate) fn new(desk: Arc<Desk>, face: Face) -> Self {
+    pub(crate) fn new(bridge: Arc<Bridge>, face: Face) -> Self {
         Self {
-            desk,
+            bridge,
             face: Arc::new(face),
             handlers: Handlers::default(),
             websocket_threads: Arc::default(),
@@ -121,7 +121,7 @@ impl Dispatcher {
         }
         let ticket = pending.call.ticket;
         self.retained.keep(ticket, retain(pending));
-        if self.desk.hand_to_loop(Note::Adopt(ticket)).is_err() {
+        if self.bridge.hand_to_loop(Note::Adopt(ticket)).is_err() {
             // Closed: dropping the slot answers that the server has stopped.
             drop(self.retained.take(ticket));
         }

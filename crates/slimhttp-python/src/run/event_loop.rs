@@ -27,14 +27,14 @@ use crate::run::websocket;
 /// `KeyboardInterrupt`, and what keeps Python from going on at all.
 pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
     let mut outcome = Ok(());
-    for note in dispatcher.desk.loop_queue.take() {
+    for note in dispatcher.bridge.loop_queue.take() {
         // What one note raises is no reason to lose the others.
         let subject = note.subject();
         let what = || subject.map_or_else(|| "the event loop".to_owned(), |it| it.to_string());
         let done = contain(what, || perform(dispatcher, create_task, note));
         outcome = outcome.and(done.unwrap_or(Ok(())));
     }
-    if dispatcher.desk.loop_queue.is_closed() {
+    if dispatcher.bridge.loop_queue.is_closed() {
         drop(dispatcher.face.waiting.take_all());
         for kept in dispatcher.retained.take_all() {
             outcome = outcome.and(cancel(create_task.py(), kept));
@@ -97,7 +97,7 @@ fn adopt(
         && pending.call.reply.is_closed()
     {
         // The client may have left before the call was noted as handed on.
-        dispatcher.desk.loop_queue.forget(ticket);
+        dispatcher.bridge.loop_queue.forget(ticket);
     }
     match kept {
         Some(Retained::Awaitable(awaitable, pending)) => {
@@ -173,7 +173,7 @@ fn start_stream(
     head: Option<Head>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let ticket = dispatcher.desk.ticket();
+    let ticket = dispatcher.bridge.ticket();
     // Until its head is out, the client's leaving is told by the call's ticket.
     let call_ticket = pending.call.ticket;
     let context = pending.request.get().context(py)?;

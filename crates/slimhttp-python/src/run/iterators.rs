@@ -36,7 +36,7 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if self.dispatcher.retained.leave(self.stream) {
             // Once more, for now it may be closed.
-            self.dispatcher.desk.queue.release(self.stream);
+            self.dispatcher.bridge.queue.release(self.stream);
         }
     }
 }
@@ -67,7 +67,7 @@ impl Dispatcher {
         let body = match first {
             None => Body::Empty,
             Some(first) => {
-                let stream = self.desk.ticket();
+                let stream = self.bridge.ticket();
                 let subject: Arc<str> = InWords(&pending.call.request).to_string().into();
                 let host = pending.call.request.scope.name.clone();
                 self.retained.keep(
@@ -81,8 +81,8 @@ impl Dispatcher {
                     )),
                 );
                 let first = Some(first).filter(|first| !first.is_empty());
-                let desk = self.desk.clone();
-                let body = PulledBody::new(desk, Side::Thread, stream, subject, host, first);
+                let bridge = self.bridge.clone();
+                let body = PulledBody::new(bridge, Side::Thread, stream, subject, host, first);
                 body.of_length(announced)
             }
         };
@@ -103,7 +103,7 @@ impl Dispatcher {
         }
         let unopened = UnopenedStream { iterator: iterator.unbind(), head, request, what };
         self.retained.keep(call.ticket, Retained::Unopened(unopened));
-        self.desk.take_jobs([Job::Open(call)]);
+        self.bridge.take_jobs([Job::Open(call)]);
     }
 
     /// Opens what the event loop has left to a thread.
@@ -157,16 +157,16 @@ impl Dispatcher {
                 outcome
             }
         };
-        self.desk.attend(); // What was sent does not wait for the iterator's end.
+        self.bridge.attend(); // What was sent does not wait for the iterator's end.
         self.close_stream(py, stream);
         outcome
     }
 
     /// Drops what is kept for owners that are gone.
     pub(crate) fn drop_released(&self, py: Python<'_>) {
-        for ticket in self.desk.queue.take_released() {
+        for ticket in self.bridge.queue.take_released() {
             if let Some(Retained::Iterator(stream)) = self.retained.take_unoccupied(ticket) {
-                if !self.desk.loop_queue.is_closed() {
+                if !self.bridge.loop_queue.is_closed() {
                     tracing::debug!("{}: the client has left the stream", stream.subject);
                 }
                 let what = stream.what.clone();

@@ -64,13 +64,13 @@ impl Dispatcher {
             return;
         }
         request.get().detach_from_source();
-        let ticket = self.desk.ticket();
+        let ticket = self.bridge.ticket();
         self.retained.keep(ticket, Retained::Request(request.clone().unbind()));
         let passed = match &call.callee {
             Callee::Route(id, _) => self.handlers.passed(*id),
             _ => None,
         };
-        let companion = Companion { desk: self.desk.clone(), ticket, passed };
+        let companion = Companion { bridge: self.bridge.clone(), ticket, passed };
         // A request is asked about by one call at a time, so nobody was quicker;
         // had somebody been, the companion dropped here gives its ticket back.
         let _ = source.companion.set(Box::new(companion));

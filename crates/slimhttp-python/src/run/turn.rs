@@ -30,12 +30,12 @@ pub(crate) fn take(
     patience: Duration,
     most: usize,
 ) -> PyResult<()> {
-    let desk = &*dispatcher.desk;
-    let mut taken = desk.next(None);
+    let bridge = &*dispatcher.bridge;
+    let mut taken = bridge.next(None);
     if taken.is_none() {
-        py.detach(|| desk.queue.wait(patience));
+        py.detach(|| bridge.queue.wait(patience));
         py.check_signals()?;
-        taken = desk.next(None);
+        taken = bridge.next(None);
     }
     let begin = Instant::now();
     let mut gathering = Gathering::begin(begin);
@@ -46,15 +46,15 @@ pub(crate) fn take(
         let now = Instant::now();
         let enough = done == most || now.duration_since(begin) > TURN;
         if enough || outcome.is_err() {
-            desk.queue.finish(run);
+            bridge.queue.finish(run);
             return outcome;
         }
         gathering.look(now);
-        taken = desk.next(Some(run));
+        taken = bridge.next(Some(run));
         if taken.is_some() && gathering.holds_letters() {
             // The next job may take long, and other threads may be idle, so that
             // nothing else calls the attendant.
-            desk.attend();
+            bridge.attend();
         }
     }
     Ok(())
@@ -66,7 +66,7 @@ pub(crate) fn take(
 /// `KeyboardInterrupt`, and nothing else that a handler raises.
 fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
     let subject =
-        || dispatcher.desk.queue.subject(run).map_or_else(String::new, |it| it.to_string());
+        || dispatcher.bridge.queue.subject(run).map_or_else(String::new, |it| it.to_string());
     contain(subject, || match job {
         job if job.is_abandoned() => Ok(()),
         Job::Call(call) => match dispatcher.begin(py, call) {
@@ -87,7 +87,7 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
 /// As [`take`].
 pub(crate) fn take_last(py: Python<'_>, dispatcher: &Dispatcher) -> PyResult<()> {
     let began = Instant::now();
-    while dispatcher.desk.queue.has_jobs() && began.elapsed() < LAST {
+    while dispatcher.bridge.queue.has_jobs() && began.elapsed() < LAST {
         take(py, dispatcher, Duration::ZERO, 1)?;
     }
     Ok(())

@@ -82,7 +82,7 @@ pub(crate) fn open_on_thread(
     match started {
         Ok(()) => {
             opening.hold(call.reply, carriage);
-            dispatcher.desk.watch_opening(&opening);
+            dispatcher.bridge.watch_opening(&opening);
         }
         Err(error) => {
             tracing::error!("{what}: no thread for a WebSocket: {error}");
@@ -108,9 +108,9 @@ pub(crate) fn open_on_loop(
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
     };
-    let ticket = dispatcher.desk.ticket();
-    let desk = dispatcher.desk.clone();
-    let bell = move || submission::send(&desk, |_| (Parcel::Note(Note::Stir(ticket)), ()));
+    let ticket = dispatcher.bridge.ticket();
+    let bridge = dispatcher.bridge.clone();
+    let bell = move || submission::send(&bridge, |_| (Parcel::Note(Note::Stir(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
     let opening = Opening::new();
@@ -139,7 +139,7 @@ pub(crate) fn open_on_loop(
     let served = Served { dispatcher: dispatcher.clone(), ticket, ending };
     task.call_method1(intern!(py, "add_done_callback"), (served,))?;
     opening.hold(call.reply, carriage);
-    dispatcher.desk.watch_opening(&opening);
+    dispatcher.bridge.watch_opening(&opening);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Signals(pub(crate) Py<Server>);
 
 impl Signals {
     fn unheeded(&self) -> &Unheeded {
-        &self.0.get().dispatcher.desk.unheeded
+        &self.0.get().dispatcher.bridge.unheeded
     }
 }
 
@@ -52,7 +52,7 @@ impl Signals {
         let server = self.0.get();
         py.detach(|| {
             let what = server.core.waits_for()?;
-            let mut running = server.dispatcher.desk.queue.subjects();
+            let mut running = server.dispatcher.bridge.queue.subjects();
             running.sort();
             running.dedup();
             let more = if running.len() > NAMED { " and others" } else { "" };
