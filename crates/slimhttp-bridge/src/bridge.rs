@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::completion::Mailbox;
+use crate::completion::CompletionQueue;
 use crate::connection::{Guest, HookJob};
 use crate::fair_queue::Rejection;
 use crate::interests::{Ends, Wishes};
@@ -37,7 +37,7 @@ pub struct Bridge {
     /// What waits for the event loop.
     pub loop_queue: LoopQueue,
     /// Those of all I/O threads that have asked something.
-    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
+    completion_queues: Mutex<Vec<Arc<CompletionQueue>>>,
     tickets: AtomicU64,
     /// What the program wants to hear of connections.
     pub wishes: Wishes,
@@ -58,7 +58,7 @@ impl Bridge {
         Self {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
-            mailboxes: Mutex::default(),
+            completion_queues: Mutex::default(),
             tickets: AtomicU64::new(0),
             ends: Ends::default(),
             openings: Openings::default(),
@@ -107,23 +107,23 @@ impl Bridge {
         }
     }
 
-    /// Knocks at every mailbox in which letters lie.
-    pub fn knock(&self) {
-        for mailbox in self.mailboxes().iter() {
-            mailbox.knock();
+    /// Wakes every I/O thread for which completions wait.
+    pub fn notify_io_threads(&self) {
+        for completions in self.completion_queues().iter() {
+            completions.notify();
         }
     }
 
-    /// Makes the mailbox of an I/O thread known.
-    pub fn add_mailbox(&self, mailbox: &Arc<Mailbox>) {
-        self.mailboxes().push(mailbox.clone());
+    /// Makes the completion queue of an I/O thread known.
+    pub fn add_completion_queue(&self, completions: &Arc<CompletionQueue>) {
+        self.completion_queues().push(completions.clone());
         if self.loop_queue.is_closed() {
-            mailbox.close();
+            completions.close();
         }
     }
 
-    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
-        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn completion_queues(&self) -> MutexGuard<'_, Vec<Arc<CompletionQueue>>> {
+        self.completion_queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heed(&self, watch: Watch) {
@@ -180,9 +180,9 @@ impl Bridge {
         drop(self.queue.close());
         drop(self.loop_queue.close());
         // What is handed over is not dropped under a lock of ours.
-        let mailboxes = self.mailboxes().clone();
-        for mailbox in mailboxes {
-            mailbox.close();
+        let completion_queues = self.completion_queues().clone();
+        for completions in completion_queues {
+            completions.close();
         }
         self.ring(LEAVE);
     }

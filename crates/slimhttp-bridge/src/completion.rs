@@ -1,11 +1,11 @@
-//! The way back: what Python's threads have made lies in the mailbox of the I/O
-//! thread that asked, whose postman hands it out there.
+//! The completion queue of an I/O thread: the answers and chunks that threads of the interpreter
+//! have made for its connections. Any thread pushes; a task on the I/O thread drains it and fills
+//! the slots that its connections wait for. Nothing here waits.
 //!
-//! To wake an I/O thread costs more than to answer a small request, so a thread
-//! that has one job after the other gathers its letters and knocks once for
-//! several. No letter waits for long: a thread knocks before it rests, after
-//! [`MOST`] letters and after [`LONGEST`], and the attendant knocks where a job
-//! takes longer than that.
+//! To wake an I/O thread costs more than to answer a small request, so a thread that does one job
+//! after the other batches its notifications: the I/O thread is woken once for several completions.
+//! None is held back for long: the batch is notified before its thread rests, after [`MOST`]
+//! completions and after [`LONGEST`], and by the watchdog where a single job takes longer.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -18,23 +18,23 @@ use tokio::sync::oneshot;
 
 use crate::outcome::{Piece, Verdict};
 
-/// How many letters are gathered before somebody knocks.
+/// How many completions are batched before their I/O threads are notified.
 const MOST: usize = 32;
-/// How long letters are gathered before somebody knocks, where each job is short.
+/// How long completions are batched, where each job is short.
 const LONGEST: Duration = Duration::from_micros(200);
 
 /// What is sent back, with the slot in which it is waited for.
 #[derive(Debug)]
-pub enum Letter {
+pub enum Completion {
     /// The answer to a call.
     Verdict(oneshot::Sender<Verdict>, Verdict),
     /// A chunk of a stream.
     Piece(oneshot::Sender<Piece>, Piece),
 }
 
-impl Letter {
-    /// Hands it over. A client that has left does not hear it.
-    pub fn hand_over(self) {
+impl Completion {
+    /// Fills the slot. A client that has left does not hear it.
+    pub fn fill_slot(self) {
         match self {
             Self::Verdict(slot, verdict) => drop(slot.send(verdict)),
             Self::Piece(slot, piece) => drop(slot.send(piece)),
@@ -42,61 +42,61 @@ impl Letter {
     }
 }
 
-/// The mailbox of one I/O thread.
+/// The completions for one I/O thread. Shared by it and every thread of the interpreter.
 #[derive(Debug, Default)]
-pub struct Mailbox {
+pub struct CompletionQueue {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    letters: Vec<Letter>,
-    /// The postman, while it rests.
-    postman: Option<Waker>,
-    /// Whether the I/O thread may be gone, and its postman with it.
+    completions: Vec<Completion>,
+    /// Wakes the task that drains the queue, while that waits.
+    waker: Option<Waker>,
+    /// Whether the I/O thread may be gone, and its task with it.
     closed: bool,
 }
 
-impl Mailbox {
-    /// Puts a letter in and sees to it that somebody knocks.
-    pub fn deliver(self: &Arc<Self>, letter: Letter) {
+impl CompletionQueue {
+    /// Puts a completion in and sees to it that its I/O thread is notified.
+    pub fn push(self: &Arc<Self>, completion: Completion) {
         let mut state = self.lock();
         if state.closed {
             drop(state);
-            return letter.hand_over();
+            return completion.fill_slot();
         }
-        state.letters.push(letter);
+        state.completions.push(completion);
         drop(state);
-        let gathered = GATHERED.with_borrow_mut(|gathered| match gathered {
-            Some(gathered) => gathered.add(self),
+        let batched = BATCHED.with_borrow_mut(|batched| match batched {
+            Some(batched) => batched.add(self),
             None => false,
         });
-        if !gathered {
-            self.knock();
+        if !batched {
+            self.notify();
         }
     }
 
-    /// Wakes the postman if there is something for it.
-    pub fn knock(&self) {
+    /// Wakes the I/O thread's task if there is something for it.
+    pub fn notify(&self) {
         let mut state = self.lock();
-        if state.letters.is_empty() {
+        if state.completions.is_empty() {
             return;
         }
-        let postman = state.postman.take();
+        let waker = state.waker.take();
         drop(state);
-        if let Some(postman) = postman {
-            postman.wake();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
-    /// Hands over what lies here, and from now on every letter at once. A letter
-    /// may hold what holds this mailbox, so none may stay.
+    /// Fills the slots of what is here, and from now on every slot at once. A completion may hold
+    /// what holds this queue, so none may stay.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let letters = std::mem::take(&mut state.letters);
+        let completions = std::mem::take(&mut state.completions);
         drop(state);
-        letters.into_iter().for_each(Letter::hand_over);
+        completions.into_iter().for_each(Completion::fill_slot);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,90 +104,90 @@ impl Mailbox {
     }
 }
 
-/// Hands out what comes into a mailbox, on the I/O thread whose it is.
-pub struct Postman(pub Arc<Mailbox>);
+/// Drains a completion queue, as a task on the I/O thread whose it is. It never ends by itself.
+pub struct DrainCompletions(pub Arc<CompletionQueue>);
 
-impl Future for Postman {
+impl Future for DrainCompletions {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.lock();
-        let letters = std::mem::take(&mut state.letters);
-        state.postman = Some(context.waker().clone());
+        let completions = std::mem::take(&mut state.completions);
+        state.waker = Some(context.waker().clone());
         drop(state);
-        letters.into_iter().for_each(Letter::hand_over);
+        completions.into_iter().for_each(Completion::fill_slot);
         Poll::Pending
     }
 }
 
 thread_local! {
-    /// What this thread gathers; `None` while it knocks for every letter.
-    static GATHERED: RefCell<Option<Gathered>> = const { RefCell::new(None) };
+    /// What this thread batches; `None` while it notifies for every completion.
+    static BATCHED: RefCell<Option<Batched>> = const { RefCell::new(None) };
 }
 
-/// The mailboxes for which one knock is due.
+/// The completion queues whose I/O threads are to be notified.
 #[derive(Default)]
-struct Gathered {
-    mailboxes: Vec<Arc<Mailbox>>,
-    letters: usize,
+struct Batched {
+    completion_queues: Vec<Arc<CompletionQueue>>,
+    completions: usize,
 }
 
-impl Gathered {
-    /// Whether the knock may wait.
-    fn add(&mut self, mailbox: &Arc<Mailbox>) -> bool {
-        if self.letters + 1 >= MOST {
-            self.knock();
+impl Batched {
+    /// Whether the notification may wait.
+    fn add(&mut self, completions: &Arc<CompletionQueue>) -> bool {
+        if self.completions + 1 >= MOST {
+            self.notify();
             return false;
         }
-        self.letters += 1;
-        if !self.mailboxes.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
-            self.mailboxes.push(mailbox.clone());
+        self.completions += 1;
+        if !self.completion_queues.iter().any(|known| Arc::ptr_eq(known, completions)) {
+            self.completion_queues.push(completions.clone());
         }
         true
     }
 
-    fn knock(&mut self) {
-        self.letters = 0;
-        for mailbox in self.mailboxes.drain(..) {
-            mailbox.knock();
+    fn notify(&mut self) {
+        self.completions = 0;
+        for completions in self.completion_queues.drain(..) {
+            completions.notify();
         }
     }
 }
 
-/// While it lives this thread gathers its letters.
-pub struct Gathering {
+/// While it lives this thread batches its notifications.
+pub struct Batch {
     since: Instant,
-    /// What was gathered before, where a job has begun a turn of its own.
-    outer: Option<Gathered>,
+    /// The batch of before, where a job has begun a turn of its own.
+    outer: Option<Batched>,
 }
 
-impl Gathering {
-    /// Gathers from now on.
+impl Batch {
+    /// Batches from now on.
     pub fn begin(now: Instant) -> Self {
-        let outer = GATHERED.with_borrow_mut(|gathered| gathered.replace(Gathered::default()));
+        let outer = BATCHED.with_borrow_mut(|batched| batched.replace(Batched::default()));
         Self { since: now, outer }
     }
 
-    /// Knocks if letters have been gathered for long; called between two jobs.
-    pub fn look(&mut self, now: Instant) {
+    /// Notifies if completions have been held back for long; called between two jobs.
+    pub fn notify_if_late(&mut self, now: Instant) {
         if now.duration_since(self.since) > LONGEST {
             self.since = now;
-            GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(Gathered::knock));
+            BATCHED.with_borrow_mut(|batched| batched.as_mut().map(Batched::notify));
         }
     }
 
-    /// Whether a knock is due.
-    pub fn holds_letters(&self) -> bool {
-        GATHERED.with_borrow(|gathered| gathered.as_ref().is_some_and(|it| it.letters > 0))
+    /// Whether a notification is due.
+    pub fn holds_completions(&self) -> bool {
+        BATCHED.with_borrow(|batched| batched.as_ref().is_some_and(|it| it.completions > 0))
     }
 }
 
-impl Drop for Gathering {
+impl Drop for Batch {
     fn drop(&mut self) {
-        let gathered =
-            GATHERED.with_borrow_mut(|gathered| std::mem::replace(gathered, self.outer.take()));
-        if let Some(mut gathered) = gathered {
-            gathered.knock();
+        let batched =
+            BATCHED.with_borrow_mut(|batched| std::mem::replace(batched, self.outer.take()));
+        if let Some(mut batched) = batched {
+            batched.notify();
         }
     }
 }

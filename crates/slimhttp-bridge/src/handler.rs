@@ -24,7 +24,7 @@ use crate::loop_queue::Note;
 use crate::outcome::Verdict;
 use crate::reply::Reply;
 use crate::side::{Side, side_of};
-use crate::submission::{self, Parcel};
+use crate::submission::{self, Submission};
 
 /// The handler of a server in front of its bridge.
 #[derive(Debug)]
@@ -38,14 +38,14 @@ impl Handler for BridgeHandler {
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
         let ticket = bridge.ticket();
-        let answer = submission::send(bridge, |mailbox| {
-            let (reply, answer) = Reply::channel(mailbox);
+        let answer = submission::submit(bridge, |completions| {
+            let (reply, answer) = Reply::channel(completions);
             let call = Call { ticket, callee, request, reply };
-            let parcel = match side {
-                Side::Thread => Parcel::Job(Job::Call(call)),
-                Side::Loop => Parcel::Note(Note::Call(call)),
+            let submission = match side {
+                Side::Thread => Submission::Job(Job::Call(call)),
+                Side::Loop => Submission::Note(Note::Call(call)),
             };
-            (parcel, answer)
+            (submission, answer)
         });
         Box::pin(Waiting { answer, ticket, side, bridge: Some(bridge.clone()) })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slimhttp_server::handler::HandlerFault;
 use tokio::sync::oneshot;
 
-use crate::completion::{Letter, Mailbox};
+use crate::completion::{Completion, CompletionQueue};
 use crate::outcome::{Piece, Verdict};
 
 /// Where the answer to a call goes. Dropped without one it tells that the
@@ -16,14 +16,16 @@ use crate::outcome::{Piece, Verdict};
 pub struct Reply {
     /// `None` once the answer is sent.
     slot: Option<oneshot::Sender<Verdict>>,
-    mailbox: Option<Arc<Mailbox>>,
+    completions: Option<Arc<CompletionQueue>>,
 }
 
 impl Reply {
-    /// A reply, and where it is waited for. It goes by `mailbox` if there is one.
-    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Verdict>) {
+    /// A reply, and where it is waited for. It goes by that completion queue if there is one.
+    pub fn channel(
+        completions: Option<Arc<CompletionQueue>>,
+    ) -> (Self, oneshot::Receiver<Verdict>) {
         let (slot, answer) = oneshot::channel();
-        (Self { slot: Some(slot), mailbox }, answer)
+        (Self { slot: Some(slot), completions }, answer)
     }
 
     /// Whether nobody waits for it any more.
@@ -38,7 +40,7 @@ impl Reply {
 
     fn deliver(&mut self, verdict: Verdict) {
         if let Some(slot) = self.slot.take() {
-            deliver(self.mailbox.as_ref(), Letter::Verdict(slot, verdict));
+            deliver(self.completions.as_ref(), Completion::Verdict(slot, verdict));
         }
     }
 }
@@ -55,14 +57,14 @@ impl Drop for Reply {
 #[derive(Debug)]
 pub struct ChunkReply {
     slot: oneshot::Sender<Piece>,
-    mailbox: Option<Arc<Mailbox>>,
+    completions: Option<Arc<CompletionQueue>>,
 }
 
 impl ChunkReply {
     /// As [`Reply::channel`].
-    pub fn channel(mailbox: Option<Arc<Mailbox>>) -> (Self, oneshot::Receiver<Piece>) {
+    pub fn channel(completions: Option<Arc<CompletionQueue>>) -> (Self, oneshot::Receiver<Piece>) {
         let (slot, piece) = oneshot::channel();
-        (Self { slot, mailbox }, piece)
+        (Self { slot, completions }, piece)
     }
 
     /// Whether nobody waits for it any more.
@@ -73,13 +75,13 @@ impl ChunkReply {
     /// Sends what was asked for. A client that has left gives its ticket back
     /// itself.
     pub fn send(self, piece: Piece) {
-        deliver(self.mailbox.as_ref(), Letter::Piece(self.slot, piece));
+        deliver(self.completions.as_ref(), Completion::Piece(self.slot, piece));
     }
 }
 
-fn deliver(mailbox: Option<&Arc<Mailbox>>, letter: Letter) {
-    match mailbox {
-        Some(mailbox) => mailbox.deliver(letter),
-        None => letter.hand_over(),
+fn deliver(completions: Option<&Arc<CompletionQueue>>, completion: Completion) {
+    match completions {
+        Some(completions) => completions.push(completion),
+        None => completion.fill_slot(),
     }
 }

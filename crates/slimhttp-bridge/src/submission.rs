@@ -1,7 +1,10 @@
-//! The way there: what one I/O thread has for Python lies in its outbox until
-//! the thread has gone through everything else that is ready, and then goes
-//! into the queues at once. To wake a thread of Python's costs more than a small
-//! handler, so one wake-up serves for all requests that came together.
+//! The submission queue of an I/O thread: the jobs that it has for the interpreter, until the
+//! thread has polled everything else that is ready. Then all go into the bridge's queues at once,
+//! for to wake a thread of the interpreter costs more than a small handler runs: one wake-up serves
+//! all requests that came together.
+//!
+//! The queue is the thread's own and never waits. A job whose client leaves before it was flushed
+//! is flushed all the same, and skipped by whoever takes it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,19 +13,19 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::bridge::Bridge;
-use crate::completion::{Mailbox, Postman};
+use crate::completion::{CompletionQueue, DrainCompletions};
 use crate::job::{Job, Pull};
 use crate::loop_queue::Note;
 use crate::outcome::Piece;
 use crate::reply::ChunkReply;
 use crate::side::Side;
 
-/// How many things lie in an outbox at most.
+/// How many jobs a submission queue holds before it is flushed.
 const MOST: usize = 32;
 
-/// For a queue, and for which.
+/// A job, and the queue that it is for.
 #[derive(Debug)]
-pub enum Parcel {
+pub enum Submission {
     /// For a thread in `turn()`.
     Job(Job),
     /// For the event loop.
@@ -30,54 +33,57 @@ pub enum Parcel {
 }
 
 thread_local! {
-    /// The outbox of this I/O thread, once it has asked Python something.
-    static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
+    /// The submission queue of this I/O thread, once it has asked Python something.
+    static SUBMISSIONS: RefCell<Option<SubmissionQueue>> = const { RefCell::new(None) };
 }
 
-struct Outbox {
+struct SubmissionQueue {
     bridge: Arc<Bridge>,
-    mailbox: Arc<Mailbox>,
+    completions: Arc<CompletionQueue>,
     jobs: Vec<Job>,
     notes: Vec<Note>,
 }
 
-impl Outbox {
+impl SubmissionQueue {
     fn new(bridge: &Arc<Bridge>, runtime: &Handle) -> Self {
-        let mailbox = Arc::new(Mailbox::default());
-        bridge.add_mailbox(&mailbox);
-        runtime.spawn(Postman(mailbox.clone()));
-        Self { bridge: bridge.clone(), mailbox, jobs: Vec::new(), notes: Vec::new() }
+        let completions = Arc::new(CompletionQueue::default());
+        bridge.add_completion_queue(&completions);
+        runtime.spawn(DrainCompletions(completions.clone()));
+        Self { bridge: bridge.clone(), completions, jobs: Vec::new(), notes: Vec::new() }
     }
 }
 
-/// Sends the parcel that `make` makes, to which an answer comes by the mailbox
-/// that it is given, and gives what it gives besides. Without a runtime there is
-/// no postman: the parcel is sent at once, and the answer comes straight.
-pub fn send<R>(bridge: &Arc<Bridge>, make: impl FnOnce(Option<Arc<Mailbox>>) -> (Parcel, R)) -> R {
+/// Submits the job that `make` makes, whose answer comes by the completion queue that it is given,
+/// and gives what it gives besides. Without a runtime nothing would drain that queue: the job is
+/// submitted at once, and its answer fills its slot directly.
+pub fn submit<R>(
+    bridge: &Arc<Bridge>,
+    make: impl FnOnce(Option<Arc<CompletionQueue>>) -> (Submission, R),
+) -> R {
     let Ok(runtime) = Handle::try_current() else {
-        let (parcel, made) = make(None);
-        match parcel {
-            Parcel::Job(job) => bridge.take_jobs([job]),
-            Parcel::Note(note) => bridge.take_notes([note]),
+        let (submission, made) = make(None);
+        match submission {
+            Submission::Job(job) => bridge.take_jobs([job]),
+            Submission::Note(note) => bridge.take_notes([note]),
         }
         return made;
     };
-    let (made, lying) = OUTBOX.with_borrow_mut(|outbox| {
-        let outbox = match outbox {
-            Some(outbox) if Arc::ptr_eq(&outbox.bridge, bridge) => outbox,
-            other => other.insert(Outbox::new(bridge, &runtime)),
+    let (made, submitted) = SUBMISSIONS.with_borrow_mut(|queue| {
+        let queue = match queue {
+            Some(queue) if Arc::ptr_eq(&queue.bridge, bridge) => queue,
+            other => other.insert(SubmissionQueue::new(bridge, &runtime)),
         };
-        let (parcel, made) = make(Some(outbox.mailbox.clone()));
-        match parcel {
-            Parcel::Job(job) => outbox.jobs.push(job),
-            Parcel::Note(note) => outbox.notes.push(note),
+        let (submission, made) = make(Some(queue.completions.clone()));
+        match submission {
+            Submission::Job(job) => queue.jobs.push(job),
+            Submission::Note(note) => queue.notes.push(note),
         }
-        (made, outbox.jobs.len() + outbox.notes.len())
+        (made, queue.jobs.len() + queue.notes.len())
     });
-    match lying {
+    match submitted {
         // The task comes behind all that is ready now.
-        1 => drop(runtime.spawn(async { empty() })),
-        MOST => empty(),
+        1 => drop(runtime.spawn(async { flush() })),
+        MOST => flush(),
         _ => {}
     }
     made
@@ -90,21 +96,21 @@ pub fn pull(
     side: Side,
     pull: impl FnOnce(ChunkReply) -> Pull,
 ) -> oneshot::Receiver<Piece> {
-    send(bridge, |mailbox| {
-        let (reply, piece) = ChunkReply::channel(mailbox);
+    submit(bridge, |completions| {
+        let (reply, piece) = ChunkReply::channel(completions);
         let pull = pull(reply);
-        let parcel = match side {
-            Side::Thread => Parcel::Job(Job::Pull(pull)),
-            Side::Loop => Parcel::Note(Note::Pull(pull)),
+        let submission = match side {
+            Side::Thread => Submission::Job(Job::Pull(pull)),
+            Side::Loop => Submission::Note(Note::Pull(pull)),
         };
-        (parcel, piece)
+        (submission, piece)
     })
 }
 
-/// Sends what lies in this thread's outbox.
-fn empty() {
-    let taken = OUTBOX.with_borrow_mut(|outbox| {
-        let Outbox { bridge, jobs, notes, .. } = outbox.as_mut()?;
+/// Moves what this thread has submitted into the bridge's queues.
+fn flush() {
+    let taken = SUBMISSIONS.with_borrow_mut(|queue| {
+        let SubmissionQueue { bridge, jobs, notes, .. } = queue.as_mut()?;
         Some((bridge.clone(), std::mem::take(jobs), std::mem::take(notes)))
     });
     let Some((bridge, jobs, notes)) = taken else { return };

@@ -2,8 +2,8 @@
 //! Python. It sleeps at a socket. A signal's byte (`signal.set_wakeup_fd`) makes
 //! it wake the threads in `turn()`; while jobs wait and every thread is busy it
 //! looks now and then for the job that holds them up, and while something waits
-//! for the event loop, whether the loop still turns. Answers that the threads
-//! have gathered it takes care of meanwhile, and handshakes of WebSockets that
+//! for the event loop, whether the loop still turns. Completions that the threads
+//! hold back it notifies meanwhile, and handshakes of WebSockets that
 //! their handlers leave unanswered.
 
 use std::io::{ErrorKind, Read};
@@ -15,7 +15,7 @@ use crate::bridge::{Bridge, LEAVE, WATCH};
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
-/// How often it looks, and how long an answer may lie in its mailbox while the
+/// How often it looks, and how long an answer may lie in its completion queue while the
 /// thread that made it goes on with another job.
 const INTERVAL: Duration = Duration::from_millis(10);
 
@@ -76,7 +76,7 @@ fn look(bridge: &Bridge) -> bool {
     let event_loop = report_event_loop(bridge);
     let signals = bridge.unheeded.look();
     let openings = bridge.openings.look(Instant::now());
-    bridge.knock();
+    bridge.notify_io_threads();
     threads || event_loop || signals || openings
 }
 

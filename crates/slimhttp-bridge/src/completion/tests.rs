@@ -1,4 +1,4 @@
-//! The mailbox: when somebody knocks, and that every letter arrives.
+//! When an I/O thread is notified, and that every completion arrives.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -7,43 +7,46 @@ use std::time::{Duration, Instant};
 
 use slimhttp_server::handler::Answer;
 
-use super::{Gathering, LONGEST, MOST, Mailbox, Postman};
+use super::{Batch, CompletionQueue, DrainCompletions, LONGEST, MOST};
 use crate::reply::Reply;
 
 #[derive(Default)]
-struct Knocks(AtomicUsize);
+struct Wakes(AtomicUsize);
 
-impl Wake for Knocks {
+impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A mailbox with a postman that rests, and how often it was woken.
-struct House {
-    mailbox: Arc<Mailbox>,
-    postman: Postman,
-    knocks: Arc<Knocks>,
+/// A completion queue with its task, which waits, and how often that was woken.
+struct Fixture {
+    completions: Arc<CompletionQueue>,
+    drain: DrainCompletions,
+    wakes: Arc<Wakes>,
 }
 
-impl House {
+impl Fixture {
     fn new() -> Self {
-        let mailbox = Arc::new(Mailbox::default());
-        let mut house =
-            Self { mailbox: mailbox.clone(), postman: Postman(mailbox), knocks: Arc::default() };
-        house.walk();
-        house
+        let completions = Arc::new(CompletionQueue::default());
+        let mut fixture = Self {
+            completions: completions.clone(),
+            drain: DrainCompletions(completions),
+            wakes: Arc::default(),
+        };
+        fixture.drain();
+        fixture
     }
 
-    /// The postman goes round.
-    fn walk(&mut self) {
-        let waker = Waker::from(self.knocks.clone());
-        let postman = std::pin::Pin::new(&mut self.postman);
-        assert!(Future::poll(postman, &mut Context::from_waker(&waker)).is_pending());
+    /// The task drains the queue.
+    fn drain(&mut self) {
+        let waker = Waker::from(self.wakes.clone());
+        let drain = std::pin::Pin::new(&mut self.drain);
+        assert!(Future::poll(drain, &mut Context::from_waker(&waker)).is_pending());
     }
 
     fn send(&self, count: usize) -> Vec<tokio::sync::oneshot::Receiver<crate::outcome::Verdict>> {
-        let channels = (0..count).map(|_| Reply::channel(Some(self.mailbox.clone())));
+        let channels = (0..count).map(|_| Reply::channel(Some(self.completions.clone())));
         channels
             .map(|(reply, answer)| {
                 reply.send(Ok(Answer::Pass));
@@ -52,87 +55,95 @@ impl House {
             .collect()
     }
 
-    fn knocks(&self) -> usize {
-        self.knocks.0.load(Ordering::Relaxed)
+    fn wakes(&self) -> usize {
+        self.wakes.0.load(Ordering::Relaxed)
     }
 }
 
 #[test]
-fn a_letter_is_announced_at_once_and_handed_over_by_the_postman() {
-    let mut house = House::new();
-    let mut answers = house.send(2);
-    assert_eq!(house.knocks(), 1, "it is on its way after the first");
+fn a_completion_is_notified_at_once_and_handed_over_by_the_task() {
+    let mut fixture = Fixture::new();
+    let mut answers = fixture.send(2);
+    assert_eq!(fixture.wakes(), 1, "it is on its way after the first");
     assert!(answers.iter_mut().all(|answer| answer.try_recv().is_err()));
-    house.walk();
+    fixture.drain();
     assert!(answers.iter_mut().all(|answer| matches!(answer.try_recv(), Ok(Ok(Answer::Pass)))));
-    drop(house.send(1));
-    assert_eq!(house.knocks(), 2);
+    drop(fixture.send(1));
+    assert_eq!(fixture.wakes(), 2);
 }
 
 #[test]
-fn gathered_letters_are_announced_once_at_the_latest_in_the_end() {
-    let house = House::new();
-    let gathering = Gathering::begin(Instant::now());
-    let _answers = house.send(3);
-    assert_eq!(house.knocks(), 0);
-    drop(gathering);
-    assert_eq!(house.knocks(), 1);
-    drop(Gathering::begin(Instant::now()));
-    assert_eq!(house.knocks(), 1, "nothing was gathered");
+fn batched_completions_are_notified_once_at_the_latest_in_the_end() {
+    let fixture = Fixture::new();
+    let batch = Batch::begin(Instant::now());
+    let _answers = fixture.send(3);
+    assert_eq!(fixture.wakes(), 0);
+    drop(batch);
+    assert_eq!(fixture.wakes(), 1);
+    drop(Batch::begin(Instant::now()));
+    assert_eq!(fixture.wakes(), 1, "nothing was batched");
 }
 
 #[test]
-fn many_letters_and_much_time_do_not_wait_for_the_end() {
-    let mut house = House::new();
+fn many_completions_and_much_time_do_not_wait_for_the_end() {
+    let mut fixture = Fixture::new();
     let begin = Instant::now();
-    let mut gathering = Gathering::begin(begin);
-    let _many = house.send(MOST);
-    assert_eq!(house.knocks(), 1);
-    house.walk();
-    let _one = house.send(1);
-    gathering.look(begin + LONGEST / 2);
-    assert_eq!(house.knocks(), 1);
-    gathering.look(begin + LONGEST + Duration::from_nanos(1));
-    assert_eq!(house.knocks(), 2);
+    let mut batch = Batch::begin(begin);
+    let _many = fixture.send(MOST);
+    assert_eq!(fixture.wakes(), 1);
+    fixture.drain();
+    let _one = fixture.send(1);
+    batch.notify_if_late(begin + LONGEST / 2);
+    assert_eq!(fixture.wakes(), 1);
+    batch.notify_if_late(begin + LONGEST + Duration::from_nanos(1));
+    assert_eq!(fixture.wakes(), 2);
 }
 
 #[test]
 fn a_turn_within_a_job_ends_without_the_other() {
-    let mut house = House::new();
-    let outer = Gathering::begin(Instant::now());
-    let _first = house.send(1);
-    let inner = Gathering::begin(Instant::now());
-    let _second = house.send(1);
+    let mut fixture = Fixture::new();
+    let outer = Batch::begin(Instant::now());
+    let _first = fixture.send(1);
+    let inner = Batch::begin(Instant::now());
+    let _second = fixture.send(1);
     drop(inner);
-    assert_eq!(house.knocks(), 1);
-    house.walk();
-    let _third = house.send(1);
-    assert_eq!(house.knocks(), 1, "the outer one goes on gathering");
+    assert_eq!(fixture.wakes(), 1);
+    fixture.drain();
+    let _third = fixture.send(1);
+    assert_eq!(fixture.wakes(), 1, "the outer one goes on batching");
     drop(outer);
-    assert_eq!(house.knocks(), 2);
+    assert_eq!(fixture.wakes(), 2);
 }
 
 #[test]
-fn whoever_looks_after_the_mailboxes_finds_what_lies_there() {
+fn the_watchdog_notifies_what_is_held_back() {
     let (bridge, _ear) = crate::tests::bridge();
-    let house = House::new();
-    bridge.add_mailbox(&house.mailbox);
-    bridge.knock();
-    assert_eq!(house.knocks(), 0, "there is nothing");
-    let _gathering = Gathering::begin(Instant::now());
-    let _answers = house.send(1);
-    bridge.knock();
-    assert_eq!(house.knocks(), 1);
-    assert!(!house.mailbox.state.lock().unwrap_or_else(PoisonError::into_inner).letters.is_empty());
+    let fixture = Fixture::new();
+    bridge.add_completion_queue(&fixture.completions);
+    bridge.notify_io_threads();
+    assert_eq!(fixture.wakes(), 0, "there is nothing");
+    let _gathering = Batch::begin(Instant::now());
+    let _answers = fixture.send(1);
+    bridge.notify_io_threads();
+    assert_eq!(fixture.wakes(), 1);
+    assert!(
+        !fixture
+            .completions
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .completions
+            .is_empty()
+    );
 }
 
 #[test]
-fn a_closed_mailbox_keeps_nothing() {
-    let house = House::new();
-    let _gathering = Gathering::begin(Instant::now());
-    let mut before = house.send(2);
-    house.mailbox.close();
-    let mut after = house.send(1);
+fn a_closed_queue_keeps_nothing() {
+    let fixture = Fixture::new();
+    let _gathering = Batch::begin(Instant::now());
+    let mut before = fixture.send(2);
+    fixture.completions.close();
+    let mut after = fixture.send(1);
     assert!(before.iter_mut().chain(&mut after).all(|answer| answer.try_recv().is_ok()));
-    assert_eq!(Arc::strong_count(&house.mailbox), 3, "the house's two and the gathering's");
+    assert_eq!(Arc::strong_count(&fixture.completions), 3, "the fixture's two and the batch's");
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use crate::process::catch_panic::contain;
 use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
-use slimhttp_bridge::completion::Gathering;
+use slimhttp_bridge::completion::Batch;
 use slimhttp_bridge::fair_queue::Waits;
 use slimhttp_bridge::job::Job;
 use slimhttp_bridge::queue::Run;
@@ -38,7 +38,7 @@ pub(crate) fn take(
         taken = bridge.next(None);
     }
     let begin = Instant::now();
-    let mut gathering = Gathering::begin(begin);
+    let mut batch = Batch::begin(begin);
     let mut done = 0;
     while let Some((run, job)) = taken {
         let outcome = perform(dispatcher, py, run, job);
@@ -49,9 +49,9 @@ pub(crate) fn take(
             bridge.queue.finish(run);
             return outcome;
         }
-        gathering.look(now);
+        batch.notify_if_late(now);
         taken = bridge.next(Some(run));
-        if taken.is_some() && gathering.holds_letters() {
+        if taken.is_some() && batch.holds_completions() {
             // The next job may take long, and other threads may be idle, so that
             // nothing else calls the attendant.
             bridge.attend();

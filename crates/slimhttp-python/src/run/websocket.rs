@@ -26,7 +26,7 @@ use slimhttp_bridge::job_id::Ticket;
 use slimhttp_bridge::loop_queue::Note;
 use slimhttp_bridge::opening::Opening;
 use slimhttp_bridge::side::Side;
-use slimhttp_bridge::submission::{self, Parcel};
+use slimhttp_bridge::submission::{self, Submission};
 
 /// Opens a WebSocket for a call that was asked on a thread in `turn()`: its
 /// handler goes to a thread of its own, or to the event loop.
@@ -110,7 +110,7 @@ pub(crate) fn open_on_loop(
     };
     let ticket = dispatcher.bridge.ticket();
     let bridge = dispatcher.bridge.clone();
-    let bell = move || submission::send(&bridge, |_| (Parcel::Note(Note::Stir(ticket)), ()));
+    let bell = move || submission::submit(&bridge, |_| (Submission::Note(Note::Stir(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
     let opening = Opening::new();
