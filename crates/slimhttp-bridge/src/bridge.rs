@@ -18,13 +18,13 @@ use crate::job_id::Ticket;
 use crate::loop_queue::{LoopQueue, Note};
 use crate::opening::{Opening, Openings};
 use crate::pending_signals::Unheeded;
-use crate::queue::{Queue, Run, Watch};
+use crate::queue::{Queue, Run, Watchdog};
 use crate::side::Side;
 
-/// Begin to watch. No signal has this number, nor the next.
-pub const WATCH: u8 = 0xF0;
-/// The server is closed.
-pub const LEAVE: u8 = 0xF1;
+/// Arm the watchdog. No signal has this number, nor the next.
+pub const ARM: u8 = 0xF0;
+/// The server is closed: end the watchdog.
+pub const EXIT: u8 = 0xF1;
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
@@ -41,20 +41,20 @@ pub struct Bridge {
     tickets: AtomicU64,
     /// What the program wants to hear of connections.
     pub wishes: Wishes,
-    /// The signals that the attendant has heard of and Python has not.
+    /// The signals that the watchdog has read of and Python has not handled.
     pub unheeded: Unheeded,
     /// The ends of connections that wait for Python.
     pub ends: Ends,
     /// The handshakes of WebSockets that their handlers have not answered.
     pub openings: Openings,
-    /// Whether the attendant looks after things now.
-    attended: AtomicBool,
-    bell: UnixStream,
+    /// Whether the watchdog polls.
+    watchdog_armed: AtomicBool,
+    wake_tx: UnixStream,
 }
 
 impl Bridge {
-    /// A bridge, whose attendant is reached by `bell` (non-blocking).
-    pub fn new(bell: UnixStream) -> Self {
+    /// A bridge, whose watchdog reads the other end of `wake_tx` (non-blocking).
+    pub fn new(wake_tx: UnixStream) -> Self {
         Self {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
@@ -62,10 +62,10 @@ impl Bridge {
             tickets: AtomicU64::new(0),
             ends: Ends::default(),
             openings: Openings::default(),
-            attended: AtomicBool::new(false),
+            watchdog_armed: AtomicBool::new(false),
             wishes: Wishes::default(),
             unheeded: Unheeded::default(),
-            bell,
+            wake_tx,
         }
     }
 
@@ -83,8 +83,8 @@ impl Bridge {
 
     /// Takes the first job, see [`Queue::next`].
     pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job)> {
-        let (run, job, watch) = self.queue.next(finished)?;
-        self.heed(watch);
+        let (run, job, watchdog) = self.queue.next(finished)?;
+        self.arm_if(watchdog);
         Some((run, job))
     }
 
@@ -92,7 +92,7 @@ impl Bridge {
     /// here and now.
     pub fn take_jobs(&self, jobs: impl IntoIterator<Item = Job>) {
         let pushed = self.queue.push(jobs);
-        self.heed(pushed.watch);
+        self.arm_if(pushed.watchdog);
         for (job, rejection) in pushed.refused {
             job.refuse(rejection);
         }
@@ -101,7 +101,7 @@ impl Bridge {
     /// The same with notes for the event loop.
     pub fn take_notes(&self, notes: impl IntoIterator<Item = Note>) {
         let pushed = self.loop_queue.push(notes);
-        self.heed(pushed.watch);
+        self.arm_if(pushed.watchdog);
         for (note, rejection) in pushed.refused {
             note.refuse(rejection);
         }
@@ -126,29 +126,29 @@ impl Bridge {
         self.completion_queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn heed(&self, watch: Watch) {
-        if watch == Watch::Begin {
-            self.attend();
+    fn arm_if(&self, watchdog: Watchdog) {
+        if watchdog == Watchdog::Arm {
+            self.arm_watchdog();
         }
     }
 
-    /// Calls the attendant, unless it is here.
-    pub fn attend(&self) {
-        if !self.attended.swap(true, Ordering::SeqCst) {
-            self.ring(WATCH);
+    /// Arms the watchdog, unless it is armed.
+    pub fn arm_watchdog(&self) {
+        if !self.watchdog_armed.swap(true, Ordering::SeqCst) {
+            self.wake_watchdog(ARM);
         }
     }
 
     /// Looks after a handshake: its client is let in, if its handler says nothing.
     pub fn watch_opening(&self, opening: &Arc<Opening>) {
         self.openings.add(opening, Instant::now());
-        self.attend();
+        self.arm_watchdog();
     }
 
-    /// Notes that the attendant is here, or goes. Before it goes it looks once
-    /// more: so it is called again, or has seen what was there.
-    pub fn note_attended(&self, attended: bool) {
-        self.attended.store(attended, Ordering::SeqCst);
+    /// Says whether the watchdog is armed. When it has disarmed itself it looks once more: so it is
+    /// armed again, or has seen what was there.
+    pub fn set_watchdog_armed(&self, armed: bool) {
+        self.watchdog_armed.store(armed, Ordering::SeqCst);
     }
 
     /// Gives the event loop something to do.
@@ -157,7 +157,7 @@ impl Bridge {
     /// When the bridge is closed.
     pub fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
         let pushed = self.loop_queue.push([note]);
-        self.heed(pushed.watch);
+        self.arm_if(pushed.watchdog);
         pushed.outcome().map(drop)
     }
 
@@ -184,11 +184,11 @@ impl Bridge {
         for completions in completion_queues {
             completions.close();
         }
-        self.ring(LEAVE);
+        self.wake_watchdog(EXIT);
     }
 
-    fn ring(&self, byte: u8) {
-        // A full socket means that the attendant is on its way.
-        let _ = (&self.bell).write(&[byte]);
+    fn wake_watchdog(&self, byte: u8) {
+        // A full socket is readable: the watchdog is on its way.
+        let _ = (&self.wake_tx).write(&[byte]);
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::fair_queue::{Lanes, Rejection, Room, Waits};
 use crate::job::{Call, Pull, Subject};
 use crate::job_id::Ticket;
-use crate::queue::{Pushed, Watch};
+use crate::queue::{Pushed, Watchdog};
 
 /// One thing for the event loop to do.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub struct LoopQueue {
     state: Mutex<State>,
     /// How many calls may wait.
     pub room: Room,
-    bell: OnceLock<Bell>,
+    wake_pair: OnceLock<WakePair>,
     /// How many tickets [`State::adopted`] has.
     adoptions: AtomicUsize,
 }
@@ -120,9 +120,9 @@ struct State {
 
 /// A socket pair: a byte written to one end makes the other readable.
 #[derive(Debug)]
-struct Bell {
-    rope: UnixStream,
-    ear: UnixStream,
+struct WakePair {
+    wake_tx: UnixStream,
+    wake_rx: UnixStream,
 }
 
 impl LoopQueue {
@@ -131,7 +131,7 @@ impl LoopQueue {
         Self {
             state: Mutex::default(),
             room: Room::new(limit),
-            bell: OnceLock::new(),
+            wake_pair: OnceLock::new(),
             adoptions: AtomicUsize::new(0),
         }
     }
@@ -166,19 +166,19 @@ impl LoopQueue {
         }
         let begin = state.since.is_some() && !state.watched;
         state.watched |= begin;
-        let ring = was_empty && !state.notes.is_empty();
+        let wake = was_empty && !state.notes.is_empty();
         drop(state);
         drop(abandoned);
-        if ring {
-            self.ring();
+        if wake {
+            self.wake_loop();
         }
-        Pushed { watch: Watch::of(begin), refused }
+        Pushed { watchdog: Watchdog::of(begin), refused }
     }
 
     /// Notes that a client has left, if there is a loop that may serve it.
     pub fn leave(&self, ticket: Ticket) {
         self.room.note_left();
-        if self.bell.get().is_some() {
+        if self.wake_pair.get().is_some() {
             // A closed queue has cancelled everything already.
             self.push([Note::Left(ticket)]);
         }
@@ -205,7 +205,7 @@ impl LoopQueue {
             return None;
         };
         let duration = since.elapsed();
-        if state.reported || duration <= allowance || self.bell.get().is_none() {
+        if state.reported || duration <= allowance || self.wake_pair.get().is_none() {
             return Some(None);
         }
         let waiting = state.notes.iter().filter(|note| note.is_awaited()).count();
@@ -215,9 +215,9 @@ impl LoopQueue {
 
     /// Everything that waits, in order; the socket is quiet again.
     pub fn take(&self) -> Vec<Note> {
-        if let Some(bell) = self.bell.get() {
+        if let Some(pair) = self.wake_pair.get() {
             let mut bytes = [0; 64];
-            while matches!((&bell.ear).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+            while matches!((&pair.wake_rx).read(&mut bytes), Ok(count) if count == bytes.len()) {}
         }
         let mut state = self.lock();
         state.since = None;
@@ -230,22 +230,22 @@ impl LoopQueue {
     /// # Errors
     /// When the system has no more descriptors.
     pub fn descriptor(&self) -> std::io::Result<RawFd> {
-        if let Some(bell) = self.bell.get() {
-            return Ok(bell.ear.as_raw_fd());
+        if let Some(pair) = self.wake_pair.get() {
+            return Ok(pair.wake_rx.as_raw_fd());
         }
-        let (rope, ear) = UnixStream::pair()?;
-        rope.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
-        let bell = self.bell.get_or_init(|| Bell { rope, ear });
-        // What came before there was a bell.
+        let (wake_tx, wake_rx) = UnixStream::pair()?;
+        wake_tx.set_nonblocking(true)?;
+        wake_rx.set_nonblocking(true)?;
+        let pair = self.wake_pair.get_or_init(|| WakePair { wake_tx, wake_rx });
+        // What came before there was a socket to wake it.
         let waiting = {
             let state = self.lock();
             !state.notes.is_empty() || state.closed
         };
         if waiting {
-            self.ring();
+            self.wake_loop();
         }
-        Ok(bell.ear.as_raw_fd())
+        Ok(pair.wake_rx.as_raw_fd())
     }
 
     /// Takes nothing more in and gives back what waits, to be dropped.
@@ -254,7 +254,7 @@ impl LoopQueue {
         state.closed = true;
         let notes = state.notes.take();
         drop(state);
-        self.ring();
+        self.wake_loop();
         notes
     }
 
@@ -263,10 +263,10 @@ impl LoopQueue {
         self.lock().closed
     }
 
-    fn ring(&self) {
-        if let Some(bell) = self.bell.get() {
+    fn wake_loop(&self) {
+        if let Some(pair) = self.wake_pair.get() {
             // A full socket is readable as it is.
-            let _ = (&bell.rope).write(&[1]);
+            let _ = (&pair.wake_tx).write(&[1]);
         }
     }
 

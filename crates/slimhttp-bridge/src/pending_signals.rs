@@ -20,7 +20,7 @@ const ALLOWANCE: Duration = Duration::from_millis(100);
 /// How often it is sent once more: who has not heeded it by then will not.
 const TIMES: u32 = 20;
 
-/// What the attendant has heard of and Python has not.
+/// The signals that the watchdog has read of and Python has not handled.
 #[derive(Debug, Default)]
 pub struct Unheeded(Mutex<State>);
 

@@ -18,8 +18,8 @@ use crate::job_id::Ticket;
 /// What became of things that were to go in.
 #[derive(Debug)]
 pub struct Pushed<T> {
-    /// Whether there is something to watch now.
-    pub watch: Watch,
+    /// Whether the watchdog is to be armed.
+    pub watchdog: Watchdog,
     /// Those that were not taken, and such as had to make room for others.
     pub refused: Vec<(T, Rejection)>,
 }
@@ -29,24 +29,24 @@ impl<T> Pushed<T> {
     ///
     /// # Errors
     /// Why it was not taken.
-    pub fn outcome(&self) -> Result<Watch, Rejection> {
-        self.refused.first().map_or(Ok(self.watch), |(_, rejection)| Err(*rejection))
+    pub fn outcome(&self) -> Result<Watchdog, Rejection> {
+        self.refused.first().map_or(Ok(self.watchdog), |(_, rejection)| Err(*rejection))
     }
 }
 
-/// Whether the attendant has to begin watching.
+/// What a change of a queue asks of the watchdog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
-    /// A job waits, every thread is busy and nobody watches yet.
-    Begin,
-    /// Nothing to watch, or it is watched already.
-    AsBefore,
+pub enum Watchdog {
+    /// A job waits, every thread is busy and it is not armed yet.
+    Arm,
+    /// There is nothing to watch, or it is armed already.
+    Leave,
 }
 
-impl Watch {
-    /// Whether to `begin`.
-    pub fn of(begin: bool) -> Self {
-        if begin { Self::Begin } else { Self::AsBefore }
+impl Watchdog {
+    /// To be armed, or not.
+    pub fn of(arm: bool) -> Self {
+        if arm { Self::Arm } else { Self::Leave }
     }
 }
 
@@ -146,7 +146,7 @@ impl Queue {
         for _ in 0..notify {
             self.arrived.notify_one();
         }
-        Pushed { watch: Watch::of(begin), refused }
+        Pushed { watchdog: Watchdog::of(begin), refused }
     }
 
     /// Gives back a ticket: what is kept under it is dropped in a turn.
@@ -166,7 +166,7 @@ impl Queue {
     }
 
     /// Takes the first job, and notes that the one of `finished` has ended.
-    pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watch)> {
+    pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watchdog)> {
         let mut state = self.lock();
         let ended = finished.and_then(|run| {
             let position = state.running.iter().position(|running| running.run == run)?;
@@ -184,7 +184,7 @@ impl Queue {
             });
             let begin = !state.jobs.is_empty() && state.idle == 0 && !state.watched;
             state.watched |= begin;
-            (run, job, Watch::of(begin))
+            (run, job, Watchdog::of(begin))
         });
         drop(state);
         drop(ended);

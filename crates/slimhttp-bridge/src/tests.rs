@@ -47,10 +47,10 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
     })
 }
 
-/// A bridge without an attendant, and the end at which one would listen.
+/// A bridge without a watchdog, and the socket that one would read.
 pub(crate) fn bridge() -> (Arc<Bridge>, UnixStream) {
-    let (bell, ear) = UnixStream::pair().expect("has descriptors");
-    bell.set_nonblocking(true).expect("is a socket");
-    ear.set_nonblocking(true).expect("is a socket");
-    (Arc::new(Bridge::new(bell)), ear)
+    let (wake_tx, wake_rx) = UnixStream::pair().expect("has descriptors");
+    wake_tx.set_nonblocking(true).expect("is a socket");
+    wake_rx.set_nonblocking(true).expect("is a socket");
+    (Arc::new(Bridge::new(wake_tx)), wake_rx)
 }

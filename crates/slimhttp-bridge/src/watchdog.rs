@@ -1,65 +1,67 @@
-//! The one thread of our own beside the I/O threads; like them it never enters
-//! Python. It sleeps at a socket. A signal's byte (`signal.set_wakeup_fd`) makes
-//! it wake the threads in `turn()`; while jobs wait and every thread is busy it
-//! looks now and then for the job that holds them up, and while something waits
-//! for the event loop, whether the loop still turns. Completions that the threads
-//! hold back it notifies meanwhile, and handshakes of WebSockets that
-//! their handlers leave unanswered.
+//! The watchdog: the one thread of our own beside the I/O threads; like them it never enters
+//! Python. It blocks reading a socket, to which the bridge writes when there is something to watch,
+//! and the system when a signal comes (`signal.set_wakeup_fd`): then it wakes the threads in
+//! `turn()`, whose Python has to run its signal handlers.
+//!
+//! While it is armed it polls: for the job that holds others up while every thread is busy, for an
+//! event loop that does not turn, for completions that a slow job holds back, for handshakes of
+//! WebSockets that their handlers leave unanswered, and for signals that Python does not handle.
+//! When none of these is left it disarms itself and blocks again.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bridge::{Bridge, LEAVE, WATCH};
+use crate::bridge::{ARM, Bridge, EXIT};
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
-/// How often it looks, and how long an answer may lie in its completion queue while the
+/// How often it polls while it is armed, and how long an answer may lie in its completion queue while the
 /// thread that made it goes on with another job.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Starts the attendant of `bridge`, which listens at `ear`.
+/// Starts the watchdog of `bridge`, which reads `wake_rx`.
 ///
 /// # Errors
 /// When the system has no more threads.
-pub fn start(bridge: Arc<Bridge>, ear: UnixStream) -> std::io::Result<()> {
+pub fn start(bridge: Arc<Bridge>, wake_rx: UnixStream) -> std::io::Result<()> {
     std::thread::Builder::new()
         .name("slimhttp-watch".into())
-        .spawn(move || attend(&bridge, &ear))?;
+        .spawn(move || run(&bridge, &wake_rx))?;
     Ok(())
 }
 
-fn attend(bridge: &Bridge, mut ear: &UnixStream) {
+fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
     let mut bytes = [0; 64];
-    let mut watching = false;
+    let mut armed = false;
     loop {
-        if ear.set_read_timeout(watching.then_some(INTERVAL)).is_err() {
+        if wake_rx.set_read_timeout(armed.then_some(INTERVAL)).is_err() {
             return;
         }
-        match ear.read(&mut bytes) {
+        match wake_rx.read(&mut bytes) {
             Ok(0) => return,
             Ok(count) => {
                 let bytes = &bytes[..count];
-                if bytes.contains(&LEAVE) {
+                if bytes.contains(&EXIT) {
                     return;
                 }
-                watching |= bytes.contains(&WATCH);
-                watching |= bridge.unheeded.note(bytes);
-                if bytes.iter().any(|byte| *byte != WATCH) {
+                armed |= bytes.contains(&ARM);
+                armed |= bridge.unheeded.note(bytes);
+                if bytes.iter().any(|byte| *byte != ARM) {
                     bridge.queue.wake();
                 }
             }
-            // Not before: whoever is quick is asked to be watched once in a while
-            // and not with each request.
+            // Not before: where jobs are quick it is armed once in a while, and not with
+            // each request.
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    watching = look(bridge);
-                    if !watching {
-                        bridge.note_attended(false);
-                        watching = look(bridge);
-                        if watching {
-                            bridge.note_attended(true);
+                    armed = poll(bridge);
+                    if !armed {
+                        bridge.set_watchdog_armed(false);
+                        armed = poll(bridge);
+                        if armed {
+                            bridge.set_watchdog_armed(true);
                         }
                     }
                 }
@@ -70,8 +72,8 @@ fn attend(bridge: &Bridge, mut ear: &UnixStream) {
     }
 }
 
-/// Looks after everything; whether there is still something to watch.
-fn look(bridge: &Bridge) -> bool {
+/// Looks at everything once; whether there is still something to watch.
+fn poll(bridge: &Bridge) -> bool {
     let threads = report_threads(bridge);
     let event_loop = report_event_loop(bridge);
     let signals = bridge.unheeded.look();

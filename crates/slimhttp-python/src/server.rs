@@ -58,8 +58,8 @@ pub(crate) struct Server {
     base: Mutex<PathBuf>,
     /// A byte written here is a `wake()`.
     wakeup: UnixStream,
-    /// The attendant's end of it, until it is started.
-    ear: Mutex<Option<UnixStream>>,
+    /// The watchdog's end of it, until that is started.
+    wake_rx: Mutex<Option<UnixStream>>,
     pub(crate) started: AtomicBool,
     stopping: AtomicBool,
     closed: AtomicBool,
@@ -74,10 +74,10 @@ impl Server {
         face: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
         let base = Mutex::new(setup.base.clone());
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        let wakeup = bell.try_clone()?;
-        let bridge = Arc::new(Bridge::new(bell));
+        let (wake_tx, wake_rx) = UnixStream::pair()?;
+        wake_tx.set_nonblocking(true)?;
+        let wakeup = wake_tx.try_clone()?;
+        let bridge = Arc::new(Bridge::new(wake_tx));
         let face = Face::new(face, bridge.clone())?;
         setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
         let core = match py.detach(|| Core::bind(setup)) {
@@ -90,7 +90,7 @@ impl Server {
             dispatcher: Arc::new(Dispatcher::new(bridge, face)),
             base,
             wakeup,
-            ear: Mutex::new(Some(ear)),
+            wake_rx: Mutex::new(Some(wake_rx)),
             started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -267,9 +267,9 @@ impl Server {
         if self.started.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(ear) = ear {
-            slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), ear)?;
+        let wake_rx = self.wake_rx.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(wake_rx) = wake_rx {
+            slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), wake_rx)?;
         }
         if self.dispatcher.handlers.any_on_loop() {
             self.dispatcher.face.ensure_loop(py)?;

@@ -117,7 +117,7 @@ fn a_turn_within_a_job_ends_without_the_other() {
 
 #[test]
 fn the_watchdog_notifies_what_is_held_back() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let fixture = Fixture::new();
     bridge.add_completion_queue(&fixture.completions);
     bridge.notify_io_threads();

@@ -6,7 +6,7 @@ use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
 use slimhttp_site::route::Params;
 
 use super::BridgeHandler;
-use crate::bridge::WATCH;
+use crate::bridge::ARM;
 use crate::fair_queue::Waits;
 use crate::job::Job;
 use crate::loop_queue::Note;
@@ -22,7 +22,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn an_answer_comes_back() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let waiting =
         BridgeHandler(bridge.clone()).call(route(Side::Thread), crate::tests::request("/"));
     let Some((_, Job::Call(call))) = bridge.next(None) else { panic!("no call waits") };
@@ -32,7 +32,7 @@ fn an_answer_comes_back() {
 
 #[test]
 fn each_fault_has_its_name() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let handler = BridgeHandler(bridge.clone());
     let waiting = handler.call(route(Side::Thread), crate::tests::request("/"));
     bridge.set_limit(1);
@@ -52,7 +52,7 @@ fn each_fault_has_its_name() {
 
 #[test]
 fn a_panic_while_a_call_is_answered_is_a_fault_of_its_handler() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let waiting =
         BridgeHandler(bridge.clone()).call(route(Side::Thread), crate::tests::request("/"));
     let (_, job) = bridge.next(None).expect("has a job");
@@ -66,7 +66,7 @@ fn a_panic_while_a_call_is_answered_is_a_fault_of_its_handler() {
 
 #[test]
 fn c8_5_a_client_that_leaves_is_noted() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     bridge.loop_queue.descriptor().expect("has descriptors");
     let handler = BridgeHandler(bridge.clone());
     drop(handler.call(route(Side::Thread), crate::tests::request("/a")));
@@ -97,15 +97,15 @@ fn c8_5_a_client_that_leaves_is_noted() {
 }
 
 #[test]
-fn the_attendant_is_called_once_for_a_backlog() {
-    let (bridge, mut ear) = crate::tests::bridge();
+fn the_watchdog_is_armed_once_for_a_backlog() {
+    let (bridge, mut wake_rx) = crate::tests::bridge();
     let handler = BridgeHandler(bridge.clone());
     let waiting = [0; 3].map(|_| handler.call(route(Side::Thread), crate::tests::request("/")));
     let mut bytes = [0; 8];
-    assert!(ear.read(&mut bytes).is_err(), "nobody works yet, so nobody holds anything up");
+    assert!(wake_rx.read(&mut bytes).is_err(), "nobody works yet, so nobody holds anything up");
     let (run, _) = bridge.next(None).expect("has a job");
     let (_, _) = bridge.next(Some(run)).expect("has a job");
-    assert_eq!(ear.read(&mut bytes).ok(), Some(1));
-    assert_eq!(bytes[0], WATCH);
+    assert_eq!(wake_rx.read(&mut bytes).ok(), Some(1));
+    assert_eq!(bytes[0], ARM);
     drop(waiting);
 }

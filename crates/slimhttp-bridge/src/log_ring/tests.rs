@@ -11,7 +11,7 @@ fn record(level: u8, message: &str) -> Record {
 
 #[test]
 fn records_wait_for_who_takes_them() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     attach(&bridge);
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::EnvFilter::new("slimhttp_bridge=trace"))

@@ -11,7 +11,7 @@ use crate::fair_queue::Rejection;
 use crate::job::Call;
 use crate::job_id::Ticket;
 use crate::outcome::Verdict;
-use crate::queue::Watch;
+use crate::queue::Watchdog;
 use crate::reply::Reply;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ fn c8_5_calls_that_nobody_waits_for_take_no_room() {
 #[test]
 fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     let queue = queue(9);
-    let [_first, _second] = [(1, Watch::Begin), (2, Watch::AsBefore)].map(|(number, watch)| {
+    let [_first, _second] = [(1, Watchdog::Arm), (2, Watchdog::Leave)].map(|(number, watch)| {
         let (note, answer) = call(number);
         assert_eq!(queue.push([note]).outcome().ok(), Some(watch));
         answer
@@ -70,7 +70,7 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
         // Taken: what comes now and is not taken is another blockage.
         drop(queue.take());
         let (note, answer) = call(3);
-        assert_eq!(queue.push([note]).outcome().ok(), Some(Watch::AsBefore));
+        assert_eq!(queue.push([note]).outcome().ok(), Some(Watchdog::Leave));
         queue.push([Note::Adopt(Ticket(4))]).outcome().expect("has room");
         answers.push(answer);
     }
@@ -79,7 +79,7 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     queue.leave(Ticket(7));
     assert!(queue.blocked(Duration::ZERO).is_none(), "who has left does not wait");
     let (note, _answer) = call(6);
-    assert_eq!(queue.push([note]).outcome().ok(), Some(Watch::Begin));
+    assert_eq!(queue.push([note]).outcome().ok(), Some(Watchdog::Arm));
 }
 
 #[test]

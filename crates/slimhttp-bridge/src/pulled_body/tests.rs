@@ -41,7 +41,7 @@ fn measured(
     first: &'static [u8],
     chunks: &[&'static [u8]],
 ) -> (Vec<Bytes>, Result<(), String>) {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, Some(first)).of_length(Some(announced));
     let mut pieces = chunks.iter().map(|chunk| Piece::Chunk(Bytes::from_static(chunk)));
     let mut given = Vec::new();
@@ -76,7 +76,7 @@ fn data(bytes: &'static [u8]) -> Option<Option<Result<Bytes, String>>> {
 
 #[test]
 fn chunks_come_one_by_one_as_they_are_taken() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, Some(b"one"));
     assert_eq!(poll(&mut body), data(b"one"));
     assert!(bridge.queue.is_quiet(), "the second is not asked for yet");
@@ -94,7 +94,7 @@ fn chunks_come_one_by_one_as_they_are_taken() {
 
 #[test]
 fn an_empty_chunk_is_no_end() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, Some(b""));
     assert_eq!(poll(&mut body), None);
     answer(&bridge, Piece::Chunk(Bytes::new()));
@@ -105,7 +105,7 @@ fn an_empty_chunk_is_no_end() {
 
 #[test]
 fn what_goes_wrong_breaks_the_body_off() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let mut raised = body(&bridge, None);
     assert_eq!(poll(&mut raised), None);
     answer(&bridge, Piece::Fault);
@@ -123,7 +123,7 @@ fn what_goes_wrong_breaks_the_body_off() {
 
 #[test]
 fn a_body_that_is_left_gives_its_ticket_back() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     drop(body(&bridge, Some(b"one")));
     assert_eq!(bridge.queue.take_released(), [Ticket(5)]);
 }
@@ -155,7 +155,7 @@ fn a_body_has_the_length_that_was_announced_or_breaks_off() {
 
 #[test]
 fn an_iterator_that_a_panic_ended_is_let_go() {
-    let (bridge, _ear) = crate::tests::bridge();
+    let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, None);
     assert_eq!(poll(&mut body), None);
     drop(bridge.next(None));

@@ -7,7 +7,7 @@ use slimhttp_server::handler::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
-use super::{Queue, Watch};
+use super::{Queue, Watchdog};
 use crate::fair_queue::Rejection;
 use crate::job::{Call, Job, Pull};
 use crate::job_id::Ticket;
@@ -165,7 +165,7 @@ fn c8_7_a_job_that_holds_others_up_is_told_once() {
         answers.push(answer);
     }
     let (run, _, watch) = queue.next(None).expect("has a job");
-    assert_eq!(watch, Watch::Begin, "two wait and no thread is free");
+    assert_eq!(watch, Watchdog::Arm, "two wait and no thread is free");
     assert!(queue.stalled(LONG).is_some_and(|stalled| stalled.is_empty()), "it is not long yet");
     let stalled = queue.stalled(Duration::ZERO).expect("something waits");
     assert_eq!(stalled.len(), 1);
@@ -173,7 +173,7 @@ fn c8_7_a_job_that_holds_others_up_is_told_once() {
     assert_eq!((stalled[0].waiting, stalled[0].threads), (2, 1));
     assert!(queue.stalled(Duration::ZERO).is_some_and(|stalled| stalled.is_empty()));
     let (run, _, watch) = queue.next(Some(run)).expect("has a job");
-    assert_eq!(watch, Watch::AsBefore, "it is watched already");
+    assert_eq!(watch, Watchdog::Leave, "it is watched already");
     let (run, _, _) = queue.next(Some(run)).expect("has a job");
     assert!(queue.stalled(Duration::ZERO).is_none(), "nothing waits");
     queue.finish(run);

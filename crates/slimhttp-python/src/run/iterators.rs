@@ -157,7 +157,7 @@ impl Dispatcher {
                 outcome
             }
         };
-        self.bridge.attend(); // What was sent does not wait for the iterator's end.
+        self.bridge.arm_watchdog(); // What was sent does not wait for the iterator's end.
         self.close_stream(py, stream);
         outcome
     }

@@ -53,8 +53,8 @@ pub(crate) fn take(
         taken = bridge.next(Some(run));
         if taken.is_some() && batch.holds_completions() {
             // The next job may take long, and other threads may be idle, so that
-            // nothing else calls the attendant.
-            bridge.attend();
+            // nothing else arms the watchdog.
+            bridge.arm_watchdog();
         }
     }
     Ok(())

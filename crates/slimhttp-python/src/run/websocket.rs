@@ -110,9 +110,9 @@ pub(crate) fn open_on_loop(
     };
     let ticket = dispatcher.bridge.ticket();
     let bridge = dispatcher.bridge.clone();
-    let bell = move || submission::submit(&bridge, |_| (Submission::Note(Note::Stir(ticket)), ()));
+    let wake = move || submission::submit(&bridge, |_| (Submission::Note(Note::Stir(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
-    let (socket, tenure, carriage) = websocket::open(handshake, limits, bell);
+    let (socket, tenure, carriage) = websocket::open(handshake, limits, wake);
     let opening = Opening::new();
     let begun =
         face_of(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(|websocket| {
