@@ -76,8 +76,8 @@ impl Bridge {
 
     /// Changes how many calls may wait in each queue.
     pub fn set_limit(&self, limit: usize) {
-        self.queue.room.set_limit(limit);
-        self.loop_queue.room.set_limit(limit);
+        self.queue.capacity.set_limit(limit);
+        self.loop_queue.capacity.set_limit(limit);
         self.ends.set_limit(limit);
     }
 

@@ -1,12 +1,16 @@
-//! What waits for Python, in a lane for each virtual host. The hosts take turns,
-//! so that a flood for one keeps the calls of no other waiting; and where there
-//! is no more room, the host that has the most of it makes room.
+//! A queue that is fair among virtual hosts: each has a queue of its own, and they take turns, so
+//! that a flood for one keeps the calls of no other waiting. Where as many calls wait as may, the
+//! newest call of the host that has most of them is refused.
+//!
+//! Plain data under the lock of who owns it ([`Queue`](crate::queue::Queue) and
+//! [`LoopQueue`](crate::loop_queue::LoopQueue)); what is taken out is given to the caller, who drops
+//! it outside of that lock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many empty lanes are kept for whoever comes next.
+/// How many empty queues of hosts are kept to be used again.
 const SPARE: usize = 8;
 
 /// Why something was not taken in.
@@ -18,8 +22,8 @@ pub enum Rejection {
     Closed,
 }
 
-/// What can wait.
-pub trait Waits {
+/// What can be queued.
+pub trait Queued {
     /// The virtual host that it is for; `None` is the global level.
     fn host(&self) -> Option<&Arc<str>>;
     /// Whether it is a call: only these are bounded. What else there is belongs
@@ -31,14 +35,14 @@ pub trait Waits {
 
 /// How many calls may wait.
 #[derive(Debug)]
-pub struct Room {
+pub struct Capacity {
     limit: AtomicUsize,
-    /// How many clients have left since the lanes were last swept.
+    /// How many clients have left since what they waited for was last removed.
     left: AtomicUsize,
 }
 
-impl Room {
-    /// Room for `limit` calls.
+impl Capacity {
+    /// A capacity of `limit` calls.
     pub fn new(limit: usize) -> Self {
         Self { limit: AtomicUsize::new(limit), left: AtomicUsize::new(0) }
     }
@@ -48,52 +52,52 @@ impl Room {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
-    /// Notes that a client has left: its call may be among those that wait.
-    pub fn note_left(&self) {
+    /// Counts a client that has left: its call may be among those that wait.
+    pub fn client_left(&self) {
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Lets `thing` into `lanes` and gives what has to go for it, see
-    /// [`Lanes::push`]. Calls that nobody waits for any more take no room; they are
-    /// put into `abandoned`, to be dropped where no lock is held.
-    pub fn admit<T: Waits>(
+    /// Puts `item` into `queue` and gives what has to go for it, see [`FairQueue::push`]. Calls
+    /// that nobody waits for any more do not count; they are put into `abandoned`, to be dropped
+    /// where no lock is held.
+    pub fn admit<T: Queued>(
         &self,
-        thing: T,
-        lanes: &mut Lanes<T>,
+        item: T,
+        queue: &mut FairQueue<T>,
         abandoned: &mut Vec<T>,
     ) -> Option<T> {
         let limit = self.limit.load(Ordering::Relaxed);
-        if lanes.is_full(limit) && self.left.swap(0, Ordering::Relaxed) > 0 {
-            abandoned.append(&mut lanes.sweep());
+        if queue.is_full(limit) && self.left.swap(0, Ordering::Relaxed) > 0 {
+            abandoned.append(&mut queue.remove_abandoned());
         }
-        lanes.push(thing, limit)
+        queue.push(item, limit)
     }
 }
 
-/// The lanes.
+/// The queue.
 #[derive(Debug)]
-pub struct Lanes<T> {
+pub struct FairQueue<T> {
     /// None is empty; the first has its turn.
-    lanes: VecDeque<Lane<T>>,
+    hosts: VecDeque<HostQueue<T>>,
     spare: Vec<VecDeque<T>>,
     waiting: usize,
     calls: usize,
 }
 
 #[derive(Debug)]
-struct Lane<T> {
+struct HostQueue<T> {
     host: Option<Arc<str>>,
-    things: VecDeque<T>,
+    items: VecDeque<T>,
     calls: usize,
 }
 
-impl<T> Default for Lanes<T> {
+impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { lanes: VecDeque::new(), spare: Vec::new(), waiting: 0, calls: 0 }
+        Self { hosts: VecDeque::new(), spare: Vec::new(), waiting: 0, calls: 0 }
     }
 }
 
-impl<T: Waits> Lanes<T> {
+impl<T: Queued> FairQueue<T> {
     /// How much waits.
     pub fn len(&self) -> usize {
         self.waiting
@@ -109,88 +113,88 @@ impl<T: Waits> Lanes<T> {
         self.calls >= limit
     }
 
-    /// Puts something at the end of its lane. Where `limit` calls wait already,
-    /// gives the call that has to go: the newest of the longest lane, or this one
-    /// if its own lane would be the longest.
-    pub fn push(&mut self, thing: T, limit: usize) -> Option<T> {
-        let own = self.lanes.iter().rposition(|lane| is_same(lane.host.as_ref(), thing.host()));
+    /// Puts something at the end of its host's queue. Where `limit` calls wait already, gives the
+    /// call that has to go: the newest of the longest queue, or this one if its own queue would be
+    /// the longest.
+    pub fn push(&mut self, item: T, limit: usize) -> Option<T> {
+        let own = self.hosts.iter().rposition(|host| is_same(host.host.as_ref(), item.host()));
         let mut evicted = None;
-        if thing.is_call() && self.is_full(limit) {
-            let own_calls = own.map_or(0, |own| self.lanes[own].calls);
-            let longest = self.lanes.iter_mut().max_by_key(|lane| lane.calls);
+        if item.is_call() && self.is_full(limit) {
+            let own_calls = own.map_or(0, |own| self.hosts[own].calls);
+            let longest = self.hosts.iter_mut().max_by_key(|host| host.calls);
             // It keeps one more than the newcomer would have, so it is never emptied.
-            let Some(longest) = longest.filter(|lane| lane.calls > own_calls + 1) else {
-                return Some(thing);
+            let Some(longest) = longest.filter(|host| host.calls > own_calls + 1) else {
+                return Some(item);
             };
-            let newest = longest.things.iter().rposition(T::is_call);
-            evicted = newest.and_then(|newest| longest.things.remove(newest));
+            let newest = longest.items.iter().rposition(T::is_call);
+            evicted = newest.and_then(|newest| longest.items.remove(newest));
             longest.calls -= 1;
             self.calls -= 1;
             self.waiting -= 1;
         }
         let own = own.unwrap_or_else(|| {
-            let things = self.spare.pop().unwrap_or_default();
-            self.lanes.push_back(Lane { host: thing.host().cloned(), things, calls: 0 });
-            self.lanes.len() - 1
+            let items = self.spare.pop().unwrap_or_default();
+            self.hosts.push_back(HostQueue { host: item.host().cloned(), items, calls: 0 });
+            self.hosts.len() - 1
         });
-        let is_call = usize::from(thing.is_call());
+        let is_call = usize::from(item.is_call());
         self.calls += is_call;
         self.waiting += 1;
-        self.lanes[own].calls += is_call;
-        self.lanes[own].things.push_back(thing);
+        self.hosts[own].calls += is_call;
+        self.hosts[own].items.push_back(item);
         evicted
     }
 
-    /// Takes the first of the lane that has its turn.
+    /// Takes the first of the host that has its turn.
     pub fn pop(&mut self) -> Option<T> {
-        let lane = self.lanes.front_mut()?;
-        let thing = lane.things.pop_front()?;
-        let is_call = usize::from(thing.is_call());
-        lane.calls -= is_call;
+        let host = self.hosts.front_mut()?;
+        let item = host.items.pop_front()?;
+        let is_call = usize::from(item.is_call());
+        host.calls -= is_call;
         self.calls -= is_call;
         self.waiting -= 1;
-        if lane.things.is_empty() {
-            let empty = self.lanes.pop_front();
-            if let Some(lane) = empty.filter(|_| self.spare.len() < SPARE) {
-                self.spare.push(lane.things);
+        if host.items.is_empty() {
+            let empty = self.hosts.pop_front();
+            if let Some(host) = empty.filter(|_| self.spare.len() < SPARE) {
+                self.spare.push(host.items);
             }
-        } else if self.lanes.len() > 1 {
-            self.lanes.rotate_left(1);
+        } else if self.hosts.len() > 1 {
+            self.hosts.rotate_left(1);
         }
-        Some(thing)
+        Some(item)
     }
 
     /// Takes everything out, in turn.
     pub fn take(&mut self) -> Vec<T> {
         let mut taken = Vec::with_capacity(self.waiting);
-        while let Some(thing) = self.pop() {
-            taken.push(thing);
+        while let Some(item) = self.pop() {
+            taken.push(item);
         }
         taken
     }
 
     /// Takes out what nobody waits for.
-    pub fn sweep(&mut self) -> Vec<T> {
-        self.take_out(T::is_abandoned)
+    pub fn remove_abandoned(&mut self) -> Vec<T> {
+        self.remove_where(T::is_abandoned)
     }
 
     /// Takes out what is `unwanted`.
-    pub fn take_out(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
+    pub fn remove_where(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
         let mut out = Vec::new();
-        for thing in std::mem::take(self).take() {
-            if unwanted(&thing) {
-                out.push(thing);
+        for item in std::mem::take(self).take() {
+            if unwanted(&item) {
+                out.push(item);
             } else {
-                let evicted = self.push(thing, usize::MAX);
+                let evicted = self.push(item, usize::MAX);
                 debug_assert!(evicted.is_none(), "there is room without end");
             }
         }
         out
     }
 
-    /// Everything that waits, lane by lane.
+    /// Everything that waits, host by host.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.lanes.iter().flat_map(|lane| &lane.things)
+        self.hosts.iter().flat_map(|host| &host.items)
     }
 }
 

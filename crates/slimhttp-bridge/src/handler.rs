@@ -73,7 +73,7 @@ impl Handler for BridgeHandler {
     }
 }
 
-/// Waits for an answer; dropped before it came, it says that the client left.
+/// Queued for an answer; dropped before it came, it says that the client left.
 struct Waiting {
     answer: oneshot::Receiver<Verdict>,
     ticket: Ticket,
@@ -101,7 +101,7 @@ impl Drop for Waiting {
         if let Some(bridge) = self.bridge.take() {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
-            bridge.queue.room.note_left();
+            bridge.queue.capacity.client_left();
             if self.side == Side::Loop || bridge.loop_queue.forget(self.ticket) {
                 bridge.loop_queue.leave(self.ticket);
             }

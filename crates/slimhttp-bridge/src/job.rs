@@ -8,7 +8,7 @@ use std::sync::Arc;
 use slimhttp_server::handler::{Callee, HandlerFault, Request};
 
 use crate::connection::HookJob;
-use crate::fair_queue::{Rejection, Waits};
+use crate::fair_queue::{Queued, Rejection};
 use crate::job_id::Ticket;
 use crate::outcome::Verdict;
 use crate::reply::{ChunkReply, Reply};
@@ -64,13 +64,13 @@ pub struct Pull {
     pub stream: Ticket,
     /// What is streamed, for messages.
     pub subject: Arc<str>,
-    /// The virtual host, see [`Waits::host`].
+    /// The virtual host, see [`Queued::host`].
     pub host: Option<Arc<str>>,
     /// Where the chunk goes; closed once the client has left.
     pub reply: ChunkReply,
 }
 
-impl Waits for Job {
+impl Queued for Job {
     fn host(&self) -> Option<&Arc<str>> {
         match self {
             Self::Call(call) | Self::Open(call) => call.request.scope.name.as_ref(),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fair_queue::{Lanes, Rejection, Room, Waits};
+use crate::fair_queue::{Capacity, FairQueue, Queued, Rejection};
 use crate::job::{Call, Pull, Subject};
 use crate::job_id::Ticket;
 use crate::queue::{Pushed, Watchdog};
@@ -62,7 +62,7 @@ impl Note {
     }
 }
 
-impl Waits for Note {
+impl Queued for Note {
     fn host(&self) -> Option<&Arc<str>> {
         match self {
             Self::Call(call) => call.request.scope.name.as_ref(),
@@ -98,7 +98,7 @@ pub struct Blocked {
 pub struct LoopQueue {
     state: Mutex<State>,
     /// How many calls may wait.
-    pub room: Room,
+    pub capacity: Capacity,
     wake_pair: OnceLock<WakePair>,
     /// How many tickets [`State::adopted`] has.
     adoptions: AtomicUsize,
@@ -106,7 +106,7 @@ pub struct LoopQueue {
 
 #[derive(Debug, Default)]
 struct State {
-    notes: Lanes<Note>,
+    notes: FairQueue<Note>,
     /// The calls that a thread has handed on to the loop, until they are answered:
     /// of those alone among a thread's calls the loop is told that the client left.
     adopted: HashSet<Ticket>,
@@ -130,13 +130,13 @@ impl LoopQueue {
     pub fn new(limit: usize) -> Self {
         Self {
             state: Mutex::default(),
-            room: Room::new(limit),
+            capacity: Capacity::new(limit),
             wake_pair: OnceLock::new(),
             adoptions: AtomicUsize::new(0),
         }
     }
 
-    /// Puts notes in, each at the end of its lane.
+    /// Puts notes in, each at the end of its host's queue.
     pub fn push(&self, notes: impl IntoIterator<Item = Note>) -> Pushed<Note> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
@@ -154,7 +154,7 @@ impl LoopQueue {
             if state.since.is_none() && note.is_awaited() {
                 state.since = Some(Instant::now());
             }
-            if let Some(note) = self.room.admit(note, &mut state.notes, &mut abandoned) {
+            if let Some(note) = self.capacity.admit(note, &mut state.notes, &mut abandoned) {
                 refused.push((note, Rejection::Full));
             }
         }
@@ -162,7 +162,7 @@ impl LoopQueue {
             // With a call goes what was said of its client.
             let calls: HashSet<Ticket> = abandoned.iter().filter_map(Note::ticket).collect();
             let of_those = |note: &Note| matches!(note, Note::Left(of) if calls.contains(of));
-            abandoned.append(&mut state.notes.take_out(of_those));
+            abandoned.append(&mut state.notes.remove_where(of_those));
         }
         let begin = state.since.is_some() && !state.watched;
         state.watched |= begin;
@@ -177,7 +177,7 @@ impl LoopQueue {
 
     /// Notes that a client has left, if there is a loop that may serve it.
     pub fn leave(&self, ticket: Ticket) {
-        self.room.note_left();
+        self.capacity.client_left();
         if self.wake_pair.get().is_some() {
             // A closed queue has cancelled everything already.
             self.push([Note::Left(ticket)]);

@@ -1,5 +1,5 @@
 //! The queue between the I/O threads and Python's threads: bounded, fair among
-//! virtual hosts (see `lanes`), and awake to who waits. It also keeps the facts of the watchdog:
+//! virtual hosts (see `fair_queue`), and awake to who waits. It also keeps the facts of the watchdog:
 //! what runs, since when, and how many wait behind it.
 //!
 //! No tracing under the lock (a log record may wake this very queue), and no
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::fair_queue::{Lanes, Rejection, Room};
+use crate::fair_queue::{Capacity, FairQueue, Rejection};
 use crate::job::{Job, Subject};
 use crate::job_id::Ticket;
 
@@ -73,12 +73,12 @@ pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     /// How many calls may wait.
-    pub room: Room,
+    pub capacity: Capacity,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    jobs: Lanes<Job>,
+    jobs: FairQueue<Job>,
     /// Tickets whose owner is gone.
     released: Vec<Ticket>,
     /// Threads that wait in [`Queue::wait`], and how many of them have been
@@ -107,7 +107,7 @@ impl State {
         !self.jobs.is_empty() || !self.released.is_empty()
     }
 
-    /// Whether a waiting thread has to be notified of one more thing to do.
+    /// Whether a waiting thread has to be notified of one more job.
     fn claim_idle_thread(&mut self) -> bool {
         let claim = self.idle > self.notified;
         self.notified += usize::from(claim);
@@ -118,10 +118,10 @@ impl State {
 impl Queue {
     /// An empty queue in which `limit` calls may wait.
     pub fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), room: Room::new(limit) }
+        Self { state: Mutex::default(), arrived: Condvar::new(), capacity: Capacity::new(limit) }
     }
 
-    /// Puts jobs in, each at the end of its lane. Fetching chunks is never refused
+    /// Puts jobs in, each at the end of its host's queue. Fetching chunks is never refused
     /// for want of room: there are no more of them than responses under way.
     pub fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
         let mut refused = Vec::new();
@@ -133,7 +133,7 @@ impl Queue {
                 refused.push((job, Rejection::Closed));
                 continue;
             }
-            match self.room.admit(job, &mut state.jobs, &mut abandoned) {
+            match self.capacity.admit(job, &mut state.jobs, &mut abandoned) {
                 Some(job) => refused.push((job, Rejection::Full)),
                 None => notify += usize::from(state.claim_idle_thread()),
             }
@@ -207,7 +207,7 @@ impl Queue {
         Some(running.subject.clone())
     }
 
-    /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
+    /// Queued for something to do, at most `timeout`, or until [`Queue::wake`].
     pub fn wait(&self, timeout: Duration) {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();

@@ -1,18 +1,18 @@
-//! The lanes: whose turn it is, and who makes room.
+//! Whose turn it is, and who makes room.
 
 use std::sync::Arc;
 
-use super::{Lanes, Waits};
+use super::{FairQueue, Queued};
 
 /// `a1` is the first call for host `a`, `a+` something else for it, `-` for the
 /// global level; in capitals nobody waits for it.
 #[derive(Debug)]
-struct Thing {
+struct Item {
     host: Option<Arc<str>>,
     name: &'static str,
 }
 
-impl Waits for Thing {
+impl Queued for Item {
     fn host(&self) -> Option<&Arc<str>> {
         self.host.as_ref()
     }
@@ -26,24 +26,24 @@ impl Waits for Thing {
     }
 }
 
-fn thing(name: &'static str) -> Thing {
+fn item(name: &'static str) -> Item {
     let host = name[..1].to_lowercase();
-    Thing { host: (host != "-").then(|| host.into()), name }
+    Item { host: (host != "-").then(|| host.into()), name }
 }
 
 /// Pushes `names`, of which `limit` calls have room; gives who had to go, and the
 /// order in which the rest is taken.
 fn check(limit: usize, names: &[&'static str]) -> (String, String) {
-    let mut lanes = Lanes::default();
+    let mut queue = FairQueue::default();
     let mut gone = Vec::new();
     for name in names {
-        gone.extend(lanes.push(thing(name), limit));
+        gone.extend(queue.push(item(name), limit));
     }
-    assert_eq!(lanes.len(), names.len() - gone.len());
-    let names = |things: Vec<Thing>| things.iter().map(|it| it.name).collect::<Vec<_>>().join(" ");
-    assert_eq!(lanes.iter().count(), lanes.len());
-    let taken = names(lanes.take());
-    assert!(lanes.is_empty() && !lanes.is_full(1));
+    assert_eq!(queue.len(), names.len() - gone.len());
+    let names = |items: Vec<Item>| items.iter().map(|it| it.name).collect::<Vec<_>>().join(" ");
+    assert_eq!(queue.iter().count(), queue.len());
+    let taken = names(queue.take());
+    assert!(queue.is_empty() && !queue.is_full(1));
     (names(gone), taken)
 }
 
@@ -82,11 +82,14 @@ fn who_has_the_most_makes_room() {
 
 #[test]
 fn what_nobody_waits_for_is_swept_out() {
-    let mut lanes = Lanes::default();
+    let mut queue = FairQueue::default();
     for name in ["A1", "a2", "B1", "a3", "-1", "B+"] {
-        assert!(lanes.push(thing(name), 9).is_none());
+        assert!(queue.push(item(name), 9).is_none());
     }
-    assert_eq!(lanes.sweep().iter().map(|it| it.name).collect::<Vec<_>>(), ["A1", "B1", "B+"]);
-    assert!(lanes.is_full(3) && !lanes.is_full(4));
-    assert_eq!(lanes.take().iter().map(|it| it.name).collect::<Vec<_>>(), ["-1", "a2", "a3"]);
+    assert_eq!(
+        queue.remove_abandoned().iter().map(|it| it.name).collect::<Vec<_>>(),
+        ["A1", "B1", "B+"]
+    );
+    assert!(queue.is_full(3) && !queue.is_full(4));
+    assert_eq!(queue.take().iter().map(|it| it.name).collect::<Vec<_>>(), ["-1", "a2", "a3"]);
 }

@@ -7,7 +7,7 @@ use slimhttp_site::route::Params;
 
 use super::BridgeHandler;
 use crate::bridge::ARM;
-use crate::fair_queue::Waits;
+use crate::fair_queue::Queued;
 use crate::job::Job;
 use crate::loop_queue::Note;
 use crate::side::{Side, handler_id};

@@ -61,7 +61,7 @@ fn a_full_queue_refuses_calls_and_takes_chunks() {
     assert_eq!(queue.push([call("/3").0]).outcome(), Err(Rejection::Full));
     assert!(queue.push([pull().0]).outcome().is_ok(), "a response under way goes on");
     drop(kept);
-    queue.room.note_left();
+    queue.capacity.client_left();
     let (job, answer) = call("/4");
     assert!(queue.push([job]).outcome().is_ok(), "calls that nobody waits for take no room");
     let (_, job, _) = queue.next(None).expect("has a job");

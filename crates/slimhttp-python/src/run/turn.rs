@@ -9,7 +9,7 @@ use crate::process::catch_panic::contain;
 use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
 use slimhttp_bridge::completion::Batch;
-use slimhttp_bridge::fair_queue::Waits;
+use slimhttp_bridge::fair_queue::Queued;
 use slimhttp_bridge::job::Job;
 use slimhttp_bridge::queue::Run;
 use slimhttp_bridge::side::Side;
