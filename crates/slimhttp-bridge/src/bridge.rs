@@ -15,7 +15,7 @@ use crate::fair_queue::Rejection;
 use crate::interests::{Ends, Wishes};
 use crate::job::Job;
 use crate::job_id::Ticket;
-use crate::loop_queue::{LoopQueue, Note};
+use crate::loop_queue::{LoopJob, LoopQueue};
 use crate::opening::{Opening, Openings};
 use crate::pending_signals::Unheeded;
 use crate::queue::{Queue, Run, Watchdog};
@@ -98,12 +98,12 @@ impl Bridge {
         }
     }
 
-    /// The same with notes for the event loop.
-    pub fn take_notes(&self, notes: impl IntoIterator<Item = Note>) {
-        let pushed = self.loop_queue.push(notes);
+    /// The same with jobs for the event loop.
+    pub fn take_loop_jobs(&self, jobs: impl IntoIterator<Item = LoopJob>) {
+        let pushed = self.loop_queue.push(jobs);
         self.arm_if(pushed.watchdog);
-        for (note, rejection) in pushed.refused {
-            note.refuse(rejection);
+        for (job, rejection) in pushed.refused {
+            job.refuse(rejection);
         }
     }
 
@@ -155,8 +155,8 @@ impl Bridge {
     ///
     /// # Errors
     /// When the bridge is closed.
-    pub fn hand_to_loop(&self, note: Note) -> Result<(), Rejection> {
-        let pushed = self.loop_queue.push([note]);
+    pub fn hand_to_loop(&self, job: LoopJob) -> Result<(), Rejection> {
+        let pushed = self.loop_queue.push([job]);
         self.arm_if(pushed.watchdog);
         pushed.outcome().map(drop)
     }
@@ -170,7 +170,7 @@ impl Bridge {
     pub fn abandon(&self, side: Side, stream: Ticket) {
         match side {
             Side::Thread => self.queue.release(stream),
-            Side::Loop => self.loop_queue.leave(stream),
+            Side::Loop => self.loop_queue.cancel(stream),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::companion::Companion;
 use crate::connection::{Guest, HookJob};
 use crate::job::{Call, Job};
 use crate::job_id::Ticket;
-use crate::loop_queue::Note;
+use crate::loop_queue::LoopJob;
 use crate::outcome::Verdict;
 use crate::reply::Reply;
 use crate::side::{Side, side_of};
@@ -43,7 +43,7 @@ impl Handler for BridgeHandler {
             let call = Call { ticket, callee, request, reply };
             let submission = match side {
                 Side::Thread => Submission::Job(Job::Call(call)),
-                Side::Loop => Submission::Note(Note::Call(call)),
+                Side::Loop => Submission::LoopJob(LoopJob::Call(call)),
             };
             (submission, answer)
         });
@@ -90,7 +90,7 @@ impl Future for Waiting {
         if let Some(bridge) = self.bridge.take()
             && self.side == Side::Thread
         {
-            bridge.loop_queue.forget(self.ticket);
+            bridge.loop_queue.forget_resumed(self.ticket);
         }
         Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
     }
@@ -102,8 +102,8 @@ impl Drop for Waiting {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
             bridge.queue.capacity.client_left();
-            if self.side == Side::Loop || bridge.loop_queue.forget(self.ticket) {
-                bridge.loop_queue.leave(self.ticket);
+            if self.side == Side::Loop || bridge.loop_queue.forget_resumed(self.ticket) {
+                bridge.loop_queue.cancel(self.ticket);
             }
         }
     }

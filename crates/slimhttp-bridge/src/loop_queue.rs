@@ -1,5 +1,10 @@
-//! The queue between the I/O threads and the thread of the event loop: what
-//! waits there, and a socket that is readable while something waits.
+//! The queue between the I/O threads and the thread of the event loop, which is woken by a socket
+//! that is readable while something waits: the loop watches it as any other socket, and then takes
+//! everything at once. Bounded and fair as [`Queue`](crate::queue::Queue) is. Any thread pushes;
+//! nothing here waits.
+//!
+//! A client that leaves cancels its task: for a call of the loop's own always, for a call of a
+//! thread's only if that has handed it on.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -14,30 +19,30 @@ use crate::job::{Call, Pull, Subject};
 use crate::job_id::Ticket;
 use crate::queue::{Pushed, Watchdog};
 
-/// One thing for the event loop to do.
+/// One job for the event loop.
 #[derive(Debug)]
-pub enum Note {
+pub enum LoopJob {
     /// Answer a request by an `async def` handler.
     Call(Call),
-    /// Go on with the awaitable or async iterator that waits under this ticket.
-    Adopt(Ticket),
+    /// Go on with the awaitable or async iterator that a thread has left under this id.
+    Resume(Ticket),
     /// Fetch the next chunk of an async iterator.
     Pull(Pull),
     /// Content of a request has come for the reader that waits under this ticket.
     Content(Ticket),
-    /// Something has changed for the WebSocket that is kept under this ticket.
-    Stir(Ticket),
-    /// The client has left: cancel what runs under this ticket.
-    Left(Ticket),
+    /// Something has changed for the WebSocket that is kept under this id.
+    Wake(Ticket),
+    /// The client has left: cancel what runs under this id.
+    Cancel(Ticket),
 }
 
-impl Note {
+impl LoopJob {
     /// What it is about, where that is known.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::Call(call) => Some(Subject::Call(call.request.clone())),
             Self::Pull(pull) => Some(Subject::Pull(pull.subject.clone())),
-            Self::Adopt(_) | Self::Content(_) | Self::Stir(_) | Self::Left(_) => None,
+            Self::Resume(_) | Self::Content(_) | Self::Wake(_) | Self::Cancel(_) => None,
         }
     }
 
@@ -51,7 +56,7 @@ impl Note {
 
     /// Whether a client waits for it.
     fn is_awaited(&self) -> bool {
-        !matches!(self, Self::Left(_)) && !self.is_abandoned()
+        !matches!(self, Self::Cancel(_)) && !self.is_abandoned()
     }
 
     /// Tells who waits that nobody will do it.
@@ -62,12 +67,12 @@ impl Note {
     }
 }
 
-impl Queued for Note {
+impl Queued for LoopJob {
     fn host(&self) -> Option<&Arc<str>> {
         match self {
             Self::Call(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
-            Self::Adopt(_) | Self::Content(_) | Self::Stir(_) | Self::Left(_) => None,
+            Self::Resume(_) | Self::Content(_) | Self::Wake(_) | Self::Cancel(_) => None,
         }
     }
 
@@ -79,7 +84,7 @@ impl Queued for Note {
         match self {
             Self::Call(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
-            Self::Adopt(_) | Self::Content(_) | Self::Stir(_) | Self::Left(_) => false,
+            Self::Resume(_) | Self::Content(_) | Self::Wake(_) | Self::Cancel(_) => false,
         }
     }
 }
@@ -100,20 +105,20 @@ pub struct LoopQueue {
     /// How many calls may wait.
     pub capacity: Capacity,
     wake_pair: OnceLock<WakePair>,
-    /// How many tickets [`State::adopted`] has.
-    adoptions: AtomicUsize,
+    /// How many ids [`State::resumed`] has.
+    resumed_count: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    notes: FairQueue<Note>,
+    jobs: FairQueue<LoopJob>,
     /// The calls that a thread has handed on to the loop, until they are answered:
     /// of those alone among a thread's calls the loop is told that the client left.
-    adopted: HashSet<Ticket>,
-    /// When the first of `notes` came that a client waits for.
+    resumed: HashSet<Ticket>,
+    /// When the first of `jobs` came that a client waits for.
     since: Option<Instant>,
     watched: bool,
-    /// Whether it was told that nobody takes these notes.
+    /// Whether the log was told that nobody takes these jobs.
     reported: bool,
     closed: bool,
 }
@@ -132,41 +137,41 @@ impl LoopQueue {
             state: Mutex::default(),
             capacity: Capacity::new(limit),
             wake_pair: OnceLock::new(),
-            adoptions: AtomicUsize::new(0),
+            resumed_count: AtomicUsize::new(0),
         }
     }
 
-    /// Puts notes in, each at the end of its host's queue.
-    pub fn push(&self, notes: impl IntoIterator<Item = Note>) -> Pushed<Note> {
+    /// Puts jobs in, each at the end of its host's queue.
+    pub fn push(&self, jobs: impl IntoIterator<Item = LoopJob>) -> Pushed<LoopJob> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
-        let was_empty = state.notes.is_empty();
-        for note in notes {
+        let was_empty = state.jobs.is_empty();
+        for job in jobs {
             if state.closed {
-                refused.push((note, Rejection::Closed));
+                refused.push((job, Rejection::Closed));
                 continue;
             }
-            if let Note::Adopt(ticket) = &note {
-                state.adopted.insert(*ticket);
-                self.adoptions.store(state.adopted.len(), Ordering::SeqCst);
+            if let LoopJob::Resume(ticket) = &job {
+                state.resumed.insert(*ticket);
+                self.resumed_count.store(state.resumed.len(), Ordering::SeqCst);
             }
-            if state.since.is_none() && note.is_awaited() {
+            if state.since.is_none() && job.is_awaited() {
                 state.since = Some(Instant::now());
             }
-            if let Some(note) = self.capacity.admit(note, &mut state.notes, &mut abandoned) {
-                refused.push((note, Rejection::Full));
+            if let Some(job) = self.capacity.admit(job, &mut state.jobs, &mut abandoned) {
+                refused.push((job, Rejection::Full));
             }
         }
         if !abandoned.is_empty() {
             // With a call goes what was said of its client.
-            let calls: HashSet<Ticket> = abandoned.iter().filter_map(Note::ticket).collect();
-            let of_those = |note: &Note| matches!(note, Note::Left(of) if calls.contains(of));
-            abandoned.append(&mut state.notes.remove_where(of_those));
+            let calls: HashSet<Ticket> = abandoned.iter().filter_map(LoopJob::ticket).collect();
+            let of_those = |job: &LoopJob| matches!(job, LoopJob::Cancel(of) if calls.contains(of));
+            abandoned.append(&mut state.jobs.remove_where(of_those));
         }
         let begin = state.since.is_some() && !state.watched;
         state.watched |= begin;
-        let wake = was_empty && !state.notes.is_empty();
+        let wake = was_empty && !state.jobs.is_empty();
         drop(state);
         drop(abandoned);
         if wake {
@@ -175,28 +180,28 @@ impl LoopQueue {
         Pushed { watchdog: Watchdog::of(begin), refused }
     }
 
-    /// Notes that a client has left, if there is a loop that may serve it.
-    pub fn leave(&self, ticket: Ticket) {
+    /// Cancels what runs for a client that has left, if there is a loop that may run it.
+    pub fn cancel(&self, ticket: Ticket) {
         self.capacity.client_left();
         if self.wake_pair.get().is_some() {
             // A closed queue has cancelled everything already.
-            self.push([Note::Left(ticket)]);
+            self.push([LoopJob::Cancel(ticket)]);
         }
     }
 
     /// Forgets a call that a thread has handed on; whether it was one.
-    pub fn forget(&self, ticket: Ticket) -> bool {
-        if self.adoptions.load(Ordering::SeqCst) == 0 {
+    pub fn forget_resumed(&self, ticket: Ticket) -> bool {
+        if self.resumed_count.load(Ordering::SeqCst) == 0 {
             return false;
         }
         let mut state = self.lock();
-        let was = state.adopted.remove(&ticket);
-        self.adoptions.store(state.adopted.len(), Ordering::SeqCst);
+        let was = state.resumed.remove(&ticket);
+        self.resumed_count.store(state.resumed.len(), Ordering::SeqCst);
         was
     }
 
     /// Whether clients have waited longer than `allowance` for the loop to take
-    /// what is here; told once until it has. `None` when nobody waits: there is
+    /// what is here; reported once until it has. `None` when nobody waits: there is
     /// nothing to watch until [`LoopQueue::push`] says so again.
     pub fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
         let mut state = self.lock();
@@ -208,13 +213,13 @@ impl LoopQueue {
         if state.reported || duration <= allowance || self.wake_pair.get().is_none() {
             return Some(None);
         }
-        let waiting = state.notes.iter().filter(|note| note.is_awaited()).count();
+        let waiting = state.jobs.iter().filter(|job| job.is_awaited()).count();
         state.reported = waiting > 0;
         Some(state.reported.then_some(Blocked { duration, waiting }))
     }
 
     /// Everything that waits, in order; the socket is quiet again.
-    pub fn take(&self) -> Vec<Note> {
+    pub fn take(&self) -> Vec<LoopJob> {
         if let Some(pair) = self.wake_pair.get() {
             let mut bytes = [0; 64];
             while matches!((&pair.wake_rx).read(&mut bytes), Ok(count) if count == bytes.len()) {}
@@ -222,7 +227,7 @@ impl LoopQueue {
         let mut state = self.lock();
         state.since = None;
         state.reported = false;
-        state.notes.take()
+        state.jobs.take()
     }
 
     /// The socket that is readable while something waits.
@@ -240,7 +245,7 @@ impl LoopQueue {
         // What came before there was a socket to wake it.
         let waiting = {
             let state = self.lock();
-            !state.notes.is_empty() || state.closed
+            !state.jobs.is_empty() || state.closed
         };
         if waiting {
             self.wake_loop();
@@ -249,13 +254,13 @@ impl LoopQueue {
     }
 
     /// Takes nothing more in and gives back what waits, to be dropped.
-    pub fn close(&self) -> Vec<Note> {
+    pub fn close(&self) -> Vec<LoopJob> {
         let mut state = self.lock();
         state.closed = true;
-        let notes = state.notes.take();
+        let jobs = state.jobs.take();
         drop(state);
         self.wake_loop();
-        notes
+        jobs
     }
 
     /// Whether it takes nothing more in.

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::bridge::Bridge;
 use crate::completion::{CompletionQueue, DrainCompletions};
 use crate::job::{Job, Pull};
-use crate::loop_queue::Note;
+use crate::loop_queue::LoopJob;
 use crate::outcome::Piece;
 use crate::reply::ChunkReply;
 use crate::side::Side;
@@ -29,7 +29,7 @@ pub enum Submission {
     /// For a thread in `turn()`.
     Job(Job),
     /// For the event loop.
-    Note(Note),
+    LoopJob(LoopJob),
 }
 
 thread_local! {
@@ -41,7 +41,7 @@ struct SubmissionQueue {
     bridge: Arc<Bridge>,
     completions: Arc<CompletionQueue>,
     jobs: Vec<Job>,
-    notes: Vec<Note>,
+    loop_jobs: Vec<LoopJob>,
 }
 
 impl SubmissionQueue {
@@ -49,7 +49,7 @@ impl SubmissionQueue {
         let completions = Arc::new(CompletionQueue::default());
         bridge.add_completion_queue(&completions);
         runtime.spawn(DrainCompletions(completions.clone()));
-        Self { bridge: bridge.clone(), completions, jobs: Vec::new(), notes: Vec::new() }
+        Self { bridge: bridge.clone(), completions, jobs: Vec::new(), loop_jobs: Vec::new() }
     }
 }
 
@@ -64,7 +64,7 @@ pub fn submit<R>(
         let (submission, made) = make(None);
         match submission {
             Submission::Job(job) => bridge.take_jobs([job]),
-            Submission::Note(note) => bridge.take_notes([note]),
+            Submission::LoopJob(job) => bridge.take_loop_jobs([job]),
         }
         return made;
     };
@@ -76,9 +76,9 @@ pub fn submit<R>(
         let (submission, made) = make(Some(queue.completions.clone()));
         match submission {
             Submission::Job(job) => queue.jobs.push(job),
-            Submission::Note(note) => queue.notes.push(note),
+            Submission::LoopJob(job) => queue.loop_jobs.push(job),
         }
-        (made, queue.jobs.len() + queue.notes.len())
+        (made, queue.jobs.len() + queue.loop_jobs.len())
     });
     match submitted {
         // The task comes behind all that is ready now.
@@ -101,7 +101,7 @@ pub fn pull(
         let pull = pull(reply);
         let submission = match side {
             Side::Thread => Submission::Job(Job::Pull(pull)),
-            Side::Loop => Submission::Note(Note::Pull(pull)),
+            Side::Loop => Submission::LoopJob(LoopJob::Pull(pull)),
         };
         (submission, piece)
     })
@@ -110,14 +110,14 @@ pub fn pull(
 /// Moves what this thread has submitted into the bridge's queues.
 fn flush() {
     let taken = SUBMISSIONS.with_borrow_mut(|queue| {
-        let SubmissionQueue { bridge, jobs, notes, .. } = queue.as_mut()?;
-        Some((bridge.clone(), std::mem::take(jobs), std::mem::take(notes)))
+        let SubmissionQueue { bridge, jobs, loop_jobs, .. } = queue.as_mut()?;
+        Some((bridge.clone(), std::mem::take(jobs), std::mem::take(loop_jobs)))
     });
-    let Some((bridge, jobs, notes)) = taken else { return };
+    let Some((bridge, jobs, loop_jobs)) = taken else { return };
     if !jobs.is_empty() {
         bridge.take_jobs(jobs);
     }
-    if !notes.is_empty() {
-        bridge.take_notes(notes);
+    if !loop_jobs.is_empty() {
+        bridge.take_loop_jobs(loop_jobs);
     }
 }

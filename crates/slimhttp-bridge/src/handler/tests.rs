@@ -9,7 +9,7 @@ use super::BridgeHandler;
 use crate::bridge::ARM;
 use crate::fair_queue::Queued;
 use crate::job::Job;
-use crate::loop_queue::Note;
+use crate::loop_queue::LoopJob;
 use crate::side::{Side, handler_id};
 
 fn route(side: Side) -> Callee {
@@ -73,8 +73,8 @@ fn c8_5_a_client_that_leaves_is_noted() {
     let (_, job) = bridge.next(None).expect("the job is skipped by who takes it");
     assert!(job.is_abandoned());
     drop(handler.call(route(Side::Loop), crate::tests::request("/b")));
-    let notes = bridge.loop_queue.take();
-    let [Note::Call(call), Note::Left(left)] = notes.as_slice() else { panic!("{notes:?}") };
+    let jobs = bridge.loop_queue.take();
+    let [LoopJob::Call(call), LoopJob::Cancel(left)] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(call.ticket, *left);
     assert!(call.reply.is_closed());
     // A thread's call that was handed on is the loop's too, until it is answered.
@@ -82,17 +82,17 @@ fn c8_5_a_client_that_leaves_is_noted() {
         let waiting = handler.call(route(Side::Thread), crate::tests::request("/c"));
         let Some((_, Job::Call(call))) = bridge.next(None) else { panic!("no call waits") };
         let ticket = call.ticket;
-        bridge.hand_to_loop(Note::Adopt(ticket)).expect("is open");
+        bridge.hand_to_loop(LoopJob::Resume(ticket)).expect("is open");
         if answered {
             call.reply.send(Ok(Answer::Pass));
             assert!(block_on(waiting).is_ok());
         } else {
             drop(waiting);
         }
-        let notes = bridge.loop_queue.take();
-        let left = notes.iter().any(|note| matches!(note, Note::Left(left) if *left == ticket));
+        let jobs = bridge.loop_queue.take();
+        let left = jobs.iter().any(|job| matches!(job, LoopJob::Cancel(left) if *left == ticket));
         assert_eq!(left, !answered);
-        assert!(!bridge.loop_queue.forget(ticket), "nothing is kept");
+        assert!(!bridge.loop_queue.forget_resumed(ticket), "nothing is kept");
     }
 }
 

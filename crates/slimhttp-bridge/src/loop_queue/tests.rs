@@ -6,7 +6,7 @@ use slimhttp_server::handler::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
-use super::{LoopQueue, Note};
+use super::{LoopJob, LoopQueue};
 use crate::fair_queue::Rejection;
 use crate::job::Call;
 use crate::job_id::Ticket;
@@ -16,11 +16,11 @@ use crate::reply::Reply;
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn call(number: u64) -> (Note, oneshot::Receiver<Verdict>) {
+fn call(number: u64) -> (LoopJob, oneshot::Receiver<Verdict>) {
     let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(1), Params::new());
     let request = crate::tests::request("/");
-    (Note::Call(Call { ticket: Ticket(number), callee, request, reply }), answer)
+    (LoopJob::Call(Call { ticket: Ticket(number), callee, request, reply }), answer)
 }
 
 /// A queue that a loop listens to.
@@ -34,20 +34,22 @@ fn queue(limit: usize) -> LoopQueue {
 fn c8_5_calls_that_nobody_waits_for_take_no_room() {
     let queue = queue(2);
     let [left, stayed] = [1, 2].map(|number| {
-        let (note, answer) = call(number);
-        queue.push([note]).outcome().expect("has room");
+        let (job, answer) = call(number);
+        queue.push([job]).outcome().expect("has room");
         answer
     });
     let (third, _third_answer) = call(3);
     assert_eq!(queue.push([third]).outcome().err(), Some(Rejection::Full));
     drop(left);
-    queue.leave(Ticket(1));
+    queue.cancel(Ticket(1));
     let (fourth, _fourth_answer) = call(4);
     assert!(queue.push([fourth]).outcome().is_ok());
     let (fifth, _fifth_answer) = call(5);
     assert_eq!(queue.push([fifth]).outcome().err(), Some(Rejection::Full));
-    let notes = queue.take();
-    let [Note::Call(second), Note::Call(fourth)] = notes.as_slice() else { panic!("{notes:?}") };
+    let jobs = queue.take();
+    let [LoopJob::Call(second), LoopJob::Call(fourth)] = jobs.as_slice() else {
+        panic!("{jobs:?}")
+    };
     assert_eq!((second.ticket, fourth.ticket), (Ticket(2), Ticket(4)));
     drop(stayed);
 }
@@ -56,12 +58,12 @@ fn c8_5_calls_that_nobody_waits_for_take_no_room() {
 fn c8_7_a_loop_that_takes_nothing_is_told_once() {
     let queue = queue(9);
     let [_first, _second] = [(1, Watchdog::Arm), (2, Watchdog::Leave)].map(|(number, watch)| {
-        let (note, answer) = call(number);
-        assert_eq!(queue.push([note]).outcome().ok(), Some(watch));
+        let (job, answer) = call(number);
+        assert_eq!(queue.push([job]).outcome().ok(), Some(watch));
         answer
     });
     let mut answers = Vec::new();
-    queue.leave(Ticket(7));
+    queue.cancel(Ticket(7));
     assert!(queue.blocked(LONG).is_some_and(|blocked| blocked.is_none()), "it is not long yet");
     for _ in 0..2 {
         let blocked = queue.blocked(Duration::ZERO).flatten().expect("two wait");
@@ -69,17 +71,17 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
         assert!(queue.blocked(Duration::ZERO).is_some_and(|blocked| blocked.is_none()));
         // Taken: what comes now and is not taken is another blockage.
         drop(queue.take());
-        let (note, answer) = call(3);
-        assert_eq!(queue.push([note]).outcome().ok(), Some(Watchdog::Leave));
-        queue.push([Note::Adopt(Ticket(4))]).outcome().expect("has room");
+        let (job, answer) = call(3);
+        assert_eq!(queue.push([job]).outcome().ok(), Some(Watchdog::Leave));
+        queue.push([LoopJob::Resume(Ticket(4))]).outcome().expect("has room");
         answers.push(answer);
     }
     drop(queue.take());
     assert!(queue.blocked(Duration::ZERO).is_none(), "nobody waits");
-    queue.leave(Ticket(7));
+    queue.cancel(Ticket(7));
     assert!(queue.blocked(Duration::ZERO).is_none(), "who has left does not wait");
-    let (note, _answer) = call(6);
-    assert_eq!(queue.push([note]).outcome().ok(), Some(Watchdog::Arm));
+    let (job, _answer) = call(6);
+    assert_eq!(queue.push([job]).outcome().ok(), Some(Watchdog::Arm));
 }
 
 #[test]
@@ -87,9 +89,9 @@ fn c8_6_content_that_has_come_is_told_whether_calls_have_room_or_not() {
     let queue = queue(1);
     let (first, _answer) = call(1);
     queue.push([first]).outcome().expect("has room");
-    assert!(queue.push([Note::Content(Ticket(2))]).outcome().is_ok());
+    assert!(queue.push([LoopJob::Content(Ticket(2))]).outcome().is_ok());
     let (second, _second_answer) = call(3);
     assert_eq!(queue.push([second]).outcome().err(), Some(Rejection::Full));
-    let notes = queue.take();
-    assert!(matches!(notes.as_slice(), [_, Note::Content(Ticket(2))]), "{notes:?}");
+    let jobs = queue.take();
+    assert!(matches!(jobs.as_slice(), [_, LoopJob::Content(Ticket(2))]), "{jobs:?}");
 }

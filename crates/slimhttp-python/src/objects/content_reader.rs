@@ -16,7 +16,7 @@ use crate::objects::content::{error_of, next_chunk};
 use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job_id::Ticket;
-use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::loop_queue::LoopJob;
 
 /// An iterator of the chunks of a content.
 #[pyclass(name = "ContentStream", module = "slimHTTP", frozen)]
@@ -50,7 +50,7 @@ struct Ring {
 impl Wake for Ring {
     fn wake(self: Arc<Self>) {
         // A closed queue has cancelled everything already.
-        let _ = self.bridge.hand_to_loop(Note::Content(self.reader));
+        let _ = self.bridge.hand_to_loop(LoopJob::Content(self.reader));
     }
 }
 
@@ -109,14 +109,14 @@ impl ContentReader {
         future.call_method1(method, (value,)).map(drop)
     }
 
-    /// Asks for the next chunk; who has to wait is told by a note.
+    /// Asks for the next chunk; who has to wait is told by a job.
     fn poll(slf: &Bound<'_, Self>) -> Poll<Result<Option<Bytes>, ContentFault>> {
         let Source::Streamed(stream) = &slf.get().source else {
             return Poll::Ready(Ok(None));
         };
         let waiting = &slf.get().face.waiting;
         let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| waiting.bridge.ticket());
-        // Kept first: the note may come at once.
+        // Kept first: the job may come at once.
         waiting.keep(ticket, slf.clone().into_any().unbind());
         let ring = Ring { bridge: waiting.bridge.clone(), reader: ticket };
         let waker = Waker::from(Arc::new(ring));

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job::InWords;
-use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_server::handler::{DebugPage, HandlerFault};
 
 use crate::convert::errors;
@@ -121,7 +121,7 @@ impl Dispatcher {
         }
         let ticket = pending.call.ticket;
         self.retained.keep(ticket, retain(pending));
-        if self.bridge.hand_to_loop(Note::Adopt(ticket)).is_err() {
+        if self.bridge.hand_to_loop(LoopJob::Resume(ticket)).is_err() {
             // Closed: dropping the slot answers that the server has stopped.
             drop(self.retained.take(ticket));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use slimhttp_bridge::job_id::Ticket;
-use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::side::Side;
 
 use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
@@ -27,11 +27,11 @@ use crate::run::websocket;
 /// `KeyboardInterrupt`, and what keeps Python from going on at all.
 pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
     let mut outcome = Ok(());
-    for note in dispatcher.bridge.loop_queue.take() {
-        // What one note raises is no reason to lose the others.
-        let subject = note.subject();
+    for job in dispatcher.bridge.loop_queue.take() {
+        // What one job raises is no reason to lose the others.
+        let subject = job.subject();
         let what = || subject.map_or_else(|| "the event loop".to_owned(), |it| it.to_string());
-        let done = contain(what, || perform(dispatcher, create_task, note));
+        let done = contain(what, || perform(dispatcher, create_task, job));
         outcome = outcome.and(done.unwrap_or(Ok(())));
     }
     if dispatcher.bridge.loop_queue.is_closed() {
@@ -46,13 +46,13 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
 fn perform(
     dispatcher: &Arc<Dispatcher>,
     create_task: &Bound<'_, PyAny>,
-    note: Note,
+    job: LoopJob,
 ) -> PyResult<()> {
     let py = create_task.py();
-    match note {
+    match job {
         // Its client has left.
-        Note::Call(call) if call.reply.is_closed() => Ok(()),
-        Note::Call(call) => {
+        LoopJob::Call(call) if call.reply.is_closed() => Ok(()),
+        LoopJob::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
                 Ok(result) if dispatcher.face.is_coroutine(&result)? => {
@@ -65,24 +65,24 @@ fn perform(
                 result => dispatcher.settle(py, Side::Loop, pending, result),
             }
         }
-        Note::Adopt(ticket) => adopt(dispatcher, create_task, ticket),
-        Note::Pull(pull) => match dispatcher.retained.channel(py, pull.stream) {
+        LoopJob::Resume(ticket) => resume(dispatcher, create_task, ticket),
+        LoopJob::Pull(pull) => match dispatcher.retained.channel(py, pull.stream) {
             Some(channel) => channel.bind(py).cast::<Channel>()?.get().ask(py, pull),
             None => Ok(()),
         },
-        Note::Content(ticket) => match dispatcher.face.waiting.take(ticket) {
+        LoopJob::Content(ticket) => match dispatcher.face.waiting.take(ticket) {
             Some(reader) => ContentReader::arrived(reader.bind(py).cast::<ContentReader>()?),
             None => Ok(()),
         },
-        Note::Stir(ticket) => websocket::stir(dispatcher, py, ticket),
-        Note::Left(ticket) => match dispatcher.retained.take(ticket) {
+        LoopJob::Wake(ticket) => websocket::wake(dispatcher, py, ticket),
+        LoopJob::Cancel(ticket) => match dispatcher.retained.take(ticket) {
             Some(kept) => cancel(py, kept),
             None => Ok(()),
         },
     }
 }
 
-fn adopt(
+fn resume(
     dispatcher: &Arc<Dispatcher>,
     create_task: &Bound<'_, PyAny>,
     ticket: Ticket,
@@ -97,7 +97,7 @@ fn adopt(
         && pending.call.reply.is_closed()
     {
         // The client may have left before the call was noted as handed on.
-        dispatcher.bridge.loop_queue.forget(ticket);
+        dispatcher.bridge.loop_queue.forget_resumed(ticket);
     }
     match kept {
         Some(Retained::Awaitable(awaitable, pending)) => {
@@ -117,7 +117,7 @@ fn adopt(
         Some(Retained::Opening(route, pending)) => {
             websocket::open_on_loop(dispatcher, create_task, pending, route.bind(py))
         }
-        // The client left in between, and its note came first.
+        // The client left in between, and its job came first.
         Some(kept) => cancel(py, kept),
         None => Ok(()),
     }

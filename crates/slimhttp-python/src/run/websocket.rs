@@ -23,7 +23,7 @@ use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::Place;
 use slimhttp_bridge::job_id::Ticket;
-use slimhttp_bridge::loop_queue::Note;
+use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::opening::Opening;
 use slimhttp_bridge::side::Side;
 use slimhttp_bridge::submission::{self, Submission};
@@ -110,9 +110,10 @@ pub(crate) fn open_on_loop(
     };
     let ticket = dispatcher.bridge.ticket();
     let bridge = dispatcher.bridge.clone();
-    let wake = move || submission::submit(&bridge, |_| (Submission::Note(Note::Stir(ticket)), ()));
+    let on_change =
+        move || submission::submit(&bridge, |_| (Submission::LoopJob(LoopJob::Wake(ticket)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
-    let (socket, tenure, carriage) = websocket::open(handshake, limits, wake);
+    let (socket, tenure, carriage) = websocket::open(handshake, limits, on_change);
     let opening = Opening::new();
     let begun =
         face_of(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(|websocket| {
@@ -147,7 +148,7 @@ pub(crate) fn open_on_loop(
 ///
 /// # Errors
 /// What keeps Python from going on at all.
-pub(crate) fn stir(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+pub(crate) fn wake(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
     match dispatcher.retained.websocket(py, ticket) {
         Some(websocket) => websocket.call_method0(py, intern!(py, "_wake")).map(drop),
         // Its handler has ended.
