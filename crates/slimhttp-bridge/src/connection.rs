@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use slimhttp_server::handler::{Guest as AnyGuest, Visitor};
+use slimhttp_server::handler::{ConnectionData, ConnectionInfo};
 use tokio::sync::oneshot;
 
 use crate::job_id::Ticket;
@@ -19,7 +19,7 @@ pub struct Guest {
     /// Under which Python keeps its identity.
     pub ticket: Ticket,
     /// Who and where.
-    pub visitor: Visitor,
+    pub visitor: ConnectionInfo,
     /// Its bytes, once it is upgraded.
     pub pipe: Arc<Pipe>,
     /// Whether Python has seen it, and may keep an identity for it.
@@ -30,7 +30,7 @@ pub struct Guest {
 
 impl Guest {
     /// One that has just come.
-    pub fn new(ticket: Ticket, visitor: Visitor) -> Self {
+    pub fn new(ticket: Ticket, visitor: ConnectionInfo) -> Self {
         Self {
             ticket,
             visitor,
@@ -41,7 +41,7 @@ impl Guest {
     }
 
     /// The guest that a request brings along.
-    pub fn of(any: Option<&AnyGuest>) -> Option<Arc<Self>> {
+    pub fn of(any: Option<&ConnectionData>) -> Option<Arc<Self>> {
         any.cloned()?.downcast::<Self>().ok()
     }
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use slimhttp_server::handler::{
-    AnswerFuture, Callee, Guest as AnyGuest, Handler, HandlerFault, Request, VerdictFuture,
-    Visitor, Wants,
+    AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
+    Interests, Request,
 };
 use tokio::sync::oneshot;
 
@@ -56,19 +56,19 @@ impl Handler for BridgeHandler {
         }
     }
 
-    fn wants(&self) -> Wants {
+    fn interests(&self) -> Interests {
         self.0.wishes.get()
     }
 
-    fn meet(&self, visitor: Visitor) -> AnyGuest {
+    fn on_connect(&self, visitor: ConnectionInfo) -> ConnectionData {
         meet(&self.0, visitor)
     }
 
-    fn judge(&self, guest: &AnyGuest) -> VerdictFuture {
+    fn authorize(&self, guest: &ConnectionData) -> AuthorizeFuture {
         judge(&self.0, guest)
     }
 
-    fn left(&self, guest: AnyGuest) {
+    fn on_disconnect(&self, guest: ConnectionData) {
         left(&self.0, guest);
     }
 }
@@ -110,12 +110,12 @@ impl Drop for Waiting {
 }
 
 /// Meets a connection.
-fn meet(bridge: &Bridge, visitor: Visitor) -> AnyGuest {
+fn meet(bridge: &Bridge, visitor: ConnectionInfo) -> ConnectionData {
     Arc::new(Guest::new(bridge.ticket(), visitor))
 }
 
 /// Asks whether a connection is served.
-fn judge(bridge: &Bridge, guest: &AnyGuest) -> VerdictFuture {
+fn judge(bridge: &Bridge, guest: &ConnectionData) -> AuthorizeFuture {
     let Some(guest) = Guest::of(Some(guest)) else { return Box::pin(std::future::ready(false)) };
     let (reply, verdict) = oneshot::channel();
     bridge.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
@@ -126,7 +126,7 @@ fn judge(bridge: &Bridge, guest: &AnyGuest) -> VerdictFuture {
 /// Tells that a connection has ended. While Python is blocked, clients may come
 /// and go as they like: of those that it has not seen, no more ends are kept for it
 /// than [`Ends`] has room for.
-fn left(bridge: &Bridge, guest: AnyGuest) {
+fn left(bridge: &Bridge, guest: ConnectionData) {
     let Some(guest) = Guest::of(Some(&guest)) else { return };
     guest.pipe.end();
     if !bridge.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
-use slimhttp_server::handler::Wants;
+use slimhttp_server::handler::Interests;
 
 /// What a program wants to hear of connections.
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ const UPGRADES: u8 = 4;
 
 impl Wishes {
     /// Changes them.
-    pub fn set(&self, wants: Wants) {
-        let Wants { connections, verdicts, upgrades } = wants;
+    pub fn set(&self, wants: Interests) {
+        let Interests { connections, verdicts, upgrades } = wants;
         let bit = |wanted: bool, bit: u8| if wanted { bit } else { 0 };
         let bits =
             bit(connections, CONNECTIONS) | bit(verdicts, VERDICTS) | bit(upgrades, UPGRADES);
@@ -24,9 +24,9 @@ impl Wishes {
     }
 
     /// What they are.
-    pub fn get(&self) -> Wants {
+    pub fn get(&self) -> Interests {
         let bits = self.0.load(Ordering::Relaxed);
-        Wants {
+        Interests {
             connections: bits & CONNECTIONS != 0,
             verdicts: bits & VERDICTS != 0,
             upgrades: bits & UPGRADES != 0,

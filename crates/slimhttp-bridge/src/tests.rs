@@ -42,7 +42,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         tls: false,
         scope: site.global.clone(),
         connection: ConnectionHandle::default(),
-        guest: None,
+        connection_data: None,
         companion: OnceLock::new(),
     })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
-use slimhttp_server::server::{self, Server, Setup, StartError};
+use slimhttp_server::server::{self, Server, ServerConfig, StartError};
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::logging::Logging;
@@ -36,7 +36,7 @@ const FAILURE: i32 = 1;
 /// What the arguments ask for, ready to be started.
 pub struct Prepared {
     /// What to bind.
-    pub setup: Setup,
+    pub setup: ServerConfig,
     /// Where the configuration stands, to explain what is wrong with it.
     pub origin: Origin,
 }
@@ -86,7 +86,7 @@ fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
 /// Reads the arguments that follow the program's `name`, by which it was called, and
 /// says what they ask to start. With `python` it is the program of the wheel: a `module` in the
 /// configuration is no fault, and the caller puts its own handler in
-/// [`Setup::handler`], where a stand-in waits.
+/// [`ServerConfig::handler`], where a stand-in waits.
 ///
 /// # Errors
 /// The status to exit with; everything has been said already. That is also how
@@ -233,7 +233,7 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
     let config = serve.config().map_err(|why| misuse(&format!("slimhttp: {why}\n")))?;
     let base = std::env::current_dir()
         .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))?;
-    let setup = Setup {
+    let setup = ServerConfig {
         tls: false,
         address: serve.listen.addr.clone().unwrap_or_default(),
         port: serve.listen.port.unwrap_or(8080),
@@ -287,7 +287,7 @@ fn setup_of(
     document: &Document,
     listen: &Listen,
     python: bool,
-) -> Result<(Setup, Vec<Fault>), i32> {
+) -> Result<(ServerConfig, Vec<Fault>), i32> {
     let base = document.folder().map_err(|cause| {
         fail(&format!("{}: its folder is unknown: {cause}\n", document.path.display()))
     })?;
@@ -328,7 +328,7 @@ fn setup_of(
             usual
         }
     };
-    Ok((Setup { tls, address, port, config, base, handler: handler(python) }, faults))
+    Ok((ServerConfig { tls, address, port, config, base, handler: handler(python) }, faults))
 }
 
 /// Whether a configuration asks for HTTPS: it names a certificate.
@@ -341,7 +341,7 @@ fn names_certificate(config: &Config) -> bool {
 
 /// Every fault of a setup, those in `known` and those that compiling finds, and
 /// the warnings where there is none.
-fn judge(setup: &Setup, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
+fn judge(setup: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
     match server::check(setup) {
         Ok(warnings) => (known, warnings),
         Err(Faults(mut found)) => {

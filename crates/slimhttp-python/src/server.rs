@@ -24,7 +24,7 @@ use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::handler::BridgeHandler;
 use slimhttp_bridge::side::Side;
 use slimhttp_server::live::Draft;
-use slimhttp_server::server::{Server as Core, Setup, StartError};
+use slimhttp_server::server::{Server as Core, ServerConfig, StartError};
 use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 
@@ -70,7 +70,7 @@ impl Server {
     /// listener's.
     fn open(
         py: Python<'_>,
-        mut setup: Setup,
+        mut setup: ServerConfig,
         face: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
         let base = Mutex::new(setup.base.clone());
@@ -169,7 +169,7 @@ impl Server {
         callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let config = config::read_config(config)?;
-        let setup = Setup { tls, address, port, config, base, handler: None };
+        let setup = ServerConfig { tls, address, port, config, base, handler: None };
         Self::open(py, setup, callbacks)?.map_err(|error| errors::start_error(py, &error))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::{Answer, AnswerFuture, Callee, Handler, Request};
-use slimhttp_server::server::{Server, Setup};
+use slimhttp_server::server::{Server, ServerConfig};
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::route::{HandlerId, Route, RouteKind};
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().unwrap_or_else(|| ".".into());
     let port = arguments.next().map_or(Ok(8080), |port| port.parse())?;
     let config = Config::new(Table::unit("web_root".into(), Value::from(folder.as_str())));
-    let server = Server::bind(Setup {
+    let server = Server::bind(ServerConfig {
         tls: false,
         address: "127.0.0.1".into(),
         port,

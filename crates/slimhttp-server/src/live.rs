@@ -7,4 +7,4 @@ pub mod snapshot;
 pub(crate) mod store;
 
 pub use draft::Draft;
-pub use store::{Live, Pinned};
+pub use store::{CachedSnapshot, Live};

@@ -20,7 +20,7 @@ use crate::live::registry;
 use crate::live::snapshot;
 use crate::live::{Draft, Live};
 use crate::net::listener;
-use crate::net::shutdown::Stop;
+use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
 use crate::serve::worker::Worker;
 use crate::serve::{accept, threads};
@@ -35,7 +35,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 const PORT: Duration = Duration::from_secs(1);
 
 /// What a server is started with.
-pub struct Setup {
+pub struct ServerConfig {
     /// Whether it speaks TLS.
     pub tls: bool,
     /// `''` for every interface, a name, an IPv4 or IPv6 address, with or
@@ -120,9 +120,9 @@ impl Server {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn bind(setup: Setup) -> Result<Self, StartError> {
+    pub fn bind(setup: ServerConfig) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let Setup { tls, address, port, config, base, handler } = setup;
+        let ServerConfig { tls, address, port, config, base, handler } = setup;
         let listening = |cause| StartError::Listen { address: address.clone(), port, cause };
         let listeners = listener::bind(&address, port).map_err(listening)?;
         let bound = listeners
@@ -148,7 +148,7 @@ impl Server {
             handler,
             events: Events::default(),
             admission: Arc::default(),
-            stop: Stop::default(),
+            shutdown: Shutdown::default(),
             reload: Reload::default(),
             groups: Groups::default(),
             id: RandomState::new().hash_one(first),
@@ -199,13 +199,13 @@ impl Server {
     ///
     /// # Errors
     /// The system's, where the socket is not connected.
-    pub fn adopt(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
+    pub fn serve_connection(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
         let peer = socket.peer_addr()?;
         socket.set_nonblocking(true)?;
         let Some(workers) = self.workers.get().filter(|_| !self.is_stopping()) else {
             return Ok(false);
         };
-        Ok(accept::adopt(socket, peer, workers, &self.shared))
+        Ok(accept::serve_connection(socket, peer, workers, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
@@ -213,30 +213,30 @@ impl Server {
     /// free; see [`Server::wait`] for the rest.
     pub fn stop(&self) {
         registry::retire(&self.shared.live);
-        self.shared.stop.ask();
+        self.shared.shutdown.request();
         if self.take_listeners().is_some() {
             // It never started, so there is nobody to say that all has ended.
-            self.shared.stop.finished();
+            self.shared.shutdown.finished();
         } else if tokio::runtime::Handle::try_current().is_err() {
             // On a worker's own thread nobody could free it meanwhile.
-            self.shared.stop.wait_for_port(PORT);
+            self.shared.shutdown.wait_for_port(PORT);
         }
     }
 
     /// Cuts everything now.
     pub fn close(&self) {
         self.stop();
-        self.shared.stop.cut();
+        self.shared.shutdown.cut();
     }
 
     /// Whether it was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.shared.stop.is_asked()
+        self.shared.shutdown.is_requested()
     }
 
     /// Waits until a stop is complete, at most `timeout`; whether it is.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let ended = self.shared.stop.wait(timeout);
+        let ended = self.shared.shutdown.wait(timeout);
         if ended {
             self.shared.live.flush_access_logs(FLUSH);
         }
@@ -306,7 +306,7 @@ impl Drop for Server {
 ///
 /// # Errors
 /// Every fault at once.
-pub fn check(setup: &Setup) -> Result<Vec<String>, Faults> {
+pub fn check(setup: &ServerConfig) -> Result<Vec<String>, Faults> {
     let address = setup.address.trim_start_matches('[').trim_end_matches(']');
     let listener = Listener {
         tls: setup.tls,

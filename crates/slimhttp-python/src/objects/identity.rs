@@ -70,7 +70,7 @@ impl Identity {
         object: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = object.py();
-        if let Some(guest) = Guest::of(request.guest.as_ref()) {
+        if let Some(guest) = Guest::of(request.connection_data.as_ref()) {
             let ticket = guest.ticket.0;
             let socket = Bound::new(py, Socket::new(guest))?;
             let identity = face.identity(py, (ticket, socket))?;
@@ -138,7 +138,7 @@ impl Identity {
                 identity.source_port = source.peer.port();
                 identity.connection = source.connection.clone();
                 identity.request = Some(PyWeakrefReference::new(request.as_any())?.unbind());
-                if let Some(guest) = Guest::of(source.guest.as_ref()) {
+                if let Some(guest) = Guest::of(source.connection_data.as_ref()) {
                     identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
                 }
                 identity.server = weakly(&request.get().face.instance(py)?);

@@ -115,7 +115,7 @@ pub(crate) fn upgrade<'py>(
     request: &Bound<'py, HttpRequest>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, face) = (request.py(), &dispatcher.face);
-    let Some(guest) = Guest::of(call.request.guest.as_ref()) else {
+    let Some(guest) = Guest::of(call.request.connection_data.as_ref()) else {
         return Ok(py.None().into_bound(py));
     };
     guest.pipe.begin_answer();

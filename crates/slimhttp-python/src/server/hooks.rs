@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use slimhttp_bridge::side::Side;
-use slimhttp_server::handler::Wants;
+use slimhttp_server::handler::Interests;
 use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 
@@ -42,7 +42,7 @@ impl Hooks {
 impl Hooks {
     /// Which hooks there are.
     fn want(&self, connections: bool, verdicts: bool, upgrades: bool) {
-        self.0.get().dispatcher.bridge.wishes.set(Wants { connections, verdicts, upgrades });
+        self.0.get().dispatcher.bridge.wishes.set(Interests { connections, verdicts, upgrades });
     }
 
     /// Lets only these addresses and networks connect; None: everybody. ConfError
@@ -134,7 +134,7 @@ impl Hooks {
         let (ours, theirs) = UnixStream::pair()?;
         give.call1((theirs.into_raw_fd(),))?;
         let socket = received(&ours)?;
-        Ok(py.detach(|| self.0.get().core.adopt(socket))?)
+        Ok(py.detach(|| self.0.get().core.serve_connection(socket))?)
     }
 }
 

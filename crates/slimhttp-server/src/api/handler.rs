@@ -22,7 +22,7 @@ use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
 pub use crate::message::refused::DebugPage;
-use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::websocket::Carriage;
 
 /// A request with its content, as handlers see it. Shared by every call of
@@ -53,17 +53,17 @@ pub struct Request {
     /// The connection on which it came.
     pub connection: ConnectionHandle,
     /// What the handler side keeps with that connection, if it met it.
-    pub guest: Option<Guest>,
+    pub connection_data: Option<ConnectionData>,
     /// Whatever the handler side keeps with the request between calls.
     pub companion: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// What the handler side keeps with a connection while it lasts.
-pub type Guest = Arc<dyn Any + Send + Sync>;
+pub type ConnectionData = Arc<dyn Any + Send + Sync>;
 
 /// A connection as the handler side meets it.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct ConnectionInfo {
     /// The client's address.
     pub peer: SocketAddr,
     /// Our address on this connection.
@@ -107,14 +107,14 @@ impl ConnectionHandle {
     /// upgraded connection is not ended by this: whoever carries it ends it.
     pub fn close(&self) {
         if let Some(state) = self.0.upgrade() {
-            state.finish(Ending::Gracefully);
+            state.request_close(CloseMode::Gracefully);
         }
     }
 
     /// Ends it now, in the middle of whatever is on its way.
     pub fn cut(&self) {
         if let Some(state) = self.0.upgrade() {
-            state.finish(Ending::Cut);
+            state.request_close(CloseMode::Cut);
         }
     }
 }
@@ -122,7 +122,7 @@ impl ConnectionHandle {
 /// What the handler side wants to be asked beside calls. Looked at for each
 /// connection and each request that asks for an upgrade.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
+pub struct Interests {
     /// To meet each connection, and to be told of its end.
     pub connections: bool,
     /// To say whether a connection is served.
@@ -197,7 +197,7 @@ pub enum HandlerFault {
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Result<Answer, HandlerFault>> + Send>>;
 
 /// A future that says whether a connection is served.
-pub type VerdictFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
+pub type AuthorizeFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Answers calls. Dropping the future means that the client has left.
 pub trait Handler: Send + Sync + 'static {
@@ -210,22 +210,22 @@ pub trait Handler: Send + Sync + 'static {
     fn unanswered(&self, _request: &Request) {}
 
     /// What it wants to be asked beside calls.
-    fn wants(&self) -> Wants {
-        Wants::default()
+    fn interests(&self) -> Interests {
+        Interests::default()
     }
 
     /// Meets a connection that was accepted, or that is to be upgraded. What it
     /// gives comes with every request of that connection.
-    fn meet(&self, _visitor: Visitor) -> Guest {
+    fn on_connect(&self, _visitor: ConnectionInfo) -> ConnectionData {
         Arc::new(())
     }
 
     /// Says whether a connection is served; before that nothing of it is read.
     /// Dropping the future means that the connection has ended.
-    fn judge(&self, _guest: &Guest) -> VerdictFuture {
+    fn authorize(&self, _data: &ConnectionData) -> AuthorizeFuture {
         Box::pin(std::future::ready(true))
     }
 
     /// Hears that a connection which it met has ended.
-    fn left(&self, _guest: Guest) {}
+    fn on_disconnect(&self, _data: ConnectionData) {}
 }

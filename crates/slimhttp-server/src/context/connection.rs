@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 
-use crate::api::handler::{ConnectionHandle, Guest, Handler, Visitor};
+use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Handler};
 use crate::context::server::Shared;
-use crate::net::admission::Seat;
-use crate::net::connection_state::{ConnectionState, Ending, Reading};
+use crate::net::admission::ConnectionPermit;
+use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::framing_fault::FaultCell;
 use crate::observe::event::Event;
 
@@ -26,9 +26,9 @@ pub(crate) struct ConnectionContext {
     pub(crate) descriptor: RawFd,
     /// What the handler side keeps with the connection. Filled when it meets it: at
     /// once, where it wants to know of each, else when an upgrade is asked for.
-    pub(crate) guest: OnceLock<Guest>,
+    pub(crate) data: OnceLock<ConnectionData>,
     /// Held until the last exchange, or the tunnel of an upgrade, has ended.
-    pub(crate) _seat: Seat,
+    pub(crate) _permit: ConnectionPermit,
 }
 
 impl ConnectionContext {
@@ -39,7 +39,7 @@ impl ConnectionContext {
         socket: &TcpStream,
         peer: SocketAddr,
         tls: bool,
-        seat: Seat,
+        permit: ConnectionPermit,
     ) -> Arc<Self> {
         shared.events.push(|| Event::Accepted { peer });
         Arc::new(Self {
@@ -49,37 +49,37 @@ impl ConnectionContext {
             local: socket.local_addr().unwrap_or(shared.address),
             tls,
             descriptor: socket.as_raw_fd(),
-            guest: OnceLock::new(),
-            _seat: seat,
+            data: OnceLock::new(),
+            _permit: permit,
             shared,
         })
     }
 
     /// Whether the connection is served, as far as the handler side has a say;
     /// `None` where it has none.
-    pub(crate) fn verdict(&self) -> Option<impl Future<Output = bool> + use<>> {
+    pub(crate) fn authorized(&self) -> Option<impl Future<Output = bool> + use<>> {
         let handler = self.shared.handler.as_ref()?;
-        let wants = handler.wants();
+        let wants = handler.interests();
         if !(wants.connections || wants.verdicts) {
             return None;
         }
-        let guest = self.met(handler);
+        let data = self.connected(handler);
         if !wants.verdicts {
             return None;
         }
-        let judged = handler.judge(guest);
+        let judged = handler.authorize(data);
         let (state, peer) = (self.state.clone(), self.peer);
         Some(async move {
             // It may take as long as a head: the worker's sweep keeps the time.
-            state.read(Reading::Head);
+            state.read(ReadPhase::Head);
             tokio::select! {
                 served = judged => {
                     // What comes next has a time of its own.
-                    state.read(Reading::Idle);
-                    served && state.ending() == Ending::No
+                    state.read(ReadPhase::Idle);
+                    served && state.close_mode() == CloseMode::No
                 }
                 () = state.cut() => {
-                    if state.ending() == Ending::HeadTimeout {
+                    if state.close_mode() == CloseMode::HeadTimeout {
                         tracing::warn!(
                             "{peer}: `on_accept` gave no verdict within `header_timeout`: closed"
                         );
@@ -91,9 +91,9 @@ impl ConnectionContext {
     }
 
     /// Lets the handler side meet the connection.
-    pub(crate) fn met(&self, handler: &Arc<dyn Handler>) -> &Guest {
-        self.guest.get_or_init(|| {
-            handler.meet(Visitor {
+    pub(crate) fn connected(&self, handler: &Arc<dyn Handler>) -> &ConnectionData {
+        self.data.get_or_init(|| {
+            handler.on_connect(ConnectionInfo {
                 peer: self.peer,
                 local: self.local,
                 tls: self.tls,
@@ -111,8 +111,8 @@ impl ConnectionContext {
 
 impl Drop for ConnectionContext {
     fn drop(&mut self) {
-        if let (Some(handler), Some(guest)) = (&self.shared.handler, self.guest.take()) {
-            handler.left(guest);
+        if let (Some(handler), Some(data)) = (&self.shared.handler, self.data.take()) {
+            handler.on_disconnect(data);
         }
         self.shared.events.push(|| Event::Closed { peer: self.peer });
     }

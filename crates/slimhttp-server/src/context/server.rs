@@ -9,7 +9,7 @@ use crate::api::handler::Handler;
 use crate::fs::watcher::Reload;
 use crate::live::Live;
 use crate::net::admission::Admission;
-use crate::net::shutdown::Stop;
+use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
 use crate::upstream::group::Groups;
 
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) events: Events,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) stop: Stop,
+    pub(crate) shutdown: Shutdown,
     /// What open pages are made of, where browsers load them anew.
     pub(crate) reload: Reload,
     /// What the upstreams of its scopes carry.

@@ -30,7 +30,7 @@ use crate::message::error_page;
 use crate::message::limits;
 use crate::message::refused::Refused;
 use crate::message::request_body::{RequestBody, announced_length_fits};
-use crate::net::connection_state::Ending;
+use crate::net::connection_state::CloseMode;
 use crate::net::upgraded::OnUpgrade;
 use crate::observe::event::Answerer;
 use crate::proxy::forward;
@@ -44,7 +44,7 @@ pub(crate) async fn answer(
 ) -> Response<Tracked> {
     let began = Instant::now();
     let tracker = Tracker::begin(&connection);
-    let snapshot = connection.shared.live.pinned();
+    let snapshot = connection.shared.live.cached();
     let (mut parts, body) = request.into_parts();
     // Taken out, so that the plan may borrow it while the fields move on.
     let uri = std::mem::take(&mut parts.uri);
@@ -101,7 +101,7 @@ pub(crate) async fn answer(
     let detail = Detail::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
     let outcome = if !snapshot.site.admits(connection.peer.ip()) {
         // It was allowed when it connected; its connection ends with this.
-        connection.state.finish(Ending::Gracefully);
+        connection.state.request_close(CloseMode::Gracefully);
         Err(Refusal::Forbidden.into())
     } else if let Some(refusal) = malformed {
         Err(refusal.into())
@@ -132,7 +132,7 @@ pub(crate) async fn answer(
         grant.apply(response.headers_mut());
     }
     error_page::keep_policy(&mut response);
-    let leaving = connection.state.ending() != Ending::No;
+    let leaving = connection.state.close_mode() != CloseMode::No;
     // RFC 9112 section 9.3: what is not read leaves no room for a further request.
     let streams = matches!(response.body(), Body::Stream(_));
     let unread = !streams && exchange.ongoing.as_ref().is_some_and(Ongoing::is_unread);
@@ -286,10 +286,10 @@ impl Exchange<'_> {
     fn asks_for_upgrade(&self) -> bool {
         let Some(handler) = &self.connection.shared.handler else { return false };
         let asked = self.upgrade.is_some()
-            && handler.wants().upgrades
+            && handler.interests().upgrades
             && switching::is_asked(&self.headers);
         if asked {
-            self.connection.met(handler);
+            self.connection.connected(handler);
         }
         asked
     }
@@ -390,7 +390,7 @@ impl Exchange<'_> {
                     tls: self.connection.tls,
                     scope: self.scope.clone(),
                     connection: self.connection.handle(),
-                    guest: self.connection.guest.get().cloned(),
+                    connection_data: self.connection.data.get().cloned(),
                     companion: std::sync::OnceLock::new(),
                 });
                 self.asked.insert(asked).clone()

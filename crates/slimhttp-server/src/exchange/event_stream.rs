@@ -37,7 +37,7 @@ pub(super) fn until_stop(
         return response;
     }
     let (shared, state) = (connection.shared.clone(), connection.state.clone());
-    let stop = Box::pin(async move { shared.stop.asked().await });
+    let stop = Box::pin(async move { shared.shutdown.requested().await });
     state.begin_endless();
     response.map(|body| Body::stream(EventStream { body: Some(body), stop, state }))
 }

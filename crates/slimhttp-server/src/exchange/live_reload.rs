@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::{Body, BodyError};
-use crate::net::connection_state::Ending;
+use crate::net::connection_state::CloseMode;
 
 /// How often the files are looked at while somebody listens.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -203,7 +203,8 @@ impl Events {
     }
 
     fn is_leaving(&self) -> bool {
-        self.connection.state.ending() != Ending::No || self.connection.shared.stop.is_asked()
+        self.connection.state.close_mode() != CloseMode::No
+            || self.connection.shared.shutdown.is_requested()
     }
 }
 

@@ -165,7 +165,7 @@ impl Note {
 /// Notes a request that was refused before there was an exchange.
 pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault) {
     connection.shared.events.push(|| Event::Malformed { peer: connection.peer });
-    let snapshot = connection.shared.live.pinned();
+    let snapshot = connection.shared.live.cached();
     let wanted = snapshot.site.global.options.access_log.as_ref();
     let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };
     let mut words = fault.request_line.split(' ');

@@ -26,7 +26,7 @@ use crate::http1::head;
 use crate::http1::response_cache::{self, Key, Ready};
 use crate::http1::write_queue::Unsent;
 use crate::message::request_body::RequestBody;
-use crate::net::connection_state::{Ending, Reading};
+use crate::net::connection_state::{CloseMode, ReadPhase};
 use crate::net::framing_fault::FramingFault;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
@@ -74,7 +74,7 @@ enum Asked {
 
 impl<S: Stream> Http1<S> {
     pub(crate) fn new(socket: S, context: Arc<ConnectionContext>) -> Self {
-        let framing = Framing::new(context.shared.live.pinned().site.service.head_limits());
+        let framing = Framing::new(context.shared.live.cached().site.service.head_limits());
         Self {
             socket,
             context,
@@ -131,7 +131,7 @@ impl<S: Stream> Http1<S> {
                 else {
                     // Whose request has come in time, or has begun, is answered first.
                     let waits = self.framing.phase() == Phase::Idle;
-                    if waits && self.context.state.ending() != Ending::No {
+                    if waits && self.context.state.close_mode() != CloseMode::No {
                         return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
                     }
                     return Poll::Pending;
@@ -174,7 +174,7 @@ impl<S: Stream> Http1<S> {
     /// complete: who answers it, and behind how many bytes of `whole` what is kept
     /// for the next one begins.
     fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(Asked, usize)> {
-        let site = &self.context.shared.live.pinned().site;
+        let site = &self.context.shared.live.cached().site;
         let service = &site.service;
         if new.len() == whole.len() {
             self.framing.set_limits(service.head_limits());
@@ -182,14 +182,14 @@ impl<S: Stream> Http1<S> {
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
                 if self.framing.phase() == Phase::Head {
-                    self.context.state.read(Reading::Head);
+                    self.context.state.read(ReadPhase::Head);
                 }
                 return None;
             }
             HeadRead::Fault(refusal) => return Some((self.fault(refusal), whole.len())),
             HeadRead::Complete { length, has_content } => (length, has_content),
         };
-        self.context.state.read(Reading::Idle);
+        self.context.state.read(ReadPhase::Idle);
         if has_content {
             return Some(Self::for_library(whole));
         }
@@ -201,7 +201,7 @@ impl<S: Stream> Http1<S> {
             let state = &self.context.state;
             let is_watched = self.context.shared.events.is_watched();
             let is_admitted = site.admits(self.context.peer.ip());
-            if !is_watched && is_admitted && state.ending() == Ending::No {
+            if !is_watched && is_admitted && state.close_mode() == CloseMode::No {
                 let (generation, tls) = (live.generation(), self.context.tls);
                 let setting = response_cache::Setting { generation, tls, by_origin: site.shares };
                 key = response_cache::ask(request, setting);

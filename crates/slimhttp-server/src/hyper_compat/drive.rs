@@ -4,12 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::connection_state::{CloseMode, ConnectionState};
 
 /// Why the library no longer runs a connection.
 pub(super) enum Driven {
     /// It has ended, or is to end.
-    Ended(Ending),
+    Ended(CloseMode),
     /// It waits for a further request.
     Rests,
 }
@@ -26,7 +26,9 @@ where
     let mut told = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
         state.watch(context.waker());
-        if let ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) = state.ending() {
+        if let ending @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) =
+            state.close_mode()
+        {
             return Poll::Ready(Driven::Ended(ending));
         }
         loop {
@@ -36,7 +38,7 @@ where
                 }
                 // Not before it has seen the request with which it was given the
                 // connection: it would leave that unanswered.
-                Poll::Pending if state.ending() == Ending::Gracefully && !told => {
+                Poll::Pending if state.close_mode() == CloseMode::Gracefully && !told => {
                     shut_down(connection);
                     told = true;
                 }
@@ -45,7 +47,7 @@ where
                     if let Err(error) = outcome {
                         tracing::debug!("a connection ended: {error}");
                     }
-                    return Poll::Ready(Driven::Ended(Ending::No));
+                    return Poll::Ready(Driven::Ended(CloseMode::No));
                 }
             }
         }

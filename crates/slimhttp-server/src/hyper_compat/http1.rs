@@ -19,7 +19,7 @@ use crate::http1::close::{last_word, refuse};
 use crate::hyper_compat::drive::{Driven, drive};
 use crate::hyper_compat::validating_io::Guarded;
 use crate::message::request_body::RequestBody;
-use crate::net::connection_state::Ending;
+use crate::net::connection_state::CloseMode;
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::net::upgraded::OnUpgrade;
@@ -35,7 +35,7 @@ pub(crate) async fn serve<S: Stream>(
     context: &Arc<ConnectionContext>,
 ) -> Option<S> {
     let (live, state) = (&context.shared.live, &context.state);
-    let service = live.pinned().site.service.clone();
+    let service = live.cached().site.service.clone();
     let fault = &context.fault;
     let guarded = Guarded::http1(socket, unread, live.clone(), state.clone(), fault.clone());
     state.rest(false);
@@ -63,10 +63,10 @@ pub(crate) async fn serve<S: Stream>(
     match (ending, fault.get()) {
         (Driven::Rests, _) => return Some(socket),
         (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
-        (Driven::Ended(Ending::HeadTimeout), None) => {
+        (Driven::Ended(CloseMode::HeadTimeout), None) => {
             last_word(context, &mut socket, &Refusal::RequestTimeout, false).await;
         }
-        (Driven::Ended(Ending::SentAway | Ending::Cut), _) => {}
+        (Driven::Ended(CloseMode::Rejected | CloseMode::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,
         _ => {}
     }

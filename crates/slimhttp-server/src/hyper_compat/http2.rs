@@ -37,7 +37,7 @@ use crate::context::connection::ConnectionContext;
 use crate::exchange;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
-use crate::net::connection_state::{ConnectionState, Ending, Reading};
+use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::stream::Stream;
 
 /// What the library holds for one stream that the client does not read, in bytes;
@@ -61,8 +61,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Serves a connection that has chosen HTTP/2 until it ends.
 pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
     let state = context.state.clone();
-    state.read(Reading::Idle);
-    let service = context.shared.live.pinned().site.service.clone();
+    state.read(ReadPhase::Idle);
+    let service = context.shared.live.cached().site.service.clone();
     let budget = Arc::new(SendBudget::new(service.max_unsent));
     state.bound_answers(UNSENT_ANSWERS.saturating_mul(service.max_unsent));
     let pace = Arc::new(Pace::default());
@@ -76,7 +76,7 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
         Pin::new(connection).graceful_shutdown();
     })
     .await;
-    if ending == Ending::SentAway && !state.is_write_blocked() {
+    if ending == CloseMode::Rejected && !state.is_write_blocked() {
         Pin::new(&mut connection).graceful_shutdown();
         let _ = tokio::time::timeout(GOODBYE, paced(&pace, &mut connection)).await;
     }
@@ -88,7 +88,7 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
 fn patience(context: Arc<ConnectionContext>) -> impl Fn() -> Duration + Send + 'static {
     const LOOKS: Duration = Duration::from_millis(500);
     move || {
-        let time = context.shared.live.pinned().site.service.send_timeout;
+        let time = context.shared.live.cached().site.service.send_timeout;
         time.saturating_add((time / 4).min(2 * LOOKS))
     }
 }
@@ -118,7 +118,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
     let (mut parts, body) = request.into_parts();
-    let limits = context.shared.live.pinned().site.service.head_limits();
+    let limits = context.shared.live.cached().site.service.head_limits();
     if let Err(refusal) = head::validate(&parts.method, &parts.uri, &parts.headers, &limits) {
         parts.extensions.insert(refusal);
     }
@@ -152,21 +152,21 @@ async fn drive<C>(
     streams: &mut Streams,
     connection: &mut C,
     shut_down: impl Fn(&mut C),
-) -> Ending
+) -> CloseMode
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
     let mut told = false;
     std::future::poll_fn(|context| {
         state.watch(context.waker());
-        if let ending @ (Ending::SentAway | Ending::Cut) = state.ending() {
+        if let ending @ (CloseMode::Rejected | CloseMode::Cut) = state.close_mode() {
             return Poll::Ready(ending);
         }
         pace.begin();
         // Twice: what requests answer at once is then sent in the same turn.
         for _ in 0..2 {
             let mut outcome = Pin::new(&mut *connection).poll(context);
-            let ends = matches!(state.ending(), Ending::Gracefully | Ending::HeadTimeout);
+            let ends = matches!(state.close_mode(), CloseMode::Gracefully | CloseMode::HeadTimeout);
             if outcome.is_pending() && ends && !told {
                 shut_down(connection);
                 told = true;
@@ -176,7 +176,7 @@ where
                 if let Err(error) = outcome {
                     tracing::debug!("a connection ended: {error}");
                 }
-                return Poll::Ready(Ending::No);
+                return Poll::Ready(CloseMode::No);
             }
             if streams.poll(context, POLLED) == 0 {
                 return Poll::Pending;

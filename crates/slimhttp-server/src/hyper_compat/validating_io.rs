@@ -13,7 +13,7 @@ use slimhttp_site::framing::{Framing, Phase};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::live::store::Live;
-use crate::net::connection_state::{ConnectionState, Reading};
+use crate::net::connection_state::{ConnectionState, ReadPhase};
 use crate::net::framing_fault::{FaultCell, FramingFault};
 use crate::net::read_buffer;
 
@@ -45,7 +45,7 @@ impl<S> Guarded<S> {
         state: Arc<ConnectionState>,
         fault: FaultCell,
     ) -> Self {
-        let framing = Framing::new(live.pinned().site.service.head_limits());
+        let framing = Framing::new(live.cached().site.service.head_limits());
         let begun_before = state.begun();
         Self { socket, unread, framing, live, state, fault, begun_before, gave_up: false }
     }
@@ -84,14 +84,14 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
         if self.state.is_upgraded() {
             framing.pass_through();
         } else if framing.phase() == Phase::Idle {
-            framing.set_limits(self.live.pinned().site.service.head_limits());
+            framing.set_limits(self.live.cached().site.service.head_limits());
         }
         let fed = framing.feed(bytes);
         self.state.read(match framing.phase() {
-            Phase::Idle | Phase::Faulted => Reading::Idle,
-            Phase::Head => Reading::Head,
-            Phase::Body => Reading::Body,
-            Phase::Through => Reading::Through,
+            Phase::Idle | Phase::Faulted => ReadPhase::Idle,
+            Phase::Head => ReadPhase::Head,
+            Phase::Body => ReadPhase::Body,
+            Phase::Through => ReadPhase::Through,
         });
         if let Some(refusal) = fed.fault {
             let request_line = framing.request_line().to_string();

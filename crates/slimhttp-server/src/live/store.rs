@@ -18,7 +18,7 @@ use crate::observe::access_log::AccessLogs;
 
 /// A snapshot as an exchange holds it. The outer count belongs to one worker,
 /// so that taking and leaving a snapshot touches nothing that workers share.
-pub type Pinned = Arc<Arc<Snapshot>>;
+pub type CachedSnapshot = Arc<Arc<Snapshot>>;
 
 /// The site in force.
 #[derive(Debug)]
@@ -35,15 +35,15 @@ pub struct Live {
     serves: AtomicBool,
 }
 
-struct ThreadPin {
+struct ThreadCache {
     live: u64,
     generation: u64,
-    snapshot: Pinned,
+    snapshot: CachedSnapshot,
 }
 
 thread_local! {
     /// The snapshot that this worker saw last.
-    static PIN: RefCell<Option<ThreadPin>> = const { RefCell::new(None) };
+    static CACHED: RefCell<Option<ThreadCache>> = const { RefCell::new(None) };
 }
 
 impl Live {
@@ -82,15 +82,15 @@ impl Live {
     }
 
     /// The snapshot in force now, for an exchange on this worker.
-    pub(crate) fn pinned(&self) -> Pinned {
+    pub(crate) fn cached(&self) -> CachedSnapshot {
         let generation = self.generation.load(Ordering::Acquire);
-        PIN.with_borrow_mut(|pin| match pin {
+        CACHED.with_borrow_mut(|pin| match pin {
             Some(pin) if pin.live == self.id && pin.generation == generation => {
                 pin.snapshot.clone()
             }
             _ => {
-                let snapshot = Pinned::new(self.current.load_full());
-                *pin = Some(ThreadPin { live: self.id, generation, snapshot: snapshot.clone() });
+                let snapshot = CachedSnapshot::new(self.current.load_full());
+                *pin = Some(ThreadCache { live: self.id, generation, snapshot: snapshot.clone() });
                 snapshot
             }
         })

@@ -17,7 +17,7 @@ use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
 use crate::message::request_body::{Broken, Pause, RequestBody};
-use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FaultCell;
 
 /// The content of a request.
@@ -194,7 +194,7 @@ impl ContentStream {
             let Some(frame) = frame else {
                 // A connection that is cut says nothing of the content it breaks off.
                 let short = source.length.is_some_and(|length| state.taken < length);
-                let cut = source.state.ending() == Ending::Cut;
+                let cut = source.state.close_mode() == CloseMode::Cut;
                 return Poll::Ready(if short || cut { Err(ContentFault::Over) } else { Ok(None) });
             };
             let frame = match (source.fault.get(), frame) {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::net::connection_state::{ConnectionState, Connections, Ending};
+use crate::net::connection_state::{CloseMode, ConnectionState, Connections};
 use crate::sys::clock::Seldom;
 use crate::sys::descriptors;
 
@@ -56,12 +56,12 @@ impl Admission {
 
 /// The connections of one worker that have not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Active {
+pub(crate) struct ConnectionCount {
     count: AtomicUsize,
     changed: Notify,
 }
 
-impl Active {
+impl ConnectionCount {
     /// One more.
     pub(crate) fn enter(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -86,14 +86,14 @@ impl Active {
 }
 
 /// A connection that is admitted, as one of its client's; it may have to wait for
-/// its [`Seat`].
+/// its [`ConnectionPermit`].
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(crate) struct AddressPermit {
     admission: Arc<Admission>,
     client: IpAddr,
 }
 
-impl Pass {
+impl AddressPermit {
     /// One more connection of `client`, if it may have one more.
     pub(crate) fn take(admission: &Arc<Admission>, client: IpAddr, most: usize) -> Option<Self> {
         let mut clients = admission.clients();
@@ -109,15 +109,15 @@ impl Pass {
     }
 
     /// The place of the connection at a worker.
-    pub(crate) fn seat(self, active: &Arc<Active>) -> Seat {
+    pub(crate) fn permit(self, active: &Arc<ConnectionCount>) -> ConnectionPermit {
         active.enter();
         self.admission.taken.fetch_add(1, Ordering::Relaxed);
         let descriptor = descriptors::OfClient::take();
-        Seat { active: active.clone(), pass: self, _descriptor: descriptor }
+        ConnectionPermit { active: active.clone(), address: self, _descriptor: descriptor }
     }
 }
 
-impl Drop for Pass {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut clients = self.admission.clients();
         if let Some(count) = clients.get_mut(&self.client) {
@@ -136,17 +136,17 @@ impl Drop for Pass {
 /// A connection's place among those that the server allows at once; leaving it
 /// lets the next one in.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    active: Arc<Active>,
-    pass: Pass,
+pub(crate) struct ConnectionPermit {
+    active: Arc<ConnectionCount>,
+    address: AddressPermit,
     _descriptor: descriptors::OfClient,
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.active.leave();
-        self.pass.admission.taken.fetch_sub(1, Ordering::Relaxed);
-        self.pass.admission.left.notify_one();
+        self.address.admission.taken.fetch_sub(1, Ordering::Relaxed);
+        self.address.admission.left.notify_one();
     }
 }
 
@@ -228,7 +228,7 @@ impl Idle {
             };
             if let Some(state) = state.upgrade().filter(|state| state.idle_since() == Some(since)) {
                 // HTTP/1 closes, HTTP/2 says GOAWAY (RFC 9113 section 6.8).
-                state.finish(Ending::Gracefully);
+                state.request_close(CloseMode::Gracefully);
                 asked += 1;
             }
         }

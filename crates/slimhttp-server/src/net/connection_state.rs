@@ -20,7 +20,7 @@ pub(crate) const PARTING: Duration = Duration::from_secs(2);
 /// How far the reading side of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Reading {
+pub(crate) enum ReadPhase {
     /// Between requests.
     Idle = 0,
     /// Within a head, a TLS handshake, or before the verdict of the handler side.
@@ -36,7 +36,7 @@ pub(crate) enum Reading {
 /// Why a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Ending {
+pub(crate) enum CloseMode {
     /// It is not.
     No = 0,
     /// After the exchange in flight, at once where there is none.
@@ -45,7 +45,7 @@ pub(crate) enum Ending {
     /// says that it ends (RFC 9113 section 6.8) and sees to them.
     HeadTimeout = 2,
     /// It only keeps us busy, as a client of HTTP/2 can. It is told so.
-    SentAway = 3,
+    Rejected = 3,
     /// Its body or its reading of our response stalled, or the server's time is over.
     Cut = 4,
 }
@@ -76,7 +76,7 @@ pub(crate) struct ConnectionState {
     unsent: AtomicU32,
     /// When one of them moved last.
     unsent_at: AtomicU64,
-    ending: AtomicU8,
+    close_mode: AtomicU8,
     /// When it was asked to end.
     asked_at: AtomicU64,
     upgraded: AtomicBool,
@@ -94,7 +94,7 @@ impl ConnectionState {
     /// One that was accepted at that time by [`clock`].
     pub(crate) fn born_at(born: u64) -> Self {
         Self {
-            reading: AtomicU8::new(Reading::Idle as u8),
+            reading: AtomicU8::new(ReadPhase::Idle as u8),
             read_at: AtomicU64::new(0),
             block_at: AtomicU64::new(0),
             blocked_at: AtomicU64::new(0),
@@ -105,7 +105,7 @@ impl ConnectionState {
             resting: AtomicBool::new(false),
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
-            ending: AtomicU8::new(Ending::No as u8),
+            close_mode: AtomicU8::new(CloseMode::No as u8),
             asked_at: AtomicU64::new(0),
             upgraded: AtomicBool::new(false),
             answers: OnceLock::new(),
@@ -121,9 +121,9 @@ impl ConnectionState {
 
     /// Notes progress in reading. A head's time counts from its first byte, so
     /// bytes within a head are no progress.
-    pub(crate) fn read(&self, reading: Reading) {
+    pub(crate) fn read(&self, reading: ReadPhase) {
         let before = self.reading.swap(reading as u8, Ordering::Relaxed);
-        if before != reading as u8 || reading != Reading::Head {
+        if before != reading as u8 || reading != ReadPhase::Head {
             self.read_at.store(self.now(), Ordering::Relaxed);
         }
     }
@@ -144,7 +144,7 @@ impl ConnectionState {
             self.blocked_at.store(self.now(), Ordering::Relaxed);
         } else if !blocked && since != 0 {
             self.blocked_at.store(0, Ordering::Relaxed);
-            if self.reading.load(Ordering::Relaxed) == Reading::Idle as u8 {
+            if self.reading.load(Ordering::Relaxed) == ReadPhase::Idle as u8 {
                 self.read_at.store(self.now(), Ordering::Relaxed);
             }
         }
@@ -196,7 +196,7 @@ impl ConnectionState {
         endless > 0 && endless == self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Reading is not to go on before the exchange in flight has ended: then the
+    /// ReadPhase is not to go on before the exchange in flight has ended: then the
     /// connection's task is woken.
     pub(crate) fn park(&self) {
         self.parked.store(true, Ordering::Release);
@@ -246,19 +246,19 @@ impl ConnectionState {
         self.upgraded.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn ending(&self) -> Ending {
-        match self.ending.load(Ordering::Acquire) {
-            0 => Ending::No,
-            1 => Ending::Gracefully,
-            2 => Ending::HeadTimeout,
-            3 => Ending::SentAway,
-            _ => Ending::Cut,
+    pub(crate) fn close_mode(&self) -> CloseMode {
+        match self.close_mode.load(Ordering::Acquire) {
+            0 => CloseMode::No,
+            1 => CloseMode::Gracefully,
+            2 => CloseMode::HeadTimeout,
+            3 => CloseMode::Rejected,
+            _ => CloseMode::Cut,
         }
     }
 
     /// Asks the connection to end; a stronger wish replaces a weaker one.
-    pub(crate) fn finish(&self, ending: Ending) {
-        if self.ending.fetch_max(ending as u8, Ordering::AcqRel) < ending as u8 {
+    pub(crate) fn request_close(&self, mode: CloseMode) {
+        if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
             self.asked_at.store(self.now(), Ordering::Relaxed);
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
@@ -267,7 +267,7 @@ impl ConnectionState {
         }
     }
 
-    /// Keeps the waker of the connection's task for [`Self::finish`].
+    /// Keeps the waker of the connection's task for [`Self::request_close`].
     pub(crate) fn watch(&self, waker: &Waker) {
         let mut kept = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *kept {
@@ -281,9 +281,9 @@ impl ConnectionState {
     pub(crate) async fn cut(&self) {
         std::future::poll_fn(|context| {
             self.watch(context.waker());
-            match self.ending() {
-                Ending::No | Ending::Gracefully => Poll::Pending,
-                Ending::HeadTimeout | Ending::SentAway | Ending::Cut => Poll::Ready(()),
+            match self.close_mode() {
+                CloseMode::No | CloseMode::Gracefully => Poll::Pending,
+                CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => Poll::Ready(()),
             }
         })
         .await;
@@ -292,7 +292,7 @@ impl ConnectionState {
     /// Whether nothing is under way: no request has begun, and every answer is sent.
     fn is_idle(&self) -> bool {
         let reading = self.reading.load(Ordering::Relaxed);
-        (reading == Reading::Idle as u8 || reading == Reading::Silent as u8)
+        (reading == ReadPhase::Idle as u8 || reading == ReadPhase::Silent as u8)
             && self.block_at.load(Ordering::Relaxed) == 0
             && !self.is_busy()
             && !self.is_upgraded()
@@ -303,7 +303,7 @@ impl ConnectionState {
     /// Since when, by [`clock`], nothing has been under way on a connection that is
     /// to stay.
     pub(crate) fn idle_since(&self) -> Option<u64> {
-        let idle = self.ending() == Ending::No && self.is_idle();
+        let idle = self.close_mode() == CloseMode::No && self.is_idle();
         idle.then(|| self.born + self.read_at.load(Ordering::Relaxed))
     }
 
@@ -311,18 +311,18 @@ impl ConnectionState {
     fn judge(&self, now: u64, limits: &Service) {
         let blocked = self.blocked_at.load(Ordering::Relaxed);
         if blocked != 0 && over(now, blocked, limits.send_timeout) {
-            return self.finish(Ending::Cut);
+            return self.request_close(CloseMode::Cut);
         }
         let unsent = self.unsent.load(Ordering::Relaxed) > 0;
         if unsent && over(now, self.unsent_at.load(Ordering::Relaxed), limits.send_timeout) {
-            return self.finish(Ending::Cut);
+            return self.request_close(CloseMode::Cut);
         }
         if self.has_parted(now, limits) {
-            return self.finish(Ending::Cut);
+            return self.request_close(CloseMode::Cut);
         }
         let block = self.block_at.load(Ordering::Relaxed);
         if block != 0 && over(now, block, limits.header_timeout) {
-            return self.finish(Ending::HeadTimeout);
+            return self.request_close(CloseMode::HeadTimeout);
         }
         // While an exchange is in flight nobody owes us a head; who waits for a
         // body has its own clock, see `incoming`.
@@ -333,9 +333,11 @@ impl ConnectionState {
         match self.reading.load(Ordering::Relaxed) {
             // Nobody is idle whose answer is on its way.
             0 if blocked != 0 || unsent => {}
-            0 if over(now, since, limits.idle_timeout) => self.finish(Ending::Gracefully),
-            1 | 4 if over(now, since, limits.header_timeout) => self.finish(Ending::HeadTimeout),
-            2 if over(now, since, limits.body_timeout) => self.finish(Ending::Cut),
+            0 if over(now, since, limits.idle_timeout) => self.request_close(CloseMode::Gracefully),
+            1 | 4 if over(now, since, limits.header_timeout) => {
+                self.request_close(CloseMode::HeadTimeout)
+            }
+            2 if over(now, since, limits.body_timeout) => self.request_close(CloseMode::Cut),
             _ => {}
         }
     }
@@ -345,12 +347,12 @@ impl ConnectionState {
         let asked = self.asked_at.load(Ordering::Relaxed);
         let over_since_last =
             || over(now, asked.max(self.read_at.load(Ordering::Relaxed)), PARTING);
-        match self.ending() {
-            Ending::Gracefully => self.is_idle() && over_since_last(),
+        match self.close_mode() {
+            CloseMode::Gracefully => self.is_idle() && over_since_last(),
             // Over HTTP/2: with HTTP/1 it was over at once.
-            Ending::HeadTimeout if self.is_busy() => over(now, asked, limits.grace_period),
-            Ending::HeadTimeout => over_since_last(),
-            Ending::No | Ending::SentAway | Ending::Cut => false,
+            CloseMode::HeadTimeout if self.is_busy() => over(now, asked, limits.grace_period),
+            CloseMode::HeadTimeout => over_since_last(),
+            CloseMode::No | CloseMode::Rejected | CloseMode::Cut => false,
         }
     }
 }
@@ -359,13 +361,13 @@ impl ConnectionState {
 pub(crate) async fn until_ended<T>(
     state: &ConnectionState,
     work: impl Future<Output = T>,
-) -> Result<T, Ending> {
+) -> Result<T, CloseMode> {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
         state.watch(context.waker());
-        match state.ending() {
-            Ending::No | Ending::Gracefully => work.as_mut().poll(context).map(Ok),
-            ending @ (Ending::HeadTimeout | Ending::SentAway | Ending::Cut) => {
+        match state.close_mode() {
+            CloseMode::No | CloseMode::Gracefully => work.as_mut().poll(context).map(Ok),
+            ending @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) => {
                 Poll::Ready(Err(ending))
             }
         }
@@ -440,14 +442,14 @@ impl Connections {
     /// Cuts those that have nothing in flight but answers without an end.
     pub(crate) fn cut_endless(&self) {
         for state in self.lock().iter().filter(|state| state.is_endless()) {
-            state.finish(Ending::Cut);
+            state.request_close(CloseMode::Cut);
         }
     }
 
     /// Asks every connection to end.
-    pub(crate) fn finish(&self, ending: Ending) {
+    pub(crate) fn request_close(&self, mode: CloseMode) {
         for state in self.lock().iter() {
-            state.finish(ending);
+            state.request_close(mode);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How a server ends: asked once, finished once.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct Shutdown {
     state: tokio::sync::watch::Sender<Stage>,
     /// The end as threads outside of the runtimes wait for it.
     end: (std::sync::Mutex<End>, std::sync::Condvar),
@@ -26,18 +26,18 @@ enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Serving,
-    Asked,
+    Requested,
     AcceptingEnded,
     Cut,
 }
 
-impl Default for Stop {
+impl Default for Shutdown {
     fn default() -> Self {
         Self { state: tokio::sync::watch::Sender::new(Stage::Serving), end: Default::default() }
     }
 }
 
-impl Stop {
+impl Shutdown {
     fn raise(&self, stage: Stage) {
         self.state.send_if_modified(|now| {
             let raised = stage > *now;
@@ -52,8 +52,8 @@ impl Stop {
     }
 
     /// Asks everyone to finish.
-    pub(crate) fn ask(&self) {
-        self.raise(Stage::Asked);
+    pub(crate) fn request(&self) {
+        self.raise(Stage::Requested);
     }
 
     /// Asks everyone to drop what they do.
@@ -61,12 +61,12 @@ impl Stop {
         self.raise(Stage::Cut);
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        *self.state.borrow() >= Stage::Asked
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.state.borrow() >= Stage::Requested
     }
 
-    pub(crate) async fn asked(&self) {
-        self.reached(Stage::Asked).await;
+    pub(crate) async fn requested(&self) {
+        self.reached(Stage::Requested).await;
     }
 
     pub(crate) fn no_more_accepting(&self) {

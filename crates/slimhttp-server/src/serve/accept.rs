@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::net::TcpStream;
 
 use crate::context::server::Shared;
-use crate::net::admission::{Idle, Pass};
+use crate::net::admission::{AddressPermit, Idle};
 use crate::serve::admission;
 use crate::serve::connection;
 use crate::serve::worker::Worker;
@@ -37,7 +37,7 @@ impl Accepting {
             for task in tasks {
                 let _ = task.await;
             }
-            shared.stop.no_more_accepting();
+            shared.shutdown.no_more_accepting();
         });
     }
 }
@@ -52,18 +52,18 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shared.stop.asked() => break,
+            () = shared.shutdown.requested() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((socket, peer)) => {
-                let Some(pass) = admission::admit(peer, &shared) else { continue };
+                let Some(address) = admission::admit(peer, &shared) else { continue };
                 tokio::select! {
                     biased;
-                    () = shared.stop.asked() => {}
+                    () = shared.shutdown.requested() => {}
                     () = admission::room(&shared, &workers, &mut idle) => {}
                 }
-                deal(socket, peer, pass, &workers, &shared, turns.next().unwrap_or(0));
+                deal(socket, peer, address, &workers, &shared, turns.next().unwrap_or(0));
             }
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
@@ -76,8 +76,8 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
     }
     // Whoever has connected by now is not turned away.
     while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
-        if let Some(pass) = admission::admit(peer, &shared) {
-            deal(socket, peer, pass, &workers, &shared, turns.next().unwrap_or(0));
+        if let Some(address) = admission::admit(peer, &shared) {
+            deal(socket, peer, address, &workers, &shared, turns.next().unwrap_or(0));
         }
     }
 }
@@ -93,34 +93,34 @@ fn client_has_gone(error: &io::Error) -> bool {
 fn deal(
     socket: TcpStream,
     peer: SocketAddr,
-    pass: Pass,
+    address: AddressPermit,
     workers: &[Arc<Worker>],
     shared: &Arc<Shared>,
     turn: usize,
 ) {
     if turn == 0 {
-        let seat = pass.seat(&workers[0].active);
+        let permit = address.permit(&workers[0].active);
         let (shared, worker) = (shared.clone(), workers[0].clone());
-        tokio::spawn(connection::serve(socket, peer, shared, worker, seat));
+        tokio::spawn(connection::serve(socket, peer, shared, worker, permit));
         return;
     }
     // A socket belongs to the runtime that watches it.
     if let Ok(socket) = socket.into_std() {
-        send_over(socket, peer, pass, &workers[turn], shared);
+        send_over(socket, peer, address, &workers[turn], shared);
     }
 }
 
 /// Serves a connection that somebody else has accepted; whether it is allowed.
 /// Its descriptor, as good as a die, says which worker has it.
-pub(crate) fn adopt(
+pub(crate) fn serve_connection(
     socket: std::net::TcpStream,
     peer: SocketAddr,
     workers: &[Arc<Worker>],
     shared: &Arc<Shared>,
 ) -> bool {
-    let Some(pass) = admission::admit(peer, shared) else { return false };
+    let Some(address) = admission::admit(peer, shared) else { return false };
     let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % workers.len();
-    send_over(socket, peer, pass, &workers[turn], shared);
+    send_over(socket, peer, address, &workers[turn], shared);
     true
 }
 
@@ -128,15 +128,15 @@ pub(crate) fn adopt(
 fn send_over(
     socket: std::net::TcpStream,
     peer: SocketAddr,
-    pass: Pass,
+    address: AddressPermit,
     worker: &Arc<Worker>,
     shared: &Arc<Shared>,
 ) {
-    let seat = pass.seat(&worker.active);
+    let permit = address.permit(&worker.active);
     let (shared, worker) = (shared.clone(), worker.clone());
     worker.handle.clone().spawn(async move {
         if let Ok(socket) = TcpStream::from_std(socket) {
-            connection::serve(socket, peer, shared, worker, seat).await;
+            connection::serve(socket, peer, shared, worker, permit).await;
         }
     });
 }

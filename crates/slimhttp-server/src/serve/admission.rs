@@ -6,15 +6,15 @@ use std::sync::Arc;
 use slimhttp_site::access;
 
 use crate::context::server::Shared;
-use crate::net::admission::{Idle, Pass};
+use crate::net::admission::{AddressPermit, Idle};
 use crate::serve::worker::Worker;
 use crate::sys::clock;
 
 /// Admits a connection from `peer`, unless its client may not connect or has too
 /// many already. Whom it does not let in is told nothing: dropping the socket
 /// closes it.
-pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
-    // Not `pinned()`: this may be a thread that lives long and asks seldom.
+pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> {
+    // Not `cached()`: this may be a thread that lives long and asks seldom.
     let snapshot = shared.live.current();
     let (ip, admission) = (peer.ip().to_canonical(), &shared.admission);
     if !snapshot.site.admits(ip) {
@@ -23,21 +23,21 @@ pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<Pass> {
     }
     let most = snapshot.site.most_connections_of(ip);
     let client = access::client(ip);
-    let pass = Pass::take(admission, client, most.unwrap_or(usize::MAX));
-    if pass.is_none() && admission.client_warning.is_due() {
+    let address = AddressPermit::take(admission, client, most.unwrap_or(usize::MAX));
+    if address.is_none() && admission.client_warning.is_due() {
         let most = most.unwrap_or_default();
         tracing::warn!(
             "{ip} has {most} connections (`max_connections_per_address`): further ones are \
              closed at once; if it is a proxy, name it in `trusted_proxies`"
         );
     }
-    pass
+    address
 }
 
 /// Waits until another connection has room: one has left, was idle and is asked
 /// to, or a change of the configuration allows more.
 pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Idle) {
-    let most = || shared.live.pinned().site.service.max_connections;
+    let most = || shared.live.cached().site.service.max_connections;
     let of_workers = || workers.iter().map(|worker| &worker.connections);
     let ask = |count| idle.ask_to_leave(count, of_workers, clock::milliseconds());
     shared.admission.room(most, ask).await;

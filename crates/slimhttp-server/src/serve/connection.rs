@@ -14,8 +14,8 @@ use crate::context::server::Shared;
 use crate::http1::close::{last_word, refuse};
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::{http1, http2};
-use crate::net::admission::Seat;
-use crate::net::connection_state::{ConnectionState, Ending, Reading, until_ended};
+use crate::net::admission::ConnectionPermit;
+use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, until_ended};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::serve::worker::Worker;
@@ -26,15 +26,15 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     shared: Arc<Shared>,
     worker: Arc<Worker>,
-    seat: Seat,
+    permit: ConnectionPermit,
 ) {
     let state = Arc::new(ConnectionState::new());
     worker.connections.add(&state);
     let _ = socket.set_nodelay(true);
-    let tls = shared.live.pinned().tls.as_ref().map(|presented| presented.config.clone());
-    let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), seat);
+    let tls = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
+    let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), permit);
     // Boxed, so that a connection does not hold the room of it all its life.
-    if let Some(verdict) = context.verdict()
+    if let Some(verdict) = context.authorized()
         && !Box::pin(verdict).await
     {
         return;
@@ -56,7 +56,7 @@ async fn handshake(
         return;
     }
     // A handshake may take as long as a head.
-    state.read(Reading::Head);
+    state.read(ReadPhase::Head);
     let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
     tokio::select! {
         () = state.cut() => {}
@@ -73,14 +73,14 @@ async fn handshake(
 /// Waits for the first byte, which a client may send for as long as a head may take,
 /// and as long as nobody else needs its place; whether it has come, or the client left.
 async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
-    state.read(Reading::Silent);
+    state.read(ReadPhase::Silent);
     std::future::poll_fn(|context| {
         state.watch(context.waker());
         if socket.poll_read_ready(context).is_ready() {
             return Poll::Ready(true);
         }
-        match state.ending() {
-            Ending::No => Poll::Pending,
+        match state.close_mode() {
+            CloseMode::No => Poll::Pending,
             _ => Poll::Ready(false),
         }
     })
@@ -88,13 +88,13 @@ async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
 }
 
 async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
-    context.state.read(Reading::Idle);
+    context.state.read(ReadPhase::Idle);
     let mut connection = Http1::new(socket, context.clone());
     loop {
         let next = match until_ended(&context.state, connection.run()).await {
             Ok(next) => next,
             // Who never sent a byte has asked for nothing.
-            Err(Ending::HeadTimeout) if connection.read_any => {
+            Err(CloseMode::HeadTimeout) if connection.read_any => {
                 let refusal = Refusal::RequestTimeout;
                 return Box::pin(last_word(&context, &mut connection.socket, &refusal, false))
                     .await;

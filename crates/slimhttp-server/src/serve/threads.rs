@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::context::server::Shared;
 use crate::http1;
 use crate::live::store::Live;
-use crate::net::connection_state::{Connections, Ending, PARTING};
+use crate::net::connection_state::{CloseMode, Connections, PARTING};
 use crate::net::shutdown::Stage;
 use crate::serve::accept::Accepting;
 use crate::serve::worker::Worker;
@@ -66,7 +66,7 @@ struct Finished {
 impl Finished {
     fn one(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.stop.finished();
+            self.shared.shutdown.finished();
         }
     }
 }
@@ -81,7 +81,7 @@ fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: 
         }
         let sweeping = sweep(shared, worker);
         tokio::select! {
-            () = shared.stop.asked() => {}
+            () = shared.shutdown.requested() => {}
             () = sweeping => {}
         }
         drain(shared, worker).await;
@@ -94,7 +94,7 @@ fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: 
 async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
     loop {
         // The look also lets go of the last site that this worker saw.
-        let service = shared.live.pinned().site.service.clone();
+        let service = shared.live.cached().site.service.clone();
         worker.connections.sweep(&service);
         http1::response_cache::sweep();
         memory::give_back();
@@ -127,16 +127,16 @@ fn tick(service: &Service) -> Duration {
 async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
     // What was accepted just before the end is dealt with before the listeners
     // close, so that every connection is known here by now.
-    shared.stop.accepting_ended().await;
-    let service = shared.live.pinned().site.service.clone();
-    worker.connections.finish(Ending::Gracefully);
+    shared.shutdown.accepting_ended().await;
+    let service = shared.live.cached().site.service.clone();
+    worker.connections.request_close(CloseMode::Gracefully);
     let begin = Instant::now();
     let end = begin + service.grace_period;
     let finished = async {
         while worker.active.any() {
             let _ = tokio::time::timeout(tick(&service), worker.active.changed()).await;
             worker.connections.sweep(&service);
-            worker.connections.finish(Ending::Gracefully);
+            worker.connections.request_close(CloseMode::Gracefully);
             // Those who take what is sent have seen its end by now.
             if begin.elapsed() >= PARTING {
                 worker.connections.cut_endless();
@@ -146,9 +146,9 @@ async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
     tokio::select! {
         () = finished => {}
         () = tokio::time::sleep_until(end) => {}
-        () = shared.stop.reached(Stage::Cut) => {}
+        () = shared.shutdown.reached(Stage::Cut) => {}
     }
-    worker.connections.finish(Ending::Cut);
+    worker.connections.request_close(CloseMode::Cut);
     let end = Instant::now() + Duration::from_millis(200);
     while worker.active.any() && Instant::now() < end {
         let _ = tokio::time::timeout_at(end, worker.active.changed()).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::net::admission::Active;
+use crate::net::admission::ConnectionCount;
 use crate::net::connection_state::Connections;
 
 /// One I/O thread.
@@ -12,5 +12,5 @@ use crate::net::connection_state::Connections;
 pub(crate) struct Worker {
     pub(crate) connections: Connections,
     pub(super) handle: Handle,
-    pub(super) active: Arc<Active>,
+    pub(super) active: Arc<ConnectionCount>,
 }

@@ -21,7 +21,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
-use crate::net::connection_state::Ending;
+use crate::net::connection_state::CloseMode;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 use crate::net::upgraded::{OnUpgrade, Upgraded};
@@ -207,10 +207,10 @@ impl<'c, S: Stream> Carrier<'c, S> {
         let turn = Turn::begin();
         self.line.watch(context.waker());
         self.connection.state.watch(context.waker());
-        match self.connection.state.ending() {
-            Ending::No => {}
-            Ending::Gracefully => self.close(Closure::bare(GOING_AWAY)),
-            Ending::HeadTimeout | Ending::SentAway | Ending::Cut => {
+        match self.connection.state.close_mode() {
+            CloseMode::No => {}
+            CloseMode::Gracefully => self.close(Closure::bare(GOING_AWAY)),
+            CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => {
                 return Poll::Ready(Ok(Stop::Over));
             }
         }

@@ -93,7 +93,7 @@ impl Attributes {
             tls: source.tls,
             scope: source.scope.clone(),
             connection: source.connection.clone(),
-            guest: source.guest.clone(),
+            connection_data: source.connection_data.clone(),
             companion: OnceLock::new(),
         });
         let source = std::mem::replace(&mut state.source, copy);

@@ -15,7 +15,7 @@ use slimhttp_site::http2::frames::Frames;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::hyper_compat::http2::send_budget::SendBudget;
-use crate::net::connection_state::{ConnectionState, Ending};
+use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::read_buffer;
 use crate::sys::clock;
 
@@ -138,7 +138,7 @@ impl<S> Socket<S> {
         let seconds = clock::milliseconds().saturating_sub(self.born) / 1000;
         if let Some(flood) = self.frames.flood(self.budget.sent(), seconds) {
             tracing::debug!("an HTTP/2 client is sent away: {flood:?}");
-            self.state.finish(Ending::SentAway);
+            self.state.request_close(CloseMode::Rejected);
             self.deaf = true;
         }
     }

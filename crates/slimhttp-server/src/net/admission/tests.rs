@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::net::connection_state::Reading;
+use crate::net::connection_state::ReadPhase;
 
-fn take(admission: &Arc<Admission>, client: &str, most: usize) -> Option<Pass> {
-    Pass::take(admission, client.parse().expect("an address"), most)
+fn take(admission: &Arc<Admission>, client: &str, most: usize) -> Option<AddressPermit> {
+    AddressPermit::take(admission, client.parse().expect("an address"), most)
 }
 
 #[test]
@@ -28,12 +28,12 @@ fn a_client_has_at_most_so_many_connections() {
 
 #[test]
 fn a_seat_is_counted_until_it_is_left() {
-    let (admission, active) = (Arc::<Admission>::default(), Arc::<Active>::default());
-    let pass = take(&admission, "192.0.2.1", 1).expect("a pass");
-    assert_eq!(admission.taken.load(Ordering::Relaxed), 0, "who waits takes no seat");
-    let seat = pass.seat(&active);
+    let (admission, active) = (Arc::<Admission>::default(), Arc::<ConnectionCount>::default());
+    let address = take(&admission, "192.0.2.1", 1).expect("a address");
+    assert_eq!(admission.taken.load(Ordering::Relaxed), 0, "who waits takes no permit");
+    let permit = address.permit(&active);
     assert_eq!(admission.taken.load(Ordering::Relaxed), 1);
-    drop(seat);
+    drop(permit);
     assert_eq!(admission.taken.load(Ordering::Relaxed), 0);
     assert!(admission.clients().is_empty());
 }
@@ -51,7 +51,7 @@ fn worker(since: &[u64]) -> (Connections, Vec<Arc<ConnectionState>>) {
 }
 
 fn leaving(states: &[Arc<ConnectionState>]) -> Vec<bool> {
-    states.iter().map(|state| state.ending() == Ending::Gracefully).collect()
+    states.iter().map(|state| state.close_mode() == CloseMode::Gracefully).collect()
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn who_has_begun_something_since_it_was_found_stays() {
     // Idle again, but no longer for longest.
     states[2].begin();
     states[2].end();
-    states[3].read(Reading::Head);
+    states[3].read(ReadPhase::Head);
     assert_eq!(idle.ask_to_leave(1, all, 10_000), 1);
     assert_eq!(leaving(&states), [true, false, false, false, true]);
 }
@@ -101,9 +101,9 @@ fn one_look_finds_so_many() {
 
 // How many are asked
 
-fn seats(admission: &Arc<Admission>, count: usize) -> Vec<Seat> {
-    let active = Arc::<Active>::default();
-    let one = |_| take(admission, "192.0.2.1", count).expect("a pass").seat(&active);
+fn seats(admission: &Arc<Admission>, count: usize) -> Vec<ConnectionPermit> {
+    let active = Arc::<ConnectionCount>::default();
+    let one = |_| take(admission, "192.0.2.1", count).expect("a address").permit(&active);
     (0..count).map(one).collect()
 }
 

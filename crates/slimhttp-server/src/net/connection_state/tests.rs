@@ -40,9 +40,9 @@ fn limits() -> Service {
 }
 
 /// What becomes of a connection that nothing happens to for so long from now on.
-fn after(state: &ConnectionState, milliseconds: u64, limits: &Service) -> Ending {
+fn after(state: &ConnectionState, milliseconds: u64, limits: &Service) -> CloseMode {
     state.judge(state.now() + milliseconds, limits);
-    state.ending()
+    state.close_mode()
 }
 
 /// What is more than a tick of the clock, and less than any of the times.
@@ -55,28 +55,28 @@ type Prepare = fn(&ConnectionState);
 #[test]
 fn each_thing_that_a_client_owes_has_its_time() {
     let limits = limits();
-    let check = |what: &str, prepare: Prepare, seconds: u64, expected: Ending| {
+    let check = |what: &str, prepare: Prepare, seconds: u64, expected: CloseMode| {
         let state = ConnectionState::new();
         prepare(&state);
-        assert_eq!(after(&state, seconds * 1000 - MOMENT, &limits), Ending::No, "{what}");
+        assert_eq!(after(&state, seconds * 1000 - MOMENT, &limits), CloseMode::No, "{what}");
         assert_eq!(after(&state, seconds * 1000 + MOMENT, &limits), expected, "{what}");
     };
-    check("a request", |state| state.read(Reading::Idle), 75, Ending::Gracefully);
-    check("a handshake", |state| state.read(Reading::Silent), 20, Ending::HeadTimeout);
-    check("a whole head", |state| state.read(Reading::Head), 20, Ending::HeadTimeout);
-    check("a whole block", |state| state.within_block(true), 20, Ending::HeadTimeout);
-    check("a body", |state| state.read(Reading::Body), 60, Ending::Cut);
-    check("to take bytes", |state| state.write_blocked(true), 60, Ending::Cut);
+    check("a request", |state| state.read(ReadPhase::Idle), 75, CloseMode::Gracefully);
+    check("a handshake", |state| state.read(ReadPhase::Silent), 20, CloseMode::HeadTimeout);
+    check("a whole head", |state| state.read(ReadPhase::Head), 20, CloseMode::HeadTimeout);
+    check("a whole block", |state| state.within_block(true), 20, CloseMode::HeadTimeout);
+    check("a body", |state| state.read(ReadPhase::Body), 60, CloseMode::Cut);
+    check("to take bytes", |state| state.write_blocked(true), 60, CloseMode::Cut);
     let beside_another = |state: &ConnectionState| {
         state.begin();
         state.within_block(true);
     };
-    check("a whole block, though another is in work", beside_another, 20, Ending::HeadTimeout);
+    check("a whole block, though another is in work", beside_another, 20, CloseMode::HeadTimeout);
     let of_a_stream = |state: &ConnectionState| {
         state.begin();
         state.unsent(true);
     };
-    check("to take bytes of a stream", of_a_stream, 60, Ending::Cut);
+    check("to take bytes of a stream", of_a_stream, 60, CloseMode::Cut);
 }
 
 #[test]
@@ -85,61 +85,61 @@ fn nobody_is_cut_while_somebody_else_is_waited_for() {
     let check = |what: &str, prepare: Prepare| {
         let state = ConnectionState::new();
         prepare(&state);
-        assert_eq!(after(&state, AGES, &limits), Ending::No, "{what}");
+        assert_eq!(after(&state, AGES, &limits), CloseMode::No, "{what}");
         assert_eq!(state.idle_since(), None, "{what}");
     };
     check("its request is in work", ConnectionState::begin);
     check("a head behind one that is", |state| {
         state.begin();
-        state.read(Reading::Head);
+        state.read(ReadPhase::Head);
     });
     check("it is HTTP no longer", |state| {
         state.begin();
         state.upgrade();
     });
-    check("the bytes are an upstream's", |state| state.read(Reading::Through));
+    check("the bytes are an upstream's", |state| state.read(ReadPhase::Through));
 }
 
 #[test]
 fn who_is_asked_to_go_is_cut_where_it_does_not() {
     let limits = limits();
-    let check = |what: &str, prepare: Prepare, ending: Ending, seconds: u64| {
+    let check = |what: &str, prepare: Prepare, ending: CloseMode, seconds: u64| {
         let state = ConnectionState::new();
         prepare(&state);
-        state.finish(ending);
+        state.request_close(ending);
         assert_eq!(after(&state, seconds * 1000 - MOMENT, &limits), ending, "{what}");
-        assert_eq!(after(&state, seconds * 1000 + MOMENT, &limits), Ending::Cut, "{what}");
+        assert_eq!(after(&state, seconds * 1000 + MOMENT, &limits), CloseMode::Cut, "{what}");
     };
-    check("it is idle", |_| {}, Ending::Gracefully, 2);
-    check("it takes nothing", |state| state.write_blocked(true), Ending::Gracefully, 60);
-    check("its head is late", |state| state.within_block(true), Ending::HeadTimeout, 2);
-    check("its head is late beside a request", ConnectionState::begin, Ending::HeadTimeout, 10);
+    check("it is idle", |_| {}, CloseMode::Gracefully, 2);
+    check("it takes nothing", |state| state.write_blocked(true), CloseMode::Gracefully, 60);
+    check("its head is late", |state| state.within_block(true), CloseMode::HeadTimeout, 2);
+    check("its head is late beside a request", ConnectionState::begin, CloseMode::HeadTimeout, 10);
 }
 
 #[test]
 fn who_is_asked_to_go_is_served_first() {
     let limits = limits();
     let state = ConnectionState::new();
-    state.finish(Ending::Gracefully);
+    state.request_close(CloseMode::Gracefully);
     state.within_block(true);
-    assert_eq!(after(&state, 20_000 - MOMENT, &limits), Ending::Gracefully, "a head has begun");
+    assert_eq!(after(&state, 20_000 - MOMENT, &limits), CloseMode::Gracefully, "a head has begun");
     state.begin();
     state.within_block(false);
-    assert_eq!(after(&state, AGES, &limits), Ending::Gracefully, "it is in work");
+    assert_eq!(after(&state, AGES, &limits), CloseMode::Gracefully, "it is in work");
     state.end();
-    assert_eq!(after(&state, 2000 - MOMENT, &limits), Ending::Gracefully);
-    assert_eq!(after(&state, 2000 + MOMENT, &limits), Ending::Cut);
+    assert_eq!(after(&state, 2000 - MOMENT, &limits), CloseMode::Gracefully);
+    assert_eq!(after(&state, 2000 + MOMENT, &limits), CloseMode::Cut);
 }
 
 #[test]
 fn a_stronger_wish_replaces_a_weaker_one() {
     let state = ConnectionState::new();
     assert!(state.cut().now_or_never().is_none());
-    state.finish(Ending::Gracefully);
+    state.request_close(CloseMode::Gracefully);
     assert!(state.cut().now_or_never().is_none(), "who is served is served to the end");
-    state.finish(Ending::SentAway);
-    state.finish(Ending::Gracefully);
-    assert_eq!(state.ending(), Ending::SentAway);
+    state.request_close(CloseMode::Rejected);
+    state.request_close(CloseMode::Gracefully);
+    assert_eq!(state.close_mode(), CloseMode::Rejected);
     assert!(state.cut().now_or_never().is_some());
 }
 
@@ -151,15 +151,15 @@ fn nobody_is_idle_with_whom_something_is_under_way() {
         assert_eq!(state.idle_since().is_some(), idle);
     };
     check(true, |_| {});
-    check(true, |state| state.read(Reading::Silent));
-    check(false, |state| state.read(Reading::Head));
-    check(false, |state| state.read(Reading::Body));
+    check(true, |state| state.read(ReadPhase::Silent));
+    check(false, |state| state.read(ReadPhase::Head));
+    check(false, |state| state.read(ReadPhase::Body));
     check(false, |state| state.within_block(true));
     check(false, |state| state.write_blocked(true));
     check(false, |state| state.unsent(true));
     check(false, ConnectionState::begin);
     check(false, ConnectionState::upgrade);
-    check(false, |state| state.finish(Ending::Gracefully));
+    check(false, |state| state.request_close(CloseMode::Gracefully));
     check(true, |state| {
         state.begin();
         state.end();
@@ -187,26 +187,26 @@ fn those_that_have_been_idle_longest_are_found() {
 
 #[test]
 fn only_what_has_no_end_is_not_waited_for() {
-    let check = |expected: Ending, prepare: Prepare| {
+    let check = |expected: CloseMode, prepare: Prepare| {
         let (connections, state) = (Connections::default(), Arc::new(ConnectionState::new()));
         connections.add(&state);
         prepare(&state);
         connections.cut_endless();
-        assert_eq!(state.ending(), expected);
+        assert_eq!(state.close_mode(), expected);
     };
-    check(Ending::No, |_| {});
-    check(Ending::No, ConnectionState::begin);
-    check(Ending::Cut, |state| {
+    check(CloseMode::No, |_| {});
+    check(CloseMode::No, ConnectionState::begin);
+    check(CloseMode::Cut, |state| {
         state.begin();
         state.begin_endless();
     });
-    check(Ending::No, |state| {
+    check(CloseMode::No, |state| {
         // Two streams of one connection.
         state.begin();
         state.begin_endless();
         state.begin();
     });
-    check(Ending::No, |state| {
+    check(CloseMode::No, |state| {
         state.begin();
         state.begin_endless();
         state.end_endless();

@@ -99,7 +99,7 @@ async fn what_a_flood_ends_with_is_not_worked_off() {
     client.write_all(&[0; 24]).await.expect("it fits");
     client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(300)).await.expect("it fits");
     assert_eq!(read(&mut socket), None);
-    assert_eq!(state.ending(), Ending::SentAway);
+    assert_eq!(state.close_mode(), CloseMode::Rejected);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_flood_is_sent_away() {
     while read_turn(&mut socket) > 0 {
         pace.begin();
     }
-    assert_eq!(state.ending(), Ending::SentAway);
+    assert_eq!(state.close_mode(), CloseMode::Rejected);
     client.write_all(&[0; 24]).await.expect("it fits");
     pace.begin();
     assert_eq!(read_turn(&mut socket), 0, "nobody listens any more");
