@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slimhttp_server::takeover::{Bytestream, Carrier};
+use slimhttp_server::takeover::{Bytestream, UpgradedConnection};
 
 use crate::bridge::Bridge;
 use crate::connection::Guest;
@@ -24,8 +24,8 @@ pub struct PipeEnd {
     pub bridge: Arc<Bridge>,
 }
 
-impl Carrier for PipeEnd {
-    fn carry(
+impl UpgradedConnection for PipeEnd {
+    fn run(
         self: Box<Self>,
         connection: Box<dyn Bytestream>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use slimhttp_server::clock::Seldom;
+use slimhttp_server::clock::LogThrottle;
 use slimhttp_server::handler::Request;
 
 use crate::bridge::Bridge;
@@ -47,13 +47,13 @@ pub struct Passed {
     label: Arc<str>,
     /// Where it stands, `FILE:LINE`; empty where Python does not know.
     place: String,
-    told: Seldom,
+    told: LogThrottle,
 }
 
 impl Passed {
     /// Of which nothing was told yet.
     pub fn new(label: Arc<str>, place: String) -> Self {
-        Self { label, place, told: Seldom::new() }
+        Self { label, place, told: LogThrottle::new() }
     }
 
     /// Tells the log that nobody has answered `request`.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use slimhttp_server::handler::Answer;
-use slimhttp_server::websocket::Carriage;
+use slimhttp_server::websocket::PendingWebSocket;
 
 use crate::outcome::Verdict;
 use crate::reply::Reply;
@@ -30,7 +30,7 @@ enum State {
     /// Neither is there anybody to tell, nor anything.
     New,
     /// The client waits.
-    Held(Reply, Box<Carriage>),
+    Held(Reply, Box<PendingWebSocket>),
     /// Taken in, before there was anybody to tell.
     Accepted,
     /// Refused, before there was anybody to tell.
@@ -46,7 +46,7 @@ impl Opening {
     }
 
     /// Whom to tell, and what goes on then.
-    pub fn hold(&self, reply: Reply, carriage: Carriage) {
+    pub fn hold(&self, reply: Reply, carriage: PendingWebSocket) {
         let carriage = Box::new(carriage);
         let mut state = self.lock();
         let verdict = match std::mem::replace(&mut *state, State::Told) {

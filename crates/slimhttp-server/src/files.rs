@@ -25,7 +25,7 @@ mod store;
 mod unsent;
 
 pub(crate) use error_page::error_page;
-pub(crate) use lookup::{Below, Seen};
-pub(crate) use query::{Asked, Found};
+pub(crate) use lookup::{FileLookup, FreshnessNote};
+pub(crate) use query::{FileRequest, Found};
 pub(crate) use service::{options, send, send_named};
 pub(crate) use store::FileStore;

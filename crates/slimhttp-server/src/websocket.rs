@@ -2,7 +2,7 @@
 //! and a handler. RFC 6455, and RFC 7692 for compression.
 //!
 //! The handler holds a [`WebSocket`], the worker that has the connection a
-//! [`Carriage`]; between them lie two bounded queues. A queue that is full stops
+//! [`PendingWebSocket`]; between them lie two bounded queues. A queue that is full stops
 //! whoever fills it: the client is not read, the handler is told to wait. Neither
 //! side ever waits for the other with a lock held.
 //!
@@ -16,7 +16,7 @@ pub(crate) mod encoder;
 mod handle;
 mod message;
 
-pub use handle::{Carriage, Tenure, WebSocket, open};
+pub use handle::{HandlerGuard, PendingWebSocket, WebSocket, open};
 pub use message::{
     ABNORMAL, Closure, GOING_AWAY, INTERNAL, Message, NO_CODE, NORMAL, PingId, Received, SendFault,
 };

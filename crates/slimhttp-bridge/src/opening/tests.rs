@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slimhttp_server::handler::{Answer, HandlerFault};
-use slimhttp_server::websocket::{self, Carriage};
+use slimhttp_server::websocket::{self, PendingWebSocket};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::websocket::Handshake;
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use super::{Opening, Openings, PATIENCE};
 use crate::outcome::Verdict;
 use crate::reply::Reply;
 
-fn held() -> (Reply, Carriage, oneshot::Receiver<Verdict>) {
+fn held() -> (Reply, PendingWebSocket, oneshot::Receiver<Verdict>) {
     let key = http::HeaderValue::from_static("");
     let handshake = Handshake { key, subprotocol: None, deflate: None };
     let limits = crate::tests::request("/").scope.options.websocket.clone();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use slimhttp_server::event::{Answerer, Event};
+use slimhttp_server::event::{Event, Responder};
 
 /// `('accepted', address, port)`, `('closed', address, port)`,
 /// `('malformed', address, port)`, `('noted', number)`,
@@ -26,10 +26,10 @@ pub(crate) fn tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, 
         Event::Answered { peer, method, target, vhost, by, status } => {
             let kind = intern!(py, "answered");
             let by = match by {
-                Answerer::Server => intern!(py, "server"),
-                Answerer::Route => intern!(py, "route"),
-                Answerer::Module => intern!(py, "module"),
-                Answerer::Proxy => intern!(py, "proxy"),
+                Responder::Server => intern!(py, "server"),
+                Responder::Route => intern!(py, "route"),
+                Responder::Module => intern!(py, "module"),
+                Responder::Proxy => intern!(py, "proxy"),
             };
             let (method, vhost) = (method.as_str(), vhost.as_deref());
             (kind, address(peer), peer.port(), method, target, vhost, by, status).into_pyobject(py)

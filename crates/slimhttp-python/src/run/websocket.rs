@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_server::handler::HandlerFault;
-use slimhttp_server::websocket::{self, INTERNAL, NORMAL, Tenure, WebSocket};
+use slimhttp_server::websocket::{self, HandlerGuard, INTERNAL, NORMAL, WebSocket};
 use slimhttp_site::refusal::Refusal;
 
 use crate::convert::asyncio::pump_module;
@@ -176,7 +176,7 @@ fn face_of<'py>(
 /// What is needed to end a WebSocket as its handler has ended.
 struct Ending {
     socket: WebSocket,
-    tenure: Tenure,
+    tenure: HandlerGuard,
     opening: Arc<Opening>,
     request: Py<HttpRequest>,
     what: Arc<str>,

@@ -17,13 +17,13 @@ use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
 use slimhttp_site::websocket::Handshake;
 
-use crate::api::takeover::Carrier;
+use crate::api::takeover::UpgradedConnection;
 use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
 pub use crate::message::refused::DebugPage;
 use crate::net::connection_state::{CloseMode, ConnectionState};
-use crate::websocket::Carriage;
+use crate::websocket::PendingWebSocket;
 
 /// A request with its content, as handlers see it. Shared by every call of
 /// one exchange: a route that passes on and the module that is asked next get
@@ -164,10 +164,10 @@ pub enum Answer {
     /// or relative to `web_root`; the fields are added to the response.
     File(PathBuf, HeaderMap),
     /// Open the WebSocket.
-    WebSocket(Box<Carriage>),
+    WebSocket(Box<PendingWebSocket>),
     /// The connection stops being HTTP: this is the 101, and the carrier goes on.
     /// In answer to [`Callee::Upgrade`] only.
-    Switch(Response<Body>, Box<dyn Carrier>),
+    Switch(Response<Body>, Box<dyn UpgradedConnection>),
     /// Somebody else may answer.
     Pass,
 }

@@ -13,17 +13,17 @@ pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytestream for S {}
 
 /// Whoever carries a connection on.
-pub trait Carrier: Send + 'static {
+pub trait UpgradedConnection: Send + 'static {
     /// Carries it until it ends. The future runs on the connection's I/O thread,
     /// so it never blocks; when it is done, or dropped, the connection is closed.
-    fn carry(
+    fn run(
         self: Box<Self>,
         connection: Box<dyn Bytestream>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-impl fmt::Debug for dyn Carrier {
+impl fmt::Debug for dyn UpgradedConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Carrier")
+        f.write_str("UpgradedConnection")
     }
 }

@@ -19,20 +19,20 @@ use crate::api::handler::{Answer, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::context::connection::ConnectionContext;
 use crate::exchange::event_stream;
-use crate::exchange::live_reload::{self, Showing};
-use crate::exchange::request_trace::Detail;
+use crate::exchange::live_reload::{self, LiveReload};
+use crate::exchange::request_trace::RequestTrace;
 use crate::exchange::tracking::{Tracked, Tracker};
-use crate::files::{self, Asked, Below, Found, Seen};
+use crate::files::{self, FileLookup, FileRequest, Found, FreshnessNote};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
-use crate::message::content::{Content, ContentStream, Ongoing};
+use crate::message::content::{Content, ContentGuard, ContentStream};
 use crate::message::error_page;
 use crate::message::limits;
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 use crate::message::request_body::{RequestBody, announced_length_fits};
 use crate::net::connection_state::CloseMode;
 use crate::net::upgraded::OnUpgrade;
-use crate::observe::event::Answerer;
+use crate::observe::event::Responder;
 use crate::proxy::forward;
 use crate::upgrade::{switching, takeover, websocket};
 
@@ -65,13 +65,13 @@ pub(crate) async fn answer(
     let listens = || plan.target.is_some() && uri.path() == live_reload::PATH;
     if reloads && parts.method == Method::GET && listens() {
         let response = error_page::finish(live_reload::listen(&connection, scope));
-        return tracker.finish(response, Answerer::Server, None, None);
+        return tracker.finish(response, Responder::Server, None, None);
     }
     // What an upstream answers is its own.
     let is_ours = || !plan.actions.iter().any(|action| matches!(action, Action::Proxy(_)));
     let showing = match reloads && is_ours() {
-        true => Showing::of(&parts.method, &mut parts.headers),
-        false => Showing::No,
+        true => LiveReload::of(&parts.method, &mut parts.headers),
+        false => LiveReload::No,
     };
 
     let path = plan.target.as_ref().map_or(&b"/"[..], |target| &target.path);
@@ -84,7 +84,7 @@ pub(crate) async fn answer(
         path,
         target: plan.target.as_ref(),
         asked: None,
-        seen: Seen::default(),
+        seen: FreshnessNote::default(),
         body: Some(body),
         ongoing: None,
         body_timeout: snapshot.site.service.body_timeout,
@@ -92,13 +92,14 @@ pub(crate) async fn answer(
         method: std::mem::take(&mut parts.method),
         version: parts.version,
         headers: std::mem::take(&mut parts.headers),
-        by: Answerer::Server,
+        by: Responder::Server,
         passed_on: false,
     };
     // What the protocol's room has found wrong with the head.
     let malformed = parts.extensions.remove::<Refusal>();
     let files_only = matches!(*plan.actions, [Action::File(_)]);
-    let detail = Detail::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
+    let detail =
+        RequestTrace::begin(&snapshot.site, plan.target.as_ref(), &exchange, &plan.actions);
     let outcome = if !snapshot.site.admits(connection.peer.ip()) {
         // It was allowed when it connected; its connection ends with this.
         connection.state.request_close(CloseMode::Gracefully);
@@ -120,7 +121,7 @@ pub(crate) async fn answer(
         && !is_trouble
         && exchange.asked.is_none()
         && !reloads
-        && exchange.seen.is_settled()
+        && exchange.seen.is_stable()
         && !tracker.is_told()
         && detail.is_none()
         && scope.options.files.pin_releases.is_zero();
@@ -135,7 +136,7 @@ pub(crate) async fn answer(
     let leaving = connection.state.close_mode() != CloseMode::No;
     // RFC 9112 section 9.3: what is not read leaves no room for a further request.
     let streams = matches!(response.body(), Body::Stream(_));
-    let unread = !streams && exchange.ongoing.as_ref().is_some_and(Ongoing::is_unread);
+    let unread = !streams && exchange.ongoing.as_ref().is_some_and(ContentGuard::is_unread);
     if (leaving || unread) && exchange.version < Version::HTTP_2 && response.status() != 101 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -143,9 +144,9 @@ pub(crate) async fn answer(
         detail.answered(&response, began.elapsed());
     }
     let mut response =
-        showing.dress(response, &connection, scope, exchange.method(), exchange.asked.is_none());
+        showing.inject(response, &connection, scope, exchange.method(), exchange.asked.is_none());
     if *exchange.method() == Method::HEAD {
-        error_page::omit_content(&mut response, exchange.by == Answerer::Proxy);
+        error_page::omit_content(&mut response, exchange.by == Responder::Proxy);
     }
     tracker.finish(response, exchange.by, repeatable, exchange.ongoing.take())
 }
@@ -162,17 +163,17 @@ pub(super) struct Exchange<'x> {
     pub(super) target: Option<&'x Target<'x>>,
     /// As handlers saw it, once one was asked; it then holds the fields.
     pub(super) asked: Option<Arc<Request>>,
-    pub(super) seen: Seen,
+    pub(super) seen: FreshnessNote,
     pub(super) body: Option<RequestBody>,
     /// The hold on a body that a handler reads as it comes in.
-    pub(super) ongoing: Option<Ongoing>,
+    pub(super) ongoing: Option<ContentGuard>,
     pub(super) body_timeout: Duration,
     pub(super) upgrade: Option<OnUpgrade>,
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
     /// Who has answered, or was asked last.
-    pub(super) by: Answerer,
+    pub(super) by: Responder,
     /// Whether a handler was asked and left the answer to whoever is next, who has
     /// not answered yet.
     pub(super) passed_on: bool,
@@ -183,7 +184,7 @@ impl Exchange<'_> {
     async fn perform<'s>(
         &mut self,
         actions: impl IntoIterator<Item = Action<'s>>,
-    ) -> Result<Response<Body>, Refused> {
+    ) -> Result<Response<Body>, ErrorResponse> {
         announced_length_fits(&self.headers, self.scope.options.max_body)?;
         // RFC 9110 section 10.1.1 knows one expectation.
         let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
@@ -192,7 +193,7 @@ impl Exchange<'_> {
         }
         let debug = self.scope.options.debug;
         let mut actions = actions.into_iter().peekable();
-        let is_settled = matches!(
+        let is_stable = matches!(
             actions.peek(),
             Some(
                 Action::Refuse(_)
@@ -201,14 +202,14 @@ impl Exchange<'_> {
                     | Action::Options
             )
         );
-        if !is_settled && self.asks_for_upgrade() {
+        if !is_stable && self.asks_for_upgrade() {
             match self.call(Callee::Upgrade, RouteKind::Whole).await? {
                 Answer::Pass => {}
                 answer => return self.deliver(answer).await,
             }
         }
         for action in actions {
-            self.by = Answerer::of(&action);
+            self.by = Responder::of(&action);
             self.note_sources(&action);
             let answer = match action {
                 Action::Call(handler, kind, params) => {
@@ -232,7 +233,7 @@ impl Exchange<'_> {
                         let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                         let path = root.join(path.as_path());
                         let script = Callee::Script { path, file, reload: options.reload };
-                        self.by = Answerer::Module;
+                        self.by = Responder::Module;
                         self.call(script, RouteKind::Whole).await?
                     }
                 },
@@ -242,7 +243,7 @@ impl Exchange<'_> {
                 Action::Preflight(fields) => return Ok(error_page::preflight(*fields)),
                 Action::Options => return Ok(files::options()),
                 Action::Refuse(Refusal::Forbidden) => {
-                    return Err(Refused::foreign_origin(self.headers(), self.path, debug));
+                    return Err(ErrorResponse::foreign_origin(self.headers(), self.path, debug));
                 }
                 Action::Refuse(refusal) => return Err(refusal.into()),
             };
@@ -256,18 +257,18 @@ impl Exchange<'_> {
     }
 
     /// The response that a handler's answer is.
-    async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, Refused> {
+    async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, ErrorResponse> {
         match answer {
             Answer::Reply(response) => Ok(response),
             Answer::File(path, fields) => self.send_named(&path, fields).await,
-            Answer::WebSocket(carriage) => {
-                Ok(websocket::begin(*carriage, self.upgrade.take(), self.connection)?)
+            Answer::WebSocket(pending) => {
+                Ok(websocket::begin(*pending, self.upgrade.take(), self.connection)?)
             }
             Answer::Switch(response, carrier) => {
                 let Some(client) = self.upgrade.take() else {
                     let cause = "a handler switched protocols, which nobody asked for";
                     tracing::error!("{cause}");
-                    return Err(Refused::because(Refusal::Internal, cause));
+                    return Err(ErrorResponse::because(Refusal::Internal, cause));
                 };
                 if let Some(fault) = self.connection.fault.get() {
                     // What came behind the request, before the 101, is no HTTP,
@@ -322,21 +323,21 @@ impl Exchange<'_> {
         self.asked.as_ref().map_or(&self.method, |asked| &asked.method)
     }
 
-    pub(super) fn file_asked(&self) -> Asked<'_> {
-        Asked { method: self.method(), headers: self.headers(), rewritten: self.rewritten }
+    pub(super) fn file_asked(&self) -> FileRequest<'_> {
+        FileRequest { method: self.method(), headers: self.headers(), rewritten: self.rewritten }
     }
 
     /// Where the files of the scope are.
-    pub(super) fn below(&self) -> Option<Below<'_>> {
+    pub(super) fn below(&self) -> Option<FileLookup<'_>> {
         Some(self.below_root(self.scope.options.web_root.as_deref()?))
     }
 
-    pub(super) fn below_root<'b>(&'b self, root: &'b Path) -> Below<'b> {
+    pub(super) fn below_root<'b>(&'b self, root: &'b Path) -> FileLookup<'b> {
         let files = self.connection.shared.live.files();
-        Below::new(files, &self.snapshot.roots, root, &self.scope.options, &self.seen)
+        FileLookup::new(files, &self.snapshot.roots, root, &self.scope.options, &self.seen)
     }
 
-    async fn send_file(&self, path: SafePath) -> Result<Found, Refused> {
+    async fn send_file(&self, path: SafePath) -> Result<Found, ErrorResponse> {
         let (Some(below), Some(target)) = (self.below(), self.target) else {
             return Err(Refusal::NotFound.into());
         };
@@ -346,7 +347,7 @@ impl Exchange<'_> {
 
     /// The response that says no: with the page that the scope has for it, unless
     /// a traceback is to be shown.
-    async fn refuse(&self, mut refused: Refused) -> Response<Body> {
+    async fn refuse(&self, mut refused: ErrorResponse) -> Response<Body> {
         let options = &self.scope.options;
         let nobody = matches!(refused.refusal, Refusal::NotFound | Refusal::MethodNotAllowed(_));
         if nobody && self.passed_on {
@@ -370,9 +371,12 @@ impl Exchange<'_> {
     }
 
     /// Asks a handler, with the whole body unless `kind` has it streamed.
-    async fn call(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, Refused> {
+    async fn call(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, ErrorResponse> {
         let Some(handler) = &self.connection.shared.handler else {
-            return Err(Refused::because(Refusal::NotFound, "no handlers run in this program"));
+            return Err(ErrorResponse::because(
+                Refusal::NotFound,
+                "no handlers run in this program",
+            ));
         };
         let asked = match &self.asked {
             Some(asked) => asked.clone(),
@@ -403,16 +407,16 @@ impl Exchange<'_> {
                     let sources = page.sources.iter().cloned();
                     self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
                 }
-                Refused { refusal: Refusal::Internal, page, detail: None }
+                ErrorResponse { refusal: Refusal::Internal, page, detail: None }
             }
             HandlerFault::Refused(Refusal::Forbidden, None) => {
-                Refused::foreign_origin(self.headers(), self.path, self.scope.options.debug)
+                ErrorResponse::foreign_origin(self.headers(), self.path, self.scope.options.debug)
             }
             HandlerFault::Refused(refusal, detail) => {
                 if let (Refusal::Unavailable, Some(why)) = (&refusal, &detail) {
                     limits::tell_of_no_room(why);
                 }
-                Refused { refusal, page: None, detail: detail.map(Into::into) }
+                ErrorResponse { refusal, page: None, detail: detail.map(Into::into) }
             }
             HandlerFault::QueueFull => limits::queue_full(),
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
@@ -447,18 +451,18 @@ impl Exchange<'_> {
     }
 
     /// The body for an upstream.
-    fn unread_body(&mut self) -> Result<RequestBody, Refused> {
+    fn unread_body(&mut self) -> Result<RequestBody, ErrorResponse> {
         match self.asked.as_deref().map(|asked| &asked.body) {
             Some(Content::Streamed(stream)) => stream.reclaim().ok_or_else(|| {
                 let why = "a route has read of the body and passed on to a proxy";
                 tracing::error!("{} {}: {why}", self.method(), self.uri.path());
-                Refused::because(Refusal::Internal, why)
+                ErrorResponse::because(Refusal::Internal, why)
             }),
             _ => Ok(self.body.take().unwrap_or(RequestBody::Collected(Bytes::new()))),
         }
     }
 
-    fn forwarded(&mut self) -> Result<forward::Forwarded, Refused> {
+    fn forwarded(&mut self) -> Result<forward::Forwarded, ErrorResponse> {
         let body = self.unread_body()?;
         Ok(forward::Forwarded {
             connection: self.connection.clone(),

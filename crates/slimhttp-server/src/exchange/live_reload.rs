@@ -43,7 +43,7 @@ fn version(connection: &ConnectionContext, changes: u64) -> String {
 
 /// How a request is answered where pages are loaded anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Showing {
+pub(crate) enum LiveReload {
     /// As it would be anyway: no browser asks, or not for this.
     No,
     /// A part of a page.
@@ -52,7 +52,7 @@ pub(crate) enum Showing {
     Page,
 }
 
-impl Showing {
+impl LiveReload {
     /// Looks at a request, and lets a page be answered whole and as it is.
     pub(crate) fn of(method: &Method, headers: &mut HeaderMap) -> Self {
         if is_navigation(method, headers) {
@@ -69,7 +69,7 @@ impl Showing {
 
     /// Puts on the response what makes the browser load it anew: the very last
     /// step. `from_files` says whether files answered.
-    pub(crate) fn dress(
+    pub(crate) fn inject(
         self,
         mut response: Response<Body>,
         connection: &ConnectionContext,
@@ -109,19 +109,19 @@ impl Showing {
             Body::Full(page) => [page, tail].concat().into(),
             page if is_head => page,
             Body::Empty => tail.into(),
-            page => Body::stream(Followed { page, tail: Some(tail) }),
+            page => Body::stream(AppendedBody { page, tail: Some(tail) }),
         })
     }
 }
 
 /// A page, and what comes at its end. No page has trailers here: those of an
 /// upstream are not added to.
-struct Followed {
+struct AppendedBody {
     page: Body,
     tail: Option<Bytes>,
 }
 
-impl HttpBody for Followed {
+impl HttpBody for AppendedBody {
     type Data = Bytes;
     type Error = BodyError;
 

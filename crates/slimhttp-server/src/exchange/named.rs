@@ -7,11 +7,11 @@ use slimhttp_site::path::{self, SafePath};
 use slimhttp_site::refusal::Refusal;
 
 use crate::exchange::answer::Exchange;
-use crate::files::{self, Below};
+use crate::files::{self, FileLookup};
 use crate::fs::root;
 use crate::message::body::Body;
-use crate::message::refused::Refused;
-use crate::sys::clock::Seldom;
+use crate::message::refused::ErrorResponse;
+use crate::sys::clock::LogThrottle;
 
 impl Exchange<'_> {
     /// A file that a handler named; it must be below `web_root` or `private_root`
@@ -21,22 +21,22 @@ impl Exchange<'_> {
         &self,
         file: &Path,
         fields: HeaderMap,
-    ) -> Result<Response<Body>, Refused> {
+    ) -> Result<Response<Body>, ErrorResponse> {
         if path::is_too_long(file) {
             // As where there is no such file; its name may be a client's.
             return Err(Refusal::NotFound.into());
         }
         let Some((below, path)) = self.find_named(file) else {
-            static TOLD: Seldom = Seldom::new();
+            static TOLD: LogThrottle = LogThrottle::new();
             let why = format!("{} is below neither `web_root` nor `private_root`", file.display());
-            if TOLD.is_due() {
+            if TOLD.allow() {
                 tracing::warn!(
                     "{} {}: a handler named a file, and {why} of its scope: 404",
                     self.method(),
                     self.uri.path()
                 );
             }
-            return Err(Refused::because(Refusal::NotFound, why));
+            return Err(ErrorResponse::because(Refusal::NotFound, why));
         };
         if self.scope.options.reload_browser {
             let named = below.root().join(path.as_path());
@@ -48,7 +48,7 @@ impl Exchange<'_> {
     /// In which of the two folders a path lies, by its names alone. One that is
     /// relative is meant below `web_root`, if there is one: it never comes to a
     /// private file because a public one is missing.
-    fn find_named(&self, file: &Path) -> Option<(Below<'_>, SafePath)> {
+    fn find_named(&self, file: &Path) -> Option<(FileLookup<'_>, SafePath)> {
         let options = &self.scope.options;
         let web_root = options.web_root.as_deref();
         if let Some(root) = web_root

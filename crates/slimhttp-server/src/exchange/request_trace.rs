@@ -15,11 +15,11 @@ use crate::exchange::tracking;
 use crate::message::body::Body;
 
 /// One request that is logged in detail.
-pub(super) struct Detail {
+pub(super) struct RequestTrace {
     request: String,
 }
 
-impl Detail {
+impl RequestTrace {
     /// Logs what is asked and what is to be done about it, where the path is
     /// marked.
     pub(super) fn begin(

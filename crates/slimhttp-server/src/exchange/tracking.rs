@@ -18,18 +18,18 @@ use crate::context::connection::ConnectionContext;
 use crate::context::server::Shared;
 use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
-use crate::message::content::Ongoing;
+use crate::message::content::ContentGuard;
 use crate::net::connection_state::ConnectionState;
 use crate::net::framing_fault::FramingFault;
 use crate::observe::access_log::{AccessWriter, Entry};
-use crate::observe::event::{Answerer, Event};
+use crate::observe::event::{Event, Responder};
 
 /// Counts the exchange as in flight until its response is sent or given up.
 pub(super) struct Tracker {
     state: Arc<ConnectionState>,
     note: Option<Box<Note>>,
     /// The content that a handler may read until the response is sent.
-    ongoing: Option<Ongoing>,
+    ongoing: Option<ContentGuard>,
 }
 
 /// What the access log and the watchers of events are told of an exchange.
@@ -46,7 +46,7 @@ struct Note {
     host: Option<Vec<u8>>,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
-    by: Answerer,
+    by: Responder,
     status: u16,
     sent: u64,
 }
@@ -99,7 +99,7 @@ impl Tracker {
             host: text(HOST).or_else(|| Some(uri.authority()?.as_str().into())),
             referer: text(REFERER),
             user_agent: text(USER_AGENT),
-            by: Answerer::Server,
+            by: Responder::Server,
             status: 0,
             sent: 0,
         }));
@@ -109,9 +109,9 @@ impl Tracker {
     pub(super) fn finish(
         mut self,
         response: Response<Body>,
-        by: Answerer,
+        by: Responder,
         repeatable: Option<Duration>,
-        ongoing: Option<Ongoing>,
+        ongoing: Option<ContentGuard>,
     ) -> Response<Tracked> {
         self.ongoing = ongoing;
         if let Some(note) = &mut self.note {

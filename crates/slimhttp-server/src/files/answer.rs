@@ -6,13 +6,13 @@ use slimhttp_site::path::SafePath;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::file_fields;
 
-use crate::files::lookup::{Below, Located};
-use crate::files::query::Asked;
+use crate::files::lookup::{FileLookup, Located};
+use crate::files::query::FileRequest;
 use crate::files::releases::is_page;
 use crate::files::representation::{Original, represent};
 use crate::files::response;
 use crate::message::body::Body;
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 
 /// What is said of a file that a handler lets one client have and another one not,
 /// unless the handler says otherwise: no cache between them may keep it, and the
@@ -22,12 +22,12 @@ const NOT_SHARED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Answers a `GET` or `HEAD` with a file; a page carries the cookie.
 pub(super) async fn answer(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     path: &SafePath,
     located: Located,
-    asked: Asked<'_>,
+    asked: FileRequest<'_>,
     cookie: Option<&HeaderValue>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, ErrorResponse> {
     let original = Original::of(located).ok_or(Refusal::NotFound)?;
     let representation = represent(below, path, &original, &asked).await;
     let cookie = cookie.filter(|_| is_page(&representation.content_type));

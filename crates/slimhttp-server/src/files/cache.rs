@@ -22,9 +22,9 @@ use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
-use crate::files::cached_file::Kept;
+use crate::files::cached_file::CachedFile;
 use crate::files::compress::Coded;
-use crate::fs::file_id::{Facts, Identity};
+use crate::fs::file_id::{Facts, FileId};
 
 /// For how long a file is taken to lie below its root. A look at its place shows
 /// every change of the file itself; that a folder above it was moved out of the
@@ -82,7 +82,7 @@ impl Place {
     }
 
     /// The identity of what stands here now.
-    fn identity(&self) -> Option<Identity> {
+    fn identity(&self) -> Option<FileId> {
         let path = CStr::from_bytes_with_nul(&self.text).ok()?;
         rustix::fs::stat(path).ok().map(|facts| Facts::from(facts).identity())
     }
@@ -142,7 +142,7 @@ pub(super) struct Content {
 /// An entry.
 #[derive(Clone)]
 enum Held {
-    File(Arc<Kept>),
+    File(Arc<CachedFile>),
     Coded(Arc<Coded>),
 }
 
@@ -263,7 +263,7 @@ impl Cache {
         place: &Place,
         revalidate: Duration,
         now: Moment,
-    ) -> Option<Arc<Kept>> {
+    ) -> Option<Arc<CachedFile>> {
         let Held::File(kept) = self.table.get(&place.wanted())? else { return None };
         if now.is_within(revalidate, kept.checked.load(Ordering::Relaxed)) {
             return Some(kept);
@@ -281,10 +281,10 @@ impl Cache {
     pub(super) fn reopened(
         &self,
         place: &Place,
-        identity: &Identity,
+        identity: &FileId,
         real_name: Option<&SafePath>,
         now: Moment,
-    ) -> Option<Arc<Kept>> {
+    ) -> Option<Arc<CachedFile>> {
         let Held::File(kept) = self.table.get(&place.wanted())? else { return None };
         if kept.identity != *identity || kept.real_name.as_ref() != real_name {
             return None;
@@ -295,7 +295,7 @@ impl Cache {
     }
 
     /// Keeps a file, in place of what was held for its place.
-    pub(super) fn keep(&self, place: &Place, kept: Arc<Kept>) {
+    pub(super) fn keep(&self, place: &Place, kept: Arc<CachedFile>) {
         let Place { text, root, links, coding } = place;
         let key =
             Key::File { text: text.to_vec().into(), root: *root, links: *links, coding: *coding };

@@ -17,18 +17,18 @@ use slimhttp_site::path::SafePath;
 
 use crate::files::cache::{Content, Moment};
 use crate::files::etag::hash_of;
-use crate::fs::file_id::Identity;
+use crate::fs::file_id::FileId;
 
 /// For how long a file is taken to have no sibling in a coding after one was
 /// looked for. Until a new one is noticed the answers are as true as before.
 const WITHOUT_SIBLING: Duration = Duration::from_secs(1);
 
-/// The bits of [`Kept::siblings`] that name codings.
+/// The bits of [`CachedFile::siblings`] that name codings.
 const CODINGS: u64 = 0b111;
 
 /// A file in memory.
-pub(super) struct Kept {
-    pub(super) identity: Identity,
+pub(super) struct CachedFile {
+    pub(super) identity: FileId,
     /// See [`crate::fs::root::Opened::real_name`].
     pub(super) real_name: Option<SafePath>,
     pub(super) bytes: Bytes,
@@ -46,10 +46,10 @@ pub(super) struct Kept {
     siblings: AtomicU64,
 }
 
-impl Kept {
+impl CachedFile {
     /// A file as it was read at `now`.
     pub(super) fn new(
-        identity: Identity,
+        identity: FileId,
         real_name: Option<SafePath>,
         bytes: Bytes,
         last_modified: Option<LastModified>,
@@ -92,7 +92,7 @@ impl Kept {
 
     /// What forms of it in a coding are kept by.
     pub(super) fn content(&self) -> Content {
-        let Identity { device, inode, .. } = self.identity;
+        let FileId { device, inode, .. } = self.identity;
         Content { device, inode, length: self.bytes.len() as u64, hash: self.hash }
     }
 

@@ -15,22 +15,22 @@ pub(super) enum Effort {
     /// Its work is kept, so it pays to try harder than a server that compresses
     /// each answer anew; the highest levels are for those who put compressed files
     /// beside the files.
-    Kept,
+    CachedFile,
     /// It is soon made anew.
     Passing,
 }
 
 impl Effort {
     fn brotli_quality(self) -> i32 {
-        if self == Self::Kept { 6 } else { 4 }
+        if self == Self::CachedFile { 6 } else { 4 }
     }
 
     fn zstd_level(self) -> i32 {
-        if self == Self::Kept { 9 } else { 3 }
+        if self == Self::CachedFile { 9 } else { 3 }
     }
 
     fn gzip_level(self) -> u32 {
-        if self == Self::Kept { 6 } else { 2 }
+        if self == Self::CachedFile { 6 } else { 2 }
     }
 }
 

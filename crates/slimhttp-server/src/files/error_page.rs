@@ -9,11 +9,11 @@ use slimhttp_site::file_rules::{AnswerRules, StatusRange};
 use slimhttp_site::path::SafePath;
 
 use crate::files::answer::answer;
-use crate::files::lookup::Below;
-use crate::files::lookup_budget::Lookups;
-use crate::files::query::Asked;
+use crate::files::lookup::FileLookup;
+use crate::files::lookup_budget::LookupBudget;
+use crate::files::query::FileRequest;
 use crate::message::body::Body;
-use crate::sys::clock::Seldom;
+use crate::sys::clock::LogThrottle;
 
 /// What describes a page wherever it is sent. Its validators are not among them:
 /// what was asked for has none.
@@ -23,9 +23,9 @@ const DESCRIBES: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODI
 /// is none, or none that can be read, the response stays as it is: no page is
 /// looked for because another one is missing.
 pub(crate) async fn error_page(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     rules: &AnswerRules,
-    asked: Asked<'_>,
+    asked: FileRequest<'_>,
     response: &mut Response<Body>,
 ) {
     let Some(path) = page_for(rules, response.status()) else { return };
@@ -35,17 +35,17 @@ pub(crate) async fn error_page(
         headers.append(ACCEPT_ENCODING, value.clone());
     }
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
-    let asked = Asked { method, headers: &headers, rewritten: false };
+    let asked = FileRequest { method, headers: &headers, rewritten: false };
     // Hidden or not: it is the administrator who names it.
-    let page = match below.find_page(&path, &mut Lookups::default()).await {
+    let page = match below.find_page(&path, &mut LookupBudget::default()).await {
         Ok(located) => answer(below, &path, located, asked, None).await,
         Err(refused) => Err(refused),
     };
     let page = match page {
         Ok(page) => page,
         Err(refused) => {
-            static TOLD: Seldom = Seldom::new();
-            if TOLD.is_due() {
+            static TOLD: LogThrottle = LogThrottle::new();
+            if TOLD.allow() {
                 let name = below.root.join(path.as_path());
                 let status = refused.refusal.status();
                 tracing::warn!("the error page {} cannot be sent: {status}", name.display());

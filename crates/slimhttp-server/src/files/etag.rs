@@ -11,7 +11,7 @@ use slimhttp_site::conditions::ETag;
 use slimhttp_site::file_reply::{etag_of, weak_etag_of};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::fs::file_id::Identity;
+use crate::fs::file_id::FileId;
 
 /// How long ago a file must have been changed for its identity to be trusted.
 ///
@@ -25,7 +25,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Whether no change can have been made after `identity` was seen, at `now`, that
 /// leaves the same identity behind. Never so for a file that bears a time of the
 /// future.
-pub(super) fn is_settled(identity: &Identity, now: SystemTime) -> bool {
+pub(super) fn is_stable(identity: &FileId, now: SystemTime) -> bool {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let latest = since.saturating_sub(SETTLED).as_nanos();
     [identity.modified, identity.changed]
@@ -34,10 +34,10 @@ pub(super) fn is_settled(identity: &Identity, now: SystemTime) -> bool {
 }
 
 /// The tag of a file that is too long to be read for one: strong where the
-/// identity is settled, else weak.
-pub(super) fn tag_of_identity(identity: &Identity, settled: bool) -> ETag {
-    let Identity { device, inode, length, modified, changed } = identity;
-    let tag = if settled { etag_of } else { weak_etag_of };
+/// identity is stable, else weak.
+pub(super) fn tag_of_identity(identity: &FileId, stable: bool) -> ETag {
+    let FileId { device, inode, length, modified, changed } = identity;
+    let tag = if stable { etag_of } else { weak_etag_of };
     tag(*device, *inode, *length, modified.as_nanoseconds(), changed.as_nanoseconds())
 }
 

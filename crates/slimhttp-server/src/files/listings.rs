@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::files::compress::{Effort, encode};
 use crate::files::listing::{Coded, Form, Page, Text};
-use crate::fs::file_id::Identity;
+use crate::fs::file_id::FileId;
 use crate::fs::root::Opened;
 use crate::sys::memory::{Budget, Share};
 
@@ -59,7 +59,7 @@ pub(super) struct Listings {
 pub(super) struct Wanted {
     key: Key,
     coded: Coded,
-    identity: Identity,
+    identity: FileId,
     rules: Weak<FileRules>,
     /// Whether one that was made before may be given.
     pub(super) kept: bool,
@@ -92,7 +92,7 @@ struct Key {
 struct Listed {
     page: Page,
     /// Of the folder, as it was before it was read.
-    identity: Identity,
+    identity: FileId,
     rules: Weak<FileRules>,
     begun: Instant,
     made: Instant,

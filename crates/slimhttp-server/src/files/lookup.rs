@@ -18,16 +18,16 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::ScopeOptions;
 
 use crate::files::cache::{Moment, Place};
-use crate::files::cached_file::{Kept, Typed};
-use crate::files::etag::is_settled;
-use crate::files::lookup_budget::{Absence, Lookups};
+use crate::files::cached_file::{CachedFile, Typed};
+use crate::files::etag::is_stable;
+use crate::files::lookup_budget::{Absence, LookupBudget};
 use crate::files::store::FileStore;
 use crate::files::unsent::is_unsent;
-use crate::fs::file_id::Identity;
+use crate::fs::file_id::FileId;
 use crate::fs::read::read_whole;
 use crate::fs::root::{Opened, Root};
 use crate::fs::root_cache::Roots;
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 use crate::sys::clock;
 
 /// Why some names are never answered, for those who may know.
@@ -39,7 +39,7 @@ const UNSENT: &str = "is code, compiled or compressed, never sent";
 const READ_WHOLE: u64 = 64 << 10;
 
 /// Where files are looked for, and by which rules.
-pub(crate) struct Below<'a> {
+pub(crate) struct FileLookup<'a> {
     pub(super) store: &'a Arc<FileStore>,
     roots: &'a Roots,
     pub(super) root: &'a Path,
@@ -50,31 +50,31 @@ pub(crate) struct Below<'a> {
     pub(super) unkept: bool,
     /// Whether no URL reaches it.
     pub(super) is_private: bool,
-    seen: &'a Seen,
+    seen: &'a FreshnessNote,
     pub(super) now: Moment,
 }
 
 /// What a search has seen of the disk.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct FreshnessNote {
     /// Whether any of it was changed just now: then a further change may follow at
     /// once, of somebody who waits for it. Written by one task, one after another.
-    unsettled: AtomicBool,
+    unstable: AtomicBool,
 }
 
-impl Seen {
+impl FreshnessNote {
     /// Whether all of it has been as it is for a while.
-    pub(crate) fn is_settled(&self) -> bool {
-        !self.unsettled.load(Ordering::Relaxed)
+    pub(crate) fn is_stable(&self) -> bool {
+        !self.unstable.load(Ordering::Relaxed)
     }
 }
 
 /// What a path turned out to name.
 pub(super) enum Located {
     /// A file, read whole.
-    Kept(Arc<Kept>),
+    CachedFile(Arc<CachedFile>),
     /// A file that is read as it is sent.
-    Long(Long),
+    Streamed(Streamed),
     /// A script: its source is never sent.
     Script(Opened),
     /// A folder.
@@ -82,11 +82,11 @@ pub(super) enum Located {
 }
 
 /// An open file.
-pub(super) struct Long {
+pub(super) struct Streamed {
     pub(super) file: Arc<File>,
-    pub(super) identity: Identity,
+    pub(super) identity: FileId,
     /// Whether the identity can be trusted from now on.
-    pub(super) settled: bool,
+    pub(super) stable: bool,
     pub(super) last_modified: Option<LastModified>,
     /// See [`Opened::real_name`].
     real_name: Option<SafePath>,
@@ -96,21 +96,21 @@ impl Located {
     /// The name to which the one that was asked for leads over a link.
     fn real_name(&self) -> Option<&SafePath> {
         match self {
-            Self::Kept(kept) => kept.real_name.as_ref(),
-            Self::Long(long) => long.real_name.as_ref(),
+            Self::CachedFile(kept) => kept.real_name.as_ref(),
+            Self::Streamed(long) => long.real_name.as_ref(),
             Self::Script(opened) | Self::Folder(opened) => opened.real_name.as_ref(),
         }
     }
 }
 
-impl<'a> Below<'a> {
+impl<'a> FileLookup<'a> {
     /// The folder at `root` as it is at this moment.
     pub(crate) fn new(
         store: &'a Arc<FileStore>,
         roots: &'a Roots,
         root: &'a Path,
         options: &'a ScopeOptions,
-        seen: &'a Seen,
+        seen: &'a FreshnessNote,
     ) -> Self {
         let ScopeOptions { files: rules, debug, reload_browser: unkept, .. } = options;
         let (debug, unkept) = (*debug, *unkept);
@@ -124,8 +124,8 @@ impl<'a> Below<'a> {
     }
 
     /// What the search has seen may be otherwise in a moment, without a sign.
-    pub(super) fn note_unsettled(&self) {
-        self.seen.unsettled.store(true, Ordering::Relaxed);
+    pub(super) fn note_unstable(&self) {
+        self.seen.unstable.store(true, Ordering::Relaxed);
     }
 
     /// The same for another folder.
@@ -139,16 +139,21 @@ impl<'a> Below<'a> {
     }
 
     /// Says no to `path`, and why to those who may know.
-    pub(super) fn refuse(&self, refusal: Refusal, path: &SafePath, why: impl Display) -> Refused {
+    pub(super) fn refuse(
+        &self,
+        refusal: Refusal,
+        path: &SafePath,
+        why: impl Display,
+    ) -> ErrorResponse {
         if self.debug {
             let name = self.root.join(path.as_path());
-            return Refused::because(refusal, format!("{} {why}", name.display()));
+            return ErrorResponse::because(refusal, format!("{} {why}", name.display()));
         }
         refusal.into()
     }
 
     /// The open folder itself.
-    pub(super) fn handle(&self) -> Result<Arc<Root>, Refused> {
+    pub(super) fn handle(&self) -> Result<Arc<Root>, ErrorResponse> {
         self.roots.get(self.root).map_err(|_| Refusal::NotFound.into())
     }
 
@@ -157,8 +162,8 @@ impl<'a> Below<'a> {
     pub(super) async fn find(
         &self,
         path: &SafePath,
-        lookups: &mut Lookups,
-    ) -> Result<Located, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Located, ErrorResponse> {
         if is_withheld(self.rules, path) {
             return Err(self.refuse(Refusal::NotFound, path, "is hidden"));
         }
@@ -176,8 +181,8 @@ impl<'a> Below<'a> {
     pub(super) async fn find_page(
         &self,
         path: &SafePath,
-        lookups: &mut Lookups,
-    ) -> Result<Located, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Located, ErrorResponse> {
         if is_unsent(path) {
             return Err(self.refuse(Refusal::NotFound, path, UNSENT));
         }
@@ -185,14 +190,14 @@ impl<'a> Below<'a> {
     }
 
     /// What a handler names: a script too is sent as it is.
-    pub(super) async fn find_any(&self, path: &SafePath) -> Result<Located, Refused> {
-        self.look(path, Asker::Handler, &mut Lookups::default()).await
+    pub(super) async fn find_any(&self, path: &SafePath) -> Result<Located, ErrorResponse> {
+        self.look(path, Asker::Handler, &mut LookupBudget::default()).await
     }
 
     /// The file beside the one at `path` that holds it in `coding`.
     pub(super) async fn find_sibling(&self, path: &SafePath, coding: Coding) -> Option<Located> {
         let beside =
-            self.look(path, Asker::Original(coding), &mut Lookups::default()).await.ok()?;
+            self.look(path, Asker::Original(coding), &mut LookupBudget::default()).await.ok()?;
         self.hidden_by_link(&beside).is_none().then_some(beside)
     }
 
@@ -205,8 +210,8 @@ impl<'a> Below<'a> {
         &self,
         path: &SafePath,
         asker: Asker,
-        lookups: &mut Lookups,
-    ) -> Result<Located, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Located, ErrorResponse> {
         if lookups.lack(path) {
             return Err(self.refuse(Refusal::NotFound, path, "lies in a folder that is not there"));
         }
@@ -223,7 +228,7 @@ impl<'a> Below<'a> {
         if let Some(cache) = cache
             && let Some(kept) = store.cache.file(&place, cache.step(), now)
         {
-            return Ok(Located::Kept(self.retyped(kept, &place, path)));
+            return Ok(Located::CachedFile(self.retyped(kept, &place, path)));
         }
         // Before the file is looked at: a time that is old now was old then.
         let time = SystemTime::now();
@@ -237,17 +242,17 @@ impl<'a> Below<'a> {
             if coding.is_none() {
                 let absence = Absence::of(self.root, named, time);
                 lookups.note(named, &absence);
-                if !absence.settled {
-                    self.note_unsettled();
+                if !absence.stable {
+                    self.note_unstable();
                 }
             }
         })?;
         // As the root was then, so is the file.
         let now = now.min(store.cache.moment(seen));
         let identity = opened.facts.identity();
-        let settled = is_settled(&identity, time);
-        if !settled || opened.facts.is_folder() {
-            self.note_unsettled();
+        let stable = is_stable(&identity, time);
+        if !stable || opened.facts.is_folder() {
+            self.note_unstable();
         }
         if opened.facts.is_folder() {
             return Ok(Located::Folder(opened));
@@ -271,33 +276,39 @@ impl<'a> Below<'a> {
         let file = Arc::new(file);
         let short = usize::try_from(identity.length).ok().filter(|_| identity.length <= most);
         let Some(length) = short else {
-            return Ok(Located::Long(Long { file, identity, settled, last_modified, real_name }));
+            return Ok(Located::Streamed(Streamed {
+                file,
+                identity,
+                stable,
+                last_modified,
+                real_name,
+            }));
         };
         if cache.is_some()
             && let Some(kept) = store.cache.reopened(&place, &identity, real_name.as_ref(), now)
         {
-            return Ok(Located::Kept(self.retyped(kept, &place, path)));
+            return Ok(Located::CachedFile(self.retyped(kept, &place, path)));
         }
         let bytes = read_whole(&file, length).await.map_err(|error| {
             tracing::error!(
                 "{} cannot be read: {error}",
                 self.root.join(named.as_path()).display()
             );
-            Refused::because(Refusal::Internal, error.to_string())
+            ErrorResponse::because(Refusal::Internal, error.to_string())
         })?;
         // One that was cut meanwhile is sent as it is, and read again next time.
-        let keep = cache.is_some() && settled && bytes.len() == length;
+        let keep = cache.is_some() && stable && bytes.len() == length;
         let typed = Typed::new(rules, path);
-        let kept = Arc::new(Kept::new(identity, real_name, bytes, last_modified, typed, now));
+        let kept = Arc::new(CachedFile::new(identity, real_name, bytes, last_modified, typed, now));
         if keep {
             store.cache.keep(&place, kept.clone());
         }
-        Ok(Located::Kept(kept))
+        Ok(Located::CachedFile(kept))
     }
 
     /// A kept file under the rules in force: those by which it was kept may be
     /// of an earlier configuration.
-    fn retyped(&self, kept: Arc<Kept>, place: &Place, path: &SafePath) -> Arc<Kept> {
+    fn retyped(&self, kept: Arc<CachedFile>, place: &Place, path: &SafePath) -> Arc<CachedFile> {
         if kept.typed.is_by(self.rules) || !kept.typed.is_outdated() {
             return kept;
         }
@@ -306,7 +317,7 @@ impl<'a> Below<'a> {
         kept
     }
 
-    fn open(&self, path: &SafePath) -> Result<(Instant, Opened), Refused> {
+    fn open(&self, path: &SafePath) -> Result<(Instant, Opened), ErrorResponse> {
         let opened = self.roots.open(self.root, path, self.rules.follow_symlinks);
         opened.map_err(|error| {
             let name = || self.root.join(path.as_path());

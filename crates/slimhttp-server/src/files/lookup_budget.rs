@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
-use crate::files::etag::is_settled;
+use crate::files::etag::is_stable;
 use crate::fs::file_id::Facts;
 
 #[cfg(test)]
@@ -28,13 +28,13 @@ const TURN: u32 = 16;
 
 /// The look-ups of one request.
 #[derive(Debug, Default)]
-pub(super) struct Lookups {
+pub(super) struct LookupBudget {
     made: u32,
     /// The path of a folder that is missing below the root at hand.
     missing: Option<Box<[u8]>>,
 }
 
-impl Lookups {
+impl LookupBudget {
     /// From now on another root is looked in.
     pub(super) fn enter_root(&mut self) {
         self.missing = None;
@@ -72,7 +72,7 @@ pub(super) struct Absence {
     missing_folder: Option<usize>,
     /// Whether nothing has come to the nearest folder that is there, or gone from
     /// it, for a while.
-    pub(super) settled: bool,
+    pub(super) stable: bool,
 }
 
 impl Absence {
@@ -110,7 +110,7 @@ impl Absence {
         };
         let missing_folder = folders.get(there).copied();
         let nearest = nearest.unwrap_or_else(|| look(Path::new("")));
-        let settled = nearest.is_ok_and(|facts| is_settled(&facts.identity(), now));
-        Self { missing_folder, settled }
+        let stable = nearest.is_ok_and(|facts| is_stable(&facts.identity(), now));
+        Self { missing_folder, stable }
     }
 }

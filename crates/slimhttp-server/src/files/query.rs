@@ -21,7 +21,7 @@ pub(crate) enum Found {
 
 /// What is asked of a file.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct FileRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
     /// Whether `rewrite` chose the path: then the client is not sent to a better

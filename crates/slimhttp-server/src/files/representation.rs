@@ -16,11 +16,11 @@ use slimhttp_site::conditions::ETag;
 use slimhttp_site::path::SafePath;
 
 use crate::files::cache::Content;
-use crate::files::cached_file::{Kept, Typed};
+use crate::files::cached_file::{CachedFile, Typed};
 use crate::files::compress::{Coded, Effort};
 use crate::files::etag::{hash_of, tag_of_identity};
-use crate::files::lookup::{Below, Located, Long};
-use crate::files::query::Asked;
+use crate::files::lookup::{FileLookup, Located, Streamed};
+use crate::files::query::FileRequest;
 use crate::files::response::{Representation, Source};
 use crate::files::store::FileStore;
 use crate::fs::file_id::Facts;
@@ -38,20 +38,20 @@ const OLDER: i128 = 1_000_000_000;
 
 /// A file that may be sent.
 pub(super) enum Original {
-    Kept(Arc<Kept>),
-    Long(Long),
+    CachedFile(Arc<CachedFile>),
+    Streamed(Streamed),
 }
 
 /// Decides in which form the file at `path` is sent.
 pub(super) async fn represent<'o>(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     path: &SafePath,
     original: &'o Original,
-    asked: &Asked<'_>,
+    asked: &FileRequest<'_>,
 ) -> Representation<'o> {
     let (kept, last_modified) = match original {
-        Original::Kept(kept) => (Some(&kept.typed), kept.last_modified.as_ref()),
-        Original::Long(long) => (None, long.last_modified.as_ref()),
+        Original::CachedFile(kept) => (Some(&kept.typed), kept.last_modified.as_ref()),
+        Original::Streamed(long) => (None, long.last_modified.as_ref()),
     };
     let typed = match kept.filter(|typed| typed.is_by(below.rules)) {
         Some(typed) => Cow::Borrowed(typed),
@@ -133,39 +133,41 @@ impl Original {
     /// The file among what a path can name.
     pub(super) fn of(located: Located) -> Option<Self> {
         match located {
-            Located::Kept(kept) => Some(Self::Kept(kept)),
-            Located::Long(long) => Some(Self::Long(long)),
+            Located::CachedFile(kept) => Some(Self::CachedFile(kept)),
+            Located::Streamed(long) => Some(Self::Streamed(long)),
             Located::Script(_) | Located::Folder(_) => None,
         }
     }
 
     fn length(&self) -> u64 {
         match self {
-            Self::Kept(kept) => kept.bytes.len() as u64,
-            Self::Long(long) => long.identity.length,
+            Self::CachedFile(kept) => kept.bytes.len() as u64,
+            Self::Streamed(long) => long.identity.length,
         }
     }
 
     fn etag(&self) -> Cow<'_, ETag> {
         match self {
-            Self::Kept(kept) => Cow::Borrowed(&kept.etag),
-            Self::Long(long) => Cow::Owned(tag_of_identity(&long.identity, long.settled)),
+            Self::CachedFile(kept) => Cow::Borrowed(&kept.etag),
+            Self::Streamed(long) => Cow::Owned(tag_of_identity(&long.identity, long.stable)),
         }
     }
 
     /// When the content was last changed, in nanoseconds since 1970.
     fn changed(&self) -> i128 {
         match self {
-            Self::Kept(kept) => kept.identity.modified.as_nanoseconds(),
-            Self::Long(long) => long.identity.modified.as_nanoseconds(),
+            Self::CachedFile(kept) => kept.identity.modified.as_nanoseconds(),
+            Self::Streamed(long) => long.identity.modified.as_nanoseconds(),
         }
     }
 
     /// The file as it is.
     fn form(&self) -> Form<'_> {
         let (source, content_length) = match self {
-            Self::Kept(kept) => (Source::Memory(kept.bytes.clone()), Some(&kept.content_length)),
-            Self::Long(long) => (Source::File(long.file.clone()), None),
+            Self::CachedFile(kept) => {
+                (Source::Memory(kept.bytes.clone()), Some(&kept.content_length))
+            }
+            Self::Streamed(long) => (Source::File(long.file.clone()), None),
         };
         Form { source, length: self.length(), content_length, etag: self.etag() }
     }
@@ -174,14 +176,14 @@ impl Original {
     /// cannot be trusted.
     fn content(&self) -> Option<Content> {
         match self {
-            Self::Kept(kept) => Some(kept.content()),
-            Self::Long(long) if long.settled => Some(Content {
+            Self::CachedFile(kept) => Some(kept.content()),
+            Self::Streamed(long) if long.stable => Some(Content {
                 device: long.identity.device,
                 inode: long.identity.inode,
                 length: long.identity.length,
                 hash: hash_of(self.etag().header_value().as_bytes()),
             }),
-            Self::Long(_) => None,
+            Self::Streamed(_) => None,
         }
     }
 }
@@ -189,12 +191,12 @@ impl Original {
 /// The file beside `path` that holds it in `coding`, where there is one that is
 /// no older.
 async fn sibling(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     path: &SafePath,
     original: &Original,
     coding: Coding,
 ) -> Option<Form<'static>> {
-    let Original::Kept(kept) = original else {
+    let Original::CachedFile(kept) = original else {
         return fresh_sibling(below, path, original, coding).await;
     };
     if kept.lacks(coding, below.now) {
@@ -208,7 +210,7 @@ async fn sibling(
 }
 
 async fn fresh_sibling(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     path: &SafePath,
     original: &Original,
     coding: Coding,
@@ -236,7 +238,7 @@ async fn made(
             // A form that cannot be kept is made for one request, and made again
             // for the next: that is worth little work, and for long contents none.
             let is_kept = content.length <= store.cache.longest();
-            let effort = if is_kept { Effort::Kept } else { Effort::Passing };
+            let effort = if is_kept { Effort::CachedFile } else { Effort::Passing };
             let work = Work::of(original, content, coding, effort);
             if content.length <= WAITED_FOR || is_kept && identity_refused(headers) {
                 work.perform(store).await?

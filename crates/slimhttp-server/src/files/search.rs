@@ -14,16 +14,16 @@ use slimhttp_site::vary::merge_vary;
 use crate::files::answer::answer;
 use crate::files::listing::{Coded, Form, Text};
 use crate::files::listings::{Unlisted, Wanted};
-use crate::files::lookup::{Below, Located};
-use crate::files::lookup_budget::Lookups;
-use crate::files::query::Asked;
+use crate::files::lookup::{FileLookup, Located};
+use crate::files::lookup_budget::LookupBudget;
+use crate::files::query::FileRequest;
 use crate::files::query::Found;
 use crate::files::query::names_page;
 use crate::files::unsent::is_unsent;
 use crate::fs::root::Opened;
 use crate::message::error_page;
-use crate::message::refused::Refused;
-use crate::sys::clock::Seldom;
+use crate::message::refused::ErrorResponse;
+use crate::sys::clock::LogThrottle;
 
 /// By what a navigation is known: a cache must not give the page of a fallback to
 /// a script that asks for the same path (RFC 9110 section 12.5.5).
@@ -31,10 +31,10 @@ const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest
 
 /// A search for what answers one request, in one root.
 pub(super) struct Search<'s> {
-    pub(super) below: Below<'s>,
+    pub(super) below: FileLookup<'s>,
     pub(super) options: &'s ScopeOptions,
     pub(super) target: &'s Target<'s>,
-    pub(super) asked: Asked<'s>,
+    pub(super) asked: FileRequest<'s>,
     pub(super) pin: Pin<'s>,
 }
 
@@ -54,8 +54,8 @@ impl Search<'_> {
     pub(super) async fn first(
         &self,
         path: SafePath,
-        lookups: &mut Lookups,
-    ) -> Result<Found, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Found, ErrorResponse> {
         lookups.enter_root();
         let mut missing = None;
         for candidate in candidates(self.below.rules, path, self.target, self.asked.headers) {
@@ -78,8 +78,8 @@ impl Search<'_> {
     async fn try_earlier(
         &self,
         candidate: &Candidate,
-        lookups: &mut Lookups,
-    ) -> Result<Found, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Found, ErrorResponse> {
         match candidate {
             // The name that was asked for need not tell that it comes to a page.
             Candidate::Target(path) | Candidate::File(path)
@@ -100,8 +100,8 @@ impl Search<'_> {
     async fn try_one(
         &self,
         candidate: &Candidate,
-        lookups: &mut Lookups,
-    ) -> Result<Found, Refused> {
+        lookups: &mut LookupBudget,
+    ) -> Result<Found, ErrorResponse> {
         match candidate {
             Candidate::Target(path) if self.target.is_folder() => self.index(path, lookups).await,
             Candidate::Target(path) => match self.below.find(path, lookups).await? {
@@ -125,8 +125,8 @@ impl Search<'_> {
             }
             Candidate::Fallback(path) if self.is_read() => {
                 let located = self.below.find_page(path, lookups).await.inspect_err(|refused| {
-                    static TOLD: Seldom = Seldom::new();
-                    if TOLD.is_due() {
+                    static TOLD: LogThrottle = LogThrottle::new();
+                    if TOLD.allow() {
                         let name = self.below.root.join(path.as_path());
                         let status = refused.refusal.status();
                         tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
@@ -148,7 +148,11 @@ impl Search<'_> {
     }
 
     /// The first index that a folder has.
-    async fn index(&self, folder: &SafePath, lookups: &mut Lookups) -> Result<Found, Refused> {
+    async fn index(
+        &self,
+        folder: &SafePath,
+        lookups: &mut LookupBudget,
+    ) -> Result<Found, ErrorResponse> {
         for name in &self.options.index {
             let Some(path) = folder.join(name) else { continue };
             match self.below.find(&path, lookups).await {
@@ -166,12 +170,16 @@ impl Search<'_> {
     }
 
     /// What is in a folder.
-    async fn list(&self, folder: &SafePath, lookups: &mut Lookups) -> Result<Found, Refused> {
+    async fn list(
+        &self,
+        folder: &SafePath,
+        lookups: &mut LookupBudget,
+    ) -> Result<Found, ErrorResponse> {
         let Located::Folder(opened) = self.below.find(folder, lookups).await? else {
             return Err(Refusal::NotFound.into());
         };
-        self.below.note_unsettled();
-        let Asked { method, headers, .. } = self.asked;
+        self.below.note_unstable();
+        let FileRequest { method, headers, .. } = self.asked;
         let form = Form::asked(headers, self.target.query);
         let (folder, url) = (folder.clone(), self.target.path.to_vec());
         let (root, rules) = (self.below.handle()?, self.below.rules.clone());
@@ -201,24 +209,24 @@ impl Search<'_> {
         match self.below.store.listings.page(wanted, make).await {
             Ok(page) => Ok(Found::Reply(page.respond(method, headers, coded))),
             Err(Unlisted::Busy) => {
-                static TOLD: Seldom = Seldom::new();
-                if TOLD.is_due() {
+                static TOLD: LogThrottle = LogThrottle::new();
+                if TOLD.allow() {
                     tracing::warn!("too many listings are being made or taken");
                 }
                 let why = "too many listings are being made or taken";
-                Err(Refused::because(Refusal::Unavailable, why))
+                Err(ErrorResponse::because(Refusal::Unavailable, why))
             }
             Err(Unlisted::Failed(error)) => {
                 tracing::error!("a folder cannot be listed: {error}");
-                Err(Refused::because(Refusal::Internal, error.to_string()))
+                Err(ErrorResponse::because(Refusal::Internal, error.to_string()))
             }
         }
     }
 
     /// A file under the name that was asked for, unless it has a cleaner one. The
     /// name that a `rewrite` gave it was not asked for, and stays inside.
-    async fn page(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
-        let is_file = matches!(located, Located::Kept(_) | Located::Long(_));
+    async fn page(&self, path: &SafePath, located: Located) -> Result<Found, ErrorResponse> {
+        let is_file = matches!(located, Located::CachedFile(_) | Located::Streamed(_));
         if is_file
             && !self.asked.rewritten
             && let Some(location) =
@@ -230,7 +238,7 @@ impl Search<'_> {
     }
 
     /// Sends a file, or tells that it is a script.
-    async fn found(&self, path: &SafePath, located: Located) -> Result<Found, Refused> {
+    async fn found(&self, path: &SafePath, located: Located) -> Result<Found, ErrorResponse> {
         match located {
             Located::Script(Opened { file, facts, .. }) => {
                 let runs = match self.options.scripts {
@@ -261,7 +269,7 @@ impl Search<'_> {
     }
 
     /// To the path with a trailing slash.
-    fn redirect_to_folder(&self, path: &SafePath) -> Result<Found, Refused> {
+    fn redirect_to_folder(&self, path: &SafePath) -> Result<Found, ErrorResponse> {
         // Built from the names and not from what was sent, so that `//host` can
         // never become a redirect to another host.
         let mut location = path.url_path();
@@ -275,7 +283,7 @@ impl Search<'_> {
 
     /// 301 for `GET` and `HEAD`, 308 where the method must stay (RFC 9110 section
     /// 15.4.9).
-    fn redirect(&self, location: String) -> Result<Found, Refused> {
+    fn redirect(&self, location: String) -> Result<Found, ErrorResponse> {
         let location = HeaderValue::try_from(location).map_err(|_| Refusal::NotFound)?;
         let status = if self.is_read() {
             StatusCode::MOVED_PERMANENTLY

@@ -16,13 +16,13 @@ use slimhttp_site::site::Scope;
 use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
-use crate::files::lookup::Below;
-use crate::files::lookup_budget::Lookups;
-use crate::files::query::{Asked, Found, names_page};
+use crate::files::lookup::FileLookup;
+use crate::files::lookup_budget::LookupBudget;
+use crate::files::query::{FileRequest, Found, names_page};
 use crate::files::releases::Releases;
 use crate::files::search::{Pin, Search};
 use crate::message::body::Body;
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 
 /// Answers with the first of the candidates for `path` that is there: a file, the
 /// index of a folder, or a redirect to the name under which it is served; from
@@ -31,14 +31,14 @@ use crate::message::refused::Refused;
 /// # Errors
 /// [`Refusal::NotFound`] where none of them is a readable file below the root.
 pub(crate) async fn send(
-    below: Below<'_>,
+    below: FileLookup<'_>,
     releases: &Releases,
     scope: &Scope,
     target: &Target<'_>,
     path: SafePath,
-    asked: Asked<'_>,
-) -> Result<Found, Refused> {
-    let lookups = &mut Lookups::default();
+    asked: FileRequest<'_>,
+) -> Result<Found, ErrorResponse> {
+    let lookups = &mut LookupBudget::default();
     if scope.options.files.pin_releases.is_zero() {
         let search = Search { below, options: &scope.options, target, asked, pin: Pin::No };
         return search.first(path, lookups).await;
@@ -73,11 +73,11 @@ pub(crate) async fn send(
 /// # Errors
 /// As [`send`].
 pub(crate) async fn send_named(
-    below: &Below<'_>,
+    below: &FileLookup<'_>,
     path: &SafePath,
-    asked: Asked<'_>,
+    asked: FileRequest<'_>,
     mut fields: HeaderMap,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, ErrorResponse> {
     let located = below.find_any(path).await?;
     // A handler that names the coding, or a tag for these bytes, means the file as
     // it is.
@@ -97,7 +97,7 @@ pub(crate) async fn send_named(
     }
     // What a handler answers, it answers to every method it is asked with.
     let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
-    let mut response = answer(below, path, located, Asked { method, ..asked }, None).await?;
+    let mut response = answer(below, path, located, FileRequest { method, ..asked }, None).await?;
     // What the form of the file depends on stays said.
     if let Some(vary) = response.headers_mut().remove(VARY) {
         merge_vary(&mut fields, &vary);

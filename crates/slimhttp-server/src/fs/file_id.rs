@@ -9,7 +9,7 @@ use rustix::io::Errno;
 /// What was seen of a file at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Facts {
-    identity: Identity,
+    identity: FileId,
     mode: u32,
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Facts {
 /// replacement the inode. Two moments with the same identity have the same
 /// content, unless an edit came within the resolution of the file system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Identity {
+pub(crate) struct FileId {
     /// The number of the device.
     pub(crate) device: u64,
     /// The number of the file on it.
@@ -56,7 +56,7 @@ impl Facts {
     }
 
     /// By what it is told from other files, and from itself after an edit.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> FileId {
         self.identity
     }
 
@@ -99,7 +99,7 @@ impl From<Stat> for Facts {
     fn from(stat: Stat) -> Self {
         let time = |seconds: i64, nanoseconds: u32| Time { seconds, nanoseconds };
         Self {
-            identity: Identity {
+            identity: FileId {
                 device: stat.st_dev as u64,
                 inode: stat.st_ino as u64,
                 length: stat.st_size as u64,

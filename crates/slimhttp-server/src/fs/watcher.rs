@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slimhttp_site::site::{Scope, ScopeOptions};
 
-use crate::fs::file_id::{Facts, Identity};
+use crate::fs::file_id::{Facts, FileId};
 
 /// The most files of one scope that are looked at; the oldest go first.
 const MOST: usize = 512;
@@ -31,7 +31,7 @@ struct Sources {
 /// What a path names at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    File(Identity),
+    File(FileId),
     /// Whatever comes into it and goes.
     Folder,
     Missing,

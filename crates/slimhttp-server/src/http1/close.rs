@@ -19,18 +19,19 @@ pub(crate) async fn refuse(
     tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
     exchange::note_refused(context, fault);
     // Methods are case-sensitive (RFC 9110 section 9.1).
-    last_word(context, socket, &fault.refusal, fault.request_line.starts_with("HEAD ")).await;
+    send_error_and_close(context, socket, &fault.refusal, fault.request_line.starts_with("HEAD "))
+        .await;
 }
 
 /// Says no, and reads on for a moment.
-pub(crate) async fn last_word(
+pub(crate) async fn send_error_and_close(
     context: &ConnectionContext,
     socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
     refusal: &Refusal,
     is_head: bool,
 ) {
     let debug = context.shared.live.current().site.global.options.debug;
-    let words = error_page::last_words(refusal, is_head, debug);
+    let words = error_page::raw_error(refusal, is_head, debug);
     let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
     linger(socket).await;
 }

@@ -23,8 +23,8 @@ use crate::context::connection::ConnectionContext;
 use crate::exchange;
 use crate::exchange::Tracked;
 use crate::http1::head;
-use crate::http1::response_cache::{self, Key, Ready};
-use crate::http1::write_queue::Unsent;
+use crate::http1::response_cache::{self, CachedResponse, Key};
+use crate::http1::write_queue::WriteQueue;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ReadPhase};
 use crate::net::framing_fault::FramingFault;
@@ -45,7 +45,7 @@ pub(crate) struct Http1<S> {
     pub(super) unread: BytesMut,
     /// How many of them the framing has seen.
     judged: usize,
-    pub(super) unsent: Unsent,
+    pub(super) write_queue: WriteQueue,
     /// Whether the client has sent anything.
     pub(crate) read_any: bool,
 }
@@ -64,9 +64,9 @@ pub(crate) enum Next {
 }
 
 /// A head, and who answers it.
-enum Asked {
+enum HeadOutcome {
     /// The answer stands ready.
-    Again(Ready),
+    Again(CachedResponse),
     /// The exchange; the answer may be given again to whoever asks the same.
     Anew(Box<(Parts, Option<Key>)>),
     Elsewhere(Next),
@@ -81,7 +81,7 @@ impl<S: Stream> Http1<S> {
             framing,
             unread: BytesMut::new(),
             judged: 0,
-            unsent: Unsent::default(),
+            write_queue: WriteQueue::default(),
             read_any: false,
         }
     }
@@ -90,10 +90,10 @@ impl<S: Stream> Http1<S> {
     pub(crate) async fn run(&mut self) -> Next {
         loop {
             let again = match std::future::poll_fn(|context| self.poll_head(context)).await {
-                Asked::Again(ready) => self.send_ready(ready).await.is_ok(),
+                HeadOutcome::Again(ready) => self.send_ready(ready).await.is_ok(),
                 // Boxed, so that a connection that rests does not hold the room of it.
-                Asked::Anew(asked) => Box::pin(self.exchange(asked)).await,
-                Asked::Elsewhere(next) => return next,
+                HeadOutcome::Anew(asked) => Box::pin(self.exchange(asked)).await,
+                HeadOutcome::Elsewhere(next) => return next,
             };
             if !again {
                 return Next::Close { unread: self.has_unread().await };
@@ -114,7 +114,7 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Reads a head.
-    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Asked> {
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<HeadOutcome> {
         if self.unread.len() > self.judged {
             let bytes = std::mem::take(&mut self.unread);
             if let Some((asked, end)) = self.judge(&bytes[self.judged..], &bytes) {
@@ -132,13 +132,13 @@ impl<S: Stream> Http1<S> {
                     // Whose request has come in time, or has begun, is answered first.
                     let waits = self.framing.phase() == Phase::Idle;
                     if waits && self.context.state.close_mode() != CloseMode::No {
-                        return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+                        return Poll::Ready(HeadOutcome::Elsewhere(Next::Close { unread: false }));
                     }
                     return Poll::Pending;
                 };
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
-                    return Poll::Ready(Asked::Elsewhere(Next::Close { unread: false }));
+                    return Poll::Ready(HeadOutcome::Elsewhere(Next::Close { unread: false }));
                 }
                 self.read_any = true;
                 if self.unread.is_empty() {
@@ -173,7 +173,7 @@ impl<S: Stream> Http1<S> {
     /// Judges `new`, which ends `whole`, in which the head begins. Once it is
     /// complete: who answers it, and behind how many bytes of `whole` what is kept
     /// for the next one begins.
-    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(Asked, usize)> {
+    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(HeadOutcome, usize)> {
         let site = &self.context.shared.live.cached().site;
         let service = &site.service;
         if new.len() == whole.len() {
@@ -204,18 +204,18 @@ impl<S: Stream> Http1<S> {
             if !is_watched && is_admitted && state.close_mode() == CloseMode::No {
                 let (generation, tls) = (live.generation(), self.context.tls);
                 let setting = response_cache::Setting { generation, tls, by_origin: site.shares };
-                key = response_cache::ask(request, setting);
-                if let Some(ready) = key.as_ref().and_then(response_cache::find) {
-                    return Ok(Asked::Again(ready));
+                key = response_cache::key(request, setting);
+                if let Some(ready) = key.as_ref().and_then(response_cache::get) {
+                    return Ok(HeadOutcome::Again(ready));
                 }
             }
-            Ok(Asked::Anew(Box::new((head::parts(request, head)?, key))))
+            Ok(HeadOutcome::Anew(Box::new((head::parts(request, head)?, key))))
         });
         let asked = match read.and_then(|asked| asked) {
             Ok(asked) => asked,
             Err(refusal) => return Some((self.fault(refusal), whole.len())),
         };
-        if let Asked::Anew(asked) = &asked
+        if let HeadOutcome::Anew(asked) = &asked
             && head::is_for_library(&asked.0)
         {
             return Some(Self::for_library(whole));
@@ -224,14 +224,14 @@ impl<S: Stream> Http1<S> {
     }
 
     /// All that was read goes to the library; nothing of it is kept here.
-    fn for_library(whole: &[u8]) -> (Asked, usize) {
-        (Asked::Elsewhere(Next::Library(Bytes::copy_from_slice(whole))), whole.len())
+    fn for_library(whole: &[u8]) -> (HeadOutcome, usize) {
+        (HeadOutcome::Elsewhere(Next::Library(Bytes::copy_from_slice(whole))), whole.len())
     }
 
     /// The end that a head makes with which something is wrong.
-    fn fault(&self, refusal: Refusal) -> Asked {
+    fn fault(&self, refusal: Refusal) -> HeadOutcome {
         let request_line = self.framing.request_line().to_string();
-        Asked::Elsewhere(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
+        HeadOutcome::Elsewhere(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
     }
 
     /// Asks for the response; `None` where the client leaves before there is one.
@@ -270,10 +270,10 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Sends whatever waits.
-    pub(super) fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let before = self.unsent.len();
-        let outcome = self.unsent.poll_send(&mut self.socket, context);
-        if self.unsent.len() < before {
+    pub(super) fn poll_write_queue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let before = self.write_queue.len();
+        let outcome = self.write_queue.poll_send(&mut self.socket, context);
+        if self.write_queue.len() < before {
             // Who takes a little is slow, and not still.
             self.context.state.write_blocked(false);
         }

@@ -35,7 +35,7 @@ pub(super) struct Key {
 
 /// An answer that stands ready.
 #[derive(Clone, Debug)]
-pub(super) struct Ready {
+pub(super) struct CachedResponse {
     /// The head but for its `Date` and its end.
     pub(super) head: Bytes,
     pub(super) content: Bytes,
@@ -45,7 +45,7 @@ pub(super) struct Ready {
 struct Slot {
     key: Key,
     until: Instant,
-    ready: Ready,
+    ready: CachedResponse,
 }
 
 thread_local! {
@@ -65,7 +65,7 @@ pub(super) struct Setting {
 }
 
 /// The question that a head asks; `None` where its answer is never given again.
-pub(super) fn ask(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<Key> {
+pub(super) fn key(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<Key> {
     let Setting { generation, tls, by_origin } = setting;
     if head.version != Some(1) {
         return None;
@@ -156,7 +156,7 @@ impl Field {
 }
 
 /// The answer to `key`, if it stands ready.
-pub(super) fn find(key: &Key) -> Option<Ready> {
+pub(super) fn get(key: &Key) -> Option<CachedResponse> {
     TABLE.with_borrow(|table| {
         let slot = table.get(place(key))?.as_ref()?;
         (slot.key == *key && Instant::now() < slot.until).then(|| slot.ready.clone())
@@ -164,7 +164,7 @@ pub(super) fn find(key: &Key) -> Option<Ready> {
 }
 
 /// Keeps an answer ready for so long.
-pub(super) fn keep(key: Key, span: Duration, ready: Ready) {
+pub(super) fn put(key: Key, span: Duration, ready: CachedResponse) {
     let place = place(&key);
     TABLE.with_borrow_mut(|table| {
         if table.is_empty() {

@@ -38,7 +38,7 @@ impl<S: Stream> Http1<S> {
         if left != Some(framed) || self.socket.tcp().is_none() {
             return Ok(false);
         }
-        std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+        std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
         // Where what was looked at, and found in memory, ends.
         let mut seen = 0;
         let mut turn = 0;

@@ -14,7 +14,7 @@ use http_body::Body as _;
 use crate::exchange::Tracked;
 use crate::http1::Http1;
 use crate::http1::response::{self, Framed};
-use crate::http1::response_cache::{self, Key, LONGEST, Ready};
+use crate::http1::response_cache::{self, CachedResponse, Key, LONGEST};
 use crate::net::stream::Stream;
 
 /// A head and the content behind it go out in one piece up to this size.
@@ -58,7 +58,11 @@ impl<S: Stream> Http1<S> {
             if let Some(parts) = parts.take() {
                 framed = self.begin(context, &parts, &mut body, is_head, close)?;
             }
-            if framed == Framed::Nothing { self.poll_unsent(context) } else { Poll::Ready(Ok(())) }
+            if framed == Framed::Nothing {
+                self.poll_write_queue(context)
+            } else {
+                Poll::Ready(Ok(()))
+            }
         })
         .await?;
         if framed == Framed::Nothing {
@@ -73,10 +77,10 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Sends an answer that was given before.
-    pub(super) async fn send_ready(&mut self, ready: Ready) -> io::Result<()> {
+    pub(super) async fn send_ready(&mut self, ready: CachedResponse) -> io::Result<()> {
         let mut ready = Some(ready);
         std::future::poll_fn(|context| {
-            if let Some(Ready { head, content }) = ready.take() {
+            if let Some(CachedResponse { head, content }) = ready.take() {
                 HEAD.with_borrow_mut(|out| {
                     out.clear();
                     out.extend_from_slice(&head);
@@ -84,7 +88,7 @@ impl<S: Stream> Http1<S> {
                     self.write_together(context, out, content)
                 })?;
             }
-            self.poll_unsent(context)
+            self.poll_write_queue(context)
         })
         .await
     }
@@ -106,13 +110,13 @@ impl<S: Stream> Http1<S> {
                 if framed == Framed::Nothing {
                     self.write(context, head, Bytes::new())?;
                 } else {
-                    self.unsent.push(Bytes::copy_from_slice(head));
+                    self.write_queue.push(Bytes::copy_from_slice(head));
                 }
                 return Ok(framed);
             };
             let Some(mut whole) = body.take_whole().filter(|whole| whole.len() as u64 >= length)
             else {
-                self.unsent.push(Bytes::copy_from_slice(head));
+                self.write_queue.push(Bytes::copy_from_slice(head));
                 return Ok(framed);
             };
             whole.truncate(usize::try_from(length).unwrap_or(usize::MAX));
@@ -148,10 +152,10 @@ impl<S: Stream> Http1<S> {
             Poll::Pending => 0,
         };
         if written < head.len() {
-            self.unsent.push(Bytes::copy_from_slice(&head[written..]));
-            self.unsent.push(content);
+            self.write_queue.push(Bytes::copy_from_slice(&head[written..]));
+            self.write_queue.push(content);
         } else {
-            self.unsent.push(content.slice(written - head.len()..));
+            self.write_queue.push(content.slice(written - head.len()..));
         }
         Ok(())
     }
@@ -159,8 +163,8 @@ impl<S: Stream> Http1<S> {
     /// Sends a body piece by piece, as the client takes it.
     async fn send_stream(&mut self, body: &mut Tracked, mut framed: Framed) -> io::Result<()> {
         loop {
-            if self.unsent.len() >= ENOUGH {
-                std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+            if self.write_queue.len() >= ENOUGH {
+                std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
             }
             let broken = match std::future::poll_fn(|context| self.poll_piece(body, context)).await
             {
@@ -169,7 +173,7 @@ impl<S: Stream> Http1<S> {
                     None
                 }
                 Ok(Piece::End) if framed == Framed::Chunked => {
-                    self.unsent.push(Bytes::from_static(b"0\r\n\r\n"));
+                    self.write_queue.push(Bytes::from_static(b"0\r\n\r\n"));
                     framed = Framed::Nothing;
                     None
                 }
@@ -181,11 +185,11 @@ impl<S: Stream> Http1<S> {
             if let Some(error) = broken {
                 // What there was is sent: who got nothing at all of an answer may
                 // ask once more (RFC 9112 section 9.3.1).
-                std::future::poll_fn(|context| self.poll_unsent(context)).await?;
+                std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
                 return Err(error);
             }
             if framed == Framed::Nothing {
-                return std::future::poll_fn(|context| self.poll_unsent(context)).await;
+                return std::future::poll_fn(|context| self.poll_write_queue(context)).await;
             }
         }
     }
@@ -205,8 +209,8 @@ impl<S: Stream> Http1<S> {
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io::Error::other(error))),
             Poll::Ready(None) => Poll::Ready(Ok(Piece::End)),
             Poll::Pending => {
-                if !self.unsent.is_empty()
-                    && let Poll::Ready(sent) = self.poll_unsent(context)
+                if !self.write_queue.is_empty()
+                    && let Poll::Ready(sent) = self.poll_write_queue(context)
                 {
                     sent?;
                 }
@@ -225,13 +229,13 @@ impl<S: Stream> Http1<S> {
                 if *left == 0 {
                     *framed = Framed::Nothing;
                 }
-                self.unsent.push(data);
+                self.write_queue.push(data);
             }
             // An empty chunk would be the last one.
             Framed::Chunked if !data.is_empty() => {
-                self.unsent.push(format!("{:x}\r\n", data.len()).into());
-                self.unsent.push(data);
-                self.unsent.push(Bytes::from_static(b"\r\n"));
+                self.write_queue.push(format!("{:x}\r\n", data.len()).into());
+                self.write_queue.push(data);
+                self.write_queue.push(Bytes::from_static(b"\r\n"));
             }
             _ => {}
         }
@@ -243,11 +247,13 @@ fn keep(key: Key, span: Duration, parts: &Parts, body: &Tracked, is_head: bool) 
     let Some(content) = body.whole().filter(|whole| whole.len() <= LONGEST) else { return };
     let mut head = Vec::new();
     match response::write_fields(&mut head, parts, &body.size_hint(), is_head, false) {
-        Framed::Nothing => {
-            response_cache::keep(key, span, Ready { head: head.into(), content: Bytes::new() })
-        }
+        Framed::Nothing => response_cache::put(
+            key,
+            span,
+            CachedResponse { head: head.into(), content: Bytes::new() },
+        ),
         Framed::Length(length) if length == content.len() as u64 => {
-            response_cache::keep(key, span, Ready { head: head.into(), content });
+            response_cache::put(key, span, CachedResponse { head: head.into(), content });
         }
         _ => {}
     }

@@ -13,12 +13,12 @@ const SLICES: usize = 16;
 
 /// Bytes in the order of sending. Holds no memory while it is empty.
 #[derive(Debug, Default)]
-pub(super) struct Unsent {
+pub(super) struct WriteQueue {
     pieces: VecDeque<Bytes>,
     length: usize,
 }
 
-impl Unsent {
+impl WriteQueue {
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }

@@ -15,9 +15,9 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
-use crate::http1::close::{last_word, refuse};
+use crate::http1::close::{refuse, send_error_and_close};
 use crate::hyper_compat::drive::{Driven, drive};
-use crate::hyper_compat::validating_io::Guarded;
+use crate::hyper_compat::validating_io::ValidatingIo;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::CloseMode;
 use crate::net::linger::linger;
@@ -37,7 +37,7 @@ pub(crate) async fn serve<S: Stream>(
     let (live, state) = (&context.shared.live, &context.state);
     let service = live.cached().site.service.clone();
     let fault = &context.fault;
-    let guarded = Guarded::http1(socket, unread, live.clone(), state.clone(), fault.clone());
+    let guarded = ValidatingIo::http1(socket, unread, live.clone(), state.clone(), fault.clone());
     state.rest(false);
     let mut builder = http1::Builder::new();
     builder
@@ -64,7 +64,7 @@ pub(crate) async fn serve<S: Stream>(
         (Driven::Rests, _) => return Some(socket),
         (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
         (Driven::Ended(CloseMode::HeadTimeout), None) => {
-            last_word(context, &mut socket, &Refusal::RequestTimeout, false).await;
+            send_error_and_close(context, &mut socket, &Refusal::RequestTimeout, false).await;
         }
         (Driven::Ended(CloseMode::Rejected | CloseMode::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::hyper_compat::validating_io::Guarded;
+use crate::hyper_compat::validating_io::ValidatingIo;
 use crate::net::stream::Stream;
 use crate::net::upgraded::{PendingUpgrade, Upgraded, UpgradedFuture};
 
@@ -27,18 +27,18 @@ struct LibraryUpgraded(TokioIo<hyper::upgrade::Upgraded>);
 
 impl Upgraded for LibraryUpgraded {
     fn into_socket(self: Box<Self>) -> io::Result<(Box<dyn Stream>, [Bytes; 2])> {
-        let upgraded = match self.0.into_inner().downcast::<Guarded<TcpStream>>() {
+        let upgraded = match self.0.into_inner().downcast::<ValidatingIo<TcpStream>>() {
             Ok(parts) => return Ok(into_socket(parts.io, parts.read_buf)),
             Err(upgraded) => upgraded,
         };
-        match upgraded.downcast::<Guarded<TlsStream<TcpStream>>>() {
+        match upgraded.downcast::<ValidatingIo<TlsStream<TcpStream>>>() {
             Ok(parts) => Ok(into_socket(parts.io, parts.read_buf)),
             Err(_) => Err(io::Error::other("an upgraded connection of an unknown kind")),
         }
     }
 }
 
-fn into_socket<S: Stream>(guarded: Guarded<S>, read: Bytes) -> (Box<dyn Stream>, [Bytes; 2]) {
+fn into_socket<S: Stream>(guarded: ValidatingIo<S>, read: Bytes) -> (Box<dyn Stream>, [Bytes; 2]) {
     let (socket, unread) = guarded.into_parts();
     (Box::new(socket), [read, unread])
 }

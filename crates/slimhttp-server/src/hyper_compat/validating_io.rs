@@ -18,7 +18,7 @@ use crate::net::framing_fault::{FaultCell, FramingFault};
 use crate::net::read_buffer;
 
 /// A socket whose requests are judged as they are read.
-pub(crate) struct Guarded<S> {
+pub(crate) struct ValidatingIo<S> {
     socket: S,
     /// What was read before and not judged, and comes before what the socket
     /// has.
@@ -36,7 +36,7 @@ pub(crate) struct Guarded<S> {
     pub(crate) gave_up: bool,
 }
 
-impl<S> Guarded<S> {
+impl<S> ValidatingIo<S> {
     /// A socket from which `unread` was read already.
     pub(crate) fn http1(
         socket: S,
@@ -77,7 +77,7 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Guarded<S> {
+impl<S: AsyncRead + Unpin> ValidatingIo<S> {
     /// Judges `bytes`; how many of them may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
         let framing = &mut self.framing;
@@ -120,7 +120,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Read for Guarded<S> {
+impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -162,14 +162,14 @@ impl<S: AsyncRead + Unpin> Read for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Guarded<S> {
+impl<S: AsyncWrite + Unpin> ValidatingIo<S> {
     fn note<T>(&self, outcome: Poll<T>) -> Poll<T> {
         self.state.write_blocked(outcome.is_pending());
         outcome
     }
 }
 
-impl<S: AsyncWrite + Unpin> Write for Guarded<S> {
+impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

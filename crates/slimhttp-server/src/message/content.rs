@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
-use crate::message::request_body::{Broken, Pause, RequestBody};
+use crate::message::request_body::{BodyFault, ReadTimeout, RequestBody};
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FaultCell;
 
@@ -85,7 +85,7 @@ struct Source {
     incoming: Incoming,
     /// What the head has announced.
     length: Option<u64>,
-    pause: Pause,
+    pause: ReadTimeout,
     state: Arc<ConnectionState>,
     fault: FaultCell,
 }
@@ -98,16 +98,16 @@ impl fmt::Debug for Source {
 
 /// Held by an exchange: its end is that of the content.
 #[derive(Debug)]
-pub(crate) struct Ongoing(Arc<ContentStream>);
+pub(crate) struct ContentGuard(Arc<ContentStream>);
 
-impl Ongoing {
+impl ContentGuard {
     /// Whether some of it may still come.
     pub(crate) fn is_unread(&self) -> bool {
         self.0.lock().source.is_some()
     }
 }
 
-impl Drop for Ongoing {
+impl Drop for ContentGuard {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -121,14 +121,19 @@ impl ContentStream {
         max_body: u64,
         patience: Duration,
         (connection, fault): (Arc<ConnectionState>, FaultCell),
-    ) -> (Arc<Self>, Ongoing) {
+    ) -> (Arc<Self>, ContentGuard) {
         let length = incoming.size_hint().exact();
-        let source =
-            Source { incoming, length, pause: Pause::new(patience), state: connection, fault };
+        let source = Source {
+            incoming,
+            length,
+            pause: ReadTimeout::new(patience),
+            state: connection,
+            fault,
+        };
         let state = State { source: Some(source), taken: 0, fault: None, waker: None };
         let stream =
             Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
-        (stream.clone(), Ongoing(stream))
+        (stream.clone(), ContentGuard(stream))
     }
 
     /// The next bytes, `None` at the end. Whoever asked before and still waits is
@@ -202,10 +207,10 @@ impl ContentStream {
                 (Some(fault), Err(_)) => {
                     return Poll::Ready(Err(ContentFault::Refused(fault.refusal.clone())));
                 }
-                (None, Err(Broken::Stalled)) => {
+                (None, Err(BodyFault::Stalled)) => {
                     return Poll::Ready(Err(ContentFault::Refused(Refusal::RequestTimeout)));
                 }
-                (None, Err(Broken::Off(_))) => return Poll::Ready(Err(ContentFault::Over)),
+                (None, Err(BodyFault::Off(_))) => return Poll::Ready(Err(ContentFault::Over)),
             };
             // Trailers are not part of the content (RFC 9110 section 6.5).
             let Ok(data) = frame.into_data() else { continue };

@@ -15,7 +15,7 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::message::body::Body;
 use crate::message::limits::{self, Within};
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 
 /// What is told where nobody answers and a handler was asked: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
@@ -23,8 +23,8 @@ pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that
 
 /// The response that says no: a small plain page that tells nothing of the
 /// inside, or with `debug` everything.
-pub(crate) fn refuse(refused: Refused, debug: bool) -> Response<Body> {
-    let Refused { refusal, page, detail } = refused;
+pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
+    let ErrorResponse { refusal, page, detail } = refused;
     let status = refusal.status();
     limits::tell(&refusal, Within::Body);
     let detail = match debug {
@@ -149,7 +149,7 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
 /// A response as bytes, for a connection on which no further request can be
 /// read: it ends with this. In answer to a HEAD it is the head alone. The host was
 /// not known yet, so `debug` is that of the global level.
-pub(crate) fn last_words(refusal: &Refusal, is_head: bool, debug: bool) -> Vec<u8> {
+pub(crate) fn raw_error(refusal: &Refusal, is_head: bool, debug: bool) -> Vec<u8> {
     limits::tell(refusal, Within::Head);
     let status = refusal.status();
     let html = match debug {

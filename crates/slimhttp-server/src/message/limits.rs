@@ -4,8 +4,8 @@
 
 use slimhttp_site::refusal::Refusal;
 
-use crate::message::refused::Refused;
-use crate::sys::clock::Seldom;
+use crate::message::refused::ErrorResponse;
+use crate::sys::clock::LogThrottle;
 
 /// How much of a request had come in when it ran into a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) fn named(refusal: &Refusal, within: Within) -> Option<String> {
 /// Tells of a request that ran into a limit: of each kind every ten seconds at most,
 /// for whoever can send requests must not fill the log.
 pub(crate) fn tell(refusal: &Refusal, within: Within) {
-    static TOLD: [Seldom; 5] = [const { Seldom::new() }; 5];
+    static TOLD: [LogThrottle; 5] = [const { LogThrottle::new() }; 5];
     let told = match (refusal, within) {
         (Refusal::ContentTooLarge(_), _) => &TOLD[0],
         (Refusal::UriTooLong, _) => &TOLD[1],
@@ -47,7 +47,7 @@ pub(crate) fn tell(refusal: &Refusal, within: Within) {
         (Refusal::RequestTimeout, Within::Body) => &TOLD[4],
         _ => return,
     };
-    if told.is_due()
+    if told.allow()
         && let Some(why) = named(refusal, within)
     {
         tracing::info!("a request was answered {}: {why}", refusal.status().as_u16());
@@ -56,18 +56,18 @@ pub(crate) fn tell(refusal: &Refusal, within: Within) {
 
 /// Tells that handlers have no room for a request, as seldom; `why` names the option.
 pub(crate) fn tell_of_no_room(why: &str) {
-    static QUEUE: Seldom = Seldom::new();
-    static THREADS: Seldom = Seldom::new();
+    static QUEUE: LogThrottle = LogThrottle::new();
+    static THREADS: LogThrottle = LogThrottle::new();
     let told = if why == QUEUE_FULL { &QUEUE } else { &THREADS };
-    if told.is_due() {
+    if told.allow() {
         tracing::info!("a request was answered 503: {why}");
     }
 }
 
 /// More calls wait for handlers than may: told, and refused.
-pub(crate) fn queue_full() -> Refused {
+pub(crate) fn queue_full() -> ErrorResponse {
     tell_of_no_room(QUEUE_FULL);
-    Refused::because(Refusal::Unavailable, QUEUE_FULL)
+    ErrorResponse::because(Refusal::Unavailable, QUEUE_FULL)
 }
 
 const QUEUE_FULL: &str = "too many calls wait for Python: see `max_queue`";

@@ -8,7 +8,7 @@ use slimhttp_site::refusal::Refusal;
 
 /// A refusal, and what may be told of it with `debug`.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ErrorResponse {
     pub(crate) refusal: Refusal,
     /// A whole page that says everything (a traceback); shown with `debug` only.
     pub(crate) page: Option<DebugPage>,
@@ -18,13 +18,13 @@ pub(crate) struct Refused {
     pub(crate) detail: Option<String>,
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for ErrorResponse {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, page: None, detail: None }
     }
 }
 
-impl Refused {
+impl ErrorResponse {
     pub(crate) fn because(refusal: Refusal, detail: impl Into<String>) -> Self {
         Self { refusal, page: None, detail: Some(detail.into()) }
     }

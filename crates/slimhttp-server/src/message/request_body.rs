@@ -14,7 +14,7 @@ use slimhttp_site::refusal::Refusal;
 use tokio::time::Sleep;
 
 use crate::net::framing_fault::FaultCell;
-use crate::sys::memory::Gathered;
+use crate::sys::memory::BodyBuffer;
 
 /// A request body.
 #[derive(Debug)]
@@ -70,15 +70,15 @@ async fn read(
     patience: Duration,
     fault: &FaultCell,
 ) -> Result<Bytes, Refusal> {
-    let mut pause = Pause::new(patience);
-    let mut body = Gathered::new(incoming.size_hint().exact(), max_memory);
+    let mut pause = ReadTimeout::new(patience);
+    let mut body = BodyBuffer::new(incoming.size_hint().exact(), max_memory);
     while let Some(frame) =
         std::future::poll_fn(|context| pause.poll_frame(incoming, context)).await
     {
         let frame = frame.map_err(|broken| match (fault.get(), broken) {
             (Some(fault), _) => fault.refusal.clone(),
-            (None, Broken::Stalled) => Refusal::RequestTimeout,
-            (None, Broken::Off(_)) => Refusal::BadRequest("the body ended early"),
+            (None, BodyFault::Stalled) => Refusal::RequestTimeout,
+            (None, BodyFault::Off(_)) => Refusal::BadRequest("the body ended early"),
         })?;
         // Trailers are not part of the content (RFC 9110 section 6.5).
         let Ok(data) = frame.into_data() else { continue };
@@ -97,7 +97,7 @@ async fn read(
 
 /// Why no more of a body comes.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum BodyFault {
     /// The client paused for too long.
     Stalled,
     /// It left, or sent what is no body.
@@ -107,12 +107,12 @@ pub(crate) enum Broken {
 /// Times the pauses of a client in which we wait for its body, and no others:
 /// while an upstream or a handler takes its time, the client's does not pass.
 #[derive(Debug)]
-pub(crate) struct Pause {
+pub(crate) struct ReadTimeout {
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Pause {
+impl ReadTimeout {
     /// A clock that does not run yet.
     pub(crate) fn new(patience: Duration) -> Self {
         Self { patience, timer: None }
@@ -127,13 +127,13 @@ impl Pause {
         &mut self,
         incoming: &mut Incoming,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         if let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) {
             self.timer = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Off)));
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::Off)));
         }
         let patience = self.patience;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        timer.as_mut().poll(context).map(|()| Some(Err(Broken::Stalled)))
+        timer.as_mut().poll(context).map(|()| Some(Err(BodyFault::Stalled)))
     }
 }

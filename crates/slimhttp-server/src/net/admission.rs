@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::net::connection_state::{CloseMode, ConnectionState, Connections};
-use crate::sys::clock::Seldom;
+use crate::sys::clock::LogThrottle;
 use crate::sys::descriptors;
 
 #[cfg(test)]
@@ -43,9 +43,9 @@ pub(crate) struct Admission {
     left: Notify,
     /// How many connections each client has, see [`access::client`]; none is 0.
     clients: Mutex<HashMap<IpAddr, usize>>,
-    full_warning: Seldom,
-    descriptors_warning: Seldom,
-    pub(crate) client_warning: Seldom,
+    full_warning: LogThrottle,
+    descriptors_warning: LogThrottle,
+    pub(crate) client_warning: LogThrottle,
 }
 
 impl Admission {
@@ -112,7 +112,7 @@ impl AddressPermit {
     pub(crate) fn permit(self, active: &Arc<ConnectionCount>) -> ConnectionPermit {
         active.enter();
         self.admission.taken.fetch_add(1, Ordering::Relaxed);
-        let descriptor = descriptors::OfClient::take();
+        let descriptor = descriptors::ClientDescriptor::take();
         ConnectionPermit { active: active.clone(), address: self, _descriptor: descriptor }
     }
 }
@@ -139,7 +139,7 @@ impl Drop for AddressPermit {
 pub(crate) struct ConnectionPermit {
     active: Arc<ConnectionCount>,
     address: AddressPermit,
-    _descriptor: descriptors::OfClient,
+    _descriptor: descriptors::ClientDescriptor,
 }
 
 impl Drop for ConnectionPermit {
@@ -185,11 +185,11 @@ impl Admission {
     /// they have all descriptors.
     fn warn(&self, open: Option<usize>) {
         match open {
-            None if self.descriptors_warning.is_due() => tracing::warn!(
+            None if self.descriptors_warning.allow() => tracing::warn!(
                 "connections have nearly all descriptors that the limit of open files allows: \
                  idle ones are closed to make room, and where none is idle others wait"
             ),
-            Some(open) if self.full_warning.is_due() => tracing::warn!(
+            Some(open) if self.full_warning.allow() => tracing::warn!(
                 "{open} connections are open (`max_connections`): idle ones are closed to make \
                  room, and where none is idle others wait to be accepted"
             ),

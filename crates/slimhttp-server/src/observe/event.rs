@@ -43,7 +43,7 @@ pub enum Event {
         /// The key of the virtual host.
         vhost: Option<Arc<str>>,
         /// Who answered.
-        by: Answerer,
+        by: Responder,
         /// The response's status; 499 where the client left before it.
         status: u16,
     },
@@ -51,7 +51,7 @@ pub enum Event {
 
 /// Who answered a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answerer {
+pub enum Responder {
     /// The server itself: a file, a redirect, a refusal.
     Server,
     /// A route, or whom a program has put in place of files.
@@ -62,7 +62,7 @@ pub enum Answerer {
     Proxy,
 }
 
-impl Answerer {
+impl Responder {
     /// Who answers by `action`.
     pub(crate) fn of(action: &Action<'_>) -> Self {
         match action {

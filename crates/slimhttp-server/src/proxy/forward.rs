@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
-use crate::message::refused::Refused;
+use crate::message::refused::ErrorResponse;
 use crate::message::request_body::RequestBody;
 use crate::net::upgraded::OnUpgrade;
 use crate::proxy::error::{cause, refusal_of, was_closed_unanswered};
@@ -31,9 +31,9 @@ use crate::proxy::response_body::UpstreamBody;
 use crate::sys::descriptors;
 use crate::upgrade::switching;
 use crate::upstream::body::ForwardedBody;
-use crate::upstream::connector::Patience;
+use crate::upstream::connector::UpstreamTimeouts;
 use crate::upstream::control::{self, Control};
-use crate::upstream::group::{Group, NoPlace, Place};
+use crate::upstream::group::{NoPermit, UpstreamGroup, UpstreamPermit};
 use crate::upstream::pool::{UpstreamClient, client};
 
 /// How often a request is asked anew because a kept connection had been closed.
@@ -70,7 +70,7 @@ pub(crate) struct Forwarded {
 pub(crate) async fn forward(
     proxy: &Arc<Proxy>,
     forwarded: Forwarded,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
     let group = connection.shared.groups.of(&scope, proxy);
@@ -80,7 +80,7 @@ pub(crate) async fn forward(
         if let Some(unsaid) = group.failures.due(&what) {
             tracing::error!("{what}: {chain}{unsaid}");
         }
-        return Err(Refused::because(Refusal::LoopDetected, chain));
+        return Err(ErrorResponse::because(Refusal::LoopDetected, chain));
     }
     let place = group.enter(proxy).await.map_err(|why| no_place(why, &group, proxy))?;
 
@@ -103,14 +103,14 @@ pub(crate) async fn forward(
         fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 
-    let request = Asked { method, uri, fields, body };
+    let request = UpstreamRequest { method, uri, fields, body };
     let (response, upstream) = ask_in_turn(proxy, &request, &connection, &group).await?;
     let joined = Joined { upstream, upgrade, connection: &connection, mark: &mark };
     answer(response, joined, place, &group)
 }
 
 /// What is asked of an upstream.
-struct Asked {
+struct UpstreamRequest {
     method: Method,
     uri: Uri,
     fields: HeaderMap,
@@ -120,13 +120,13 @@ struct Asked {
 /// Asks the upstreams, from the one whose turn it is on, until one answers.
 async fn ask_in_turn<'p>(
     proxy: &'p Proxy,
-    request: &Asked,
+    request: &UpstreamRequest,
     connection: &ConnectionContext,
-    group: &Group,
-) -> Result<(Response<Incoming>, &'p Upstream), Refused> {
+    group: &UpstreamGroup,
+) -> Result<(Response<Incoming>, &'p Upstream), ErrorResponse> {
     let count = proxy.upstreams.len();
     let first = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1)));
-    let mut refused = Refused::from(Refusal::BadGateway);
+    let mut refused = ErrorResponse::from(Refusal::BadGateway);
     for attempt in 0..count {
         let upstream = &proxy.upstreams[first.wrapping_add(attempt) % count];
         let uri = target(upstream, &request.uri).ok_or(Refusal::BadGateway)?;
@@ -143,7 +143,7 @@ async fn ask_in_turn<'p>(
         }
         let failure = format!("{}: {}", name(upstream), cause(&error));
         group.failures.tell(&format!("upstream {failure}"));
-        refused = Refused::because(refusal_of(&error), failure);
+        refused = ErrorResponse::because(refusal_of(&error), failure);
         // Only what surely reached nobody is tried elsewhere.
         if !(error.is_connect() && request.body.is_untouched()) {
             break;
@@ -155,8 +155,12 @@ async fn ask_in_turn<'p>(
 /// Asks one upstream. Where no descriptor is left for a connection to it, those that
 /// rest are ended, and it is asked again when one is given back, for as long as a
 /// request waits for its place.
-async fn ask(proxy: &Proxy, request: &Asked, uri: &Uri) -> Result<Response<Incoming>, ClientError> {
-    let patience = Patience { connect: proxy.connect_timeout, silence: proxy.read_timeout };
+async fn ask(
+    proxy: &Proxy,
+    request: &UpstreamRequest,
+    uri: &Uri,
+) -> Result<Response<Incoming>, ClientError> {
+    let patience = UpstreamTimeouts { connect: proxy.connect_timeout, silence: proxy.read_timeout };
     let client = client(patience);
     let until = Instant::now() + proxy.queue_timeout;
     loop {
@@ -179,10 +183,10 @@ async fn ask(proxy: &Proxy, request: &Asked, uri: &Uri) -> Result<Response<Incom
 /// 9110 section 9.2.2) and of which no body was sent is then asked again.
 async fn ask_client(
     client: &UpstreamClient,
-    asked: &Asked,
+    asked: &UpstreamRequest,
     uri: &Uri,
 ) -> Result<Response<Incoming>, ClientError> {
-    let Asked { method, fields, body, .. } = asked;
+    let UpstreamRequest { method, fields, body, .. } = asked;
     let mut tries = 0;
     loop {
         let mut request = Request::new(body.clone());
@@ -214,9 +218,9 @@ struct Joined<'f> {
 fn answer(
     mut response: Response<Incoming>,
     joined: Joined<'_>,
-    place: Place,
-    group: &Group,
-) -> Result<Response<Body>, Refused> {
+    place: UpstreamPermit,
+    group: &UpstreamGroup,
+) -> Result<Response<Body>, ErrorResponse> {
     let Joined { upstream, upgrade, connection, mark } = joined;
     let control = response.extensions().get::<Control>().cloned();
     let via = Via { received_version: response.version(), mark };
@@ -224,7 +228,7 @@ fn answer(
         let Some(client) = upgrade else {
             let cause = "101 Switching Protocols, which nobody asked for";
             group.failures.tell(&format!("upstream {}: {cause}", name(upstream)));
-            return Err(Refused::because(Refusal::BadGateway, cause));
+            return Err(ErrorResponse::because(Refusal::BadGateway, cause));
         };
         if let Some(fault) = connection.fault.get() {
             // What came behind the request, before the 101, is no HTTP, and too
@@ -232,7 +236,7 @@ fn answer(
             return Err(fault.refusal.clone().into());
         }
         if let Some(control) = control {
-            control.unwatch();
+            control.disable_timeout();
         }
         let upstream = hyper::upgrade::on(&mut response);
         let upstream = async { upstream.await.map(TokioIo::new).map_err(io::Error::other) };
@@ -252,10 +256,10 @@ fn answer(
 }
 
 /// Says no to a request for which there is no place; in the log now and then.
-fn no_place(why: NoPlace, group: &Group, proxy: &Proxy) -> Refused {
+fn no_place(why: NoPermit, group: &UpstreamGroup, proxy: &Proxy) -> ErrorResponse {
     let cause = match why {
-        NoPlace::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
-        NoPlace::Late => "the upstreams had no place in time: see `proxy_max_requests`",
+        NoPermit::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
+        NoPermit::Late => "the upstreams had no place in time: see `proxy_max_requests`",
     };
     let what = format!("upstream {}: requests are answered 503", names(proxy));
     if let Some(unsaid) = group.failures.due(&what) {
@@ -264,7 +268,7 @@ fn no_place(why: NoPlace, group: &Group, proxy: &Proxy) -> Refused {
             "{what}, {running} are there and {waiting} wait: see `proxy_max_requests`{unsaid}"
         );
     }
-    Refused::because(Refusal::Unavailable, cause)
+    ErrorResponse::because(Refusal::Unavailable, cause)
 }
 
 /// The target of a request as upstreams are to read it.

@@ -9,17 +9,17 @@ use hyper::body::Incoming;
 
 use crate::message::body::BodyError;
 use crate::upstream::control::Control;
-use crate::upstream::group::Place;
+use crate::upstream::group::UpstreamPermit;
 
 /// An upstream's body, sent on as it arrives.
 pub(super) struct UpstreamBody {
     incoming: Incoming,
     control: Option<Control>,
-    _place: Place,
+    _place: UpstreamPermit,
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, control: Option<Control>, place: Place) -> Self {
+    pub(super) fn new(incoming: Incoming, control: Option<Control>, place: UpstreamPermit) -> Self {
         Self { incoming, control, _place: place }
     }
 }

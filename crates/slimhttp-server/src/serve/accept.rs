@@ -14,7 +14,7 @@ use crate::net::admission::{AddressPermit, Idle};
 use crate::serve::admission;
 use crate::serve::connection;
 use crate::serve::worker::Worker;
-use crate::sys::clock::Seldom;
+use crate::sys::clock::LogThrottle;
 
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
     let mut turns = (0..workers.len()).cycle();
-    let (warning, mut idle) = (Seldom::default(), Idle::default());
+    let (warning, mut idle) = (LogThrottle::default(), Idle::default());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -67,7 +67,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
             }
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
-                if warning.is_due() {
+                if warning.allow() {
                     tracing::error!("cannot accept connections: {error}");
                 }
                 tokio::time::sleep(EXHAUSTED).await;

@@ -24,7 +24,7 @@ pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> 
     let most = snapshot.site.most_connections_of(ip);
     let client = access::client(ip);
     let address = AddressPermit::take(admission, client, most.unwrap_or(usize::MAX));
-    if address.is_none() && admission.client_warning.is_due() {
+    if address.is_none() && admission.client_warning.allow() {
         let most = most.unwrap_or_default();
         tracing::warn!(
             "{ip} has {most} connections (`max_connections_per_address`): further ones are \

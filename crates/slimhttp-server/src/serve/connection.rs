@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
 use crate::context::server::Shared;
-use crate::http1::close::{last_word, refuse};
+use crate::http1::close::{refuse, send_error_and_close};
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::{http1, http2};
 use crate::net::admission::ConnectionPermit;
@@ -96,8 +96,13 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
             // Who never sent a byte has asked for nothing.
             Err(CloseMode::HeadTimeout) if connection.read_any => {
                 let refusal = Refusal::RequestTimeout;
-                return Box::pin(last_word(&context, &mut connection.socket, &refusal, false))
-                    .await;
+                return Box::pin(send_error_and_close(
+                    &context,
+                    &mut connection.socket,
+                    &refusal,
+                    false,
+                ))
+                .await;
             }
             Err(_) => return,
         };

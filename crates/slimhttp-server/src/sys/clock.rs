@@ -33,16 +33,16 @@ pub(crate) const SELDOM: u64 = 10_000;
 /// Lets something be said in the log once in ten seconds at most, or as seldom as is
 /// asked for, however many requests give reason to say it.
 #[derive(Debug, Default)]
-pub struct Seldom(AtomicU64);
+pub struct LogThrottle(AtomicU64);
 
-impl Seldom {
+impl LogThrottle {
     /// Nothing was said yet.
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Whether it may be said now. Two who ask at one moment may both be told so.
-    pub fn is_due(&self) -> bool {
+    pub fn allow(&self) -> bool {
         self.is_due_every(Duration::from_millis(SELDOM))
     }
 

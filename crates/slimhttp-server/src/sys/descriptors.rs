@@ -87,16 +87,16 @@ pub(crate) async fn given_back() {
 
 /// A request that an upstream carries.
 #[derive(Debug)]
-pub(crate) struct OfCarried(());
+pub(crate) struct UpstreamRequestCount(());
 
-impl OfCarried {
+impl UpstreamRequestCount {
     pub(crate) fn take() -> Self {
         CARRIED.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
-impl Drop for OfCarried {
+impl Drop for UpstreamRequestCount {
     fn drop(&mut self) {
         CARRIED.fetch_sub(1, Ordering::Relaxed);
     }
@@ -104,16 +104,16 @@ impl Drop for OfCarried {
 
 /// The descriptor of a client's connection.
 #[derive(Debug)]
-pub(crate) struct OfClient(());
+pub(crate) struct ClientDescriptor(());
 
-impl OfClient {
+impl ClientDescriptor {
     pub(crate) fn take() -> Self {
         CLIENTS.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
-impl Drop for OfClient {
+impl Drop for ClientDescriptor {
     fn drop(&mut self) {
         CLIENTS.fetch_sub(1, Ordering::Relaxed);
     }
@@ -121,9 +121,9 @@ impl Drop for OfClient {
 
 /// The descriptor of a connection to an upstream.
 #[derive(Debug)]
-pub(crate) struct OfUpstream(());
+pub(crate) struct UpstreamDescriptor(());
 
-impl OfUpstream {
+impl UpstreamDescriptor {
     /// Takes one, where one is left. Those who ask in the same moment may together
     /// take a few more, one for each I/O thread: the reserve bears that.
     pub(crate) fn take() -> Option<Self> {
@@ -135,7 +135,7 @@ impl OfUpstream {
     }
 }
 
-impl Drop for OfUpstream {
+impl Drop for UpstreamDescriptor {
     fn drop(&mut self) {
         UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
         GIVEN_BACK.notify_one();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Bytes, BytesMut};
 use slimhttp_site::refusal::Refusal;
 
-use crate::sys::clock::{self, Seldom};
+use crate::sys::clock::{self, LogThrottle};
 
 pub(crate) use budget::{Budget, Share};
 pub(crate) use machine::memory as of_machine;
@@ -25,7 +25,7 @@ const PIECE: usize = 1 << 20;
 
 /// A body that is being taken in whole.
 #[derive(Debug)]
-pub(crate) struct Gathered {
+pub(crate) struct BodyBuffer {
     /// What bodies may take together.
     most: u64,
     /// As the head has announced it.
@@ -37,7 +37,7 @@ pub(crate) struct Gathered {
     pieces: Vec<BytesMut>,
 }
 
-impl Gathered {
+impl BodyBuffer {
     /// One of which nothing has come yet.
     pub(crate) fn new(announced: Option<u64>, most: u64) -> Self {
         let (share, first, pieces) = (Share::new(&HELD), Bytes::new(), Vec::new());
@@ -78,8 +78,8 @@ impl Gathered {
             // It would not fit if it were alone.
             return Err(Refusal::ContentTooLarge(self.most));
         }
-        static TOLD: Seldom = Seldom::new();
-        if TOLD.is_due() {
+        static TOLD: LogThrottle = LogThrottle::new();
+        if TOLD.allow() {
             tracing::warn!(
                 "bodies of requests hold {held} bytes: others are answered 503, see \
                  `max_body_memory`"

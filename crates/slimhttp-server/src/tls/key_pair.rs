@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use crate::tls::presented::{Flaw, Half, provider};
+use crate::tls::presented::{CertificateFault, Half, provider};
 
 /// The chain, the server's own certificate first, and that one's key.
 pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -23,7 +23,7 @@ const SOON: time::Duration = time::Duration::days(14);
 ///
 /// # Errors
 /// Every flaw of each.
-pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<Flaw>> {
+pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<CertificateFault>> {
     let chain = contents(certificate, Half::Certificate)
         .and_then(|bytes| read_chain(certificate, &bytes))
         .and_then(|chain| check_validity(certificate, &chain).map(|()| chain));
@@ -51,8 +51,8 @@ pub(super) fn config((chain, key): Pair) -> Result<Arc<ServerConfig>, rustls::Er
     Ok(Arc::new(config))
 }
 
-fn contents(path: &Path, half: Half) -> Result<Vec<u8>, Flaw> {
-    std::fs::read(path).map_err(|error| Flaw {
+fn contents(path: &Path, half: Half) -> Result<Vec<u8>, CertificateFault> {
+    std::fs::read(path).map_err(|error| CertificateFault {
         half,
         expected: "a PEM file that can be read".into(),
         found: format!("`{}`: {error}", path.display()),
@@ -60,7 +60,7 @@ fn contents(path: &Path, half: Half) -> Result<Vec<u8>, Flaw> {
     })
 }
 
-fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| no_pem(path, Half::Certificate, &error))?;
     if !found.is_empty() {
@@ -70,7 +70,7 @@ fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     let hint = bytes.starts_with(&[0x30]).then_some(
         "this looks like DER; write it as PEM: `openssl x509 -inform der -in FILE -out cert.pem`",
     );
-    Err(Flaw {
+    Err(CertificateFault {
         half: Half::Certificate,
         expected: "a certificate in PEM form".into(),
         found: format!("`{}`, which has none", path.display()),
@@ -78,12 +78,16 @@ fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     })
 }
 
-fn read_key(path: &Path, bytes: &[u8], same_file: bool) -> Result<PrivateKeyDer<'static>, Flaw> {
+fn read_key(
+    path: &Path,
+    bytes: &[u8],
+    same_file: bool,
+) -> Result<PrivateKeyDer<'static>, CertificateFault> {
     let error = match PrivateKeyDer::from_pem_slice(bytes) {
         Ok(key) => return Ok(key),
         Err(error) => error,
     };
-    let flaw = |expected: &str, found: &str, hint: Option<&str>| Flaw {
+    let flaw = |expected: &str, found: &str, hint: Option<&str>| CertificateFault {
         half: Half::Key,
         expected: expected.into(),
         found: format!("`{}`, {found}", path.display()),
@@ -115,10 +119,10 @@ fn unusable(
     path: &Path,
     chain: &[CertificateDer<'_>],
     key: &PrivateKeyDer<'static>,
-) -> Option<Flaw> {
+) -> Option<CertificateFault> {
     let error = provider().key_provider.load_private_key(key.clone_key()).err()?;
     let kind = chain.first().and_then(kind_of_key);
-    Some(Flaw {
+    Some(CertificateFault {
         half: Half::Key,
         expected: "a private key on the curve P-256 or P-384, of Ed25519, or of RSA with 2048 to \
                    4096 bits"
@@ -154,8 +158,8 @@ fn kind_of_key(certificate: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-fn no_pem(path: &Path, half: Half, error: &pem::Error) -> Flaw {
-    Flaw {
+fn no_pem(path: &Path, half: Half, error: &pem::Error) -> CertificateFault {
+    CertificateFault {
         half,
         expected: "a PEM file".into(),
         found: format!("`{}`: {error}", path.display()),
@@ -166,11 +170,11 @@ fn no_pem(path: &Path, half: Half, error: &pem::Error) -> Flaw {
 /// Tells of a certificate that is not valid now, or not for long. It is presented
 /// all the same: a server that does not start, or lets nobody in who would look
 /// away, is worse than one whose clients warn, and it can be renewed meanwhile.
-fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), Flaw> {
+fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
     // An empty chain is a flaw already.
     let Some(own) = chain.first() else { return Ok(()) };
     let Ok((_, own)) = X509Certificate::from_der(own) else {
-        return Err(Flaw {
+        return Err(CertificateFault {
             half: Half::Certificate,
             expected: "a certificate".into(),
             found: format!("`{}`, which is none that can be understood", path.display()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use slimhttp_site::fault::{Fault, Place};
 
-use crate::fs::file_id::{Facts, Identity};
+use crate::fs::file_id::{Facts, FileId};
 use crate::tls::{key_pair, self_signed};
 
 /// The certificate and the key, as a configuration names them.
@@ -27,7 +27,7 @@ pub(crate) struct Presented {
 }
 
 /// The two files at one moment; None where one is not there.
-type Seen = [Option<Identity>; 2];
+type Seen = [Option<FileId>; 2];
 
 /// Which of the two files, or options, a flaw is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +38,14 @@ pub(crate) enum Half {
 
 /// Why a certificate and its key cannot be presented.
 #[derive(Debug)]
-pub(crate) struct Flaw {
+pub(crate) struct CertificateFault {
     pub(super) half: Half,
     pub(super) expected: String,
     pub(super) found: String,
     pub(super) hint: Option<String>,
 }
 
-impl Flaw {
+impl CertificateFault {
     /// The fault of a configuration. Its options stand in the table `ssl`, or
     /// at the top level.
     pub(crate) fn fault(self, in_table: bool) -> Fault {
@@ -68,7 +68,7 @@ impl Presented {
     ///
     /// # Errors
     /// Every flaw of what is there.
-    pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<Flaw>> {
+    pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<CertificateFault>> {
         let seen = look(named);
         let (pair, made) = match named {
             Some((certificate, key)) if seen != [None, None] => {
@@ -153,11 +153,11 @@ fn missing(named: Option<&Named>) -> String {
     }
 }
 
-fn mismatch(named: Option<&Named>) -> Flaw {
+fn mismatch(named: Option<&Named>) -> CertificateFault {
     let name = |half: fn(&Named) -> &PathBuf| {
         named.map_or_else(String::new, |named| half(named).display().to_string())
     };
-    Flaw {
+    CertificateFault {
         half: Half::Key,
         expected: format!("the private key of the certificate in `{}`", name(|named| &named.0)),
         found: format!("`{}`, the key of another one", name(|named| &named.1)),
@@ -165,9 +165,9 @@ fn mismatch(named: Option<&Named>) -> Flaw {
     }
 }
 
-fn unusable(named: Option<&Named>, error: &dyn std::fmt::Display) -> Flaw {
+fn unusable(named: Option<&Named>, error: &dyn std::fmt::Display) -> CertificateFault {
     let file = named.map_or_else(String::new, |(path, _)| format!("`{}`: ", path.display()));
-    Flaw {
+    CertificateFault {
         half: Half::Certificate,
         expected: "a certificate and its private key in PEM form".into(),
         found: format!("{file}{error}"),

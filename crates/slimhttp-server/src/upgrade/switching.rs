@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::context::connection::ConnectionContext;
 use crate::net::upgraded::OnUpgrade;
-use crate::upstream::group::Place;
+use crate::upstream::group::UpstreamPermit;
 
 /// Whether the client asks to upgrade its connection: `Upgrade` counts only
 /// where `Connection` names it.
@@ -49,7 +49,7 @@ pub(crate) fn tunnel(
     upstream: impl Future<Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send>>
     + Send
     + 'static,
-    place: Place,
+    place: UpstreamPermit,
     connection: &Arc<ConnectionContext>,
 ) {
     let carried = async {

@@ -26,10 +26,10 @@ use crate::net::read_buffer;
 use crate::net::stream::Stream;
 use crate::net::upgraded::{OnUpgrade, Upgraded};
 use crate::upgrade::{handshake, switching};
-use crate::websocket::channel::{Line, Outgoing};
-use crate::websocket::decoder::{Event, Inbound};
-use crate::websocket::encoder::Outbound;
-use crate::websocket::{ABNORMAL, Carriage, Closure, GOING_AWAY, NO_CODE};
+use crate::websocket::channel::{Channel, Outgoing};
+use crate::websocket::decoder::{Decoder, Event};
+use crate::websocket::encoder::Encoder;
+use crate::websocket::{ABNORMAL, Closure, GOING_AWAY, NO_CODE, PendingWebSocket};
 
 /// How long a client has to answer our closing.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -51,38 +51,42 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Takes over the connection once the client has been told, and gives what
 /// tells it. The exchange counts as in flight until all has ended.
 pub(crate) fn begin(
-    carriage: Carriage,
+    pending: PendingWebSocket,
     upgrade: Option<OnUpgrade>,
     connection: &Arc<ConnectionContext>,
 ) -> Result<Response<Body>, Refusal> {
     let upgrade = upgrade.ok_or(Refusal::UpgradeRequired)?;
-    let response = handshake::accepted(&carriage.handshake);
-    spawn(carriage, upgrade, connection);
+    let response = handshake::accepted(&pending.handshake);
+    spawn(pending, upgrade, connection);
     Ok(response)
 }
 
 /// Carries once both sides have switched, until the handler has ended too.
-fn spawn(carriage: Carriage, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
+fn spawn(pending: PendingWebSocket, client: OnUpgrade, connection: &Arc<ConnectionContext>) {
     let context = connection.clone();
     switching::carry(connection, async move {
         match client.upgraded().await {
-            Ok(upgraded) => carry(&carriage, upgraded, &context).await,
+            Ok(upgraded) => carry(&pending, upgraded, &context).await,
             Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
         }
-        let line = carriage.line.clone();
+        let line = pending.line.clone();
         // The handler is told, if it has not been.
-        drop(carriage);
+        drop(pending);
         std::future::poll_fn(|context| line.poll_left(context)).await;
     });
 }
 
 /// The connection itself, without whoever spoke HTTP on it.
-async fn carry(carriage: &Carriage, upgraded: Box<dyn Upgraded>, connection: &ConnectionContext) {
+async fn carry(
+    pending: &PendingWebSocket,
+    upgraded: Box<dyn Upgraded>,
+    connection: &ConnectionContext,
+) {
     let (socket, read) = match upgraded.into_socket() {
         Ok(parts) => parts,
         Err(error) => return tracing::error!("a WebSocket was not opened: {error}"),
     };
-    let carrier = Carrier::new(carriage, socket, &[&read[0], &read[1]], connection);
+    let carrier = Carrier::new(pending, socket, &[&read[0], &read[1]], connection);
     // They are slices of the buffers of the handshake.
     drop(read);
     carrier.run().await;
@@ -103,11 +107,11 @@ enum Stage {
 
 struct Carrier<'c, S> {
     socket: S,
-    line: &'c Line,
+    line: &'c Channel,
     limits: &'c WebSocketLimits,
     connection: &'c ConnectionContext,
-    inbound: Inbound,
-    outbound: Outbound,
+    inbound: Decoder,
+    outbound: Encoder,
     /// Read and not looked at yet: the handler takes no more messages.
     unread: BytesMut,
     stage: Stage,
@@ -150,21 +154,21 @@ enum Pinged {
 
 impl<'c, S: Stream> Carrier<'c, S> {
     fn new(
-        carriage: &'c Carriage,
+        pending: &'c PendingWebSocket,
         socket: S,
         unread: &[&[u8]],
         connection: &'c ConnectionContext,
     ) -> Self {
         let now = Instant::now();
-        let limits = &carriage.limits;
-        let compressed = carriage.handshake.deflate.is_some();
+        let limits = &pending.limits;
+        let compressed = pending.handshake.deflate.is_some();
         let mut carrier = Self {
             socket,
-            line: &carriage.line,
+            line: &pending.line,
             limits,
             connection,
-            inbound: Inbound::new(limits.max_message, compressed),
-            outbound: Outbound::new(compressed),
+            inbound: Decoder::new(limits.max_message, compressed),
+            outbound: Encoder::new(compressed),
             unread: unread.concat().as_slice().into(),
             stage: Stage::Open,
             pong: None,

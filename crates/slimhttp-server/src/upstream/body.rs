@@ -10,7 +10,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::refusal::Refusal;
 
 use crate::message::body::BodyError;
-use crate::message::request_body::{Broken, Pause, RequestBody};
+use crate::message::request_body::{BodyFault, ReadTimeout, RequestBody};
 
 /// A body on its way to an upstream. It is taken only when the upstream asks
 /// for it, so that after a failed connection the next upstream can have it.
@@ -25,7 +25,7 @@ pub(crate) struct ForwardedBody {
 #[derive(Debug)]
 struct Slot {
     body: Option<RequestBody>,
-    pause: Pause,
+    pause: ReadTimeout,
     sent: u64,
     /// What the client did wrong, if the body broke off for that.
     refusal: Option<Refusal>,
@@ -39,7 +39,8 @@ impl ForwardedBody {
                 (SizeHint::with_exact(bytes.len() as u64), bytes.is_empty())
             }
         };
-        let slot = Slot { body: Some(body), pause: Pause::new(patience), sent: 0, refusal: None };
+        let slot =
+            Slot { body: Some(body), pause: ReadTimeout::new(patience), sent: 0, refusal: None };
         Self { slot: Arc::new(Mutex::new(slot)), max_body, hint, ended }
     }
 
@@ -82,11 +83,11 @@ impl HttpBody for ForwardedBody {
         let frame = match frame {
             None => return Poll::Ready(None),
             Some(Ok(frame)) => frame,
-            Some(Err(Broken::Stalled)) => {
+            Some(Err(BodyFault::Stalled)) => {
                 slot.refusal = Some(Refusal::RequestTimeout);
                 return Poll::Ready(Some(Err("the client paused for too long".into())));
             }
-            Some(Err(Broken::Off(error))) => {
+            Some(Err(BodyFault::Off(error))) => {
                 slot.refusal = Some(Refusal::BadRequest("the body ended early"));
                 return Poll::Ready(Some(Err(error.into())));
             }

@@ -19,28 +19,28 @@ use rustix::io::Errno;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::sys::descriptors::OfUpstream;
+use crate::sys::descriptors::UpstreamDescriptor;
 
 use crate::upstream::control::Control;
 
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Patience {
+pub(crate) struct UpstreamTimeouts {
     /// To connect: names, TCP and TLS together.
     pub(crate) connect: Duration,
     /// To move a byte.
     pub(crate) silence: Duration,
 }
 
-/// Makes connections that keep to a [`Patience`].
+/// Makes connections that keep to a [`UpstreamTimeouts`].
 #[derive(Clone)]
 pub(crate) struct Connector {
     inner: HttpsConnector<HttpConnector>,
-    patience: Patience,
+    patience: UpstreamTimeouts,
 }
 
 impl Connector {
-    pub(crate) fn new(tls: rustls::ClientConfig, patience: Patience) -> Self {
+    pub(crate) fn new(tls: rustls::ClientConfig, patience: UpstreamTimeouts) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -57,7 +57,7 @@ type Inner = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for Connector {
-    type Response = Watched<Inner>;
+    type Response = TimeoutIo<Inner>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
@@ -66,14 +66,14 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Some(descriptor) = OfUpstream::take() else {
+        let Some(descriptor) = UpstreamDescriptor::take() else {
             return Box::pin(std::future::ready(Err(Exhausted.into())));
         };
         let connecting = self.inner.call(uri);
-        let Patience { connect, silence } = self.patience;
+        let UpstreamTimeouts { connect, silence } = self.patience;
         Box::pin(async move {
             match tokio::time::timeout(connect, connecting).await {
-                Ok(Ok(connection)) => Ok(Watched::new(connection, silence, descriptor)),
+                Ok(Ok(connection)) => Ok(TimeoutIo::new(connection, silence, descriptor)),
                 Ok(Err(error)) if is_exhausted(&*error) => Err(Exhausted.into()),
                 Ok(Err(error)) => Err(error),
                 Err(_) => {
@@ -109,7 +109,7 @@ fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// A connection that ends when nothing moves for too long.
-pub(crate) struct Watched<S> {
+pub(crate) struct TimeoutIo<S> {
     inner: S,
     limit: Duration,
     moved: Instant,
@@ -117,11 +117,11 @@ pub(crate) struct Watched<S> {
     /// costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
     control: Control,
-    _descriptor: OfUpstream,
+    _descriptor: UpstreamDescriptor,
 }
 
-impl<S> Watched<S> {
-    fn new(inner: S, limit: Duration, descriptor: OfUpstream) -> Self {
+impl<S> TimeoutIo<S> {
+    fn new(inner: S, limit: Duration, descriptor: UpstreamDescriptor) -> Self {
         Self {
             inner,
             limit,
@@ -161,13 +161,13 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: Connection> Connection for Watched<S> {
+impl<S: Connection> Connection for TimeoutIo<S> {
     fn connected(&self) -> Connected {
         self.inner.connected().extra(self.control.clone())
     }
 }
 
-impl<S: Read + Unpin> Read for Watched<S> {
+impl<S: Read + Unpin> Read for TimeoutIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -182,7 +182,7 @@ impl<S: Read + Unpin> Read for Watched<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for Watched<S> {
+impl<S: Write + Unpin> Write for TimeoutIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -60,7 +60,7 @@ impl Control {
 
     /// Lets it be silent from now on: it was upgraded, and how long its ends may be
     /// silent is theirs to say.
-    pub(crate) fn unwatch(&self) {
+    pub(crate) fn disable_timeout(&self) {
         self.0.silent.store(true, Ordering::Relaxed);
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
 
-use crate::sys::descriptors::{self, OfCarried};
+use crate::sys::descriptors::{self, UpstreamRequestCount};
 
 use crate::upstream::failures::Failures;
 
@@ -24,20 +24,20 @@ thread_local! {
 }
 
 /// A group by the proxy that was asked for, which is known by its address.
-type Seen = (Weak<Proxy>, Arc<Group>);
+type Seen = (Weak<Proxy>, Arc<UpstreamGroup>);
 
 /// The groups of a server.
 #[derive(Debug, Default)]
-pub(crate) struct Groups {
-    all: Mutex<HashMap<Key, Weak<Group>>>,
+pub(crate) struct UpstreamGroups {
+    all: Mutex<HashMap<Key, Weak<UpstreamGroup>>>,
 }
 
 /// What a group is known by: its scope and its servers.
 type Key = (Option<Arc<str>>, Vec<Upstream>);
 
-impl Groups {
+impl UpstreamGroups {
     /// The group of a scope.
-    pub(crate) fn of(&self, scope: &Scope, proxy: &Arc<Proxy>) -> Arc<Group> {
+    pub(crate) fn of(&self, scope: &Scope, proxy: &Arc<Proxy>) -> Arc<UpstreamGroup> {
         let address = Arc::as_ptr(proxy) as usize;
         SEEN.with_borrow_mut(|seen| {
             // An address stands for its proxy while anybody holds on to that, and
@@ -56,7 +56,7 @@ impl Groups {
         })
     }
 
-    fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<Group> {
+    fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (scope.name.clone(), proxy.upstreams.clone());
         if let Some(group) = all.get(&key).and_then(Weak::upgrade) {
@@ -65,7 +65,7 @@ impl Groups {
         if all.len() == all.capacity() {
             all.retain(|_, group| group.strong_count() > 0);
         }
-        let group = Arc::new(Group::default());
+        let group = Arc::new(UpstreamGroup::default());
         all.insert(key, Arc::downgrade(&group));
         group
     }
@@ -73,7 +73,7 @@ impl Groups {
 
 /// The upstreams of a scope, all together.
 #[derive(Debug, Default)]
-pub(crate) struct Group {
+pub(crate) struct UpstreamGroup {
     line: Mutex<Line>,
     /// What went wrong with it, as far as it was told.
     pub(crate) failures: Failures,
@@ -86,7 +86,7 @@ struct Line {
     /// How many there are, as the last to ask had it.
     most: usize,
     /// Who waits, the first first. Who has left is passed over.
-    waiting: VecDeque<oneshot::Sender<Place>>,
+    waiting: VecDeque<oneshot::Sender<UpstreamPermit>>,
 }
 
 impl Line {
@@ -101,16 +101,16 @@ impl Line {
 /// The place of one request among those that a group carries; held for as long as
 /// the upstream has to do with it.
 #[derive(Debug)]
-pub(crate) struct Place(Option<(Arc<Group>, OfCarried)>);
+pub(crate) struct UpstreamPermit(Option<(Arc<UpstreamGroup>, UpstreamRequestCount)>);
 
-impl Place {
+impl UpstreamPermit {
     /// One that the line of `group` has counted.
-    fn of(group: &Arc<Group>) -> Self {
-        Self(Some((group.clone(), OfCarried::take())))
+    fn of(group: &Arc<UpstreamGroup>) -> Self {
+        Self(Some((group.clone(), UpstreamRequestCount::take())))
     }
 }
 
-impl Drop for Place {
+impl Drop for UpstreamPermit {
     fn drop(&mut self) {
         if let Some((group, carried)) = self.0.take() {
             drop(carried);
@@ -122,19 +122,19 @@ impl Drop for Place {
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoPlace {
+pub(crate) enum NoPermit {
     /// Too many wait already.
     Full,
     /// It did not come in time.
     Late,
 }
 
-impl Group {
+impl UpstreamGroup {
     /// A place, at once or when those that asked before have had theirs.
     ///
     /// # Errors
     /// Too many wait, or it takes too long.
-    pub(crate) async fn enter(self: &Arc<Self>, proxy: &Proxy) -> Result<Place, NoPlace> {
+    pub(crate) async fn enter(self: &Arc<Self>, proxy: &Proxy) -> Result<UpstreamPermit, NoPermit> {
         self.place(proxy.max_requests, proxy.max_queue, proxy.queue_timeout).await
     }
 
@@ -143,19 +143,19 @@ impl Group {
         most: usize,
         max_queue: usize,
         patience: Duration,
-    ) -> Result<Place, NoPlace> {
+    ) -> Result<UpstreamPermit, NoPermit> {
         let turn = {
             let mut line = self.line();
             line.most = most;
             if line.has_place() && line.waiting.is_empty() {
                 line.running += 1;
-                return Ok(Place::of(self));
+                return Ok(UpstreamPermit::of(self));
             }
             if line.waiting.len() >= max_queue {
                 line.waiting.retain(|waits| !waits.is_closed());
             }
             if line.waiting.len() >= max_queue {
-                return Err(NoPlace::Full);
+                return Err(NoPermit::Full);
             }
             let (mine, turn) = oneshot::channel();
             line.waiting.push_back(mine);
@@ -165,7 +165,7 @@ impl Group {
         self.admit();
         match tokio::time::timeout(patience, turn).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(NoPlace::Late),
+            _ => Err(NoPermit::Late),
         }
     }
 
@@ -185,7 +185,7 @@ impl Group {
                 next
             };
             // Outside of the lock: whoever is woken may give its place back at once.
-            if let Err(mut unwanted) = next.send(Place::of(self)) {
+            if let Err(mut unwanted) = next.send(UpstreamPermit::of(self)) {
                 unwanted.0 = None;
                 self.line().running -= 1;
             }

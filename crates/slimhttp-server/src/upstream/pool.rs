@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::sys::clock;
 use crate::tls::client::tls;
 use crate::upstream::body::ForwardedBody;
-use crate::upstream::connector::{Connector, Patience};
+use crate::upstream::connector::{Connector, UpstreamTimeouts};
 
 /// Idle connections kept to each upstream, by each worker.
 const IDLE_PER_UPSTREAM: usize = 64;
@@ -28,14 +28,14 @@ pub(crate) type UpstreamClient = Client<Connector, ForwardedBody>;
 thread_local! {
     /// The clients of this worker, by how long an upstream may take, and when each
     /// was asked last ([`clock`]).
-    static CLIENTS: RefCell<HashMap<Patience, (UpstreamClient, u64)>> =
+    static CLIENTS: RefCell<HashMap<UpstreamTimeouts, (UpstreamClient, u64)>> =
         RefCell::new(HashMap::new());
 }
 
 /// The worker's client for upstreams that may take so long. One that has rested
 /// for as long as its connections may is let go: no configuration has its
 /// time-outs any more, or nobody asks.
-pub(crate) fn client(patience: Patience) -> UpstreamClient {
+pub(crate) fn client(patience: UpstreamTimeouts) -> UpstreamClient {
     let now = clock::milliseconds();
     CLIENTS.with_borrow_mut(|clients| {
         if let Some((client, asked)) = clients.get_mut(&patience) {
@@ -51,7 +51,7 @@ pub(crate) fn client(patience: Patience) -> UpstreamClient {
     })
 }
 
-fn new_client(patience: Patience) -> UpstreamClient {
+fn new_client(patience: UpstreamTimeouts) -> UpstreamClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)

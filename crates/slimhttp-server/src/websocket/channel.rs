@@ -20,7 +20,7 @@ const MOST_PINGED: usize = 64;
 const BESIDE: usize = 128;
 
 /// The line between the ends.
-pub(crate) struct Line {
+pub(crate) struct Channel {
     state: Mutex<State>,
     /// For threads that wait.
     changed: Condvar,
@@ -123,7 +123,7 @@ impl State {
     }
 }
 
-impl Line {
+impl Channel {
     pub(crate) fn new(
         limits: &WebSocketLimits,
         subprotocol: Option<Box<str>>,
@@ -465,9 +465,9 @@ impl Line {
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Channel").field("state", &self.state).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a client sends: bytes → frames → messages, by RFC 6455 section 5, strictly.
 //! Nothing is kept but the message that is coming in, unmasked and unpacked as
-//! it comes. No call of [`Inbound::feed`] is much work, whatever was sent: who
+//! it comes. No call of [`Decoder::feed`] is much work, whatever was sent: who
 //! calls it looks at the clock in between. Pure: no socket and no clock.
 
 use std::io::Cursor;
@@ -52,7 +52,7 @@ fn broken(why: &'static str) -> Fault {
 }
 
 /// The reading side of one WebSocket.
-pub(crate) struct Inbound {
+pub(crate) struct Decoder {
     /// The longest message, in bytes.
     limit: usize,
     /// Whether compression was agreed on.
@@ -93,7 +93,7 @@ struct Packed {
     announced: u64,
 }
 
-impl Inbound {
+impl Decoder {
     pub(crate) fn new(limit: usize, compressed: bool) -> Self {
         Self {
             limit,

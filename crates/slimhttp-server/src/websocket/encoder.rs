@@ -26,7 +26,7 @@ const ENOUGH: usize = 16 * 1024;
 const ROOM_AT_REST: usize = 1024;
 
 /// The writing side of one WebSocket.
-pub(crate) struct Outbound {
+pub(crate) struct Encoder {
     compresses: bool,
     /// Bytes to be sent, the first `sent` of which are.
     buffer: Vec<u8>,
@@ -39,7 +39,7 @@ pub(crate) struct Outbound {
     packing: Option<(Message, usize)>,
 }
 
-impl Outbound {
+impl Encoder {
     pub(crate) fn new(compresses: bool) -> Self {
         Self {
             compresses,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use slimhttp_site::websocket::{Handshake, WebSocketLimits};
 
-use crate::websocket::channel::Line;
+use crate::websocket::channel::Channel;
 use crate::websocket::message::{Closure, Message, PingId, Received, SendFault};
 
 /// The handler's end. Nothing here waits, but what says so.
@@ -16,7 +16,7 @@ use crate::websocket::message::{Closure, Message, PingId, Received, SendFault};
 /// that a ping is not answered yet, has the bell of [`open`] rung once when that
 /// may have changed.
 #[derive(Clone, Debug)]
-pub struct WebSocket(Arc<Line>);
+pub struct WebSocket(Arc<Channel>);
 
 impl WebSocket {
     /// The next message.
@@ -117,16 +117,16 @@ impl WebSocket {
 /// That a handler is at work. The connection's place is kept until this is
 /// dropped, so that a server that stops waits for it.
 #[derive(Debug)]
-pub struct Tenure(Arc<Line>);
+pub struct HandlerGuard(Arc<Channel>);
 
-impl Tenure {
+impl HandlerGuard {
     /// Notes how the handler has ended: it closes the WebSocket, if nobody has.
     pub fn finish(self, code: u16) {
         self.0.close(Closure::bare(code));
     }
 }
 
-impl Drop for Tenure {
+impl Drop for HandlerGuard {
     fn drop(&mut self) {
         self.0.leave();
     }
@@ -134,8 +134,8 @@ impl Drop for Tenure {
 
 /// The connection's end, on its way to the worker.
 #[derive(Debug)]
-pub struct Carriage {
-    pub(crate) line: Arc<Line>,
+pub struct PendingWebSocket {
+    pub(crate) line: Arc<Channel>,
     pub(crate) handshake: Handshake,
     pub(crate) limits: Arc<WebSocketLimits>,
 }
@@ -146,13 +146,13 @@ pub fn open(
     handshake: Handshake,
     limits: Arc<WebSocketLimits>,
     bell: impl Fn() + Send + Sync + 'static,
-) -> (WebSocket, Tenure, Carriage) {
-    let line = Arc::new(Line::new(&limits, handshake.subprotocol.clone(), Box::new(bell)));
-    let carriage = Carriage { line: line.clone(), handshake, limits };
-    (WebSocket(line.clone()), Tenure(line), carriage)
+) -> (WebSocket, HandlerGuard, PendingWebSocket) {
+    let line = Arc::new(Channel::new(&limits, handshake.subprotocol.clone(), Box::new(bell)));
+    let pending = PendingWebSocket { line: line.clone(), handshake, limits };
+    (WebSocket(line.clone()), HandlerGuard(line), pending)
 }
 
-impl Drop for Carriage {
+impl Drop for PendingWebSocket {
     fn drop(&mut self) {
         self.line.lost();
     }

@@ -73,7 +73,7 @@ fn spelled(mut input: &[u8]) -> Vec<u8> {
 
 /// What ours makes of a stream read `size` bytes at a time.
 fn heard_by(stream: &[u8], size: usize, compressed: bool) -> Told {
-    let mut inbound = Inbound::new(LIMIT, compressed);
+    let mut inbound = Decoder::new(LIMIT, compressed);
     let mut told = Told::default();
     for piece in stream.chunks(size.max(1)) {
         let mut piece = piece.to_vec();

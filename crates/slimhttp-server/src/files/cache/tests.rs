@@ -26,7 +26,7 @@ impl Folder {
     }
 
     /// Writes a file and tells what it is kept as.
-    fn write(&self, name: &str, text: &str, now: Moment) -> Arc<Kept> {
+    fn write(&self, name: &str, text: &str, now: Moment) -> Arc<CachedFile> {
         fs::write(self.0.join(name), text).expect("written");
         let identity = self.place(name).identity().expect("it is there");
         kept(identity, text.len(), now)
@@ -39,9 +39,9 @@ impl Drop for Folder {
     }
 }
 
-fn kept(identity: Identity, length: usize, now: Moment) -> Arc<Kept> {
+fn kept(identity: FileId, length: usize, now: Moment) -> Arc<CachedFile> {
     let typed = Typed::new(&Arc::new(FileRules::default()), &SafePath::root());
-    Arc::new(Kept::new(identity, None, vec![b'a'; length].into(), None, typed, now))
+    Arc::new(CachedFile::new(identity, None, vec![b'a'; length].into(), None, typed, now))
 }
 
 const NEVER: Duration = Duration::ZERO;
@@ -107,7 +107,7 @@ fn a_look_at_the_place_is_enough_for_a_while_only() {
     assert!(cache.file(&place, NEVER, moment).is_none(), "it is to be opened once more");
     assert!(cache.reopened(&place, &identity, None, moment).is_some());
     assert!(cache.file(&place, NEVER, moment).is_some());
-    assert!(cache.reopened(&place, &Identity { length: 9, ..identity }, None, moment).is_none());
+    assert!(cache.reopened(&place, &FileId { length: 9, ..identity }, None, moment).is_none());
     // A link that leads elsewhere by now may lead to what is hidden.
     let real = SafePath::of_names(b"other");
     assert!(cache.reopened(&place, &identity, real.as_ref(), moment).is_none());
@@ -135,7 +135,7 @@ fn nothing_that_an_entry_takes_is_left_out() {
     let slot = size_of::<Key>() + size_of::<Held>() + 64;
     // The entry, the content, the key and the texts are each allocated.
     let allocations = 16 * 8;
-    let takes = size_of::<Kept>() + 16 + texts + slot + allocations;
+    let takes = size_of::<CachedFile>() + 16 + texts + slot + allocations;
     assert!(OVERHEAD >= takes as u64, "{takes}");
     assert!(OVERHEAD < 2 * takes as u64, "{takes}");
 }

@@ -4,7 +4,7 @@ use slimhttp_site::file_rules::Compress;
 
 use super::*;
 use crate::files::cache::Cache;
-use crate::fs::file_id::{Identity, Time};
+use crate::fs::file_id::{FileId, Time};
 
 fn rules() -> Arc<FileRules> {
     Arc::new(FileRules::default())
@@ -58,9 +58,9 @@ fn what_rules_made_is_told_from_what_others_made() {
 fn a_missing_sibling_is_remembered_for_a_while() {
     let now = Cache::new(1 << 20).now();
     let time = Time { seconds: 0, nanoseconds: 0 };
-    let identity = Identity { device: 1, inode: 2, length: 3, modified: time, changed: time };
+    let identity = FileId { device: 1, inode: 2, length: 3, modified: time, changed: time };
     let typed = Typed::new(&rules(), &path("a.html"));
-    let kept = Kept::new(identity, None, Bytes::from_static(b"abc"), None, typed, now);
+    let kept = CachedFile::new(identity, None, Bytes::from_static(b"abc"), None, typed, now);
     for coding in Coding::ALL {
         assert!(!kept.lacks(coding, now), "{coding:?}");
     }

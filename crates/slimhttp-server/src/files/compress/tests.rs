@@ -26,7 +26,7 @@ fn what_is_coded_is_read_back() {
     let long: Vec<u8> = (0..300_000_u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
     for content in [&b""[..], b"a", &[b'a'; 5000], &long] {
         for coding in Coding::ALL {
-            let coded = encode(coding, content, Effort::Kept).expect("it is coded");
+            let coded = encode(coding, content, Effort::CachedFile).expect("it is coded");
             assert!(decode(coding, &coded) == content, "{coding:?}, {} bytes", content.len());
         }
     }
@@ -48,7 +48,7 @@ fn contents_of_many_sizes_are_read_by_another_implementation() {
     samples::each(|kind, sample| {
         let long = (1..=sample.len()).rev().step_by(89_989);
         for size in samples::sizes(33_000, 20).into_iter().chain(long) {
-            for effort in [Effort::Kept, Effort::Passing] {
+            for effort in [Effort::CachedFile, Effort::Passing] {
                 let coded = encode(Coding::Gzip, &sample[..size], effort).expect("it is coded");
                 assert!(gunzip_by_another(&coded) == sample[..size], "{kind}, {size}");
             }
@@ -62,7 +62,7 @@ fn every_coding_takes_every_kind() {
         for size in [1, 255, 16_385, 65_537] {
             for (coding, effort) in Coding::ALL
                 .into_iter()
-                .flat_map(|coding| [(coding, Effort::Kept), (coding, Effort::Passing)])
+                .flat_map(|coding| [(coding, Effort::CachedFile), (coding, Effort::Passing)])
             {
                 let coded = encode(coding, &sample[..size], effort).expect("it is coded");
                 assert!(decode(coding, &coded) == sample[..size], "{coding:?}, {kind}, {size}");
@@ -79,7 +79,12 @@ async fn what_does_not_get_shorter_is_not_sent_coded() {
     for coding in Coding::ALL {
         let compress = |content: Vec<u8>| {
             let room = compressor.enter().expect("nobody waits");
-            compressor.compress(room, (coding, Effort::Kept), async { Some(content.into()) }, tag())
+            compressor.compress(
+                room,
+                (coding, Effort::CachedFile),
+                async { Some(content.into()) },
+                tag(),
+            )
         };
         let coded = compress(noise.clone()).await;
         assert_eq!(coded.expect("it is tried").bytes, None, "{coding:?}");

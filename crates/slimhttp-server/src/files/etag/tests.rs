@@ -7,9 +7,9 @@ use crate::fs::file_id::Time;
 
 const NOW: i64 = 1_700_000_000;
 
-fn identity(modified: (i64, u32), changed: (i64, u32)) -> Identity {
+fn identity(modified: (i64, u32), changed: (i64, u32)) -> FileId {
     let time = |(seconds, nanoseconds)| Time { seconds, nanoseconds };
-    Identity { device: 1, inode: 2, length: 3, modified: time(modified), changed: time(changed) }
+    FileId { device: 1, inode: 2, length: 3, modified: time(modified), changed: time(changed) }
 }
 
 #[test]
@@ -25,9 +25,9 @@ fn an_identity_is_trusted_once_every_clock_has_ticked() {
         ((-60, 0), (NOW - 60, 0), false),
         ((0, 0), (NOW - 60, 0), true),
     ];
-    for (modified, changed, settled) in cases {
+    for (modified, changed, stable) in cases {
         let identity = identity(modified, changed);
-        assert_eq!(is_settled(&identity, now), settled, "{modified:?} {changed:?}");
+        assert_eq!(is_stable(&identity, now), stable, "{modified:?} {changed:?}");
     }
 }
 

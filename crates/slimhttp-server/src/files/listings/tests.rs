@@ -23,7 +23,7 @@ fn wanted(inode: u64, changed: i64, rules: &Arc<FileRules>) -> Wanted {
             rules: usize::try_from(inode).expect("it is small"),
         },
         coded,
-        identity: Identity { device: 1, inode, length: 0, modified: time, changed: time },
+        identity: FileId { device: 1, inode, length: 0, modified: time, changed: time },
         rules: Arc::downgrade(rules),
         kept: true,
     }

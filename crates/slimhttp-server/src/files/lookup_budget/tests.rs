@@ -50,27 +50,27 @@ fn the_uppermost_missing_folder_is_found() {
     ] {
         let absence = Absence::of(&folder.0, &path(asked), SystemTime::now());
         assert_eq!(absence.missing_folder, missing.map(str::len), "{asked}");
-        assert!(!absence.settled, "{asked}: what is nearest was made just now");
+        assert!(!absence.stable, "{asked}: what is nearest was made just now");
         let later = SystemTime::now() + Duration::from_secs(10);
-        assert!(Absence::of(&folder.0, &path(asked), later).settled, "{asked}");
+        assert!(Absence::of(&folder.0, &path(asked), later).stable, "{asked}");
     }
     // Of a root that is not there nothing is known.
     let nowhere = Absence::of(&folder.0.join("gone"), &path("x/y"), SystemTime::now());
-    assert!(!nowhere.settled);
+    assert!(!nowhere.stable);
 }
 
 #[test]
 fn what_lies_in_a_missing_folder_is_not_looked_up() {
-    let mut lookups = Lookups::default();
+    let mut lookups = LookupBudget::default();
     assert!(!lookups.lack(&path("a/x")));
-    lookups.note(&path("a/x/y"), &Absence { missing_folder: Some(3), settled: true });
+    lookups.note(&path("a/x/y"), &Absence { missing_folder: Some(3), stable: true });
     for (asked, lacks) in
         [("a/x", true), ("a/x/y", true), ("a/x/z/1", true), ("a", false), ("a/xx/y", false)]
     {
         assert_eq!(lookups.lack(&path(asked)), lacks, "{asked}");
     }
     // That a file is missing says nothing of others.
-    lookups.note(&path("b/c"), &Absence { missing_folder: None, settled: true });
+    lookups.note(&path("b/c"), &Absence { missing_folder: None, stable: true });
     assert!(lookups.lack(&path("a/x")) && !lookups.lack(&path("b/c")));
     lookups.enter_root();
     assert!(!lookups.lack(&path("a/x/y")));
@@ -97,7 +97,7 @@ fn a_deep_path_is_looked_up_a_few_times() {
 
 #[tokio::test]
 async fn others_have_their_turn_meanwhile() {
-    let mut lookups = Lookups::default();
+    let mut lookups = LookupBudget::default();
     let other = tokio::spawn(async {});
     for _ in 1..TURN {
         lookups.begin().await;

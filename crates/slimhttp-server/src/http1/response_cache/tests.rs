@@ -7,7 +7,7 @@ fn question(head: &str) -> Option<Key> {
     let mut request = httparse::Request::new(&mut fields);
     let whole = format!("{head}\r\n\r\n");
     assert!(request.parse(whole.as_bytes()).expect("a head").is_complete());
-    ask(&request, PLAINLY)
+    key(&request, PLAINLY)
 }
 
 const PLAINLY: Setting = Setting { generation: 1, tls: false, by_origin: true };
@@ -53,9 +53,9 @@ fn what_files_look_at_makes_another_question() {
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").expect("a head");
-    assert_ne!(ask(&request, PLAINLY), ask(&request, Setting { tls: true, ..PLAINLY }), "over TLS");
+    assert_ne!(key(&request, PLAINLY), key(&request, Setting { tls: true, ..PLAINLY }), "over TLS");
     let changed = Setting { generation: 2, ..PLAINLY };
-    assert_ne!(ask(&request, PLAINLY), ask(&request, changed), "after a change");
+    assert_ne!(key(&request, PLAINLY), key(&request, changed), "after a change");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_origin_makes_no_difference_where_no_scope_has_cors() {
         let mut fields = [httparse::EMPTY_HEADER; 16];
         let mut request = httparse::Request::new(&mut fields);
         request.parse(head).expect("a head");
-        ask(&request, Setting { by_origin: false, ..PLAINLY })
+        key(&request, Setting { by_origin: false, ..PLAINLY })
     };
     let plain = question(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(plain.is_some());
@@ -99,13 +99,14 @@ fn what_is_rare_is_never_given_again() {
 #[test]
 fn an_answer_is_given_again_until_its_moment_is_over() {
     let key = question(PLAIN).expect("a plain question");
-    let ready = Ready { head: Bytes::from_static(b"head"), content: Bytes::from_static(b"x") };
-    keep(key.clone(), Duration::from_secs(60), ready.clone());
-    assert_eq!(find(&key).map(|ready| ready.content), Some(ready.content.clone()));
+    let ready =
+        CachedResponse { head: Bytes::from_static(b"head"), content: Bytes::from_static(b"x") };
+    put(key.clone(), Duration::from_secs(60), ready.clone());
+    assert_eq!(get(&key).map(|ready| ready.content), Some(ready.content.clone()));
     sweep();
-    assert!(find(&key).is_some());
-    keep(key.clone(), Duration::ZERO, ready);
-    assert!(find(&key).is_none());
+    assert!(get(&key).is_some());
+    put(key.clone(), Duration::ZERO, ready);
+    assert!(get(&key).is_none());
     sweep();
     TABLE.with_borrow(|table| assert!(table.iter().all(Option::is_none)));
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn gathered(pieces: &[usize], announced: Option<u64>, most: u64) -> Result<Bytes, Refusal> {
-    let mut body = Gathered::new(announced, most);
+    let mut body = BodyBuffer::new(announced, most);
     for (number, length) in pieces.iter().enumerate() {
         body.push(vec![number as u8 + 1; *length].into())?;
         assert_eq!(body.len(), pieces[..=number].iter().sum::<usize>() as u64);
@@ -50,7 +50,7 @@ fn bodies_are_held_within_a_bound_and_given_back() {
     for (pieces, is_long) in
         [(&[5, 7][..], false), (&[2 * PIECE], false), (&[PIECE / 2; 2], false), (&[PIECE; 2], true)]
     {
-        let mut body = Gathered::new(None, MOST);
+        let mut body = BodyBuffer::new(None, MOST);
         for length in pieces {
             body.push(vec![0; *length].into()).expect("it fits");
         }

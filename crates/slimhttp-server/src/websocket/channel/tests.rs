@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// A line for two messages or 1000 bytes, and how often its bell was rung.
-fn line() -> (Arc<Line>, Arc<AtomicUsize>) {
+fn line() -> (Arc<Channel>, Arc<AtomicUsize>) {
     line_for(2)
 }
 
-fn line_for(queue: usize) -> (Arc<Line>, Arc<AtomicUsize>) {
+fn line_for(queue: usize) -> (Arc<Channel>, Arc<AtomicUsize>) {
     let limits = WebSocketLimits {
         max_message: 1000,
         queue,
@@ -24,7 +24,7 @@ fn line_for(queue: usize) -> (Arc<Line>, Arc<AtomicUsize>) {
     let ring = Box::new(move || {
         bell.fetch_add(1, Ordering::Relaxed);
     });
-    (Arc::new(Line::new(&limits, None, ring)), rung)
+    (Arc::new(Channel::new(&limits, None, ring)), rung)
 }
 
 fn message(length: usize) -> Message {
@@ -38,7 +38,7 @@ fn closure(code: u16) -> Closure {
 /// Each of these finds nothing to do, and is told once when it may look again.
 #[test]
 fn the_bell_is_rung_once_for_who_waits() {
-    type Act = fn(&Line);
+    type Act = fn(&Channel);
     let cases: [(&str, Act, Act, Act); 5] = [
         ("a message", |_| {}, |line| drop(line.receive()), |line| line.came(message(1))),
         (
@@ -151,7 +151,7 @@ fn a_pong_answers_its_ping_and_those_before() {
         })
         .collect();
     line.ponged(&Bytes::from_static(b"of nobody"));
-    let answered = |line: &Line| ids.iter().map(|id| line.is_answered(*id)).collect::<Vec<_>>();
+    let answered = |line: &Channel| ids.iter().map(|id| line.is_answered(*id)).collect::<Vec<_>>();
     assert_eq!(answered(&line), [Ok(false), Ok(false), Ok(false)]);
     line.ponged(&Bytes::copy_from_slice(&2_u64.to_be_bytes()));
     assert_eq!(answered(&line), [Ok(true), Ok(true), Ok(false)]);

@@ -30,7 +30,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What comes of `bytes` read `size` at a time, in words.
 fn heard(bytes: &[u8], size: usize, compressed: bool) -> String {
-    let mut inbound = Inbound::new(LIMIT, compressed);
+    let mut inbound = Decoder::new(LIMIT, compressed);
     let mut words = Vec::new();
     'all: for piece in bytes.chunks(size.max(1)) {
         let mut piece = piece.to_vec();
@@ -185,7 +185,7 @@ fn no_call_is_much_work() {
     pack_piece(&vec![0; LIMIT], true, &mut packed);
     let nothing = [0, 0, 0, 0xff, 0xff].repeat(20_000);
     for payload in [packed, nothing] {
-        let mut inbound = Inbound::new(LIMIT, true);
+        let mut inbound = Decoder::new(LIMIT, true);
         let mut bytes = frame(0x42, &payload);
         let mut rest = bytes.as_mut_slice();
         while !rest.is_empty() {
@@ -198,10 +198,10 @@ fn no_call_is_much_work() {
 
 #[test]
 fn what_a_message_holds_is_told() {
-    let mut inbound = Inbound::new(LIMIT, true);
+    let mut inbound = Decoder::new(LIMIT, true);
     let mut packed = Vec::new();
     pack_piece(&vec![0; 100_000], true, &mut packed);
-    let fed = |inbound: &mut Inbound, first, payload: &[u8]| {
+    let fed = |inbound: &mut Decoder, first, payload: &[u8]| {
         let mut bytes = frame(first, payload);
         assert_eq!(inbound.feed(&mut bytes).expect("is fine").0, bytes.len());
     };

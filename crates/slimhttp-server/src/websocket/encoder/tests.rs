@@ -5,7 +5,7 @@ use crate::samples;
 use crate::websocket::deflate::Unpacker;
 
 /// Takes everything out, at most `size` bytes at a time.
-fn drained(outbound: &mut Outbound, size: usize) -> Vec<u8> {
+fn drained(outbound: &mut Encoder, size: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !outbound.is_empty() {
         outbound.go_on();
@@ -42,7 +42,7 @@ fn text(length: usize) -> Message {
 fn lengths_and_orders() {
     for length in [0, 1, 125, 126, 127, LONG - 1, LONG, 65_535, 65_536, 300_000] {
         for size in [1000, usize::MAX] {
-            let mut outbound = Outbound::new(false);
+            let mut outbound = Encoder::new(false);
             let message = text(length);
             let expected = message.as_bytes().to_vec();
             outbound.message(message);
@@ -81,7 +81,7 @@ fn messages_are_packed_where_it_is_worth_it() {
         (Message::Binary(noise.into()), 0x82, 1),
     ];
     for (message, first, count) in cases {
-        let mut outbound = Outbound::new(true);
+        let mut outbound = Encoder::new(true);
         let expected = message.as_bytes().to_vec();
         outbound.message(message);
         let frames = frames(&drained(&mut outbound, 10_000));
@@ -108,7 +108,7 @@ fn messages_are_packed_where_it_is_worth_it() {
 fn messages_of_many_sizes_come_back() {
     samples::each(|kind, sample| {
         for size in (0..=sample.len()).rev().step_by(49_999) {
-            let mut outbound = Outbound::new(true);
+            let mut outbound = Encoder::new(true);
             outbound.message(Message::Binary(sample[..size].to_vec().into()));
             let frames = frames(&drained(&mut outbound, 1 + size / 3));
             let payload = frames.iter().flat_map(|(_, payload)| payload).copied();
@@ -128,13 +128,13 @@ fn messages_of_many_sizes_come_back() {
 #[test]
 fn closing_is_the_last_frame() {
     let closure = Closure::new(3000, "bye").expect("may be sent");
-    let mut outbound = Outbound::new(true);
+    let mut outbound = Encoder::new(true);
     outbound.message(text(PIECE * 3));
     outbound.close(Some(&closure));
     assert!(!outbound.is_packing());
     let frames = frames(&drained(&mut outbound, 10_000));
     assert_eq!(frames.last(), Some(&(0x88, b"\x0b\xb8bye".to_vec())));
-    let mut outbound = Outbound::new(false);
+    let mut outbound = Encoder::new(false);
     outbound.close(None);
     assert_eq!(drained(&mut outbound, 9), [0x88, 0]);
 }
