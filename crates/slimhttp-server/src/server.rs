@@ -5,8 +5,10 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
@@ -190,7 +192,7 @@ impl Server {
     }
 
     fn lock_listeners(&self) -> MutexGuard<'_, Option<Vec<TcpListener>>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock()
     }
 
     /// Serves a connection that somebody else has accepted, as if it had come

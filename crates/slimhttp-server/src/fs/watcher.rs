@@ -4,7 +4,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use slimhttp_site::site::{Scope, ScopeOptions};
 
@@ -111,7 +113,7 @@ impl Reload {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Option<Arc<str>>, Sources>> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scopes.lock()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The live sites of this process, by which a change finds proxies that lead in a loop.
 //! Looked at by changes only, on the thread that makes one, never by requests.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use slimhttp_site::site::Site;
 
@@ -15,7 +17,7 @@ static LOCAL: Mutex<Vec<Weak<dyn LocalSite>>> = Mutex::new(Vec::new());
 
 /// Makes a live site known to the changes of the others.
 pub(crate) fn announce(live: &Arc<impl LocalSite + 'static>) {
-    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut local = LOCAL.lock();
     local.retain(|other| other.strong_count() > 0);
     let live: Arc<dyn LocalSite> = live.clone();
     local.push(Arc::downgrade(&live));
@@ -23,12 +25,12 @@ pub(crate) fn announce(live: &Arc<impl LocalSite + 'static>) {
 
 /// Forgets a live site: its port is free for others now.
 pub(crate) fn retire(live: &Arc<impl LocalSite>) {
-    let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut local = LOCAL.lock();
     local.retain(|other| !std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(live)));
 }
 
 /// The site that this process serves at `host`:`port`, if it does.
 pub(super) fn local_site(host: &str, port: u16) -> Option<Arc<Site>> {
-    let local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let local = LOCAL.lock();
     local.iter().filter_map(Weak::upgrade).find_map(|live| live.site_at(host, port))
 }

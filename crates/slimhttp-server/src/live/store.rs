@@ -1,9 +1,11 @@
 //! The one mutable cell: the site in force, and the only way to change it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
 use slimhttp_site::config::Config;
@@ -204,7 +206,7 @@ impl Live {
 
     fn lock(&self) -> MutexGuard<'_, Draft> {
         // A panic in a change leaves the draft as it was: it is edited as a copy.
-        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+        self.draft.lock()
     }
 }
 

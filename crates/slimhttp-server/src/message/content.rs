@@ -6,9 +6,11 @@
 //! long a handler keeps it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -242,6 +244,6 @@ impl ContentStream {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

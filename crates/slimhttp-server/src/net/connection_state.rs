@@ -3,9 +3,11 @@
 //! looks at all of them, so that no request sets or clears a timer.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use slimhttp_site::site::Service;
 
@@ -174,7 +176,7 @@ impl ConnectionState {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(self.now(), Ordering::Relaxed);
         if self.parked.swap(false, Ordering::AcqRel)
-            && let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Some(waker) = &*self.waker.lock()
         {
             waker.wake_by_ref();
         }
@@ -260,7 +262,7 @@ impl ConnectionState {
     pub(crate) fn request_close(&self, mode: CloseMode) {
         if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
             self.asked_at.store(self.now(), Ordering::Relaxed);
-            let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let waker = self.waker.lock().take();
             if let Some(waker) = waker {
                 waker.wake();
             }
@@ -269,7 +271,7 @@ impl ConnectionState {
 
     /// Keeps the waker of the connection's task for [`Self::request_close`].
     pub(crate) fn watch(&self, waker: &Waker) {
-        let mut kept = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.waker.lock();
         match &mut *kept {
             Some(kept) => kept.clone_from(waker),
             empty => *empty = Some(waker.clone()),
@@ -453,8 +455,8 @@ impl Connections {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<ConnectionState>>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionState>>> {
+        self.states.lock()
     }
 }
 

@@ -1,15 +1,16 @@
 //! How a server ends. Asked for by any thread; the I/O threads wait for it as a future, threads
 //! outside of the runtimes by blocking.
 
-use std::sync::PoisonError;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// How a server ends: asked once, finished once.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     state: tokio::sync::watch::Sender<Stage>,
     /// The end as threads outside of the runtimes wait for it.
-    end: (std::sync::Mutex<End>, std::sync::Condvar),
+    end: (Mutex<End>, Condvar),
 }
 
 /// How far the end is.
@@ -85,7 +86,7 @@ impl Shutdown {
 
     fn reach(&self, end: End) {
         let (reached, changed) = &self.end;
-        let mut reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reached = reached.lock();
         *reached = end.max(*reached);
         changed.notify_all();
     }
@@ -102,10 +103,8 @@ impl Shutdown {
 
     fn wait_for(&self, end: End, timeout: Duration) -> bool {
         let (reached, changed) = &self.end;
-        let reached = reached.lock().unwrap_or_else(PoisonError::into_inner);
-        let (reached, _) = changed
-            .wait_timeout_while(reached, timeout, |reached| *reached < end)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut reached = reached.lock();
+        changed.wait_while_for(&mut reached, |reached| *reached < end, timeout);
         *reached >= end
     }
 }

@@ -12,9 +12,11 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 
@@ -69,7 +71,7 @@ impl AccessLogs {
         wanted: &AccessLog,
         successor: Option<&Successor>,
     ) -> io::Result<AccessWriter> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         open.retain(|_, known| known.log.strong_count() > 0 || !known.backlog.is_empty());
         let log = match open.get(&wanted.file).and_then(|known| known.log.upgrade()) {
             Some(log) => log,
@@ -86,7 +88,7 @@ impl AccessLogs {
     /// Opens every file anew by its path, as after a rotation; in a moment, on the
     /// threads that write them. Where that fails, the old file goes on.
     pub fn reopen(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.lock();
         for log in open.values().filter_map(|known| known.log.upgrade()) {
             // Nobody is there only where the thread has panicked.
             let _ = log.lines.send(Message::Reopen);
@@ -97,7 +99,7 @@ impl AccessLogs {
     /// `timeout`; whether it is. For the end of a server.
     pub fn flush(&self, timeout: Duration) -> bool {
         let backlogs: Vec<_> = {
-            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = self.open.lock();
             open.values().map(|known| known.backlog.clone()).collect()
         };
         let deadline = Instant::now() + timeout;

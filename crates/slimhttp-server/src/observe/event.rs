@@ -3,8 +3,10 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use slimhttp_site::plan::Action;
 
@@ -99,7 +101,7 @@ impl Events {
         if !self.is_watched() {
             return;
         }
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring.lock();
         if ring.len() == KEPT {
             ring.pop_front();
         }
@@ -107,6 +109,6 @@ impl Events {
     }
 
     pub(crate) fn take(&self) -> Vec<Event> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+        self.ring.lock().drain(..).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! The body of a request on its way to an upstream.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -54,8 +56,8 @@ impl ForwardedBody {
         self.lock().refusal.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock()
     }
 }
 

@@ -7,7 +7,8 @@
 //! request it could take all the places here.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::sys::clock;
 
@@ -89,7 +90,7 @@ impl Failures {
     }
 
     fn note(&self, what: &str, now: u64) -> Option<Unsaid> {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock();
         let Lately { apart, others } = &mut *said;
         if let Some(before) = apart.iter_mut().find(|before| before.what == what) {
             return before.again(now).map(Unsaid::Same);

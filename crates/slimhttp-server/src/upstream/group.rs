@@ -7,8 +7,10 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
@@ -57,7 +59,7 @@ impl UpstreamGroups {
     }
 
     fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         let key = (scope.name.clone(), proxy.upstreams.clone());
         if let Some(group) = all.get(&key).and_then(Weak::upgrade) {
             return group;
@@ -199,7 +201,7 @@ impl UpstreamGroup {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock()
     }
 }
 

@@ -230,7 +230,7 @@ fn a_file_is_opened_once_and_closed_with_its_last_writer() {
     );
 
     let again = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
-    assert_eq!(logs.open.lock().expect("no panic").len(), 2);
+    assert_eq!(logs.open.lock().len(), 2);
     again.note(&entry());
     assert!(logs.flush(PATIENCE));
 }
