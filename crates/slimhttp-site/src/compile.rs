@@ -118,24 +118,11 @@ pub fn compile(
 
     // The virtual hosts.
     let empty = Table::new();
-    let vhosts = match table.get("vhosts") {
-        None | Some(Value::Null) => &empty,
-        Some(Value::Table(vhosts)) => vhosts,
-        Some(other) => {
-            let hint = "a host name and its options: `{'example.com': {'web_root': './web'}}`";
-            let expected = "a table of virtual hosts";
-            report.fault(&root.key("vhosts"), expected, other.described(), hint.to_owned());
-            &empty
-        }
-    };
-    // Whether virtual hosts may be carried over: what they inherit is the same.
-    let inherited = previous.filter(|_| !env.resolve_anew).filter(|previous| {
-        let written = previous.site.config.root();
-        let everywhere = |option: &&options::OptionSpec| option.stands == Stands::Everywhere;
-        options::all()
-            .filter(everywhere)
-            .all(|option| table.get(option.key) == written.get(option.key))
-    });
+    let vhosts = vhosts(table, &root, &mut report).unwrap_or(&empty);
+    // Virtual hosts may be carried over where what they inherit is the same.
+    let inherited = previous
+        .filter(|_| !env.resolve_anew)
+        .filter(|previous| inherits_the_same(table, previous.site.config.root()));
     let hosts = Hosts { vhosts, routes, env, layer: &layer, global: &global, previous };
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
@@ -150,11 +137,7 @@ pub fn compile(
     let names = compiled.touched.iter().map(Some).chain(every_other);
     loops.report(names, table, &mut report);
 
-    let Report { mut faults, warnings } = report;
-    if !faults.is_empty() {
-        faults.sort_by(|one, other| one.place.cmp(&other.place));
-        return Err(Faults(faults));
-    }
+    let warnings = report.finish()?;
     // Scopes that are carried over need not be looked at again.
     let carried = inherited.map(|previous| previous.site);
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
@@ -175,6 +158,27 @@ pub fn compile(
         port: env.listener.port,
         warnings,
     })
+}
+
+/// The table of virtual hosts, if there is one.
+fn vhosts<'t>(table: &'t Table, root: &At<'_>, report: &mut Report) -> Option<&'t Table> {
+    match table.get("vhosts")? {
+        Value::Null => None,
+        Value::Table(vhosts) => Some(vhosts),
+        other => {
+            let hint = "a host name and its options: `{'example.com': {'web_root': './web'}}`";
+            let expected = "a table of virtual hosts";
+            report.fault(&root.key("vhosts"), expected, other.described(), hint.to_owned());
+            None
+        }
+    }
+}
+
+/// Whether two global levels say the same of every option that virtual hosts inherit.
+fn inherits_the_same(table: &Table, written: &Table) -> bool {
+    options::all()
+        .filter(|option| option.stands == Stands::Everywhere)
+        .all(|option| table.get(option.key) == written.get(option.key))
 }
 
 /// The site in force and the routes that it was made of.

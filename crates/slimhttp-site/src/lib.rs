@@ -6,6 +6,11 @@
 //! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
 //! server crate performs it.
 
+#![forbid(unsafe_code)]
+#![warn(unused_qualifications)]
+// A test may be a table of any length.
+#![cfg_attr(not(test), warn(clippy::too_many_lines))]
+
 pub mod compile;
 pub mod config;
 pub mod escape;

@@ -125,15 +125,7 @@ impl Site {
             return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::of_files()));
         };
         if path_and_query.as_str() == "*" {
-            let options = &scope.options;
-            let is_of_files =
-                options.web_root.is_some() && options.proxy.is_none() && options.module.is_none();
-            let action = if *head.method == Method::OPTIONS && is_of_files {
-                Action::Options
-            } else {
-                Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
-            };
-            return Plan::only(scope, None, action);
+            return Plan::only(scope, None, asterisk_action(scope, head.method));
         }
         let target = match Target::parse(path_and_query.as_str()) {
             Ok(target) => target,
@@ -152,36 +144,45 @@ impl Site {
             return Plan::only(scope, Some(target), Action::Redirect { location, status });
         }
 
+        match self.actions(scope, &target, head) {
+            Ok(actions) => Plan { scope, target: Some(target), actions },
+            Err(refusal) => Plan::refuse(scope, Some(target), refusal),
+        }
+    }
+
+    /// Who is asked for a target, in turn: its route, then the proxy or the module, whoever
+    /// answers the method, and the files.
+    ///
+    /// # Errors
+    /// A route of this path answers other methods only, or its handshake is refused.
+    fn actions<'s>(
+        &'s self,
+        scope: &'s Scope,
+        target: &Target<'_>,
+        head: &Head<'_, '_>,
+    ) -> Result<Actions<'s>, Refusal> {
         let found = match &scope.options.proxy {
             None => scope.routes.find(&target.path, head.method),
-            Some(_) => match before_proxy(scope, &target, head.method) {
-                Ok(found) => found,
-                Err(refusal) => return Plan::refuse(scope, Some(target), refusal),
-            },
+            Some(_) => before_proxy(scope, target, head.method)?,
         };
         let mut actions = Actions::new();
         match found {
             RouteMatch::Handler(handler, RouteKind::WebSocket(rules), params) => {
                 let Head { method, version, headers, .. } = *head;
                 let compress = scope.options.websocket.compress;
-                let action = match websocket::negotiate(method, version, headers, &rules, compress)
-                {
-                    Ok(handshake) => Action::WebSocket(handler, params, Box::new(handshake)),
-                    Err(refusal) => Action::Refuse(refusal),
-                };
-                return Plan::only(scope, Some(target), action);
+                let handshake = websocket::negotiate(method, version, headers, &rules, compress)?;
+                actions.push(Action::WebSocket(handler, params, Box::new(handshake)));
+                return Ok(actions);
             }
             RouteMatch::Handler(handler, kind, params) => {
                 actions.push(Action::Call(handler, kind, params));
             }
-            RouteMatch::OtherMethods(methods) => {
-                return Plan::refuse(scope, Some(target), Refusal::MethodNotAllowed(methods));
-            }
+            RouteMatch::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
             RouteMatch::Nothing => {}
         }
         if let Some(proxy) = &scope.options.proxy {
             actions.push(Action::Proxy(proxy));
-            return Plan { scope, target: Some(target), actions };
+            return Ok(actions);
         }
         if let Some(module) = &scope.options.module {
             actions.push(Action::Module(module));
@@ -190,9 +191,9 @@ impl Site {
             actions.push(Action::Call(handler, RouteKind::Whole, Params::new()));
         }
         if scope.options.web_root.is_some() {
-            actions.push(file_action(scope, &target, head.method));
+            actions.push(file_action(scope, target, head.method));
         }
-        Plan { scope, target: Some(target), actions }
+        Ok(actions)
     }
 }
 
@@ -215,6 +216,18 @@ impl<'s, 'r> Plan<'s, 'r> {
 
     fn only(scope: &'s Arc<Scope>, target: Option<Target<'r>>, action: Action<'s>) -> Self {
         Self { scope, target, actions: smallvec::smallvec![action] }
+    }
+}
+
+/// What answers the target `*`: files tell their methods.
+fn asterisk_action(scope: &Scope, method: &Method) -> Action<'static> {
+    let options = &scope.options;
+    let is_of_files =
+        options.web_root.is_some() && options.proxy.is_none() && options.module.is_none();
+    if *method == Method::OPTIONS && is_of_files {
+        Action::Options
+    } else {
+        Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
     }
 }
 

@@ -50,6 +50,7 @@ impl From<Plain> for Checked {
 
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
 /// the report then says.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each shape")]
 pub(super) fn read(
     shape: Shape,
     value: &Value,

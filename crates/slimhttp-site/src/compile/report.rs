@@ -1,7 +1,7 @@
 //! What a compilation finds: faults with their places, and warnings. Nothing
 //! stops at the first.
 
-use crate::config::fault::{Fault, Place, Step};
+use crate::config::fault::{Fault, Faults, Place, Step};
 
 /// Where the compiler stands: one step and the way to it. A [`Place`] is made of
 /// it only where something is wrong, so that the way costs nothing.
@@ -67,6 +67,18 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// The warnings of a configuration that is right.
+    ///
+    /// # Errors
+    /// Every fault, by its place.
+    pub(super) fn finish(mut self) -> Result<Vec<String>, Faults> {
+        if self.faults.is_empty() {
+            return Ok(self.warnings);
+        }
+        self.faults.sort_by(|one, other| one.place.cmp(&other.place));
+        Err(Faults(self.faults))
+    }
+
     /// Notes a fault. `found` is `None` where nothing stands.
     pub(super) fn fault(
         &mut self,

@@ -51,6 +51,7 @@ pub(super) enum Rule {
 
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
 /// the report then says.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each shape")]
 pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report) -> Option<Rule> {
     let rule = match (shape, value) {
         (Shape::Globs, Value::Bool(false)) => Rule::Subtrees(Subtrees::default()),

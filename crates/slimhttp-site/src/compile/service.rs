@@ -37,58 +37,19 @@ pub(super) fn service(
         |key: &str, default: u64| layers.seconds(key).unwrap_or(Duration::from_secs(default));
     let running = earlier.map(|earlier| earlier.service);
     let mut account = |key: &str, earlier: Option<Option<&str>>| {
-        let given = layers.word(key);
-        match earlier {
-            None => given.map(str::to_owned),
-            Some(running) => {
-                if let Some(given) = given.filter(|given| Some(*given) != running) {
-                    let running = running.map(|running| format!("`{running}`"));
-                    let expected = running.as_deref().unwrap_or("nobody in particular");
-                    report.fault(
-                        &at.key(key),
-                        format!("{expected}, as it was started"),
-                        format!("`{given}`"),
-                        format!("`{key}` is fixed at start: start the server anew to change it"),
-                    );
-                }
-                running.map(str::to_owned)
-            }
-        }
+        fixed_account(key, layers.word(key), earlier, at, report)
     };
     let user = account("user", running.map(|service| service.user.as_deref()));
     let group = account("group", running.map(|service| service.group.as_deref()));
     let persist = persist(layers, running, env, at, report);
     let log = log(layers, running, at, report);
-    let (certificate, awaited_certificate) = match earlier {
-        // What stands as it stood is resolved as it was, and not looked at again.
-        Some(Earlier { service, same_certificate: true }) => {
-            (service.certificate.clone(), service.awaited_certificate.clone())
-        }
-        _ => match certificate(layers, running, env, at, report) {
-            Certificate::Named(pair) => (pair, None),
-            Certificate::Usual { pair, there: true } => (Some(pair), None),
-            Certificate::Usual { pair, there: false } => (None, Some(pair)),
-        },
-    };
+    let (certificate, awaited_certificate) = certificates(layers, earlier, env, at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
     }
-    let mut fixed = |key: &str, earlier: Option<usize>, default: usize| match (number(key), earlier)
-    {
-        (given, None) => given.unwrap_or(default),
-        (None, Some(running)) => running,
-        (Some(given), Some(running)) => {
-            if given != running {
-                report.fault(
-                    &at.key(key),
-                    format!("`{running}`, the number it was started with"),
-                    format!("`{given}`"),
-                    format!("`{key}` is fixed at start: start the server anew to change it"),
-                );
-            }
-            running
-        }
+    let mut fixed = |key: &str, earlier: Option<usize>, default: usize| {
+        fixed_number(key, number(key), earlier, at, report).unwrap_or(default)
     };
     let max_connections = number("max_connections").unwrap_or(10_000);
     let workers = fixed("workers", running.map(|service| service.workers), env.processors.max(1));
@@ -123,6 +84,48 @@ pub(super) fn service(
         log,
         quiet: layers.flag("quiet").unwrap_or(false),
     }
+}
+
+/// A user or group, which is fixed at start: what `earlier` says, if the server runs.
+fn fixed_account(
+    key: &str,
+    given: Option<&str>,
+    earlier: Option<Option<&str>>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<String> {
+    let Some(running) = earlier else { return given.map(str::to_owned) };
+    if let Some(given) = given.filter(|given| Some(*given) != running) {
+        let running = running.map(|running| format!("`{running}`"));
+        let expected = running.as_deref().unwrap_or("nobody in particular");
+        report.fault(
+            &at.key(key),
+            format!("{expected}, as it was started"),
+            format!("`{given}`"),
+            format!("`{key}` is fixed at start: start the server anew to change it"),
+        );
+    }
+    running.map(str::to_owned)
+}
+
+/// A number that is fixed at start: the one of `earlier`, if the server runs.
+fn fixed_number(
+    key: &str,
+    given: Option<usize>,
+    earlier: Option<usize>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<usize> {
+    let (Some(given), Some(running)) = (given, earlier) else { return earlier.or(given) };
+    if given != running {
+        report.fault(
+            &at.key(key),
+            format!("`{running}`, the number it was started with"),
+            format!("`{given}`"),
+            format!("`{key}` is fixed at start: start the server anew to change it"),
+        );
+    }
+    Some(running)
 }
 
 /// What is logged: fixed at start, for it holds for the whole process.
@@ -254,6 +257,28 @@ fn same_address(one: &str, other: &str) -> bool {
     }
 }
 
+/// The certificate that is named or there, and the one that is waited for.
+fn certificates(
+    layers: Layers<'_>,
+    earlier: Option<Earlier<'_>>,
+    env: &CompileEnv<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> (Option<CertificateFiles>, Option<CertificateFiles>) {
+    let running = earlier.map(|earlier| earlier.service);
+    match earlier {
+        // What stands as it stood is resolved as it was, and not looked at again.
+        Some(Earlier { service, same_certificate: true }) => {
+            (service.certificate.clone(), service.awaited_certificate.clone())
+        }
+        _ => match certificate(layers, running, env, at, report) {
+            Certificate::Named(pair) => (pair, None),
+            Certificate::Usual { pair, there: true } => (Some(pair), None),
+            Certificate::Usual { pair, there: false } => (None, Some(pair)),
+        },
+    }
+}
+
 /// The certificate and key, from `cert` and `key` or from the table `ssl`; where
 /// nothing is said, `cert.pem` and `key.pem` if both are there. One file may hold
 /// both. What is named has to be there: a slip in a path would otherwise have the
@@ -342,14 +367,17 @@ fn usual_certificate(env: &CompileEnv<'_>) -> Certificate {
     Certificate::Usual { pair: (cert, key), there }
 }
 
+/// Certificate and key.
+type CertificateFiles = (PathBuf, PathBuf);
+
 /// Where the certificate of a server is.
 enum Certificate {
     /// In these files, if any are named.
-    Named(Option<(PathBuf, PathBuf)>),
+    Named(Option<CertificateFiles>),
     /// Where it is looked for unless one is named, and whether both files are there.
     Usual {
         /// Certificate and key.
-        pair: (PathBuf, PathBuf),
+        pair: CertificateFiles,
         /// Whether they are there.
         there: bool,
     },

@@ -23,7 +23,7 @@ pub(crate) const LONGEST_NAME: usize = 255;
 const LONGEST_PATH: usize = 4095;
 
 /// Whether no file can be called so, whatever the system: a name is too long, or all.
-pub fn is_too_long(path: &std::path::Path) -> bool {
+pub fn is_too_long(path: &Path) -> bool {
     path.as_os_str().len() > LONGEST_PATH || path.iter().any(|name| name.len() > LONGEST_NAME)
 }
 
