@@ -1,10 +1,15 @@
-//! Configuration and routes → [`Site`]: every rule, all faults at once.
+//! Configuration and routes → [`Site`]: every rule is checked, and all faults are reported
+//! at once.
 //!
-//! 1. `layer` reads each table by the table of options.
-//! 2. `scope` and `service` lay the layers over each other and check what binds
-//!    several options; `files` and `answers` do it for the rules of a scope.
-//! 3. `hosts` does that for every virtual host that the change concerns and
-//!    carries the others over.
+//! The server crate calls [`compile`] with each change, on the thread that makes the
+//! change, while requests go on under the site in force; a fault leaves that untouched.
+//!
+//! 1. `layer` reads each table by the table of options: `read` and `rules` one value each,
+//!    of the plain values that `plain` reads.
+//! 2. `scope` and `service` lay the layers over each other and check what concerns several
+//!    options; `files` and `answers` do so for the rules of a scope.
+//! 3. `hosts` does that for every virtual host that the change concerns and carries the
+//!    others over by reference: a change costs what it changes.
 //! 4. `proxy_loop` follows the upstreams that are servers of this process.
 
 use std::path::{Path, PathBuf};

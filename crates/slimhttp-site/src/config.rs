@@ -1,5 +1,6 @@
-//! What the user wrote, as one document, with the edits that change it in
-//! place. Nothing is checked here: [`crate::compile`] does that.
+//! The configuration as the user wrote it: one document, and the edits that change it in
+//! place. Files, flags and Python dicts all become this. Nothing is checked here:
+//! [`crate::compile`] does that.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Files as answers: what a scope says of them, which of them may answer a path,
-//! and what is sent for one. Nothing here opens a file; facts about it are arguments.
+//! Static files: the rules of a scope, which files may answer a path, and what is sent for
+//! one. Nothing here opens a file; the server crate passes what it knows of one.
 
 pub mod candidates;
 pub mod content_type;

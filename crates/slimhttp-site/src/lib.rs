@@ -1,10 +1,14 @@
-//! What to answer. Everything here is a pure function of its arguments: no
-//! socket, no file, no clock, no thread, no async, no Python.
+//! What to answer: configuration, routing and answers as pure functions. No socket, no
+//! file, no clock, no thread, no async, no Python: what the world says is an argument, so
+//! that every rule can be tested as a table.
 //!
-//! A configuration runs downhill: [`config::Config`] (what the user wrote) →
-//! [`compile::compile`] → [`site::Site`] (immutable). A request runs downhill:
-//! [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which is data; the
-//! server crate performs it.
+//! A configuration is compiled once: [`config::Config`] (what the user wrote) →
+//! [`compile::compile`] → [`site::Site`], which is immutable and shared by all threads.
+//! Every request is planned: [`plan::Head`] → [`site::Site::plan`] → [`plan::Plan`], which
+//! is data; the server crate performs it. Planning happens on the I/O threads and returns
+//! at once; a compilation takes as long as the change is large, on the thread that makes it.
+//!
+//! The folders say which module may use which; see the floors in ARCHITECTURE.md.
 
 #![forbid(unsafe_code)]
 #![warn(unused_qualifications)]

@@ -1,4 +1,8 @@
-//! What is to be done about a request: a closed set of actions, as data.
+//! The plan of a request: a closed set of actions, as data.
+//!
+//! The server crate calls [`Site::plan`] once for each request, on the I/O thread of its
+//! connection, and performs the actions in order until one of them answers. A plan
+//! borrows from the site, so it is as old as the snapshot that the request began with.
 
 use std::sync::Arc;
 

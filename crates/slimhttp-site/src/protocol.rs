@@ -1,5 +1,6 @@
-//! HTTP and its relatives as their RFCs have them: how messages are framed, what
-//! their fields say, and how a request is refused. Nothing here knows of a site.
+//! HTTP and its relatives as their RFCs have them: how messages are framed, what their
+//! fields mean, and how a request is refused. Nothing here knows of a site, and nothing
+//! here reads a socket: bytes and header fields are arguments.
 
 pub mod authority;
 pub mod client;

@@ -1,4 +1,5 @@
-//! What an answer carries because of its site, whoever gave it.
+//! What is added to a response because of the site, whatever produced it: a file, a handler
+//! or an upstream.
 
 pub mod live_reload;
 pub mod response_fields;

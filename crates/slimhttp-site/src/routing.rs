@@ -1,5 +1,5 @@
-//! From a request's target to who answers it: host names, paths, the patterns of
-//! routes, and redirects, which use the same patterns.
+//! From a request's host and target to who answers it: virtual hosts, paths, the patterns
+//! of routes, and redirects, which use the same patterns.
 
 pub mod host;
 pub mod path;

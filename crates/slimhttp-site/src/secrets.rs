@@ -1,9 +1,9 @@
-//! What is a secret by its name, for whoever shows a person what a client has sent:
-//! a field, a parameter of a query. What is masked is masked whole.
+//! Which header fields and query parameters are secret by their names. Whoever shows a
+//! person what a client has sent masks the whole value of these.
 //!
-//! The page for developers knows more (`python/slimHTTP/_debug/_redact.py`: variables of
-//! a program, what a secret looks like); of the names that clients use both think
-//! the same, and `tests/data/secret_names.toml` is what both are held against.
+//! The debug page knows more (`python/slimHTTP/_debug/_redact.py`: variables of a program,
+//! values that look like secrets). For the names that clients use, both follow
+//! `tests/data/secret_names.toml`.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,8 @@
-//! The compiled site: immutable, complete, and the one function that decides.
+//! The compiled site: what a whole configuration came to, every default filled in.
+//!
+//! [`crate::compile`] makes it, the server crate holds the one in force and shares it among
+//! its threads. It never changes: a change of the configuration makes a new one, in which
+//! whatever did not change is shared with the old one by reference.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

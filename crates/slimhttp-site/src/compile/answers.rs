@@ -1,5 +1,5 @@
-//! The rules of a scope's answers, whoever gives them: what its own table says,
-//! option by option, over what it inherits. Scopes with the same rules share them.
+//! The rules of a scope's responses, option by option: its own table over what it inherits.
+//! Scopes with the same rules share one value.
 
 use std::sync::Arc;
 

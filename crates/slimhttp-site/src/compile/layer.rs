@@ -1,5 +1,5 @@
-//! What one scope's table says, key by key, each in its shape; nothing is
-//! inherited and no default filled in.
+//! The options that one table gives, each read by its shape. Nothing is inherited here and
+//! no default filled in: [`Layers`] looks through several of these.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

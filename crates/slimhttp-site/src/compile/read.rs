@@ -1,5 +1,5 @@
-//! One value as written → what its option's [`Shape`] makes of it. What depends
-//! on other options, or on the machine, is checked later.
+//! Reads one value by the [`Shape`] of its option. What depends on other options, or on the
+//! machine, is checked later, in `scope` and `service`.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What a compilation finds: faults with their places, and warnings. Nothing
-//! stops at the first.
+//! Collects what a compilation finds: faults with their places, and warnings. A reader
+//! reports a fault and returns `None`, and the compilation goes on to find the next.
 
 use crate::config::fault::{Fault, Faults, Place, Step};
 

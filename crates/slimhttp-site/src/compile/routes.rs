@@ -1,4 +1,5 @@
-//! The routes of every scope, as they are registered.
+//! The routes of every scope as a program registers them, until a change compiles them
+//! into the site.
 
 use std::fmt;
 use std::ops::Deref;

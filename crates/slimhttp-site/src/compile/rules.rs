@@ -1,6 +1,5 @@
-//! The options about files and answers, as written → what they say. What a
-//! table of these holds stands in the rooms below: paths, header fields, and the
-//! tables with keys of their own.
+//! Reads one value of the options about files and answers. The readers of tables with keys
+//! of their own stand in the files of this folder.
 //!
 //! `False` says "none": with it a virtual host does without what it would inherit.
 

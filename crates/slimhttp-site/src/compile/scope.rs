@@ -1,5 +1,5 @@
-//! The options of one scope: its own layer over the inherited one over the
-//! defaults, and the rules that bind several options together.
+//! The options of one scope: its own layer, then the inherited one, then the defaults; and
+//! the rules that concern several options.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

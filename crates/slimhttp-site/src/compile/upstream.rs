@@ -1,4 +1,4 @@
-//! One upstream as written: `host:port`, `http://host`, `https://host:port`.
+//! Parses one upstream: `host:port`, `http://host`, `https://host:port`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! What is wrong with a configuration: place, expected, found, hint. All faults
-//! of one configuration are reported together.
+//! What is wrong with a configuration: place, expected, found, hint. A compilation returns
+//! all faults at once; the command line adds lines and excerpts of the file, Python raises
+//! them as one `ConfError`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What somebody who has misspelt a word most likely meant.
+//! Which known word a misspelt one most likely means, for the hints of errors.
 
 /// The one of `words` that is at most a slip or two away from `word`.
 pub(crate) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {

@@ -1,8 +1,8 @@
-//! Which files may answer a path, in the order in which they are tried, and
-//! which never do: hidden names, `try_files`, `clean_urls`, `fallback`.
+//! Which files may answer a path, in the order in which they are tried, and which names are
+//! never served: dotfiles, excluded ones, `try_files`, `clean_urls`, `fallback`.
 //!
-//! Everything here is about names. Whether there is such a file is found out by
-//! whoever tries them, and the answer of a missing one is not decided here.
+//! All of this is decided by names. The server crate opens one candidate after the other,
+//! and decides what happens when there is none.
 
 use http::HeaderName;
 use http::header::{ACCEPT, HeaderMap};

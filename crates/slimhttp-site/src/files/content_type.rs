@@ -1,11 +1,11 @@
-//! From a file's name to its media type, charset included. RFC 9110 section
-//! 8.3, the IANA registry, and the WHATWG's rules where browsers insist.
+//! From a file's name to its media type, charset included: RFC 9110 section 8.3, the IANA
+//! registry, and the WHATWG's rules where browsers insist.
 //!
-//! The frequent types stand in a table here; the rest is `mime_guess`'s, whose
-//! table is old in places. Text has the charset of the scope, UTF-8 by default:
-//! every `text/*`, and the formats that browsers show as text (JavaScript, JSON,
-//! XML, SVG). XML types of one vendor are left alone, an XML file names its own
-//! encoding; and so are the types that the scope itself adds beyond `text/*`.
+//! The frequent types stand in a table here; for the others there is `mime_guess`, whose
+//! table is old in places. Text has the charset of the scope, UTF-8 by default: every
+//! `text/*`, and the formats that browsers show as text (JavaScript, JSON, XML, SVG). Types
+//! of XML that belong to one vendor get none, because an XML file names its own encoding;
+//! nor do the types that the scope itself adds beyond `text/*`.
 
 use http::HeaderValue;
 

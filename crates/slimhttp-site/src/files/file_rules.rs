@@ -1,7 +1,6 @@
-//! What a scope says of its files, every default filled in: which of them are
-//! shown, under which names, with which fields, in which codings, and how they
-//! are kept in memory. Data only; each rule is applied by the room that it is
-//! about.
+//! The rules of a scope's files and of its answers, every default filled in. Data only:
+//! the compiler makes it, and each rule is applied where its subject is: in this folder, in
+//! `response`, and in the server crate.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,8 @@
-//! What a folder without an index answers where `listing` is on: what is in it,
-//! as a page or as JSON. The page works without scripts: its columns are sorted
-//! by links that the server answers.
+//! Listings: what a folder without an index answers where `listing` is on, as a page or as
+//! JSON. The page works without scripts: its columns are links, and the server sorts.
 //!
-//! Deliberately absent: which names are withheld, and how a folder is read. The
-//! caller gives what may be shown.
+//! The server crate reads the folder, leaves out the names that are withheld, and passes
+//! the entries.
 
 use std::cmp::Reverse;
 

@@ -1,11 +1,10 @@
-//! Who asks, and for which address, where trusted proxies stand before the
-//! server: by `X-Forwarded-For`, `-Proto` and `-Host`, or by `Forwarded` (RFC 7239)
-//! where none of these is there. Both are never mixed: a proxy adds one kind and
-//! may let the other pass as the client has sent it.
+//! Who the client is, and which address it asked for, where trusted proxies forward to this
+//! server: by `X-Forwarded-For`, `-Proto` and `-Host`, or by `Forwarded` (RFC 7239) where
+//! none of these is there. The two are never mixed: a proxy adds one kind and may pass the
+//! other on as the client has sent it.
 //!
-//! Each proxy adds what it has seen at the right end, so the fields are read from
-//! the right, and nothing is believed that stands left of somebody who is not
-//! trusted.
+//! Each proxy appends what it has seen, so the fields are read from the right, and nothing
+//! to the left of a hop that is not trusted is believed.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};

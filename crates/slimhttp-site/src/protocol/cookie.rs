@@ -1,6 +1,6 @@
-//! The cookies that a client sends, read as browsers write them (RFC 6265
-//! section 5.4) and not as the grammar would have it (section 4.1.1): a value may
-//! hold blanks, quotes and letters of any script.
+//! Parses the cookies of a request as browsers write them (RFC 6265 section 5.4) and not
+//! as the grammar would have it (section 4.1.1): a value may hold blanks, quotes and letters
+//! of any script.
 
 use http::HeaderMap;
 use http::header::COOKIE;

@@ -1,10 +1,10 @@
-//! Which pages of other origins may read the answers of a scope: the server's
-//! side of the CORS protocol (Fetch standard, section 3.3).
+//! The server's side of CORS (Fetch standard, section 3.3): which pages of other origins
+//! may read the answers of a scope.
 //!
-//! A browser lets a page read an answer of another origin only where the answer
-//! says so, and asks first (a preflight) before it sends what no form could
-//! send. Nothing here keeps a request from being answered: what is not granted
-//! is not said, and the browser draws the conclusion.
+//! A browser lets a page read an answer of another origin only where the answer grants it,
+//! and sends a preflight before any request that a form could not send. CORS never keeps a
+//! request from being answered: what is not granted is left out, and the browser enforces
+//! it.
 
 use http::Method;
 use http::header::{

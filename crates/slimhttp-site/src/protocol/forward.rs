@@ -1,12 +1,13 @@
-//! The head that goes upstream, and the head that comes back. RFC 9110 sections
-//! 7.6 (intermediaries) and 7.8 (upgrade), RFC 9112.
+//! The head of a request as it goes to an upstream, and the head of the response that comes
+//! back. RFC 9110 sections 7.6 (intermediaries) and 7.8 (upgrade), RFC 9112. The server's
+//! proxy calls this once for each direction.
 //!
-//! What belongs to one connection stays on it; who asked is added and cannot be
-//! forged; everything else passes as it came.
+//! Fields of a single connection (hop by hop) are removed; who the client is is added and
+//! cannot be forged; every other field passes as it came.
 //!
-//! `Proxy-Authenticate`, `Proxy-Authorization` and `Expect` pass: RFC 9110 does
-//! not tie them to a connection (sections 11.7 and 10.1.1), and half of a
-//! challenge would be worse than none.
+//! `Proxy-Authenticate`, `Proxy-Authorization` and `Expect` pass: RFC 9110 does not tie
+//! them to a connection (sections 11.7 and 10.1.1), and half of a challenge would be worse
+//! than none.
 
 use std::net::IpAddr;
 

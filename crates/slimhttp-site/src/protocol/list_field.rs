@@ -1,4 +1,4 @@
-//! Fields whose value is a list (RFC 9110 section 5.6.1).
+//! Header fields whose value is a comma-separated list (RFC 9110 section 5.6.1).
 
 use http::header::{HeaderMap, HeaderName};
 

@@ -1,7 +1,8 @@
-//! Which bytes a request asks for. RFC 9110 section 14.
+//! Parses `Range`: which bytes of a representation a request asks for (RFC 9110 section
+//! 14).
 //!
-//! A `Range` that cannot be understood is as good as none (section 14.2 lets a
-//! server ignore it), so the answer is then the whole representation.
+//! A `Range` that cannot be understood is ignored, as section 14.2 allows, so the answer is
+//! then the whole representation.
 
 use std::ops::RangeInclusive;
 

@@ -1,7 +1,7 @@
-//! A whole response as bytes, head and body, as a handler may return it: what a
-//! CGI script is to a gateway. It is read as leniently as a gateway reads an
-//! origin server (RFC 9112), and framed anew: what it says of its framing and of
-//! its connection is dropped, the body is what follows the head.
+//! A whole response as bytes, head and body, as a handler may return it: what a CGI script
+//! gives a gateway. It is parsed as leniently as a gateway parses an origin server (RFC
+//! 9112), and framed anew: its fields about framing and about the connection are dropped,
+//! and the body is all that follows the head.
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

@@ -1,4 +1,5 @@
-//! Every way to say no, and its status. No other file chooses a failure status.
+//! Every way to refuse a request, and its status. No other file chooses a failure status,
+//! so that the list of what a client can be told is complete here.
 
 use http::{HeaderMap, StatusCode};
 

@@ -1,4 +1,4 @@
-//! The `Vary` field of an answer that several parties add to.
+//! `Vary`, to which several parts of the server add (RFC 9110 section 12.5.5).
 
 use http::header::{self, HeaderMap, HeaderValue};
 

@@ -1,10 +1,9 @@
-//! The fields that an answer carries because of the site: `cache_control`,
-//! `immutable` and `headers` of a file; `response_headers` and
-//! `security_headers` of every answer.
+//! The header fields that a site adds to a response: `cache_control`, `immutable` and
+//! `headers` for files; `response_headers` and `security_headers` for every response.
 //!
-//! A rule never touches what says how a message is framed or how its content is
-//! to be read as it is sent: the length, a coding, the type of a multipart. So
-//! no configuration makes an answer that lies about its own bytes.
+//! A rule never touches the fields that say how the message is framed or how its content is
+//! to be decoded as it is sent: its length, its coding, the boundary of a multipart. So no
+//! configuration can make a response contradict its own bytes.
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

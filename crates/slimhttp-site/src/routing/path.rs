@@ -1,5 +1,6 @@
-//! The request target: split, percent-decoded once, dot segments resolved
-//! (RFC 3986 sections 2.4 and 5.2.4), and the only way to a path on disk.
+//! The request target: split, percent-decoded once, dot segments resolved (RFC 3986
+//! sections 2.4 and 5.2.4). [`SafePath`] is made here only, and the server opens nothing
+//! but one of these, so that no request reaches a file outside its root.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};

@@ -1,10 +1,9 @@
-//! Paths that are sent elsewhere, and paths that are answered in place of
-//! others: tables of patterns, most specific first as routes are, see
+//! Redirects and rewrites: tables of patterns, in the same order as those of
 //! [`crate::routing::route`].
 //!
-//! What a pattern takes of a path is percent-encoded where it is put in, and
-//! never stands in the authority of a URL. So no request can make a redirect to
-//! another host than the one that was written, nor put a line into a head.
+//! What a pattern captures of a path is percent-encoded where it is inserted, and is never
+//! part of the authority of a URL. So no request can turn a redirect to another host than
+//! the one that was configured, nor add a line to a head.
 
 use std::collections::HashMap;
 use std::sync::Arc;

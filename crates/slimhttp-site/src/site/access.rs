@@ -1,5 +1,7 @@
-//! Which clients may connect, and how often: addresses and networks, laid out for
-//! one quick question.
+//! Which clients may connect, and how many connections one may have.
+//!
+//! The server asks with each new connection, before a byte is read, so addresses and
+//! networks are kept sorted: a look-up is one binary search.
 
 use std::net::{IpAddr, Ipv6Addr};
 

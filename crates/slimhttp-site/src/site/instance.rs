@@ -1,5 +1,6 @@
-//! What a program says of a server as a whole, beside its configuration: who
-//! answers a method, who may connect, which URLs are logged in detail.
+//! What a program sets on a server beside its configuration: handlers of methods, who may
+//! connect, which URLs are logged in detail. It is compiled into the site as it is, and
+//! outlives every change of the configuration.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

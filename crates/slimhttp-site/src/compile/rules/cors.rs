@@ -1,4 +1,4 @@
-//! `cors`: whose pages may read, as an origin, a list of these, or a table.
+//! Reads `cors`: an origin, a list of these, or a table.
 
 use http::HeaderValue;
 

@@ -1,5 +1,5 @@
-//! Header fields that a configuration sets, adds to or takes away. Fields that
-//! would make an answer untrue are faults.
+//! Reads the header fields that a configuration sets, adds or removes. Fields that would
+//! contradict the message that they are sent with, such as its length, are faults.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Patterns of file names, and what is given by pattern.
+//! Reads patterns of file names, and tables of values by pattern.
 
 use super::super::plain::{entries, shown};
 use super::super::report::{At, Report};

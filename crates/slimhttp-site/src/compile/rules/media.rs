@@ -1,4 +1,4 @@
-//! Media types, extensions and charsets (RFC 9110 section 8.3).
+//! Reads media types, extensions and charsets (RFC 9110 section 8.3).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Paths below `web_root` that a configuration names: pages, and what is tried.
-//! They are names as on disk, not percent-encoded.
+//! Reads paths below `web_root` that a configuration names: error pages, fallbacks and
+//! `try_files`. They are names as on disk, not percent-encoded.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `compress` and `file_cache` as tables: their keys, bounds and defaults.
+//! Reads `compress` and `file_cache` as tables: their keys, bounds and defaults.
 
 use std::time::Duration;
 

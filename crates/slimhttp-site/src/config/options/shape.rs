@@ -1,4 +1,5 @@
-//! What options take, as a closed set of shapes, and how an error says it.
+//! The shapes that values of options may have, as a closed set, and how an error names
+//! them. [`crate::compile`] has a reader for each.
 
 use std::fmt;
 

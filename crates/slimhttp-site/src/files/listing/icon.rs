@@ -1,5 +1,4 @@
-//! The small pictures of a listing: which one stands before a name, and how they
-//! are drawn.
+//! The icons of a listing: which one stands before a name, and how they are drawn.
 
 use super::{Entry, Kind};
 

@@ -1,4 +1,4 @@
-//! A listing for programs.
+//! A listing as JSON, for programs.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! The authority of a target, as far as framing needs it: that the HTTP library
-//! will read it, and that it names what `Host` names (RFC 9112 section 3.2.2).
+//! The authority of a request target, as far as framing needs it: that the HTTP library
+//! accepts it, and that it is the same as `Host` (RFC 9112 section 3.2.2).
 
 use http::uri;
 

@@ -1,6 +1,6 @@
-//! The chunks of a body, up to the trailer section (RFC 9112 section 7.1).
-//! Sizes are digits without any space around them, extensions are checked and
-//! of no meaning, and every line ends with CRLF.
+//! The chunks of a body, up to the trailer section (RFC 9112 section 7.1). Stricter than
+//! the grammar: no space around sizes, every line ends with CRLF. Extensions are checked and
+//! ignored.
 
 use super::class::{self, HEX, QUOTED, TOKEN, VALUE};
 use super::{Fault, Read};

@@ -1,4 +1,4 @@
-//! Which byte may stand where: one table, one bit for each rule of the grammar.
+//! Character classes of the grammar of HTTP/1: one table, one bit for each class.
 
 /// `tchar`, what methods and field names are made of (RFC 9110 section 5.6.2).
 pub(super) const TOKEN: u8 = 1 << 0;

@@ -1,5 +1,5 @@
-//! The two fields that say how long a body is (RFC 9112 section 6), read so
-//! that nobody can read them otherwise.
+//! `Content-Length` and `Transfer-Encoding`, which give the length of a body (RFC 9112
+//! section 6). Whatever two recipients could read differently is a fault.
 
 use super::class;
 use crate::protocol::refusal::Refusal;

@@ -1,8 +1,9 @@
-//! The frames of a client, as far as their heads tell (RFC 9113 section 4.1): whether
-//! it is within a header block, and how much of what it sends asks for nothing.
+//! Counts the frames of a client by their heads (RFC 9113 section 4.1): whether it is
+//! within a header block, and how much of what it sends is of no use. The server's HTTP/2
+//! socket feeds it every byte that it reads, before the library sees it.
 //!
-//! Payloads are not read: the library does that. So a head that drips is known as
-//! one, and a client that only keeps us busy is known from one that works.
+//! Payloads are not read: the library does that. By these counts a header block that is
+//! sent drop by drop is bounded in time, and a flood of frames ends the connection.
 
 /// The client's connection preface (RFC 9113 section 3.4).
 const PREFACE: u32 = 24;

@@ -1,5 +1,5 @@
-//! The right side of a rule: a path or a URL with places for what the pattern
-//! takes of the path.
+//! The target of a redirect or rewrite: a path or a URL with placeholders for what the
+//! pattern captures.
 
 use std::sync::Arc;
 
