@@ -75,7 +75,7 @@ pub(crate) async fn forward(
         forwarded;
     let group = connection.shared.groups.of(&scope, proxy);
     let mark = connection.shared.mark(&scope);
-    if let Some(chain) = forward::seen_before(&headers, &mark) {
+    if let Some(chain) = forward::loop_chain(&headers, &mark) {
         let what = format!("upstream {}: a request came back", names(proxy));
         if let Some(unsaid) = group.failures.due(&what) {
             tracing::error!("{what}: {chain}{unsaid}");

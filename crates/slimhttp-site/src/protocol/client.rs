@@ -30,7 +30,7 @@ pub struct Arrival<'r> {
     pub uri: &'r Uri,
     /// The header fields.
     pub headers: &'r HeaderMap,
-    /// Whose word counts, see the option `trusted_proxies`.
+    /// The proxies whose fields are believed: the option `trusted_proxies`.
     pub trusted: &'r [IpNet],
 }
 
@@ -43,7 +43,7 @@ impl<'r> Arrival<'r> {
         if !self.trusts(known) {
             return known;
         }
-        let chain: Vec<&[u8]> = if self.forwarded_counts() {
+        let chain: Vec<&[u8]> = if self.uses_forwarded() {
             let members = members(self.headers, &FORWARDED);
             members.map(|member| parameter(member, b"for").unwrap_or_default()).collect()
         } else {
@@ -62,7 +62,7 @@ impl<'r> Arrival<'r> {
     /// `https` where the client speaks TLS, to us or to a trusted proxy before us,
     /// which may call it `wss` on the way to a WebSocket.
     pub fn scheme(&self) -> &'static str {
-        let said = self.said(&FORWARDED_PROTO, b"proto");
+        let said = self.forwarded_by_nearest(&FORWARDED_PROTO, b"proto");
         let tls = said.map_or(self.tls, |said| {
             said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss")
         });
@@ -72,7 +72,7 @@ impl<'r> Arrival<'r> {
     /// The host that the client asked for, with its port if it named one; empty
     /// where an HTTP/1.0 client named none.
     pub fn host(&self) -> Cow<'r, str> {
-        let said = self.said(&FORWARDED_HOST, b"host").map(String::from_utf8_lossy);
+        let said = self.forwarded_by_nearest(&FORWARDED_HOST, b"host").map(String::from_utf8_lossy);
         said.or_else(|| self.uri.authority().map(|authority| authority.as_str().into()))
             .or_else(|| Some(String::from_utf8_lossy(self.headers.get(HOST)?.as_bytes())))
             .unwrap_or_default()
@@ -80,18 +80,18 @@ impl<'r> Arrival<'r> {
 
     /// What the nearest proxy says, if it is trusted: in the last member of `field`,
     /// or in the last one of `Forwarded` that has the parameter.
-    fn said(&self, field: &HeaderName, name: &[u8]) -> Option<&'r [u8]> {
+    fn forwarded_by_nearest(&self, field: &HeaderName, name: &[u8]) -> Option<&'r [u8]> {
         if !self.trusts(self.peer.to_canonical()) {
             return None;
         }
-        if self.forwarded_counts() {
+        if self.uses_forwarded() {
             let members = members(self.headers, &FORWARDED);
             return members.filter_map(|member| parameter(member, name)).last();
         }
         members(self.headers, field).last()
     }
 
-    fn forwarded_counts(&self) -> bool {
+    fn uses_forwarded(&self) -> bool {
         let known = [FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST];
         !known.iter().any(|name| self.headers.contains_key(name))
     }

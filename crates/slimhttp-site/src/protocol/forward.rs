@@ -33,12 +33,12 @@ pub struct Hop<'h> {
     /// The host as the client sent it (`Host` or `:authority`), port included;
     /// empty where an HTTP/1.0 client sent none.
     pub host: &'h str,
-    /// Whether the peer is a proxy whose word about its own client counts.
+    /// Whether the peer is a trusted proxy, whose fields about its own client are kept.
     pub trusted: bool,
     /// The version of the request.
     pub received_version: Version,
     /// Our pseudonym in `Via`, a token; the same for every hop through us and
-    /// different from any other server's, see [`seen_before`].
+    /// different from any other server's, see [`loop_chain`].
     pub mark: &'h str,
     /// Whether an upgrade that the client asks for may be asked of the upstream.
     pub upgrade: bool,
@@ -77,7 +77,7 @@ impl Via<'_> {
 ///
 /// `Host` stays as the client sent it. A client that is not trusted cannot say
 /// anything about where the request came from: its `X-Forwarded-*`, `Forwarded`
-/// and `X-Real-IP` are dropped. A trusted proxy's word is kept; to its
+/// and `X-Real-IP` are dropped. Those of a trusted proxy are kept; to its
 /// `X-Forwarded-For` its own address is appended.
 pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
     let mut sent = headers.clone();
@@ -108,7 +108,7 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
     if let (Entry::Vacant(host), Some(value)) = (sent.entry(header::HOST), host_value(hop)) {
         host.insert(value);
     }
-    say_who_asked(&mut sent, hop);
+    add_forwarding_fields(&mut sent, hop);
     Via { received_version: hop.received_version, mark: hop.mark }.append_to(&mut sent);
     sent
 }
@@ -130,7 +130,7 @@ pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'
 /// the members of `Via` has it as its received-by. Then the chain, in the order
 /// of the hops and cut to some hundred printable characters, for a person to
 /// read (the caller escapes it for HTML).
-pub fn seen_before(headers: &HeaderMap, mark: &str) -> Option<String> {
+pub fn loop_chain(headers: &HeaderMap, mark: &str) -> Option<String> {
     const BOUND: usize = 400;
     let hops = || {
         let lines = headers.get_all(header::VIA).iter();
@@ -246,9 +246,9 @@ fn remove_lookalikes(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether upstreams read this field as who asked. `_` counts as `-`: a CGI or
+/// Whether upstreams take this field as telling who the client is. `_` counts as `-`: a CGI or
 /// WSGI upstream cannot tell `X_Forwarded_For` from `X-Forwarded-For`.
-fn tells_who_asked(name: &str) -> bool {
+fn is_forwarding_field(name: &str) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
     let begins = |with: &str| {
         name.len() >= with.len() && name.bytes().map(fold).zip(with.bytes()).all(|(a, b)| a == b)
@@ -257,11 +257,11 @@ fn tells_who_asked(name: &str) -> bool {
 }
 
 /// `X-Forwarded-For`, `-Proto` and `-Host`.
-fn say_who_asked(headers: &mut HeaderMap, hop: &Hop<'_>) {
+fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
     // A proxy that is trusted writes the usual spelling; the others come from
     // its client.
     let forged = |name: &&HeaderName| {
-        tells_who_asked(name.as_str()) && (!hop.trusted || name.as_str().contains('_'))
+        is_forwarding_field(name.as_str()) && (!hop.trusted || name.as_str().contains('_'))
     };
     let forged: SmallVec<[HeaderName; 4]> = headers.keys().filter(forged).cloned().collect();
     for name in forged {

@@ -21,24 +21,24 @@ const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
-/// Bytes of frames that ask for nothing, beyond what their number is worth.
+/// Bytes of frames of no use that any connection may send.
 const ALLOWANCE: u64 = 64 * 1024;
 
-/// Bytes of such frames for each byte that is of use: acknowledgements of a download
-/// in small pieces are longer than the pieces are.
+/// Bytes of such frames for each useful byte, sent or received: the acknowledgements of
+/// a download in small pieces are longer than the pieces.
 const FOR_EACH_BYTE: u64 = 8;
 
 /// Bytes of such frames for each second: a connection may live for days.
 const FOR_EACH_SECOND: u64 = 1024;
 
-/// Changes of settings, and as many more as there are seconds. Each may change the
-/// window of every open stream (RFC 9113 section 6.9.2), so no content pays for it;
-/// a client that measures its line changes its windows some ten times.
-const CHANGES: u64 = 100;
+/// `SETTINGS` frames, and as many more as there are seconds. Each may change the
+/// window of every open stream (RFC 9113 section 6.9.2), so useful bytes allow for no
+/// more of them; a client that adapts its windows to the bandwidth sends some ten.
+const MAX_SETTINGS: u64 = 100;
 
-/// From so many streams on that a client has taken back it is asked whether those
-/// are most of its streams.
-const TAKEN_BACK: u64 = 500;
+/// With so many streams reset by the client (RST_STREAM), it matters whether those are
+/// most of its streams: a rapid reset attack.
+const MANY_RESETS: u64 = 500;
 
 /// The frames of one connection.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ pub struct Frames {
     /// Bytes of all else, heads of frames without content included.
     idle: u64,
     opened: u64,
-    taken_back: u64,
-    /// Changes of settings.
+    resets: u64,
+    /// `SETTINGS` frames that are no acknowledgement.
     changes: u64,
     /// All frames.
     begun: u64,
@@ -71,16 +71,16 @@ enum At {
     },
 }
 
-/// Why a client is sent away.
+/// Why a connection is ended: the client floods it with frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flood {
-    /// It sends frames that ask for nothing: `PING`, `SETTINGS`, `WINDOW_UPDATE`,
+    /// Frames of no use: `PING`, `SETTINGS`, `WINDOW_UPDATE`,
     /// `PRIORITY`, empty `DATA` and what is unknown.
     IdleFrames,
-    /// It changes its settings again and again.
-    Changes,
-    /// It takes most of its requests back.
-    TakenBack,
+    /// Changed settings, again and again.
+    Settings,
+    /// Most of its requests were reset.
+    Resets,
 }
 
 impl Default for Frames {
@@ -91,7 +91,7 @@ impl Default for Frames {
             useful: 0,
             idle: 0,
             opened: 0,
-            taken_back: 0,
+            resets: 0,
             changes: 0,
             begun: 0,
         }
@@ -99,7 +99,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Whether the client owes us the rest of the preface or of a header block.
+    /// Whether the rest of the preface or of a header block is still to come.
     pub fn is_in_head(&self) -> bool {
         match self.at {
             At::Preface(left) => left < PREFACE,
@@ -113,7 +113,7 @@ impl Frames {
         self.begun
     }
 
-    /// Takes in what the client has sent.
+    /// Counts what the client has sent.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match &mut self.at {
@@ -154,7 +154,7 @@ impl Frames {
         self.begun += 1;
         self.opened += u64::from(kind == HEADERS);
         self.changes += u64::from(kind == SETTINGS && flags & ACK == 0);
-        self.taken_back += u64::from(kind == RST_STREAM);
+        self.resets += u64::from(kind == RST_STREAM);
         if of_block {
             self.in_block = flags & END_HEADERS == 0;
         }
@@ -175,8 +175,8 @@ impl Frames {
         };
     }
 
-    /// Whether the client does nothing but keep us busy. `sent` are the bytes of
-    /// content that it was sent, `seconds` for how long it has been here.
+    /// Whether the client floods the connection. `sent` are the bytes of content that were
+    /// sent to it, `seconds` the age of the connection.
     pub fn flood(&self, sent: u64, seconds: u64) -> Option<Flood> {
         let worth = self.useful.saturating_add(sent).saturating_mul(FOR_EACH_BYTE);
         let time = seconds.saturating_mul(FOR_EACH_SECOND);
@@ -184,11 +184,11 @@ impl Frames {
         if self.idle > allowed {
             return Some(Flood::IdleFrames);
         }
-        if self.changes > CHANGES.saturating_add(seconds) {
-            return Some(Flood::Changes);
+        if self.changes > MAX_SETTINGS.saturating_add(seconds) {
+            return Some(Flood::Settings);
         }
-        let most = self.taken_back >= TAKEN_BACK && self.taken_back * 2 > self.opened;
-        most.then_some(Flood::TakenBack)
+        let most = self.resets >= MANY_RESETS && self.resets * 2 > self.opened;
+        most.then_some(Flood::Resets)
     }
 }
 

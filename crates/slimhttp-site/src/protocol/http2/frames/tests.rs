@@ -99,7 +99,7 @@ fn who_changes_its_settings_all_the_time_is_a_flood_whatever_else_it_does() {
     let change = frame(4, 0, &[0; 6]);
     assert_eq!(after(&vec![change.clone(); 100]).flood(0, 0), None);
     let many = after(&vec![change; 200]);
-    assert_eq!(many.flood(1 << 30, 99), Some(Flood::Changes));
+    assert_eq!(many.flood(1 << 30, 99), Some(Flood::Settings));
     assert_eq!(many.flood(0, 100), None, "one each second");
     // Acknowledgements of ours change nothing.
     assert_eq!(after(&vec![frame(4, 1, b""); 1000]).flood(0, 0), None);
@@ -108,9 +108,9 @@ fn who_changes_its_settings_all_the_time_is_a_flood_whatever_else_it_does() {
 #[test]
 fn who_takes_most_requests_back_is_a_flood() {
     let request = frame(1, END_HEADERS, &[0; 20]);
-    let taken_back = [request.clone(), frame(3, 0, &[0; 4])].concat();
-    assert_eq!(after(&vec![taken_back.clone(); 499]).flood(0, 0), None);
-    assert_eq!(after(&vec![taken_back.clone(); 501]).flood(0, 0), Some(Flood::TakenBack));
-    let half = [request.clone(), request, taken_back].concat();
+    let resets = [request.clone(), frame(3, 0, &[0; 4])].concat();
+    assert_eq!(after(&vec![resets.clone(); 499]).flood(0, 0), None);
+    assert_eq!(after(&vec![resets.clone(); 501]).flood(0, 0), Some(Flood::Resets));
+    let half = [request.clone(), request, resets].concat();
     assert_eq!(after(&vec![half; 5000]).flood(0, 0), None, "most of them are answered");
 }
