@@ -1,29 +1,20 @@
 """Requests as bytes and what becomes of them: a case is a line, `(why, bytes, outcome)`.
 
-An outcome is a status or a tuple of statuses, any of which is right. 200 means that the handler
-has seen the request. Everything else means that nothing has: one answer, then the connection
-closes. Where RFC 9112 leaves the choice, both stand there. The kinds of case are those on which
-HTTP parsers have differed: request lines, fields, lengths, chunks, and streams that two readers
-cut differently (request smuggling).
+An outcome is a status. 200 means that the handler has seen the request. Everything else means
+that nothing has: one answer, then the connection closes. Where RFC 9112 leaves the choice, what
+two readers could understand differently is refused. The kinds of case are those on which HTTP
+parsers have differed: request lines, fields, lengths, chunks, and streams that two readers cut
+differently (request smuggling).
 
 The server under test has a handler for every path and method; `a.example` is the host.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
-
-Outcome = Union[int, tuple[int, ...]]
-
-#: A version that is not spoken: some say what is wrong with it, some only that it is.
-VERSION = (400, 505)
-#: RFC 9112 lets a server take it or leave it.
-EITHER = (200, 400)
-#: A transfer coding that nobody here knows.
-CODING = (400, 501)
+from typing import NamedTuple
 
 #: Request lines; behind each come `CRLF Host: a.example CRLF CRLF`.
-LINES: list[tuple[str, bytes, Outcome]] = [
+LINES: list[tuple[str, bytes, int]] = [
     # Fine.
     ('plain', b'GET / HTTP/1.1', 200),
     ('query', b'GET /a/b?c=d&e=%20 HTTP/1.1', 200),
@@ -76,14 +67,14 @@ LINES: list[tuple[str, bytes, Outcome]] = [
     ('an encoded slash as target', b'GET %2Fx HTTP/1.1', 400),
     ('asterisk is for OPTIONS', b'GET * HTTP/1.1', 400),
     ('authority is for CONNECT', b'GET a.example:80 HTTP/1.1', 400),
-    ('origin form is not for CONNECT', b'CONNECT / HTTP/1.1', (400, 501)),
+    ('origin form is not for CONNECT', b'CONNECT / HTTP/1.1', 400),
     ('NUL in the target', b'GET /\x00 HTTP/1.1', 400),
     ('control byte in the target', b'GET /\x01 HTTP/1.1', 400),
     ('escape in the query', b'GET /?\x1b[0m HTTP/1.1', 400),
     ('DEL in the target', b'GET /\x7f HTTP/1.1', 400),
     ('CR in the target', b'GET /\rx HTTP/1.1', 400),
-    ('raw UTF-8 in the target', b'GET /caf\xc3\xa9 HTTP/1.1', EITHER),
-    ('a fragment', b'GET /a#b HTTP/1.1', EITHER),
+    ('raw UTF-8 in the target', b'GET /caf\xc3\xa9 HTTP/1.1', 400),
+    ('a fragment', b'GET /a#b HTTP/1.1', 400),
     ('absolute form of another host', b'GET http://b.example/ HTTP/1.1', 400),
     ('absolute form of another port', b'GET http://a.example:8081/ HTTP/1.1', 400),
     ('absolute form with a longer host', b'GET http://a.example.b/ HTTP/1.1', 400),
@@ -98,26 +89,26 @@ LINES: list[tuple[str, bytes, Outcome]] = [
     # Versions.
     ('no version', b'GET /', 400),
     ('no version but a space', b'GET / ', 400),
-    ('version 0.9', b'GET / HTTP/0.9', VERSION),
-    ('version 2.0', b'GET / HTTP/2.0', VERSION),
-    ('version 9.9', b'GET / HTTP/9.9', VERSION),
-    ('version 2', b'GET / HTTP/2', VERSION),
-    ('version without a minor', b'GET / HTTP/1.', VERSION),
-    ('version with a long minor', b'GET / HTTP/1.10', VERSION),
-    ('version with a long major', b'GET / HTTP/01.1', VERSION),
-    ('version with three parts', b'GET / HTTP/1.1.1', VERSION),
-    ('version with a comma', b'GET / HTTP/1,1', VERSION),
-    ('version of letters', b'GET / HTTP/A.B', VERSION),
-    ('version in small letters', b'GET / http/1.1', VERSION),
+    ('version 0.9', b'GET / HTTP/0.9', 505),
+    ('version 2.0', b'GET / HTTP/2.0', 505),
+    ('version 9.9', b'GET / HTTP/9.9', 505),
+    ('version 2', b'GET / HTTP/2', 400),
+    ('version without a minor', b'GET / HTTP/1.', 400),
+    ('version with a long minor', b'GET / HTTP/1.10', 400),
+    ('version with a long major', b'GET / HTTP/01.1', 400),
+    ('version with three parts', b'GET / HTTP/1.1.1', 400),
+    ('version with a comma', b'GET / HTTP/1,1', 400),
+    ('version of letters', b'GET / HTTP/A.B', 400),
+    ('version in small letters', b'GET / http/1.1', 400),
     ('version with a space', b'GET / HTTP /1.1', 400),
-    ('version without a slash', b'GET / HTTP1.1', VERSION),
-    ('another protocol', b'GET / RTSP/1.0', VERSION),
-    ('yet another protocol', b'GET / HTTPS/1.1', VERSION),
-    ('NUL behind the version', b'GET / HTTP/1.1\x00', VERSION),
+    ('version without a slash', b'GET / HTTP1.1', 400),
+    ('another protocol', b'GET / RTSP/1.0', 400),
+    ('yet another protocol', b'GET / HTTPS/1.1', 400),
+    ('NUL behind the version', b'GET / HTTP/1.1\x00', 400),
 ]  # fmt: skip
 
 #: Field lines between `GET / HTTP/1.1 CRLF Host: a.example CRLF` and CRLF.
-FIELDS: list[tuple[str, bytes, Outcome]] = [
+FIELDS: list[tuple[str, bytes, int]] = [
     # Fine.
     ('every character of a token', b"!#$%&'*+-.^_`|~09azAZ: b\r\n", 200),
     ('no space before the value', b'A:b\r\n', 200),
@@ -194,42 +185,42 @@ FIELDS: list[tuple[str, bytes, Outcome]] = [
     ('length in full width digits', b'Content-Length: \xef\xbc\x95\r\n', 400),
     ('length behind a vertical tab', b'Content-Length: \x0b5\r\n', 400),
     ('empty length', b'Content-Length:\r\n', 400),
-    ('length beyond 64 bits', b'Content-Length: 18446744073709551616\r\n', (400, 413)),
-    ('length beyond anything', b'Content-Length: ' + b'9' * 60 + b'\r\n', (400, 413)),
+    ('length beyond 64 bits', b'Content-Length: 18446744073709551616\r\n', 400),
+    ('length beyond anything', b'Content-Length: ' + b'9' * 60 + b'\r\n', 400),
     ('two lengths that differ', b'Content-Length: 5\r\nContent-Length: 6\r\n', 400),
     ('two lengths, one empty', b'Content-Length: 0\r\nContent-Length:\r\n', 400),
-    ('two lengths that agree', b'Content-Length: 0\r\nContent-Length: 0\r\n', EITHER),
-    ('a list of lengths that agree', b'Content-Length: 0, 0\r\n', EITHER),
+    ('two lengths that agree', b'Content-Length: 0\r\nContent-Length: 0\r\n', 400),
+    ('a list of lengths that agree', b'Content-Length: 0, 0\r\n', 400),
     # Transfer-Encoding.
-    ('coding without chunked', b'Transfer-Encoding: gzip\r\n', CODING),
-    ('coding identity', b'Transfer-Encoding: identity\r\n', CODING),
-    ('chunked is not the last', b'Transfer-Encoding: chunked, gzip\r\n', CODING),
-    ('chunked then identity', b'Transfer-Encoding: chunked, identity\r\n', CODING),
+    ('coding without chunked', b'Transfer-Encoding: gzip\r\n', 400),
+    ('coding identity', b'Transfer-Encoding: identity\r\n', 400),
+    ('chunked is not the last', b'Transfer-Encoding: chunked, gzip\r\n', 400),
+    ('chunked then identity', b'Transfer-Encoding: chunked, identity\r\n', 400),
     ('chunked twice', b'Transfer-Encoding: chunked, chunked\r\n', 400),
     ('chunked in two fields', b'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', 400),
-    ('chunked and a word, in two fields', b'Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n', CODING),
-    ('a coding before chunked', b'Transfer-Encoding: gzip, chunked\r\n', CODING),
-    ('almost chunked, in front', b'Transfer-Encoding: xchunked\r\n', CODING),
-    ('almost chunked, behind', b'Transfer-Encoding: chunkedx\r\n', CODING),
-    ('chunked in quotes', b'Transfer-Encoding: "chunked"\r\n', CODING),
-    ('chunked behind a vertical tab', b'Transfer-Encoding: \x0bchunked\r\n', CODING),
-    ('chunked behind a no-break space', b'Transfer-Encoding: \xa0chunked\r\n', CODING),
-    ('chunked before NUL', b'Transfer-Encoding: chunked\x00\r\n', CODING),
-    ('chunked by a Kelvin sign', b'Transfer-Encoding: chun\xe2\x84\xaaed\r\n', CODING),
-    ('chunked with a parameter', b'Transfer-Encoding: chunked;q=1\r\n', CODING),
-    ('empty coding', b'Transfer-Encoding:\r\n', CODING),
+    ('chunked and a word, in two fields', b'Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n', 400),
+    ('a coding before chunked', b'Transfer-Encoding: gzip, chunked\r\n', 501),
+    ('almost chunked, in front', b'Transfer-Encoding: xchunked\r\n', 400),
+    ('almost chunked, behind', b'Transfer-Encoding: chunkedx\r\n', 400),
+    ('chunked in quotes', b'Transfer-Encoding: "chunked"\r\n', 400),
+    ('chunked behind a vertical tab', b'Transfer-Encoding: \x0bchunked\r\n', 400),
+    ('chunked behind a no-break space', b'Transfer-Encoding: \xa0chunked\r\n', 400),
+    ('chunked before NUL', b'Transfer-Encoding: chunked\x00\r\n', 400),
+    ('chunked by a Kelvin sign', b'Transfer-Encoding: chun\xe2\x84\xaaed\r\n', 400),
+    ('chunked with a parameter', b'Transfer-Encoding: chunked;q=1\r\n', 400),
+    ('empty coding', b'Transfer-Encoding:\r\n', 400),
 ]  # fmt: skip
 
 #: Host fields, each the only one of `GET / HTTP/1.1`.
-HOSTS: list[tuple[str, bytes, Outcome]] = [
+HOSTS: list[tuple[str, bytes, int]] = [
     ('a name', b'a.example', 200),
     ('a name with a port', b'a.example:8080', 200),
-    ('a name with an empty port', b'a.example:', EITHER),
+    ('a name with an empty port', b'a.example:', 200),
     ('a name with a trailing dot', b'a.example.', 200),
     ('a name with an underscore', b'a_b.example', 200),
     ('an address', b'127.0.0.1:80', 200),
     ('an IPv6 address', b'[::1]:80', 200),
-    ('empty', b'', EITHER),
+    ('empty', b'', 400),
     ('space within', b'a.example b.example', 400),
     ('a list', b'a.example, b.example', 400),
     ('a user', b'user@a.example', 400),
@@ -253,7 +244,7 @@ HOSTS: list[tuple[str, bytes, Outcome]] = [
 ]  # fmt: skip
 
 #: Bodies behind `POST / HTTP/1.1 CRLF Host: a.example CRLF Transfer-Encoding: chunked CRLF CRLF`.
-CHUNKS: list[tuple[str, bytes, Outcome]] = [
+CHUNKS: list[tuple[str, bytes, int]] = [
     # Fine; every one of them says `hello`.
     ('one chunk', b'5\r\nhello\r\n0\r\n\r\n', 200),
     ('two chunks', b'2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n', 200),
@@ -272,11 +263,11 @@ CHUNKS: list[tuple[str, bytes, Outcome]] = [
     ('size 5_0', b'5_0\r\nhello\r\n0\r\n\r\n', 400),
     ('size 5.0', b'5.0\r\nhello\r\n0\r\n\r\n', 400),
     ('size behind a space', b' 5\r\nhello\r\n0\r\n\r\n', 400),
-    ('size before a space', b'5 \r\nhello\r\n0\r\n\r\n', EITHER),
+    ('size before a space', b'5 \r\nhello\r\n0\r\n\r\n', 400),
     ('size before a NUL', b'5\x00\r\nhello\r\n0\r\n\r\n', 400),
     ('size in quotes', b'"5"\r\nhello\r\n0\r\n\r\n', 400),
-    ('size 5 modulo 2 to the 64', b'10000000000000005\r\nhello\r\n0\r\n\r\n', (400, 413)),
-    ('size beyond 64 bits', b'fffffffffffffffff\r\nhello\r\n0\r\n\r\n', (400, 413)),
+    ('size 5 modulo 2 to the 64', b'10000000000000005\r\nhello\r\n0\r\n\r\n', 400),
+    ('size beyond 64 bits', b'fffffffffffffffff\r\nhello\r\n0\r\n\r\n', 400),
     # Line ends.
     ('bare LF behind the size', b'5\nhello\r\n0\r\n\r\n', 400),
     ('bare CR behind the size', b'5\rhello\r\n0\r\n\r\n', 400),
@@ -295,14 +286,14 @@ CHUNKS: list[tuple[str, bytes, Outcome]] = [
     ('bare CR in an extension', b'5;a\rb\r\nhello\r\n0\r\n\r\n', 400),
     ('NUL in an extension', b'5;a\x00\r\nhello\r\n0\r\n\r\n', 400),
     ('control byte in an extension', b'5;a=\x01\r\nhello\r\n0\r\n\r\n', 400),
-    ('a quote left open', b'5;a="b\r\nhello\r\n0\r\n\r\n', EITHER),
+    ('a quote left open', b'5;a="b\r\nhello\r\n0\r\n\r\n', 400),
     # Trailers.
     ('trailer without a colon', b'5\r\nhello\r\n0\r\nX\r\n\r\n', 400),
     ('trailer with a space before the colon', b'5\r\nhello\r\n0\r\nX : y\r\n\r\n', 400),
     ('trailer folded', b'5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n', 400),
     ('trailer with a NUL', b'5\r\nhello\r\n0\r\nX: \x00\r\n\r\n', 400),
     ('trailer with a bare LF', b'5\r\nhello\r\n0\r\nX: y\n\r\n', 400),
-    ('trailer that gives a length', b'5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n', EITHER),
+    ('trailer that gives a length', b'5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n', 400),
     ('trailer that is a request', b'5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n', 400),
 ]  # fmt: skip
 
@@ -312,7 +303,7 @@ SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n'
 POST = b'POST / HTTP/1.1\r\nHost: a.example\r\n'
 
 #: Whole streams.
-STREAMS: list[tuple[str, bytes, Outcome]] = [
+STREAMS: list[tuple[str, bytes, int]] = [
     # Fine.
     ('a body of a length', POST + b'Content-Length: 5\r\n\r\nhello', 200),
     ('a length with leading zeros', POST + b'Content-Length: 005\r\n\r\nhello', 200),
@@ -338,16 +329,16 @@ STREAMS: list[tuple[str, bytes, Outcome]] = [
     ('bare CR everywhere', b'GET / HTTP/1.1\rHost: a.example\r\r', 400),
     ('bare CR behind the request line', b'GET / HTTP/1.1\rHost: a.example\r\n\r\n', 400),
     ('bare CR at the end', b'GET / HTTP/1.1\r\nHost: a.example\r\n\rX', 400),
-    ('bare LF before the request', b'\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n', EITHER),
+    ('bare LF before the request', b'\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n', 400),
     ('space before the first field', b'GET / HTTP/1.1\r\n \r\nHost: a.example\r\n\r\n', 400),
     # A length and a coding.
     ('length and chunked', POST + b'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' + SMUGGLED, 400),
     ('chunked and length', POST + b'Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n' + SMUGGLED, 400),
     ('length of the whole and chunked', POST + b'Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' % (5 + len(SMUGGLED)) + SMUGGLED, 400),
     ('length and chunked, far apart', POST + b'Content-Length: 5\r\n' + b'X: y\r\n' * 20 + b'transfer-encoding: chunked\r\n\r\n0\r\n\r\n' + SMUGGLED, 400),
-    ('length and a coding in disguise', POST + b'Content-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\nhello' + SMUGGLED, CODING),
-    ('length and an empty coding', POST + b'Content-Length: 5\r\nTransfer-Encoding:\r\n\r\nhello' + SMUGGLED, CODING),
-    ('length and identity', POST + b'Content-Length: 5\r\nTransfer-Encoding: identity\r\n\r\nhello' + SMUGGLED, CODING),
+    ('length and a coding in disguise', POST + b'Content-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\nhello' + SMUGGLED, 400),
+    ('length and an empty coding', POST + b'Content-Length: 5\r\nTransfer-Encoding:\r\n\r\nhello' + SMUGGLED, 400),
+    ('length and identity', POST + b'Content-Length: 5\r\nTransfer-Encoding: identity\r\n\r\nhello' + SMUGGLED, 400),
     ('length and chunked in 1.0', b'POST / HTTP/1.0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' + SMUGGLED, 400),
     ('chunked in 1.0', b'POST / HTTP/1.0\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n', 400),
     # Lengths that two readers see differently.
@@ -359,7 +350,7 @@ STREAMS: list[tuple[str, bytes, Outcome]] = [
     ('a length behind a space in its name', POST + b'Content-Length : %d\r\n\r\n' % len(SMUGGLED) + SMUGGLED, 400),
     ('a length folded away', POST + b'X: y\r\n Content-Length: %d\r\n\r\n' % len(SMUGGLED) + SMUGGLED, 400),
     # Chunks that two readers see differently.
-    ('a chunk that overflows', POST + b'Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n' + SMUGGLED, (400, 413)),
+    ('a chunk that overflows', POST + b'Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n' + SMUGGLED, 400),
     ('a size that ends in LF', POST + b'Transfer-Encoding: chunked\r\n\r\n0\n\r\n' + SMUGGLED, 400),
     ('an extension that ends in LF', POST + b'Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n4c\r\n0\r\n\r\n' + SMUGGLED, 400),
     ('a spilled chunk', POST + b'Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n' + SMUGGLED, 400),
@@ -376,17 +367,17 @@ STREAMS: list[tuple[str, bytes, Outcome]] = [
 
 
 class Case(NamedTuple):
-    """One stream of bytes and the statuses that are right."""
+    """One stream of bytes and the status that is right."""
 
     why: str
     raw: bytes
-    statuses: tuple[int, ...]
+    status: int
     #: The body that a handler sees where it sees one.
     body: bytes
 
 
-def _case(why: str, raw: bytes, outcome: Outcome, body: bytes = b'') -> Case:
-    return Case(why, raw, (outcome,) if isinstance(outcome, int) else outcome, body)
+def _case(why: str, raw: bytes, outcome: int, body: bytes = b'') -> Case:
+    return Case(why, raw, outcome, body)
 
 
 CASES: list[Case] = [
