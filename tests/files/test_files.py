@@ -94,7 +94,7 @@ def test_c5_1_a_name_longer_than_any_file_is_404(files) -> None:
     with files.client() as client:
         for length in (256, 1000, 4000):
             assert client.get('/' + 'n' * length).status == 404
-        assert client.get('/' + 'd/' * 3000).status in (404, 414)
+        assert client.get('/' + 'd/' * 3000).status == 404
 
 
 @of(
@@ -109,7 +109,7 @@ def test_c5_1_what_is_not_there_is_404(files, target: str) -> None:
 
 @of('target', ['/%', '/%4', '/%zz', '/a%2', '/%%41'])
 def test_c5_1_a_broken_encoding_is_refused(files, target: str) -> None:
-    assert files.get(target).status in (400, 404)
+    assert files.get(target).status == 400
 
 
 def test_c5_1_bytes_that_are_no_utf8_are_served_by_their_bytes(tmp_path: Path) -> None:
@@ -125,14 +125,9 @@ def test_c5_1_bytes_that_are_no_utf8_are_served_by_their_bytes(tmp_path: Path) -
 def test_c5_1_other_methods_are_405_with_allow(files, method: str, target: str) -> None:
     with files.client() as client:
         response = client.request(method, target, body=b'x' if method in ('POST', 'PUT') else None)
-        if target == '/missing':
-            assert response.status in (404, 405)
-        else:
-            assert response.status == 405, response
-            assert {word.strip() for word in response.headers['Allow'].split(',')} >= {
-                'GET',
-                'HEAD',
-            }
+        assert response.status == 405, response
+        allowed = {word.strip() for word in response.headers['Allow'].split(',')}
+        assert allowed >= {'GET', 'HEAD'}
         assert client.get('/digits.txt').text == '0123456789', 'and the connection goes on'
 
 
@@ -224,21 +219,19 @@ def test_c5_2_no_target_leads_out(files) -> None:
         for target in targets:
             response = client.request('GET', target, host='a.example')
             assert not leaks(response.body), target
-            assert response.status in (301, 302, 307, 308, 400, 404), (target, response)
+            assert response.status in (400, 404), (target, response)
 
 
 @of('target', ['/outside.txt%00', '/%00', '/digits.txt%00', '/digits.txt%00.html', '/folder%00/'])
 def test_c5_2_nul_is_refused(files, target: str) -> None:
-    assert files.get(target).status in (400, 404)
+    assert files.get(target).status == 400
 
 
-def test_c5_2_dots_within_the_root_are_fine_or_refused_but_never_wrong(files) -> None:
+def test_c5_2_dots_within_the_root_are_removed(files) -> None:
     with files.client() as client:
         for target in ('/folder/../digits.txt', '/./digits.txt', '/folder/./../digits.txt'):
             response = client.get(target)
-            assert response.status in (200, 301, 308, 400, 404)
-            if response.status == 200:
-                assert response.text == '0123456789'
+            assert (response.status, response.text) == (200, '0123456789')
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_c5_3_without_the_slash_it_redirects(
 ) -> None:
     with files.client() as client:
         response = client.request(method, target, host='a.example')
-        assert response.status in (301, 302, 307, 308)
+        assert response.status == 301
         found = response.headers['Location']
         if found.startswith('http://a.example'):
             found = found[len('http://a.example') :]
@@ -104,7 +104,7 @@ def test_c5_3_a_redirect_leads_to_no_other_host(files, target: str) -> None:
 def test_c5_3_no_index_is_404_and_no_listing(files, target: str) -> None:
     with files.client() as client:
         response = client.get(target)
-        if response.status in (301, 302, 307, 308):
+        if response.status == 301:
             response = client.get(response.headers['Location'])
         assert response.status == 404
         assert b'file.txt' not in response.body

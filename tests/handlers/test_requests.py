@@ -166,7 +166,7 @@ def test_c8_2_json_that_is_none_is_no_crash_of_who_does_not_look(site: Serving) 
         except ValueError:
             return 'ValueError'
 
-    assert ask(site, handler, 'POST', fields=fields, body=b'{').text in ('ValueError', "b'{'")
+    assert ask(site, handler, 'POST', fields=fields, body=b'{').text == 'ValueError'
 
 
 def test_c8_2_vhost_is_the_key_that_matched(site: Serving) -> None:
@@ -268,7 +268,7 @@ def test_c8_2_locate_index_file(site: Serving) -> None:
         lambda request: request.locate_index_file('index.html', return_any=False),
         target='/test',
     )
-    assert found is None or isinstance(found, str)
+    assert found == 'index.html'
 
 
 def test_c8_2_a_request_is_a_slimhttp_http_request(site: Serving) -> None:

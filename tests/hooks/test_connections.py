@@ -251,9 +251,12 @@ def test_c9_an_identity_of_the_program_s_own_hears_of_its_end(site: Serving) -> 
         identity.on_close = ended.append
         return identity
 
-    for accept in (lambda socket, ip, port: Derived(site.http, socket), built_in):
+    for accept, name in (
+        (lambda socket, ip, port: Derived(site.http, socket), 'Derived'),
+        (built_in, 'HTTP_CLIENT_IDENTITY'),
+    ):
         site.http.on_accept(accept)
-        assert site.get('/who').text in ('Derived', 'HTTP_CLIENT_IDENTITY')
+        assert site.get('/who').text == name
     wait_until(lambda: len(ended) == 2, 'both ends')
     assert [identity.address for identity in ended] == ['127.0.0.1'] * 2
 
@@ -327,8 +330,8 @@ def test_c9_a_verdict_that_comes_too_late_is_none() -> None:
         site.http.on_accept(lambda socket, ip, port: go_on.wait(PATIENCE))
         with Log() as log:
             assert refused(site, '/')
+            go_on.set()
             log.wait_for('`on_accept` gave no verdict within `header_timeout`')
-        go_on.set()
         assert site.get('/').status == 404
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -153,7 +152,7 @@ def test_c9_only_who_asks_for_an_upgrade_is_asked_about(site: Serving) -> None:
     # A request that is refused or sent elsewhere is none of the program's business.
     site.http.config['redirects'] = {'/old': '/new'}
     with site.client() as client:
-        assert client.request('GET', '/old', ASKING).status in (301, 302, 307, 308)
+        assert client.request('GET', '/old', ASKING).status == 302
         assert client.request('GET', '/%zz', ASKING).status == 400
     assert asked == []
 
@@ -273,8 +272,7 @@ def test_c9_bytes_before_the_101_are_refused(site: Serving) -> None:
             ('GET /ws HTTP/1.1\r\nHost: a\r\n' + ''.join(lines) + '\r\n').encode()
             + b'\x81\x00\r\n\r\n'
         )
-        with contextlib.suppress(AssertionError):
-            assert client.read_response().status in (101, 400)
+        assert client.read_response().status == 400
     with WebSocket(site.address) as ws:
         assert ws.ask(b'after') == b'after'
 

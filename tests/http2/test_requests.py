@@ -128,7 +128,7 @@ def test_a_field_that_is_none_reaches_nobody(site: Seen, field: tuple[str, str])
     with Http2(site.address[1]) as connection:
         answer = connection.answer(connection.ask_by([*HEAD, field]))
         assert answer.status is None
-        assert answer.reset == PROTOCOL_ERROR or connection.goaway == [PROTOCOL_ERROR]
+        assert (answer.reset, connection.goaway) == (None, [PROTOCOL_ERROR])
     assert len(site.requests) == before
 
 
@@ -218,7 +218,7 @@ def test_content_of_another_length_is_malformed(site: Seen, sent: bytes) -> None
         stream = connection.ask('/', ('content-length', '5'), method='POST', end=False)
         connection.send(DataFrame(stream, sent, flags=['END_STREAM']))
         answer = connection.answer(stream)
-        assert answer.reset == PROTOCOL_ERROR or answer.status == 400, answer
+        assert answer.reset == PROTOCOL_ERROR, answer
     assert len(site.requests) == before
 
 
@@ -247,9 +247,9 @@ def test_an_answer_has_no_field_about_the_connection(site: Seen) -> None:
     fields = dict.fromkeys(about, 'x')
     site.http.route('/fields')(lambda request: slimHTTP.HTTP_RESPONSE(headers=fields, payload='x'))
     with Log() as log, Http2(site.address[1]) as connection:
-        for path in ('/fields', '/%2e%2e', '/' + 'x' * 9000):
+        for path, status in (('/fields', 200), ('/%2e%2e', 400), ('/' + 'x' * 9000, 414)):
             answer = connection.get(path)
-            assert answer.status in (200, 400, 414)
+            assert answer.status == status
             assert not set(about) & set(answer.headers)
     assert not [record for record in log.records if record.levelname in ('WARNING', 'ERROR')]
 

@@ -201,7 +201,7 @@ def _readable(client: Client) -> bool:
 
 def closed_or_408(client: Client) -> None:
     data = client.expect_close()
-    assert data == b'' or data.startswith(b'HTTP/1.1 408 '), data
+    assert data.startswith(b'HTTP/1.1 408 '), data
 
 
 def test_a_slow_loris_is_cut() -> None:
@@ -425,8 +425,7 @@ def test_max_queue_is_answered_by_503_with_retry_after(tmp_path: Path) -> None:
         responses = [client.read_response() for client in clients]
         statuses = [response.status for response in responses]
         assert statuses[0] == 200
-        assert set(statuses) == {200, 503}
-        assert statuses.count(200) <= 4, statuses
+        assert (statuses.count(200), statuses.count(503)) == (3, 9), 'one that runs, two that wait'
         for response in responses:
             if response.status == 503:
                 assert int(response.headers['Retry-After']) > 0

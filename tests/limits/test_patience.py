@@ -40,7 +40,7 @@ def test_c3_3_what_stands_behind_a_request_does_not_cost_its_answer(
             head = b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ' + length + b'\r\n\r\n'
             client.send_raw(head + body + junk)
             assert client.read_response().text == 'answered'
-            assert client.read_response().status in (400, 505)
+            assert client.read_response().status == (505 if b'HTTP/3.0' in junk else 400)
             assert client.expect_close() == b''
         assert seen == [body]
 
@@ -224,7 +224,7 @@ def test_c7_6_a_length_that_a_coding_overrides_does_not_go_on() -> None:
 
     with Upstream(both) as upstream, serving(proxy=upstream.name) as site:
         response = site.get('/')
-        assert (response.status, response.body) in ((200, b'0123456789'), (502, response.body))
+        assert (response.status, response.body) == (200, b'0123456789')
 
 
 def test_c7_6_no_lookalike_of_a_framing_field_reaches_the_upstream() -> None:

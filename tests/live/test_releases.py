@@ -72,7 +72,7 @@ def test_a_relative_path_starts_at_the_working_directory_of_now(swapped, monkeyp
         ('a.example', 'missing', r'vhosts\."a\.example"\.web_root', 'missing'),
         ('a.example', 'one/index.html', r'vhosts\."a\.example"\.web_root', 'index.html'),
         (None, 'missing', 'web_root', 'missing'),
-        (None, '', 'web_root', '``'),
+        (None, '', 'web_root', '/`'),
         (None, 'nul\0', 'web_root', 'nul'),
     ],
 )
@@ -80,7 +80,7 @@ def test_c3_4_a_swap_to_nothing_changes_nothing(swapped, vhost, path, place, fou
     before = swapped.http.config.to_dict()
     with pytest.raises(slimHTTP.ConfError, match=f'^{place}: expected') as error:
         swapped.http.swap_root(vhost, path)
-    assert found is None or 'found' in error.value.message
+    assert found is None or found in error.value.message.partition(', found ')[2]
     assert swapped.http.config.to_dict() == before
     assert swapped.get('/', 'a.example').text == 'one'
 
@@ -222,7 +222,7 @@ def test_an_edit_of_web_root_is_a_release_too(pinning) -> None:
     pinning.http.config['vhosts']['a.example']['pin_releases'] = 0
     response = pinning.old.get('/both.js')
     assert response.text == 'two'
-    assert 'Vary' not in response.headers or 'Cookie' not in response.headers['Vary']
+    assert 'Cookie' not in (response.headers.get('Vary') or '')
 
 
 def test_a_release_is_given_up_in_time(in_folder) -> None:

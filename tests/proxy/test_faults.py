@@ -122,7 +122,7 @@ def test_c7_3_an_upstream_that_takes_no_connection_slows_nobody(web_root: str) -
             assert site.get('/file.txt').status == 200
             assert time.monotonic() - began < 2.5
             for client in waiting:
-                assert client.read_response().status in (502, 504)
+                assert client.read_response().status == 504
                 client.close()
 
 
@@ -321,28 +321,28 @@ def test_c7_4_no_client_keeps_later_failures_out_of_the_log() -> None:
 # C7.5
 
 FAULTS = {
-    'garbage': (garbage, {502}),
-    'hangs up': (hang_up, {502}),
-    'resets': (reset, {502}),
-    'half a status line': (sends(b'HTTP/1.1 20'), {502}),
-    'half a head': (sends(b'HTTP/1.1 200 OK\r\nContent-Le'), {502}),
-    'no status': (sends(b'HTTP/1.1 OK\r\n\r\n'), {502}),
-    'a status of two digits': (sends(b'HTTP/1.1 20 OK\r\n\r\n'), {502}),
-    'another protocol': (sends(b'SSH-2.0-OpenSSH_9.6\r\n\r\n'), {502}),
-    'a web page without a head': (sends(b'<html>hello</html>\r\n\r\n'), {502}),
-    'NUL in a field': (sends(b'HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n'), {502}),
-    'a length that is none': (sends(b'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n'), {502}),
-    'two lengths': (sends(b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx'), {502}),
-    'a head without an end': (sends(b'HTTP/1.1 200 OK\r\n' + b'X: y\r\n' * 100_000), {502}),
-    '101 that nobody asked for': (sends(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'), {502}),
-    'says nothing': (stall, {504}),
-    'stops in the head': (lambda exchange: exchange.send(b'HTTP/1.1 200 OK\r\n') or stall(exchange), {504}),
+    'garbage': (garbage, 502),
+    'hangs up': (hang_up, 502),
+    'resets': (reset, 502),
+    'half a status line': (sends(b'HTTP/1.1 20'), 502),
+    'half a head': (sends(b'HTTP/1.1 200 OK\r\nContent-Le'), 502),
+    'no status': (sends(b'HTTP/1.1 OK\r\n\r\n'), 502),
+    'a status of two digits': (sends(b'HTTP/1.1 20 OK\r\n\r\n'), 502),
+    'another protocol': (sends(b'SSH-2.0-OpenSSH_9.6\r\n\r\n'), 502),
+    'a web page without a head': (sends(b'<html>hello</html>\r\n\r\n'), 502),
+    'NUL in a field': (sends(b'HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n'), 502),
+    'a length that is none': (sends(b'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n'), 502),
+    'two lengths': (sends(b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx'), 502),
+    'a head without an end': (sends(b'HTTP/1.1 200 OK\r\n' + b'X: y\r\n' * 100_000), 502),
+    '101 that nobody asked for': (sends(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'), 502),
+    'says nothing': (stall, 504),
+    'stops in the head': (lambda exchange: exchange.send(b'HTTP/1.1 200 OK\r\n') or stall(exchange), 504),
 }  # fmt: skip
 
 
 @of('fault', FAULTS)
 def test_c7_5_a_failing_upstream_is_502_or_504_and_the_next_request_is_fine(fault: str) -> None:
-    behaviour, statuses = FAULTS[fault]
+    behaviour, status = FAULTS[fault]
 
     def fail_once(exchange: Exchange):
         return behaviour(exchange) if exchange.target == '/bad' else says('fine')(exchange)
@@ -351,7 +351,7 @@ def test_c7_5_a_failing_upstream_is_502_or_504_and_the_next_request_is_fine(faul
         with serving(proxy=upstream.name, proxy_read_timeout=0.7) as site, site.client() as client:
             assert client.get('/good').text == 'fine'
             response = client.request('POST', '/bad', body=b'x')
-            assert response.status in statuses, response
+            assert response.status == status, response
             assert upstream.name not in response.text, 'it says nothing of the inside'
             log.wait_for(re.escape(upstream.name))
             assert client.get('/good').text == 'fine'
@@ -371,7 +371,7 @@ def test_c7_5_an_upstream_that_refuses_is_502_until_it_is_there() -> None:
 
 def test_c7_5_an_upstream_that_takes_no_connection_is_504() -> None:
     with BlackHole() as hole, serving(proxy=hole.name, proxy_connect_timeout=0.5) as site:
-        assert site.get('/').status in (502, 504)
+        assert site.get('/').status == 504
 
 
 @of('name', ['no-such-host.invalid:80', 'http://no-such-host.invalid'])
@@ -405,7 +405,7 @@ def test_c7_5_a_body_that_breaks_off_is_never_passed_off_as_whole() -> None:
         for target in cut:
             with site.client() as client:
                 client.send('GET', target)
-                check_not_whole(client, 502)
+                check_not_whole(client)
 
 
 def test_c7_5_a_body_that_stops_is_cut_after_the_read_timeout() -> None:
