@@ -186,7 +186,7 @@ def test_c2_6_a_module_without_python_is_a_fault_that_says_what_to_run(tmp_path)
 
 
 @pytest.mark.parametrize('python', [False, True], ids=['slimhttp', 'python -m slimHTTP'])
-def test_c2_serve_serves_a_folder(tmp_path, python):
+def test_serve_serves_a_folder(tmp_path, python):
     tree(
         tmp_path, {'public/index.html': 'index', 'public/home.html': 'home', 'public/x y.txt': 'x'}
     )
@@ -212,7 +212,7 @@ def test_c1_3_the_cli_names_address_port_and_reason_of_a_taken_port(tmp_path):
         assert first.get('/').status == 200
 
 
-def test_c2_flags_win_over_the_file(tmp_path):
+def test_flags_win_over_the_file(tmp_path):
     tree(
         tmp_path,
         {

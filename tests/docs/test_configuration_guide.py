@@ -94,7 +94,7 @@ http.run()
 """
 
 
-def test_addr_and_port_in_the_runtime_configuration_fail(tmp_path):
+def test_c3_4_addr_and_port_in_the_runtime_configuration_fail(tmp_path):
     with example(tmp_path, ADDR_AND_PORT_LATER, {'index.html': 'served'}) as (visitor, program):
         assert text_of(visitor.get('/')) == 'served'
         program.wait_for('fixed at start', 'stdout', count=2)
@@ -210,7 +210,7 @@ http.run()
 """
 
 
-def test_options_change_during_normal_operation_without_a_reload(tmp_path):
+def test_c3_3_options_change_during_normal_operation_without_a_reload(tmp_path):
     with example(tmp_path, CHANGED_WHENEVER, EXAMPLE_FILES) as (visitor, _):
         assert text_of(visitor.get('/')) == 'the default site'
         assert text_of(visitor.get('/switch')) == 'switched'
@@ -228,7 +228,7 @@ http.run()
 
 
 @pytest.mark.parametrize('path', ["'./path'", "os.path.abspath('path')"])
-def test_web_root(tmp_path, path):
+def test_c2_1_web_root(tmp_path, path):
     files = {'path/index.html': 'index', 'path/sub/page.html': 'page', 'secret': 'secret'}
     source = WEB_ROOT.replace("'./path'", path)
     with example(tmp_path, source, files) as (visitor, _):
@@ -251,7 +251,7 @@ http.run()
 """
 
 
-def test_index_list(tmp_path):
+def test_c2_4_index_list(tmp_path):
     files = {
         'path/both/index.html': 'html',
         'path/both/index.py': "def on_request(request): return 'python'",
@@ -267,7 +267,7 @@ def test_index_list(tmp_path):
 INDEX_STR = INDEX_LIST.replace("['index.html', 'index.py']", "'page.html'")
 
 
-def test_index_str(tmp_path):
+def test_c2_4_index_str(tmp_path):
     with example(tmp_path, INDEX_STR, {'path/page.html': 'page', 'path/index.html': 'no'}) as (
         visitor,
         _,
@@ -292,7 +292,7 @@ http.run()
 """
 
 
-def test_vhosts_take_any_option(tmp_path):
+def test_c4_1_vhosts_take_any_option(tmp_path):
     files = {'path/index.html': 'index', 'path/home.html': 'home'}
     with example(tmp_path, VHOST_INDEX, files) as (visitor, _):
         assert text_of(visitor.get('/')) == 'index'
@@ -336,7 +336,7 @@ def module_example(folder, source, **options):
     return example(folder, MODULE, {'vhosts/slimhttp.example/vhost_slimhttp.py': source}, **options)
 
 
-def test_module_with_in_memory_storage(tmp_path):
+def test_c6_4_module_with_in_memory_storage(tmp_path):
     with module_example(tmp_path, COUNTER) as (visitor, program):
         for turn in range(1, 6):
             answer = text_of(visitor.get('/', 'slimhttp.example'))
@@ -350,7 +350,7 @@ def test_module_with_in_memory_storage(tmp_path):
         assert program.stdout.count('The module ran') == 5, 'once for each request'
 
 
-def test_module_is_reloaded_each_request(tmp_path):
+def test_c6_1_module_is_reloaded_each_request(tmp_path):
     source = "def on_request(request): return 'first'"
     with module_example(tmp_path, source) as (visitor, _):
         assert text_of(visitor.get('/', 'slimhttp.example')) == 'first'
@@ -367,7 +367,7 @@ def on_request(request):
 """
 
 
-def test_on_request_is_called_upon_each_request(tmp_path):
+def test_c6_2_on_request_is_called_upon_each_request(tmp_path):
     with module_example(tmp_path, ON_REQUEST) as (visitor, _):
         answer = text_of(visitor.get('/a?b=c', 'slimhttp.example'))
         assert answer == "GET /a {'b': 'c'} b''"
@@ -395,7 +395,7 @@ def on_request(request):
 """
 
 
-def test_vhost_specific_route_in_a_module(tmp_path):
+def test_c6_3_vhost_specific_route_in_a_module(tmp_path):
     with module_example(tmp_path, VHOST_ROUTE, port=unused_port()) as (visitor, _):
         for _ in range(3):
             assert text_of(visitor.get('/', 'slimhttp.example')) == 'route'
@@ -417,7 +417,7 @@ def route_handler(request):
 """
 
 
-def test_vhost_specific_route_without_on_request(tmp_path):
+def test_c6_3_vhost_specific_route_without_on_request(tmp_path):
     with module_example(tmp_path, ROUTE_ONLY, port=unused_port()) as (visitor, _):
         assert visitor.get('/', 'slimhttp.example') == (201, 'route')
         assert visitor.headers['X-Of'] == 'the route'
@@ -438,7 +438,7 @@ http.run()
 """
 
 
-def test_vhost_specific_route_in_the_program(tmp_path):
+def test_c8_1_vhost_specific_route_in_the_program(tmp_path):
     with example(tmp_path, ROUTE_IN_PROGRAM) as (visitor, _):
         assert (
             text_of(visitor.get('/', 'slimhttp.example')) == '<html><body>Only here</body></html>'
@@ -447,7 +447,7 @@ def test_vhost_specific_route_in_the_program(tmp_path):
             assert visitor.get('/', 'other.example')[0] == 404
 
 
-def test_a_url_that_ends_in_py_runs_the_file(tmp_path):
+def test_c6_7_a_url_that_ends_in_py_runs_the_file(tmp_path):
     files = {
         'path/hello.py': "SECRET = 'source'\ndef on_request(request):\n    return 'Hello ' + request.query['name']\n",
         'path/sub/counter.py': COUNTER,
@@ -487,7 +487,7 @@ http.run()
 @pytest.mark.parametrize(
     'source', [PROXY, PROXY.replace("'ssl' : False", '')], ids=['ssl False', 'default']
 )
-def test_reverse_proxy(tmp_path, upstream, source):
+def test_c7_1_reverse_proxy(tmp_path, upstream, source):
     with example(tmp_path, source, {'index.html': 'ours'}, UPSTREAM=upstream.name) as (visitor, _):
         assert text_of(visitor.get('/', 'slimhttp.example')) == 'upstream'
         assert text_of(visitor.get('/sub/x', 'slimhttp.example')) == "upstream's x"

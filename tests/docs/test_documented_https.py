@@ -97,7 +97,7 @@ slimHTTP.CertManager.generate_key_and_cert('certs/key.pem', cert_file='certs/cer
 """
 
 
-def test_c4_the_virtual_hosts_of_the_guide_in_the_three_modes(tmp_path: Path) -> None:
+def test_c4_1_the_virtual_hosts_of_the_guide_in_the_three_modes(tmp_path: Path) -> None:
     tree(tmp_path, {
         'srv/default/index.html': 'default', 'srv/files/start.html': 'files',
         'srv/module/vhost.py': MODULE,
@@ -118,7 +118,7 @@ def test_c4_the_virtual_hosts_of_the_guide_in_the_three_modes(tmp_path: Path) ->
         assert program.stop() in (0, -15)
 
 
-def test_c6_an_https_instance_whose_virtual_host_is_a_module(tmp_path: Path) -> None:
+def test_c6_1_an_https_instance_whose_virtual_host_is_a_module(tmp_path: Path) -> None:
     tree(tmp_path, {'vhost.py': SECURE_MODULE, 'certs': {}})
     with Program(MAKE, cwd=tmp_path) as making:
         assert making.wait() == 0, making.stderr

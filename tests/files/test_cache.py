@@ -93,14 +93,14 @@ def test_a_kept_file_is_believed_for_as_long_as_is_said(tmp_path) -> None:
         assert ask(site) == b'two'
 
 
-def test_equal_contents_have_equal_tags(tmp_path) -> None:
+def test_c5_4_equal_contents_have_equal_tags(tmp_path) -> None:
     tree(tmp_path, {'a.txt': 'same', 'b.txt': 'same', 'c.txt': 'else'})
     with serving(web_root=str(tmp_path)) as site:
         a, b, c = (site.get(f'/{name}.txt').headers['etag'] for name in 'abc')
         assert a == b != c
 
 
-def test_the_tag_of_a_long_file_is_weak_until_it_has_settled(tmp_path) -> None:
+def test_c5_4_the_tag_of_a_long_file_is_weak_until_it_has_settled(tmp_path) -> None:
     path = tree(tmp_path, {'long.bin': bytes(600_000)}) / 'long.bin'
     with serving(web_root=str(tmp_path)) as site:
         weak = site.get('/long.bin').headers['etag']

@@ -70,7 +70,7 @@ def undated(response) -> list[tuple[str, str]]:
         ('deflate', None),
     ],
 )
-def test_the_coding_is_the_one_that_the_client_likes_best(
+def test_c5_4_the_coding_is_the_one_that_the_client_likes_best(
     files, accept: Optional[str], coding: Optional[str]
 ) -> None:
     with files.client() as client:
@@ -88,7 +88,7 @@ def test_the_coding_is_the_one_that_the_client_likes_best(
         assert undated(head) == undated(response)
 
 
-def test_each_coding_has_a_tag_of_its_own_and_is_not_sent_again(files) -> None:
+def test_c5_4_each_coding_has_a_tag_of_its_own_and_is_not_sent_again(files) -> None:
     with files.client() as client:
         tags = {}
         for coding in ('identity', 'br', 'zstd', 'gzip'):
@@ -116,7 +116,7 @@ def test_what_gains_nothing_is_sent_as_it_is(files, name: str) -> None:
     assert response.headers.get('vary') == ('Accept-Encoding' if varies else None)
 
 
-def test_a_range_is_one_of_the_file_as_it_is(files) -> None:
+def test_c5_4_a_range_is_one_of_the_file_as_it_is(files) -> None:
     with files.client() as client:
         response = client.get('/page.html', accept_encoding='br', range='bytes=0-3')
         assert response.status == 206

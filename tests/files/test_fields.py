@@ -61,7 +61,7 @@ def test_cache_control(site, config: dict[str, Any], target: str, expected: Any)
     assert fields(site, config, target).get('cache-control') == expected
 
 
-def test_a_304_says_what_the_200_said(site) -> None:
+def test_c5_4_a_304_says_what_the_200_said(site) -> None:
     files = site(
         {'web_root': 'root', 'cache_control': 'no-cache', 'headers': {'*': {'X-A': '1'}}}, FILES
     )
@@ -105,7 +105,7 @@ def test_headers_of_files(site, headers, target: str, name: str, expected: list[
     ],
     ids=str,
 )
-def test_media_types(site, config: dict[str, Any], target: str, expected: str) -> None:
+def test_c5_4_media_types(site, config: dict[str, Any], target: str, expected: str) -> None:
     found = fields(site, config, target)['content-type']
     assert found.split(';')[0] == expected.split(';')[0]
     assert ('charset' in expected) <= (found == expected)

@@ -269,7 +269,7 @@ def test_c5_4_every_answer_has_a_date(files) -> None:
         assert abs(date - time.time()) < 60
 
 
-def test_c5_a_client_that_leaves_in_the_middle_disturbs_nobody(files) -> None:
+def test_a_client_that_leaves_in_the_middle_disturbs_nobody(files) -> None:
     for _ in range(10):
         client = Client(files.address)
         client.send('GET', '/big.bin')

@@ -201,7 +201,7 @@ def test_what_is_hidden_is_not_served(site, config: dict[str, Any], target, expe
     ],
     ids=str,
 )
-def test_a_folder_is_listed_on_request_only(site, config, present: Optional[set[str]]) -> None:
+def test_c5_3_a_folder_is_listed_on_request_only(site, config, present: Optional[set[str]]) -> None:
     files = site({'web_root': 'root', **config}, FILES)
     response = files.get('/empty/', accept='application/json')
     assert response.status == (200 if present else 404)

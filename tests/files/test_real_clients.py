@@ -113,7 +113,7 @@ def test_c5_4_curl_compares_tags(files, tmp_path: Path) -> None:
 
 @needs('curl')
 @of('coding', ['br', 'zstd', 'gzip'])
-def test_c5_curl_decodes(files, tmp_path: Path, coding: str) -> None:
+def test_c5_4_curl_decodes(files, tmp_path: Path, coding: str) -> None:
     if {'gzip': 'libz'}.get(coding, coding.replace('br', 'brotli')) not in run(
         'curl', '-V', cwd=tmp_path
     ).stdout.split():
@@ -127,7 +127,7 @@ def test_c5_curl_decodes(files, tmp_path: Path, coding: str) -> None:
 
 
 @needs('curl')
-def test_c5_curl_decodes_what_it_asks_for_by_itself(files, tmp_path: Path) -> None:
+def test_c5_4_curl_decodes_what_it_asks_for_by_itself(files, tmp_path: Path) -> None:
     assert curl(files, tmp_path, '--compressed', files.url + 'words.txt') == WORDS
     assert curl(files, tmp_path, files.url + 'words.txt') == WORDS
 
@@ -170,7 +170,7 @@ def test_c5_4_wget_minds_timestamps(files, tmp_path: Path) -> None:
 
 
 @needs('wget')
-def test_c5_wget_mirrors_a_site(site, tmp_path: Path) -> None:
+def test_c5_1_wget_mirrors_a_site(site, tmp_path: Path) -> None:
     pages = {
         'index.html': '<a href="one/">one</a> <a href="two%20words.html">two</a>',
         'one/index.html': '<link rel="stylesheet" href="../style.css">',
@@ -262,7 +262,7 @@ def seen_ranges(browser: Chromium) -> list[str]:
     ]
 
 
-def test_c5_a_browser_loads_a_compressed_page(browsed, browser: Chromium) -> None:
+def test_c5_4_a_browser_loads_a_compressed_page(browsed, browser: Chromium) -> None:
     with browser.page() as page:
         page.go(browsed.url + 'page.html')
         assert page.run('window.ran') is True
@@ -284,7 +284,7 @@ def test_c5_a_browser_loads_a_compressed_page(browsed, browser: Chromium) -> Non
         assert page.complaints == []
 
 
-def test_c5_a_browser_that_comes_again_is_answered_304(browsed, browser: Chromium) -> None:
+def test_c5_4_a_browser_that_comes_again_is_answered_304(browsed, browser: Chromium) -> None:
     with browser.page() as page:
         page.go(browsed.url + 'page.html')
         before = len(logged(browsed, '/page.html'))
@@ -295,7 +295,7 @@ def test_c5_a_browser_that_comes_again_is_answered_304(browsed, browser: Chromiu
 
 
 @of('scheme', ['light', 'dark'])
-def test_c5_a_browser_shows_a_listing(tmp_path: Path, browser: Chromium, scheme: str) -> None:
+def test_c5_3_a_browser_shows_a_listing(tmp_path: Path, browser: Chromium, scheme: str) -> None:
     names = ['one.txt', 'two words.txt', '100%.txt', '<b>bold&.txt', 'caf\u00e9.txt', 'quote".txt']
     files = {**{name: name for name in names}, 'deeper': {'x.txt': 'x'}, '.hidden': 'never'}
     tree(tmp_path / 'root', files)

@@ -105,7 +105,7 @@ def asker(site) -> Asker:
 
 
 @pytest.mark.parametrize('name', CASES)
-def test_c5_4_rfc9110(asker: Asker, name: str) -> None:
+def test_c5_4_a_sentence_of_the_table(asker: Asker, name: str) -> None:
     case = CASES[name]
     rule = case['rule']
     with asker.server.client() as client:

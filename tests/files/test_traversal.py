@@ -200,7 +200,7 @@ def descriptors() -> list[str]:
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self/fd'), reason='descriptors are seen in /proc')
-def test_no_descriptor_is_left_open(folder: Path) -> None:
+def test_c5_2_no_descriptor_is_left_open(folder: Path) -> None:
     os.mkfifo(folder / 'root' / 'fifo')
     names = ['/', '/page.txt', '/folder', '/in/page.txt', '/out', '/moving/', '/missing', '/fifo', '/in-page',
              '/page.txt/x', '/slash/etc/passwd', '/folder/', '/swapped']  # fmt: skip

@@ -88,7 +88,7 @@ def test_c6_6_a_file_that_does_not_parse(tmp_path: Path, caplog: pytest.LogCaptu
     assert f'({path}, line 1)' in caplog.records[0].getMessage()
 
 
-def test_the_page_tells_what_led_to_it(tmp_path: Path) -> None:
+def test_c6_6_the_page_tells_what_led_to_it(tmp_path: Path) -> None:
     source = (
         "try:\n    1/0\nexcept ZeroDivisionError as error:\n    raise KeyError('k') from error\n"
     )
@@ -98,7 +98,7 @@ def test_the_page_tells_what_led_to_it(tmp_path: Path) -> None:
     assert first < page.index('which was the direct cause of') < second
 
 
-def test_deep_recursion_stays_readable(tmp_path: Path) -> None:
+def test_c6_6_deep_recursion_stays_readable(tmp_path: Path) -> None:
     path = tmp_path / 'vhost.py'
     error = failure('def on_request(request): return on_request(request)', path)
     page = page_of(error, request(), str(path))
@@ -128,7 +128,7 @@ class Hostile:
     [Unspeakable(), SyntaxError(), SystemExit(3), ValueError('')],
     ids=lambda error: type(error).__name__,
 )
-def test_telling_never_raises(of: Any, error: BaseException) -> None:
+def test_c6_6_telling_never_raises(of: Any, error: BaseException) -> None:
     page = page_of(error, of(), 'somewhere')
     assert type(error).__name__ in page
 

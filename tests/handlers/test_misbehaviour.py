@@ -266,7 +266,7 @@ def is_well(server: Process) -> None:
 
 
 @of(('name', 'way'), ROWS, ids=[f'{name}, {WAYS[way]}' for name, way in ROWS])
-def test_c6_6_c8_5_the_outcome_is_exact_and_the_server_well(
+def test_c6_6_the_outcome_is_exact_and_the_server_well(
     server: Process, name: str, way: str
 ) -> None:
     case = CASES[name]

@@ -82,7 +82,7 @@ def test_c8_3_a_number_that_json_does_not_have_is_refused(number: float) -> None
         HTTP_RESPONSE(payload={'number': number}).build()
 
 
-def test_every_response_has_headers_of_its_own() -> None:
+def test_c8_3_every_response_has_headers_of_its_own() -> None:
     given = {'A': '1'}
     first, second, third = HTTP_RESPONSE(), HTTP_RESPONSE(), HTTP_RESPONSE(given)
     first.headers['X'] = 'y'
@@ -90,7 +90,7 @@ def test_every_response_has_headers_of_its_own() -> None:
     assert (second.headers, given) == ({}, {'A': '1'})
 
 
-def test_positional_use_kwargs_and_additional_headers() -> None:
+def test_c8_3_positional_use_kwargs_and_additional_headers() -> None:
     response = HTTP_RESPONSE({'A': '1'}, b'x', ret_code=404, note='kept')
     assert (response.kwargs, response.ret_code) == ({'note': 'kept'}, 404)
     assert response.build_headers({'B': 2}) == b'HTTP/1.1 404 Not Found\r\nA: 1\r\nB: 2\r\n\r\n'
@@ -121,7 +121,9 @@ def request_(tmp_path: Path) -> SimpleNamespace:
         ('leak', 'leak', 'application/octet-stream', -1),
     ],
 )
-def test_a_file_below_web_root(request_: Any, path: Any, found: str, mime: str, size: int) -> None:
+def test_c8_3_a_file_below_web_root(
+    request_: Any, path: Any, found: str, mime: str, size: int
+) -> None:
     with FILE(request_, path) as file:
         assert file.path == str(
             (Path(request_.web_root) / found).parent.resolve() / Path(found).name
@@ -135,12 +137,12 @@ def test_a_file_below_web_root(request_: Any, path: Any, found: str, mime: str, 
             assert len(file.data) == size
 
 
-def test_an_absolute_path_below_web_root_stays(request_: Any) -> None:
+def test_c8_3_an_absolute_path_below_web_root_stays(request_: Any) -> None:
     path = str(Path(request_.web_root) / 'page.html')
     assert FILE(request_, path).path == path
 
 
-def test_chunks_from_a_start_on(request_: Any) -> None:
+def test_c8_3_chunks_from_a_start_on(request_: Any) -> None:
     with STREAM_CHUNKED(request_, 'page.html', start=2, chunksize=3) as file:
         assert file.headers['Content-Length'] == '8'
         assert file.chunk == b'234'
@@ -151,7 +153,7 @@ def test_chunks_from_a_start_on(request_: Any) -> None:
 
 
 @pytest.mark.parametrize('body', ['hello', b'hello'])
-def test_a_body_in_the_place_of_the_headers_is_told(body: Any) -> None:
+def test_c8_3_a_body_in_the_place_of_the_headers_is_told(body: Any) -> None:
     with pytest.raises(
         TypeError, match=r'headers: expected a dict, .*`HTTP_RESPONSE\(payload=…\)`'
     ):

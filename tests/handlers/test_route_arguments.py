@@ -49,7 +49,7 @@ REFUSED: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(('arguments', 'keywords', 'error', 'text'), REFUSED)
-def test_what_is_no_route_is_refused(
+def test_c8_1_what_is_no_route_is_refused(
     http: slimHTTP.HTTP_SERVER,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
@@ -60,7 +60,7 @@ def test_what_is_no_route_is_refused(
         http.route(*arguments, **keywords)
 
 
-def test_a_handler_that_cannot_be_called_is_refused(http: slimHTTP.HTTP_SERVER) -> None:
+def test_c8_1_a_handler_that_cannot_be_called_is_refused(http: slimHTTP.HTTP_SERVER) -> None:
     with pytest.raises(TypeError, match='expected a function, found `str`'):
         http.route('/')('text')  # type: ignore[type-var]
 

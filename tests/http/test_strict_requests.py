@@ -201,7 +201,7 @@ def forwarding() -> Iterator[tuple[Serving, Upstream, list[Exchange]]]:
 
 
 @of('case', STREAMED, ids=why)
-def test_a_malformed_request_never_reaches_an_upstream_whole(
+def test_c7_7_a_malformed_request_never_reaches_an_upstream_whole(
     forwarding: tuple[Serving, Upstream, list[Exchange]], case: Case
 ) -> None:
     """Its head may: bodies are streamed. Its end, and what hides behind it, may not."""
@@ -216,7 +216,7 @@ def test_a_malformed_request_never_reaches_an_upstream_whole(
     assert not [one for one in upstream.exchanges[heads:] if one.target == '/smuggled']
 
 
-def test_fields_reach_an_upstream_as_one_reader_sees_them() -> None:
+def test_c7_7_fields_reach_an_upstream_as_one_reader_sees_them() -> None:
     """A field with an underscore is no other field, and is not made one."""
     with Upstream(echo) as upstream, serving(proxy=upstream.name) as site:
         with site.client() as client:

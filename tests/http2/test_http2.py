@@ -46,7 +46,7 @@ def client(server: slimHTTP.HTTP_SERVER) -> httpx.Client:
     return httpx.Client(http2=True, verify=False, base_url=url, timeout=30)
 
 
-def test_it_is_chosen_by_alpn(served: slimHTTP.HTTP_SERVER) -> None:
+def test_c10_7_it_is_chosen_by_alpn(served: slimHTTP.HTTP_SERVER) -> None:
     with client(served) as http:
         response = http.get('/')
         assert (response.http_version, response.status_code, response.text) == (

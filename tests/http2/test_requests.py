@@ -222,7 +222,7 @@ def test_content_of_another_length_is_malformed(site: Seen, sent: bytes) -> None
     assert len(site.requests) == before
 
 
-def test_an_upstream_gets_fields_as_http_1_has_them() -> None:
+def test_c7_7_an_upstream_gets_fields_as_http_1_has_them() -> None:
     def show(exchange: Exchange) -> None:
         fields = [[name.lower(), value] for name, value in exchange.headers.fields]
         exchange.respond(json.dumps([exchange.target, fields]).encode())

@@ -125,7 +125,7 @@ def test_trailers_are_limited_as_heads_are() -> None:
 # Bodies
 
 
-def test_max_body_by_its_length_before_it_is_sent() -> None:
+def test_c8_6_max_body_by_its_length_before_it_is_sent() -> None:
     with counting(max_body=1000) as site:
         with site.client() as client:
             assert client.request('POST', '/', body=b'x' * 1000).text == '1000'
@@ -134,7 +134,7 @@ def test_max_body_by_its_length_before_it_is_sent() -> None:
         refused(site, 413, huge)
 
 
-def test_max_body_in_chunks_as_soon_as_it_shows() -> None:
+def test_c8_6_max_body_in_chunks_as_soon_as_it_shows() -> None:
     with counting(max_body=1000) as site:
         with site.client() as client:
             chunks = [b'x' * 400, b'x' * 400, b'x' * 200]
@@ -144,7 +144,7 @@ def test_max_body_in_chunks_as_soon_as_it_shows() -> None:
         refused(site, 413, start + 3 * chunk)  # The end is never sent.
 
 
-def test_max_body_answers_before_100_continue() -> None:
+def test_c8_6_max_body_answers_before_100_continue() -> None:
     with counting(max_body=1000) as site:
         with site.client() as client:
             fields = {'Content-Length': '1001', 'Expect': '100-continue'}
@@ -154,7 +154,7 @@ def test_max_body_answers_before_100_continue() -> None:
         assert site.seen == []
 
 
-def test_a_client_that_sends_on_still_reads_the_413() -> None:
+def test_c8_6_a_client_that_sends_on_still_reads_the_413() -> None:
     """As browsers do: they send a whole upload before they look at the answer."""
     with counting(max_body=1000) as site:
         with site.client() as client:
@@ -165,7 +165,7 @@ def test_a_client_that_sends_on_still_reads_the_413() -> None:
             assert answer(client).status == 413
 
 
-def test_max_body_of_a_virtual_host() -> None:
+def test_c8_6_max_body_of_a_virtual_host() -> None:
     with counting(max_body='1KiB', vhosts={'b.example': {'max_body': '2KiB'}}) as site:
         site.http.route('/', vhost='b.example')(lambda request: f'{len(request.payload)}')
         with site.client() as client:
@@ -432,7 +432,7 @@ def test_max_queue_is_answered_by_503_with_retry_after(tmp_path: Path) -> None:
         assert site.get('/held').text == 'held', 'and then it is well again'
 
 
-def test_a_limit_can_be_changed_while_running() -> None:
+def test_c3_3_a_limit_can_be_changed_while_running() -> None:
     with counting(max_body=10) as site:
         with site.client() as client:
             assert client.request('POST', '/', body=b'x' * 11).status == 413

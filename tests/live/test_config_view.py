@@ -232,7 +232,7 @@ def test_c3_2_an_invalid_change_keeps_the_old_site(http: slimHTTP.HTTP_SERVER, c
     assert http.config == before
 
 
-def test_missing_keys_and_stale_views(http: slimHTTP.HTTP_SERVER) -> None:
+def test_c3_1_missing_keys_and_stale_views(http: slimHTTP.HTTP_SERVER) -> None:
     vhost = http.config['vhosts']['a.example']
     for remove in (http.config.__delitem__, http.config.pop):
         with pytest.raises(KeyError):
@@ -257,7 +257,7 @@ def test_c3_1_vhosts_can_be_added_where_none_is(http: slimHTTP.HTTP_SERVER) -> N
     assert http.config['vhosts'] == {'b.example': {'web_root': './b'}}
 
 
-def test_an_edit_that_would_be_lost_raises(http: slimHTTP.HTTP_SERVER) -> None:
+def test_c3_2_an_edit_that_would_be_lost_raises(http: slimHTTP.HTTP_SERVER) -> None:
     plain = http.config.to_dict()
     plain['web_root'] = './lost, as with any copy'
     assert http.config['web_root'] == './a'
@@ -330,7 +330,7 @@ def test_c3_2_a_configuration_function_that_returns_no_dict(http: slimHTTP.HTTP_
     assert http.config == before
 
 
-def test_check_config_gives_the_error(http: slimHTTP.HTTP_SERVER) -> None:
+def test_c2_6_check_config_gives_the_error(http: slimHTTP.HTTP_SERVER) -> None:
     assert http.check_config({'web_root': './x'}) is True
     assert isinstance(http.check_config({'web_roof': './x'}), slimHTTP.ConfError)
     assert runtime(http) == BASE
@@ -405,7 +405,7 @@ def test_c3_1_a_configuration_is_any_mapping(http: slimHTTP.HTTP_SERVER, wrap: A
     assert http.config['index'] == 'mapped.html'
 
 
-def test_what_is_made_of_a_view_is_plain(http: slimHTTP.HTTP_SERVER) -> None:
+def test_c3_1_what_is_made_of_a_view_is_plain(http: slimHTTP.HTTP_SERVER) -> None:
     vhosts, index = http.config['vhosts'], http.config['index']
     for value in (copy.copy(vhosts), copy.deepcopy(vhosts), pickle.loads(pickle.dumps(vhosts))):
         assert type(value) is dict

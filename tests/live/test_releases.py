@@ -57,7 +57,7 @@ def test_a_swap_gives_a_host_a_root_of_its_own(swapped) -> None:
     assert list(swapped.http.config['vhosts']) == ['a.example', 'b.example'], 'no second spelling'
 
 
-def test_a_relative_path_starts_at_the_working_directory_of_now(swapped, monkeypatch) -> None:
+def test_c2_3_a_relative_path_starts_at_the_working_directory_of_now(swapped, monkeypatch) -> None:
     tree(swapped.folder / 'elsewhere', {'one': {'index.html': 'another one'}})
     monkeypatch.chdir(swapped.folder / 'elsewhere')
     swapped.http.swap_root('a.example', 'one')
@@ -214,7 +214,7 @@ def test_releases_are_those_of_a_scope(pinning) -> None:
     assert pinning.get('/only-one.js', Cookie=pinning.old.cookie).status == 404
 
 
-def test_an_edit_of_web_root_is_a_release_too(pinning) -> None:
+def test_c3_1_an_edit_of_web_root_is_a_release_too(pinning) -> None:
     pinning.old.get('/')
     pinning.http.config['vhosts']['a.example']['web_root'] = 'two'
     pinning.http.config['vhosts']['a.example']['index'] = ['index.html', 'home.html']

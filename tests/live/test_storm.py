@@ -229,7 +229,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_c3_storm_of_1000_changes_under_load(folder):
+def test_c3_3_a_storm_of_1000_changes_under_load(folder):
     (folder / 'server.py').write_text(SERVER)
     (folder / 'load.py').write_text(LOAD)
     with open(folder / 'shared', 'r+b') as file:

@@ -71,7 +71,7 @@ REFUSED = [
     REFUSED,
     ids=[f'{one[4]} {one[1][:30]}' for one in REFUSED],
 )
-def test_an_error_page_is_small_and_says_nothing_of_the_inside(
+def test_c6_6_an_error_page_is_small_and_says_nothing_of_the_inside(
     failing, method, target, host, body, status
 ) -> None:
     site, folder = failing
@@ -104,7 +104,7 @@ def test_a_refusal_to_head_has_no_body(failing) -> None:
         assert client.get('/file.txt').text == 'file'
 
 
-def test_debug_says_everything_and_escapes_it() -> None:
+def test_c6_6_debug_says_everything_and_escapes_it() -> None:
     with serving(debug=True) as site:
 
         @site.http.route('/raises')
@@ -149,7 +149,7 @@ def test_debug_says_why_nobody_answers(
     assert ('returned None' in response.text) == (debug and said == 'returned None')
 
 
-def test_debug_of_one_host_is_of_that_host() -> None:
+def test_c6_6_debug_of_one_host_is_of_that_host() -> None:
     def raises(request):
         raise RuntimeError('secret_word')
 
@@ -284,7 +284,7 @@ def test_access_log_has_a_line_for_every_request_under_load_and_at_the_end(tmp_p
     assert all(re.fullmatch(COMMON, line) for line in lines[1:])
 
 
-def test_access_log_can_be_switched_while_running(tmp_path: Path) -> None:
+def test_c3_3_access_log_can_be_switched_while_running(tmp_path: Path) -> None:
     log = tmp_path / 'access.log'
     with serving() as site, site.client() as client:
         client.get('/before')
@@ -336,14 +336,14 @@ def test_log_lines_reach_pythons_logging_with_their_levels() -> None:
 
 
 @of('level', ['info', 'INFO', logging.INFO])
-def test_http_log_speaks_to_the_same_logger(level) -> None:
+def test_c9_http_log_speaks_to_the_same_logger(level) -> None:
     with Log() as log, serving() as site:
         site.http.log('two', 'words', level=level)
         record = next(record for record in log.records if record.getMessage() == 'two words')
         assert (record.levelno, record.name) == (logging.INFO, 'slimHTTP')
 
 
-def test_http_log_takes_whatever_a_program_says_of_a_line() -> None:
+def test_c9_http_log_takes_whatever_a_program_says_of_a_line() -> None:
     with Log() as log, serving() as site:
         site.http.log('slow', level=30, source='db', seconds=1.5, args='reserved', name='too')
         record = next(record for record in log.records if record.levelno == logging.WARNING)

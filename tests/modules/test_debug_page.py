@@ -153,7 +153,7 @@ def test_c6_6_fields_that_are_secrets_are_masked(site: Serving, field: str) -> N
     assert VALUE not in seen.text
 
 
-def test_names_are_judged_as_the_log_judges_them() -> None:
+def test_c6_6_names_are_judged_as_the_log_judges_them() -> None:
     """`debug(url)` masks by a list of the Rust side; the table holds both against it."""
     from slimHTTP._debug._redact import is_secret_of_client
 

@@ -223,7 +223,7 @@ def test_c6_8_an_async_on_request_overlaps(tmp_path: Path) -> None:
     slimHTTP.memory.pop('c6_8 event', None)
 
 
-def test_c6_a_program_with_a_module_from_the_working_directory(tmp_path: Path) -> None:
+def test_c6_1_a_program_with_a_module_from_the_working_directory(tmp_path: Path) -> None:
     """The whole of it as users have it: a program, a relative path, an edit."""
     tree(tmp_path, {'vhosts/vhost.py': ANSWERS.format('first')})
     source = (

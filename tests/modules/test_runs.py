@@ -85,7 +85,7 @@ def test_c6_1_compilation_is_cached_once_the_file_has_settled(
     assert _modules.code_cache.module(path) is not first
 
 
-def test_the_cache_is_bounded_and_takes_its_names_along(
+def test_c6_1_the_cache_is_bounded_and_takes_its_names_along(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_modules, '_STABLE_AFTER', -1)
@@ -380,12 +380,12 @@ for number in range(3):
     assert answers == {f'n{n}': f'n{n}' for n in range(6)}
 
 
-def test_an_asynchronous_on_request_gives_its_coroutine(site: Site) -> None:
+def test_c8_4_an_asynchronous_on_request_gives_its_coroutine(site: Site) -> None:
     path = site.write('m.py', 'async def on_request(request): return request.url')
     assert asyncio.run(site.ask(path, '/x')) == '/x'
 
 
-def test_dataclasses_and_pickle_find_the_module(site: Site) -> None:
+def test_c6_1_dataclasses_and_pickle_find_the_module(site: Site) -> None:
     path = site.write(
         'm.py',
         'from __future__ import annotations\n'

@@ -334,7 +334,7 @@ slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], workers=2,
 """
 
 
-def test_connections_that_rest_keep_no_request_waiting() -> None:
+def test_c7_8_connections_that_rest_keep_no_request_waiting() -> None:
     """As many at once, whatever was asked before: of 84 connections for upstreams, all rest."""
     with contextlib.ExitStack() as stack:
         upstreams = [stack.enter_context(Upstream(stall)) for _ in range(4)]

@@ -63,12 +63,12 @@ def test_c6_4_what_fails_changes_nothing(memory: Memory) -> None:
     assert memory == {'text': 'x'}
 
 
-def test_a_function_may_use_the_memory_itself(memory: Memory) -> None:
+def test_c6_4_a_function_may_use_the_memory_itself(memory: Memory) -> None:
     memory['other'] = 20
     assert memory.update('one', lambda _: memory['other'] + memory.increment('calls')) == 21
 
 
-def test_iteration_survives_writes(memory: Memory) -> None:
+def test_c6_4_iteration_survives_writes(memory: Memory) -> None:
     memory.update({n: n for n in range(10)})
     for key in memory:
         memory[f'copy of {key}'] = key

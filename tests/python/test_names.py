@@ -46,7 +46,7 @@ def test_c9_data_events_and_unknown_numbers() -> None:
     assert Events.convert(0x7F) is None
 
 
-def test_every_public_name_is_there() -> None:
+def test_c9_every_public_name_is_there() -> None:
     for name in slimHTTP.__all__:
         assert getattr(slimHTTP, name) is not None
     assert (slimHTTP.HTTP, slimHTTP.HTTPS) == (1, 2)
@@ -66,7 +66,7 @@ def test_every_public_name_is_there() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_exceptions_are_exceptions_that_keep_what_they_say(error: Exception) -> None:
+def test_c9_exceptions_are_exceptions_that_keep_what_they_say(error: Exception) -> None:
     assert isinstance(error, slimHTTP.slimHTTP_Error)
     assert str(error) == 'm'
     again = pickle.loads(pickle.dumps(error))
@@ -125,7 +125,7 @@ def test_the_log_as_json_lines(
     assert (second['level'], second['exception'].splitlines()[-1]) == ('error', 'ValueError: x')
 
 
-def test_virtual_storage_and_route_handler() -> None:
+def test_c9_virtual_storage_and_route_handler() -> None:
     storage = slimHTTP.VirtualStorage()
     assert (storage.sys.modules, storage.sys.specs, storage.storage) == ({}, {}, {})
     route = slimHTTP.ROUTE_HANDLER('/x')

@@ -222,7 +222,7 @@ def test_c8_4_what_a_close_cancels_is_no_failure(
     server.close()
 
 
-def test_run_inside_a_handler_says_so() -> None:
+def test_c1_5_run_inside_a_handler_says_so() -> None:
     server = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0)
 
     @server.route('/plain')

@@ -279,7 +279,7 @@ def rest(client: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize('handler', [sync_events, async_events])
-def test_streams_of_events_end_at_once_with_the_server(handler) -> None:
+def test_c1_5_streams_of_events_end_at_once_with_the_server(handler) -> None:
     ended.clear()
     with serving(grace_period=60, threads=2) as site:
         site.http.route('/events')(handler)
@@ -290,7 +290,7 @@ def test_streams_of_events_end_at_once_with_the_server(handler) -> None:
             wait_until(lambda: site.http.closed)
 
 
-def test_streams_of_events_end_over_http2_too() -> None:
+def test_c1_5_streams_of_events_end_over_http2_too() -> None:
     ended.clear()
     context = lenient_tls()
     context.set_alpn_protocols(['h2'])
@@ -321,7 +321,7 @@ def test_streams_of_events_end_over_http2_too() -> None:
                 assert content() == (b'', 1), 'END_STREAM'
 
 
-def test_streams_of_events_end_too_where_nobody_reads_them() -> None:
+def test_c1_5_streams_of_events_end_too_where_nobody_reads_them() -> None:
     ended.clear()
     asked = threading.Event()
 
@@ -350,7 +350,7 @@ def test_streams_of_events_end_too_where_nobody_reads_them() -> None:
         wait_until(lambda: site.http.closed)
 
 
-def test_streams_of_events_from_upstream_end_too() -> None:
+def test_c1_5_streams_of_events_from_upstream_end_too() -> None:
     with Log() as log, Upstream(events) as upstream:
         with serving(proxy=upstream.name, grace_period=60) as site:
             client = socket.create_connection(site.address, PATIENCE)
@@ -363,7 +363,7 @@ def test_streams_of_events_from_upstream_end_too() -> None:
         assert 'broken off' not in log.text
 
 
-def test_other_streams_go_on_to_their_end() -> None:
+def test_c1_5_other_streams_go_on_to_their_end() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def stream(request):

@@ -113,6 +113,20 @@ def sleeping(name: str, text: str) -> Iterator[Finding]:
         )
 
 
+# C9 is one paragraph; every other rule of the contract has a number within its chapter.
+HALF_NUMBER = re.compile(r'^ *(?:async )?def test_c(?!9_)\d+_(?!\d+_)\w*', re.M)
+NUMBERED_FILE = re.compile(r'test_c\d+_\w*\.py$')
+
+
+@rule
+def naming(name: str, text: str) -> Iterator[Finding]:
+    """A file of tests is named by its subject, a test by the rule that it proves, in full."""
+    if name.startswith('tests/') and is_python(name, text):
+        if found := NUMBERED_FILE.search(name):
+            yield Finding(1, found.group(), 'name the file by its subject')
+        yield from matches(HALF_NUMBER, text, 'name the rule in full: test_c3_2_…')
+
+
 @rule
 def unsafe(name: str, text: str) -> Iterator[Finding]:
     """`unsafe` stands in a room of its own, with its reason."""

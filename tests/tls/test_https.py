@@ -61,7 +61,7 @@ def test_c1_1_where_a_certificate_is_named(options: dict, version: str, in_folde
         assert client.socket.version() == version.replace('_', '.')
 
 
-def test_the_defaults_of_an_https_server_are_as_documented() -> None:
+def test_c1_1_the_defaults_of_an_https_server_are_as_documented() -> None:
     with https() as served:
         assert served.http.default_config() == {
             'web_root': '/srv/http',
@@ -196,7 +196,7 @@ def test_c2_6_a_certificate_that_cannot_be_used(
     assert fault.replace('{}', str(folder)) in refused.value.message
 
 
-def test_a_certificate_that_has_ended_is_presented_and_told() -> None:
+def test_c10_2_a_certificate_that_has_ended_is_presented_and_told() -> None:
     options = {'cert': str(TLS / 'expired.pem'), 'key': str(TLS / 'expired.key')}
     with Log() as log, https(**options) as served:
         log.wait_for(r'expired\.pem ended on .*: renew it')
@@ -223,7 +223,7 @@ def test_c3_3_another_certificate_is_presented_to_new_connections(in_folder: Any
 
 
 @pytest.mark.parametrize('how', ['by itself', 'by a change of something else'])
-def test_a_certificate_that_is_renewed_on_disk_is_presented(how: str, in_folder: Any) -> None:
+def test_c10_2_a_certificate_that_is_renewed_on_disk_is_presented(how: str, in_folder: Any) -> None:
     in_folder()
     make('both.pem')
     with https(cert='both.pem') as served:
@@ -237,7 +237,7 @@ def test_a_certificate_that_is_renewed_on_disk_is_presented(how: str, in_folder:
         assert before != der(renewed)
 
 
-def test_a_renewal_that_went_wrong_changes_nothing_and_is_told(
+def test_c10_2_a_renewal_that_went_wrong_changes_nothing_and_is_told(
     in_folder: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_folder()

@@ -233,7 +233,7 @@ def on_request(request):
                 assert (said(new), said(old)) == ('two x ?', 'one x ?')
 
 
-def test_through_the_proxy_of_another_server(site: Serving) -> None:
+def test_c7_2_through_the_proxy_of_another_server(site: Serving) -> None:
     @site.http.websocket('/ws')
     async def handler(ws):
         async for message in ws:

@@ -320,7 +320,7 @@ http.run()
         assert 'Traceback' not in process.stderr
 
 
-def test_what_a_change_leaves_alone(site: Serving) -> None:
+def test_c12_7_what_a_change_leaves_alone(site: Serving) -> None:
     """Replaced routes and removed virtual hosts keep the WebSockets that are open."""
 
     def answering(answer: str) -> Any:
