@@ -82,7 +82,7 @@ def test_the_page_of_a_gateway(site) -> None:
 
 
 def test_a_hidden_page_may_be_an_error_page(site) -> None:
-    config = {'web_root': 'root', 'error_pages': {'404': '/404.html'}, 'hide': '404.html'}
+    config = {'web_root': 'root', 'error_pages': {'404': '/404.html'}, 'exclude': '404.html'}
     files = site(config, FILES)
     for target in ('/missing', '/404.html'):
         response = files.get(target)

@@ -44,7 +44,7 @@ LINKS = {
     'page.txt.gz': '.env',
     'out.txt': '../outside.txt',
 }
-HIDE = ['*.bak', '/private', 'open/dr{a,e}ft/**']
+EXCLUDE = ['*.bak', '/private', 'open/dr{a,e}ft/**']
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def settle(root: Path) -> None:
 @of('cache', [True, False], ids=['kept', 'unkept'])
 def test_c5_2_the_name_that_a_link_leads_to_counts(root: Path, cache: bool) -> None:
     settle(root)
-    with serving(web_root=str(root), hide=HIDE, scripts=False, file_cache=cache) as site:
+    with serving(web_root=str(root), exclude=EXCLUDE, scripts=False, file_cache=cache) as site:
         # The second answer comes from memory, where that is on.
         for _ in range(2):
             for target, expected in EXPECTED.items():
@@ -99,9 +99,9 @@ def test_c5_2_rules_that_change_hold_for_files_in_memory(root: Path) -> None:
     settle(root)
     with serving(web_root=str(root)) as site:
         assert site.get('/notes.txt').text == SECRET
-        site.http.config['hide'] = '*.bak'
+        site.http.config['exclude'] = '*.bak'
         assert site.get('/notes.txt').status == 404
-        site.http.config['hide'] = False
+        site.http.config['exclude'] = False
         assert site.get('/notes.txt').text == SECRET
 
 
@@ -117,12 +117,12 @@ def names(site: Any, target: str) -> set[str]:
 
 
 def test_c5_3_a_listing_has_what_can_be_had(root: Path) -> None:
-    with serving(web_root=str(root), hide=HIDE, listing=True, scripts=False) as site:
+    with serving(web_root=str(root), exclude=EXCLUDE, listing=True, scripts=False) as site:
         listed = names(site, '/')
         assert listed == {'also', 'app.js', 'app.js.gz', 'open', 'page.txt', 'shown.txt'}
         # The folder is another one than the URL says.
         assert names(site, '/also/') == names(site, '/open/') == {'a.txt', 'draft'}
-        site.http.config['hide'] = [*HIDE, '/open/a.txt']
+        site.http.config['exclude'] = [*EXCLUDE, '/open/a.txt']
         assert names(site, '/also/') == {'draft'}
 
 

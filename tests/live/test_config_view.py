@@ -355,16 +355,16 @@ def in_threads(count: int, work: Any) -> list[Exception]:
 
 
 def test_c3_6_no_edit_of_a_list_is_lost_between_threads(http: slimHTTP.HTTP_SERVER) -> None:
-    http.config['hide'] = ['first']
+    http.config['exclude'] = ['first']
 
     def edit(number: int) -> None:
         for turn in range(30):
-            http.config['hide'].append(f'{number}-{turn}')
-            http.config['hide'].insert(0, f'gone-{number}')
-            http.config['hide'].remove(f'gone-{number}')
+            http.config['exclude'].append(f'{number}-{turn}')
+            http.config['exclude'].insert(0, f'gone-{number}')
+            http.config['exclude'].remove(f'gone-{number}')
 
     assert in_threads(4, edit) == []
-    assert sorted(http.config['hide']) == sorted(
+    assert sorted(http.config['exclude']) == sorted(
         ['first', *(f'{number}-{turn}' for number in range(4) for turn in range(30))]
     )
 

@@ -30,7 +30,7 @@ pub(super) fn rules(
 /// Lays what a table says over `rules`.
 fn lay(own: Layers<'_>, rules: &mut FileRules) {
     let flags = [
-        ("hidden", &mut rules.hidden),
+        ("dotfiles", &mut rules.dotfiles),
         ("listing", &mut rules.listing),
         ("clean_urls", &mut rules.clean_urls),
         ("immutable", &mut rules.immutable),
@@ -38,8 +38,8 @@ fn lay(own: Layers<'_>, rules: &mut FileRules) {
     for (key, flag) in flags {
         *flag = own.flag(key).unwrap_or(*flag);
     }
-    if let Some(Rule::Subtrees(hidden)) = own.rule("hide") {
-        rules.hide = hidden.clone();
+    if let Some(Rule::Subtrees(excluded)) = own.rule("exclude") {
+        rules.exclude = excluded.clone();
     }
     rules.follow_symlinks = match (own.flag("follow_symlinks"), own.word("follow_symlinks")) {
         (Some(true), _) | (_, Some("inside")) => FollowSymlinks::Inside,

@@ -55,10 +55,10 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
     let rule = match (shape, value) {
         (Shape::Globs, Value::Bool(false)) => Rule::Subtrees(Subtrees::default()),
         (Shape::Globs, Value::String(_)) => {
-            Rule::Subtrees(subtrees(vec![hidden(value, at, report)?], value, at, report)?)
+            Rule::Subtrees(subtrees(vec![subtree(value, at, report)?], value, at, report)?)
         }
         (Shape::Globs, Value::List(items)) => {
-            let globs = list(items, at, report, hidden)?;
+            let globs = list(items, at, report, subtree)?;
             Rule::Subtrees(subtrees(globs, value, at, report)?)
         }
         (Shape::PathBelow, Value::Bool(false)) => Rule::Page(None),
@@ -127,9 +127,9 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
     Some(rule)
 }
 
-/// A glob of what is hidden. A slash at the end, which says "a folder", adds
-/// nothing: what a hidden folder holds is hidden with it.
-fn hidden(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Glob> {
+/// A glob of [`Subtrees`]. A slash at the end, which says "a folder", adds
+/// nothing: a folder is taken with all that it holds.
+fn subtree(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Glob> {
     let text = text(value, "a glob such as `*.bak` or `/drafts/**`", at, report)?;
     let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty()).unwrap_or(text);
     glob(bare, at, report)

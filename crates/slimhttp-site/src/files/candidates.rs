@@ -1,5 +1,5 @@
 //! Which files may answer a path, in the order in which they are tried, and which names are
-//! never served: dotfiles, excluded ones, `try_files`, `clean_urls`, `fallback`.
+//! never served: `dotfiles`, `exclude`, `try_files`, `clean_urls`, `fallback`.
 //!
 //! All of this is decided by names. The server crate opens one candidate after the other,
 //! and decides what happens when there is none.

@@ -15,9 +15,9 @@ use crate::protocol::cors::Cors;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRules {
     /// Whether names that begin with a dot are served and listed.
-    pub hidden: bool,
+    pub dotfiles: bool,
     /// Names that are neither served nor listed, a folder with all that is in it.
-    pub hide: Subtrees,
+    pub exclude: Subtrees,
     /// Which symbolic links are followed.
     pub follow_symlinks: FollowSymlinks,
     /// Whether a folder without an index is answered by a list of what is in it.
@@ -54,8 +54,8 @@ pub struct FileRules {
 impl Default for FileRules {
     fn default() -> Self {
         Self {
-            hidden: false,
-            hide: Subtrees::default(),
+            dotfiles: false,
+            exclude: Subtrees::default(),
             follow_symlinks: FollowSymlinks::Inside,
             listing: false,
             try_files: Arc::default(),

@@ -1,4 +1,4 @@
-//! Globs, and what `hide` takes by them.
+//! Globs, and what `exclude` takes by them.
 //!
 //! An input is a pattern and, in a line of its own each, paths without their
 //! first slash.

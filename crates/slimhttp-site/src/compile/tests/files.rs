@@ -46,7 +46,7 @@ fn nothing_said_is_the_default() {
 
 #[test]
 fn c2_6_bools_of_files() {
-    for key in ["hidden", "listing", "clean_urls", "immutable"] {
+    for key in ["dotfiles", "listing", "clean_urls", "immutable"] {
         each(
             key,
             &[
@@ -57,32 +57,32 @@ fn c2_6_bools_of_files() {
         );
     }
     let rules =
-        rules(json!({"hidden": true, "listing": true, "clean_urls": true, "immutable": true}));
-    assert!(rules.hidden && rules.listing && rules.clean_urls && rules.immutable);
+        rules(json!({"dotfiles": true, "listing": true, "clean_urls": true, "immutable": true}));
+    assert!(rules.dotfiles && rules.listing && rules.clean_urls && rules.immutable);
 }
 
 #[test]
-fn c2_6_hide() {
+fn c2_6_exclude() {
     each(
-        "hide",
+        "exclude",
         &[
             (json!("*.bak"), ""),
             (json!(["*.bak", "/drafts/**", "notes/"]), ""),
             (json!(false), ""),
-            (json!(true), "hide: expected a glob, a list of globs, or `false`, found `true`"),
-            (json!([]), "hide: expected a list that is not empty, found an empty list"),
+            (json!(true), "exclude: expected a glob, a list of globs, or `false`, found `true`"),
+            (json!([]), "exclude: expected a list that is not empty, found an empty list"),
             (
                 json!(["a", "[b", 3, ""]),
-                "hide[1]: expected a glob such as `*.js` or `/assets/**`, found `[b`\
+                "exclude[1]: expected a glob such as `*.js` or `/assets/**`, found `[b`\
                  \n  hint: unclosed character class; missing ']'\
-                 \nhide[2]: expected a glob such as `*.bak` or `/drafts/**`, found the number `3`\
-                 \nhide[3]: expected a glob such as `*.js` or `/assets/**`, found an empty text\
+                 \nexclude[2]: expected a glob such as `*.bak` or `/drafts/**`, found the number `3`\
+                 \nexclude[3]: expected a glob such as `*.js` or `/assets/**`, found an empty text\
                  \n  hint: it is empty",
             ),
         ],
     );
-    let hide = rules(json!({"hide": ["*.bak", "drafts/"]})).hide;
-    assert!(hide.take(b"/x/a.bak") && hide.take(b"/drafts/x") && !hide.take(b"/a"));
+    let exclude = rules(json!({"exclude": ["*.bak", "drafts/"]})).exclude;
+    assert!(exclude.take(b"/x/a.bak") && exclude.take(b"/drafts/x") && !exclude.take(b"/a"));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn c2_6_follow_symlinks() {
 #[test]
 fn c2_6_content_encoding() {
     let rules = rules(json!({"content_encoding": ["*.wasm.gz", "/Build/"]}));
-    assert!(rules.content_encoding.take(b"Build/a.js.br") && rules.hide.is_empty());
+    assert!(rules.content_encoding.take(b"Build/a.js.br") && rules.exclude.is_empty());
     each(
         "content_encoding",
         &[
@@ -382,20 +382,20 @@ fn c2_6_pin_releases() {
 #[test]
 fn c2_2_each_option_is_inherited_on_its_own_and_a_table_as_a_whole() {
     let site = site(json!({
-        "hidden": true,
+        "dotfiles": true,
         "fallback": "/index.html",
-        "hide": "*.bak",
+        "exclude": "*.bak",
         "compress": {"encodings": "gzip", "min_size": 5},
         "vhosts": {
             "a": {"listing": true},
-            "b": {"hidden": false, "fallback": false, "hide": false},
+            "b": {"dotfiles": false, "fallback": false, "exclude": false},
             "c": {"compress": {"min_size": 7}},
             "d": {"fallback": null},
         },
     }));
     let of = |name| &host(&site, name).options.files;
-    assert!(of("a").hidden && of("a").listing && of("a").fallback.is_some());
-    assert!(!of("b").hidden && of("b").fallback.is_none() && of("b").hide.is_empty());
+    assert!(of("a").dotfiles && of("a").listing && of("a").fallback.is_some());
+    assert!(!of("b").dotfiles && of("b").fallback.is_none() && of("b").exclude.is_empty());
     let compress = of("c").compress.as_ref().expect("on");
     assert_eq!((compress.min_size, compress.codings.len()), (7, 3), "the table is another one");
     assert!(Arc::ptr_eq(of("d"), &site.global.options.files));
@@ -425,9 +425,9 @@ fn c3_5_rules_that_stay_the_same_are_kept_by_reference() {
     let written = |debug: bool, own: &str| {
         json!({
             "debug": debug,
-            "hide": "*.bak",
+            "exclude": "*.bak",
             "redirects": {"/a": "/b"},
-            "vhosts": {"a": {"hide": own, "redirects": {"/c": "/d"}}},
+            "vhosts": {"a": {"exclude": own, "redirects": {"/c": "/d"}}},
         })
     };
     let routes = Routes::default();

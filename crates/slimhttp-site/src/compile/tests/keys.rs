@@ -29,6 +29,8 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("idle_timeuot", "idle_timeout"),
         ("ssl_certificate_key", "key"),
         ("acces_log", "access_log"),
+        ("hide", "exclude"),
+        ("hidden", "dotfiles"),
     ] {
         let mut root = json!({});
         root[written] = json!("x");

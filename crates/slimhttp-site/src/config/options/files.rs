@@ -37,14 +37,14 @@ pub(super) const FILES: &[OptionSpec] = &[
     OptionSpec {
         default: "`false`",
         doc: "Whether names that begin with a dot are served and listed. `/.well-known` always is.",
-        aliases: &["dotfiles", "hidden_files", "show_hidden", "ignore_hidden_files"],
-        ..everywhere("hidden", Shape::Bool)
+        aliases: &["hidden", "hidden_files", "show_hidden", "ignore_hidden_files"],
+        ..everywhere("dotfiles", Shape::Bool)
     },
     OptionSpec {
         default: "none",
         doc: "A glob, or globs, of what is neither served nor listed.",
-        aliases: &["deny", "exclude", "ignore", "index_ignore"],
-        ..everywhere("hide", Shape::Globs)
+        aliases: &["hide", "deny", "ignore", "index_ignore"],
+        ..everywhere("exclude", Shape::Globs)
     },
     OptionSpec {
         default: "`inside`",

@@ -170,7 +170,7 @@ fn c5_3_a_fallback_answers_navigations_only() {
 #[test]
 fn c5_2_what_is_withheld() {
     let path = |raw: &str| Target::parse(raw).unwrap().safe_path().unwrap();
-    // Hidden with the default, hidden with `hidden`, and the globs of `hide`.
+    // Withheld by default, withheld with `dotfiles`, and the globs of `exclude`.
     let cases: &[(&str, bool, bool)] = &[
         ("/", false, false),
         ("/a", false, false),
@@ -187,7 +187,7 @@ fn c5_2_what_is_withheld() {
         ("/.well-known/.secret", true, false),
         ("/a/.well-known/x", true, false),
         ("/.well-known2", true, false),
-        // hide: *.bak, /private, drafts, secret/**, .well-known/no
+        // exclude: *.bak, /private, drafts, secret/**, .well-known/no
         ("/a.bak", true, true),
         ("/x/y/a.bak", true, true),
         ("/a.bak/inside", true, true),
@@ -204,14 +204,15 @@ fn c5_2_what_is_withheld() {
         ("/.well-known/no/deeper", true, true),
         ("/Private", false, false),
     ];
-    let hide = ["*.bak", "private", "drafts", "/secret/**", ".well-known/no"];
-    let hide = hide.map(|pattern| Glob::parse(pattern).unwrap());
-    let mut rules = FileRules { hide: Subtrees::new(hide.into()).unwrap(), ..FileRules::default() };
-    for (raw, by_default, with_hidden) in cases {
-        rules.hidden = false;
+    let exclude = ["*.bak", "private", "drafts", "/secret/**", ".well-known/no"];
+    let exclude = exclude.map(|pattern| Glob::parse(pattern).unwrap());
+    let exclude = Subtrees::new(exclude.into()).unwrap();
+    let mut rules = FileRules { exclude, ..FileRules::default() };
+    for (raw, by_default, with_dotfiles) in cases {
+        rules.dotfiles = false;
         assert_eq!(is_withheld(&rules, &path(raw)), *by_default, "{raw}");
-        rules.hidden = true;
-        assert_eq!(is_withheld(&rules, &path(raw)), *with_hidden, "{raw} with `hidden`");
+        rules.dotfiles = true;
+        assert_eq!(is_withheld(&rules, &path(raw)), *with_dotfiles, "{raw} with `dotfiles`");
     }
 }
 

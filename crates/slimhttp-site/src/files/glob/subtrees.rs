@@ -1,4 +1,4 @@
-//! Patterns that take a folder with all that is in it: what `hide` names.
+//! Patterns that take a folder with all that is in it: what `exclude` names.
 //!
 //! A path is taken where a pattern matches it or any folder on the way to it.
 //! Every pattern is held against a path in one pass over its bytes: to match each
