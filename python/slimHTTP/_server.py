@@ -118,7 +118,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         super().__init__()
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
-        self._workers: list[threading.Thread] | None = None  # None until started.
+        self._python_threads: list[threading.Thread] | None = None  # None until started.
         self._background: threading.Thread | None = None
         self._watching = False
         #: What the `with` block holds.
@@ -285,7 +285,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         Requests in flight finish first, within the grace period; a second
         Ctrl-C does not wait and raises KeyboardInterrupt. Handlers run on the
         thread that calls this, one at a time, and on further ones with
-        `threads=N`. Signals end it on the main thread only.
+        `python_threads=N`. Signals end it on the main thread only.
 
         A handler that still runs after the grace period does not hold it up: on
         the main thread KeyboardInterrupt is raised in it, if a signal ends this.
@@ -335,7 +335,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
     def __exit__(self, *exception: object) -> None:
         try:
             self.stop()
-            threads = [*(self._workers or ())]
+            threads = [*(self._python_threads or ())]
             if self._background is not None:
                 threads.append(self._background)
             # A handler that never returns does not hold up the program for ever.
@@ -411,15 +411,15 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
         with self._lock:
             self._prepare()
-            if self._workers is None:
+            if self._python_threads is None:
                 _loop.set_base_context(self._server)
                 if self._server.kind(('user',)) == 'value':
                     _preload.import_all()
                 self._server.start()
-                self._workers = _run.start_workers(self, self._server)
+                self._python_threads = _run.start_python_threads(self, self._server)
                 if greeting:
                     _run.print_greeting(self._server)
-            return self._workers
+            return self._python_threads
 
 
 class HTTPS_SERVER(HTTP_SERVER):
@@ -463,7 +463,7 @@ def _working_directory() -> str:
 def _close_servers() -> None:
     """Close what a program has left open, before the interpreter goes."""
     for instance in dict.fromkeys(instances.values()):
-        if instance._workers is None:
+        if instance._python_threads is None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
     _threads.end_all()

@@ -264,7 +264,7 @@ def test_the_environment_says_what_flags_say(tmp_path, python):
         ({'SLIMHTTP_PORT': '65536'}, "invalid value '65536' for 'SLIMHTTP_PORT'"),
         ({'SLIMHTTP_ACCESS_LOG': 'xml'}, "invalid value 'xml' for 'SLIMHTTP_ACCESS_LOG'"),
         ({'SLIMHTTP_DEBUG': 'none'}, "invalid value 'none' for 'SLIMHTTP_DEBUG'"),
-        ({'SLIMHTTP_WORKERS': '0'}, '0 is not in 1..=1024'),
+        ({'SLIMHTTP_IO_THREADS': '0'}, '0 is not in 1..=1024'),
     ],
 )
 def test_a_variable_that_is_wrong_is_an_error(tmp_path, env, said):
@@ -348,7 +348,7 @@ def test_completion_and_the_page_for_man(tmp_path, python):
 def test_bash_reads_the_completion(tmp_path):
     with Cli('completion', 'bash', cwd=tmp_path) as cli:
         assert cli.wait() == 0
-    words = 'source /dev/stdin; COMP_WORDS=(slimhttp serve --wo); COMP_CWORD=2; _slimhttp slimhttp --wo serve; echo "${COMPREPLY[@]}"'
+    words = 'source /dev/stdin; COMP_WORDS=(slimhttp serve --io); COMP_CWORD=2; _slimhttp slimhttp --io serve; echo "${COMPREPLY[@]}"'
     bash = subprocess.run(
         ['bash', '-c', words],
         input=cli.stdout,
@@ -357,12 +357,12 @@ def test_bash_reads_the_completion(tmp_path):
         timeout=20,
         check=True,
     )
-    assert bash.stdout.split() == ['--workers']
+    assert bash.stdout.split() == ['--io-threads']
 
 
 KEPT = """
 import slimHTTP
-fixed = {'workers': 1, 'threads': 2, 'log': 'warn'}
+fixed = {'io_threads': 1, 'python_threads': 2, 'log': 'warn'}
 http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True, **fixed)
 http.configuration({'index': 'a.html'})
 kept = http.config.to_dict()

@@ -135,7 +135,7 @@ def test_a_file_that_becomes_unreadable_or_a_folder_is_not_sent_from_memory(tmp_
 def test_memory_is_bounded_over_many_files(site) -> None:
     size = 4 << 20
     count, length = 3000, 8000
-    config = {'web_root': 'root', 'file_cache': {'size': size}, 'workers': 1}
+    config = {'web_root': 'root', 'file_cache': {'size': size}, 'io_threads': 1}
     files = {
         'root': {f'{number}.bin': b'%07d\n' % number * (length // 8) for number in range(count)}
     }

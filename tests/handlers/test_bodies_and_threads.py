@@ -193,7 +193,7 @@ def _alive(result) -> bool:
 @of('threads', [2, 4])
 def test_c8_7_threads_allows_so_many_at_once(threads: int) -> None:
     barrier = threading.Barrier(threads)
-    with serving(threads=threads) as site:
+    with serving(python_threads=threads) as site:
         site.http.route('/')(lambda request: f'{barrier.wait(PATIENCE) >= 0}')
         assert at_once([lambda: site.get('/').text] * threads) == ['True'] * threads
 
@@ -216,7 +216,7 @@ def test_c8_7_threads_allows_no_more_at_once() -> None:
             inside[0] -= 1
         return 'x'
 
-    with serving(threads=3) as site:
+    with serving(python_threads=3) as site:
         site.http.route('/')(handler)
         assert at_once([lambda: site.get('/').text] * 30) == ['x'] * 30
     assert not another.is_set()
@@ -260,7 +260,7 @@ def test_c8_7_files_proxying_and_refusals_never_wait_for_python(tmp_path: Path) 
 
 def test_c8_7_a_handler_that_holds_the_only_thread_is_named_with_the_remedy() -> None:
     told = re.compile(
-        '/holding has held the only Python thread .* while 1 request waits: .*threads=N'
+        '/holding has held the only Python thread .* while 1 request waits: .*python_threads=N'
     )
     with Log() as log, serving() as beside, serving() as site:
         beside.http.route('/')(lambda request: 'x')

@@ -254,7 +254,7 @@ def test_c8_5_a_client_that_leaves_is_told_to_the_handler(
 
 def test_c8_6_nothing_is_read_while_the_handler_does_not_ask() -> None:
     go_on = threading.Event()
-    with serving(max_body='1GiB', threads=2) as site, site.client() as client:
+    with serving(max_body='1GiB', python_threads=2) as site, site.client() as client:
 
         @site.http.route('/', stream=True)
         def waits(request):

@@ -81,7 +81,7 @@ HANDLERS: dict[str, tuple[Callable[[Any], Any], str]] = {
 @of('kind', HANDLERS)
 def test_c8_4_what_one_request_sets_the_next_one_does_not_see(kind: str, threads: int) -> None:
     handler, expected = HANDLERS[kind]
-    with serving(threads=threads) as site:
+    with serving(python_threads=threads) as site:
         site.http.route('/')(handler)
         answers = [site.get('/?as=one').text for _ in range(4)]
         answers += at_once([lambda: site.get('/?as=one').text] * 6)
@@ -91,7 +91,7 @@ def test_c8_4_what_one_request_sets_the_next_one_does_not_see(kind: str, threads
 
 def test_c8_4_a_generator_keeps_its_context_among_threads() -> None:
     """Each chunk may be made on another thread; all of them are in the same context."""
-    with serving(threads=4) as site:
+    with serving(python_threads=4) as site:
 
         @site.http.route('/')
         def count(request):
@@ -208,7 +208,7 @@ def test_c1_5_run_and_poll_begin_with_what_the_program_has_set(
     source = (
         'import asyncio, contextvars, slimHTTP\n'
         'variable = contextvars.ContextVar("variable", default="nothing")\n'
-        'http = slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=0, threads=2)\n'
+        'http = slimHTTP.server(slimHTTP.HTTP, addr="127.0.0.1", port=0, python_threads=2)\n'
         '@http.on_start\n'
         f'{kind} begin():\n'
         f'{first}'

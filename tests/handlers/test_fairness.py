@@ -131,7 +131,7 @@ def test_c8_7_an_answer_is_sent_while_the_next_handler_blocks(asynchronous: bool
 def test_c8_7_an_answer_is_sent_though_its_thread_goes_on_while_another_is_idle() -> None:
     """The jobs that come together may all be taken by the thread that is quicker."""
     go_on = threading.Event()
-    with serving(threads=2) as site:
+    with serving(python_threads=2) as site:
 
         @site.http.route('/quick')
         def quick(request):

@@ -138,7 +138,7 @@ async def panic_before_an_async_stream(request):
 @of('handler', [panic_at_once, panic_later, panic_before_an_async_stream])
 @of('threads', [1, 2])
 def test_c8_5_a_panic_is_500_and_ends_nothing_else(handler, threads: int) -> None:
-    with serving(threads=threads) as site, Log() as log:
+    with serving(python_threads=threads) as site, Log() as log:
         # Only now does the kind of exception exist.
         assert ask_handler(site, lambda request: {}['x']).status == 500
         site.http.route('/panics')(handler)

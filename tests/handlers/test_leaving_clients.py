@@ -94,7 +94,7 @@ def leave(site: Serving, path: str, how: str) -> None:
 @of('path', ['/async', '/rests', '/sync', '/handed', '/catches'])
 def test_c8_5_a_client_that_leaves_is_no_failure(path: str, how: str, threads: int) -> None:
     endings = Endings()
-    with Log() as log, serving(threads=threads) as site:
+    with Log() as log, serving(python_threads=threads) as site:
         routes(site.http, endings)
         for _ in range(MANY):
             leave(site, path, how)
@@ -141,7 +141,7 @@ def test_c8_5_over_http2_neither() -> None:
     from support import lenient_tls
 
     endings = Endings()
-    with Log() as log, serving(mode=slimHTTP.HTTPS, threads=2) as site:
+    with Log() as log, serving(mode=slimHTTP.HTTPS, python_threads=2) as site:
         routes(site.http, endings)
         for number in range(MANY):
             context = lenient_tls()

@@ -398,7 +398,7 @@ def test_c8_7_files_and_proxying_go_on_while_python_is_blocked(
             'up.example': {'proxy': upstream.name},
             'mod.example': {'module': str(tmp_path / 'm.py')},
         }
-        with serving(web_root=str(tmp_path / 'www'), vhosts=vhosts, threads=threads) as site:
+        with serving(web_root=str(tmp_path / 'www'), vhosts=vhosts, python_threads=threads) as site:
 
             @site.http.route('/blocked/<int:number>')
             def blocked(request):

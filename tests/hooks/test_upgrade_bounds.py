@@ -117,7 +117,7 @@ def test_c9_a_hundred_upgraded_connections_at_once(site: Serving) -> None:
 
 def test_c9_upgraded_connections_with_threads_keep_their_order() -> None:
     """One connection is one thread's at a time."""
-    with serving(threads=4) as site:
+    with serving(python_threads=4) as site:
         at_work: set[int] = set()
         broken: list[int] = []
         lock = threading.Lock()

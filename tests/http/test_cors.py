@@ -168,7 +168,7 @@ def test_an_answer_that_is_given_again_is_for_the_same_origin(tmp_path) -> None:
     # So long that the second answer of each is surely one that stood ready.
     with (
         serving(
-            web_root=str(root), cors=[APP, OTHER], file_cache={'revalidate': 60}, workers=1
+            web_root=str(root), cors=[APP, OTHER], file_cache={'revalidate': 60}, io_threads=1
         ) as site,
         site.client() as client,
     ):

@@ -48,7 +48,7 @@ class Answering(Serving):
 
 @pytest.fixture
 def site() -> Iterator[Answering]:
-    with serving(mode=slimHTTP.HTTPS, max_unsent='64KiB', send_timeout=60, workers=1) as site:
+    with serving(mode=slimHTTP.HTTPS, max_unsent='64KiB', send_timeout=60, io_threads=1) as site:
         yield Answering(site)
 
 

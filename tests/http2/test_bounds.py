@@ -112,7 +112,7 @@ def test_max_streams_is_how_many_run_at_once() -> None:
     go_on = threading.Event()
     running: list[int] = []
 
-    with serving(mode=slimHTTP.HTTPS, max_streams=3, threads=8) as site:
+    with serving(mode=slimHTTP.HTTPS, max_streams=3, python_threads=8) as site:
 
         @site.http.route('/')
         def handler(request: Any) -> str:

@@ -79,7 +79,7 @@ def test_an_idle_client_that_does_not_hear_is_cut() -> None:
 
 def test_a_head_that_drips_costs_other_requests_nothing() -> None:
     go_on = threading.Event()
-    with secure(header_timeout=0.3, threads=2) as site, Http2(site.address[1]) as connection:
+    with secure(header_timeout=0.3, python_threads=2) as site, Http2(site.address[1]) as connection:
 
         @site.http.route('/held')
         def held(request: Any) -> str:
@@ -105,7 +105,7 @@ def test_a_head_that_drips_costs_other_requests_nothing() -> None:
 
 def test_but_they_have_no_longer_than_when_the_server_stops() -> None:
     go_on = threading.Event()
-    config = {'header_timeout': 0.3, 'grace_period': 0.5, 'threads': 2}
+    config = {'header_timeout': 0.3, 'grace_period': 0.5, 'python_threads': 2}
     with secure(**config) as site, Http2(site.address[1]) as connection:
         site.http.route('/held')(lambda request: go_on.wait(2 * PATIENCE) and 'held')
         assert connection.get('/').status == 200

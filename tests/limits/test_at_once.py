@@ -67,7 +67,7 @@ def gated(protocol: str, **config: Any) -> Iterator[tuple[Serving, threading.Eve
 
 def streams_at_once(protocol: str) -> None:
     """Requests of HTTP/1.1 are one behind the other: the next is read behind the answer."""
-    with gated(protocol, max_streams=3, threads=8) as (site, gate, running):
+    with gated(protocol, max_streams=3, python_threads=8) as (site, gate, running):
         if protocol == 'HTTP/2':
             with Http2(site.address[1]) as connection:
                 *streams, one_too_many = [connection.ask('/held') for _ in range(4)]
@@ -162,7 +162,7 @@ def who_may_connect(protocol: str) -> None:
 
 
 def calls_that_wait(protocol: str) -> None:
-    with gated(protocol, max_queue=1, threads=1) as (site, gate, running):
+    with gated(protocol, max_queue=1, python_threads=1) as (site, gate, running):
         with contextlib.ExitStack() as stack:
             statuses = [stack.enter_context(begun(site, protocol, Asked('/held')))]
             wait_until(lambda: running)

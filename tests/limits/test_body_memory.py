@@ -29,7 +29,7 @@ CHUNKED = b'POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n
 @contextlib.contextmanager
 def measuring(**config):
     """A server that answers how long a body is."""
-    with serving(**{'max_body_memory': '64KiB', 'workers': 1, **config}) as site:
+    with serving(**{'max_body_memory': '64KiB', 'io_threads': 1, **config}) as site:
         site.http.route('/')(lambda request: f'{len(request.payload)}')
         yield site
 
@@ -151,7 +151,7 @@ def test_what_is_not_held_does_not_count() -> None:
 
 SERVE = """
 import sys, slimHTTP
-http = slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, workers=1, max_body_memory=sys.argv[1])
+http = slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, io_threads=1, max_body_memory=sys.argv[1])
 http.route('/')(lambda request: str(len(request.payload)))
 http.run()
 """

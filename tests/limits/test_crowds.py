@@ -19,7 +19,7 @@ from support import PATIENCE, Log, Serving, lenient_tls, serving, tick, wait_unt
 def crowded(**config: Any) -> Iterator[Serving]:
     """A server with a handler, `/held`, that keeps its requests until the block ends."""
     go_on = threading.Event()
-    with serving(threads=8, **config) as site:
+    with serving(python_threads=8, **config) as site:
 
         @site.http.route('/held')
         def held(request):

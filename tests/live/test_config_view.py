@@ -33,7 +33,7 @@ def http() -> Iterator[slimHTTP.HTTP_SERVER]:
 
 def runtime(http: slimHTTP.HTTP_SERVER) -> dict[str, Any]:
     """What is configured, but for the options that are fixed at start."""
-    fixed = ('addr', 'port', 'workers', 'threads')
+    fixed = ('addr', 'port', 'io_threads', 'python_threads')
     return {key: value for key, value in http.config.to_dict().items() if key not in fixed}
 
 

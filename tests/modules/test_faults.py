@@ -197,7 +197,9 @@ def test_c6_8_modules_never_run_at_once_unless_threads_say_so(tmp_path: Path) ->
 def test_c6_8_with_threads_modules_run_at_once(tmp_path: Path) -> None:
     source = 'def on_request(request):\n    request.CLIENT_IDENTITY.server.barrier.wait(10)\n    return "both"\n'
     tree(tmp_path, {'vhost.py': source})
-    with serving(threads=3, vhosts={HOST: {'module': os.fspath(tmp_path / 'vhost.py')}}) as site:
+    with serving(
+        python_threads=3, vhosts={HOST: {'module': os.fspath(tmp_path / 'vhost.py')}}
+    ) as site:
         site.http.barrier = threading.Barrier(3)
         assert at_once([lambda: ask(site).text] * 3) == ['both'] * 3
 

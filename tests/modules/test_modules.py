@@ -351,7 +351,9 @@ def test_c6_4_memory_increments_atomically_under_requests(tmp_path: Path) -> Non
     )
     slimHTTP.memory.pop('c6_4 hits', None)
     tree(tmp_path, {'vhost.py': source})
-    with serving(threads=4, vhosts={HOST: {'module': os.fspath(tmp_path / 'vhost.py')}}) as site:
+    with serving(
+        python_threads=4, vhosts={HOST: {'module': os.fspath(tmp_path / 'vhost.py')}}
+    ) as site:
 
         def load() -> None:
             with site.client() as client:

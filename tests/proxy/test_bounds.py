@@ -69,7 +69,7 @@ class Gate:
 @contextlib.contextmanager
 def gated(**config) -> Iterator[tuple[Gate, Upstream, Serving]]:
     gate = Gate()
-    config = {'workers': 2, **config}
+    config = {'io_threads': 2, **config}
     with Upstream(gate) as upstream, serving(proxy=upstream.name, **config) as site:
         try:
             yield gate, upstream, site
@@ -103,7 +103,7 @@ def test_c7_3_more_than_the_upstreams_carry_wait_and_all_are_answered() -> None:
 
 
 def test_c7_3_those_who_wait_have_their_turn_in_order() -> None:
-    with gated(proxy_max_requests=1, workers=1) as (gate, upstream, site):
+    with gated(proxy_max_requests=1, io_threads=1) as (gate, upstream, site):
         clients = waiting(site, 1)
         upstream.wait_for(1)
         for number in range(1, 5):
@@ -294,7 +294,7 @@ def test_c7_5_the_same_failure_is_one_line_for_many_requests() -> None:
 LIMITED = """
 import resource, sys, slimHTTP
 resource.setrlimit(resource.RLIMIT_NOFILE, (192, 192))
-slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], workers=2,
+slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], io_threads=2,
                 proxy_queue_timeout=30,
                 vhosts={'files.example': {'web_root': sys.argv[2]},
                         'alive.example': {'proxy': sys.argv[3]}}).run()
@@ -327,7 +327,7 @@ def test_c7_3_a_slow_upstream_leaves_descriptors_for_everybody_else(tmp_path) ->
 SEVERAL = """
 import resource, sys, slimHTTP
 resource.setrlimit(resource.RLIMIT_NOFILE, (192, 192))
-slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], workers=2,
+slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], io_threads=2,
                 proxy_queue_timeout=30,
                 vhosts={f'{n}.example': {'proxy': proxy} for n, proxy in enumerate(sys.argv[1:])}
                 ).run()

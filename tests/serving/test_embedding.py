@@ -61,7 +61,11 @@ def tasks() -> list[str]:
 
 def live(number: int) -> None:
     """One life of a server: started, asked, ended; of several kinds in turn."""
-    config: dict[str, Any] = {'workers': 1 + number % 2, 'threads': 1 + number % 3, 'quiet': True}
+    config: dict[str, Any] = {
+        'io_threads': 1 + number % 2,
+        'python_threads': 1 + number % 3,
+        'quiet': True,
+    }
     if number % 11 == 0:
         with (
             opened(slimHTTP.HTTPS, **config) as https,
@@ -123,7 +127,7 @@ def test_c1_5_a_server_that_was_never_started_leaves_nothing_behind() -> None:
 
 def test_c1_5_many_instances_side_by_side() -> None:
     with contextlib.ExitStack() as stack:
-        all_of_them = [stack.enter_context(opened(workers=1)) for _ in range(20)]
+        all_of_them = [stack.enter_context(opened(io_threads=1)) for _ in range(20)]
         for name in ('sync', 'async', 'stream'):
             assert {asked(http, name) for http in all_of_them} == {name}
         loops = [thread for thread in threading.enumerate() if 'event loop' in thread.name]
@@ -187,7 +191,7 @@ threading.Thread(target=http.run, daemon=True).start()
 print(ask(http), ask(http, '/async'))
 """,
     'while clients ask': """
-http = opened(threads=3)
+http = opened(python_threads=3)
 http.__enter__()
 answered = threading.Semaphore(0)
 def hammer():

@@ -94,7 +94,7 @@ def ended(program: str, *arguments: str) -> tuple[str, int, str]:
 @pytest.mark.parametrize('path', ['/busy', '/stream', '/sleep', '/obstinate', '/task'])
 def test_c1_5_a_program_ends_while_a_handler_runs(path: str, threads: str) -> None:
     program = """
-    http = opened(threads=int(sys.argv[2]))
+    http = opened(python_threads=int(sys.argv[2]))
     http.__enter__()
     ask(http, sys.argv[1])
     sys.exit(7)
@@ -132,7 +132,7 @@ def test_c1_5_run_ends_after_the_grace_period_whatever_a_handler_does(
     path: str, threads: str, number: int
 ) -> None:
     program = """
-    http = opened(threads=int(sys.argv[2]), grace_period=0.2)
+    http = opened(python_threads=int(sys.argv[2]), grace_period=0.2)
 
     def stop():
         ask(http, sys.argv[1])

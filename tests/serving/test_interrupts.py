@@ -21,7 +21,7 @@ http.run()
 print('ended', http.closed)
 """,
     'in run, while a handler of another thread blocks in C': """
-http = opened(grace_period=0.1, threads=2)
+http = opened(grace_period=0.1, python_threads=2)
 def interrupt():
     begin(http, '/block')
     send()

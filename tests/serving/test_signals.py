@@ -127,7 +127,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(python: bool, tmp_path: Pat
 
 HELD = """
 import slimHTTP, threading
-http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, threads=3, grace_period=20)
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, python_threads=3, grace_period=20)
 @http.route('/held')
 def held(request):
     print('begun', flush=True)
@@ -281,7 +281,7 @@ def rest(client: socket.socket) -> bytes:
 @pytest.mark.parametrize('handler', [sync_events, async_events])
 def test_c1_5_streams_of_events_end_at_once_with_the_server(handler) -> None:
     ended.clear()
-    with serving(grace_period=60, threads=2) as site:
+    with serving(grace_period=60, python_threads=2) as site:
         site.http.route('/events')(handler)
         with listens(site) as client:
             site.http.stop()
@@ -295,7 +295,7 @@ def test_c1_5_streams_of_events_end_over_http2_too() -> None:
     context = lenient_tls()
     context.set_alpn_protocols(['h2'])
     head = [(':method', 'GET'), (':path', '/'), (':scheme', 'https'), (':authority', 'a')]
-    options: Any = {'grace_period': 60, 'threads': 2, 'quiet': True}
+    options: Any = {'grace_period': 60, 'python_threads': 2, 'quiet': True}
     with slimHTTP.server(slimHTTP.HTTPS, addr='127.0.0.1', port=0, **options) as http:
         http.route('/')(async_events)
         connection = h2.connection.H2Connection()
@@ -336,7 +336,7 @@ def test_c1_5_streams_of_events_end_too_where_nobody_reads_them() -> None:
 
         return slimhttp_response(stream())
 
-    with serving(grace_period=60, threads=2) as site, narrow_client(site.address) as client:
+    with serving(grace_period=60, python_threads=2) as site, narrow_client(site.address) as client:
         site.http.route('/events')(more_than_is_taken)
         client.send('GET', '/events')
         assert asked.wait(PATIENCE)
@@ -372,7 +372,7 @@ def test_c1_5_other_streams_go_on_to_their_end() -> None:
         go_on.wait(PATIENCE)
         yield 'last'
 
-    with serving(grace_period=60, threads=2) as site, site.client() as client:
+    with serving(grace_period=60, python_threads=2) as site, site.client() as client:
         site.http.route('/')(stream)
         client.send('GET', '/')
         assert begun.wait(PATIENCE)

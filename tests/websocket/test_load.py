@@ -1,4 +1,4 @@
-"""One client of a WebSocket does not hold up the others of its worker, whatever it sends."""
+"""One client of a WebSocket does not hold up the others of its I/O thread, whatever it sends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FLOODS = {
 
 @pytest.fixture
 def site() -> Iterator[Serving]:
-    with serving(workers=1, grace_period=2) as site:
+    with serving(io_threads=1, grace_period=2) as site:
 
         @site.http.websocket('/echo')
         async def takes(ws):

@@ -92,7 +92,7 @@ fn report_threads(bridge: &Bridge) -> bool {
         };
         tracing::warn!(
             "{} has held {thread} for {:.1} s while {}: \
-             make it `async def`, or start the server with `threads=N`",
+             make it `async def`, or start the server with `python_threads=N`",
             job.subject,
             job.duration.as_secs_f64(),
             who_waits(job.waiting),

@@ -81,9 +81,9 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) debug: bool,
 
-    /// Threads that answer; else one for each processor.
+    /// Threads that read, write and answer; else one for each processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) workers: Option<u16>,
+    pub(crate) io_threads: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -244,8 +244,8 @@ impl Serve {
         if self.debug {
             set("debug", true.into());
         }
-        if let Some(workers) = self.workers {
-            set("workers", i64::from(workers).into());
+        if let Some(io_threads) = self.io_threads {
+            set("io_threads", i64::from(io_threads).into());
         }
         Ok(Config::new(root))
     }

@@ -228,8 +228,8 @@ impl Server {
 
     /// How many Python threads run handlers.
     #[getter]
-    fn threads(&self) -> usize {
-        self.snapshot().site.service.threads
+    fn python_threads(&self) -> usize {
+        self.snapshot().site.service.python_threads
     }
 
     /// The file in which `slimHTTP.memory` is to be kept, or None.

@@ -181,7 +181,7 @@ impl Server {
         privileges::heed(&self.shared.live.current().site.service)?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.serve();
-        let count = self.shared.live.current().site.service.workers.max(1);
+        let count = self.shared.live.current().site.service.io_threads.max(1);
         let workers = threads::start(&self.shared, listeners, count)?;
         let _ = self.workers.set(workers);
         Ok(())

@@ -75,7 +75,7 @@ pub struct CompileEnv<'w> {
     /// serves there: the listener and the site in force. `None` where it is
     /// somebody else. For finding proxy loops (C7.4).
     pub local_site: &'w dyn Fn(&str, u16) -> Option<Arc<Site>>,
-    /// The processors of the machine: the default number of workers.
+    /// The processors of the machine: the default number of I/O threads.
     pub processors: usize,
     /// The memory that there is for this process, in bytes, where that is known.
     pub memory: Option<u64>,

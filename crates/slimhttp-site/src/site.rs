@@ -243,9 +243,9 @@ pub enum AccessFormat {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// I/O threads. Fixed at start.
-    pub workers: usize,
+    pub io_threads: usize,
     /// Python threads that run handlers. Fixed at start.
-    pub threads: usize,
+    pub python_threads: usize,
     /// Who may connect; `None`: everybody.
     pub allow: Option<Networks>,
     /// Connections at once; more wait to be accepted.

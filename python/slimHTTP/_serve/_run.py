@@ -1,11 +1,11 @@
 """`run()` and `poll()`: the threads that answer requests, and the signals that end them.
 
-No thread of the extension enters Python. The threads of Python that call `Server.turn` do the
-work: the one in `run()` or `poll()`, and further ones with `threads=N`. A turn waits for jobs
-without the interpreter's lock, calls the handlers of those that have come, one after the other,
-and returns. The main thread waits there without polling, because a signal writes to the
-server's wake-up descriptor. Signal handlers run on the main thread, between any two of its
-instructions, so they wait for no lock that the code which they interrupt may hold.
+No thread of the extension enters Python. The threads of Python that call `Server.turn` do the work:
+the one in `run()` or `poll()`, and further ones with `python_threads=N`. A turn waits for jobs
+without the interpreter's lock, calls the handlers of those that have come, one after the other, and
+returns. The main thread waits there without polling, because a signal writes to the server's
+wake-up descriptor. Signal handlers run on the main thread, between any two of its instructions, so
+they wait for no lock that the code which they interrupt may hold.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def print_greeting(server: Server) -> None:
         sys.stderr.flush()
 
 
-def start_workers(http: ServerInstance, server: Server) -> list[threading.Thread]:
-    """Start the threads beyond the first that `threads=N` asks for."""
+def start_python_threads(http: ServerInstance, server: Server) -> list[threading.Thread]:
+    """Start the threads beyond the first that `python_threads=N` asks for."""
     return [
-        _threads.start(work, http, server, name=f'slimHTTP worker {number}')
-        for number in range(2, server.threads + 1)
+        _threads.start(work, http, server, name=f'slimHTTP Python thread {number}')
+        for number in range(2, server.python_threads + 1)
     ]
 
 
@@ -100,11 +100,11 @@ def run(
             with _handling_signals(signals, server) as max_wait:
                 with _threads.serving(server):
                     # Not before: who has read the greeting may send a signal.
-                    workers = start()
+                    threads = start()
                     while server.turn(max_wait):
                         pass
                     # Shorter than the margin, after which this thread would be interrupted.
-                    _threads.join(workers, MARGIN / 2)
+                    _threads.join(threads, MARGIN / 2)
                 if lifecycle.has_stop_hooks:
                     signals.extend(server.grace_period)
                 lifecycle.finish(http)

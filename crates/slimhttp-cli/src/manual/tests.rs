@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use super::{completion, page};
 use crate::options::Options;
 
-const FLAGS: &[&str] = &["addr", "port", "index", "access-log", "scripts", "debug", "workers"];
+const FLAGS: &[&str] = &["addr", "port", "index", "access-log", "scripts", "debug", "io-threads"];
 const COMMANDS: &[&str] = &["serve", "run", "check", "completion", "man"];
 
 #[test]

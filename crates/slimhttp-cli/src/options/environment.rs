@@ -18,7 +18,7 @@ pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("scripts", "SLIMHTTP_SCRIPTS"),
     ("access_log", "SLIMHTTP_ACCESS_LOG"),
     ("debug", "SLIMHTTP_DEBUG"),
-    ("workers", "SLIMHTTP_WORKERS"),
+    ("io_threads", "SLIMHTTP_IO_THREADS"),
 ];
 
 /// The same commands, whose flags heed the environment.

@@ -46,7 +46,7 @@ fn serve_spells_a_configuration() {
         ("serve a --access-log json", "access_log=`json` scripts=`false` web_root=`a`"),
         ("serve --access-log=common a", "access_log=`common` scripts=`false` web_root=`a`"),
         ("serve --debug", "debug=`true` scripts=`false` web_root=`.`"),
-        ("serve --workers 3", "scripts=`false` web_root=`.` workers=`3`"),
+        ("serve --io-threads 3", "io_threads=`3` scripts=`false` web_root=`.`"),
         ("serve --scripts", "scripts=`true` web_root=`.`"),
         // Where it listens is no part of the configuration.
         ("serve --addr ::1 --port 1", "scripts=`false` web_root=`.`"),
@@ -78,7 +78,7 @@ fn wrong_lines_are_refused_with_the_status_of_usage() {
         ("check a --port 1", ErrorKind::UnknownArgument, "'--port'"),
         ("serve --port 65536", ErrorKind::ValueValidation, "0..=65535"),
         ("serve --port http", ErrorKind::ValueValidation, "'http'"),
-        ("serve --workers 0", ErrorKind::ValueValidation, "1..=1024"),
+        ("serve --io-threads 0", ErrorKind::ValueValidation, "1..=1024"),
         ("serve --access-log pretty", ErrorKind::InvalidValue, "common, combined, json"),
         ("serve --acces-log", ErrorKind::UnknownArgument, "'--access-log'"),
     ] {

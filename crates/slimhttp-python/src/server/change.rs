@@ -18,7 +18,7 @@ use crate::convert::errors;
 
 /// What a new configuration keeps of the old one when it does not name it.
 const FIXED_AT_START: [&str; 8] =
-    ["addr", "port", "workers", "threads", "persist", "user", "group", "log"];
+    ["addr", "port", "io_threads", "python_threads", "persist", "user", "group", "log"];
 
 /// Why a change is not made.
 pub(crate) enum Refused {

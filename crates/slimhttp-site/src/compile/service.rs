@@ -52,11 +52,12 @@ pub(super) fn service(
         fixed_number(key, number(key), earlier, at, report).unwrap_or(default)
     };
     let max_connections = number("max_connections").unwrap_or(10_000);
-    let workers = fixed("workers", running.map(|service| service.workers), env.processors.max(1));
-    let threads = fixed("threads", running.map(|service| service.threads), 1);
+    let processors = env.processors.max(1);
+    let io_threads = fixed("io_threads", running.map(|service| service.io_threads), processors);
+    let python_threads = fixed("python_threads", running.map(|service| service.python_threads), 1);
     Service {
-        workers,
-        threads,
+        io_threads,
+        python_threads,
         allow: match layers.get("allow") {
             Some(Checked::Networks(networks)) => Some(networks.iter().copied().collect()),
             _ => None,

@@ -136,7 +136,7 @@ fn c2_6_every_fault_is_reported_at_once_in_document_order() {
     check(
         json!({
             "web_rot": "x",
-            "workers": 0,
+            "io_threads": 0,
             "index": ["a", "b/c", 3],
             "vhosts": {
                 "b.example": {"module": "nothing.py", "debug": 1},
@@ -148,6 +148,7 @@ fn c2_6_every_fault_is_reported_at_once_in_document_order() {
         "\
 index[1]: expected a plain file name, without a folder, found `b/c`
 index[2]: expected a file name, found the number `3`
+io_threads: expected a whole number from 1 to 1024, found `0`
 vhosts.\"\": expected a host name, found an empty name
 vhosts.\"\".web_root: expected a path, found the number `7`
 vhosts.\"a.example\".proxy: expected `host:port`, found `10.0.0.1`
@@ -155,8 +156,7 @@ vhosts.\"b.example\".debug: expected `true` or `false`, found the number `1`
 vhosts.\"b.example\".module: expected a `.py` file that exists, found `/base/nothing.py`
 vhosts.\"c.example\": expected a table of options, found a list of 0
 web_rot: expected a known option, found `web_rot`
-  hint: did you mean `web_root`?
-workers: expected a whole number from 1 to 1024, found `0`",
+  hint: did you mean `web_root`?",
     );
 }
 

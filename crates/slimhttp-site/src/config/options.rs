@@ -229,14 +229,14 @@ const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "the number of processors",
         doc: "Threads that read, write and answer. Fixed at start.",
-        aliases: &["worker_processes", "processes", "io_threads"],
-        ..global("workers", Shape::WholeNumber { least: 1, most: 1024 })
+        aliases: &["workers", "worker_processes", "processes"],
+        ..global("io_threads", Shape::WholeNumber { least: 1, most: 1024 })
     },
     OptionSpec {
         default: "`1`",
         doc: "Python handlers that may run at once. Fixed at start.",
-        aliases: &["python_threads", "worker_threads"],
-        ..global("threads", Shape::WholeNumber { least: 1, most: 1024 })
+        aliases: &["threads", "worker_threads"],
+        ..global("python_threads", Shape::WholeNumber { least: 1, most: 1024 })
     },
     OptionSpec {
         default: "`10000`",

@@ -49,13 +49,13 @@ fn c3_4_another_address_or_port_is_a_fault_that_says_how() {
 }
 
 #[test]
-fn c3_4_workers_and_threads_are_fixed_once_running() {
+fn c3_4_the_numbers_of_threads_are_fixed_once_running() {
     let routes = Routes::default();
-    let first = site(json!({"workers": 2}));
-    assert_eq!((first.service.workers, first.service.threads), (2, 1));
-    assert_eq!(site(json!({})).service.workers, 4, "the number of processors");
+    let first = site(json!({"io_threads": 2}));
+    assert_eq!((first.service.io_threads, first.service.python_threads), (2, 1));
+    assert_eq!(site(json!({})).service.io_threads, 4, "the number of processors");
     for (written, fault) in [
-        (json!({"workers": 2, "threads": 1}), ""),
+        (json!({"io_threads": 2, "python_threads": 1}), ""),
         // What is not given stays what it is.
         (json!({}), ""),
         (
@@ -69,21 +69,21 @@ fn c3_4_workers_and_threads_are_fixed_once_running() {
              \n  hint: `log` is fixed at start: start the server anew to change it",
         ),
         (
-            json!({"workers": 3}),
-            "workers: expected `2`, the number it was started with, found `3`\
-             \n  hint: `workers` is fixed at start: start the server anew to change it",
+            json!({"io_threads": 3}),
+            "io_threads: expected `2`, the number it was started with, found `3`\
+             \n  hint: `io_threads` is fixed at start: start the server anew to change it",
         ),
         (
-            json!({"threads": 8}),
-            "threads: expected `1`, the number it was started with, found `8`\
-             \n  hint: `threads` is fixed at start: start the server anew to change it",
+            json!({"python_threads": 8}),
+            "python_threads: expected `1`, the number it was started with, found `8`\
+             \n  hint: `python_threads` is fixed at start: start the server anew to change it",
         ),
     ] {
         let changed = change((&first, &routes), &config(&written), &routes);
         match changed {
             Ok(site) => {
                 assert_eq!(fault, "");
-                assert_eq!(site.service.workers, 2);
+                assert_eq!(site.service.io_threads, 2);
             }
             Err(faults) => assert_eq!(faults.to_string(), fault),
         }

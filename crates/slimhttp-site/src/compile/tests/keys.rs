@@ -31,6 +31,8 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("acces_log", "access_log"),
         ("hide", "exclude"),
         ("hidden", "dotfiles"),
+        ("workers", "io_threads"),
+        ("threads", "python_threads"),
     ] {
         let mut root = json!({});
         root[written] = json!("x");
@@ -97,8 +99,8 @@ fn c2_6_a_host_name_that_was_cut_at_its_dots_is_told_from_one_that_was_not() {
 fn c2_1_what_is_global_stands_at_the_global_level_only() {
     let fault = "expected this option at the global level only";
     for (key, value, hint) in [
-        ("workers", json!(1), "move it out of `vhosts`"),
-        ("threads", json!(1), "move it out of `vhosts`"),
+        ("io_threads", json!(1), "move it out of `vhosts`"),
+        ("python_threads", json!(1), "move it out of `vhosts`"),
         ("addr", json!("::1"), "move it out of `vhosts`"),
         ("cert", json!("one.pem"), "move it out of `vhosts`"),
         ("grace_period", json!("nonsense"), "move it out of `vhosts`"),
@@ -118,13 +120,13 @@ fn c2_1_what_is_global_stands_at_the_global_level_only() {
         check(json!({"vhosts": {"a": scope}}), &format!("vhosts.a.{key}: {fault}\n  hint: {hint}"));
     }
     check(
-        json!({"vhosts": {"a": {"worker": 1, "prot": 1, "web_rot": "x"}}}),
-        "vhosts.a.prot: expected a known option, found `prot`\
+        json!({"vhosts": {"a": {"io_thread": 1, "prot": 1, "web_rot": "x"}}}),
+        "vhosts.a.io_thread: expected a known option, found `io_thread`\
+         \n  hint: did you mean `io_threads`? It stands at the global level only\
+         \nvhosts.a.prot: expected a known option, found `prot`\
          \n  hint: did you mean `port`? It stands at the global level only\
          \nvhosts.a.web_rot: expected a known option, found `web_rot`\
-         \n  hint: did you mean `web_root`?\
-         \nvhosts.a.worker: expected a known option, found `worker`\
-         \n  hint: did you mean `workers`? It stands at the global level only",
+         \n  hint: did you mean `web_root`?",
     );
 }
 

@@ -52,7 +52,7 @@ fn c2_6_bools() {
 #[test]
 fn c2_6_whole_numbers() {
     each(
-        "workers",
+        "io_threads",
         &[
             (json!(1), ""),
             (json!(1024), ""),

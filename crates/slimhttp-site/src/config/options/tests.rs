@@ -118,7 +118,7 @@ fn c2_1_every_option_has_an_effect() {
         };
         // 1777 is out of range for these.
         let value = match option.key {
-            "workers" | "threads" => json!(17),
+            "io_threads" | "python_threads" => json!(17),
             _ => value,
         };
         let mut root = json!({});
