@@ -24,7 +24,7 @@ WHOLE = {
     'follow_symlinks': 'never',
     'cache_control': {'*': 'no-cache', '/assets/**': 'max-age=60'},
     'immutable': True,
-    'headers': {'*.js': {'X-Kind': 'script', 'Link': ['<a>', '<b>'], 'ETag': False}},
+    'file_headers': {'*.js': {'X-Kind': 'script', 'Link': ['<a>', '<b>'], 'ETag': False}},
     'mime_types': {'.foo': 'text/x-foo; version=1'},
     'charset': False,
     'compress': {
@@ -160,7 +160,7 @@ error_pages = { 404 = "/404.html", 50x = "/50x.html" }
 gzip = true
 file_cache = { size = 5 }
 
-[vhosts."a.example".headers."*.js"]
+[vhosts."a.example".file_headers."*.js"]
 Content-Length = "5"
 X-Foo = 1
 
@@ -175,8 +175,8 @@ def test_c2_6_faults_within_tables_have_their_places(tmp_path):
     assert status == 1
     for text in [
         '2:36: error_pages.50x: expected a status from 400 to 599, `4xx` or `5xx`, found `50x`',
-        '9:18: vhosts."a.example".headers."*.js".Content-Length: expected a field that may be changed',
-        'vhosts."a.example".headers."*.js".X-Foo: expected a text, a list of texts, or `false`',
+        '9:18: vhosts."a.example".file_headers."*.js".Content-Length: expected a field that may be changed',
+        'vhosts."a.example".file_headers."*.js".X-Foo: expected a text, a list of texts, or `false`',
         'vhosts."a.example".compress.encoding: expected `encodings` or ',
         'vhosts."a.example".file_cache.size: expected `entry` or `revalidate`',
         'vhosts."a.example".gzip: expected a known option, found `gzip`',

@@ -63,7 +63,8 @@ def test_cache_control(site, config: dict[str, Any], target: str, expected: Any)
 
 def test_c5_4_a_304_says_what_the_200_said(site) -> None:
     files = site(
-        {'web_root': 'root', 'cache_control': 'no-cache', 'headers': {'*': {'X-A': '1'}}}, FILES
+        {'web_root': 'root', 'cache_control': 'no-cache', 'file_headers': {'*': {'X-A': '1'}}},
+        FILES,
     )
     whole = files.get('/style.css')
     again = files.get('/style.css', if_none_match=whole.headers['etag'])
@@ -88,7 +89,7 @@ def test_c5_4_a_304_says_what_the_200_said(site) -> None:
     ids=str,
 )  # fmt: skip
 def test_headers_of_files(site, headers, target: str, name: str, expected: list[str]) -> None:
-    assert fields(site, {'headers': headers}, target).all(name) == expected
+    assert fields(site, {'file_headers': headers}, target).all(name) == expected
 
 
 @of(
@@ -135,7 +136,7 @@ def test_every_answer_has_what_the_scope_says(site, target: str) -> None:
 
 def test_security_headers_give_way(site) -> None:
     own = {'X-Frame-Options': 'DENY'}
-    found = fields(site, {'headers': {'*': own}, 'security_headers': True}, '/style.css')
+    found = fields(site, {'file_headers': {'*': own}, 'security_headers': True}, '/style.css')
     assert found.all('x-frame-options') == ['DENY']
     found = fields(site, {'response_headers': own, 'security_headers': True}, '/missing')
     assert found.all('x-frame-options') == ['DENY']

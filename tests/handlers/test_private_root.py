@@ -36,7 +36,7 @@ def site(folder: pathlib.Path) -> Iterator[Serving]:
         'private_root': os.fspath(folder / 'private'),
         'cache_control': 'public, max-age=3600',
         'immutable': True,
-        'headers': {'*': {'X-Public': 'yes'}},
+        'file_headers': {'*': {'X-Public': 'yes'}},
     }
     with serving(**config) as site:
         yield site

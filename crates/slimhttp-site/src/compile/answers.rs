@@ -54,17 +54,17 @@ pub(super) fn cors_alone(
     at: &At<'_>,
     report: &mut Report,
 ) {
-    const KEYS: [&str; 3] = ["cors", "headers", "response_headers"];
+    const KEYS: [&str; 3] = ["cors", "file_headers", "response_headers"];
     let Some(given) = KEYS.into_iter().find(|key| own.own.has(key)) else { return };
     if options.answers.cors.is_none() {
         return;
     }
     let is_one = |rule: &FieldRule| is_cors_field(rule.name());
     let of_answers = options.answers.response_headers.iter().any(is_one);
-    let of_files = || options.files.headers.values().any(|rules| rules.iter().any(is_one));
+    let of_files = || options.files.file_headers.values().any(|rules| rules.iter().any(is_one));
     let other = match () {
         () if of_answers => "response_headers",
-        () if of_files() => "headers",
+        () if of_files() => "file_headers",
         () => return,
     };
     let expected = format!("either `cors` or `Access-Control-` fields in `{other}`");

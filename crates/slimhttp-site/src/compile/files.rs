@@ -55,8 +55,8 @@ fn lay(own: Layers<'_>, rules: &mut FileRules) {
     if let Some(Rule::CacheControl(values)) = own.rule("cache_control") {
         rules.cache_control = values.clone();
     }
-    if let Some(Rule::FieldsByGlob(fields)) = own.rule("headers") {
-        rules.headers = fields.clone();
+    if let Some(Rule::FieldsByGlob(fields)) = own.rule("file_headers") {
+        rules.file_headers = fields.clone();
     }
     if let Some(Rule::MediaTypes(types)) = own.rule("mime_types") {
         rules.mime_types = Arc::clone(types);

@@ -167,18 +167,18 @@ pub fn clean_redirect(rules: &FileRules, target: &Target<'_>, index: &[String]) 
 }
 
 /// Whether a path is neither served nor listed: a name in it begins with a dot
-/// and `hidden` is off, or `hide` names it or a folder above it. `.well-known`
-/// at the root is never hidden for its dot (RFC 8615).
+/// and `dotfiles` is off, or `exclude` names it or a folder above it. `.well-known`
+/// at the root is never withheld for its dot (RFC 8615).
 pub fn is_withheld(rules: &FileRules, path: &SafePath) -> bool {
     let bytes = path.as_bytes();
-    if !rules.hidden {
+    if !rules.dotfiles {
         let first = bytes.split(|&byte| byte == b'/').next().unwrap_or_default();
-        let is_hidden = first.starts_with(b".") && first != b".well-known";
-        if is_hidden || memchr::memmem::find(bytes, b"/.").is_some() {
+        let is_dotfile = first.starts_with(b".") && first != b".well-known";
+        if is_dotfile || memchr::memmem::find(bytes, b"/.").is_some() {
             return true;
         }
     }
-    rules.hide.take(bytes)
+    rules.exclude.take(bytes)
 }
 
 /// Whether somebody is on the way to a page, and not a page to what it is made

@@ -34,7 +34,7 @@ pub struct FileRules {
     /// Whether a name with a fingerprint is said never to change.
     pub immutable: bool,
     /// Further fields by file: every glob that matches applies, the longest last.
-    pub headers: ByGlob<Arc<[FieldRule]>>,
+    pub file_headers: ByGlob<Arc<[FieldRule]>>,
     /// Media types by extension, in lower case and without the dot.
     pub mime_types: Arc<[(Box<str>, HeaderValue)]>,
     /// The `charset` of text; `None` says none.
@@ -63,7 +63,7 @@ impl Default for FileRules {
             clean_urls: false,
             cache_control: ByGlob::default(),
             immutable: false,
-            headers: ByGlob::default(),
+            file_headers: ByGlob::default(),
             mime_types: Arc::default(),
             charset: Some("utf-8".into()),
             content_encoding: Subtrees::default(),

@@ -1,5 +1,5 @@
 //! The header fields that a site adds to a response: `cache_control`, `immutable` and
-//! `headers` for files; `response_headers` and `security_headers` for every response.
+//! `file_headers` for files; `response_headers` and `security_headers` for every response.
 //!
 //! A rule never touches the fields that say how the message is framed or how its content is
 //! to be decoded as it is sent: its length, its coding, the boundary of a multipart. So no
@@ -30,7 +30,7 @@ pub fn file_fields(
     headers: &mut HeaderMap,
     status: StatusCode,
 ) {
-    if rules.cache_control.is_empty() && rules.headers.is_empty() && !rules.immutable {
+    if rules.cache_control.is_empty() && rules.file_headers.is_empty() && !rules.immutable {
         return;
     }
     let path = path.as_bytes();
@@ -47,7 +47,7 @@ pub fn file_fields(
         let described = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE];
         described.contains(rule.name())
     };
-    for rule in rules.headers.all(path).flat_map(|rules| rules.iter()) {
+    for rule in rules.file_headers.all(path).flat_map(|rules| rules.iter()) {
         if status != StatusCode::NOT_MODIFIED || !describes(rule) {
             apply(rule, headers);
         }

@@ -130,17 +130,17 @@ fn cors_and_fields_of_its_own_exclude_each_other() {
         (json!({"cors": false, "response_headers": field}), String::new()),
         (json!({"cors": true, "response_headers": {"X-A": "a"}}), String::new()),
         (json!({"cors": true, "response_headers": field}), fault("cors", "response_headers")),
-        (json!({"cors": true, "headers": globs}), fault("cors", "headers")),
+        (json!({"cors": true, "file_headers": globs}), fault("cors", "file_headers")),
         (
-            json!({"headers": globs, "vhosts": {"a": {"cors": true}}}),
-            fault("vhosts.a.cors", "headers"),
+            json!({"file_headers": globs, "vhosts": {"a": {"cors": true}}}),
+            fault("vhosts.a.cors", "file_headers"),
         ),
         (
-            json!({"cors": true, "vhosts": {"a": {"headers": globs}, "b": {}}}),
-            fault("vhosts.a.headers", "headers"),
+            json!({"cors": true, "vhosts": {"a": {"file_headers": globs}, "b": {}}}),
+            fault("vhosts.a.file_headers", "file_headers"),
         ),
         (
-            json!({"headers": globs, "vhosts": {"a": {"cors": true, "headers": false}}}),
+            json!({"file_headers": globs, "vhosts": {"a": {"cors": true, "file_headers": false}}}),
             String::new(),
         ),
     ] {

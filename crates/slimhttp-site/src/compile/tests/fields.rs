@@ -36,12 +36,12 @@ fn c2_6_cache_control() {
 }
 
 #[test]
-fn c2_6_headers() {
-    let place = "vhosts.\"a.example\".headers.\"*.js\"";
+fn c2_6_file_headers() {
+    let place = "vhosts.\"a.example\".file_headers.\"*.js\"";
     let field = |name: &str, value: Json| {
         let mut fields = json!({});
         fields[name] = value;
-        json!({"vhosts": {"a.example": {"headers": {"*.js": fields}}}})
+        json!({"vhosts": {"a.example": {"file_headers": {"*.js": fields}}}})
     };
     let ours = "the server says this field itself, so that it is true";
     let made = "the server makes this field; it can only be taken away";
@@ -78,31 +78,32 @@ fn c2_6_headers() {
         check(field(name, value), &fault);
     }
     each(
-        "headers",
+        "file_headers",
         &[
             (json!(false), ""),
             (
                 json!("X-Foo: bar"),
-                "headers: expected a table of globs, each with a table of header fields, or `false`, \
+                "file_headers: expected a table of globs, each with a table of header fields, or `false`, \
                  found the string `X-Foo: bar`",
             ),
             (
                 json!({"X-Foo": "bar"}),
-                "headers.X-Foo: expected a table of header fields, found the string `bar`\
+                "file_headers.X-Foo: expected a table of header fields, found the string `bar`\
                  \n  hint: fields stand in a table: `{'*.js': {'X-Kind': 'script'}}`",
             ),
             (
                 json!({"*": {"x-a": "1", "X-A": "2", "X-B": ["ok", 3]}}),
-                "headers.\"*\".X-B[1]: expected a text for a header field, found the number `3`\
-                 \nheaders.\"*\".x-a: expected every field once, found `x-a`\
+                "file_headers.\"*\".X-B[1]: expected a text for a header field, found the number `3`\
+                 \nfile_headers.\"*\".x-a: expected every field once, found `x-a`\
                  \n  hint: upper and lower case do not differ in field names",
             ),
         ],
     );
-    let rules = rules(json!({"headers": {"*.js": {"X-A": "1", "X-B": ["1", "2"], "ETag": false}}}));
-    let shown = format!("{:?}", rules.headers.best(b"/a.js").expect("a script"));
+    let rules =
+        rules(json!({"file_headers": {"*.js": {"X-A": "1", "X-B": ["1", "2"], "ETag": false}}}));
+    let shown = format!("{:?}", rules.file_headers.best(b"/a.js").expect("a script"));
     assert_eq!(shown, r#"[Remove("etag"), Set("x-a", "1"), Add("x-b", ["1", "2"])]"#);
-    assert!(matches!(rules.headers.best(b"/a.js").map(|f| &f[0]), Some(FieldRule::Remove(_))));
+    assert!(matches!(rules.file_headers.best(b"/a.js").map(|f| &f[0]), Some(FieldRule::Remove(_))));
 }
 
 #[test]

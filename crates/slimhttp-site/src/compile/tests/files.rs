@@ -404,12 +404,12 @@ fn c2_2_each_option_is_inherited_on_its_own_and_a_table_as_a_whole() {
 #[test]
 fn scopes_with_the_same_rules_share_them() {
     let site = site(json!({
-        "headers": {"*.js": {"X-A": "1"}},
+        "file_headers": {"*.js": {"X-A": "1"}},
         "response_headers": {"X-B": "2"},
         "vhosts": {
             "a": {"web_root": "web"},
-            "b": {"headers": {"*.js": {"X-A": "1"}}, "response_headers": {"X-B": "2"}},
-            "c": {"headers": {"*.js": {"X-A": "2"}}, "security_headers": true},
+            "b": {"file_headers": {"*.js": {"X-A": "1"}}, "response_headers": {"X-B": "2"}},
+            "c": {"file_headers": {"*.js": {"X-A": "2"}}, "security_headers": true},
         },
     }));
     let global = &site.global.options;

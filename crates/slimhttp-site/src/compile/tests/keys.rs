@@ -33,6 +33,7 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("hidden", "dotfiles"),
         ("workers", "io_threads"),
         ("threads", "python_threads"),
+        ("headers", "file_headers"),
     ] {
         let mut root = json!({});
         root[written] = json!("x");

@@ -71,8 +71,8 @@ pub(super) const FILES: &[OptionSpec] = &[
         default: "none",
         doc: "Header fields of files, by glob: a text sets the field, a list adds to it, `false` takes \
               it away. Every glob that matches applies, the longest last.",
-        aliases: &["header", "custom_headers", "file_headers"],
-        ..everywhere("headers", Shape::FieldsByGlob)
+        aliases: &["header", "headers", "custom_headers"],
+        ..everywhere("file_headers", Shape::FieldsByGlob)
     },
     OptionSpec {
         default: "none",

@@ -234,11 +234,12 @@ fn c5_4_fields_of_files() {
     ];
     for (rules, status, before, behind) in cases {
         let entries = rules.iter().map(|(glob, lines)| (*glob, field_rules(lines)));
-        let rules = FileRules { headers: ByGlob::new(entries).unwrap(), ..FileRules::default() };
+        let file_headers = ByGlob::new(entries).unwrap();
+        let rules = FileRules { file_headers, ..FileRules::default() };
         let mut found = headers(before);
         let status = StatusCode::from_u16(*status).unwrap();
         file_fields(&rules, &path("a/b.txt"), &mut found, status);
-        assert_eq!(lines(&found), *behind, "{:?} {status} {before:?}", rules.headers);
+        assert_eq!(lines(&found), *behind, "{:?} {status} {before:?}", rules.file_headers);
     }
 }
 
