@@ -5,7 +5,7 @@ whose path leads to a script, on threads that are in `turn()`; several may run t
 once. A file is run afresh for every request, in a module object of its own; only its compiled
 code is cached, by the file's identity. What a run registers for its own virtual host belongs to
 that run and ends with it, so that the code just run answers, and nothing older. With
-`reload` 'changed' or 'never' a run is cached too, and answers further requests.
+`module_reload` 'changed' or 'never' a run is cached too, and answers further requests.
 
 The extension never opens a module; it opens scripts itself (they lie below
 `web_root`, from which no path may lead out) and hands over what it has read.
@@ -307,7 +307,7 @@ class CachedRun(LockOwner):
 
 
 class Modules(LockOwner):
-    """The modules and scripts of one server: runs them, keeps what `reload` says."""
+    """The modules and scripts of one server: runs them, keeps what `module_reload` says."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -137,7 +137,7 @@ def test_c5_3_a_listing_has_what_can_be_had(root: Path) -> None:
     ids=str,
 )
 def test_c5_2_the_debug_page_says_why(root: Path, target: str, options: Any, why: str) -> None:
-    with serving(web_root=str(root), debug=True, reload_browser=False, **options) as site:
+    with serving(web_root=str(root), debug=True, live_reload=False, **options) as site:
         response = site.get(target)
         assert response.status == 404
         assert why in response.text

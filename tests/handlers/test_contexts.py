@@ -131,7 +131,7 @@ def test_c6_1_a_module_has_the_context_of_its_request(tmp_path: Path) -> None:
     )
     with module_site(tmp_path, source) as site:
         assert [ask(site).text for _ in range(3)] == ['base module'] * 3
-        site.http.config['vhosts'][HOST]['reload'] = 'never'
+        site.http.config['vhosts'][HOST]['module_reload'] = 'never'
         assert [ask(site).text for _ in range(3)] == ['base module', 'base base', 'base base']
 
 

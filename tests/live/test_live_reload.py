@@ -36,7 +36,7 @@ def site(tmp_path: Path) -> Iterator[Serving]:
     hosts = {
         HOST: {'module': os.fspath(tmp_path / 'vhost.py')},
         'plain.example': {'debug': False},
-        'off.example': {'reload_browser': False},
+        'off.example': {'live_reload': False},
     }
     with serving(web_root=os.fspath(tmp_path / 'www'), debug=True, vhosts=hosts) as site:
 
@@ -246,7 +246,7 @@ def test_the_end_of_reloading_is_told_and_ends_it(site: Serving) -> None:
     version = version_of(site)
     listener = Listener(site)
     assert listener.next() == version
-    site.http.config['reload_browser'] = False
+    site.http.config['live_reload'] = False
     assert listener.next() == 'gone'
     listener.client.read_until(b'\r\n0\r\n\r\n')
 

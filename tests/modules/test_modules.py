@@ -83,11 +83,11 @@ def test_c6_1_a_name_that_was_taken_away_is_gone(tmp_path: Path) -> None:
     ('reload', 'runs', 'after_edit'),
     [('always', '1', '1'), ('changed', '123', '1'), ('never', '123', '4')],
 )
-def test_c6_1_reload(tmp_path: Path, reload: str, runs: str, after_edit: str) -> None:
+def test_c6_1_module_reload(tmp_path: Path, reload: str, runs: str, after_edit: str) -> None:
     source = (
         'calls = []\ndef on_request(request):\n    calls.append(1)\n    return str(len(calls))\n'
     )
-    with module_site(tmp_path, source, reload=reload) as site:
+    with module_site(tmp_path, source, module_reload=reload) as site:
         seen = ''.join(ask(site).text for _ in range(3))
         assert seen == (runs if len(runs) == 3 else runs * 3)
         write(tmp_path / 'vhost.py', source + '# edited\n')
@@ -415,7 +415,7 @@ def test_c6_5_modules_of_one_file_name_never_mix(tmp_path: Path) -> None:
 
 def test_c6_5_one_file_for_two_hosts_knows_which(tmp_path: Path) -> None:
     tree(tmp_path, {'m.py': 'def on_request(request):\n    return request.vhost\n'})
-    module = {'module': os.fspath(tmp_path / 'm.py'), 'reload': 'never'}
+    module = {'module': os.fspath(tmp_path / 'm.py'), 'module_reload': 'never'}
     with serving(vhosts={'a.example': module, 'b.example': module}) as site:
         for host in ('a.example', 'b.example', 'a.example'):
             assert ask(site, host=host).text == host

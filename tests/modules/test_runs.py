@@ -103,7 +103,7 @@ def test_c6_1_the_cache_is_bounded_and_takes_its_names_along(
     ('reload', 'answers'),
     [('always', [1, 1, 1, 1]), ('changed', [1, 2, 1, 2]), ('never', [1, 2, 3, 4])],
 )
-def test_c6_1_reload(site: Site, reload: str, answers: list[int]) -> None:
+def test_c6_1_module_reload(site: Site, reload: str, answers: list[int]) -> None:
     path = site.write('m.py', COUNTS)
     got = [site.ask(path, reload=reload) for _ in range(2)]
     site.write('m.py', COUNTS + '\n# edited\n')

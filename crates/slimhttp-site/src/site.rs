@@ -102,14 +102,14 @@ pub struct ScopeOptions {
     /// The servers to which requests are forwarded.
     pub proxy: Option<Arc<Proxy>>,
     /// When a script under `web_root` is run anew, as [`Module::reload`].
-    pub reload: Reload,
+    pub module_reload: ModuleReload,
     /// Which `.py` files under `web_root` are run.
     pub scripts: Scripts,
     /// Whether error pages tell everything.
     pub debug: bool,
     /// Whether pages are loaded anew in the browser when what they are made of
     /// changes; never without `debug`.
-    pub reload_browser: bool,
+    pub live_reload: bool,
     /// The longest request body, in bytes.
     pub max_body: u64,
     /// What the fields of a form, and its uploads, may each take of memory, in bytes.
@@ -134,14 +134,14 @@ pub struct Module {
     /// The file, absolute.
     pub path: PathBuf,
     /// When it is run anew.
-    pub reload: Reload,
+    pub reload: ModuleReload,
     /// What messages call it, made once.
     pub label: Arc<str>,
 }
 
 impl Module {
     /// The module at `path`.
-    pub fn new(path: PathBuf, reload: Reload) -> Self {
+    pub fn new(path: PathBuf, reload: ModuleReload) -> Self {
         let label = format!("module `{}`", path.display()).into();
         Self { path, reload, label }
     }
@@ -149,7 +149,7 @@ impl Module {
 
 /// When a module is run anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reload {
+pub enum ModuleReload {
     /// For every request.
     Always,
     /// After an edit.

@@ -11,7 +11,7 @@ use pyo3::types::PyString;
 use slimhttp_bridge::companion::Companion;
 use slimhttp_bridge::job::Call;
 use slimhttp_server::handler::{Callee, HandlerFault, Request};
-use slimhttp_site::site::Reload;
+use slimhttp_site::site::ModuleReload;
 
 use crate::objects::request::HttpRequest;
 use crate::objects::script::Script;
@@ -123,10 +123,10 @@ fn text_of<'py>(py: Python<'py>, path: &std::path::Path) -> PyResult<Bound<'py, 
     Ok(path.as_os_str().into_pyobject(py)?)
 }
 
-fn reload_name(py: Python<'_>, reload: Reload) -> &Bound<'_, PyString> {
+fn reload_name(py: Python<'_>, reload: ModuleReload) -> &Bound<'_, PyString> {
     match reload {
-        Reload::Always => intern!(py, "always"),
-        Reload::Changed => intern!(py, "changed"),
-        Reload::Never => intern!(py, "never"),
+        ModuleReload::Always => intern!(py, "always"),
+        ModuleReload::Changed => intern!(py, "changed"),
+        ModuleReload::Never => intern!(py, "never"),
     }
 }

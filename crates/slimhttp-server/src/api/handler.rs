@@ -148,7 +148,7 @@ pub enum Callee {
         /// The opened file.
         file: Arc<File>,
         /// When it is run anew.
-        reload: slimhttp_site::site::Reload,
+        reload: slimhttp_site::site::ModuleReload,
     },
     /// Whoever takes upgrades. The request asks for one, and its connection has
     /// been met.

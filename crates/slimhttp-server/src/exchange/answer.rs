@@ -61,7 +61,7 @@ pub(crate) async fn answer(
     let grant = scope.options.answers.cors.as_ref().map(|cors| cors.grant(head.headers));
     let tracker = tracker.note(&connection, &snapshot, scope, &parts, &uri);
 
-    let reloads = scope.options.reload_browser;
+    let reloads = scope.options.live_reload;
     let listens = || plan.target.is_some() && uri.path() == live_reload::PATH;
     if reloads && parts.method == Method::GET && listens() {
         let response = error_page::finish(live_reload::listen(&connection, scope));
@@ -232,7 +232,7 @@ impl Exchange<'_> {
                         let options = &self.scope.options;
                         let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                         let path = root.join(path.as_path());
-                        let script = Callee::Script { path, file, reload: options.reload };
+                        let script = Callee::Script { path, file, reload: options.module_reload };
                         self.by = Responder::Module;
                         self.call(script, RouteKind::Whole).await?
                     }
@@ -298,7 +298,7 @@ impl Exchange<'_> {
     /// Notes which files an action may answer from, where browsers load pages anew.
     fn note_sources(&self, action: &Action<'_>) {
         let options = &self.scope.options;
-        if !options.reload_browser {
+        if !options.live_reload {
             return;
         }
         let files = match action {
@@ -403,7 +403,7 @@ impl Exchange<'_> {
         let answers = self.connection.state.answers();
         unsent_answers::ask(handler, answers, callee, asked).await.map_err(|fault| match fault {
             HandlerFault::Raised { page } => {
-                if let (true, Some(page)) = (self.scope.options.reload_browser, &page) {
+                if let (true, Some(page)) = (self.scope.options.live_reload, &page) {
                     let sources = page.sources.iter().cloned();
                     self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
                 }

@@ -3,7 +3,7 @@
 //! looking and not by the system's notices: few files are noted, they may lie on
 //! any file system, and nobody pays for it while no page is open.
 //!
-//! Only where a scope says `reload_browser`, see [`slimhttp_site::live_reload`].
+//! Only where a scope says `live_reload`, see [`slimhttp_site::live_reload`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -198,7 +198,7 @@ impl Events {
                 None => Some(&site.global),
                 name => site.hosts.iter().map(|(_, host)| host).find(|host| host.name == *name),
             };
-            now.filter(|now| now.options.reload_browser).cloned()
+            now.filter(|now| now.options.live_reload).cloned()
         });
     }
 

@@ -38,7 +38,7 @@ impl Exchange<'_> {
             }
             return Err(ErrorResponse::because(Refusal::NotFound, why));
         };
-        if self.scope.options.reload_browser {
+        if self.scope.options.live_reload {
             let named = below.root().join(path.as_path());
             self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
         }

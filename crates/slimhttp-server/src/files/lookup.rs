@@ -112,7 +112,7 @@ impl<'a> FileLookup<'a> {
         options: &'a ScopeOptions,
         seen: &'a FreshnessNote,
     ) -> Self {
-        let ScopeOptions { files: rules, debug, reload_browser: unkept, .. } = options;
+        let ScopeOptions { files: rules, debug, live_reload: unkept, .. } = options;
         let (debug, unkept) = (*debug, *unkept);
         let (is_private, now) = (false, store.cache.now());
         Self { store, roots, root, rules, debug, unkept, is_private, seen, now }

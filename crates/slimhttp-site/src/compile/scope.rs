@@ -11,7 +11,9 @@ use super::report::{At, Report};
 use super::{CompileEnv, PathKind, answers, files};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
-use crate::site::{AccessLog, LogFile, Module, Proxy, Reload, ScopeOptions, Scripts, Upstream};
+use crate::site::{
+    AccessLog, LogFile, Module, ModuleReload, Proxy, ScopeOptions, Scripts, Upstream,
+};
 
 /// What is served where nothing says what.
 const WEB_ROOT: &str = "/srv/http";
@@ -90,12 +92,12 @@ pub(super) fn options(
 
     let named = WAYS.iter().any(|way| layers.own.has(way));
     let ways = if named { own } else { layers };
-    let reload = match layers.word("reload") {
-        Some("changed") => Reload::Changed,
-        Some("never") => Reload::Never,
-        _ => Reload::Always,
+    let module_reload = match layers.word("module_reload") {
+        Some("changed") => ModuleReload::Changed,
+        Some("never") => ModuleReload::Never,
+        _ => ModuleReload::Always,
     };
-    let module = ways.path("module").map(|path| Module::new(path.clone(), reload));
+    let module = ways.path("module").map(|path| Module::new(path.clone(), module_reload));
     let proxy = proxy(ways, layers);
     let web_root = match layers.path("web_root") {
         Some(path) => Some(path.clone()),
@@ -112,7 +114,7 @@ pub(super) fn options(
         },
         module,
         proxy: proxy.map(|proxy| shared(proxy, before)),
-        reload,
+        module_reload,
         scripts: match layers.get("scripts") {
             Some(Checked::Flag(false)) => Scripts::Off,
             // Without Python none runs, and listings show none.
@@ -121,7 +123,7 @@ pub(super) fn options(
             _ => Scripts::On,
         },
         debug,
-        reload_browser: debug && layers.flag("reload_browser").unwrap_or(true),
+        live_reload: debug && layers.flag("live_reload").unwrap_or(true),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
         form_memory: layers.number("form_memory").unwrap_or(FORM_MEMORY),
         form_parts: layers.number("form_parts").unwrap_or(FORM_PARTS),

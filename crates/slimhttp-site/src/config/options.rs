@@ -9,7 +9,8 @@ mod tests;
 mod websocket;
 
 pub use shape::{
-    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, RELOADS, SYMLINKS, Shape,
+    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, MODULE_RELOADS,
+    SYMLINKS, Shape,
 };
 
 use crate::config::spelling::{nearest, normalized};
@@ -107,8 +108,8 @@ const SCOPE: &[OptionSpec] = &[
         default: "`always`",
         doc: "When `module` is run anew: for every request (`always`), after an edit (`changed`), or \
               only once (`never`). It holds for scripts too.",
-        aliases: &["autoreload", "hot_reload"],
-        ..everywhere("reload", Shape::OneOf(RELOADS))
+        aliases: &["reload", "autoreload", "hot_reload"],
+        ..everywhere("module_reload", Shape::OneOf(MODULE_RELOADS))
     },
     OptionSpec {
         default: "`true`",
@@ -127,8 +128,8 @@ const SCOPE: &[OptionSpec] = &[
         default: "`true`",
         doc: "With `debug`: whether browsers load a page anew when the files, the module or the \
               configuration behind it change.",
-        aliases: &["livereload", "live_reload", "browser_reload", "watch"],
-        ..everywhere("reload_browser", Shape::Bool)
+        aliases: &["reload_browser", "browser_reload", "watch"],
+        ..everywhere("live_reload", Shape::Bool)
     },
     OptionSpec {
         default: "`16MiB`",

@@ -1,9 +1,9 @@
 //! Live reload: which answers are pages that a browser is to load anew when their
 //! sources change, the script that is appended to them, and what their security policy
 //! must allow for it. The server crate applies this and watches the sources, only where
-//! [`ScopeOptions::reload_browser`] says so, which needs `debug`.
+//! [`ScopeOptions::live_reload`] says so, which needs `debug`.
 //!
-//! [`ScopeOptions::reload_browser`]: crate::site::ScopeOptions::reload_browser
+//! [`ScopeOptions::live_reload`]: crate::site::ScopeOptions::live_reload
 
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, REFERER};
 use http::{HeaderMap, Method, StatusCode};

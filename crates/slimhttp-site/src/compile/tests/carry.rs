@@ -299,7 +299,7 @@ fn told(site: &Site) -> Vec<String> {
 #[test]
 fn c3_5_a_change_comes_to_what_the_whole_would() {
     let hosts = ["a.example", "A.EXAMPLE", "b.example", "*.example", "c.example:8080", "", "d d"];
-    let keys = ["web_root", "module", "proxy", "ssl", "debug", "index", "reload", "wrong"];
+    let keys = ["web_root", "module", "proxy", "ssl", "debug", "index", "module_reload", "wrong"];
     let values = [
         json!(null),
         json!("web"),
@@ -317,7 +317,7 @@ fn c3_5_a_change_comes_to_what_the_whole_would() {
         json!(null),
         json!({"web_root": "web"}),
         json!({"proxy": "127.0.0.1:9001"}),
-        json!({"module": "app.py", "reload": "changed"}),
+        json!({"module": "app.py", "module_reload": "changed"}),
         json!({"debug": true}),
         json!(1),
     ];

@@ -18,7 +18,7 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("proxy_pass", "proxy"),
         ("upstream", "proxy"),
         ("SSL", "ssl"),
-        ("relaod", "reload"),
+        ("module_relaod", "module_reload"),
         ("vhost", "vhosts"),
         ("virtual_hosts", "vhosts"),
         ("listen", "addr"),
@@ -34,6 +34,8 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("workers", "io_threads"),
         ("threads", "python_threads"),
         ("headers", "file_headers"),
+        ("reload", "module_reload"),
+        ("reload_browser", "live_reload"),
     ] {
         let mut root = json!({});
         root[written] = json!("x");

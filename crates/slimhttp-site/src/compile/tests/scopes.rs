@@ -1,7 +1,7 @@
 //! What a scope is made of: inheritance, paths, modules, what excludes what.
 
 use super::*;
-use crate::site::{Reload, Scripts};
+use crate::site::{ModuleReload, Scripts};
 
 /// A scope's way of answering, for a table: web root, module, first upstream.
 fn ways(scope: &Scope) -> String {
@@ -58,7 +58,7 @@ fn c2_2_what_a_vhost_leaves_out_it_takes_from_the_global_level() {
 fn c2_2_every_other_option_is_inherited_on_its_own() {
     let site = site(json!({
         "index": ["a", "b"],
-        "reload": "never",
+        "module_reload": "never",
         "scripts": "executable",
         "debug": true,
         "max_body": 7,
@@ -73,7 +73,7 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
         "vhosts": {
             "same": {},
             "own": {
-                "module": "app.py", "index": "c", "reload": "changed", "scripts": false,
+                "module": "app.py", "index": "c", "module_reload": "changed", "scripts": false,
                 "debug": false, "max_body": 8, "form_parts": 3, "access_log": false, "trusted_proxies": [],
             },
             "proxied": {"proxy": "a:1", "proxy_read_timeout": 3, "proxy_max_queue": 0},
@@ -85,7 +85,7 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
     );
     let own = &host(&site, "own").options;
     assert_eq!(own.index, ["c"]);
-    assert_eq!(own.module.as_ref().map(|module| module.reload), Some(Reload::Changed));
+    assert_eq!(own.module.as_ref().map(|module| module.reload), Some(ModuleReload::Changed));
     assert_eq!((own.scripts, own.debug, own.max_body), (Scripts::Off, false, 8));
     assert_eq!((own.form_memory, own.form_parts), (2048, 3));
     assert_eq!((&own.access_log, own.trusted_proxies.len()), (&None, 0));
@@ -98,14 +98,14 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
 }
 
 #[test]
-fn c6_1_reload_is_the_module_s_wherever_it_is_written() {
+fn c6_1_module_reload_is_the_module_s_wherever_it_is_written() {
     let site = site(json!({
         "module": "app.py",
-        "vhosts": {"changed": {"reload": "changed"}, "always": {}},
+        "vhosts": {"changed": {"module_reload": "changed"}, "always": {}},
     }));
     let reload = |name| host(&site, name).options.module.as_ref().map(|module| module.reload);
-    assert_eq!(reload("changed"), Some(Reload::Changed));
-    assert_eq!(reload("always"), Some(Reload::Always));
+    assert_eq!(reload("changed"), Some(ModuleReload::Changed));
+    assert_eq!(reload("always"), Some(ModuleReload::Always));
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn c2_6_bytes() {
 fn c2_6_words() {
     let fault = "`always`, `changed` or `never`, found";
     each(
-        "reload",
+        "module_reload",
         &[
             (json!("always"), ""),
             (json!("changed"), ""),
@@ -407,12 +407,15 @@ fn c2_6_access_logs() {
 fn c2_6_a_long_or_strange_text_is_shown_on_one_line() {
     let long = "x".repeat(500);
     check(
-        json!({ "reload": long }),
-        &format!("reload: expected `always`, `changed` or `never`, found `{}…`", "x".repeat(80)),
+        json!({ "module_reload": long }),
+        &format!(
+            "module_reload: expected `always`, `changed` or `never`, found `{}…`",
+            "x".repeat(80)
+        ),
     );
     check(
-        json!({"reload": "a\nb\u{1b}"}),
-        "reload: expected `always`, `changed` or `never`, found `a\\nb\\x1b`",
+        json!({"module_reload": "a\nb\u{1b}"}),
+        "module_reload: expected `always`, `changed` or `never`, found `a\\nb\\x1b`",
     );
 }
 

@@ -185,8 +185,8 @@ fn keys(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
 
 /// The words of `access_log`.
 pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
-/// The words of `reload`.
-pub const RELOADS: &[&str] = &["always", "changed", "never"];
+/// The words of `module_reload`.
+pub const MODULE_RELOADS: &[&str] = &["always", "changed", "never"];
 /// The one word of `scripts` beside the bools.
 pub const EXECUTABLE: &[&str] = &["executable"];
 /// The words of `follow_symlinks` beside the bools.

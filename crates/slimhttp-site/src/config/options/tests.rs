@@ -84,8 +84,8 @@ fn c2_1_every_option_has_an_effect() {
             "index" => (json!("home.html"), &plain),
             "module" => (json!("app.py"), &plain),
             "proxy" => (json!("b:1"), &plain),
-            "reload" => (json!("never"), &moduled),
-            "reload_browser" => (json!(false), &debugged),
+            "module_reload" => (json!("never"), &moduled),
+            "live_reload" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
             key if key.starts_with("proxy_") => (json!(7), &proxied),
@@ -126,8 +126,8 @@ fn c2_1_every_option_has_an_effect() {
         let base = match option.key {
             "ssl" => proxied(json!({})),
             key if key.starts_with("proxy_") => proxied(json!({})),
-            "reload" => moduled(json!({})),
-            "reload_browser" => debugged(json!({})),
+            "module_reload" => moduled(json!({})),
+            "live_reload" => debugged(json!({})),
             _ => json!({}),
         };
         let (given, nothing) = (site(beside(root)), site(base));
