@@ -41,7 +41,7 @@ WHOLE = {
         '/a': '/b',
         '/old/<path:rest>': {'to': 'https://x.example/<rest>', 'status': 308},
     },
-    'rewrite': {'/users/<name>': '/user.html?name=<name>'},
+    'rewrites': {'/users/<name>': '/user.html?name=<name>'},
     'error_pages': {'404': '/404.html', '5xx': 'errors/5xx.html'},
     'response_headers': {'X-By': 'us', 'Vary': ['Origin'], 'Server': False},
     'security_headers': True,

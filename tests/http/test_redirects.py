@@ -1,4 +1,4 @@
-"""redirects and rewrite: before routes, modules, proxies and files."""
+"""redirects and rewrites: before routes, modules, proxies and files."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_what_is_not_redirected_is_served(site) -> None:
     ],
 )
 def test_a_rewrite(site, target: str, body) -> None:
-    rewrite = {'/app': '/new.html', '/u/<name>': '/users.html?name=<name>'}
-    response = site({'web_root': 'root', 'rewrite': rewrite}, FILES).get(target)
+    rewrites = {'/app': '/new.html', '/u/<name>': '/users.html?name=<name>'}
+    response = site({'web_root': 'root', 'rewrites': rewrites}, FILES).get(target)
     assert response.body == body if body else response.status == 404
 
 
@@ -72,13 +72,13 @@ def test_a_rewrite(site, target: str, body) -> None:
 )
 def test_what_is_rewritten_to_a_page_is_that_page_and_no_redirect(site, target, body) -> None:
     """Its clean name may be the very path that was asked for: a circle."""
-    rewrite = {
+    rewrites = {
         '/': '/new.html',
         '/new': '/new.html',
         '/u/<name>': '/users.html?name=<name>',
         '/docs/': '/new.html',
     }
-    files = site({'web_root': 'root', 'clean_urls': True, 'rewrite': rewrite}, FILES)
+    files = site({'web_root': 'root', 'clean_urls': True, 'rewrites': rewrites}, FILES)
     response = files.get(target)
     assert (response.status, response.body) == (200, body), response
     assert files.get('/new.html').headers['location'] == '/new', 'named by the client'
@@ -86,9 +86,9 @@ def test_what_is_rewritten_to_a_page_is_that_page_and_no_redirect(site, target, 
 
 def test_a_handler_sees_the_new_target_and_the_log_the_old(tmp_path) -> None:
     root = tree(tmp_path, FILES) / 'root'
-    rewrite = {'/u/<name>': '/users?name=<name>'}
+    rewrites = {'/u/<name>': '/users?name=<name>'}
     log = tmp_path / 'access.log'
-    options = {'rewrite': rewrite, 'access_log': {'format': 'common', 'file': str(log)}}
+    options = {'rewrites': rewrites, 'access_log': {'format': 'common', 'file': str(log)}}
     with serving(web_root=str(root), **options) as site:
 
         @site.http.route('/users')

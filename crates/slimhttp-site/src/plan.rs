@@ -74,7 +74,7 @@ pub enum Action<'s> {
 }
 
 impl Site {
-    /// The target in place of the one that was asked for, where a `rewrite` of
+    /// The target in place of the one that was asked for, where a rewrite of
     /// the scope names it. The request is then planned with
     /// [`Site::plan_rewritten`]. A path that is redirected is not rewritten.
     ///
@@ -206,7 +206,7 @@ impl Site {
 enum TargetOrigin {
     /// The request line, or `:path`.
     Client,
-    /// A rule of the option `rewrite`, see [`Site::rewritten`].
+    /// A rule of the option `rewrites`, see [`Site::rewritten`].
     Rewrite,
 }
 

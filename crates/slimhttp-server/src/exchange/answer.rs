@@ -157,7 +157,7 @@ pub(super) struct Exchange<'x> {
     pub(super) snapshot: &'x Snapshot,
     pub(super) scope: &'x Arc<Scope>,
     pub(super) uri: &'x Uri,
-    /// Whether `uri` is that of a `rewrite`.
+    /// Whether `uri` is that of a rewrite.
     pub(super) rewritten: bool,
     pub(super) path: &'x [u8],
     pub(super) target: Option<&'x Target<'x>>,

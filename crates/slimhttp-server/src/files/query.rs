@@ -24,7 +24,7 @@ pub(crate) enum Found {
 pub(crate) struct FileRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
-    /// Whether `rewrite` chose the path: then the client is not sent to a better
+    /// Whether a rewrite chose the path: then the client is not sent to a better
     /// name of what it never named, which a rule may lead back here.
     pub(crate) rewritten: bool,
 }

@@ -224,7 +224,7 @@ impl Search<'_> {
     }
 
     /// A file under the name that was asked for, unless it has a cleaner one. The
-    /// name that a `rewrite` gave it was not asked for, and stays inside.
+    /// name that a rewrite gave it was not asked for, and stays inside.
     async fn page(&self, path: &SafePath, located: Located) -> Result<Found, ErrorResponse> {
         let is_file = matches!(located, Located::CachedFile(_) | Located::Streamed(_));
         if is_file

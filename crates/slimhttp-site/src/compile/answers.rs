@@ -25,7 +25,7 @@ pub(super) fn rules(
     if let Some(Rule::Redirects(redirects)) = own.rule("redirects") {
         rules.redirects = redirects.clone();
     }
-    if let Some(Rule::Rewrites(rewrites)) = own.rule("rewrite") {
+    if let Some(Rule::Rewrites(rewrites)) = own.rule("rewrites") {
         rules.rewrites = rewrites.clone();
     }
     if let Some(Rule::ErrorPages(pages)) = own.rule("error_pages") {

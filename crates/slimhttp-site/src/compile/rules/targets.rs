@@ -1,4 +1,4 @@
-//! `redirects` and `rewrite`: what stands on the right of a path. Patterns and
+//! `redirects` and `rewrites`: what stands on the right of a path. Patterns and
 //! captures are read by [`crate::routing::redirect`].
 
 use super::super::plain::{entries, given, known_keys, shown, text};

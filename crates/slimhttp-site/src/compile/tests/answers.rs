@@ -118,41 +118,41 @@ fn c2_6_redirects() {
 }
 
 #[test]
-fn c2_6_rewrite() {
+fn c2_6_rewrites() {
     let fault = "expected a path that begins with `/`, found";
     let left = "expected a path, or a pattern as of a route";
     let name = "for one part of a path write `<name>`, for several `<path:name>`";
     each(
-        "rewrite",
+        "rewrites",
         &[
             (json!({"/a": "/b?c=d", "/u/<name>": "/user.html?name=<name>"}), ""),
             (json!(false), ""),
             (
                 json!("/a"),
-                "rewrite: expected a table of paths by path, or `false`, found the string `/a`",
+                "rewrites: expected a table of paths by path, or `false`, found the string `/a`",
             ),
             (
                 json!({"/a": "b", "/b": "http://x/", "/c": "/d#e", "/d": "//e", "/e": {"to": "/f"}}),
                 &format!(
-                    "rewrite.\"/a\": {fault} `b`\n  hint: it is a path on this host\
-                     \nrewrite.\"/b\": {fault} `http://x/`\
+                    "rewrites.\"/a\": {fault} `b`\n  hint: it is a path on this host\
+                     \nrewrites.\"/b\": {fault} `http://x/`\
                      \n  hint: `redirects` sends to other hosts, `proxy` asks them\
-                     \nrewrite.\"/c\": {fault} `/d#e`\n  hint: a fragment never leaves the browser\
-                     \nrewrite.\"/d\": {fault} `//e`\n  hint: it is a path on this host\
-                     \nrewrite.\"/e\": {fault} a table of 1"
+                     \nrewrites.\"/c\": {fault} `/d#e`\n  hint: a fragment never leaves the browser\
+                     \nrewrites.\"/d\": {fault} `//e`\n  hint: it is a path on this host\
+                     \nrewrites.\"/e\": {fault} a table of 1"
                 ),
             ),
             (
                 json!({"/a/(.*)": "/b/$1", "~ /c": "/d"}),
                 &format!(
-                    "rewrite.\"/a/(.*)\": {left}, found `/a/(.*)`\n  hint: {name}\
-                     \nrewrite.\"~ /c\": {left}, found `~ /c`\n  hint: {name}"
+                    "rewrites.\"/a/(.*)\": {left}, found `/a/(.*)`\n  hint: {name}\
+                     \nrewrites.\"~ /c\": {left}, found `~ /c`\n  hint: {name}"
                 ),
             ),
         ],
     );
     let expected = Rewrites::new([("/a", "/b")]).expect("valid");
-    assert_eq!(rules(json!({"rewrite": {"/a": "/b"}})).rewrites, expected);
+    assert_eq!(rules(json!({"rewrites": {"/a": "/b"}})).rewrites, expected);
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn c2_6_a_misspelt_key_is_suggested() {
         ("headers", "file_headers"),
         ("reload", "module_reload"),
         ("reload_browser", "live_reload"),
+        ("rewrite", "rewrites"),
     ] {
         let mut root = json!({});
         root[written] = json!("x");

@@ -124,8 +124,8 @@ pub(super) const FILES: &[OptionSpec] = &[
     OptionSpec {
         default: "none",
         doc: "Which path is answered in place of another, before anybody is asked.",
-        aliases: &["rewrites", "rewrite_rule", "rewrite_rules", "alias"],
-        ..everywhere("rewrite", Shape::Rewrites)
+        aliases: &["rewrite", "rewrite_rule", "rewrite_rules", "alias"],
+        ..everywhere("rewrites", Shape::Rewrites)
     },
     OptionSpec {
         default: "none",
