@@ -46,7 +46,7 @@ pub struct Site {
     /// Whether a scope may answer pages of other origins otherwise than its own
     /// (`cors`). It stays set as `rewrites` does.
     pub shares: bool,
-    /// What is odd but not wrong, for the log: one line each.
+    /// What is valid and yet suspicious, for the log: one line each.
     pub warnings: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ pub struct ScopeOptions {
     pub form_memory: u64,
     /// The most fields and uploads of a form.
     pub form_parts: u64,
-    /// Where each request is noted.
+    /// Where each request is logged.
     pub access_log: Option<AccessLog>,
     /// Clients whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -198,7 +198,7 @@ pub struct Upstream {
     pub port: u16,
 }
 
-/// Where and how requests are noted.
+/// Where and how requests are logged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccessLog {
     /// The shape of a line.

@@ -100,7 +100,7 @@ impl<'h> Hosts<'h> {
         }
     }
 
-    /// Notes that an entry of `vhosts` is to be compiled; here its key is checked.
+    /// Records that an entry of `vhosts` is to be compiled; here its key is checked.
     fn touch(
         &self,
         name: &'h Arc<str>,

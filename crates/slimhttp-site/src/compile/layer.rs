@@ -132,7 +132,7 @@ impl<'l> Layers<'l> {
     }
 }
 
-/// Notes a key that is no option.
+/// Reports a key that is no option.
 fn unknown(
     key: &str,
     value: &Value,
@@ -169,7 +169,7 @@ fn is_label(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Notes a key that stands at the global level only.
+/// Reports a key that stands at the global level only.
 fn misplaced(key: &str, at: &At<'_>, report: &mut Report) {
     let hint = match key {
         "port" => "a host with its port is a key of `vhosts`, such as `example.com:8443`",

@@ -53,13 +53,13 @@ pub(super) fn read_key(
     read(shape, given(table, key)?, &at.key(key), report)
 }
 
-/// Notes that `found` is not what `shape` says.
+/// Reports that `found` is not what `shape` says.
 pub(super) fn wrong<T>(shape: Shape, found: String, at: &At<'_>, report: &mut Report) -> Option<T> {
     report.fault(at, shape.to_string(), found, None);
     None
 }
 
-/// Notes that `value` is of none of the types that `shape` takes.
+/// Reports that `value` is of none of the types that `shape` takes.
 pub(super) fn wrong_type<T>(
     shape: Shape,
     value: &Value,

@@ -62,7 +62,7 @@ impl<'p> At<'p> {
 pub(super) struct Report {
     /// What is wrong.
     pub(super) faults: Vec<Fault>,
-    /// What is odd but not wrong.
+    /// What is valid and yet suspicious.
     pub(super) warnings: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl Report {
         Err(Faults(self.faults))
     }
 
-    /// Notes a fault. `found` is `None` where nothing stands.
+    /// Reports a fault. `found` is `None` where nothing stands.
     pub(super) fn fault(
         &mut self,
         at: &At<'_>,
@@ -95,7 +95,7 @@ impl Report {
         });
     }
 
-    /// Notes that something is odd at a place.
+    /// Reports that something at a place is valid and yet suspicious.
     pub(super) fn warn(&mut self, at: &At<'_>, what: impl std::fmt::Display) {
         self.warnings.push(format!("{}: {what}", at.place()));
     }

@@ -282,7 +282,7 @@ fn certificates(
 
 /// The certificate and key, from `cert` and `key` or from the table `ssl`; where
 /// nothing is said, `cert.pem` and `key.pem` if both are there. One file may hold
-/// both. What is named has to be there: a slip in a path would otherwise have the
+/// both. What is named has to be there: a misspelt path would otherwise have the
 /// server present a certificate that nobody trusts. Only where both names are those
 /// of the default configuration, which programs write down, the server makes one. A
 /// running server keeps what it has read, so files that are gone are no fault of it.

@@ -82,7 +82,7 @@ pub struct FileReply {
 
 /// Decides how a GET or HEAD for a file is answered. HEAD gets the head of the
 /// GET without a range (RFC 9110 section 14.2 defines `Range` for GET only).
-/// OPTIONS is told the methods; any other is answered like a HEAD, and a caller
+/// OPTIONS is answered with the methods; any other is answered like a HEAD, and a caller
 /// that means otherwise has refused it.
 pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -> FileReply {
     if *method == Method::OPTIONS {

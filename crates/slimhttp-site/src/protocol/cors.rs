@@ -172,7 +172,7 @@ impl Cors {
         Grant { cors: self, origin }
     }
 
-    /// What a preflight is told beside its [`Grant`]; `None` where the request is
+    /// The fields of the answer to a preflight, beside its [`Grant`]; `None` where the request is
     /// none: an `OPTIONS` that names an origin, and the method that is to follow.
     /// Whose page asks in vain learns nothing.
     pub fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<HeaderMap> {

@@ -82,7 +82,7 @@ pub struct Reader {
     /// CRLF, two hyphens, the boundary.
     delimiter: Finder<'static>,
     longest_header: usize,
-    /// What has come and not been told.
+    /// What has come in and was not yet given out in an event.
     held: Vec<u8>,
     state: ReaderState,
 }
@@ -90,7 +90,7 @@ pub struct Reader {
 #[derive(Clone, Copy)]
 enum ReaderState {
     /// Before the first delimiter, or in the content of a part. `begins` where
-    /// nothing of it was told yet.
+    /// no event has given out any of it yet.
     Body { in_part: bool, begins: bool },
     /// In a header section, of which so many bytes hold no end of it.
     Header { searched: usize },
@@ -171,7 +171,7 @@ impl Reader {
         }
     }
 
-    /// The CRLF of a delimiter may have been told already, as the end of a header
+    /// The CRLF of a delimiter may have been given out already, as the end of a header
     /// section; and before the whole form there need be none.
     fn first_line<E>(
         &mut self,

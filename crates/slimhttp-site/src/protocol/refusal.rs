@@ -10,7 +10,7 @@ use crate::protocol::methods::Methods;
 pub enum Refusal {
     /// The request is malformed; the text says how (RFC 9112, for the log).
     BadRequest(&'static str),
-    /// The content is not what it says to be: no JSON, no form. The client is told
+    /// The content is not what it says to be: no JSON, no form. The response says
     /// why.
     MalformedContent,
     /// The client's address is not allowed, or the origin of the page that opens
@@ -50,16 +50,16 @@ pub enum Refusal {
     VersionNotSupported,
     /// The request has come through this very scope before. RFC 5842 section 7.2.
     LoopDetected,
-    /// A handler says no with a status of its choice.
+    /// A handler raised an error with a status of its choice.
     Raised(Box<Raised>),
 }
 
-/// What a handler has said to say no.
+/// The error response that a handler has raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raised {
     /// The status.
     pub status: StatusCode,
-    /// What the client is told, in words.
+    /// The text for the client.
     pub text: Option<String>,
     /// Header fields of the answer.
     pub fields: HeaderMap,

@@ -21,7 +21,7 @@ mod tests;
 pub struct WebSocketRules {
     /// Whose pages may open it.
     pub origins: Origins,
-    /// The protocols spoken in it, the dearest first; a client that names none
+    /// The protocols spoken in it, in order of preference; a client that names none
     /// of them gets none.
     pub subprotocols: Vec<Box<str>>,
 }
@@ -29,7 +29,7 @@ pub struct WebSocketRules {
 /// Whose pages may open a WebSocket. Browsers send their cookies along with the
 /// handshake whatever page asks for it, and no rule of theirs keeps the answer
 /// from that page; the `Origin` that they name is all there is to tell (RFC 6455
-/// section 10.2). Who sends none is no browser, and is let in.
+/// section 10.2). A client that sends none is no browser, and is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Origins {
     /// Pages of the host that is asked, by `http` or `https`.

@@ -36,7 +36,7 @@ impl HostKey {
         let Authority { host, port } = match canonical_ipv6(named) {
             Some(host) => Authority { host, port: None },
             None => Authority::parse(named.as_bytes())
-                // What a request may leave open or empty is a slip in a key.
+                // What a request may leave open or empty is a mistake in a key.
                 .filter(|authority| authority.port != Some(0) && !named.ends_with(':'))
                 .ok_or_else(|| expectation(key))?,
         };

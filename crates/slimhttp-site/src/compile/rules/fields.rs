@@ -62,7 +62,7 @@ fn name(key: &str, at: &At<'_>, report: &mut Report) -> Option<HeaderName> {
     name
 }
 
-/// Notes a name in a second spelling.
+/// Reports a name in a second spelling.
 fn once(
     name: &HeaderName,
     names: &mut Vec<HeaderName>,

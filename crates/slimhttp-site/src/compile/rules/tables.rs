@@ -75,7 +75,7 @@ pub(super) fn file_cache(table: &Table, at: &At<'_>, report: &mut Report) -> Opt
     (known && report.faults.len() == before).then_some(read)
 }
 
-/// Notes a lesser bound that is beyond the greater one.
+/// Reports a lesser bound that is beyond the greater one.
 fn ordered(
     (least, key): (u64, &str),
     (most, other): (u64, &str),

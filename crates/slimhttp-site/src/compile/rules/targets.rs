@@ -41,7 +41,7 @@ pub(super) fn rewrites(table: &Table, at: &At<'_>, report: &mut Report) -> Optio
     })
 }
 
-/// Notes a left side as other servers write it: it would be taken by its letters
+/// Reports a left side as other servers write it: it would be taken by its letters
 /// and match nothing.
 fn pattern(from: &str, at: &At<'_>, report: &mut Report) -> Option<()> {
     if !from.starts_with(['^', '~']) && !from.contains('*') {
@@ -60,7 +60,7 @@ fn capture(to: &str) -> Option<&'static str> {
     foreign.then_some("what `<name>` takes on the left is written `<name>` here too")
 }
 
-/// Builds what the entries say. An entry that is wrong is noted and left out, so
+/// Builds what the entries say. An entry that is wrong is reported and left out, so
 /// that the ones behind it are looked at too.
 fn build<T>(
     mut entries: Vec<Entry<'_>>,
