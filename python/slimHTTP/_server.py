@@ -466,6 +466,8 @@ def _close_servers() -> None:
         if instance._python_threads is None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
+        # A block that was never left does not do it any more, and the loop would be waited for.
+        _loop.detach(instance._server)
     _threads.end_all()
     _persist.close_all()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import Client, get, lenient_tls, resident_memory, wait_until
+from support import Client, Program, get, lenient_tls, resident_memory, wait_until
 from support.programs import check
 
 
@@ -217,6 +217,25 @@ del others
 gc.collect()
 """,
 }
+
+
+def test_c1_5_a_program_that_ends_in_a_block_waits_for_no_loop() -> None:
+    source = """
+import atexit, time, urllib.request
+# What is registered first is called last: after the package has ended its threads.
+atexit.register(lambda: print(time.monotonic() - ended < 1))
+import slimHTTP
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
+@http.route('/')
+async def hello(request):
+    return 'hello'
+http.__enter__()
+with urllib.request.urlopen(f'http://127.0.0.1:{http.port}/', timeout=20) as answer:
+    assert answer.read() == b'hello'
+ended = time.monotonic()
+"""
+    with Program(source) as program:
+        assert (program.wait(), program.stdout) == (0, 'True\n'), program.stderr
 
 
 @pytest.mark.parametrize('what', ENDS)
