@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
 import pytest
-from support import serving, tree, wait_until
+from support import open_door, serving, settle, tree, wait_until
 
 of = pytest.mark.parametrize
 
-#: How long ago a file must have been changed to be kept.
-SETTLED = 2.0
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory) -> Iterator[Path]:
+    """Folders with two files of an age from which the server keeps them, for who changes them."""
+    made = []
+    for _ in range(9):
+        made.append(tree(tmp_path_factory.mktemp('site'), {'a.txt': 'one', 'b.txt': 'two'}))
+        for path in made[-1].iterdir():
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+    settle(*made)
+    return iter(made)
 
 
-def settle(*paths: Path) -> None:
-    """Wait until the files were changed so long ago that the server keeps them."""
-    newest = max(path.stat().st_ctime for path in paths)
-    wait_until(lambda: time.time() > newest + SETTLED + 0.1)
+@pytest.fixture
+def settled(folders: Iterator[Path]) -> Path:
+    return next(folders)
 
 
 def ask(site) -> bytes:
@@ -29,11 +37,10 @@ def ask(site) -> bytes:
 
 
 @of('cache', [None, False, True, {'revalidate': 0}, {'size': 0}, {'entry': 0}], ids=str)
-def test_an_edit_is_seen(tmp_path, cache: Optional[object]) -> None:
+def test_an_edit_is_seen(settled: Path, cache: Optional[object]) -> None:
     options = {} if cache is None else {'file_cache': cache}
-    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
-    settle(path)
-    with serving(web_root=str(tmp_path), **options) as site:
+    path = settled / 'a.txt'
+    with serving(web_root=str(settled), **options) as site:
         tags = set()
         for content in (b'one', b'two', b'three', b'one'):
             # In place, of equal length and longer, and back again.
@@ -49,12 +56,9 @@ def test_an_edit_is_seen(tmp_path, cache: Optional[object]) -> None:
         assert ask(site) == b'four'
 
 
-def test_a_replacement_of_equal_length_and_time_is_another_file(tmp_path) -> None:
-    one, other = (tree(tmp_path, {'a.txt': 'one', 'b.txt': 'two'}) / n for n in ('a.txt', 'b.txt'))
-    for path in (one, other):
-        os.utime(path, (1_000_000_000, 1_000_000_000))
-    settle(one, other)
-    with serving(web_root=str(tmp_path), file_cache={'revalidate': 0}) as site:
+def test_a_replacement_of_equal_length_and_time_is_another_file(settled: Path) -> None:
+    one, other = settled / 'a.txt', settled / 'b.txt'
+    with serving(web_root=str(settled), file_cache={'revalidate': 0}) as site:
         before = site.get('/a.txt')
         assert before.body == b'one'
         os.replace(other, one)
@@ -82,10 +86,9 @@ def test_an_edit_right_behind_a_request_is_seen_though_the_clock_has_not_ticked(
             assert c.get('/a.txt').body == content
 
 
-def test_a_kept_file_is_believed_for_as_long_as_is_said(tmp_path) -> None:
-    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
-    settle(path)
-    with serving(web_root=str(tmp_path), file_cache={'revalidate': 3600}) as site:
+def test_a_kept_file_is_believed_for_as_long_as_is_said(settled: Path) -> None:
+    path = settled / 'a.txt'
+    with serving(web_root=str(settled), file_cache={'revalidate': 3600}) as site:
         assert ask(site) == b'one'
         path.write_bytes(b'two')
         assert ask(site) == b'one'
@@ -118,31 +121,31 @@ def test_c5_4_the_tag_of_a_long_file_is_weak_until_it_has_settled(tmp_path) -> N
         assert other.status == 200
 
 
-def test_a_file_that_becomes_unreadable_or_a_folder_is_not_sent_from_memory(tmp_path) -> None:
-    path = tree(tmp_path, {'a.txt': 'one'}) / 'a.txt'
-    settle(path)
-    with serving(web_root=str(tmp_path), file_cache={'revalidate': 0}) as site:
+def test_a_file_that_becomes_unreadable_or_a_folder_is_not_sent_from_memory(
+    settled: Path, tmp_path: Path
+) -> None:
+    path = settled / 'a.txt'
+    with serving(web_root=str(settled), file_cache={'revalidate': 0}) as site:
         assert ask(site) == b'one'
-        path.rename(tmp_path / 'away')
+        path.rename(settled / 'away')
         path.mkdir()
         assert site.get('/a.txt').headers['location'] == '/a.txt/'
         path.rmdir()
-        (tmp_path.parent / 'outside.txt').write_text('secret')
-        path.symlink_to(tmp_path.parent / 'outside.txt')
+        (tmp_path / 'outside.txt').write_text('secret')
+        path.symlink_to(tmp_path / 'outside.txt')
         assert site.get('/a.txt').status == 404
 
 
-def test_memory_is_bounded_over_many_files(site) -> None:
+def test_memory_is_bounded_over_many_files(tmp_path: Path) -> None:
     size = 4 << 20
-    count, length = 3000, 8000
+    count, length = 1500, 16_000
     config = {'web_root': 'root', 'file_cache': {'size': size}, 'io_threads': 1}
     files = {
         'root': {f'{number}.bin': b'%07d\n' % number * (length // 8) for number in range(count)}
     }
-    program = site(config, files, fresh=True)
-    settle(program.folder / 'root' / f'{count - 1}.bin')
-    with program.client() as client:
-        for number in range(300):
+    with open_door('cli', tmp_path, config, files) as program, program.client() as client:
+        settle(tmp_path / 'root' / f'{count - 1}.bin')
+        for number in range(150):
             client.get(f'/{number}.bin')
         before = program.memory()
         for number in range(count):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import serving, tree, wait_until
+from support import serving, settle, tree
 
 of = pytest.mark.parametrize
 
@@ -47,12 +46,24 @@ LINKS = {
 EXCLUDE = ['*.bak', '/private', 'open/dr{a,e}ft/**']
 
 
+def linked(folder: Path) -> Path:
+    tree(folder, FILES)
+    for name, target in LINKS.items():
+        os.symlink(target, folder / 'root' / name)
+    return folder / 'root'
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    tree(tmp_path, FILES)
-    for name, target in LINKS.items():
-        os.symlink(target, tmp_path / 'root' / name)
-    return tmp_path / 'root'
+    return linked(tmp_path)
+
+
+@pytest.fixture(scope='module')
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, of an age from which files are kept in memory; nobody changes it."""
+    root = linked(tmp_path_factory.mktemp('settled'))
+    settle(root)
+    return root
 
 
 EXPECTED = {
@@ -77,16 +88,9 @@ EXPECTED = {
 }
 
 
-def settle(root: Path) -> None:
-    """Wait until nothing has changed for so long that files are kept in memory."""
-    newest = max(path.lstat().st_ctime for path in root.rglob('*'))
-    wait_until(lambda: time.time() > newest + 2.1)
-
-
 @of('cache', [True, False], ids=['kept', 'unkept'])
-def test_c5_2_the_name_that_a_link_leads_to_counts(root: Path, cache: bool) -> None:
-    settle(root)
-    with serving(web_root=str(root), exclude=EXCLUDE, scripts=False, file_cache=cache) as site:
+def test_c5_2_the_name_that_a_link_leads_to_counts(settled: Path, cache: bool) -> None:
+    with serving(web_root=str(settled), exclude=EXCLUDE, scripts=False, file_cache=cache) as site:
         # The second answer comes from memory, where that is on.
         for _ in range(2):
             for target, expected in EXPECTED.items():
@@ -95,9 +99,8 @@ def test_c5_2_the_name_that_a_link_leads_to_counts(root: Path, cache: bool) -> N
                 assert answer == expected, target
 
 
-def test_c5_2_rules_that_change_hold_for_files_in_memory(root: Path) -> None:
-    settle(root)
-    with serving(web_root=str(root)) as site:
+def test_c5_2_rules_that_change_hold_for_files_in_memory(settled: Path) -> None:
+    with serving(web_root=str(settled)) as site:
         assert site.get('/notes.txt').text == SECRET
         site.http.config['exclude'] = '*.bak'
         assert site.get('/notes.txt').status == 404

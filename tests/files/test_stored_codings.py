@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import time
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from support import serving, tree, wait_until
+from support import serving, settle, tree
 
 of = pytest.mark.parametrize
 
@@ -93,7 +92,7 @@ def test_c5_4_what_cannot_be_kept_is_not_compressed_for_each_who_asks(tmp_path: 
     text = ''.join(f'line {number} of a text\n' for number in range(20_000))
     path = tree(tmp_path, {'long.txt': text, 'short.txt': text[:5000]}) / 'long.txt'
     # Only what has not changed for a while is compressed.
-    wait_until(lambda: time.time() > path.stat().st_ctime + 2.1)
+    settle(path)
     odd = 'gzip, identity;q=0'
     with serving(web_root=str(tmp_path), file_cache={'size': 0}) as site:
         for _ in range(3):

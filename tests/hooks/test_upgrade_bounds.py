@@ -33,10 +33,11 @@ def site() -> Iterator[Serving]:
         yield site
 
 
-def test_c9_an_identity_that_never_reads_stops_its_client_and_nobody_else(site: Serving) -> None:
-    site.http.on_upgrade(Deaf)
-    site.http.route('/')(lambda request: 'other')
-    with site.client() as client:
+def test_c9_an_identity_that_never_reads_stops_its_client_and_nobody_else() -> None:
+    # What it has not read keeps the connection for as long as it is let.
+    with serving(grace_period=0.2) as site, site.client() as client:
+        site.http.on_upgrade(Deaf)
+        site.http.route('/')(lambda request: 'other')
         client.send('GET', '/', [('Upgrade', 'x'), ('Connection', 'upgrade')])
         assert client.read_head().status == 101
         client.socket.settimeout(0.5)

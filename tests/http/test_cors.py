@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import slimHTTP
-from support import Serving, Upstream, says, serving, tree, unused_port, wait_until
+from support import Serving, Upstream, says, serving, settle, tree, unused_port
 
 of = pytest.mark.parametrize
 
@@ -172,8 +171,7 @@ def test_an_answer_that_is_given_again_is_for_the_same_origin(tmp_path) -> None:
         ) as site,
         site.client() as client,
     ):
-        newest = (root / 'a.txt').stat().st_ctime
-        wait_until(lambda: time.time() > newest + 2.1)
+        settle(root / 'a.txt')
         for _ in range(2):
             for origin in (APP, OTHER, 'https://third.example', None):
                 fields = {'Origin': origin} if origin else {}

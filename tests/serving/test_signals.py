@@ -29,6 +29,7 @@ from support import (
     Serving,
     Upstream,
     events,
+    hang_up,
     lenient_tls,
     narrow_client,
     open_door,
@@ -203,7 +204,7 @@ def test_a_signal_that_comes_twice_at_once_is_one_for_python() -> None:
 
 def test_a_signal_that_comes_twice_at_once_is_one_for_the_program(tmp_path: Path) -> None:
     release = threading.Event()
-    with Upstream(lambda exchange: release.wait(2 * PATIENCE)) as upstream:
+    with Upstream(lambda exchange: release.wait(2 * PATIENCE) and hang_up(exchange)) as upstream:
         config = {'proxy': upstream.name, 'grace_period': 20}
         with open_door('cli', tmp_path, config) as running, begin(running, '/'):
             wait_until(lambda: upstream.exchanges, 'the request')

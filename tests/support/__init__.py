@@ -28,7 +28,7 @@ from support.client import (
 from support.log import Log
 from support.measuring import quantile, resident_memory
 from support.paths import DATA, REPOSITORY
-from support.servers import DOORS, Cli, Process, Program, Serving, open_door, serving, tree
+from support.servers import DOORS, Cli, Process, Program, Serving, open_door, serving, settle, tree
 from support.threads import at_once, in_background
 from support.tls import CERTIFICATE, CERTIFICATE_KEY, lenient_tls, trusting_tls
 from support.upstreams import (
@@ -98,6 +98,7 @@ __all__ = [
     'says',
     'sends',
     'serving',
+    'settle',
     'settles',
     'stall',
     'tick',

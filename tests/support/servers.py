@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -20,7 +21,7 @@ from typing import Any, Optional, Union
 from support.client import Address, Client, Response, get
 from support.measuring import resident_memory
 from support.paths import REPOSITORY
-from support.waiting import PATIENCE, START_PATIENCE, Deadline
+from support.waiting import PATIENCE, START_PATIENCE, Deadline, wait_until
 
 
 def tree(folder: Union[str, Path], files: Mapping[str, Any]) -> Path:
@@ -35,6 +36,17 @@ def tree(folder: Union[str, Path], files: Mapping[str, Any]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return folder
+
+
+#: How long ago a file must have changed for the server to keep it (s).
+SETTLED = 2.0
+
+
+def settle(*paths: Path) -> None:
+    """Wait until files, and all that is in folders, changed so long ago that the server keeps them."""
+    every = [path for top in paths for path in (top, *top.rglob('*'))]
+    newest = max(path.lstat().st_ctime for path in every)
+    wait_until(lambda: time.time() > newest + SETTLED + 0.1, 'the age of a file')
 
 
 class Serving:
