@@ -14,7 +14,7 @@ use crate::connection::{Guest, HookJob};
 use crate::fair_queue::Rejection;
 use crate::interests::{Ends, Wishes};
 use crate::job::Job;
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::loop_queue::{LoopJob, LoopQueue};
 use crate::opening::{Opening, Openings};
 use crate::pending_signals::Unheeded;
@@ -38,7 +38,7 @@ pub struct Bridge {
     pub loop_queue: LoopQueue,
     /// Those of all I/O threads that have asked something.
     completion_queues: Mutex<Vec<Arc<CompletionQueue>>>,
-    tickets: AtomicU64,
+    ids: AtomicU64,
     /// What the program wants to hear of connections.
     pub wishes: Wishes,
     /// The signals that the watchdog has read of and Python has not handled.
@@ -59,7 +59,7 @@ impl Bridge {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             completion_queues: Mutex::default(),
-            tickets: AtomicU64::new(0),
+            ids: AtomicU64::new(0),
             ends: Ends::default(),
             openings: Openings::default(),
             watchdog_armed: AtomicBool::new(false),
@@ -69,9 +69,9 @@ impl Bridge {
         }
     }
 
-    /// A number that nothing else has.
-    pub fn ticket(&self) -> Ticket {
-        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+    /// An id that nothing else has.
+    pub fn next_id(&self) -> JobId {
+        JobId(self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Changes how many calls may wait in each queue.
@@ -166,8 +166,8 @@ impl Bridge {
         self.take_jobs([Job::Hook(HookJob::Data(guest.clone()))]);
     }
 
-    /// Gives back the ticket of a stream that is not read to its end.
-    pub fn abandon(&self, side: Side, stream: Ticket) {
+    /// Gives back the id of a stream that is not read to its end.
+    pub fn abandon(&self, side: Side, stream: JobId) {
         match side {
             Side::Thread => self.queue.release(stream),
             Side::Loop => self.loop_queue.cancel(stream),

@@ -10,7 +10,7 @@ use slimhttp_server::handler::Request;
 
 use crate::bridge::Bridge;
 use crate::job::InWords;
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 
 /// How often a handler is named at most. What passes on to files on purpose is
 /// asked for files that are not there every day.
@@ -21,7 +21,7 @@ pub struct Companion {
     /// Where the object is given back.
     pub bridge: Arc<Bridge>,
     /// The number of the object.
-    pub ticket: Ticket,
+    pub id: JobId,
     /// The route whose handler was asked first and passed on.
     pub passed: Option<Arc<Passed>>,
 }
@@ -35,7 +35,7 @@ impl Companion {
 
 impl Drop for Companion {
     fn drop(&mut self) {
-        self.bridge.queue.release(self.ticket);
+        self.bridge.queue.release(self.id);
     }
 }
 

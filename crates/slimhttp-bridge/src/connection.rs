@@ -10,14 +10,14 @@ use std::sync::atomic::AtomicBool;
 use slimhttp_server::handler::{ConnectionData, ConnectionInfo};
 use tokio::sync::oneshot;
 
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::pipe::Pipe;
 
 /// One connection.
 #[derive(Debug)]
 pub struct Guest {
     /// Under which Python keeps its identity.
-    pub ticket: Ticket,
+    pub id: JobId,
     /// Who and where.
     pub visitor: ConnectionInfo,
     /// Its bytes, once it is upgraded.
@@ -30,9 +30,9 @@ pub struct Guest {
 
 impl Guest {
     /// One that has just come.
-    pub fn new(ticket: Ticket, visitor: ConnectionInfo) -> Self {
+    pub fn new(id: JobId, visitor: ConnectionInfo) -> Self {
         Self {
-            ticket,
+            id,
             visitor,
             pipe: Arc::default(),
             is_seen: AtomicBool::new(false),

@@ -19,7 +19,7 @@ use crate::bridge::Bridge;
 use crate::companion::Companion;
 use crate::connection::{Guest, HookJob};
 use crate::job::{Call, Job};
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::loop_queue::LoopJob;
 use crate::outcome::Verdict;
 use crate::reply::Reply;
@@ -37,17 +37,17 @@ impl Handler for BridgeHandler {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
-        let ticket = bridge.ticket();
+        let id = bridge.next_id();
         let answer = submission::submit(bridge, |completions| {
             let (reply, answer) = Reply::channel(completions);
-            let call = Call { ticket, callee, request, reply };
+            let call = Call { id, callee, request, reply };
             let submission = match side {
                 Side::Thread => Submission::Job(Job::Call(call)),
                 Side::Loop => Submission::LoopJob(LoopJob::Call(call)),
             };
             (submission, answer)
         });
-        Box::pin(Waiting { answer, ticket, side, bridge: Some(bridge.clone()) })
+        Box::pin(Waiting { answer, id, side, bridge: Some(bridge.clone()) })
     }
 
     fn unanswered(&self, request: &Request) {
@@ -76,7 +76,7 @@ impl Handler for BridgeHandler {
 /// Queued for an answer; dropped before it came, it says that the client left.
 struct Waiting {
     answer: oneshot::Receiver<Verdict>,
-    ticket: Ticket,
+    id: JobId,
     side: Side,
     /// `None` once the answer is here.
     bridge: Option<Arc<Bridge>>,
@@ -90,7 +90,7 @@ impl Future for Waiting {
         if let Some(bridge) = self.bridge.take()
             && self.side == Side::Thread
         {
-            bridge.loop_queue.forget_resumed(self.ticket);
+            bridge.loop_queue.forget_resumed(self.id);
         }
         Poll::Ready(answer.unwrap_or(Err(HandlerFault::Stopped)))
     }
@@ -102,8 +102,8 @@ impl Drop for Waiting {
             // In this order: whoever finds the task later sees a closed slot.
             self.answer.close();
             bridge.queue.capacity.client_left();
-            if self.side == Side::Loop || bridge.loop_queue.forget_resumed(self.ticket) {
-                bridge.loop_queue.cancel(self.ticket);
+            if self.side == Side::Loop || bridge.loop_queue.forget_resumed(self.id) {
+                bridge.loop_queue.cancel(self.id);
             }
         }
     }
@@ -111,7 +111,7 @@ impl Drop for Waiting {
 
 /// Meets a connection.
 fn meet(bridge: &Bridge, visitor: ConnectionInfo) -> ConnectionData {
-    Arc::new(Guest::new(bridge.ticket(), visitor))
+    Arc::new(Guest::new(bridge.next_id(), visitor))
 }
 
 /// Asks whether a connection is served.

@@ -1,6 +1,6 @@
 //! What lies in the queues: a call to answer, a chunk to fetch. No Python in
 //! it. A Python object that a job concerns waits with the dispatcher, and the
-//! job names it by a [`Ticket`]; so nothing on an I/O thread can reach Python.
+//! job names it by a [`JobId`]; so nothing on an I/O thread can reach Python.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use slimhttp_server::handler::{Callee, HandlerFault, Request};
 
 use crate::connection::HookJob;
 use crate::fair_queue::{Queued, Rejection};
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::outcome::Verdict;
 use crate::reply::{ChunkReply, Reply};
 
@@ -31,7 +31,7 @@ pub enum Job {
 #[derive(Debug)]
 pub struct Call {
     /// Under which a task that answers it is kept.
-    pub ticket: Ticket,
+    pub id: JobId,
     /// Whom to ask.
     pub callee: Callee,
     /// About what.
@@ -61,7 +61,7 @@ impl Call {
 #[derive(Debug)]
 pub struct Pull {
     /// Under which the iterator is kept.
-    pub stream: Ticket,
+    pub stream: JobId,
     /// What is streamed, for messages.
     pub subject: Arc<str>,
     /// The virtual host, see [`Queued::host`].

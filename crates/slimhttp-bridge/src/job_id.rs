@@ -3,4 +3,4 @@
 
 /// The number under which the dispatcher keeps a Python object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
+pub struct JobId(pub u64);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::fair_queue::{Capacity, FairQueue, Queued, Rejection};
 use crate::job::{Call, Pull, Subject};
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::queue::{Pushed, Watchdog};
 
 /// One job for the event loop.
@@ -25,15 +25,15 @@ pub enum LoopJob {
     /// Answer a request by an `async def` handler.
     Call(Call),
     /// Go on with the awaitable or async iterator that a thread has left under this id.
-    Resume(Ticket),
+    Resume(JobId),
     /// Fetch the next chunk of an async iterator.
     Pull(Pull),
-    /// Content of a request has come for the reader that waits under this ticket.
-    Content(Ticket),
+    /// Content of a request has come for the reader that waits under this id.
+    Content(JobId),
     /// Something has changed for the WebSocket that is kept under this id.
-    Wake(Ticket),
+    Wake(JobId),
     /// The client has left: cancel what runs under this id.
-    Cancel(Ticket),
+    Cancel(JobId),
 }
 
 impl LoopJob {
@@ -46,10 +46,10 @@ impl LoopJob {
         }
     }
 
-    /// The ticket of a call.
-    fn ticket(&self) -> Option<Ticket> {
+    /// The id of a call.
+    fn id(&self) -> Option<JobId> {
         match self {
-            Self::Call(call) => Some(call.ticket),
+            Self::Call(call) => Some(call.id),
             _ => None,
         }
     }
@@ -114,7 +114,7 @@ struct State {
     jobs: FairQueue<LoopJob>,
     /// The calls that a thread has handed on to the loop, until they are answered:
     /// of those alone among a thread's calls the loop is told that the client left.
-    resumed: HashSet<Ticket>,
+    resumed: HashSet<JobId>,
     /// When the first of `jobs` came that a client waits for.
     since: Option<Instant>,
     watched: bool,
@@ -152,8 +152,8 @@ impl LoopQueue {
                 refused.push((job, Rejection::Closed));
                 continue;
             }
-            if let LoopJob::Resume(ticket) = &job {
-                state.resumed.insert(*ticket);
+            if let LoopJob::Resume(id) = &job {
+                state.resumed.insert(*id);
                 self.resumed_count.store(state.resumed.len(), Ordering::SeqCst);
             }
             if state.since.is_none() && job.is_awaited() {
@@ -165,7 +165,7 @@ impl LoopQueue {
         }
         if !abandoned.is_empty() {
             // With a call goes what was said of its client.
-            let calls: HashSet<Ticket> = abandoned.iter().filter_map(LoopJob::ticket).collect();
+            let calls: HashSet<JobId> = abandoned.iter().filter_map(LoopJob::id).collect();
             let of_those = |job: &LoopJob| matches!(job, LoopJob::Cancel(of) if calls.contains(of));
             abandoned.append(&mut state.jobs.remove_where(of_those));
         }
@@ -181,21 +181,21 @@ impl LoopQueue {
     }
 
     /// Cancels what runs for a client that has left, if there is a loop that may run it.
-    pub fn cancel(&self, ticket: Ticket) {
+    pub fn cancel(&self, id: JobId) {
         self.capacity.client_left();
         if self.wake_pair.get().is_some() {
             // A closed queue has cancelled everything already.
-            self.push([LoopJob::Cancel(ticket)]);
+            self.push([LoopJob::Cancel(id)]);
         }
     }
 
     /// Forgets a call that a thread has handed on; whether it was one.
-    pub fn forget_resumed(&self, ticket: Ticket) -> bool {
+    pub fn forget_resumed(&self, id: JobId) -> bool {
         if self.resumed_count.load(Ordering::SeqCst) == 0 {
             return false;
         }
         let mut state = self.lock();
-        let was = state.resumed.remove(&ticket);
+        let was = state.resumed.remove(&id);
         self.resumed_count.store(state.resumed.len(), Ordering::SeqCst);
         was
     }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::bridge::Bridge;
 use crate::job::Pull;
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::outcome::Piece;
 use crate::side::Side;
 use crate::submission;
@@ -23,7 +23,7 @@ use crate::submission;
 pub struct PulledBody {
     bridge: Arc<Bridge>,
     side: Side,
-    stream: Ticket,
+    stream: JobId,
     subject: Arc<str>,
     host: Option<Arc<str>>,
     /// The chunk that came with the answer.
@@ -38,7 +38,7 @@ impl PulledBody {
     pub fn new(
         bridge: Arc<Bridge>,
         side: Side,
-        stream: Ticket,
+        stream: JobId,
         subject: Arc<str>,
         host: Option<Arc<str>>,
         first: Option<Bytes>,

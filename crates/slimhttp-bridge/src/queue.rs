@@ -3,7 +3,7 @@
 //! what runs, since when, and how many wait behind it.
 //!
 //! No tracing under the lock (a log record may wake this very queue), and no
-//! job is dropped under it (the last owner of a request may give back a ticket
+//! job is dropped under it (the last owner of a request may give back an id
 //! here).
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::fair_queue::{Capacity, FairQueue, Rejection};
 use crate::job::{Job, Subject};
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 
 /// What became of things that were to go in.
 #[derive(Debug)]
@@ -79,8 +79,8 @@ pub struct Queue {
 #[derive(Debug, Default)]
 struct State {
     jobs: FairQueue<Job>,
-    /// Tickets whose owner is gone.
-    released: Vec<Ticket>,
+    /// Ids whose owner is gone.
+    released: Vec<JobId>,
     /// Threads that wait in [`Queue::wait`], and how many of them have been
     /// notified but are not running yet.
     idle: usize,
@@ -149,10 +149,10 @@ impl Queue {
         Pushed { watchdog: Watchdog::of(begin), refused }
     }
 
-    /// Gives back a ticket: what is kept under it is dropped in a turn.
-    pub fn release(&self, ticket: Ticket) {
+    /// Gives back an id: what is kept under it is dropped in a turn.
+    pub fn release(&self, id: JobId) {
         let mut state = self.lock();
-        state.released.push(ticket);
+        state.released.push(id);
         let notify = state.claim_idle_thread();
         drop(state);
         if notify {
@@ -160,8 +160,8 @@ impl Queue {
         }
     }
 
-    /// The tickets given back since the last time.
-    pub fn take_released(&self) -> Vec<Ticket> {
+    /// The ids given back since the last time.
+    pub fn take_released(&self) -> Vec<JobId> {
         std::mem::take(&mut self.lock().released)
     }
 

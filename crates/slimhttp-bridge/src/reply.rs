@@ -72,7 +72,7 @@ impl ChunkReply {
         self.slot.is_closed()
     }
 
-    /// Sends what was asked for. A client that has left gives its ticket back
+    /// Sends what was asked for. A client that has left gives its id back
     /// itself.
     pub fn send(self, piece: Piece) {
         deliver(self.completions.as_ref(), Completion::Piece(self.slot, piece));

@@ -75,14 +75,14 @@ fn c8_5_a_client_that_leaves_is_noted() {
     drop(handler.call(route(Side::Loop), crate::tests::request("/b")));
     let jobs = bridge.loop_queue.take();
     let [LoopJob::Call(call), LoopJob::Cancel(left)] = jobs.as_slice() else { panic!("{jobs:?}") };
-    assert_eq!(call.ticket, *left);
+    assert_eq!(call.id, *left);
     assert!(call.reply.is_closed());
     // A thread's call that was handed on is the loop's too, until it is answered.
     for answered in [false, true] {
         let waiting = handler.call(route(Side::Thread), crate::tests::request("/c"));
         let Some((_, Job::Call(call))) = bridge.next(None) else { panic!("no call waits") };
-        let ticket = call.ticket;
-        bridge.hand_to_loop(LoopJob::Resume(ticket)).expect("is open");
+        let id = call.id;
+        bridge.hand_to_loop(LoopJob::Resume(id)).expect("is open");
         if answered {
             call.reply.send(Ok(Answer::Pass));
             assert!(block_on(waiting).is_ok());
@@ -90,9 +90,9 @@ fn c8_5_a_client_that_leaves_is_noted() {
             drop(waiting);
         }
         let jobs = bridge.loop_queue.take();
-        let left = jobs.iter().any(|job| matches!(job, LoopJob::Cancel(left) if *left == ticket));
+        let left = jobs.iter().any(|job| matches!(job, LoopJob::Cancel(left) if *left == id));
         assert_eq!(left, !answered);
-        assert!(!bridge.loop_queue.forget_resumed(ticket), "nothing is kept");
+        assert!(!bridge.loop_queue.forget_resumed(id), "nothing is kept");
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{LoopJob, LoopQueue};
 use crate::fair_queue::Rejection;
 use crate::job::Call;
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::outcome::Verdict;
 use crate::queue::Watchdog;
 use crate::reply::Reply;
@@ -20,7 +20,7 @@ fn call(number: u64) -> (LoopJob, oneshot::Receiver<Verdict>) {
     let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(1), Params::new());
     let request = crate::tests::request("/");
-    (LoopJob::Call(Call { ticket: Ticket(number), callee, request, reply }), answer)
+    (LoopJob::Call(Call { id: JobId(number), callee, request, reply }), answer)
 }
 
 /// A queue that a loop listens to.
@@ -41,7 +41,7 @@ fn c8_5_calls_that_nobody_waits_for_take_no_room() {
     let (third, _third_answer) = call(3);
     assert_eq!(queue.push([third]).outcome().err(), Some(Rejection::Full));
     drop(left);
-    queue.cancel(Ticket(1));
+    queue.cancel(JobId(1));
     let (fourth, _fourth_answer) = call(4);
     assert!(queue.push([fourth]).outcome().is_ok());
     let (fifth, _fifth_answer) = call(5);
@@ -50,7 +50,7 @@ fn c8_5_calls_that_nobody_waits_for_take_no_room() {
     let [LoopJob::Call(second), LoopJob::Call(fourth)] = jobs.as_slice() else {
         panic!("{jobs:?}")
     };
-    assert_eq!((second.ticket, fourth.ticket), (Ticket(2), Ticket(4)));
+    assert_eq!((second.id, fourth.id), (JobId(2), JobId(4)));
     drop(stayed);
 }
 
@@ -63,7 +63,7 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
         answer
     });
     let mut answers = Vec::new();
-    queue.cancel(Ticket(7));
+    queue.cancel(JobId(7));
     assert!(queue.blocked(LONG).is_some_and(|blocked| blocked.is_none()), "it is not long yet");
     for _ in 0..2 {
         let blocked = queue.blocked(Duration::ZERO).flatten().expect("two wait");
@@ -73,12 +73,12 @@ fn c8_7_a_loop_that_takes_nothing_is_told_once() {
         drop(queue.take());
         let (job, answer) = call(3);
         assert_eq!(queue.push([job]).outcome().ok(), Some(Watchdog::Leave));
-        queue.push([LoopJob::Resume(Ticket(4))]).outcome().expect("has room");
+        queue.push([LoopJob::Resume(JobId(4))]).outcome().expect("has room");
         answers.push(answer);
     }
     drop(queue.take());
     assert!(queue.blocked(Duration::ZERO).is_none(), "nobody waits");
-    queue.cancel(Ticket(7));
+    queue.cancel(JobId(7));
     assert!(queue.blocked(Duration::ZERO).is_none(), "who has left does not wait");
     let (job, _answer) = call(6);
     assert_eq!(queue.push([job]).outcome().ok(), Some(Watchdog::Arm));
@@ -89,9 +89,9 @@ fn c8_6_content_that_has_come_is_told_whether_calls_have_room_or_not() {
     let queue = queue(1);
     let (first, _answer) = call(1);
     queue.push([first]).outcome().expect("has room");
-    assert!(queue.push([LoopJob::Content(Ticket(2))]).outcome().is_ok());
+    assert!(queue.push([LoopJob::Content(JobId(2))]).outcome().is_ok());
     let (second, _second_answer) = call(3);
     assert_eq!(queue.push([second]).outcome().err(), Some(Rejection::Full));
     let jobs = queue.take();
-    assert!(matches!(jobs.as_slice(), [_, LoopJob::Content(Ticket(2))]), "{jobs:?}");
+    assert!(matches!(jobs.as_slice(), [_, LoopJob::Content(JobId(2))]), "{jobs:?}");
 }

@@ -11,13 +11,13 @@ use slimhttp_server::body::BodyError;
 use super::PulledBody;
 use crate::bridge::Bridge;
 use crate::job::Job;
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::outcome::Piece;
 use crate::side::Side;
 
 fn body(bridge: &Arc<Bridge>, first: Option<&'static [u8]>) -> PulledBody {
     let first = first.map(Bytes::from_static);
-    PulledBody::new(bridge.clone(), Side::Thread, Ticket(5), "GET /".into(), None, first)
+    PulledBody::new(bridge.clone(), Side::Thread, JobId(5), "GET /".into(), None, first)
 }
 
 /// The next frame: `Some(None)` is the end, `None` is yet to come.
@@ -59,13 +59,13 @@ fn measured(
     let left_early =
         pieces.next().is_some() || outcome.as_ref().is_err_and(|why| why.contains("longer"));
     let released = bridge.queue.take_released();
-    assert_eq!(released, if left_early { vec![Ticket(5)] } else { vec![] });
+    assert_eq!(released, if left_early { vec![JobId(5)] } else { vec![] });
     (given, outcome)
 }
 
 fn answer(bridge: &Bridge, piece: Piece) {
     let Some((run, Job::Pull(pull))) = bridge.next(None) else { panic!("nothing is asked for") };
-    assert_eq!(pull.stream, Ticket(5));
+    assert_eq!(pull.stream, JobId(5));
     pull.reply.send(piece);
     bridge.queue.finish(run);
 }
@@ -125,7 +125,7 @@ fn what_goes_wrong_breaks_the_body_off() {
 fn a_body_that_is_left_gives_its_ticket_back() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     drop(body(&bridge, Some(b"one")));
-    assert_eq!(bridge.queue.take_released(), [Ticket(5)]);
+    assert_eq!(bridge.queue.take_released(), [JobId(5)]);
 }
 
 #[test]
@@ -161,5 +161,5 @@ fn an_iterator_that_a_panic_ended_is_let_go() {
     drop(bridge.next(None));
     assert!(matches!(poll(&mut body), Some(Some(Err(_)))));
     drop(body);
-    assert_eq!(bridge.queue.take_released(), [Ticket(5)]);
+    assert_eq!(bridge.queue.take_released(), [JobId(5)]);
 }

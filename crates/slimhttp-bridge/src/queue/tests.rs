@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{Queue, Watchdog};
 use crate::fair_queue::Rejection;
 use crate::job::{Call, Job, Pull};
-use crate::job_id::Ticket;
+use crate::job_id::JobId;
 use crate::outcome::{Piece, Verdict};
 use crate::reply::{ChunkReply, Reply};
 
@@ -20,12 +20,12 @@ fn call(path: &str) -> (Job, oneshot::Receiver<Verdict>) {
     let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(0), Params::new());
     let request = crate::tests::request(path);
-    (Job::Call(Call { ticket: Ticket(0), callee, request, reply }), answer)
+    (Job::Call(Call { id: JobId(0), callee, request, reply }), answer)
 }
 
 fn pull() -> (Job, oneshot::Receiver<Piece>) {
     let (reply, piece) = ChunkReply::channel(None);
-    (Job::Pull(Pull { stream: Ticket(0), subject: "GET /stream".into(), host: None, reply }), piece)
+    (Job::Pull(Pull { stream: JobId(0), subject: "GET /stream".into(), host: None, reply }), piece)
 }
 
 fn subject(job: &Job) -> String {
@@ -86,7 +86,7 @@ fn waiting_ends_with_a_job_a_wake_a_release_or_the_time() {
     let events: [(&str, Event); 4] = [
         ("job", |queue| assert!(queue.push([call("/a").0]).outcome().is_ok())),
         ("wake", Queue::wake),
-        ("release", |queue| queue.release(Ticket(7))),
+        ("release", |queue| queue.release(JobId(7))),
         ("close", |queue| drop(queue.close())),
     ];
     for (name, event) in events {

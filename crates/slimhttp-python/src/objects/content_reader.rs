@@ -15,7 +15,7 @@ use crate::convert::asyncio::running_loop;
 use crate::objects::content::{error_of, next_chunk};
 use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Bridge;
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 
 /// An iterator of the chunks of a content.
@@ -31,7 +31,7 @@ pub(crate) struct ContentReader {
 struct Awaited {
     future: Option<Py<PyAny>>,
     /// Under which the reader is kept meanwhile; always the same.
-    ticket: Option<Ticket>,
+    id: Option<JobId>,
 }
 
 enum Source {
@@ -44,7 +44,7 @@ enum Source {
 /// Tells the event loop that it may ask again.
 struct Ring {
     bridge: Arc<Bridge>,
-    reader: Ticket,
+    reader: JobId,
 }
 
 impl Wake for Ring {
@@ -115,14 +115,14 @@ impl ContentReader {
             return Poll::Ready(Ok(None));
         };
         let waiting = &slf.get().face.waiting;
-        let ticket = *slf.get().awaited().ticket.get_or_insert_with(|| waiting.bridge.ticket());
+        let id = *slf.get().awaited().id.get_or_insert_with(|| waiting.bridge.next_id());
         // Kept first: the job may come at once.
-        waiting.keep(ticket, slf.clone().into_any().unbind());
-        let ring = Ring { bridge: waiting.bridge.clone(), reader: ticket };
+        waiting.keep(id, slf.clone().into_any().unbind());
+        let ring = Ring { bridge: waiting.bridge.clone(), reader: id };
         let waker = Waker::from(Arc::new(ring));
         let outcome = stream.poll_chunk(&mut Context::from_waker(&waker));
         if outcome.is_ready() {
-            drop(waiting.take(ticket));
+            drop(waiting.take(id));
         }
         outcome
     }

@@ -71,9 +71,9 @@ impl Identity {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = object.py();
         if let Some(guest) = Guest::of(request.connection_data.as_ref()) {
-            let ticket = guest.ticket.0;
+            let id = guest.id.0;
             let socket = Bound::new(py, Socket::new(guest))?;
-            let identity = face.identity(py, (ticket, socket))?;
+            let identity = face.identity(py, (id, socket))?;
             if let Ok(built_in) = identity.cast::<Self>() {
                 let request = PyWeakrefReference::new(object)?.unbind();
                 // One that is just being used elsewhere stays as it is.

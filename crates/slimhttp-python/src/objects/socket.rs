@@ -191,7 +191,7 @@ impl Socket {
     }
 
     fn __hash__(&self) -> u64 {
-        self.guest.ticket.0
+        self.guest.id.0
     }
 
     fn __repr__(&self) -> String {

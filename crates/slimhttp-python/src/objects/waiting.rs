@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::bridge::Bridge;
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 
 /// Those of one server.
 pub(crate) struct WaitingObjects {
     /// Where the event loop is told that something has come.
     pub(crate) bridge: Arc<Bridge>,
-    objects: Mutex<HashMap<Ticket, Py<PyAny>>>,
+    objects: Mutex<HashMap<JobId, Py<PyAny>>>,
 }
 
 impl WaitingObjects {
@@ -24,18 +24,18 @@ impl WaitingObjects {
     }
 
     /// Keeps an object until it is taken back.
-    pub(crate) fn keep(&self, ticket: Ticket, object: Py<PyAny>) {
-        let old = self.lock().insert(ticket, object);
+    pub(crate) fn keep(&self, id: JobId, object: Py<PyAny>) {
+        let old = self.lock().insert(id, object);
         drop(old);
     }
 
     /// Takes back an object.
-    pub(crate) fn take(&self, ticket: Ticket) -> Option<Py<PyAny>> {
-        self.lock().remove(&ticket)
+    pub(crate) fn take(&self, id: JobId) -> Option<Py<PyAny>> {
+        self.lock().remove(&id)
     }
 
     /// Takes back all of them.
-    pub(crate) fn take_all(&self) -> HashMap<Ticket, Py<PyAny>> {
+    pub(crate) fn take_all(&self) -> HashMap<JobId, Py<PyAny>> {
         std::mem::take(&mut *self.lock())
     }
 
@@ -48,7 +48,7 @@ impl WaitingObjects {
         objects.values().try_for_each(|object| visit.call(object))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Py<PyAny>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Py<PyAny>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

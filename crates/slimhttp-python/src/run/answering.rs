@@ -89,7 +89,7 @@ impl Answering {
             Some(Err(error)) => error,
             None => {
                 if let Some(pending) = self.take() {
-                    drop(self.dispatcher.retained.take(pending.call.ticket));
+                    drop(self.dispatcher.retained.take(pending.call.id));
                     pending.call.reply.send(Err(HandlerFault::Raised { page: None }));
                 }
                 return Ok(None);
@@ -102,7 +102,7 @@ impl Answering {
         let Some(pending) = self.take() else {
             return result.map(|_| None);
         };
-        drop(self.dispatcher.retained.take(pending.call.ticket));
+        drop(self.dispatcher.retained.take(pending.call.id));
         // The task is to know that it was cancelled, and the loop of Ctrl-C; of
         // everything else the handler's failure is told here and nowhere else.
         let passed_on = match &result {
@@ -130,7 +130,7 @@ impl Answering {
     fn goes_back(&self, py: Python<'_>) -> PyResult<bool> {
         let full = |pending: &mut PendingCall| !pending.call.request.connection.has_room();
         let Some(pending) = self.lock().take_if(full) else { return Ok(false) };
-        drop(self.dispatcher.retained.take(pending.call.ticket));
+        drop(self.dispatcher.retained.take(pending.call.id));
         let closed = close(self.coroutine.bind(py));
         pending.call.reply.send(Err(HandlerFault::NoRoom));
         closed.map(|()| true)

@@ -66,7 +66,7 @@ impl Dispatcher {
 
     /// The object that somebody was given who has left the request to others.
     fn kept_request(&self, py: Python<'_>, source: &Request) -> Option<Py<HttpRequest>> {
-        self.retained.request(py, Companion::of(source)?.ticket)
+        self.retained.request(py, Companion::of(source)?.id)
     }
 
     /// Asks whom a call names, within the context of its request.

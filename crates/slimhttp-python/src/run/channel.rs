@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::job::{InWords, Pull};
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::outcome::Piece;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::reply::ChunkReply;
@@ -29,8 +29,8 @@ use crate::run::retained::PendingCall;
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 pub(crate) struct Channel {
     dispatcher: Arc<Dispatcher>,
-    stream: Ticket,
-    call: Ticket,
+    stream: JobId,
+    call: JobId,
     what: Arc<str>,
     /// The request in words.
     subject: Arc<str>,
@@ -56,11 +56,11 @@ impl Channel {
     /// That of the stream which answers `pending`, kept under `stream`.
     pub(crate) fn new(
         dispatcher: Arc<Dispatcher>,
-        stream: Ticket,
+        stream: JobId,
         pending: PendingCall,
         head: Option<Head>,
     ) -> Self {
-        let (call, what) = (pending.call.ticket, pending.what.clone());
+        let (call, what) = (pending.call.id, pending.what.clone());
         let subject = InWords(&pending.call.request).to_string().into();
         let state = ChannelState { opening: Some((pending, head)), ..ChannelState::default() };
         Self { dispatcher, stream, call, what, subject, state: Mutex::new(state) }
@@ -178,7 +178,7 @@ impl Channel {
     }
 
     /// Whether nobody takes what comes: the client has left or the server is closed. Until
-    /// the answer is out the call's own ticket tells, and the task is cancelled by that.
+    /// the answer is out the call's own id tells, and the task is cancelled by that.
     fn is_cancelled(&self, state: &ChannelState) -> bool {
         state.cancelled
             || state.opening.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())
@@ -208,7 +208,7 @@ impl Channel {
         drop(old);
         match (opening, waiting) {
             (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk))?,
-            // A client that has left gives its ticket back, which cancels this.
+            // A client that has left gives its id back, which cancels this.
             (None, Some(reply)) => reply.send(Piece::Chunk(chunk)),
             (None, None) => {}
         }

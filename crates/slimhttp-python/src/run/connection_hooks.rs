@@ -43,7 +43,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
     match hook {
         HookJob::Judge(guest, reply) => {
             let asked = socket(py, &guest).and_then(|socket| {
-                let arguments = (guest.ticket.0, socket);
+                let arguments = (guest.id.0, socket);
                 face.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
             let verdict = contained(face, &context, &what, asked)?;
@@ -52,7 +52,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
         }
         HookJob::Data(guest) => {
             let told = guest.pipe.told();
-            let arguments = (guest.ticket.0, told.finished);
+            let arguments = (guest.id.0, told.finished);
             let looked = face.hook(&context, intern!(py, "data"), arguments);
             if contained(face, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
@@ -66,9 +66,8 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             dispatcher.bridge.ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
-            let told = socket(py, &guest).and_then(|socket| {
-                face.hook(&context, intern!(py, "left"), (guest.ticket.0, socket))
-            });
+            let told = socket(py, &guest)
+                .and_then(|socket| face.hook(&context, intern!(py, "left"), (guest.id.0, socket)));
             contained(face, &context, &what, told)?;
         }
     }
@@ -120,7 +119,7 @@ pub(crate) fn upgrade<'py>(
     };
     guest.pipe.begin_answer();
     let socket = socket(py, &guest)?;
-    let asked = face.hook(context, intern!(py, "upgrade"), (guest.ticket.0, &socket, request));
+    let asked = face.hook(context, intern!(py, "upgrade"), (guest.id.0, &socket, request));
     let written = guest.pipe.take_answer();
     let identity = asked?;
     if written.is_empty() {
@@ -135,7 +134,7 @@ pub(crate) fn upgrade<'py>(
             false => Ok(written.into_any()),
         };
     };
-    face.hook(context, intern!(py, "upgraded"), (guest.ticket.0, socket, &identity))?;
+    face.hook(context, intern!(py, "upgraded"), (guest.id.0, socket, &identity))?;
     guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;

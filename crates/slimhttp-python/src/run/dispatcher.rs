@@ -119,11 +119,11 @@ impl Dispatcher {
         if let Err(error) = self.face.ensure_loop(py) {
             return self.fail(py, pending, error);
         }
-        let ticket = pending.call.ticket;
-        self.retained.keep(ticket, retain(pending));
-        if self.bridge.hand_to_loop(LoopJob::Resume(ticket)).is_err() {
+        let id = pending.call.id;
+        self.retained.keep(id, retain(pending));
+        if self.bridge.hand_to_loop(LoopJob::Resume(id)).is_err() {
             // Closed: dropping the slot answers that the server has stopped.
-            drop(self.retained.take(ticket));
+            drop(self.retained.take(id));
         }
         Ok(())
     }

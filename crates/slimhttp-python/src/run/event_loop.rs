@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::side::Side;
 
@@ -65,30 +65,26 @@ fn perform(
                 result => dispatcher.settle(py, Side::Loop, pending, result),
             }
         }
-        LoopJob::Resume(ticket) => resume(dispatcher, create_task, ticket),
+        LoopJob::Resume(id) => resume(dispatcher, create_task, id),
         LoopJob::Pull(pull) => match dispatcher.retained.channel(py, pull.stream) {
             Some(channel) => channel.bind(py).cast::<Channel>()?.get().ask(py, pull),
             None => Ok(()),
         },
-        LoopJob::Content(ticket) => match dispatcher.face.waiting.take(ticket) {
+        LoopJob::Content(id) => match dispatcher.face.waiting.take(id) {
             Some(reader) => ContentReader::arrived(reader.bind(py).cast::<ContentReader>()?),
             None => Ok(()),
         },
-        LoopJob::Wake(ticket) => websocket::wake(dispatcher, py, ticket),
-        LoopJob::Cancel(ticket) => match dispatcher.retained.take(ticket) {
+        LoopJob::Wake(id) => websocket::wake(dispatcher, py, id),
+        LoopJob::Cancel(id) => match dispatcher.retained.take(id) {
             Some(kept) => cancel(py, kept),
             None => Ok(()),
         },
     }
 }
 
-fn resume(
-    dispatcher: &Arc<Dispatcher>,
-    create_task: &Bound<'_, PyAny>,
-    ticket: Ticket,
-) -> PyResult<()> {
+fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobId) -> PyResult<()> {
     let py = create_task.py();
-    let kept = dispatcher.retained.take(ticket);
+    let kept = dispatcher.retained.take(id);
     if let Some(
         Retained::Awaitable(_, pending)
         | Retained::AsyncIterator(.., pending)
@@ -97,7 +93,7 @@ fn resume(
         && pending.call.reply.is_closed()
     {
         // The client may have left before the call was noted as handed on.
-        dispatcher.bridge.loop_queue.forget_resumed(ticket);
+        dispatcher.bridge.loop_queue.forget_resumed(id);
     }
     match kept {
         Some(Retained::Awaitable(awaitable, pending)) => {
@@ -150,7 +146,7 @@ fn start_answer(
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let ticket = pending.call.ticket;
+    let id = pending.call.id;
     let context = pending.request.get().context(py)?;
     let answering = answering(dispatcher.clone(), pending, coroutine);
     let answering = Bound::new(py, answering)?;
@@ -160,7 +156,7 @@ fn start_answer(
     };
     // A loop may run a task's first step at once, and that may have been all.
     if answering.get().is_pending() {
-        dispatcher.retained.keep(ticket, Retained::Task(task.unbind()));
+        dispatcher.retained.keep(id, Retained::Task(task.unbind()));
     }
     Ok(())
 }
@@ -173,11 +169,11 @@ fn start_stream(
     head: Option<Head>,
 ) -> PyResult<()> {
     let py = create_task.py();
-    let ticket = dispatcher.bridge.ticket();
-    // Until its head is out, the client's leaving is told by the call's ticket.
-    let call_ticket = pending.call.ticket;
+    let id = dispatcher.bridge.next_id();
+    // Until its head is out, the client's leaving is told by the call's id.
+    let call_id = pending.call.id;
     let context = pending.request.get().context(py)?;
-    let channel = Channel::new(dispatcher.clone(), ticket, pending, head);
+    let channel = Channel::new(dispatcher.clone(), id, pending, head);
     let channel = Bound::new(py, channel)?;
     let new_future = running_loop(py)?.getattr(intern!(py, "create_future"))?;
     let coroutine =
@@ -185,8 +181,8 @@ fn start_stream(
     name_after(&coroutine, iterator)?;
     let task = dispatcher.face.contexts.run(py, (context, create_task, coroutine))?;
     channel.get().set_task(task.clone().unbind());
-    dispatcher.retained.keep(call_ticket, Retained::Task(task.clone().unbind()));
-    dispatcher.retained.keep(ticket, Retained::Channel(channel.clone().into_any().unbind()));
+    dispatcher.retained.keep(call_id, Retained::Task(task.clone().unbind()));
+    dispatcher.retained.keep(id, Retained::Channel(channel.clone().into_any().unbind()));
     let done = channel.getattr(intern!(py, "finish"))?;
     task.call_method1(intern!(py, "add_done_callback"), (done,))?;
     Ok(())

@@ -21,7 +21,7 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::response::{self, Head};
 use crate::run::retained::{IteratorStream, PendingCall, Retained, UnopenedStream};
 use slimhttp_bridge::job::{Call, InWords, Job, Pull};
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::outcome::Piece;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::side::Side;
@@ -29,7 +29,7 @@ use slimhttp_bridge::side::Side;
 /// The stay of a thread in an iterator.
 struct Visit<'d> {
     dispatcher: &'d Dispatcher,
-    stream: Ticket,
+    stream: JobId,
 }
 
 impl Drop for Visit<'_> {
@@ -67,7 +67,7 @@ impl Dispatcher {
         let body = match first {
             None => Body::Empty,
             Some(first) => {
-                let stream = self.bridge.ticket();
+                let stream = self.bridge.next_id();
                 let subject: Arc<str> = InWords(&pending.call.request).to_string().into();
                 let host = pending.call.request.scope.name.clone();
                 self.retained.keep(
@@ -99,10 +99,10 @@ impl Dispatcher {
     ) {
         let PendingCall { call, request, what } = pending;
         if call.reply.is_closed() {
-            return; // Who leaves later is told of by the call's ticket.
+            return; // Who leaves later is told of by the call's id.
         }
         let unopened = UnopenedStream { iterator: iterator.unbind(), head, request, what };
-        self.retained.keep(call.ticket, Retained::Unopened(unopened));
+        self.retained.keep(call.id, Retained::Unopened(unopened));
         self.bridge.take_jobs([Job::Open(call)]);
     }
 
@@ -112,7 +112,7 @@ impl Dispatcher {
     /// `KeyboardInterrupt`.
     pub(super) fn open_left(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         // Without an iterator its client has left.
-        let Some(Retained::Unopened(unopened)) = self.retained.take(call.ticket) else {
+        let Some(Retained::Unopened(unopened)) = self.retained.take(call.id) else {
             return Ok(());
         };
         let UnopenedStream { iterator, head, request, what } = unopened;
@@ -136,7 +136,7 @@ impl Dispatcher {
         drop(visit);
         let piece = match next {
             Ok(Some(chunk)) => {
-                // A client that has left meanwhile gives the ticket back itself.
+                // A client that has left meanwhile gives the id back itself.
                 pull.reply.send(Piece::Chunk(chunk));
                 return Ok(());
             }
@@ -164,8 +164,8 @@ impl Dispatcher {
 
     /// Drops what is kept for owners that are gone.
     pub(crate) fn drop_released(&self, py: Python<'_>) {
-        for ticket in self.bridge.queue.take_released() {
-            if let Some(Retained::Iterator(stream)) = self.retained.take_unoccupied(ticket) {
+        for id in self.bridge.queue.take_released() {
+            if let Some(Retained::Iterator(stream)) = self.retained.take_unoccupied(id) {
                 if !self.bridge.loop_queue.is_closed() {
                     tracing::debug!("{}: the client has left the stream", stream.subject);
                 }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyIterator;
 use slimhttp_bridge::job::Call;
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_route::WebSocketRoute;
@@ -30,7 +30,7 @@ pub(crate) struct PendingCall {
 pub(crate) enum Retained {
     /// The object of a request whose exchange goes on: a route has passed.
     Request(Py<HttpRequest>),
-    /// An iterator on its way to a thread, for a call of this ticket.
+    /// An iterator on its way to a thread, for a call of this id.
     Unopened(UnopenedStream),
     /// The iterator of a response under way.
     Iterator(IteratorStream),
@@ -112,19 +112,19 @@ impl IteratorStream {
 /// Those of one server.
 #[derive(Default)]
 pub(crate) struct RetainedObjects {
-    objects: Mutex<HashMap<Ticket, Retained>>,
+    objects: Mutex<HashMap<JobId, Retained>>,
 }
 
 impl RetainedObjects {
-    /// Keeps an object until its ticket comes back.
-    pub(crate) fn keep(&self, ticket: Ticket, object: Retained) {
-        let old = self.lock().insert(ticket, object);
+    /// Keeps an object until its id comes back.
+    pub(crate) fn keep(&self, id: JobId, object: Retained) {
+        let old = self.lock().insert(id, object);
         drop(old);
     }
 
     /// Takes back what is kept.
-    pub(crate) fn take(&self, ticket: Ticket) -> Option<Retained> {
-        self.lock().remove(&ticket)
+    pub(crate) fn take(&self, id: JobId) -> Option<Retained> {
+        self.lock().remove(&id)
     }
 
     /// Takes back everything that is kept.
@@ -132,25 +132,25 @@ impl RetainedObjects {
         self.lock().drain().map(|(_, object)| object).collect()
     }
 
-    /// The channel kept under a ticket.
-    pub(crate) fn channel(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
-        match self.lock().get(&ticket) {
+    /// The channel kept under an id.
+    pub(crate) fn channel(&self, py: Python<'_>, id: JobId) -> Option<Py<PyAny>> {
+        match self.lock().get(&id) {
             Some(Retained::Channel(channel)) => Some(channel.clone_ref(py)),
             _ => None,
         }
     }
 
-    /// The WebSocket kept under a ticket.
-    pub(crate) fn websocket(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<PyAny>> {
-        match self.lock().get(&ticket) {
+    /// The WebSocket kept under an id.
+    pub(crate) fn websocket(&self, py: Python<'_>, id: JobId) -> Option<Py<PyAny>> {
+        match self.lock().get(&id) {
             Some(Retained::WebSocket(websocket, _)) => Some(websocket.clone_ref(py)),
             _ => None,
         }
     }
 
     /// The request object that somebody was given who has left the request to others.
-    pub(crate) fn request(&self, py: Python<'_>, ticket: Ticket) -> Option<Py<HttpRequest>> {
-        match self.lock().get(&ticket) {
+    pub(crate) fn request(&self, py: Python<'_>, id: JobId) -> Option<Py<HttpRequest>> {
+        match self.lock().get(&id) {
             Some(Retained::Request(request)) => Some(request.clone_ref(py)),
             _ => None,
         }
@@ -161,18 +161,18 @@ impl RetainedObjects {
     pub(crate) fn enter(
         &self,
         py: Python<'_>,
-        ticket: Ticket,
+        id: JobId,
     ) -> Option<(Py<PyIterator>, Py<HttpRequest>, Arc<str>)> {
         let mut objects = self.lock();
-        let Some(Retained::Iterator(stream)) = objects.get_mut(&ticket) else { return None };
+        let Some(Retained::Iterator(stream)) = objects.get_mut(&id) else { return None };
         stream.occupancy = Occupancy::Occupied;
         let (iterator, request) = (stream.iterator.clone_ref(py), stream.request.clone_ref(py));
         Some((iterator, request, stream.what.clone()))
     }
 
     /// Leaves an iterator; whether its client has left meanwhile.
-    pub(crate) fn leave(&self, ticket: Ticket) -> bool {
-        match self.lock().get_mut(&ticket) {
+    pub(crate) fn leave(&self, id: JobId) -> bool {
+        match self.lock().get_mut(&id) {
             Some(Retained::Iterator(stream)) => {
                 let before = std::mem::replace(&mut stream.occupancy, Occupancy::Free);
                 before == Occupancy::OccupiedAndLeft
@@ -183,14 +183,14 @@ impl RetainedObjects {
 
     /// Takes what is kept for an owner that is gone, but for an iterator in which a thread is:
     /// [`RetainedObjects::leave`] tells that one.
-    pub(crate) fn take_unoccupied(&self, ticket: Ticket) -> Option<Retained> {
+    pub(crate) fn take_unoccupied(&self, id: JobId) -> Option<Retained> {
         let mut objects = self.lock();
-        match objects.get_mut(&ticket) {
+        match objects.get_mut(&id) {
             Some(Retained::Iterator(stream)) if stream.occupancy != Occupancy::Free => {
                 stream.occupancy = Occupancy::OccupiedAndLeft;
                 None
             }
-            _ => objects.remove(&ticket),
+            _ => objects.remove(&id),
         }
     }
 
@@ -225,7 +225,7 @@ impl RetainedObjects {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ticket, Retained>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Retained>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

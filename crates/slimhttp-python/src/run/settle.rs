@@ -64,15 +64,15 @@ impl Dispatcher {
             return;
         }
         request.get().detach_from_source();
-        let ticket = self.bridge.ticket();
-        self.retained.keep(ticket, Retained::Request(request.clone().unbind()));
+        let id = self.bridge.next_id();
+        self.retained.keep(id, Retained::Request(request.clone().unbind()));
         let passed = match &call.callee {
             Callee::Route(id, _) => self.handlers.passed(*id),
             _ => None,
         };
-        let companion = Companion { bridge: self.bridge.clone(), ticket, passed };
+        let companion = Companion { bridge: self.bridge.clone(), id, passed };
         // A request is asked about by one call at a time, so nobody was quicker;
-        // had somebody been, the companion dropped here gives its ticket back.
+        // had somebody been, the companion dropped here gives its id back.
         let _ = source.companion.set(Box::new(companion));
     }
 }

@@ -22,7 +22,7 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::Place;
-use slimhttp_bridge::job_id::Ticket;
+use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::opening::Opening;
 use slimhttp_bridge::side::Side;
@@ -108,10 +108,10 @@ pub(crate) fn open_on_loop(
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
     };
-    let ticket = dispatcher.bridge.ticket();
+    let id = dispatcher.bridge.next_id();
     let bridge = dispatcher.bridge.clone();
     let on_change =
-        move || submission::submit(&bridge, |_| (Submission::LoopJob(LoopJob::Wake(ticket)), ()));
+        move || submission::submit(&bridge, |_| (Submission::LoopJob(LoopJob::Wake(id)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, on_change);
     let opening = Opening::new();
@@ -131,13 +131,11 @@ pub(crate) fn open_on_loop(
         Err(error) => return dispatcher.fail(py, pending, error),
     };
     let PendingCall { call, request, what } = pending;
-    dispatcher
-        .retained
-        .keep(ticket, Retained::WebSocket(websocket.unbind(), task.clone().unbind()));
+    dispatcher.retained.keep(id, Retained::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
     let ending = Ending { socket, tenure, opening: opening.clone(), request, what, debug };
     let ending = Mutex::new(Some(ending));
-    let served = Served { dispatcher: dispatcher.clone(), ticket, ending };
+    let served = Served { dispatcher: dispatcher.clone(), id, ending };
     task.call_method1(intern!(py, "add_done_callback"), (served,))?;
     opening.hold(call.reply, carriage);
     dispatcher.bridge.watch_opening(&opening);
@@ -148,8 +146,8 @@ pub(crate) fn open_on_loop(
 ///
 /// # Errors
 /// What keeps Python from going on at all.
-pub(crate) fn wake(dispatcher: &Dispatcher, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-    match dispatcher.retained.websocket(py, ticket) {
+pub(crate) fn wake(dispatcher: &Dispatcher, py: Python<'_>, id: JobId) -> PyResult<()> {
+    match dispatcher.retained.websocket(py, id) {
         Some(websocket) => websocket.call_method0(py, intern!(py, "_wake")).map(drop),
         // Its handler has ended.
         None => Ok(()),
@@ -233,7 +231,7 @@ impl Ending {
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 struct Served {
     dispatcher: Arc<Dispatcher>,
-    ticket: Ticket,
+    id: JobId,
     ending: Mutex<Option<Ending>>,
 }
 
@@ -242,7 +240,7 @@ impl Served {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = task.py();
         let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(self.dispatcher.retained.take(self.ticket));
+        drop(self.dispatcher.retained.take(self.id));
         let Some(ending) = ending else { return Ok(()) };
         let what = ending.what.clone();
         let conclude = || {
