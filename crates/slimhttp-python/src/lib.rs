@@ -1,4 +1,4 @@
-//! The Python face: the only crate that names PyO3. No thread of ours enters
+//! The Python extension: the only crate that names PyO3. No thread of ours enters
 //! Python; Python's own threads take jobs from a queue and bring back answers.
 //!
 //! A call's way: an I/O thread hands a `job` in at the `bridge`; it lies in the

@@ -2,10 +2,10 @@
 //! and their content, connections and identities, routes, the ends of WebSockets. They are made
 //! by `run` and `server`, and used on whichever thread of Python has them.
 
+pub(crate) mod callbacks;
 pub(crate) mod content;
 pub(crate) mod content_reader;
 pub(crate) mod contexts;
-pub(crate) mod face;
 pub(crate) mod identity;
 pub(crate) mod request;
 pub(crate) mod routes;

@@ -32,7 +32,7 @@ use crate::convert::config;
 use crate::convert::config_path::{key_error, read_way};
 use crate::convert::errors;
 use crate::convert::events;
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::routes::{read_kind, read_methods};
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::run::add_route;
@@ -71,14 +71,14 @@ impl Server {
     fn open(
         py: Python<'_>,
         mut setup: ServerConfig,
-        face: &Bound<'_, PyAny>,
+        callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
         let base = Mutex::new(setup.base.clone());
         let (wake_tx, wake_rx) = UnixStream::pair()?;
         wake_tx.set_nonblocking(true)?;
         let wakeup = wake_tx.try_clone()?;
         let bridge = Arc::new(Bridge::new(wake_tx));
-        let face = Face::new(face, bridge.clone())?;
+        let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
         setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
         let core = match py.detach(|| Core::bind(setup)) {
             Ok(core) => core,
@@ -87,7 +87,7 @@ impl Server {
         slimhttp_bridge::log_ring::attach(&bridge);
         let server = Self {
             core,
-            dispatcher: Arc::new(Dispatcher::new(bridge, face)),
+            dispatcher: Arc::new(Dispatcher::new(bridge, callbacks)),
             base,
             wakeup,
             wake_rx: Mutex::new(Some(wake_rx)),
@@ -150,7 +150,7 @@ impl Server {
 
     fn hand_over_logs(&self, py: Python<'_>) {
         for record in slimhttp_bridge::log_ring::take() {
-            self.dispatcher.face.log(py, &record);
+            self.dispatcher.callbacks.log(py, &record);
         }
     }
 }
@@ -272,7 +272,7 @@ impl Server {
             slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), wake_rx)?;
         }
         if self.dispatcher.handlers.any_on_loop() {
-            self.dispatcher.face.ensure_loop(py)?;
+            self.dispatcher.callbacks.ensure_loop(py)?;
         }
         Ok(py.detach(|| self.core.start())?)
     }
@@ -482,7 +482,7 @@ impl Server {
 
     fn __clear__(&self) {
         self.dispatcher.handlers.clear();
-        drop(self.dispatcher.face.waiting.take_all());
+        drop(self.dispatcher.callbacks.waiting.take_all());
         drop(self.dispatcher.retained.take_all());
     }
 }

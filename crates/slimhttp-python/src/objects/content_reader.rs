@@ -12,8 +12,8 @@ use pyo3::types::PyBytes;
 use slimhttp_server::content::{ContentFault, ContentStream};
 
 use crate::convert::asyncio::running_loop;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content::{error_of, next_chunk};
-use crate::objects::face::Face;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
@@ -21,7 +21,7 @@ use slimhttp_bridge::loop_queue::LoopJob;
 /// An iterator of the chunks of a content.
 #[pyclass(name = "ContentStream", module = "slimHTTP", frozen)]
 pub(crate) struct ContentReader {
-    face: Arc<Face>,
+    callbacks: Arc<PyCallbacks>,
     source: Source,
     awaited: Mutex<Awaited>,
 }
@@ -56,14 +56,14 @@ impl Wake for Ring {
 
 impl ContentReader {
     /// The content that is there.
-    pub(crate) fn whole(face: Arc<Face>, payload: Bound<'_, PyAny>) -> Self {
+    pub(crate) fn whole(callbacks: Arc<PyCallbacks>, payload: Bound<'_, PyAny>) -> Self {
         let source = Source::Whole(Mutex::new(Some(payload.unbind())));
-        Self { face, source, awaited: Mutex::default() }
+        Self { callbacks, source, awaited: Mutex::default() }
     }
 
     /// The content that comes in.
-    pub(crate) fn streamed(face: Arc<Face>, stream: Arc<ContentStream>) -> Self {
-        Self { face, source: Source::Streamed(stream), awaited: Mutex::default() }
+    pub(crate) fn streamed(callbacks: Arc<PyCallbacks>, stream: Arc<ContentStream>) -> Self {
+        Self { callbacks, source: Source::Streamed(stream), awaited: Mutex::default() }
     }
 
     /// Content has come, or none will: on the loop's thread.
@@ -114,7 +114,7 @@ impl ContentReader {
         let Source::Streamed(stream) = &slf.get().source else {
             return Poll::Ready(Ok(None));
         };
-        let waiting = &slf.get().face.waiting;
+        let waiting = &slf.get().callbacks.waiting;
         let id = *slf.get().awaited().id.get_or_insert_with(|| waiting.bridge.next_id());
         // Kept first: the job may come at once.
         waiting.keep(id, slf.clone().into_any().unbind());
@@ -186,7 +186,7 @@ impl ContentReader {
                 }
                 stream.resume();
                 let future = new_future()?;
-                reader.face.ensure_loop(py)?;
+                reader.callbacks.ensure_loop(py)?;
                 let old = reader.awaited().future.replace(future.clone().unbind());
                 drop(old);
                 match Self::poll(slf) {

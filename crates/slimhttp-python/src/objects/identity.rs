@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefR
 use slimhttp_server::handler::{ConnectionHandle, Request};
 
 use crate::convert::errors;
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
 use slimhttp_bridge::connection::Guest;
@@ -65,7 +65,7 @@ impl Identity {
     /// # Errors
     /// What Python's side raises.
     pub(crate) fn of<'py>(
-        face: &Face,
+        callbacks: &PyCallbacks,
         request: &Request,
         object: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -73,7 +73,7 @@ impl Identity {
         if let Some(guest) = Guest::of(request.connection_data.as_ref()) {
             let id = guest.id.0;
             let socket = Bound::new(py, Socket::new(guest))?;
-            let identity = face.identity(py, (id, socket))?;
+            let identity = callbacks.identity(py, (id, socket))?;
             if let Ok(built_in) = identity.cast::<Self>() {
                 let request = PyWeakrefReference::new(object)?.unbind();
                 // One that is just being used elsewhere stays as it is.
@@ -84,7 +84,8 @@ impl Identity {
             return Ok(identity);
         }
         // A handler may keep a request longer than its server lives.
-        let instance = face.instance(py).and_then(|instance| PyWeakrefReference::new(&instance));
+        let instance =
+            callbacks.instance(py).and_then(|instance| PyWeakrefReference::new(&instance));
         let identity = Self {
             server: instance.ok().map(Bound::unbind),
             request: Some(PyWeakrefReference::new(object)?.unbind()),
@@ -141,7 +142,7 @@ impl Identity {
                 if let Some(guest) = Guest::of(source.connection_data.as_ref()) {
                     identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
                 }
-                identity.server = weakly(&request.get().face.instance(py)?);
+                identity.server = weakly(&request.get().callbacks.instance(py)?);
             } else if argument.is_instance_of::<Socket>() {
                 identity.socket = Some(argument.clone().unbind());
             } else if argument.hasattr(intern!(py, "process_new_client"))? {

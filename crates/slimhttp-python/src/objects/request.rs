@@ -2,7 +2,7 @@
 //! attribute is built when it is first read and then kept, so that a handler
 //! pays for what it uses. Every attribute may be set.
 //!
-//! This file is the face; what stands behind an attribute has a file of its own.
+//! This file has the attributes as Python sees them; what one is made of has a file of its own.
 
 mod arrival;
 mod attributes;
@@ -21,23 +21,23 @@ use slimhttp_server::handler::Request;
 use slimhttp_site::route::Params;
 
 use crate::convert::values;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content;
 use crate::objects::content_reader::ContentReader;
-use crate::objects::face::Face;
 use crate::objects::identity::Identity;
 use attributes::{Attribute, Attributes};
 
 /// A request.
 #[pyclass(name = "HTTP_REQUEST", module = "slimHTTP", subclass, dict, weakref, frozen)]
 pub(crate) struct HttpRequest {
-    pub(crate) face: Arc<Face>,
+    pub(crate) callbacks: Arc<PyCallbacks>,
     attributes: Attributes,
 }
 
 impl HttpRequest {
     /// The request `source`, of which a pattern took `params`.
-    pub(crate) fn new(face: Arc<Face>, source: Arc<Request>, params: Params) -> Self {
-        Self { face, attributes: Attributes::new(source, params) }
+    pub(crate) fn new(callbacks: Arc<PyCallbacks>, source: Arc<Request>, params: Params) -> Self {
+        Self { callbacks, attributes: Attributes::new(source, params) }
     }
 
     /// Lives from a copy of what it was made of from now on: so it may be kept
@@ -76,7 +76,7 @@ impl HttpRequest {
     /// # Errors
     /// When Python has no memory.
     pub(crate) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.attributes.get(py, Attribute::Context, || self.face.contexts.copy(py))
+        self.attributes.get(py, Attribute::Context, || self.callbacks.contexts.copy(py))
     }
 
     /// Goes on in a copy of the context in which this thread is: that of the task
@@ -85,7 +85,7 @@ impl HttpRequest {
     /// # Errors
     /// When Python has no memory.
     pub(crate) fn follow_context(&self, py: Python<'_>) -> PyResult<()> {
-        self.attributes.set(Attribute::Context, self.face.contexts.copy(py)?);
+        self.attributes.set(Attribute::Context, self.callbacks.contexts.copy(py)?);
         Ok(())
     }
 
@@ -187,11 +187,13 @@ impl HttpRequest {
     /// The body in chunks of bytes, for `for` and for `async for`. With
     /// `stream=True` they are given as they come in.
     fn stream(&self, py: Python<'_>) -> PyResult<ContentReader> {
-        let face = self.face.clone();
+        let callbacks = self.callbacks.clone();
         let source = self.source();
         match (&source.body, self.attributes.peek(py, Attribute::Payload)) {
-            (Content::Streamed(stream), None) => Ok(ContentReader::streamed(face, stream.clone())),
-            _ => Ok(ContentReader::whole(face, self.payload(py)?)),
+            (Content::Streamed(stream), None) => {
+                Ok(ContentReader::streamed(callbacks, stream.clone()))
+            }
+            _ => Ok(ContentReader::whole(callbacks, self.payload(py)?)),
         }
     }
 
@@ -429,7 +431,7 @@ impl HttpRequest {
     fn client_identity<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let request = slf.get();
         request.attributes.get(slf.py(), Attribute::Identity, || {
-            Identity::of(&request.face, &request.source(), slf.as_any())
+            Identity::of(&request.callbacks, &request.source(), slf.as_any())
         })
     }
     #[setter(CLIENT_IDENTITY)]
@@ -448,7 +450,7 @@ impl HttpRequest {
         additional_headers: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let head = raw_head::build(py, self, additional_headers.as_ref())?;
-        let head = self.face.raw_type.bind(py).call1((head,))?;
+        let head = self.callbacks.raw_type.bind(py).call1((head,))?;
         self.attributes.set(Attribute::RawHead, head.clone());
         Ok(head)
     }

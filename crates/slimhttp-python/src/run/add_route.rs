@@ -29,7 +29,7 @@ pub(crate) fn add(
     let handlers = &dispatcher.handlers;
     let Err(handler) = handlers.swap(&registration, handler) else { return Ok(()) };
     if registration.side == Side::Loop && is_started {
-        dispatcher.face.ensure_loop(py)?;
+        dispatcher.callbacks.ensure_loop(py)?;
     }
     // The handler is there before any request can ask for it.
     let id = handlers.add(registration.clone(), handler);

@@ -61,7 +61,7 @@ impl Dispatcher {
             return Ok(request.into_bound(py));
         }
         let params = params.unwrap_or_default();
-        Bound::new(py, HttpRequest::new(self.face.clone(), call.request.clone(), params))
+        Bound::new(py, HttpRequest::new(self.callbacks.clone(), call.request.clone(), params))
     }
 
     /// The object that somebody was given who has left the request to others.
@@ -84,7 +84,7 @@ impl Dispatcher {
             Callee::Route(id, _) => match self.handlers.get(py, *id) {
                 Some(handler) => {
                     let asked = (&context, &handler.callable, request);
-                    (handler.label, self.face.contexts.run(py, asked))
+                    (handler.label, self.callbacks.contexts.run(py, asked))
                 }
                 None => {
                     let gone = PyRuntimeError::new_err("the route's handler is gone");
@@ -100,7 +100,7 @@ impl Dispatcher {
                 let what = module.label.clone();
                 let result = text_of(py, &module.path).and_then(|path| {
                     let reload = reload_name(py, module.reload);
-                    self.face.run_module(&context, request.as_any(), &path, reload)
+                    self.callbacks.run_module(&context, request.as_any(), &path, reload)
                 });
                 (what, result)
             }
@@ -111,7 +111,7 @@ impl Dispatcher {
                 let what = format!("script `{}`", path.display()).into();
                 let result = text_of(py, path).and_then(|path| {
                     let (script, reload) = (Script::new(file.clone()), reload_name(py, *reload));
-                    self.face.run_script(&context, request.as_any(), &path, script, reload)
+                    self.callbacks.run_script(&context, request.as_any(), &path, script, reload)
                 });
                 (what, result)
             }

@@ -20,7 +20,7 @@ use slimhttp_server::handler::Answer;
 use slimhttp_site::raw_reply;
 
 use crate::convert::errors;
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
 use crate::objects::switch::Switch;
@@ -31,9 +31,9 @@ use crate::run::dispatcher::Dispatcher;
 /// # Errors
 /// `KeyboardInterrupt`, and nothing else that a hook raises.
 pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyResult<()> {
-    let face = &dispatcher.face;
+    let callbacks = &dispatcher.callbacks;
     let what = hook.subject();
-    let context = match face.contexts.copy(py) {
+    let context = match callbacks.contexts.copy(py) {
         Ok(context) => context,
         Err(no_memory) => {
             no_memory.write_unraisable(py, None);
@@ -44,17 +44,17 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
         HookJob::Judge(guest, reply) => {
             let asked = socket(py, &guest).and_then(|socket| {
                 let arguments = (guest.id.0, socket);
-                face.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
+                callbacks.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
-            let verdict = contained(face, &context, &what, asked)?;
+            let verdict = contained(callbacks, &context, &what, asked)?;
             // A connection that has ended meanwhile does not hear it.
             let _ = reply.send(verdict.unwrap_or(false));
         }
         HookJob::Data(guest) => {
             let told = guest.pipe.told();
             let arguments = (guest.id.0, told.finished);
-            let looked = face.hook(&context, intern!(py, "data"), arguments);
-            if contained(face, &context, &what, looked)?.is_none() {
+            let looked = callbacks.hook(&context, intern!(py, "data"), arguments);
+            if contained(callbacks, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
                 guest.pipe.close();
             }
@@ -66,9 +66,10 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             dispatcher.bridge.ends.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
             guest.is_told.store(true, Ordering::SeqCst);
-            let told = socket(py, &guest)
-                .and_then(|socket| face.hook(&context, intern!(py, "left"), (guest.id.0, socket)));
-            contained(face, &context, &what, told)?;
+            let told = socket(py, &guest).and_then(|socket| {
+                callbacks.hook(&context, intern!(py, "left"), (guest.id.0, socket))
+            });
+            contained(callbacks, &context, &what, told)?;
         }
     }
     Ok(())
@@ -77,7 +78,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
 /// What a hook gave; `None` where it raised, which is told to the log. An
 /// `HTTPError` says no, and is no failure.
 fn contained<R>(
-    face: &Face,
+    callbacks: &PyCallbacks,
     context: &Bound<'_, PyAny>,
     what: &str,
     outcome: PyResult<R>,
@@ -91,7 +92,7 @@ fn contained<R>(
             Ok(None)
         }
         Err(error) => {
-            face.failed(&error, context, py.None().bind(py), what, false);
+            callbacks.failed(&error, context, py.None().bind(py), what, false);
             Ok(None)
         }
     }
@@ -113,13 +114,13 @@ pub(crate) fn upgrade<'py>(
     context: &Bound<'py, PyAny>,
     request: &Bound<'py, HttpRequest>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (py, face) = (request.py(), &dispatcher.face);
+    let (py, callbacks) = (request.py(), &dispatcher.callbacks);
     let Some(guest) = Guest::of(call.request.connection_data.as_ref()) else {
         return Ok(py.None().into_bound(py));
     };
     guest.pipe.begin_answer();
     let socket = socket(py, &guest)?;
-    let asked = face.hook(context, intern!(py, "upgrade"), (guest.id.0, &socket, request));
+    let asked = callbacks.hook(context, intern!(py, "upgrade"), (guest.id.0, &socket, request));
     let written = guest.pipe.take_answer();
     let identity = asked?;
     if written.is_empty() {
@@ -130,11 +131,11 @@ pub(crate) fn upgrade<'py>(
         // Another answer, written and not returned: no.
         let written = PyBytes::new(py, &written);
         return match raw_reply::looks_raw(written.as_bytes()) {
-            true => face.raw_type.bind(py).call1((written,)),
+            true => callbacks.raw_type.bind(py).call1((written,)),
             false => Ok(written.into_any()),
         };
     };
-    face.hook(context, intern!(py, "upgraded"), (guest.id.0, socket, &identity))?;
+    callbacks.hook(context, intern!(py, "upgraded"), (guest.id.0, socket, &identity))?;
     guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;

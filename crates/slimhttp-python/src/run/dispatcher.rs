@@ -13,8 +13,8 @@ use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_server::handler::{DebugPage, HandlerFault};
 
 use crate::convert::errors;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content;
-use crate::objects::face::Face;
 use crate::objects::request::HttpRequest;
 use crate::run::handlers::Handlers;
 use crate::run::http_error;
@@ -26,7 +26,7 @@ pub(crate) struct Dispatcher {
     /// Where jobs come from.
     pub(crate) bridge: Arc<Bridge>,
     /// The Python side of the package.
-    pub(crate) face: Arc<Face>,
+    pub(crate) callbacks: Arc<PyCallbacks>,
     /// The handlers of routes.
     pub(crate) handlers: Handlers,
     /// Those that serve WebSockets, one each.
@@ -37,10 +37,10 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher without handlers.
-    pub(crate) fn new(bridge: Arc<Bridge>, face: Face) -> Self {
+    pub(crate) fn new(bridge: Arc<Bridge>, callbacks: PyCallbacks) -> Self {
         Self {
             bridge,
-            face: Arc::new(face),
+            callbacks: Arc::new(callbacks),
             handlers: Handlers::default(),
             websocket_threads: Arc::default(),
             retained: RetainedObjects::default(),
@@ -58,7 +58,7 @@ impl Dispatcher {
         }
         let error = match errors::is_http_error(py, &error) {
             false => error,
-            true => match http_error::verdict(&self.face, py, &error) {
+            true => match http_error::verdict(&self.callbacks, py, &error) {
                 Ok(verdict) => {
                     tracing::debug!(
                         "{}: {} says {error}",
@@ -79,7 +79,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Tells the log of an exception; see [`Face::failed`].
+    /// Tells the log of an exception; see [`PyCallbacks::failed`].
     pub(crate) fn failed(
         &self,
         request: &Bound<'_, HttpRequest>,
@@ -88,7 +88,7 @@ impl Dispatcher {
         debug: bool,
     ) -> Option<DebugPage> {
         match request.get().context(request.py()) {
-            Ok(context) => self.face.failed(error, &context, request.as_any(), what, debug),
+            Ok(context) => self.callbacks.failed(error, &context, request.as_any(), what, debug),
             Err(no_memory) => {
                 no_memory.write_unraisable(request.py(), None);
                 None
@@ -102,7 +102,7 @@ impl Dispatcher {
     /// Its own.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.retained.traverse(&visit)?;
-        self.face.traverse(visit)?;
+        self.callbacks.traverse(visit)?;
         self.handlers.traverse(visit)
     }
 
@@ -116,7 +116,7 @@ impl Dispatcher {
         pending: PendingCall,
         retain: impl FnOnce(PendingCall) -> Retained,
     ) -> PyResult<()> {
-        if let Err(error) = self.face.ensure_loop(py) {
+        if let Err(error) = self.callbacks.ensure_loop(py) {
             return self.fail(py, pending, error);
         }
         let id = pending.call.id;

@@ -35,7 +35,7 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
         outcome = outcome.and(done.unwrap_or(Ok(())));
     }
     if dispatcher.bridge.loop_queue.is_closed() {
-        drop(dispatcher.face.waiting.take_all());
+        drop(dispatcher.callbacks.waiting.take_all());
         for kept in dispatcher.retained.take_all() {
             outcome = outcome.and(cancel(create_task.py(), kept));
         }
@@ -55,7 +55,7 @@ fn perform(
         LoopJob::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
-                Ok(result) if dispatcher.face.is_coroutine(&result)? => {
+                Ok(result) if dispatcher.callbacks.is_coroutine(&result)? => {
                     start_answer(dispatcher, create_task, Answering::unbegun, pending, result)
                 }
                 Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
@@ -70,7 +70,7 @@ fn perform(
             Some(channel) => channel.bind(py).cast::<Channel>()?.get().ask(py, pull),
             None => Ok(()),
         },
-        LoopJob::Content(id) => match dispatcher.face.waiting.take(id) {
+        LoopJob::Content(id) => match dispatcher.callbacks.waiting.take(id) {
             Some(reader) => ContentReader::arrived(reader.bind(py).cast::<ContentReader>()?),
             None => Ok(()),
         },
@@ -101,7 +101,7 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
             if pending.call.reply.is_closed() {
                 return close(&awaitable);
             }
-            let coroutine = match dispatcher.face.is_coroutine(&awaitable)? {
+            let coroutine = match dispatcher.callbacks.is_coroutine(&awaitable)? {
                 true => awaitable,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
             };
@@ -150,7 +150,7 @@ fn start_answer(
     let context = pending.request.get().context(py)?;
     let answering = answering(dispatcher.clone(), pending, coroutine);
     let answering = Bound::new(py, answering)?;
-    let task = match dispatcher.face.contexts.run(py, (context, create_task, &answering)) {
+    let task = match dispatcher.callbacks.contexts.run(py, (context, create_task, &answering)) {
         Ok(task) => task,
         Err(error) => return answering.get().give_up(py, error),
     };
@@ -179,7 +179,7 @@ fn start_stream(
     let coroutine =
         pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
     name_after(&coroutine, iterator)?;
-    let task = dispatcher.face.contexts.run(py, (context, create_task, coroutine))?;
+    let task = dispatcher.callbacks.contexts.run(py, (context, create_task, coroutine))?;
     channel.get().set_task(task.clone().unbind());
     dispatcher.retained.keep(call_id, Retained::Task(task.clone().unbind()));
     dispatcher.retained.keep(id, Retained::Channel(channel.clone().into_any().unbind()));

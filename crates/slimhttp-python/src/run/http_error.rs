@@ -13,7 +13,7 @@ use slimhttp_site::refusal::{Raised, Refusal};
 
 use crate::convert::fields;
 use crate::convert::values::read_status;
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::run::response::{self, Head};
 use slimhttp_bridge::outcome::Verdict;
 
@@ -26,7 +26,7 @@ const POLICY: u16 = 1008;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn verdict(face: &Face, py: Python<'_>, error: &PyErr) -> PyResult<Verdict> {
+pub(crate) fn verdict(callbacks: &PyCallbacks, py: Python<'_>, error: &PyErr) -> PyResult<Verdict> {
     let raised = error.value(py);
     let status = read_status(&raised.getattr(intern!(py, "status"))?)?;
     if status.as_u16() < 300 {
@@ -52,7 +52,7 @@ pub(crate) fn verdict(face: &Face, py: Python<'_>, error: &PyErr) -> PyResult<Ve
         let refusal = Refusal::Raised(Box::new(Raised { status, text, fields }));
         return Ok(Err(HandlerFault::Refused(refusal, None)));
     }
-    let Some((body, kind)) = response::read_body(face, &detail)? else {
+    let Some((body, kind)) = response::read_body(callbacks, &detail)? else {
         let found = detail.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
             "the detail of an `HTTPError` is str, bytes, dict, list or None, not `{found}`"

@@ -14,7 +14,7 @@ use pyo3::types::PyIterator;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::process::catch_panic::contain;
 use crate::run::dispatcher::Dispatcher;
@@ -51,7 +51,7 @@ impl Dispatcher {
         iterator: Bound<'_, PyIterator>,
         head: Option<Head>,
     ) -> PyResult<()> {
-        let first = next_chunk(&self.face, pending.request.bind(py), &iterator, &pending.what);
+        let first = next_chunk(&self.callbacks, pending.request.bind(py), &iterator, &pending.what);
         let opened = first.and_then(|first| {
             let head = match head {
                 Some(head) => head,
@@ -130,7 +130,7 @@ impl Dispatcher {
             return Ok(());
         };
         let visit = Visit { dispatcher: self, stream: pull.stream };
-        let next = next_chunk(&self.face, request.bind(py), iterator.bind(py), &what);
+        let next = next_chunk(&self.callbacks, request.bind(py), iterator.bind(py), &what);
         // Before the chunk is sent, for the next one may be asked for at once, on
         // another thread.
         drop(visit);
@@ -191,7 +191,7 @@ impl Dispatcher {
         let closed = request
             .get()
             .context(py)
-            .and_then(|context| self.face.contexts.run(py, (context, close)));
+            .and_then(|context| self.callbacks.contexts.run(py, (context, close)));
         if let Err(error) = closed {
             self.failed(request, &error, &stream.what, stream.debug);
         }
@@ -199,13 +199,13 @@ impl Dispatcher {
 }
 
 fn next_chunk(
-    face: &Face,
+    callbacks: &PyCallbacks,
     request: &Bound<'_, HttpRequest>,
     iterator: &Bound<'_, PyIterator>,
     what: &str,
 ) -> PyResult<Option<Bytes>> {
     let context = request.get().context(request.py())?;
-    match face.contexts.next(&context, iterator.as_any())? {
+    match callbacks.contexts.next(&context, iterator.as_any())? {
         None => Ok(None),
         Some(chunk) => response::read_chunk(&chunk, what).map(Some),
     }

@@ -19,7 +19,7 @@ use crate::convert::config::is_path_like;
 use crate::convert::fields;
 use crate::convert::json;
 use crate::convert::values::read_status;
-use crate::objects::face::Face;
+use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::switch::Switch;
 use crate::objects::websocket_route::WebSocketRoute;
@@ -141,7 +141,7 @@ impl Head {
 /// # Errors
 /// The exception that says what is wrong with it.
 pub(crate) fn read<'py>(
-    face: &Face,
+    callbacks: &PyCallbacks,
     request: &Bound<'py, HttpRequest>,
     result: Bound<'py, PyAny>,
     what: &str,
@@ -150,22 +150,22 @@ pub(crate) fn read<'py>(
         return Ok(Reading::Answer(Answer::Pass));
     }
     if let Ok(bytes) = result.cast::<PyBytes>()
-        && is_whole(face, request, bytes, what)?
+        && is_whole(callbacks, request, bytes, what)?
     {
         return read_raw(bytes.as_bytes()).map(Reading::Answer);
     }
-    if let Some((body, kind)) = read_body(face, &result)? {
+    if let Some((body, kind)) = read_body(callbacks, &result)? {
         let response = Head::of(request)?.with_body(body, Some(kind));
         return Ok(Reading::Answer(Answer::Reply(response)));
     }
     let py = result.py();
-    if result.is_instance(face.response_type.bind(py))? {
-        return read_response(face, request, &result, what);
+    if result.is_instance(callbacks.response_type.bind(py))? {
+        return read_response(callbacks, request, &result, what);
     }
-    if result.is_instance(face.coroutine_type.bind(py))? {
+    if result.is_instance(callbacks.coroutine_type.bind(py))? {
         return Ok(Reading::Awaitable(result));
     }
-    if result.is_instance(face.file_types.bind(py).as_any())? {
+    if result.is_instance(callbacks.file_types.bind(py).as_any())? {
         let path = result.getattr(intern!(py, "path"))?;
         return read_file(request, &path).map(Reading::Answer);
     }
@@ -219,13 +219,13 @@ pub(crate) fn is_final(result: &Bound<'_, PyAny>) -> bool {
 /// type, and such as begin with the head that was made for this request. What
 /// they look like says nothing, for a client may have sent them.
 fn is_whole(
-    face: &Face,
+    callbacks: &PyCallbacks,
     request: &Bound<'_, HttpRequest>,
     bytes: &Bound<'_, PyBytes>,
     what: &str,
 ) -> PyResult<bool> {
     let py = request.py();
-    if !bytes.is_exact_instance_of::<PyBytes>() && bytes.is_instance(face.raw_type.bind(py))? {
+    if !bytes.is_exact_instance_of::<PyBytes>() && bytes.is_instance(callbacks.raw_type.bind(py))? {
         return Ok(true);
     }
     if !raw_reply::looks_raw(bytes.as_bytes()) {
@@ -234,7 +234,7 @@ fn is_whole(
     if request.get().is_headed(py, bytes.as_bytes()) {
         return Ok(true);
     }
-    face.looks_raw(py, what)?;
+    callbacks.looks_raw(py, what)?;
     Ok(false)
 }
 
@@ -243,7 +243,7 @@ fn is_whole(
 /// # Errors
 /// What keeps it from being JSON.
 pub(crate) fn read_body(
-    face: &Face,
+    callbacks: &PyCallbacks,
     object: &Bound<'_, PyAny>,
 ) -> PyResult<Option<(Body, HeaderValue)>> {
     if let Some(bytes) = read_bytes(object)? {
@@ -252,7 +252,7 @@ pub(crate) fn read_body(
     if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyList>() {
         let bytes = match json::text(object)? {
             Some(text) => text.into(),
-            None => Bytes::copy_from_slice(face.json(object)?.as_bytes()),
+            None => Bytes::copy_from_slice(callbacks.json(object)?.as_bytes()),
         };
         return Ok(Some((bytes.into(), JSON)));
     }
@@ -267,7 +267,7 @@ fn read_raw(raw: &[u8]) -> PyResult<Answer> {
 }
 
 fn read_response<'py>(
-    face: &Face,
+    callbacks: &PyCallbacks,
     request: &Bound<'py, HttpRequest>,
     response: &Bound<'py, PyAny>,
     what: &str,
@@ -283,7 +283,7 @@ fn read_response<'py>(
     if payload.is_none() {
         return Ok(Reading::Answer(Answer::Reply(head.with_body(Body::Empty, None))));
     }
-    if let Some((body, kind)) = read_body(face, &payload)? {
+    if let Some((body, kind)) = read_body(callbacks, &payload)? {
         // An empty body is of no kind.
         let kind = if matches!(body, Body::Empty) { None } else { Some(kind) };
         return Ok(Reading::Answer(Answer::Reply(head.with_body(body, kind))));

@@ -26,8 +26,8 @@ impl Dispatcher {
         result: PyResult<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let request = pending.request.bind(py).clone();
-        let reading =
-            result.and_then(|result| response::read(&self.face, &request, result, &pending.what));
+        let reading = result
+            .and_then(|result| response::read(&self.callbacks, &request, result, &pending.what));
         match reading {
             Ok(Reading::Answer(Answer::Pass)) => {
                 self.keep_request(&pending.call, &request);

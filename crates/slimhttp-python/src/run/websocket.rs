@@ -55,7 +55,7 @@ pub(crate) fn open_on_thread(
     let opening = Opening::new();
     // A thread waits by itself.
     let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
-    let begun = face_of(dispatcher, py, Side::Thread, &socket, &opening, &pending)
+    let begun = python_websocket(dispatcher, py, Side::Thread, &socket, &opening, &pending)
         .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
     let (websocket, context) = match begun {
         Ok(begun) => begun,
@@ -76,9 +76,10 @@ pub(crate) fn open_on_thread(
         _place: place,
     };
     let what = service.ending.what.clone();
-    let service = ServiceThread { face: dispatcher.face.clone(), work: Mutex::new(Some(service)) };
+    let service =
+        ServiceThread { callbacks: dispatcher.callbacks.clone(), work: Mutex::new(Some(service)) };
     let started = Bound::new(py, service)
-        .and_then(|service| dispatcher.face.start_thread(&context, service.as_any(), &what));
+        .and_then(|service| dispatcher.callbacks.start_thread(&context, service.as_any(), &what));
     match started {
         Ok(()) => {
             opening.hold(call.reply, carriage);
@@ -115,17 +116,18 @@ pub(crate) fn open_on_loop(
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, on_change);
     let opening = Opening::new();
-    let begun =
-        face_of(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(|websocket| {
-            let contexts = &dispatcher.face.contexts;
+    let begun = python_websocket(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(
+        |websocket| {
+            let contexts = &dispatcher.callbacks.contexts;
             let context = pending.request.get().context(py)?;
             let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
-            let coroutine = match dispatcher.face.is_coroutine(&coroutine)? {
+            let coroutine = match dispatcher.callbacks.is_coroutine(&coroutine)? {
                 true => coroutine,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
             };
             Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
-        });
+        },
+    );
     let (websocket, task) = match begun {
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
@@ -159,7 +161,7 @@ fn refuse(pending: PendingCall, refusal: Refusal, why: Option<&'static str>) -> 
     Ok(())
 }
 
-fn face_of<'py>(
+fn python_websocket<'py>(
     dispatcher: &Dispatcher,
     py: Python<'py>,
     side: Side,
@@ -168,7 +170,7 @@ fn face_of<'py>(
     pending: &PendingCall,
 ) -> PyResult<Bound<'py, PyAny>> {
     let end = Bound::new(py, WebSocketEnd::new(socket.clone(), opening.clone()))?;
-    dispatcher.face.websocket(side, end, pending.request.bind(py).as_any())
+    dispatcher.callbacks.websocket(side, end, pending.request.bind(py).as_any())
 }
 
 /// What is needed to end a WebSocket as its handler has ended.
@@ -188,7 +190,7 @@ impl Ending {
     fn conclude(
         self,
         py: Python<'_>,
-        face: &crate::objects::face::Face,
+        callbacks: &crate::objects::callbacks::PyCallbacks,
         result: PyResult<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let mut error = match result {
@@ -201,7 +203,7 @@ impl Ending {
         };
         if errors::is_http_error(py, &error) {
             tracing::debug!("{} says {error}", self.what);
-            match http_error::verdict(face, py, &error) {
+            match http_error::verdict(callbacks, py, &error) {
                 Ok(verdict) => {
                     self.opening.refuse(verdict);
                     self.tenure.finish(http_error::close_code(py, &error));
@@ -220,7 +222,7 @@ impl Ending {
         if !has_left {
             let context = self.request.get().context(py)?;
             let request = self.request.bind(py).as_any();
-            face.failed(&error, &context, request, &self.what, self.debug);
+            callbacks.failed(&error, &context, request, &self.what, self.debug);
         }
         self.tenure.finish(INTERNAL);
         Ok(())
@@ -245,7 +247,7 @@ impl Served {
         let what = ending.what.clone();
         let conclude = || {
             let result = task.call_method0(intern!(py, "result"));
-            ending.conclude(py, &self.dispatcher.face, result)
+            ending.conclude(py, &self.dispatcher.callbacks, result)
         };
         contain(|| what, conclude).unwrap_or(Ok(()))
     }
@@ -269,7 +271,7 @@ struct Service {
 /// The same, called once, on that thread.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 struct ServiceThread {
-    face: Arc<crate::objects::face::Face>,
+    callbacks: Arc<crate::objects::callbacks::PyCallbacks>,
     work: Mutex<Option<Service>>,
 }
 
@@ -285,7 +287,7 @@ impl ServiceThread {
                 // This thread's own context knows what the handler has set.
                 ending.request.get().follow_context(py)?;
             }
-            ending.conclude(py, &self.face, result)
+            ending.conclude(py, &self.callbacks, result)
         };
         contain(|| what, serve).unwrap_or(Ok(()))
     }

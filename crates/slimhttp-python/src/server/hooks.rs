@@ -86,7 +86,7 @@ impl Hooks {
             Handler { callable: handler, label, passed: None },
         );
         if is_async && server.started.load(Ordering::Acquire) {
-            server.dispatcher.face.ensure_loop(py)?;
+            server.dispatcher.callbacks.ensure_loop(py)?;
         }
         if server.snapshot().site.instance.methods.get(method.as_ref()) == Some(id) {
             return Ok(());

@@ -1,5 +1,6 @@
-//! What the Python side of the package lends us: the `face` of a server, its
-//! functions looked up once, and the types by which results are told apart.
+//! What the extension calls in the Python half of the package: one object per server, whose
+//! functions are looked up once, and the types by which the results of handlers are told apart.
+//! Called on threads that hold Python: those in `turn()`, the event loop's, those of WebSockets.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::log_ring::Record;
 use slimhttp_bridge::side::Side;
 
-/// The face.
-pub(crate) struct Face {
+/// The callbacks of one server.
+pub(crate) struct PyCallbacks {
     object: Py<PyAny>,
     run_module: Py<PyAny>,
     run_script: Py<PyAny>,
@@ -46,11 +47,11 @@ pub(crate) struct Face {
     pub(crate) waiting: WaitingObjects,
 }
 
-impl Face {
+impl PyCallbacks {
     /// Looks everything up.
     ///
     /// # Errors
-    /// `AttributeError` where the face lacks something.
+    /// `AttributeError` where the object lacks something.
     pub(crate) fn new(object: &Bound<'_, PyAny>, bridge: Arc<Bridge>) -> PyResult<Self> {
         let py = object.py();
         let attribute = |name| object.getattr(name).map(Bound::unbind);
@@ -213,7 +214,7 @@ impl Face {
         self.contexts.run(work.py(), (context, &self.start_thread, work, what)).map(drop)
     }
 
-    /// Calls what the face has for connections, within `context`: `accept`,
+    /// Calls what there is for connections, within `context`: `accept`,
     /// `upgrade`, `upgraded`, `data`, `left`.
     ///
     /// # Errors
