@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::job_id::JobId;
 use crate::loop_queue::{LoopJob, LoopQueue};
 use crate::opening::{Opening, Openings};
-use crate::pending_signals::Unheeded;
+use crate::pending_signals::PendingSignals;
 use crate::queue::{Queue, Run, Watchdog};
 use crate::side::Side;
 
@@ -42,7 +42,7 @@ pub struct Bridge {
     /// What the program wants to hear of connections.
     pub wishes: Wishes,
     /// The signals that the watchdog has read of and Python has not handled.
-    pub unheeded: Unheeded,
+    pub pending_signals: PendingSignals,
     /// The ends of connections that wait for Python.
     pub ends: Ends,
     /// The handshakes of WebSockets that their handlers have not answered.
@@ -64,7 +64,7 @@ impl Bridge {
             openings: Openings::default(),
             watchdog_armed: AtomicBool::new(false),
             wishes: Wishes::default(),
-            unheeded: Unheeded::default(),
+            pending_signals: PendingSignals::default(),
             wake_tx,
         }
     }

@@ -1,11 +1,11 @@
-//! Signals that Python does not react to. Its handlers of signals run on the main
-//! thread, between two instructions, and two things keep them from it. A signal
-//! that comes just before a call blocks does not end that call: it is sent once
-//! more, while the call blocks. And a call in C may go on whatever comes: there
-//! the user's third signal ends the process.
+//! Signals that have come and that Python has not handled. Its handlers of signals run on the main
+//! thread, between two instructions, and two things keep them from it. A signal that comes just
+//! before a call blocks does not end that call: it is sent once more, while the call blocks. And a
+//! call in C may go on whatever comes: there the user's third signal ends the process.
 //!
-//! All this only while `run()` serves: a signal that is sent once more must meet
-//! the handler that knows of it.
+//! The watchdog records signals and sends them once more; `run()`, on the main thread, says from
+//! when to when it serves and what it has handled. All this only while it serves: a signal that is
+//! sent once more must meet the handler that knows of it.
 
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,47 +13,47 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, getpid, kill_process};
 
-/// How many signals end the process, if Python has heeded none of them.
+/// How many signals end the process, if Python has handled none of them.
 const MOST: usize = 3;
 /// How long Python may take before a signal is sent once more.
 const ALLOWANCE: Duration = Duration::from_millis(100);
-/// How often it is sent once more: who has not heeded it by then will not.
+/// How often it is sent once more: who has not handled it by then will not.
 const TIMES: u32 = 20;
 
 /// The signals that the watchdog has read of and Python has not handled.
 #[derive(Debug, Default)]
-pub struct Unheeded(Mutex<State>);
+pub struct PendingSignals(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     /// Whether `run()` serves.
-    guarded: bool,
+    serving: bool,
     /// Those that users have sent.
-    came: usize,
+    received: usize,
     /// Those that we have sent, and whose bytes have not come yet.
     ours: usize,
-    /// Whether one of ours was sent since Python heeded the last.
+    /// Whether one of ours was sent since Python handled the last.
     repeated: bool,
     /// What is sent once more, when the first of them came, and how often it was.
     pending: Option<(Signal, Instant, u32)>,
 }
 
-impl Unheeded {
+impl PendingSignals {
     /// `run()` begins to serve.
-    pub fn guard(&self) {
-        *self.lock() = State { guarded: true, ..State::default() };
+    pub fn begin_serving(&self) {
+        *self.lock() = State { serving: true, ..State::default() };
     }
 
     /// `run()` ends. When this returns, nothing of ours is sent any more.
-    pub fn release(&self) {
+    pub fn end_serving(&self) {
         *self.lock() = State::default();
     }
 
     /// Python has run its handler; whether perhaps for one of ours.
-    pub fn heed(&self) -> bool {
+    pub fn handled(&self) -> bool {
         let mut state = self.lock();
         let repeated = state.repeated;
-        *state = State { guarded: state.guarded, ..State::default() };
+        *state = State { serving: state.serving, ..State::default() };
         repeated
     }
 
@@ -65,7 +65,7 @@ impl Unheeded {
     /// Counts the signals among the `bytes` of the wake-up descriptor, which are
     /// their numbers, and ends the process with the last that may be ignored.
     /// Whether some are to be looked at later.
-    pub fn note(&self, bytes: &[u8]) -> bool {
+    pub fn record(&self, bytes: &[u8]) -> bool {
         let signals = [Signal::INT, Signal::TERM];
         let mut state = self.lock();
         for byte in bytes {
@@ -73,24 +73,24 @@ impl Unheeded {
             else {
                 continue;
             };
-            if !state.guarded {
+            if !state.serving {
                 continue;
             }
             if state.ours > 0 {
                 state.ours -= 1;
                 continue;
             }
-            state.came += 1;
+            state.received += 1;
             state.pending.get_or_insert((*signal, Instant::now(), 0));
-            if state.came == MOST {
+            if state.received == MOST {
                 end();
             }
         }
         state.pending.is_some()
     }
 
-    /// Sends once more what is still not heeded; whether to look again.
-    pub fn look(&self) -> bool {
+    /// Sends once more what is still not handled; whether to look again.
+    pub fn resend_due(&self) -> bool {
         let mut state = self.lock();
         let Some((signal, since, times)) = state.pending else { return false };
         if times == TIMES {
@@ -102,7 +102,7 @@ impl Unheeded {
             state.ours += 1;
             state.repeated = true;
             // To the main thread: it is the first that the system thinks of. With
-            // the lock held, so that none is sent once `release` has returned.
+            // the lock held, so that none is sent once `end_serving` has returned.
             let _ = kill_process(getpid(), signal);
         }
         true

@@ -47,7 +47,7 @@ fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
                     return;
                 }
                 armed |= bytes.contains(&ARM);
-                armed |= bridge.unheeded.note(bytes);
+                armed |= bridge.pending_signals.record(bytes);
                 if bytes.iter().any(|byte| *byte != ARM) {
                     bridge.queue.wake();
                 }
@@ -76,7 +76,7 @@ fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
 fn poll(bridge: &Bridge) -> bool {
     let threads = report_threads(bridge);
     let event_loop = report_event_loop(bridge);
-    let signals = bridge.unheeded.look();
+    let signals = bridge.pending_signals.resend_due();
     let openings = bridge.openings.look(Instant::now());
     bridge.notify_io_threads();
     threads || event_loop || signals || openings

@@ -95,7 +95,7 @@ impl Server {
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         };
-        server.heed_limits();
+        server.apply_limits();
         Ok(Ok(server))
     }
 
@@ -107,8 +107,8 @@ impl Server {
         self.core.live().current()
     }
 
-    /// The queues obey the configuration in force.
-    fn heed_limits(&self) {
+    /// Applies the limits of the configuration in force to the queues.
+    fn apply_limits(&self) {
         let service = &self.snapshot().site.service;
         self.bridge().set_limit(service.max_queue);
         self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
@@ -128,7 +128,7 @@ impl Server {
             })
         });
         let outcome = outcome.map_err(|refused| refused.raised(py))?;
-        self.heed_limits();
+        self.apply_limits();
         Ok(outcome)
     }
 

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does `work`, of which a panic ends nothing else: the thread goes on, and the
 /// log tells of it. `what` names what was at work. `None` after a panic.
-pub(crate) fn contain<R, W: Display>(
+pub(crate) fn catch_panic<R, W: Display>(
     what: impl FnOnce() -> W,
     work: impl FnOnce() -> R,
 ) -> Option<R> {

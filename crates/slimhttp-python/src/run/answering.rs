@@ -15,7 +15,7 @@ use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::handler::HandlerFault;
 
 use crate::convert::asyncio::{close, is_cancelled};
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response;
 use crate::run::retained::PendingCall;
@@ -84,7 +84,7 @@ impl Answering {
             return Ok(None);
         }
         let step = || self.coroutine.bind(py).call_method1(method, argument);
-        let error = match contain(|| self.what(), step) {
+        let error = match catch_panic(|| self.what(), step) {
             Some(Ok(awaited)) => return Ok(Some(awaited)),
             Some(Err(error)) => error,
             None => {
@@ -121,7 +121,7 @@ impl Answering {
         }
         let what = pending.what.clone();
         let settle = || self.dispatcher.settle(py, Side::Loop, pending, result);
-        contain(|| what, settle).unwrap_or(Ok(()))?;
+        catch_panic(|| what, settle).unwrap_or(Ok(()))?;
         passed_on.map_or(Ok(None), Err)
     }
 

@@ -19,7 +19,7 @@ use slimhttp_server::handler::Answer;
 
 use crate::convert::asyncio::is_cancelled;
 use crate::objects::request::HttpRequest;
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::{self, Head};
 use crate::run::retained::PendingCall;
@@ -218,7 +218,7 @@ impl Channel {
     /// Called when the task is done: the iterator has ended, raised, or was
     /// cancelled.
     fn finish(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        contain(|| &self.what, || self.conclude(task)).unwrap_or(Ok(()))
+        catch_panic(|| &self.what, || self.conclude(task)).unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -46,7 +46,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
                 let arguments = (guest.id.0, socket);
                 callbacks.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
-            let verdict = contained(callbacks, &context, &what, asked)?;
+            let verdict = result_of(callbacks, &context, &what, asked)?;
             // A connection that has ended meanwhile does not hear it.
             let _ = reply.send(verdict.unwrap_or(false));
         }
@@ -54,7 +54,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             let told = guest.pipe.told();
             let arguments = (guest.id.0, told.finished);
             let looked = callbacks.hook(&context, intern!(py, "data"), arguments);
-            if contained(callbacks, &context, &what, looked)?.is_none() {
+            if result_of(callbacks, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
                 guest.pipe.close();
             }
@@ -69,7 +69,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
             let told = socket(py, &guest).and_then(|socket| {
                 callbacks.hook(&context, intern!(py, "left"), (guest.id.0, socket))
             });
-            contained(callbacks, &context, &what, told)?;
+            result_of(callbacks, &context, &what, told)?;
         }
     }
     Ok(())
@@ -77,7 +77,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
 
 /// What a hook gave; `None` where it raised, which is told to the log. An
 /// `HTTPError` says no, and is no failure.
-fn contained<R>(
+fn result_of<R>(
     callbacks: &PyCallbacks,
     context: &Bound<'_, PyAny>,
     what: &str,

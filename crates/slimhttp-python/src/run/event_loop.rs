@@ -12,7 +12,7 @@ use slimhttp_bridge::side::Side;
 use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
 use crate::objects::content_reader::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::answering::Answering;
 use crate::run::channel::Channel;
 use crate::run::dispatcher::Dispatcher;
@@ -31,7 +31,7 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
         // What one job raises is no reason to lose the others.
         let subject = job.subject();
         let what = || subject.map_or_else(|| "the event loop".to_owned(), |it| it.to_string());
-        let done = contain(what, || perform(dispatcher, create_task, job));
+        let done = catch_panic(what, || perform(dispatcher, create_task, job));
         outcome = outcome.and(done.unwrap_or(Ok(())));
     }
     if dispatcher.bridge.loop_queue.is_closed() {

@@ -16,7 +16,7 @@ use slimhttp_server::handler::Answer;
 
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::{self, Head};
 use crate::run::retained::{IteratorStream, PendingCall, Retained, UnopenedStream};
@@ -170,7 +170,7 @@ impl Dispatcher {
                     tracing::debug!("{}: the client has left the stream", stream.subject);
                 }
                 let what = stream.what.clone();
-                contain(|| what, || self.close_stream(py, stream));
+                catch_panic(|| what, || self.close_stream(py, stream));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
 use slimhttp_bridge::completion::Batch;
@@ -67,7 +67,7 @@ pub(crate) fn take(
 fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
     let subject =
         || dispatcher.bridge.queue.subject(run).map_or_else(String::new, |it| it.to_string());
-    contain(subject, || match job {
+    catch_panic(subject, || match job {
         job if job.is_abandoned() => Ok(()),
         Job::Call(call) => match dispatcher.begin(py, call) {
             Some((pending, result)) => dispatcher.settle(py, Side::Thread, pending, result),

@@ -17,7 +17,7 @@ use crate::convert::errors;
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_end::WebSocketEnd;
 use crate::objects::websocket_route::WebSocketRoute;
-use crate::process::catch_panic::contain;
+use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
@@ -249,7 +249,7 @@ impl Served {
             let result = task.call_method0(intern!(py, "result"));
             ending.conclude(py, &self.dispatcher.callbacks, result)
         };
-        contain(|| what, conclude).unwrap_or(Ok(()))
+        catch_panic(|| what, conclude).unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -289,7 +289,7 @@ impl ServiceThread {
             }
             ending.conclude(py, &self.callbacks, result)
         };
-        contain(|| what, serve).unwrap_or(Ok(()))
+        catch_panic(|| what, serve).unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,9 +1,9 @@
-//! `Signals`: what `run()` tells of signals, see `unheeded`, and what they ask for.
+//! `Signals`: what `run()` tells of signals, see `pending_signals` in the bridge, and what they ask for.
 
 use pyo3::prelude::*;
 
 use crate::server::Server;
-use slimhttp_bridge::pending_signals::Unheeded;
+use slimhttp_bridge::pending_signals::PendingSignals;
 
 /// How many of the requests are named that the end of a server waits for.
 const NAMED: usize = 3;
@@ -13,32 +13,32 @@ const NAMED: usize = 3;
 pub(crate) struct Signals(pub(crate) Py<Server>);
 
 impl Signals {
-    fn unheeded(&self) -> &Unheeded {
-        &self.0.get().dispatcher.bridge.unheeded
+    fn pending(&self) -> &PendingSignals {
+        &self.0.get().dispatcher.bridge.pending_signals
     }
 }
 
 #[pymethods]
 impl Signals {
-    /// Begins to see to it that signals are heeded.
+    /// Begins to see to it that signals are handled.
     fn guard(&self) {
-        self.unheeded().guard();
+        self.pending().begin_serving();
     }
 
     /// Ends that.
     fn release(&self) {
-        self.unheeded().release();
+        self.pending().end_serving();
     }
 
     /// Python has reacted to the signals that came; whether one of them may have
     /// been sent once more by the server.
     fn heed(&self) -> bool {
-        self.unheeded().heed()
+        self.pending().handled()
     }
 
     /// Python is about to send a signal itself.
     fn expect(&self) {
-        self.unheeded().expect();
+        self.pending().expect();
     }
 
     /// Opens the files of the access logs anew.
