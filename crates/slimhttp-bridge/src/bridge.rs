@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::completion::CompletionQueue;
-use crate::connection::{Guest, HookJob};
+use crate::connection::{Connection, ConnectionJob};
 use crate::fair_queue::Rejection;
-use crate::interests::{Ends, Wishes};
+use crate::interests::{CloseBacklog, InterestFlags};
 use crate::job::Job;
 use crate::job_id::JobId;
 use crate::loop_queue::{LoopJob, LoopQueue};
@@ -40,11 +40,11 @@ pub struct Bridge {
     completion_queues: Mutex<Vec<Arc<CompletionQueue>>>,
     ids: AtomicU64,
     /// What the program wants to hear of connections.
-    pub wishes: Wishes,
+    pub interests: InterestFlags,
     /// The signals that the watchdog has read of and Python has not handled.
     pub pending_signals: PendingSignals,
     /// The ends of connections that wait for Python.
-    pub ends: Ends,
+    pub close_backlog: CloseBacklog,
     /// The handshakes of WebSockets that their handlers have not answered.
     pub openings: Openings,
     /// Whether the watchdog polls.
@@ -60,10 +60,10 @@ impl Bridge {
             loop_queue: LoopQueue::new(FIRST_LIMIT),
             completion_queues: Mutex::default(),
             ids: AtomicU64::new(0),
-            ends: Ends::default(),
+            close_backlog: CloseBacklog::default(),
             openings: Openings::default(),
             watchdog_armed: AtomicBool::new(false),
-            wishes: Wishes::default(),
+            interests: InterestFlags::default(),
             pending_signals: PendingSignals::default(),
             wake_tx,
         }
@@ -78,7 +78,7 @@ impl Bridge {
     pub fn set_limit(&self, limit: usize) {
         self.queue.capacity.set_limit(limit);
         self.loop_queue.capacity.set_limit(limit);
-        self.ends.set_limit(limit);
+        self.close_backlog.set_limit(limit);
     }
 
     /// Takes the first job, see [`Queue::next`].
@@ -162,8 +162,8 @@ impl Bridge {
     }
 
     /// Asks for what has come on an upgraded connection to be looked at.
-    pub fn tell(&self, guest: &Arc<Guest>) {
-        self.take_jobs([Job::Hook(HookJob::Data(guest.clone()))]);
+    pub fn announce_data(&self, connection: &Arc<Connection>) {
+        self.take_jobs([Job::Connection(ConnectionJob::Data(connection.clone()))]);
     }
 
     /// Gives back the id of a stream that is not read to its end.

@@ -1,6 +1,6 @@
-//! Connections as the seam knows them: what is asked of Python about them, and
-//! on whose wish. No Python in it; the identity that a program sees is known
-//! here by its number.
+//! Connections as the bridge knows them, and the jobs about them. Made on the I/O thread that
+//! serves the connection, shared with the threads of the interpreter; the identity that a program
+//! sees is known here by its id.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,38 +15,38 @@ use crate::pipe::Pipe;
 
 /// One connection.
 #[derive(Debug)]
-pub struct Guest {
+pub struct Connection {
     /// Under which Python keeps its identity.
     pub id: JobId,
     /// Who and where.
     pub visitor: ConnectionInfo,
     /// Its bytes, once it is upgraded.
     pub pipe: Arc<Pipe>,
-    /// Whether Python has seen it, and may keep an identity for it.
-    pub is_seen: AtomicBool,
-    /// Whether Python has been told of its end.
-    pub is_told: AtomicBool,
+    /// Whether Python has been given it, and may keep an identity for it.
+    pub is_exposed: AtomicBool,
+    /// Whether Python is told of its end: it was, or is being.
+    pub is_end_reported: AtomicBool,
 }
 
-impl Guest {
+impl Connection {
     /// One that has just come.
     pub fn new(id: JobId, visitor: ConnectionInfo) -> Self {
         Self {
             id,
             visitor,
             pipe: Arc::default(),
-            is_seen: AtomicBool::new(false),
-            is_told: AtomicBool::new(false),
+            is_exposed: AtomicBool::new(false),
+            is_end_reported: AtomicBool::new(false),
         }
     }
 
-    /// The guest that a request brings along.
+    /// The one that the server keeps for us with a connection and its requests.
     pub fn of(any: Option<&ConnectionData>) -> Option<Arc<Self>> {
         any.cloned()?.downcast::<Self>().ok()
     }
 }
 
-impl fmt::Display for Guest {
+impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = self.visitor.peer;
         SocketAddr::new(peer.ip().to_canonical(), peer.port()).fmt(f)
@@ -55,30 +55,30 @@ impl fmt::Display for Guest {
 
 /// What is asked of Python about a connection.
 #[derive(Debug)]
-pub enum HookJob {
+pub enum ConnectionJob {
     /// Whether it is served.
-    Judge(Arc<Guest>, oneshot::Sender<bool>),
+    Authorize(Arc<Connection>, oneshot::Sender<bool>),
     /// To take what its client has sent.
-    Data(Arc<Guest>),
+    Data(Arc<Connection>),
     /// To hear that it has ended.
-    Left(Arc<Guest>),
+    Closed(Arc<Connection>),
 }
 
-impl HookJob {
+impl ConnectionJob {
     /// Whether nobody waits for the outcome any more.
     pub fn is_abandoned(&self) -> bool {
         match self {
-            Self::Judge(_, reply) => reply.is_closed(),
-            Self::Data(_) | Self::Left(_) => false,
+            Self::Authorize(_, reply) => reply.is_closed(),
+            Self::Data(_) | Self::Closed(_) => false,
         }
     }
 
     /// What it is, for messages.
     pub fn subject(&self) -> Arc<str> {
         match self {
-            Self::Judge(guest, _) => format!("on_accept of {guest}"),
-            Self::Data(guest) => format!("the upgraded connection of {guest}"),
-            Self::Left(guest) => format!("on_close of {guest}"),
+            Self::Authorize(connection, _) => format!("on_accept of {connection}"),
+            Self::Data(connection) => format!("the upgraded connection of {connection}"),
+            Self::Closed(connection) => format!("on_close of {connection}"),
         }
         .into()
     }

@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use slimhttp_server::handler::{
-    AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
-    Interests, Request,
+    AnswerFuture, Callee, ConnectionData, Handler, HandlerFault, Request, AuthorizeFuture,
+    ConnectionInfo, Interests,
 };
 use tokio::sync::oneshot;
 
 use crate::bridge::Bridge;
 use crate::companion::Companion;
-use crate::connection::{Guest, HookJob};
+use crate::connection::{Connection, ConnectionJob};
 use crate::job::{Call, Job};
 use crate::job_id::JobId;
 use crate::loop_queue::LoopJob;
@@ -57,19 +57,19 @@ impl Handler for BridgeHandler {
     }
 
     fn interests(&self) -> Interests {
-        self.0.wishes.get()
+        self.0.interests.get()
     }
 
     fn on_connect(&self, visitor: ConnectionInfo) -> ConnectionData {
-        meet(&self.0, visitor)
+        on_connect(&self.0, visitor)
     }
 
-    fn authorize(&self, guest: &ConnectionData) -> AuthorizeFuture {
-        judge(&self.0, guest)
+    fn authorize(&self, connection: &ConnectionData) -> AuthorizeFuture {
+        authorize(&self.0, connection)
     }
 
-    fn on_disconnect(&self, guest: ConnectionData) {
-        left(&self.0, guest);
+    fn on_disconnect(&self, connection: ConnectionData) {
+        on_disconnect(&self.0, connection);
     }
 }
 
@@ -109,29 +109,31 @@ impl Drop for Waiting {
     }
 }
 
-/// Meets a connection.
-fn meet(bridge: &Bridge, visitor: ConnectionInfo) -> ConnectionData {
-    Arc::new(Guest::new(bridge.next_id(), visitor))
+/// A connection has come.
+fn on_connect(bridge: &Bridge, visitor: ConnectionInfo) -> ConnectionData {
+    Arc::new(Connection::new(bridge.next_id(), visitor))
 }
 
 /// Asks whether a connection is served.
-fn judge(bridge: &Bridge, guest: &ConnectionData) -> AuthorizeFuture {
-    let Some(guest) = Guest::of(Some(guest)) else { return Box::pin(std::future::ready(false)) };
-    let (reply, verdict) = oneshot::channel();
-    bridge.take_jobs([Job::Hook(HookJob::Judge(guest, reply))]);
-    // Without a verdict nobody serves any more.
-    Box::pin(async { verdict.await.unwrap_or(false) })
+fn authorize(bridge: &Bridge, connection: &ConnectionData) -> AuthorizeFuture {
+    let Some(connection) = Connection::of(Some(connection)) else {
+        return Box::pin(std::future::ready(false));
+    };
+    let (reply, served) = oneshot::channel();
+    bridge.take_jobs([Job::Connection(ConnectionJob::Authorize(connection, reply))]);
+    // Without an answer nobody serves any more.
+    Box::pin(async { served.await.unwrap_or(false) })
 }
 
-/// Tells that a connection has ended. While Python is blocked, clients may come
+/// A connection has ended. While Python is blocked, clients may come
 /// and go as they like: of those that it has not seen, no more ends are kept for it
-/// than [`Ends`] has room for.
-fn left(bridge: &Bridge, guest: ConnectionData) {
-    let Some(guest) = Guest::of(Some(&guest)) else { return };
-    guest.pipe.end();
-    if !bridge.ends.add() && !guest.is_seen.load(Ordering::SeqCst) {
-        bridge.ends.remove();
-        if !bridge.ends.is_reported.swap(true, Ordering::Relaxed) {
+/// than the backlog has room for.
+fn on_disconnect(bridge: &Bridge, connection: ConnectionData) {
+    let Some(connection) = Connection::of(Some(&connection)) else { return };
+    connection.pipe.end();
+    if !bridge.close_backlog.add() && !connection.is_exposed.load(Ordering::SeqCst) {
+        bridge.close_backlog.remove();
+        if !bridge.close_backlog.is_reported.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "`on_close` is not called for connections that end now: Python has been busy \
                  for long, and too many ends wait already (16 times `max_queue`)"
@@ -139,7 +141,7 @@ fn left(bridge: &Bridge, guest: ConnectionData) {
         }
         return;
     }
-    bridge.take_jobs([Job::Hook(HookJob::Left(guest))]);
+    bridge.take_jobs([Job::Connection(ConnectionJob::Closed(connection))]);
 }
 
 #[cfg(test)]

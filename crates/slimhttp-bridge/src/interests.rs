@@ -7,13 +7,13 @@ use slimhttp_server::handler::Interests;
 
 /// What a program wants to hear of connections.
 #[derive(Debug, Default)]
-pub struct Wishes(AtomicU8);
+pub struct InterestFlags(AtomicU8);
 
 const CONNECTIONS: u8 = 1;
 const VERDICTS: u8 = 2;
 const UPGRADES: u8 = 4;
 
-impl Wishes {
+impl InterestFlags {
     /// Changes them.
     pub fn set(&self, wants: Interests) {
         let Interests { connections, verdicts, upgrades } = wants;
@@ -36,14 +36,14 @@ impl Wishes {
 
 /// How many ends of connections wait for Python.
 #[derive(Debug, Default)]
-pub struct Ends {
+pub struct CloseBacklog {
     waiting: AtomicUsize,
     most: AtomicUsize,
-    /// Whether the log has been told that there is no room; until all are told.
+    /// Whether the log has been told that there is no room; until none waits any more.
     pub(crate) is_reported: AtomicBool,
 }
 
-impl Ends {
+impl CloseBacklog {
     /// Of so many calls that may wait, the room for ends is a multiple.
     pub fn set_limit(&self, calls: usize) {
         self.most.store(calls.saturating_mul(16), Ordering::Relaxed);
@@ -54,7 +54,7 @@ impl Ends {
         self.waiting.fetch_add(1, Ordering::Relaxed) < self.most.load(Ordering::Relaxed)
     }
 
-    /// One is told, or is not to be.
+    /// One waits no longer.
     pub fn remove(&self) {
         if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.is_reported.store(false, Ordering::Relaxed);

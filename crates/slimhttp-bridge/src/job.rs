@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use slimhttp_server::handler::{Callee, HandlerFault, Request};
 
-use crate::connection::HookJob;
+use crate::connection::ConnectionJob;
 use crate::fair_queue::{Queued, Rejection};
 use crate::job_id::JobId;
 use crate::outcome::Verdict;
@@ -24,7 +24,7 @@ pub enum Job {
     /// Fetch the next chunk of a stream.
     Pull(Pull),
     /// Something about a connection.
-    Hook(HookJob),
+    Connection(ConnectionJob),
 }
 
 /// A request that waits for its answer.
@@ -76,7 +76,7 @@ impl Queued for Job {
             Self::Call(call) | Self::Open(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
             // Connections belong to no virtual host.
-            Self::Hook(_) => None,
+            Self::Connection(_) => None,
         }
     }
 
@@ -88,7 +88,7 @@ impl Queued for Job {
         match self {
             Self::Call(call) | Self::Open(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
-            Self::Hook(hook) => hook.is_abandoned(),
+            Self::Connection(hook) => hook.is_abandoned(),
         }
     }
 }
@@ -99,7 +99,7 @@ impl Job {
         match self {
             Self::Call(call) | Self::Open(call) => call.refuse(rejection),
             // The dropped slot ends the body, or says no.
-            Self::Pull(_) | Self::Hook(_) => {}
+            Self::Pull(_) | Self::Connection(_) => {}
         }
     }
 
@@ -108,7 +108,7 @@ impl Job {
         match self {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
-            Self::Hook(hook) => Subject::Hook(hook.subject()),
+            Self::Connection(hook) => Subject::Connection(hook.subject()),
         }
     }
 }
@@ -121,7 +121,7 @@ pub enum Subject {
     /// The stream of a response.
     Pull(Arc<str>),
     /// A connection.
-    Hook(Arc<str>),
+    Connection(Arc<str>),
 }
 
 impl fmt::Display for Subject {
@@ -129,7 +129,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Call(request) => describe(request, f),
             Self::Pull(subject) => write!(f, "the stream of {subject}"),
-            Self::Hook(subject) => f.write_str(subject),
+            Self::Connection(subject) => f.write_str(subject),
         }
     }
 }

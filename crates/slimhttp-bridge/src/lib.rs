@@ -7,7 +7,6 @@
 //! number here. `slimhttp-python` takes the jobs and calls the handlers.
 
 pub mod bridge;
-pub mod carrier;
 pub mod companion;
 pub mod completion;
 pub mod connection;
@@ -31,4 +30,5 @@ pub mod side;
 pub mod submission;
 #[cfg(test)]
 mod tests;
+pub mod upgraded_pipe;
 pub mod watchdog;

@@ -37,10 +37,10 @@ pub struct Pipe {
 struct State {
     stage: Stage,
     received: BytesMut,
-    /// Goes up with everything that a reader has to be told of.
+    /// Goes up with everything for which a reader has to look.
     arrivals: u64,
-    /// Whether a job is under way that tells of them.
-    telling: bool,
+    /// Whether a job is under way for which a reader looks.
+    announced: bool,
     /// Whether the client sends no more.
     finished: bool,
     sent: VecDeque<Bytes>,
@@ -85,9 +85,9 @@ pub enum Received {
     End,
 }
 
-/// How much had arrived when a reader was told, see [`Pipe::told`].
+/// How much had arrived when a reader began to look, see [`Pipe::arrivals`].
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct Arrivals {
     arrivals: u64,
     waiting: usize,
     /// Whether the client sends no more.
@@ -203,40 +203,40 @@ impl Pipe {
     }
 
     /// A reader is about to look: what there is.
-    pub fn told(&self) -> Told {
+    pub fn arrivals(&self) -> Arrivals {
         let state = self.lock();
         let State { arrivals, finished, .. } = *state;
-        Told { arrivals, waiting: state.received.len(), finished }
+        Arrivals { arrivals, waiting: state.received.len(), finished }
     }
 
-    /// A reader has looked, see [`Pipe::told`]; whether it has to look again:
+    /// A reader has looked, see [`Pipe::arrivals`]; whether it has to look again:
     /// more has come, or it took some of what waited and left some.
-    pub fn looked(&self, told: Told) -> bool {
+    pub fn must_look_again(&self, before: Arrivals) -> bool {
         let mut state = self.lock();
         let left = state.received.len();
         let again = state.stage == Stage::Open
             && !state.closing
-            && (state.arrivals != told.arrivals || (0 < left && left < told.waiting));
-        state.telling = again;
+            && (state.arrivals != before.arrivals || (0 < left && left < before.waiting));
+        state.announced = again;
         again
     }
 }
 
 /// The I/O thread's side.
 impl Pipe {
-    /// Carries a connection until it ends; `tell` is called where a reader has to
-    /// be told that something has come. Whether it ended well: not where Python has
+    /// Moves the bytes of a connection until it ends; `announce` is called where a reader has
+    /// to look. Whether it ended well: not where Python has
     /// taken nothing for so long as `patience`, with the buffer full. Then nobody
     /// would notice that the client has gone.
-    pub async fn carry(
+    pub async fn run(
         self: &Arc<Self>,
         connection: Box<dyn Bytestream>,
         patience: Duration,
-        tell: impl Fn() + Send,
+        announce: impl Fn() + Send,
     ) -> bool {
         let (reader, writer) = tokio::io::split(connection);
         let stalled = async {
-            match self.read_all(reader, patience, tell).await {
+            match self.read_all(reader, patience, announce).await {
                 // The program may still have something to say.
                 Ok(()) => std::future::pending().await,
                 Err(stalled) => stalled,
@@ -262,7 +262,7 @@ impl Pipe {
         &self,
         mut reader: ReadHalf<Box<dyn Bytestream>>,
         patience: Duration,
-        tell: impl Fn(),
+        announce: impl Fn(),
     ) -> Result<(), Elapsed> {
         let mut piece = BytesMut::new();
         loop {
@@ -272,8 +272,8 @@ impl Pipe {
             piece.reserve(PIECE);
             let read = reader.read_buf(&mut piece).await;
             let more = matches!(read, Ok(count) if count > 0);
-            if self.note(more.then_some(&piece)) {
-                tell();
+            if self.record(more.then_some(&piece)) {
+                announce();
             }
             piece.clear();
             if !more {
@@ -283,15 +283,15 @@ impl Pipe {
     }
 
     /// Keeps what has been read, or with `None` that nothing more comes; whether a
-    /// reader has to be told.
-    fn note(&self, piece: Option<&BytesMut>) -> bool {
+    /// reader is to be announced.
+    fn record(&self, piece: Option<&BytesMut>) -> bool {
         let mut state = self.lock();
         match piece {
             Some(piece) => state.received.extend_from_slice(piece),
             None => state.finished = true,
         }
         state.arrivals += 1;
-        !std::mem::replace(&mut state.telling, true)
+        !std::mem::replace(&mut state.announced, true)
     }
 
     async fn write_all(&self, mut writer: WriteHalf<Box<dyn Bytestream>>) {

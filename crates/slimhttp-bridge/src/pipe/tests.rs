@@ -54,13 +54,13 @@ fn c9_bytes_go_both_ways_and_closing_sends_the_rest() {
     run(async {
         let pipe = opened("first ");
         let (mut client, server) = tokio::io::duplex(64);
-        let told = Arc::new(AtomicUsize::new(0));
-        let count = told.clone();
+        let announced = Arc::new(AtomicUsize::new(0));
+        let count = announced.clone();
         let carrying = tokio::spawn({
             let pipe = pipe.clone();
             async move {
-                let tell = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.carry(Box::new(server), WHILE, tell).await;
+                let announce = move || _ = count.fetch_add(1, Ordering::SeqCst);
+                pipe.run(Box::new(server), WHILE, announce).await;
             }
         });
         pipe.send(bytes("second"), NOW).expect("has room");
@@ -71,14 +71,14 @@ fn c9_bytes_go_both_ways_and_closing_sends_the_rest() {
         while pipe.waiting() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(told.load(Ordering::SeqCst), 1);
-        let before = pipe.told();
+        assert_eq!(announced.load(Ordering::SeqCst), 1);
+        let before = pipe.arrivals();
         assert_eq!(pipe.receive(2), Received::Bytes(bytes("he")));
         // It took some and left some.
-        assert!(pipe.looked(before));
-        let before = pipe.told();
+        assert!(pipe.must_look_again(before));
+        let before = pipe.arrivals();
         // It left all: there is nothing new before more comes.
-        assert!(!pipe.looked(before));
+        assert!(!pipe.must_look_again(before));
         assert_eq!(pipe.receive(99), Received::Bytes(bytes("llo")));
         assert_eq!(pipe.receive(99), Received::Nothing);
         pipe.send(bytes("bye"), NOW).expect("has room");
@@ -95,20 +95,20 @@ fn c9_a_client_that_ends_is_told_once_and_may_still_be_answered() {
     run(async {
         let pipe = opened("");
         let (mut client, server) = tokio::io::duplex(64);
-        let told = Arc::new(AtomicUsize::new(0));
-        let count = told.clone();
+        let announced = Arc::new(AtomicUsize::new(0));
+        let count = announced.clone();
         let carrying = tokio::spawn({
             let pipe = pipe.clone();
             async move {
-                let tell = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.carry(Box::new(server), WHILE, tell).await;
+                let announce = move || _ = count.fetch_add(1, Ordering::SeqCst);
+                pipe.run(Box::new(server), WHILE, announce).await;
             }
         });
         client.shutdown().await.expect("ends");
-        while !pipe.told().finished {
+        while !pipe.arrivals().finished {
             tokio::task::yield_now().await;
         }
-        assert_eq!(told.load(Ordering::SeqCst), 1);
+        assert_eq!(announced.load(Ordering::SeqCst), 1);
         assert_eq!(pipe.receive(9), Received::End);
         pipe.send(bytes("late"), NOW).expect("has room");
         pipe.close();
@@ -126,7 +126,7 @@ fn c9_both_buffers_are_bounded() {
         let (mut client, server) = tokio::io::duplex(1024);
         let carrying = tokio::spawn({
             let pipe = pipe.clone();
-            async move { pipe.carry(Box::new(server), WHILE, || {}).await }
+            async move { pipe.run(Box::new(server), WHILE, || {}).await }
         });
         // Nobody takes what the client sends: it is stopped, not kept without end.
         let flood = vec![b'x'; 4096];
@@ -172,7 +172,7 @@ fn c9_who_takes_nothing_is_given_up() {
         let (mut client, server) = tokio::io::duplex(1024);
         let carrying = tokio::spawn({
             let pipe = pipe.clone();
-            async move { pipe.carry(Box::new(server), Duration::from_millis(10), || {}).await }
+            async move { pipe.run(Box::new(server), Duration::from_millis(10), || {}).await }
         });
         let flood = vec![b'x'; 4096];
         while client.write_all(&flood).await.is_ok() {}

@@ -10,7 +10,7 @@ use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
-use slimhttp_bridge::connection::Guest;
+use slimhttp_bridge::connection::Connection;
 use slimhttp_bridge::pipe::Received;
 
 /// The event that says that bytes have come, `Events.CLIENT_DATA`.
@@ -70,9 +70,9 @@ impl Identity {
         object: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = object.py();
-        if let Some(guest) = Guest::of(request.connection_data.as_ref()) {
-            let id = guest.id.0;
-            let socket = Bound::new(py, Socket::new(guest))?;
+        if let Some(connection) = Connection::of(request.connection_data.as_ref()) {
+            let id = connection.id.0;
+            let socket = Bound::new(py, Socket::new(connection))?;
             let identity = callbacks.identity(py, (id, socket))?;
             if let Ok(built_in) = identity.cast::<Self>() {
                 let request = PyWeakrefReference::new(object)?.unbind();
@@ -139,8 +139,8 @@ impl Identity {
                 identity.source_port = source.peer.port();
                 identity.connection = source.connection.clone();
                 identity.request = Some(PyWeakrefReference::new(request.as_any())?.unbind());
-                if let Some(guest) = Guest::of(source.connection_data.as_ref()) {
-                    identity.socket = Some(Py::new(py, Socket::new(guest))?.into_any());
+                if let Some(connection) = Connection::of(source.connection_data.as_ref()) {
+                    identity.socket = Some(Py::new(py, Socket::new(connection))?.into_any());
                 }
                 identity.server = weakly(&request.get().callbacks.instance(py)?);
             } else if argument.is_instance_of::<Socket>() {
@@ -152,7 +152,7 @@ impl Identity {
         if let Some(socket) = &identity.socket
             && let Ok(socket) = socket.bind(py).cast::<Socket>()
         {
-            let visitor = &socket.get().guest.visitor;
+            let visitor = &socket.get().connection.visitor;
             identity.address = visitor.peer.ip().to_canonical().to_string();
             identity.source_port = visitor.peer.port();
             identity.fileno = visitor.descriptor;
@@ -238,7 +238,7 @@ impl Identity {
         let py = slf.py();
         let Some(socket) = Self::client_socket(slf) else { return Ok(PyList::empty(py)) };
         let most = slf.borrow().buffer_size;
-        let Received::Bytes(bytes) = socket.get().guest.pipe.receive(most) else {
+        let Received::Bytes(bytes) = socket.get().connection.pipe.receive(most) else {
             return Ok(PyList::empty(py));
         };
         let buffer = slf.getattr(intern!(py, "buffer"))?;
@@ -256,8 +256,8 @@ impl Identity {
 
     /// Whether bytes of the client wait that nobody has understood.
     fn has_data(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let waits =
-            Self::client_socket(slf).is_some_and(|socket| socket.get().guest.pipe.waiting() > 0);
+        let waits = Self::client_socket(slf)
+            .is_some_and(|socket| socket.get().connection.pipe.waiting() > 0);
         Ok(waits || slf.getattr(intern!(slf.py(), "buffer"))?.is_truthy()?)
     }
 

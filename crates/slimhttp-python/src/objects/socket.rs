@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use slimhttp_bridge::connection::Guest;
+use slimhttp_bridge::connection::Connection;
 use slimhttp_bridge::pipe::{NotSent, Received};
 
 /// Seconds that `send` waits for room unless `settimeout` says otherwise.
@@ -23,16 +23,16 @@ const PATIENCE: f64 = 60.0;
 /// One connection.
 #[pyclass(frozen, weakref, name = "CLIENT_SOCKET", module = "slimHTTP")]
 pub(crate) struct Socket {
-    pub(crate) guest: Arc<Guest>,
+    pub(crate) connection: Arc<Connection>,
     /// The bits of the seconds that `send` waits; infinite: without end.
     timeout: AtomicU64,
 }
 
 impl Socket {
     /// The socket of a connection.
-    pub(crate) fn new(guest: Arc<Guest>) -> Self {
-        guest.is_seen.store(true, Ordering::SeqCst);
-        Self { guest, timeout: AtomicU64::new(PATIENCE.to_bits()) }
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        connection.is_exposed.store(true, Ordering::SeqCst);
+        Self { connection, timeout: AtomicU64::new(PATIENCE.to_bits()) }
     }
 
     fn patience(&self) -> Duration {
@@ -63,7 +63,7 @@ impl Socket {
         };
         let count = bytes.len();
         let patience = self.patience();
-        match py.detach(|| self.guest.pipe.send(bytes, patience)) {
+        match py.detach(|| self.connection.pipe.send(bytes, patience)) {
             Ok(()) => Ok(count),
             Err(NotSent::Http) => Err(errors::speaks_http(py)),
             Err(NotSent::Ended) => Err(PyConnectionError::new_err("the connection has ended")),
@@ -92,7 +92,7 @@ impl Socket {
         flags: i64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let _ = flags;
-        match self.guest.pipe.receive(bufsize) {
+        match self.connection.pipe.receive(bufsize) {
             Received::Bytes(bytes) => Ok(PyBytes::new(py, &bytes)),
             Received::End => Ok(PyBytes::new(py, b"")),
             Received::Nothing => Err(PyBlockingIOError::new_err("nothing has come")),
@@ -101,20 +101,20 @@ impl Socket {
 
     /// Whether bytes of the client wait to be taken.
     fn has_data(&self) -> bool {
-        self.guest.pipe.waiting() > 0
+        self.connection.pipe.waiting() > 0
     }
 
     /// How many bytes of the client wait to be taken.
     #[getter]
     fn waiting(&self) -> usize {
-        self.guest.pipe.waiting()
+        self.connection.pipe.waiting()
     }
 
     /// End the connection: an upgraded one when what was sent is out, any other
     /// after the answer in flight.
     fn close(&self) {
-        if !self.guest.pipe.close() {
-            self.guest.visitor.connection.close();
+        if !self.connection.pipe.close() {
+            self.connection.visitor.connection.close();
         }
     }
 
@@ -128,17 +128,21 @@ impl Socket {
     /// The number of the connection's descriptor, -1 once it has ended. A name:
     /// the descriptor is the server's, and is neither read from nor closed here.
     fn fileno(&self) -> i32 {
-        if self.guest.visitor.connection.is_open() { self.guest.visitor.descriptor } else { -1 }
+        if self.connection.visitor.connection.is_open() {
+            self.connection.visitor.descriptor
+        } else {
+            -1
+        }
     }
 
     /// The client's address and port.
     fn getpeername<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        name_of(py, self.guest.visitor.peer)
+        name_of(py, self.connection.visitor.peer)
     }
 
     /// Our address and port on this connection.
     fn getsockname<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        name_of(py, self.guest.visitor.local)
+        name_of(py, self.connection.visitor.local)
     }
 
     /// Let `send` wait so many seconds for room: 0 not at all, None without end.
@@ -165,19 +169,19 @@ impl Socket {
     /// Whether the connection has been upgraded, and has not ended.
     #[getter]
     fn upgraded(&self) -> bool {
-        self.guest.pipe.is_open()
+        self.connection.pipe.is_open()
     }
 
     /// Whether the answer to an upgrade has been begun.
     #[getter]
     fn answered(&self) -> bool {
-        self.guest.pipe.has_answer()
+        self.connection.pipe.has_answer()
     }
 
     /// Whether the program has been told of its end.
     #[getter]
     fn over(&self) -> bool {
-        self.guest.is_told.load(Ordering::SeqCst)
+        self.connection.is_end_reported.load(Ordering::SeqCst)
     }
 
     fn __getattr__(&self, name: &str) -> PyResult<Py<PyAny>> {
@@ -187,15 +191,17 @@ impl Socket {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| Arc::ptr_eq(&self.guest, &other.get().guest))
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| Arc::ptr_eq(&self.connection, &other.get().connection))
     }
 
     fn __hash__(&self) -> u64 {
-        self.guest.id.0
+        self.connection.id.0
     }
 
     fn __repr__(&self) -> String {
-        format!("<CLIENT_SOCKET of {}>", self.guest)
+        format!("<CLIENT_SOCKET of {}>", self.connection)
     }
 }
 

@@ -12,9 +12,9 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use slimhttp_bridge::carrier::PipeEnd;
-use slimhttp_bridge::connection::{Guest, HookJob};
+use slimhttp_bridge::connection::{Connection, ConnectionJob};
 use slimhttp_bridge::job::Call;
+use slimhttp_bridge::upgraded_pipe::UpgradedPipe;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 use slimhttp_site::raw_reply;
@@ -30,7 +30,7 @@ use crate::run::dispatcher::Dispatcher;
 ///
 /// # Errors
 /// `KeyboardInterrupt`, and nothing else that a hook raises.
-pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyResult<()> {
+pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) -> PyResult<()> {
     let callbacks = &dispatcher.callbacks;
     let what = hook.subject();
     let context = match callbacks.contexts.copy(py) {
@@ -41,33 +41,33 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: HookJob) -> PyR
         }
     };
     match hook {
-        HookJob::Judge(guest, reply) => {
-            let asked = socket(py, &guest).and_then(|socket| {
-                let arguments = (guest.id.0, socket);
+        ConnectionJob::Authorize(connection, reply) => {
+            let asked = socket(py, &connection).and_then(|socket| {
+                let arguments = (connection.id.0, socket);
                 callbacks.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
             let verdict = result_of(callbacks, &context, &what, asked)?;
             // A connection that has ended meanwhile does not hear it.
             let _ = reply.send(verdict.unwrap_or(false));
         }
-        HookJob::Data(guest) => {
-            let told = guest.pipe.told();
-            let arguments = (guest.id.0, told.finished);
+        ConnectionJob::Data(connection) => {
+            let before = connection.pipe.arrivals();
+            let arguments = (connection.id.0, before.finished);
             let looked = callbacks.hook(&context, intern!(py, "data"), arguments);
             if result_of(callbacks, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
-                guest.pipe.close();
+                connection.pipe.close();
             }
-            if guest.pipe.looked(told) {
-                dispatcher.bridge.tell(&guest);
+            if connection.pipe.must_look_again(before) {
+                dispatcher.bridge.announce_data(&connection);
             }
         }
-        HookJob::Left(guest) => {
-            dispatcher.bridge.ends.remove();
+        ConnectionJob::Closed(connection) => {
+            dispatcher.bridge.close_backlog.remove();
             // First: whoever notes an identity looks behind that whether it comes too late.
-            guest.is_told.store(true, Ordering::SeqCst);
-            let told = socket(py, &guest).and_then(|socket| {
-                callbacks.hook(&context, intern!(py, "left"), (guest.id.0, socket))
+            connection.is_end_reported.store(true, Ordering::SeqCst);
+            let told = socket(py, &connection).and_then(|socket| {
+                callbacks.hook(&context, intern!(py, "left"), (connection.id.0, socket))
             });
             result_of(callbacks, &context, &what, told)?;
         }
@@ -98,8 +98,8 @@ fn result_of<R>(
     }
 }
 
-fn socket<'py>(py: Python<'py>, guest: &Arc<Guest>) -> PyResult<Bound<'py, Socket>> {
-    Bound::new(py, Socket::new(guest.clone()))
+fn socket<'py>(py: Python<'py>, connection: &Arc<Connection>) -> PyResult<Bound<'py, Socket>> {
+    Bound::new(py, Socket::new(connection.clone()))
 }
 
 /// Asks the program whether it takes an upgrade. Gives a [`Switch`] where it
@@ -115,13 +115,14 @@ pub(crate) fn upgrade<'py>(
     request: &Bound<'py, HttpRequest>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, callbacks) = (request.py(), &dispatcher.callbacks);
-    let Some(guest) = Guest::of(call.request.connection_data.as_ref()) else {
+    let Some(connection) = Connection::of(call.request.connection_data.as_ref()) else {
         return Ok(py.None().into_bound(py));
     };
-    guest.pipe.begin_answer();
-    let socket = socket(py, &guest)?;
-    let asked = callbacks.hook(context, intern!(py, "upgrade"), (guest.id.0, &socket, request));
-    let written = guest.pipe.take_answer();
+    connection.pipe.begin_answer();
+    let socket = socket(py, &connection)?;
+    let asked =
+        callbacks.hook(context, intern!(py, "upgrade"), (connection.id.0, &socket, request));
+    let written = connection.pipe.take_answer();
     let identity = asked?;
     if written.is_empty() {
         return Ok(identity);
@@ -135,12 +136,14 @@ pub(crate) fn upgrade<'py>(
             false => Ok(written.into_any()),
         };
     };
-    callbacks.hook(context, intern!(py, "upgraded"), (guest.id.0, socket, &identity))?;
-    guest.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
+    callbacks.hook(context, intern!(py, "upgraded"), (connection.id.0, socket, &identity))?;
+    connection.pipe.open(Bytes::copy_from_slice(&written[head.body_start..]));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    let answer =
-        Answer::Switch(response, Box::new(PipeEnd { guest, bridge: dispatcher.bridge.clone() }));
+    let answer = Answer::Switch(
+        response,
+        Box::new(UpgradedPipe { connection, bridge: dispatcher.bridge.clone() }),
+    );
     Ok(Bound::new(py, Switch::new(answer))?.into_any())
 }

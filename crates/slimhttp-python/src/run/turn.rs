@@ -75,7 +75,7 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
         },
         Job::Open(call) => dispatcher.open_left(py, call),
         Job::Pull(pull) => dispatcher.pull(py, pull),
-        Job::Hook(hook) => connection_hooks::run(dispatcher, py, hook),
+        Job::Connection(hook) => connection_hooks::run(dispatcher, py, hook),
     })
     .unwrap_or(Ok(()))
 }

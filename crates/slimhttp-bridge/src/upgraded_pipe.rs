@@ -9,31 +9,31 @@ use std::time::Duration;
 use slimhttp_server::takeover::{Bytestream, UpgradedConnection};
 
 use crate::bridge::Bridge;
-use crate::connection::Guest;
+use crate::connection::Connection;
 use crate::pipe::MOST_RECEIVED;
 
 /// How long an identity may leave a full buffer alone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Carries the bytes of an upgraded connection to and from Python.
+/// Runs an upgraded connection: carries its bytes to and from Python.
 #[derive(Debug)]
-pub struct PipeEnd {
+pub struct UpgradedPipe {
     /// The connection.
-    pub guest: Arc<Guest>,
+    pub connection: Arc<Connection>,
     /// Where Python is told of what has come.
     pub bridge: Arc<Bridge>,
 }
 
-impl UpgradedConnection for PipeEnd {
+impl UpgradedConnection for UpgradedPipe {
     fn run(
         self: Box<Self>,
-        connection: Box<dyn Bytestream>,
+        stream: Box<dyn Bytestream>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { guest, bridge } = &*self;
-            if !guest.pipe.carry(connection, PATIENCE, || bridge.tell(guest)).await {
+            let Self { connection, bridge } = &*self;
+            if !connection.pipe.run(stream, PATIENCE, || bridge.announce_data(connection)).await {
                 tracing::warn!(
-                    "{guest}: its identity has taken nothing for {PATIENCE:?}, and \
+                    "{connection}: its identity has taken nothing for {PATIENCE:?}, and \
                      {MOST_RECEIVED} bytes wait: closed"
                 );
             }
@@ -41,8 +41,8 @@ impl UpgradedConnection for PipeEnd {
     }
 }
 
-impl Drop for PipeEnd {
+impl Drop for UpgradedPipe {
     fn drop(&mut self) {
-        self.guest.pipe.end();
+        self.connection.pipe.end();
     }
 }
