@@ -16,7 +16,7 @@ use crate::interests::{CloseBacklog, InterestFlags};
 use crate::job::Job;
 use crate::job_id::JobId;
 use crate::loop_queue::{LoopJob, LoopQueue};
-use crate::opening::{Opening, Openings};
+use crate::pending_handshake::{PendingHandshake, PendingHandshakes};
 use crate::pending_signals::PendingSignals;
 use crate::queue::{Queue, Run, Watchdog};
 use crate::side::Side;
@@ -46,7 +46,7 @@ pub struct Bridge {
     /// The ends of connections that wait for Python.
     pub close_backlog: CloseBacklog,
     /// The handshakes of WebSockets that their handlers have not answered.
-    pub openings: Openings,
+    pub handshakes: PendingHandshakes,
     /// Whether the watchdog polls.
     watchdog_armed: AtomicBool,
     wake_tx: UnixStream,
@@ -61,7 +61,7 @@ impl Bridge {
             completion_queues: Mutex::default(),
             ids: AtomicU64::new(0),
             close_backlog: CloseBacklog::default(),
-            openings: Openings::default(),
+            handshakes: PendingHandshakes::default(),
             watchdog_armed: AtomicBool::new(false),
             interests: InterestFlags::default(),
             pending_signals: PendingSignals::default(),
@@ -140,8 +140,8 @@ impl Bridge {
     }
 
     /// Looks after a handshake: its client is let in, if its handler says nothing.
-    pub fn watch_opening(&self, opening: &Arc<Opening>) {
-        self.openings.add(opening, Instant::now());
+    pub fn watch_handshake(&self, pending_handshake: &Arc<PendingHandshake>) {
+        self.handshakes.add(pending_handshake, Instant::now());
         self.arm_watchdog();
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::outcome::{Piece, Verdict};
+use crate::outcome::{CallOutcome, ChunkOutcome};
 
 /// How many completions are batched before their I/O threads are notified.
 const MOST: usize = 32;
@@ -27,17 +27,17 @@ const LONGEST: Duration = Duration::from_micros(200);
 #[derive(Debug)]
 pub enum Completion {
     /// The answer to a call.
-    Verdict(oneshot::Sender<Verdict>, Verdict),
+    Call(oneshot::Sender<CallOutcome>, CallOutcome),
     /// A chunk of a stream.
-    Piece(oneshot::Sender<Piece>, Piece),
+    Chunk(oneshot::Sender<ChunkOutcome>, ChunkOutcome),
 }
 
 impl Completion {
     /// Fills the slot. A client that has left does not hear it.
     pub fn fill_slot(self) {
         match self {
-            Self::Verdict(slot, verdict) => drop(slot.send(verdict)),
-            Self::Piece(slot, piece) => drop(slot.send(piece)),
+            Self::Call(slot, outcome) => drop(slot.send(outcome)),
+            Self::Chunk(slot, piece) => drop(slot.send(piece)),
         }
     }
 }

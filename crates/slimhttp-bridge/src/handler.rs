@@ -16,13 +16,13 @@ use slimhttp_server::handler::{
 use tokio::sync::oneshot;
 
 use crate::bridge::Bridge;
-use crate::companion::Companion;
 use crate::connection::{Connection, ConnectionJob};
 use crate::job::{Call, Job};
 use crate::job_id::JobId;
 use crate::loop_queue::LoopJob;
-use crate::outcome::Verdict;
+use crate::outcome::CallOutcome;
 use crate::reply::Reply;
+use crate::retained_request::RetainedRequest;
 use crate::side::{Side, side_of};
 use crate::submission::{self, Submission};
 
@@ -51,8 +51,8 @@ impl Handler for BridgeHandler {
     }
 
     fn unanswered(&self, request: &Request) {
-        if let Some(passed) = Companion::of(request).and_then(|it| it.passed.as_ref()) {
-            passed.tell(request);
+        if let Some(passed) = RetainedRequest::of(request).and_then(|it| it.passed.as_ref()) {
+            passed.log_unanswered(request);
         }
     }
 
@@ -75,7 +75,7 @@ impl Handler for BridgeHandler {
 
 /// Queued for an answer; dropped before it came, it says that the client left.
 struct Waiting {
-    answer: oneshot::Receiver<Verdict>,
+    answer: oneshot::Receiver<CallOutcome>,
     id: JobId,
     side: Side,
     /// `None` once the answer is here.
@@ -83,9 +83,9 @@ struct Waiting {
 }
 
 impl Future for Waiting {
-    type Output = Verdict;
+    type Output = CallOutcome;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallOutcome> {
         let answer = std::task::ready!(Pin::new(&mut self.answer).poll(context));
         if let Some(bridge) = self.bridge.take()
             && self.side == Side::Thread

@@ -10,7 +10,7 @@ use slimhttp_server::handler::{Callee, HandlerFault, Request};
 use crate::connection::ConnectionJob;
 use crate::fair_queue::{Queued, Rejection};
 use crate::job_id::JobId;
-use crate::outcome::Verdict;
+use crate::outcome::CallOutcome;
 use crate::reply::{ChunkReply, Reply};
 
 /// One element of the queue.
@@ -43,9 +43,9 @@ pub struct Call {
 impl Call {
     /// Sends what comes back. What it holds in memory counts from now on: before the
     /// thread begins another call of the same connection.
-    pub fn answer(self, verdict: Verdict) {
+    pub fn answer(self, outcome: CallOutcome) {
         let connection = &self.request.connection;
-        self.reply.send(verdict.map(|answer| connection.hold(answer)));
+        self.reply.send(outcome.map(|answer| connection.hold(answer)));
     }
 
     /// Tells who waits that nobody will answer.

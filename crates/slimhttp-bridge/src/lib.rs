@@ -7,7 +7,6 @@
 //! number here. `slimhttp-python` takes the jobs and calls the handlers.
 
 pub mod bridge;
-pub mod companion;
 pub mod completion;
 pub mod connection;
 pub mod fair_queue;
@@ -18,14 +17,15 @@ pub mod job;
 pub mod job_id;
 pub mod log_ring;
 pub mod loop_queue;
-pub mod opening;
 pub mod outcome;
+pub mod pending_handshake;
 pub mod pending_signals;
 pub mod pipe;
 pub mod pulled_body;
 pub mod query;
 pub mod queue;
 pub mod reply;
+pub mod retained_request;
 pub mod side;
 pub mod submission;
 #[cfg(test)]

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use slimhttp_server::handler::{Answer, HandlerFault};
 
 /// What comes back for a call.
-pub type Verdict = Result<Answer, HandlerFault>;
+pub type CallOutcome = Result<Answer, HandlerFault>;
 
 /// What comes back for a chunk that was asked for.
 #[derive(Debug)]
-pub enum Piece {
+pub enum ChunkOutcome {
     /// The next bytes; may be empty.
     Chunk(Bytes),
     /// There are no more.

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::bridge::Bridge;
 use crate::job::Pull;
 use crate::job_id::JobId;
-use crate::outcome::Piece;
+use crate::outcome::ChunkOutcome;
 use crate::side::Side;
 use crate::submission;
 
@@ -28,7 +28,7 @@ pub struct PulledBody {
     host: Option<Arc<str>>,
     /// The chunk that came with the answer.
     first: Option<Bytes>,
-    pending: Option<oneshot::Receiver<Piece>>,
+    pending: Option<oneshot::Receiver<ChunkOutcome>>,
     ended: bool,
 }
 
@@ -97,12 +97,12 @@ impl Body for PulledBody {
                     return Poll::Pending;
                 }
                 // An empty chunk would end a chunked body; ask for the next.
-                Poll::Ready(Ok(Piece::Chunk(chunk))) if chunk.is_empty() => {}
-                Poll::Ready(Ok(Piece::Chunk(chunk))) => {
+                Poll::Ready(Ok(ChunkOutcome::Chunk(chunk))) if chunk.is_empty() => {}
+                Poll::Ready(Ok(ChunkOutcome::Chunk(chunk))) => {
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
-                Poll::Ready(Ok(Piece::End)) => self.ended = true,
-                Poll::Ready(Ok(Piece::Fault)) => {
+                Poll::Ready(Ok(ChunkOutcome::End)) => self.ended = true,
+                Poll::Ready(Ok(ChunkOutcome::Fault)) => {
                     return self.end_early("the handler's stream raised an exception");
                 }
                 Poll::Ready(Err(_)) => {

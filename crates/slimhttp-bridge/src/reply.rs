@@ -8,14 +8,14 @@ use slimhttp_server::handler::HandlerFault;
 use tokio::sync::oneshot;
 
 use crate::completion::{Completion, CompletionQueue};
-use crate::outcome::{Piece, Verdict};
+use crate::outcome::{CallOutcome, ChunkOutcome};
 
 /// Where the answer to a call goes. Dropped without one it tells that the
 /// server has stopped; dropped by a panic, that the handler has failed.
 #[derive(Debug)]
 pub struct Reply {
     /// `None` once the answer is sent.
-    slot: Option<oneshot::Sender<Verdict>>,
+    slot: Option<oneshot::Sender<CallOutcome>>,
     completions: Option<Arc<CompletionQueue>>,
 }
 
@@ -23,7 +23,7 @@ impl Reply {
     /// A reply, and where it is waited for. It goes by that completion queue if there is one.
     pub fn channel(
         completions: Option<Arc<CompletionQueue>>,
-    ) -> (Self, oneshot::Receiver<Verdict>) {
+    ) -> (Self, oneshot::Receiver<CallOutcome>) {
         let (slot, answer) = oneshot::channel();
         (Self { slot: Some(slot), completions }, answer)
     }
@@ -34,13 +34,13 @@ impl Reply {
     }
 
     /// Sends the answer. A client that has left does not hear it.
-    pub fn send(mut self, verdict: Verdict) {
-        self.deliver(verdict);
+    pub fn send(mut self, outcome: CallOutcome) {
+        self.deliver(outcome);
     }
 
-    fn deliver(&mut self, verdict: Verdict) {
+    fn deliver(&mut self, outcome: CallOutcome) {
         if let Some(slot) = self.slot.take() {
-            deliver(self.completions.as_ref(), Completion::Verdict(slot, verdict));
+            deliver(self.completions.as_ref(), Completion::Call(slot, outcome));
         }
     }
 }
@@ -56,13 +56,15 @@ impl Drop for Reply {
 /// Where a chunk goes. Dropped without one it ends the body early.
 #[derive(Debug)]
 pub struct ChunkReply {
-    slot: oneshot::Sender<Piece>,
+    slot: oneshot::Sender<ChunkOutcome>,
     completions: Option<Arc<CompletionQueue>>,
 }
 
 impl ChunkReply {
     /// As [`Reply::channel`].
-    pub fn channel(completions: Option<Arc<CompletionQueue>>) -> (Self, oneshot::Receiver<Piece>) {
+    pub fn channel(
+        completions: Option<Arc<CompletionQueue>>,
+    ) -> (Self, oneshot::Receiver<ChunkOutcome>) {
         let (slot, piece) = oneshot::channel();
         (Self { slot, completions }, piece)
     }
@@ -74,8 +76,8 @@ impl ChunkReply {
 
     /// Sends what was asked for. A client that has left gives its id back
     /// itself.
-    pub fn send(self, piece: Piece) {
-        deliver(self.completions.as_ref(), Completion::Piece(self.slot, piece));
+    pub fn send(self, piece: ChunkOutcome) {
+        deliver(self.completions.as_ref(), Completion::Chunk(self.slot, piece));
     }
 }
 

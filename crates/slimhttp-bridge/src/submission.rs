@@ -16,7 +16,7 @@ use crate::bridge::Bridge;
 use crate::completion::{CompletionQueue, DrainCompletions};
 use crate::job::{Job, Pull};
 use crate::loop_queue::LoopJob;
-use crate::outcome::Piece;
+use crate::outcome::ChunkOutcome;
 use crate::reply::ChunkReply;
 use crate::side::Side;
 
@@ -95,7 +95,7 @@ pub fn pull(
     bridge: &Arc<Bridge>,
     side: Side,
     pull: impl FnOnce(ChunkReply) -> Pull,
-) -> oneshot::Receiver<Piece> {
+) -> oneshot::Receiver<ChunkOutcome> {
     submit(bridge, |completions| {
         let (reply, piece) = ChunkReply::channel(completions);
         let pull = pull(reply);

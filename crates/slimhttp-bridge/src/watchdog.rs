@@ -77,9 +77,9 @@ fn poll(bridge: &Bridge) -> bool {
     let threads = report_threads(bridge);
     let event_loop = report_event_loop(bridge);
     let signals = bridge.pending_signals.resend_due();
-    let openings = bridge.openings.look(Instant::now());
+    let handshakes = bridge.handshakes.accept_due(Instant::now());
     bridge.notify_io_threads();
-    threads || event_loop || signals || openings
+    threads || event_loop || signals || handshakes
 }
 
 /// Names the jobs that hold others up; whether there is still something to watch.

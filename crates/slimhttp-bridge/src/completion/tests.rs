@@ -45,7 +45,10 @@ impl Fixture {
         assert!(Future::poll(drain, &mut Context::from_waker(&waker)).is_pending());
     }
 
-    fn send(&self, count: usize) -> Vec<tokio::sync::oneshot::Receiver<crate::outcome::Verdict>> {
+    fn send(
+        &self,
+        count: usize,
+    ) -> Vec<tokio::sync::oneshot::Receiver<crate::outcome::CallOutcome>> {
         let channels = (0..count).map(|_| Reply::channel(Some(self.completions.clone())));
         channels
             .map(|(reply, answer)| {

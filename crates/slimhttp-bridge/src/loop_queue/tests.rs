@@ -10,13 +10,13 @@ use super::{LoopJob, LoopQueue};
 use crate::fair_queue::Rejection;
 use crate::job::Call;
 use crate::job_id::JobId;
-use crate::outcome::Verdict;
+use crate::outcome::CallOutcome;
 use crate::queue::Watchdog;
 use crate::reply::Reply;
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn call(number: u64) -> (LoopJob, oneshot::Receiver<Verdict>) {
+fn call(number: u64) -> (LoopJob, oneshot::Receiver<CallOutcome>) {
     let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(1), Params::new());
     let request = crate::tests::request("/");

@@ -12,7 +12,7 @@ use super::PulledBody;
 use crate::bridge::Bridge;
 use crate::job::Job;
 use crate::job_id::JobId;
-use crate::outcome::Piece;
+use crate::outcome::ChunkOutcome;
 use crate::side::Side;
 
 fn body(bridge: &Arc<Bridge>, first: Option<&'static [u8]>) -> PulledBody {
@@ -43,11 +43,11 @@ fn measured(
 ) -> (Vec<Bytes>, Result<(), String>) {
     let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, Some(first)).of_length(Some(announced));
-    let mut pieces = chunks.iter().map(|chunk| Piece::Chunk(Bytes::from_static(chunk)));
+    let mut pieces = chunks.iter().map(|chunk| ChunkOutcome::Chunk(Bytes::from_static(chunk)));
     let mut given = Vec::new();
     let outcome = loop {
         match poll(&mut body) {
-            None => answer(&bridge, pieces.next().unwrap_or(Piece::End)),
+            None => answer(&bridge, pieces.next().unwrap_or(ChunkOutcome::End)),
             Some(None) => break Ok(()),
             Some(Some(Ok(chunk))) => given.push(chunk),
             Some(Some(Err(error))) => {
@@ -63,7 +63,7 @@ fn measured(
     (given, outcome)
 }
 
-fn answer(bridge: &Bridge, piece: Piece) {
+fn answer(bridge: &Bridge, piece: ChunkOutcome) {
     let Some((run, Job::Pull(pull))) = bridge.next(None) else { panic!("nothing is asked for") };
     assert_eq!(pull.stream, JobId(5));
     pull.reply.send(piece);
@@ -81,11 +81,11 @@ fn chunks_come_one_by_one_as_they_are_taken() {
     assert_eq!(poll(&mut body), data(b"one"));
     assert!(bridge.queue.is_quiet(), "the second is not asked for yet");
     assert_eq!(poll(&mut body), None);
-    answer(&bridge, Piece::Chunk(Bytes::from_static(b"two")));
+    answer(&bridge, ChunkOutcome::Chunk(Bytes::from_static(b"two")));
     assert_eq!(poll(&mut body), data(b"two"));
     assert!(bridge.queue.is_quiet());
     assert_eq!(poll(&mut body), None);
-    answer(&bridge, Piece::End);
+    answer(&bridge, ChunkOutcome::End);
     assert_eq!(poll(&mut body), Some(None));
     assert!(body.is_end_stream());
     drop(body);
@@ -97,9 +97,9 @@ fn an_empty_chunk_is_no_end() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     let mut body = body(&bridge, Some(b""));
     assert_eq!(poll(&mut body), None);
-    answer(&bridge, Piece::Chunk(Bytes::new()));
+    answer(&bridge, ChunkOutcome::Chunk(Bytes::new()));
     assert_eq!(poll(&mut body), None);
-    answer(&bridge, Piece::Chunk(Bytes::from_static(b"x")));
+    answer(&bridge, ChunkOutcome::Chunk(Bytes::from_static(b"x")));
     assert_eq!(poll(&mut body), data(b"x"));
 }
 
@@ -108,7 +108,7 @@ fn what_goes_wrong_breaks_the_body_off() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     let mut raised = body(&bridge, None);
     assert_eq!(poll(&mut raised), None);
-    answer(&bridge, Piece::Fault);
+    answer(&bridge, ChunkOutcome::Fault);
     assert!(matches!(poll(&mut raised), Some(Some(Err(_)))));
     assert_eq!(poll(&mut raised), Some(None));
 

@@ -11,19 +11,19 @@ use super::{Queue, Watchdog};
 use crate::fair_queue::Rejection;
 use crate::job::{Call, Job, Pull};
 use crate::job_id::JobId;
-use crate::outcome::{Piece, Verdict};
+use crate::outcome::{CallOutcome, ChunkOutcome};
 use crate::reply::{ChunkReply, Reply};
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn call(path: &str) -> (Job, oneshot::Receiver<Verdict>) {
+fn call(path: &str) -> (Job, oneshot::Receiver<CallOutcome>) {
     let (reply, answer) = Reply::channel(None);
     let callee = Callee::Route(HandlerId(0), Params::new());
     let request = crate::tests::request(path);
     (Job::Call(Call { id: JobId(0), callee, request, reply }), answer)
 }
 
-fn pull() -> (Job, oneshot::Receiver<Piece>) {
+fn pull() -> (Job, oneshot::Receiver<ChunkOutcome>) {
     let (reply, piece) = ChunkReply::channel(None);
     (Job::Pull(Pull { stream: JobId(0), subject: "GET /stream".into(), host: None, reply }), piece)
 }

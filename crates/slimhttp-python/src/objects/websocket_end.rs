@@ -13,24 +13,24 @@ use slimhttp_server::websocket::{
 
 use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use slimhttp_bridge::opening::Opening;
+use slimhttp_bridge::pending_handshake::PendingHandshake;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises
 /// WebSocketClosed, unless it says something else.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 pub(crate) struct WebSocketEnd {
     socket: WebSocket,
-    opening: Arc<Opening>,
+    pending_handshake: Arc<PendingHandshake>,
 }
 
 impl WebSocketEnd {
-    pub(crate) fn new(socket: WebSocket, opening: Arc<Opening>) -> Self {
-        Self { socket, opening }
+    pub(crate) fn new(socket: WebSocket, pending_handshake: Arc<PendingHandshake>) -> Self {
+        Self { socket, pending_handshake }
     }
 
     /// The WebSocket, to be used: whoever does so has let its client in.
     fn used(&self) -> &WebSocket {
-        self.opening.accept();
+        self.pending_handshake.accept();
         &self.socket
     }
 

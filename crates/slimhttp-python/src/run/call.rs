@@ -8,8 +8,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use slimhttp_bridge::companion::Companion;
 use slimhttp_bridge::job::Call;
+use slimhttp_bridge::retained_request::RetainedRequest;
 use slimhttp_server::handler::{Callee, HandlerFault, Request};
 use slimhttp_site::site::ModuleReload;
 
@@ -66,7 +66,7 @@ impl Dispatcher {
 
     /// The object that somebody was given who has left the request to others.
     fn kept_request(&self, py: Python<'_>, source: &Request) -> Option<Py<HttpRequest>> {
-        self.retained.request(py, Companion::of(source)?.id)
+        self.retained.request(py, RetainedRequest::of(source)?.id)
     }
 
     /// Asks whom a call names, within the context of its request.

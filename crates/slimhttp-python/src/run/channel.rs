@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::job::{InWords, Pull};
 use slimhttp_bridge::job_id::JobId;
-use slimhttp_bridge::outcome::Piece;
+use slimhttp_bridge::outcome::ChunkOutcome;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::reply::ChunkReply;
 use slimhttp_bridge::side::Side;
@@ -40,7 +40,7 @@ pub(crate) struct Channel {
 #[derive(Default)]
 struct ChannelState {
     /// The call, until its answer is out with the first chunk.
-    opening: Option<(PendingCall, Option<Head>)>,
+    unanswered: Option<(PendingCall, Option<Head>)>,
     /// Where the chunk goes that the client waits for.
     asked: Option<ChunkReply>,
     /// The future on which the iterator rests.
@@ -62,7 +62,7 @@ impl Channel {
     ) -> Self {
         let (call, what) = (pending.call.id, pending.what.clone());
         let subject = InWords(&pending.call.request).to_string().into();
-        let state = ChannelState { opening: Some((pending, head)), ..ChannelState::default() };
+        let state = ChannelState { unanswered: Some((pending, head)), ..ChannelState::default() };
         Self { dispatcher, stream, call, what, subject, state: Mutex::new(state) }
     }
 
@@ -150,7 +150,7 @@ impl Channel {
         drop(self.dispatcher.retained.take(self.call));
         drop(self.dispatcher.retained.take(self.stream));
         let result = task.call_method0(intern!(py, "result"));
-        match (state.opening, result) {
+        match (state.unanswered, result) {
             (Some((pending, _)), Err(_)) if pending.call.reply.is_closed() => Ok(()),
             (Some((pending, head)), Ok(_)) => self.open(py, pending, head, None),
             (Some((pending, _)), Err(error)) => self.dispatcher.fail(py, pending, error),
@@ -170,7 +170,11 @@ impl Channel {
                     self.dispatcher.failed(request.bind(py), error, &self.what, *debug);
                 }
                 if let Some(reply) = asked {
-                    reply.send(if failed.is_none() { Piece::End } else { Piece::Fault });
+                    reply.send(if failed.is_none() {
+                        ChunkOutcome::End
+                    } else {
+                        ChunkOutcome::Fault
+                    });
                 }
                 Ok(())
             }
@@ -181,7 +185,7 @@ impl Channel {
     /// the answer is out the call's own id tells, and the task is cancelled by that.
     fn is_cancelled(&self, state: &ChannelState) -> bool {
         state.cancelled
-            || state.opening.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())
+            || state.unanswered.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())
             || self.dispatcher.bridge.loop_queue.is_closed()
     }
 
@@ -201,15 +205,15 @@ impl Channel {
         if self.is_cancelled(&state) {
             return Ok(false);
         }
-        let opening = state.opening.take();
+        let unanswered = state.unanswered.take();
         let waiting = state.asked.take();
         let old = state.resting.replace(asked);
         drop(state);
         drop(old);
-        match (opening, waiting) {
+        match (unanswered, waiting) {
             (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk))?,
             // A client that has left gives its id back, which cancels this.
-            (None, Some(reply)) => reply.send(Piece::Chunk(chunk)),
+            (None, Some(reply)) => reply.send(ChunkOutcome::Chunk(chunk)),
             (None, None) => {}
         }
         Ok(true)
@@ -223,7 +227,7 @@ impl Channel {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Ok(state) = self.state.try_lock() else { return Ok(()) };
-        if let Some((pending, _)) = &state.opening {
+        if let Some((pending, _)) = &state.unanswered {
             visit.call(&pending.request)?;
         }
         if let Some((request, _)) = &state.opened {

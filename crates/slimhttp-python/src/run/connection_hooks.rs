@@ -46,9 +46,9 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
                 let arguments = (connection.id.0, socket);
                 callbacks.hook(&context, intern!(py, "accept"), arguments)?.is_truthy()
             });
-            let verdict = result_of(callbacks, &context, &what, asked)?;
+            let served = result_of(callbacks, &context, &what, asked)?;
             // A connection that has ended meanwhile does not hear it.
-            let _ = reply.send(verdict.unwrap_or(false));
+            let _ = reply.send(served.unwrap_or(false));
         }
         ConnectionJob::Data(connection) => {
             let before = connection.pipe.arrivals();

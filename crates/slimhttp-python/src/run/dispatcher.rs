@@ -58,14 +58,14 @@ impl Dispatcher {
         }
         let error = match errors::is_http_error(py, &error) {
             false => error,
-            true => match http_error::verdict(&self.callbacks, py, &error) {
-                Ok(verdict) => {
+            true => match http_error::outcome(&self.callbacks, py, &error) {
+                Ok(outcome) => {
                     tracing::debug!(
                         "{}: {} says {error}",
                         InWords(&pending.call.request),
                         pending.what
                     );
-                    pending.call.answer(verdict);
+                    pending.call.answer(outcome);
                     return Ok(());
                 }
                 Err(wrong) => wrong,

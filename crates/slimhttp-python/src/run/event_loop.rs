@@ -88,7 +88,7 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
     if let Some(
         Retained::Awaitable(_, pending)
         | Retained::AsyncIterator(.., pending)
-        | Retained::Opening(_, pending),
+        | Retained::UnopenedWebSocket(_, pending),
     ) = &kept
         && pending.call.reply.is_closed()
     {
@@ -110,7 +110,7 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
         Some(Retained::AsyncIterator(iterator, head, pending)) => {
             start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
         }
-        Some(Retained::Opening(route, pending)) => {
+        Some(Retained::UnopenedWebSocket(route, pending)) => {
             websocket::open_on_loop(dispatcher, create_task, pending, route.bind(py))
         }
         // The client left in between, and its job came first.
@@ -130,10 +130,10 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
         }
         Retained::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
         Retained::Request(_)
-        | Retained::Unopened(_)
+        | Retained::UnopenedStream(_)
         | Retained::Iterator(_)
         | Retained::AsyncIterator(..)
-        | Retained::Opening(..) => {}
+        | Retained::UnopenedWebSocket(..) => {}
     }
     Ok(())
 }

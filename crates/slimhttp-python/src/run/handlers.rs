@@ -12,7 +12,7 @@ use pyo3::types::PyTuple;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::route::{HandlerId, RouteKind};
 
-use slimhttp_bridge::companion::Passed;
+use slimhttp_bridge::retained_request::PassedHandler;
 use slimhttp_bridge::side::{Side, handler_id};
 
 /// A route as Python registers it.
@@ -58,7 +58,7 @@ pub(crate) struct Handler {
     pub(crate) label: Arc<str>,
     /// How it is named where it passes on and nobody else answers; a route's only,
     /// for whoever answers a method leaves files to the server as a rule.
-    pub(crate) passed: Option<Arc<Passed>>,
+    pub(crate) passed: Option<Arc<PassedHandler>>,
 }
 
 impl Handler {
@@ -66,7 +66,7 @@ impl Handler {
     /// where that stands.
     pub(crate) fn of_route(callable: Py<PyAny>, path: &str, name: &str, place: String) -> Self {
         let label: Arc<str> = format!("route `{path}` (`{name}`)").into();
-        let passed = Some(Arc::new(Passed::new(label.clone(), place)));
+        let passed = Some(Arc::new(PassedHandler::new(label.clone(), place)));
         Self { callable, label, passed }
     }
 }
@@ -179,7 +179,7 @@ impl Handlers {
     }
 
     /// How the route of a number is named that has passed on.
-    pub(crate) fn passed(&self, id: HandlerId) -> Option<Arc<Passed>> {
+    pub(crate) fn passed(&self, id: HandlerId) -> Option<Arc<PassedHandler>> {
         match self.lock().entries.get(&id)? {
             Entry::Route(_, handler) => handler.passed.clone(),
             Entry::Method(..) | Entry::Moved(_) => None,

@@ -15,7 +15,7 @@ use crate::convert::fields;
 use crate::convert::values::read_status;
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::response::{self, Head};
-use slimhttp_bridge::outcome::Verdict;
+use slimhttp_bridge::outcome::CallOutcome;
 
 /// The code of a WebSocket that is closed for the client's doing.
 const POLICY: u16 = 1008;
@@ -26,7 +26,11 @@ const POLICY: u16 = 1008;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn verdict(callbacks: &PyCallbacks, py: Python<'_>, error: &PyErr) -> PyResult<Verdict> {
+pub(crate) fn outcome(
+    callbacks: &PyCallbacks,
+    py: Python<'_>,
+    error: &PyErr,
+) -> PyResult<CallOutcome> {
     let raised = error.value(py);
     let status = read_status(&raised.getattr(intern!(py, "status"))?)?;
     if status.as_u16() < 300 {

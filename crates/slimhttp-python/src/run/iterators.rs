@@ -22,7 +22,7 @@ use crate::run::response::{self, Head};
 use crate::run::retained::{IteratorStream, PendingCall, Retained, UnopenedStream};
 use slimhttp_bridge::job::{Call, InWords, Job, Pull};
 use slimhttp_bridge::job_id::JobId;
-use slimhttp_bridge::outcome::Piece;
+use slimhttp_bridge::outcome::ChunkOutcome;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::side::Side;
 
@@ -102,7 +102,7 @@ impl Dispatcher {
             return; // Who leaves later is told of by the call's id.
         }
         let unopened = UnopenedStream { iterator: iterator.unbind(), head, request, what };
-        self.retained.keep(call.id, Retained::Unopened(unopened));
+        self.retained.keep(call.id, Retained::UnopenedStream(unopened));
         self.bridge.take_jobs([Job::Open(call)]);
     }
 
@@ -112,7 +112,7 @@ impl Dispatcher {
     /// `KeyboardInterrupt`.
     pub(super) fn open_left(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         // Without an iterator its client has left.
-        let Some(Retained::Unopened(unopened)) = self.retained.take(call.id) else {
+        let Some(Retained::UnopenedStream(unopened)) = self.retained.take(call.id) else {
             return Ok(());
         };
         let UnopenedStream { iterator, head, request, what } = unopened;
@@ -137,10 +137,10 @@ impl Dispatcher {
         let piece = match next {
             Ok(Some(chunk)) => {
                 // A client that has left meanwhile gives the id back itself.
-                pull.reply.send(Piece::Chunk(chunk));
+                pull.reply.send(ChunkOutcome::Chunk(chunk));
                 return Ok(());
             }
-            Ok(None) => Ok(Piece::End),
+            Ok(None) => Ok(ChunkOutcome::End),
             Err(error) => Err(error),
         };
         let Some(Retained::Iterator(stream)) = self.retained.take(pull.stream) else {
@@ -153,7 +153,7 @@ impl Dispatcher {
             }
             Err(error) => {
                 let outcome = self.report(py, &stream, error);
-                pull.reply.send(Piece::Fault);
+                pull.reply.send(ChunkOutcome::Fault);
                 outcome
             }
         };

@@ -31,7 +31,7 @@ pub(crate) enum Retained {
     /// The object of a request whose exchange goes on: a route has passed.
     Request(Py<HttpRequest>),
     /// An iterator on its way to a thread, for a call of this id.
-    Unopened(UnopenedStream),
+    UnopenedStream(UnopenedStream),
     /// The iterator of a response under way.
     Iterator(IteratorStream),
     /// An awaitable on its way to the event loop.
@@ -43,7 +43,7 @@ pub(crate) enum Retained {
     /// The channel of an async iterator, of a response under way.
     Channel(Py<PyAny>),
     /// A WebSocket on its way to the event loop.
-    Opening(Py<WebSocketRoute>, PendingCall),
+    UnopenedWebSocket(Py<WebSocketRoute>, PendingCall),
     /// A WebSocket, and the task that serves it.
     WebSocket(Py<PyAny>, Py<PyAny>),
 }
@@ -203,7 +203,7 @@ impl RetainedObjects {
         for object in retained.values() {
             match object {
                 Retained::Request(request) => visit.call(request)?,
-                Retained::Unopened(unopened) => unopened.traverse(visit)?,
+                Retained::UnopenedStream(unopened) => unopened.traverse(visit)?,
                 Retained::Iterator(stream) => stream.traverse(visit)?,
                 Retained::Awaitable(object, pending)
                 | Retained::AsyncIterator(object, _, pending) => {
@@ -212,7 +212,7 @@ impl RetainedObjects {
                 }
                 Retained::Task(task) => visit.call(task)?,
                 Retained::Channel(channel) => visit.call(channel)?,
-                Retained::Opening(route, pending) => {
+                Retained::UnopenedWebSocket(route, pending) => {
                     visit.call(route)?;
                     visit.call(&pending.request)?;
                 }

@@ -2,8 +2,8 @@
 //! by a WebSocket, or later, where the event loop has to go on with it.
 
 use pyo3::prelude::*;
-use slimhttp_bridge::companion::Companion;
 use slimhttp_bridge::job::Call;
+use slimhttp_bridge::retained_request::RetainedRequest;
 use slimhttp_bridge::side::Side;
 use slimhttp_server::handler::{Answer, Callee};
 
@@ -70,9 +70,9 @@ impl Dispatcher {
             Callee::Route(id, _) => self.handlers.passed(*id),
             _ => None,
         };
-        let companion = Companion { bridge: self.bridge.clone(), id, passed };
+        let retained = RetainedRequest { bridge: self.bridge.clone(), id, passed };
         // A request is asked about by one call at a time, so nobody was quicker;
-        // had somebody been, the companion dropped here gives its id back.
-        let _ = source.companion.set(Box::new(companion));
+        // had somebody been, what is dropped here releases its id.
+        let _ = source.companion.set(Box::new(retained));
     }
 }

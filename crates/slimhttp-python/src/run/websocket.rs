@@ -24,7 +24,7 @@ use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::Place;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
-use slimhttp_bridge::opening::Opening;
+use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_bridge::side::Side;
 use slimhttp_bridge::submission::{self, Submission};
 
@@ -41,7 +41,8 @@ pub(crate) fn open_on_thread(
 ) -> PyResult<()> {
     if route.get().is_async {
         let route = route.clone().unbind();
-        return dispatcher.hand_to_loop(py, pending, |pending| Retained::Opening(route, pending));
+        return dispatcher
+            .hand_to_loop(py, pending, |pending| Retained::UnopenedWebSocket(route, pending));
     }
     let handshake = match route.get().handshake(&pending.call) {
         Ok(handshake) => handshake,
@@ -52,11 +53,12 @@ pub(crate) fn open_on_thread(
         return refuse(pending, Refusal::Unavailable, Some(why));
     };
     let limits = pending.call.request.scope.options.websocket.clone();
-    let opening = Opening::new();
+    let pending_handshake = PendingHandshake::new();
     // A thread waits by itself.
     let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
-    let begun = python_websocket(dispatcher, py, Side::Thread, &socket, &opening, &pending)
-        .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
+    let begun =
+        python_websocket(dispatcher, py, Side::Thread, &socket, &pending_handshake, &pending)
+            .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
     let (websocket, context) = match begun {
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
@@ -68,7 +70,7 @@ pub(crate) fn open_on_thread(
         ending: Ending {
             socket,
             tenure,
-            opening: opening.clone(),
+            pending_handshake: pending_handshake.clone(),
             request,
             what,
             debug: call.request.scope.options.debug,
@@ -82,8 +84,8 @@ pub(crate) fn open_on_thread(
         .and_then(|service| dispatcher.callbacks.start_thread(&context, service.as_any(), &what));
     match started {
         Ok(()) => {
-            opening.hold(call.reply, carriage);
-            dispatcher.bridge.watch_opening(&opening);
+            pending_handshake.attach(call.reply, carriage);
+            dispatcher.bridge.watch_handshake(&pending_handshake);
         }
         Err(error) => {
             tracing::error!("{what}: no thread for a WebSocket: {error}");
@@ -115,9 +117,9 @@ pub(crate) fn open_on_loop(
         move || submission::submit(&bridge, |_| (Submission::LoopJob(LoopJob::Wake(id)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
     let (socket, tenure, carriage) = websocket::open(handshake, limits, on_change);
-    let opening = Opening::new();
-    let begun = python_websocket(dispatcher, py, Side::Loop, &socket, &opening, &pending).and_then(
-        |websocket| {
+    let pending_handshake = PendingHandshake::new();
+    let begun = python_websocket(dispatcher, py, Side::Loop, &socket, &pending_handshake, &pending)
+        .and_then(|websocket| {
             let contexts = &dispatcher.callbacks.contexts;
             let context = pending.request.get().context(py)?;
             let coroutine = contexts.run(py, (&context, &route.get().handler, &websocket))?;
@@ -126,8 +128,7 @@ pub(crate) fn open_on_loop(
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
             };
             Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
-        },
-    );
+        });
     let (websocket, task) = match begun {
         Ok(begun) => begun,
         Err(error) => return dispatcher.fail(py, pending, error),
@@ -135,12 +136,19 @@ pub(crate) fn open_on_loop(
     let PendingCall { call, request, what } = pending;
     dispatcher.retained.keep(id, Retained::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
-    let ending = Ending { socket, tenure, opening: opening.clone(), request, what, debug };
+    let ending = Ending {
+        socket,
+        tenure,
+        pending_handshake: pending_handshake.clone(),
+        request,
+        what,
+        debug,
+    };
     let ending = Mutex::new(Some(ending));
     let served = Served { dispatcher: dispatcher.clone(), id, ending };
     task.call_method1(intern!(py, "add_done_callback"), (served,))?;
-    opening.hold(call.reply, carriage);
-    dispatcher.bridge.watch_opening(&opening);
+    pending_handshake.attach(call.reply, carriage);
+    dispatcher.bridge.watch_handshake(&pending_handshake);
     Ok(())
 }
 
@@ -166,10 +174,10 @@ fn python_websocket<'py>(
     py: Python<'py>,
     side: Side,
     socket: &WebSocket,
-    opening: &Arc<Opening>,
+    pending_handshake: &Arc<PendingHandshake>,
     pending: &PendingCall,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let end = Bound::new(py, WebSocketEnd::new(socket.clone(), opening.clone()))?;
+    let end = Bound::new(py, WebSocketEnd::new(socket.clone(), pending_handshake.clone()))?;
     dispatcher.callbacks.websocket(side, end, pending.request.bind(py).as_any())
 }
 
@@ -177,7 +185,7 @@ fn python_websocket<'py>(
 struct Ending {
     socket: WebSocket,
     tenure: HandlerGuard,
-    opening: Arc<Opening>,
+    pending_handshake: Arc<PendingHandshake>,
     request: Py<HttpRequest>,
     what: Arc<str>,
     debug: bool,
@@ -195,7 +203,7 @@ impl Ending {
     ) -> PyResult<()> {
         let mut error = match result {
             Ok(_) => {
-                self.opening.accept();
+                self.pending_handshake.accept();
                 self.tenure.finish(NORMAL);
                 return Ok(());
             }
@@ -203,16 +211,16 @@ impl Ending {
         };
         if errors::is_http_error(py, &error) {
             tracing::debug!("{} says {error}", self.what);
-            match http_error::verdict(callbacks, py, &error) {
-                Ok(verdict) => {
-                    self.opening.refuse(verdict);
+            match http_error::outcome(callbacks, py, &error) {
+                Ok(outcome) => {
+                    self.pending_handshake.refuse(outcome);
                     self.tenure.finish(http_error::close_code(py, &error));
                     return Ok(());
                 }
                 Err(wrong) => error = wrong,
             }
         }
-        self.opening.accept();
+        self.pending_handshake.accept();
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
             self.tenure.finish(INTERNAL);
             return Err(error);

@@ -1,6 +1,6 @@
-//! What a request carries while Python keeps an object for it: between one that was
-//! asked and passed on, and the next. By it is known, on an I/O thread and without
-//! Python, whose handler is to be named when nobody answers in the end.
+//! What a request carries while Python keeps an object for it: from a handler that passed it on to
+//! the next. By it an I/O thread knows, without Python, whose handler is to be named when nobody
+//! answers in the end; dropped with the request, it releases the object.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +16,24 @@ use crate::job_id::JobId;
 /// asked for files that are not there every day.
 const SPAN: Duration = Duration::from_secs(600);
 
-/// The companion of a [`Request`].
-pub struct Companion {
+/// The object that Python keeps for a [`Request`].
+pub struct RetainedRequest {
     /// Where the object is given back.
     pub bridge: Arc<Bridge>,
     /// The number of the object.
     pub id: JobId,
     /// The route whose handler was asked first and passed on.
-    pub passed: Option<Arc<Passed>>,
+    pub passed: Option<Arc<PassedHandler>>,
 }
 
-impl Companion {
+impl RetainedRequest {
     /// That of a request.
     pub fn of(request: &Request) -> Option<&Self> {
         request.companion.get()?.downcast_ref()
     }
 }
 
-impl Drop for Companion {
+impl Drop for RetainedRequest {
     fn drop(&mut self) {
         self.bridge.queue.release(self.id);
     }
@@ -42,23 +42,23 @@ impl Drop for Companion {
 /// The handler of a route, as the log names it where it passed on and nobody else
 /// answered: mostly a `return` was forgotten.
 #[derive(Debug)]
-pub struct Passed {
+pub struct PassedHandler {
     /// What it is called in messages.
     label: Arc<str>,
     /// Where it stands, `FILE:LINE`; empty where Python does not know.
     place: String,
-    told: LogThrottle,
+    logged: LogThrottle,
 }
 
-impl Passed {
-    /// Of which nothing was told yet.
+impl PassedHandler {
+    /// One that was not logged yet.
     pub fn new(label: Arc<str>, place: String) -> Self {
-        Self { label, place, told: LogThrottle::new() }
+        Self { label, place, logged: LogThrottle::new() }
     }
 
-    /// Tells the log that nobody has answered `request`.
-    pub fn tell(&self, request: &Request) {
-        if !self.told.is_due_every(SPAN) {
+    /// Names it in the log: nobody has answered `request`.
+    pub fn log_unanswered(&self, request: &Request) {
+        if !self.logged.is_due_every(SPAN) {
             return;
         }
         let (label, place) = (&self.label, &self.place);

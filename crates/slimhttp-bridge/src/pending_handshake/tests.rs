@@ -9,11 +9,11 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::websocket::Handshake;
 use tokio::sync::oneshot;
 
-use super::{Opening, Openings, PATIENCE};
-use crate::outcome::Verdict;
+use super::{DECISION_TIME, PendingHandshake, PendingHandshakes};
+use crate::outcome::CallOutcome;
 use crate::reply::Reply;
 
-fn held() -> (Reply, PendingWebSocket, oneshot::Receiver<Verdict>) {
+fn held() -> (Reply, PendingWebSocket, oneshot::Receiver<CallOutcome>) {
     let key = http::HeaderValue::from_static("");
     let handshake = Handshake { key, subprotocol: None, deflate: None };
     let limits = crate::tests::request("/").scope.options.websocket.clone();
@@ -22,12 +22,12 @@ fn held() -> (Reply, PendingWebSocket, oneshot::Receiver<Verdict>) {
     (reply, carriage, answer)
 }
 
-fn no() -> Verdict {
+fn no() -> CallOutcome {
     Err(HandlerFault::Refused(Refusal::NotFound, None))
 }
 
 /// What the client has heard: `None` as long as it waits.
-fn heard(answer: &mut oneshot::Receiver<Verdict>) -> Option<bool> {
+fn heard(answer: &mut oneshot::Receiver<CallOutcome>) -> Option<bool> {
     match answer.try_recv() {
         Ok(Ok(Answer::WebSocket(_))) => Some(true),
         Ok(Err(HandlerFault::Refused(Refusal::NotFound, _))) => Some(false),
@@ -39,12 +39,12 @@ fn heard(answer: &mut oneshot::Receiver<Verdict>) -> Option<bool> {
 #[test]
 fn the_first_word_counts_whoever_comes_first() {
     /// What the handler does, what it does next, and what the client hears.
-    type Case = (fn(&Opening) -> bool, fn(&Opening) -> bool, bool);
-    let accept = |opening: &Opening| {
-        opening.accept();
+    type Case = (fn(&PendingHandshake) -> bool, fn(&PendingHandshake) -> bool, bool);
+    let accept = |pending_handshake: &PendingHandshake| {
+        pending_handshake.accept();
         true
     };
-    let refuse = |opening: &Opening| opening.refuse(no());
+    let refuse = |pending_handshake: &PendingHandshake| pending_handshake.refuse(no());
     let table: [Case; 4] = [
         (accept, accept, true),
         (accept, refuse, true),
@@ -53,39 +53,40 @@ fn the_first_word_counts_whoever_comes_first() {
     ];
     for (case, (first, next, expected)) in table.into_iter().enumerate() {
         for early in [false, true] {
-            let opening = Opening::new();
+            let pending_handshake = PendingHandshake::new();
             let (reply, carriage, mut answer) = held();
             if early {
-                assert!(first(&opening), "{case}");
-                opening.hold(reply, carriage);
+                assert!(first(&pending_handshake), "{case}");
+                pending_handshake.attach(reply, carriage);
             } else {
-                opening.hold(reply, carriage);
+                pending_handshake.attach(reply, carriage);
                 assert_eq!(heard(&mut answer), None, "{case}");
-                assert!(first(&opening), "{case}");
+                assert!(first(&pending_handshake), "{case}");
             }
             assert_eq!(heard(&mut answer), Some(expected), "{case}");
             // Who says no too late is told so.
             let refuses = case % 2 == 1;
-            assert_eq!(next(&opening), !refuses, "{case}");
+            assert_eq!(next(&pending_handshake), !refuses, "{case}");
         }
     }
 }
 
 #[test]
 fn a_handler_that_says_nothing_opens_in_time() {
-    let (openings, now) = (Openings::default(), Instant::now());
-    let (quick, slow, gone) = (Opening::new(), Opening::new(), Opening::new());
+    let (handshakes, now) = (PendingHandshakes::default(), Instant::now());
+    let (quick, slow, gone) =
+        (PendingHandshake::new(), PendingHandshake::new(), PendingHandshake::new());
     let (reply, carriage, mut answer) = held();
-    slow.hold(reply, carriage);
-    for opening in [&quick, &slow, &gone] {
-        openings.add(opening, now);
+    slow.attach(reply, carriage);
+    for pending_handshake in [&quick, &slow, &gone] {
+        handshakes.add(pending_handshake, now);
     }
     quick.accept();
     assert_eq!(Arc::weak_count(&gone), 1);
     drop(gone);
-    assert!(openings.look(now + PATIENCE / 2));
+    assert!(handshakes.accept_due(now + DECISION_TIME / 2));
     assert_eq!(heard(&mut answer), None);
-    assert!(!openings.look(now + PATIENCE + Duration::from_millis(1)));
+    assert!(!handshakes.accept_due(now + DECISION_TIME + Duration::from_millis(1)));
     assert_eq!(heard(&mut answer), Some(true));
-    assert!(!openings.look(now + 2 * PATIENCE));
+    assert!(!handshakes.accept_due(now + 2 * DECISION_TIME));
 }
