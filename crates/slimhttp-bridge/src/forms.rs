@@ -23,7 +23,7 @@ pub use fault::FormFault;
 pub use form::{Form, Limits, Upload};
 use form::{within_count, within_memory};
 use multipart::Multipart;
-pub use spool::Place;
+pub use spool::UploadData;
 
 /// The longest boundary (RFC 2046 section 5.1.1).
 const LONGEST_BOUNDARY: usize = 70;

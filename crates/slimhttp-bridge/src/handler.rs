@@ -47,7 +47,7 @@ impl Handler for BridgeHandler {
             };
             (submission, answer)
         });
-        Box::pin(Waiting { answer, id, side, bridge: Some(bridge.clone()) })
+        Box::pin(PendingAnswer { answer, id, side, bridge: Some(bridge.clone()) })
     }
 
     fn unanswered(&self, request: &Request) {
@@ -73,8 +73,8 @@ impl Handler for BridgeHandler {
     }
 }
 
-/// Queued for an answer; dropped before it came, it says that the client left.
-struct Waiting {
+/// Waits for an answer; dropped before it came, it says that the client left.
+struct PendingAnswer {
     answer: oneshot::Receiver<CallOutcome>,
     id: JobId,
     side: Side,
@@ -82,7 +82,7 @@ struct Waiting {
     bridge: Option<Arc<Bridge>>,
 }
 
-impl Future for Waiting {
+impl Future for PendingAnswer {
     type Output = CallOutcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallOutcome> {
@@ -96,7 +96,7 @@ impl Future for Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
         if let Some(bridge) = self.bridge.take() {
             // In this order: whoever finds the task later sees a closed slot.

@@ -11,7 +11,7 @@ pub(crate) mod request;
 pub(crate) mod routes;
 pub(crate) mod script;
 pub(crate) mod socket;
-pub(crate) mod switch;
+pub(crate) mod upgrade_answer;
 pub(crate) mod waiting;
 pub(crate) mod websocket_end;
 pub(crate) mod websocket_route;

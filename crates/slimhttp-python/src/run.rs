@@ -3,7 +3,7 @@
 //! goes back. The only folder in which the program's handlers run.
 
 pub(crate) mod add_route;
-pub(crate) mod answering;
+pub(crate) mod answering_coroutine;
 pub(crate) mod call;
 pub(crate) mod channel;
 pub(crate) mod connection_hooks;

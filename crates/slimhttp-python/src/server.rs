@@ -29,7 +29,7 @@ use slimhttp_server::snapshot::Snapshot;
 use slimhttp_site::fault::Place;
 
 use crate::convert::config;
-use crate::convert::config_path::{key_error, read_way};
+use crate::convert::config_path::{config_path, key_error};
 use crate::convert::errors;
 use crate::convert::events;
 use crate::objects::callbacks::PyCallbacks;
@@ -40,7 +40,7 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::event_loop;
 use crate::run::handlers::{Handler, Registration};
 use crate::run::turn;
-use crate::server::change::{Refused, successor};
+use crate::server::change::{ChangeError, successor};
 use crate::server::hooks::Hooks;
 use crate::server::signals::Signals;
 
@@ -118,7 +118,7 @@ impl Server {
     pub(crate) fn update<R: Send>(
         &self,
         py: Python<'_>,
-        change: impl FnOnce(&mut Draft) -> Result<R, Refused> + Send,
+        change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
     ) -> PyResult<R> {
         let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let outcome = py.detach(|| {
@@ -127,7 +127,7 @@ impl Server {
                 change(draft)
             })
         });
-        let outcome = outcome.map_err(|refused| refused.raised(py))?;
+        let outcome = outcome.map_err(|error| error.raised(py))?;
         self.apply_limits();
         Ok(outcome)
     }
@@ -350,7 +350,7 @@ impl Server {
         })
     }
 
-    /// Makes several edits one change. KeyError where the way to a value does
+    /// Makes several edits one change. KeyError where the path to a value does
     /// not exist.
     fn edit(&self, py: Python<'_>, edits: Vec<Bound<'_, PyTuple>>) -> PyResult<()> {
         let edits = edits.iter().map(change::read_edit).collect::<PyResult<Vec<_>>>()?;
@@ -372,24 +372,24 @@ impl Server {
     /// A plain copy of what stands at `path`; the empty path is the whole
     /// configuration. KeyError.
     fn get<'py>(&self, py: Python<'py>, path: Vec<String>) -> PyResult<Bound<'py, PyAny>> {
-        let way = read_way(path);
+        let path = config_path(path);
         let snapshot = self.snapshot();
         let config = &snapshot.site.config;
-        if way.is_empty() {
+        if path.is_empty() {
             return Ok(config::write_table(py, config.root())?.into_any());
         }
-        config::write_value(py, config.get(&way).ok_or_else(|| key_error(&way))?)
+        config::write_value(py, config.get(&path).ok_or_else(|| key_error(&path))?)
     }
 
     /// The keys of the table at `path`. KeyError where there is none.
     fn keys(&self, path: Vec<String>) -> PyResult<Vec<String>> {
-        let way = read_way(path);
-        config::keys(&self.snapshot().site.config, &way).ok_or_else(|| key_error(&way))
+        let path = config_path(path);
+        config::keys(&self.snapshot().site.config, &path).ok_or_else(|| key_error(&path))
     }
 
     /// Whether a table or another value stands at `path`, or nothing.
     fn kind(&self, path: Vec<String>) -> Option<&'static str> {
-        config::kind(&self.snapshot().site.config, &read_way(path))
+        config::kind(&self.snapshot().site.config, &config_path(path))
     }
 
     /// Raises ConfError as `configure` would, and changes nothing.
@@ -434,7 +434,7 @@ impl Server {
         let started = self.started.load(Ordering::Acquire);
         let register = |vhost: Option<Arc<str>>, route| {
             self.update(py, move |draft| {
-                draft.routes.register(vhost.as_deref(), route).map_err(Refused::Route)
+                draft.routes.register(vhost.as_deref(), route).map_err(ChangeError::Route)
             })
         };
         add_route::add(&self.dispatcher, py, started, registration, handler, register)

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use super::fault::FormFault;
-use super::spool::Place;
+use super::spool::UploadData;
 
 /// What a form may take.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Upload {
     /// The header fields of its part.
     pub headers: Vec<(String, String)>,
     /// Its bytes.
-    pub place: Place,
+    pub data: UploadData,
 }
 
 pub(super) fn within_memory(bytes: u64, limits: Limits) -> Result<(), FormFault> {

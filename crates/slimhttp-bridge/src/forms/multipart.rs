@@ -11,7 +11,7 @@ use slimhttp_site::multipart::{Event, MultipartError, Name, Part, Reader};
 use super::charset::Charset;
 use super::fault::FormFault;
 use super::form::{Form, Limits, Upload, within_count, within_memory};
-use super::spool::{Place, Spool};
+use super::spool::{Spool, UploadData};
 
 /// The longest header section of a part, in bytes, where `form_memory` is no less.
 const LONGEST_HEADER: u64 = 64 * 1024;
@@ -46,7 +46,7 @@ struct RawUpload {
     name: Name,
     filename: Name,
     headers: Vec<(String, Vec<u8>)>,
-    place: Place,
+    data: UploadData,
 }
 
 impl Multipart {
@@ -101,14 +101,14 @@ impl Collected {
         };
         let of_headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.count(name.bytes.len() + filename.bytes.len() + of_headers)?;
-        self.uploads.push(RawUpload { name, filename, headers, place: Place::default() });
+        self.uploads.push(RawUpload { name, filename, headers, data: UploadData::default() });
         Ok(())
     }
 
     fn add(&mut self, data: &[u8]) -> Result<(), FormFault> {
         if self.in_upload {
             let upload = self.uploads.last_mut().expect("data comes behind its part");
-            return self.spool.write(&mut upload.place, data);
+            return self.spool.write(&mut upload.data, data);
         }
         self.count(data.len())?;
         let field = self.fields.last_mut().expect("data comes behind its part");
@@ -139,11 +139,10 @@ impl Collected {
             count(&field.1)?;
             form.fields.push(field);
         }
-        for RawUpload { name, filename, headers, place } in self.uploads {
+        for RawUpload { name, filename, headers, data } in self.uploads {
             let headers: Vec<(String, String)> =
                 headers.into_iter().map(|(name, value)| (name, charset.decode(value))).collect();
-            let upload =
-                Upload { name: name_of(name), filename: name_of(filename), headers, place };
+            let upload = Upload { name: name_of(name), filename: name_of(filename), headers, data };
             count(&upload.name)?;
             count(&upload.filename)?;
             for (name, value) in &upload.headers {

@@ -10,7 +10,7 @@ use super::fault::FormFault;
 
 /// The bytes of one upload.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum UploadData {
     /// In memory.
     Memory(Vec<u8>),
     /// In the form's file.
@@ -22,7 +22,7 @@ pub enum Place {
     },
 }
 
-impl Default for Place {
+impl Default for UploadData {
     fn default() -> Self {
         Self::Memory(Vec::new())
     }
@@ -49,26 +49,26 @@ impl Spool {
         Self { memory_left: memory, folder, file: None, written: 0 }
     }
 
-    /// Adds `bytes` to the upload at `place`, the last one.
+    /// Adds `bytes` to the upload at `data`, the last one.
     ///
     /// # Errors
     /// The disk's, with the folder.
-    pub(super) fn write(&mut self, place: &mut Place, bytes: &[u8]) -> Result<(), FormFault> {
+    pub(super) fn write(&mut self, data: &mut UploadData, bytes: &[u8]) -> Result<(), FormFault> {
         let more = bytes.len() as u64;
-        match place {
-            Place::Memory(held) if more <= self.memory_left => {
+        match data {
+            UploadData::Memory(held) if more <= self.memory_left => {
                 held.extend_from_slice(bytes);
                 self.memory_left -= more;
             }
-            Place::Memory(held) => {
+            UploadData::Memory(held) => {
                 let held = std::mem::take(held);
                 let (start, length) = (self.written, held.len() as u64);
                 self.append(&held)?;
                 self.memory_left += length;
                 self.append(bytes)?;
-                *place = Place::File { start, length: length + more };
+                *data = UploadData::File { start, length: length + more };
             }
-            Place::File { length, .. } => {
+            UploadData::File { length, .. } => {
                 self.append(bytes)?;
                 *length += more;
             }

@@ -27,9 +27,9 @@ fn parse(kind: Kind, limits: Limits, body: &[u8], step: usize) -> Result<Form, F
 }
 
 fn bytes(form: &Form, upload: &Upload) -> Vec<u8> {
-    match &upload.place {
-        Place::Memory(held) => held.clone(),
-        Place::File { start, length } => {
+    match &upload.data {
+        UploadData::Memory(held) => held.clone(),
+        UploadData::File { start, length } => {
             let mut file = form.file.as_ref().expect("a file");
             file.seek(SeekFrom::Start(*start)).expect("seeks");
             let mut bytes = Vec::new();
@@ -250,9 +250,9 @@ fn charsets() {
 #[test]
 fn a_disk_that_takes_nothing_is_named() {
     let mut spool = spool::Spool::within("/nowhere/at/all".into(), 2);
-    let mut place = Place::default();
-    spool.write(&mut place, b"ab").expect("is held in memory");
-    let Err(FormFault::Disk { folder, error }) = spool.write(&mut place, b"c") else {
+    let mut data = UploadData::default();
+    spool.write(&mut data, b"ab").expect("is held in memory");
+    let Err(FormFault::Disk { folder, error }) = spool.write(&mut data, b"c") else {
         panic!("there is no such folder");
     };
     assert_eq!(folder, PathBuf::from("/nowhere/at/all"));
@@ -268,11 +268,11 @@ fn uploads_share_their_memory_and_then_lie_in_one_file() {
     for step in [1, 100, 9999] {
         let kind = Kind::Multipart("B".into());
         let form = parse(kind, limits, multipart(&parts).as_bytes(), step).expect("is a form");
-        let places: Vec<_> = form.uploads.iter().map(|upload| &upload.place).collect();
-        assert!(matches!(places[0], Place::Memory(_)));
-        assert_eq!(*places[1], Place::File { start: 0, length: 700 }, "{step}");
-        assert!(matches!(places[2], Place::Memory(_)));
-        assert_eq!(*places[3], Place::File { start: 700, length: 200 }, "{step}");
+        let data: Vec<_> = form.uploads.iter().map(|upload| &upload.data).collect();
+        assert!(matches!(data[0], UploadData::Memory(_)));
+        assert_eq!(*data[1], UploadData::File { start: 0, length: 700 }, "{step}");
+        assert!(matches!(data[2], UploadData::Memory(_)));
+        assert_eq!(*data[3], UploadData::File { start: 700, length: 200 }, "{step}");
         for (upload, text) in form.uploads.iter().zip(&texts) {
             assert_eq!(bytes(&form, upload), text.as_bytes());
         }

@@ -13,7 +13,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::{Table, Value};
 
-use crate::convert::config_path::Way;
+use crate::convert::config_path::ConfigPath;
 use crate::convert::errors;
 
 /// Levels of nesting that a configuration may have. A dict that holds itself
@@ -207,20 +207,20 @@ pub(crate) fn write_table<'py>(py: Python<'py>, table: &Table) -> PyResult<Bound
     Ok(dict)
 }
 
-/// The keys of the table at `way`; the empty way is the whole configuration.
-pub(crate) fn keys(config: &Config, way: &Way) -> Option<Vec<String>> {
-    let table = if way.is_empty() {
+/// The keys of the table at `path`; the empty path is the whole configuration.
+pub(crate) fn keys(config: &Config, path: &ConfigPath) -> Option<Vec<String>> {
+    let table = if path.is_empty() {
         Some(config.root())
     } else {
-        config.get(way).and_then(Value::as_table)
+        config.get(path).and_then(Value::as_table)
     };
     Some(table?.keys().map(|key| key.to_string()).collect())
 }
 
-/// Whether a table or another value stands at `way`, or nothing.
-pub(crate) fn kind(config: &Config, way: &Way) -> Option<&'static str> {
-    match config.get(way) {
-        _ if way.is_empty() => Some("table"),
+/// Whether a table or another value stands at `path`, or nothing.
+pub(crate) fn kind(config: &Config, path: &ConfigPath) -> Option<&'static str> {
+    match config.get(path) {
+        _ if path.is_empty() => Some("table"),
         Some(Value::Table(_)) => Some("table"),
         Some(_) => Some("value"),
         None => None,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 
-/// A way through the tables of a configuration.
-pub(crate) type Way = Vec<Arc<str>>;
+/// A path through the tables of a configuration.
+pub(crate) type ConfigPath = Vec<Arc<str>>;
 
-/// A way as Python gives it.
-pub(crate) fn read_way(path: Vec<String>) -> Way {
+/// A path as Python gives it.
+pub(crate) fn config_path(path: Vec<String>) -> ConfigPath {
     path.into_iter().map(Into::into).collect()
 }
 
-/// `KeyError` of the last key of a way.
-pub(crate) fn key_error(way: &[Arc<str>]) -> PyErr {
-    PyKeyError::new_err(way.last().map(|key| key.to_string()).unwrap_or_default())
+/// `KeyError` of the last key of a path.
+pub(crate) fn key_error(path: &[Arc<str>]) -> PyErr {
+    PyKeyError::new_err(path.last().map(|key| key.to_string()).unwrap_or_default())
 }

@@ -23,7 +23,7 @@ use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
-use crate::objects::switch::Switch;
+use crate::objects::upgrade_answer::UpgradeAnswer;
 use crate::run::dispatcher::Dispatcher;
 
 /// Does what is asked about a connection.
@@ -102,7 +102,7 @@ fn socket<'py>(py: Python<'py>, connection: &Arc<Connection>) -> PyResult<Bound<
     Bound::new(py, Socket::new(connection.clone()))
 }
 
-/// Asks the program whether it takes an upgrade. Gives a [`Switch`] where it
+/// Asks the program whether it takes an upgrade. Gives a [`UpgradeAnswer`] where it
 /// does, None where it does not, else an answer as a handler's.
 ///
 /// # Errors
@@ -145,5 +145,5 @@ pub(crate) fn upgrade<'py>(
         response,
         Box::new(UpgradedPipe { connection, bridge: dispatcher.bridge.clone() }),
     );
-    Ok(Bound::new(py, Switch::new(answer))?.into_any())
+    Ok(Bound::new(py, UpgradeAnswer::new(answer))?.into_any())
 }

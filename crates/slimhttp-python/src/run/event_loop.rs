@@ -13,7 +13,7 @@ use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
 use crate::objects::content_reader::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::catch_panic;
-use crate::run::answering::Answering;
+use crate::run::answering_coroutine::AnsweringCoroutine;
 use crate::run::channel::Channel;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::Head;
@@ -55,9 +55,13 @@ fn perform(
         LoopJob::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {
-                Ok(result) if dispatcher.callbacks.is_coroutine(&result)? => {
-                    start_answer(dispatcher, create_task, Answering::unbegun, pending, result)
-                }
+                Ok(result) if dispatcher.callbacks.is_coroutine(&result)? => start_answer(
+                    dispatcher,
+                    create_task,
+                    AnsweringCoroutine::unstarted,
+                    pending,
+                    result,
+                ),
                 Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
                     let route = result.cast_into::<WebSocketRoute>()?;
                     websocket::open_on_loop(dispatcher, create_task, pending, &route)
@@ -105,7 +109,7 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
                 true => awaitable,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
             };
-            start_answer(dispatcher, create_task, Answering::new, pending, coroutine)
+            start_answer(dispatcher, create_task, AnsweringCoroutine::new, pending, coroutine)
         }
         Some(Retained::AsyncIterator(iterator, head, pending)) => {
             start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
@@ -141,7 +145,7 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
 fn start_answer(
     dispatcher: &Arc<Dispatcher>,
     create_task: &Bound<'_, PyAny>,
-    answering: fn(Arc<Dispatcher>, PendingCall, Bound<'_, PyAny>) -> Answering,
+    answering: fn(Arc<Dispatcher>, PendingCall, Bound<'_, PyAny>) -> AnsweringCoroutine,
     pending: PendingCall,
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {

@@ -21,7 +21,7 @@ use crate::convert::json;
 use crate::convert::values::read_status;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
-use crate::objects::switch::Switch;
+use crate::objects::upgrade_answer::UpgradeAnswer;
 use crate::objects::websocket_route::WebSocketRoute;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -31,7 +31,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EXPECTED: &str = "HTTP_RESPONSE, bytes, str, dict, list, a file, an iterator or None";
 
 /// What a result means.
-pub(crate) enum Reading<'py> {
+pub(crate) enum ReturnValue<'py> {
     /// The answer is complete.
     Answer(Answer),
     /// A body that an iterator gives.
@@ -145,49 +145,49 @@ pub(crate) fn read<'py>(
     request: &Bound<'py, HttpRequest>,
     result: Bound<'py, PyAny>,
     what: &str,
-) -> PyResult<Reading<'py>> {
+) -> PyResult<ReturnValue<'py>> {
     if result.is_none() {
-        return Ok(Reading::Answer(Answer::Pass));
+        return Ok(ReturnValue::Answer(Answer::Pass));
     }
     if let Ok(bytes) = result.cast::<PyBytes>()
         && is_whole(callbacks, request, bytes, what)?
     {
-        return read_raw(bytes.as_bytes()).map(Reading::Answer);
+        return read_raw(bytes.as_bytes()).map(ReturnValue::Answer);
     }
     if let Some((body, kind)) = read_body(callbacks, &result)? {
         let response = Head::of(request)?.with_body(body, Some(kind));
-        return Ok(Reading::Answer(Answer::Reply(response)));
+        return Ok(ReturnValue::Answer(Answer::Reply(response)));
     }
     let py = result.py();
     if result.is_instance(callbacks.response_type.bind(py))? {
         return read_response(callbacks, request, &result, what);
     }
     if result.is_instance(callbacks.coroutine_type.bind(py))? {
-        return Ok(Reading::Awaitable(result));
+        return Ok(ReturnValue::Awaitable(result));
     }
     if result.is_instance(callbacks.file_types.bind(py).as_any())? {
         let path = result.getattr(intern!(py, "path"))?;
-        return read_file(request, &path).map(Reading::Answer);
+        return read_file(request, &path).map(ReturnValue::Answer);
     }
     if is_path_like(&result)? {
-        return read_file(request, &result).map(Reading::Answer);
+        return read_file(request, &result).map(ReturnValue::Answer);
     }
     if let Ok(iterator) = result.cast::<PyIterator>() {
-        return Ok(Reading::Iterator(iterator.clone(), None));
+        return Ok(ReturnValue::Iterator(iterator.clone(), None));
     }
     if result.hasattr(intern!(py, "__anext__"))? {
-        return Ok(Reading::AsyncIterator(result, None));
+        return Ok(ReturnValue::AsyncIterator(result, None));
     }
     if result.hasattr(intern!(py, "__await__"))? {
-        return Ok(Reading::Awaitable(result));
+        return Ok(ReturnValue::Awaitable(result));
     }
     if let Ok(route) = result.cast::<WebSocketRoute>() {
-        return Ok(Reading::WebSocket(route.clone()));
+        return Ok(ReturnValue::WebSocket(route.clone()));
     }
-    if let Ok(switch) = result.cast::<Switch>()
+    if let Ok(switch) = result.cast::<UpgradeAnswer>()
         && let Some(answer) = switch.get().take()
     {
-        return Ok(Reading::Answer(answer));
+        return Ok(ReturnValue::Answer(answer));
     }
     let found = result.get_type().name()?;
     Err(PyTypeError::new_err(format!("{what} returned `{found}`, expected {EXPECTED}")))
@@ -271,7 +271,7 @@ fn read_response<'py>(
     request: &Bound<'py, HttpRequest>,
     response: &Bound<'py, PyAny>,
     what: &str,
-) -> PyResult<Reading<'py>> {
+) -> PyResult<ReturnValue<'py>> {
     let py = response.py();
     let status = read_status(&response.getattr(intern!(py, "ret_code"))?)?;
     let mut fields = fields::read_map(&response.getattr(intern!(py, "headers"))?)?;
@@ -281,18 +281,18 @@ fn read_response<'py>(
     let head = Head { status, fields };
     let payload = response.getattr(intern!(py, "payload"))?;
     if payload.is_none() {
-        return Ok(Reading::Answer(Answer::Reply(head.with_body(Body::Empty, None))));
+        return Ok(ReturnValue::Answer(Answer::Reply(head.with_body(Body::Empty, None))));
     }
     if let Some((body, kind)) = read_body(callbacks, &payload)? {
         // An empty body is of no kind.
         let kind = if matches!(body, Body::Empty) { None } else { Some(kind) };
-        return Ok(Reading::Answer(Answer::Reply(head.with_body(body, kind))));
+        return Ok(ReturnValue::Answer(Answer::Reply(head.with_body(body, kind))));
     }
     if let Ok(iterator) = payload.cast::<PyIterator>() {
-        return Ok(Reading::Iterator(iterator.clone(), Some(head)));
+        return Ok(ReturnValue::Iterator(iterator.clone(), Some(head)));
     }
     if payload.hasattr(intern!(py, "__anext__"))? {
-        return Ok(Reading::AsyncIterator(payload, Some(head)));
+        return Ok(ReturnValue::AsyncIterator(payload, Some(head)));
     }
     let found = payload.get_type().name()?;
     Err(PyTypeError::new_err(format!(

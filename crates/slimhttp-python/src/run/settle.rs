@@ -9,7 +9,7 @@ use slimhttp_server::handler::{Answer, Callee};
 
 use crate::objects::request::HttpRequest;
 use crate::run::dispatcher::Dispatcher;
-use crate::run::response::{self, Reading};
+use crate::run::response::{self, ReturnValue};
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket;
 
@@ -29,31 +29,33 @@ impl Dispatcher {
         let reading = result
             .and_then(|result| response::read(&self.callbacks, &request, result, &pending.what));
         match reading {
-            Ok(Reading::Answer(Answer::Pass)) => {
+            Ok(ReturnValue::Answer(Answer::Pass)) => {
                 self.keep_request(&pending.call, &request);
                 pending.call.reply.send(Ok(Answer::Pass));
                 Ok(())
             }
-            Ok(Reading::Answer(answer)) => {
+            Ok(ReturnValue::Answer(answer)) => {
                 pending.call.answer(Ok(answer));
                 Ok(())
             }
-            Ok(Reading::Iterator(iterator, head)) => match side {
+            Ok(ReturnValue::Iterator(iterator, head)) => match side {
                 Side::Thread => self.open_stream(py, pending, iterator, head),
                 Side::Loop => {
                     self.leave_stream(pending, iterator, head);
                     Ok(())
                 }
             },
-            Ok(Reading::Awaitable(awaitable)) => self.hand_to_loop(py, pending, |pending| {
+            Ok(ReturnValue::Awaitable(awaitable)) => self.hand_to_loop(py, pending, |pending| {
                 Retained::Awaitable(awaitable.unbind(), pending)
             }),
-            Ok(Reading::AsyncIterator(iterator, head)) => {
+            Ok(ReturnValue::AsyncIterator(iterator, head)) => {
                 self.hand_to_loop(py, pending, |pending| {
                     Retained::AsyncIterator(iterator.unbind(), head, pending)
                 })
             }
-            Ok(Reading::WebSocket(route)) => websocket::open_on_thread(self, py, pending, &route),
+            Ok(ReturnValue::WebSocket(route)) => {
+                websocket::open_on_thread(self, py, pending, &route)
+            }
             Err(error) => self.fail(py, pending, error),
         }
     }

@@ -21,7 +21,7 @@ use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
-use crate::run::websocket_threads::Place;
+use crate::run::websocket_threads::ThreadPermit;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::pending_handshake::PendingHandshake;
@@ -48,7 +48,7 @@ pub(crate) fn open_on_thread(
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
     };
-    let Some(place) = dispatcher.websocket_threads.take() else {
+    let Some(permit) = dispatcher.websocket_threads.take() else {
         let why = "every thread for WebSockets is taken: see `max_websocket_threads`";
         return refuse(pending, Refusal::Unavailable, Some(why));
     };
@@ -67,7 +67,7 @@ pub(crate) fn open_on_thread(
     let service = Service {
         handler: route.get().handler.clone_ref(py),
         websocket: websocket.unbind(),
-        ending: Ending {
+        end: HandlerEnd {
             socket,
             tenure,
             pending_handshake: pending_handshake.clone(),
@@ -75,9 +75,9 @@ pub(crate) fn open_on_thread(
             what,
             debug: call.request.scope.options.debug,
         },
-        _place: place,
+        _permit: permit,
     };
-    let what = service.ending.what.clone();
+    let what = service.end.what.clone();
     let service =
         ServiceThread { callbacks: dispatcher.callbacks.clone(), work: Mutex::new(Some(service)) };
     let started = Bound::new(py, service)
@@ -136,7 +136,7 @@ pub(crate) fn open_on_loop(
     let PendingCall { call, request, what } = pending;
     dispatcher.retained.keep(id, Retained::WebSocket(websocket.unbind(), task.clone().unbind()));
     let debug = call.request.scope.options.debug;
-    let ending = Ending {
+    let end = HandlerEnd {
         socket,
         tenure,
         pending_handshake: pending_handshake.clone(),
@@ -144,9 +144,9 @@ pub(crate) fn open_on_loop(
         what,
         debug,
     };
-    let ending = Mutex::new(Some(ending));
-    let served = Served { dispatcher: dispatcher.clone(), id, ending };
-    task.call_method1(intern!(py, "add_done_callback"), (served,))?;
+    let end = Mutex::new(Some(end));
+    let on_done = TaskDone { dispatcher: dispatcher.clone(), id, end };
+    task.call_method1(intern!(py, "add_done_callback"), (on_done,))?;
     pending_handshake.attach(call.reply, carriage);
     dispatcher.bridge.watch_handshake(&pending_handshake);
     Ok(())
@@ -182,7 +182,7 @@ fn python_websocket<'py>(
 }
 
 /// What is needed to end a WebSocket as its handler has ended.
-struct Ending {
+struct HandlerEnd {
     socket: WebSocket,
     tenure: HandlerGuard,
     pending_handshake: Arc<PendingHandshake>,
@@ -191,7 +191,7 @@ struct Ending {
     debug: bool,
 }
 
-impl Ending {
+impl HandlerEnd {
     /// Closes with 1000 after a handler that has returned, with 1011 after one that
     /// has raised, of which the log tells. An `HTTPError` is no failure: it answers the
     /// handshake, or closes what is open by then.
@@ -239,30 +239,30 @@ impl Ending {
 
 /// Called when the task that serves a WebSocket is done.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
-struct Served {
+struct TaskDone {
     dispatcher: Arc<Dispatcher>,
     id: JobId,
-    ending: Mutex<Option<Ending>>,
+    end: Mutex<Option<HandlerEnd>>,
 }
 
 #[pymethods]
-impl Served {
+impl TaskDone {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = task.py();
-        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(self.dispatcher.retained.take(self.id));
-        let Some(ending) = ending else { return Ok(()) };
-        let what = ending.what.clone();
+        let Some(end) = end else { return Ok(()) };
+        let what = end.what.clone();
         let conclude = || {
             let result = task.call_method0(intern!(py, "result"));
-            ending.conclude(py, &self.dispatcher.callbacks, result)
+            end.conclude(py, &self.dispatcher.callbacks, result)
         };
         catch_panic(|| what, conclude).unwrap_or(Ok(()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.ending.try_lock().as_deref() {
-            Ok(Some(ending)) => visit.call(&ending.request),
+        match self.end.try_lock().as_deref() {
+            Ok(Some(end)) => visit.call(&end.request),
             _ => Ok(()),
         }
     }
@@ -272,8 +272,8 @@ impl Served {
 struct Service {
     handler: Py<PyAny>,
     websocket: Py<PyAny>,
-    ending: Ending,
-    _place: Place,
+    end: HandlerEnd,
+    _permit: ThreadPermit,
 }
 
 /// The same, called once, on that thread.
@@ -287,15 +287,15 @@ struct ServiceThread {
 impl ServiceThread {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Service { handler, websocket, ending, _place }) = work else { return Ok(()) };
-        let what = ending.what.clone();
+        let Some(Service { handler, websocket, end, _permit }) = work else { return Ok(()) };
+        let what = end.what.clone();
         let serve = || {
             let result = handler.bind(py).call1((&websocket,));
             if result.is_err() {
                 // This thread's own context knows what the handler has set.
-                ending.request.get().follow_context(py)?;
+                end.request.get().follow_context(py)?;
             }
-            ending.conclude(py, &self.callbacks, result)
+            end.conclude(py, &self.callbacks, result)
         };
         catch_panic(|| what, serve).unwrap_or(Ok(()))
     }
@@ -305,7 +305,7 @@ impl ServiceThread {
             Ok(Some(service)) => {
                 visit.call(&service.handler)?;
                 visit.call(&service.websocket)?;
-                visit.call(&service.ending.request)
+                visit.call(&service.end.request)
             }
             _ => Ok(()),
         }

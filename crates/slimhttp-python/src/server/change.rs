@@ -13,7 +13,7 @@ use slimhttp_site::host::HostKey;
 use slimhttp_site::value::{Table, Value};
 
 use crate::convert::config;
-use crate::convert::config_path::{Way, key_error, read_way};
+use crate::convert::config_path::{ConfigPath, config_path, key_error};
 use crate::convert::errors;
 
 /// What a new configuration keeps of the old one when it does not name it.
@@ -21,16 +21,16 @@ const FIXED_AT_START: [&str; 8] =
     ["addr", "port", "io_threads", "python_threads", "persist", "user", "group", "log"];
 
 /// Why a change is not made.
-pub(crate) enum Refused {
+pub(crate) enum ChangeError {
     /// The configuration that it makes is wrong.
     Faults(Faults),
-    /// There is no way to the value that it edits.
-    NoWay(Way),
+    /// There is no path to the value that it edits.
+    NoSuchPath(ConfigPath),
     /// No route has such a pattern or virtual host.
     Route(Fault),
 }
 
-impl From<Faults> for Refused {
+impl From<Faults> for ChangeError {
     fn from(faults: Faults) -> Self {
         Self::Faults(faults)
     }
@@ -39,19 +39,19 @@ impl From<Faults> for Refused {
 /// One step of a change.
 pub(crate) enum Edit {
     /// Puts a value.
-    Set(Way, Value),
+    Set(ConfigPath, Value),
     /// Takes one away.
-    Remove(Way),
+    Remove(ConfigPath),
     /// Puts an empty table where there is nothing yet.
-    Table(Way),
+    Table(ConfigPath),
 }
 
-impl Refused {
+impl ChangeError {
     /// The exception that says so.
     pub(crate) fn raised(self, py: Python<'_>) -> PyErr {
         match self {
             Self::Faults(faults) => errors::conf_error(py, &faults),
-            Self::NoWay(way) => key_error(&way),
+            Self::NoSuchPath(path) => key_error(&path),
             Self::Route(fault) => PyValueError::new_err(fault.to_string()),
         }
     }
@@ -60,25 +60,25 @@ impl Refused {
 /// Makes every edit, or none that counts.
 ///
 /// # Errors
-/// The first whose way does not exist.
-pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), Refused> {
+/// The first whose path does not exist.
+pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), ChangeError> {
     for edit in edits {
-        let (found, way) = match edit {
-            Edit::Set(way, value) => (draft.config.set(&way, value), way),
-            Edit::Remove(way) => (draft.config.remove(&way).is_some(), way),
-            Edit::Table(way) => match draft.config.get(&way) {
-                None | Some(Value::Null) => (draft.config.set(&way, Table::new().into()), way),
-                Some(_) => (true, way),
+        let (found, path) = match edit {
+            Edit::Set(path, value) => (draft.config.set(&path, value), path),
+            Edit::Remove(path) => (draft.config.remove(&path).is_some(), path),
+            Edit::Table(path) => match draft.config.get(&path) {
+                None | Some(Value::Null) => (draft.config.set(&path, Table::new().into()), path),
+                Some(_) => (true, path),
             },
         };
         if !found {
-            return Err(Refused::NoWay(way));
+            return Err(ChangeError::NoSuchPath(path));
         }
     }
     Ok(())
 }
 
-/// Makes the folder at `path` the `web_root` of a virtual host, or of the global
+/// Makes the folder at `web_root` the `web_root` of a virtual host, or of the global
 /// level. What is written is absolute, so that the same path given again is
 /// resolved again.
 ///
@@ -87,33 +87,33 @@ pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), Refused> 
 /// that is still to come, but an exchange for nothing is a slip.
 pub(crate) fn swap_root(
     vhost: Option<&str>,
-    path: &Value,
+    web_root: &Value,
     draft: &mut Draft,
-) -> Result<(), Refused> {
-    let mut way: Way = Vec::new();
+) -> Result<(), ChangeError> {
+    let mut path: ConfigPath = Vec::new();
     if let Some(vhost) = vhost {
         let vhosts: Arc<str> = "vhosts".into();
         let place = Place::default().key(&vhosts).key(vhost);
         let table = draft.config.root().get(&vhosts).and_then(Value::as_table);
         let key = table.and_then(|table| written_as(vhost, table));
         let key = key.ok_or_else(|| fault(place, "a virtual host of the configuration", None))?;
-        way.extend([vhosts, key]);
+        path.extend([vhosts, key]);
     }
-    way.push("web_root".into());
-    let place = way.iter().fold(Place::default(), |place, key| place.key(key));
+    path.push("web_root".into());
+    let place = path.iter().fold(Place::default(), |place, key| place.key(key));
     let expected = "the path of a folder that is there";
-    let found = |path: &Value| Some(path.described());
-    let Some(text) = path.as_str() else {
-        return Err(fault(place, expected, found(path)));
+    let found = |value: &Value| Some(value.described());
+    let Some(text) = web_root.as_str() else {
+        return Err(fault(place, expected, found(web_root)));
     };
     let folder = draft.base.join(text);
     if text.is_empty() || !folder.is_dir() {
         return Err(fault(place, expected, Some(format!("`{}`", folder.display()))));
     }
     let Some(folder) = folder.to_str() else {
-        return Err(fault(place, expected, found(path)));
+        return Err(fault(place, expected, found(web_root)));
     };
-    if draft.config.set(&way, folder.into()) { Ok(()) } else { Err(Refused::NoWay(way)) }
+    if draft.config.set(&path, folder.into()) { Ok(()) } else { Err(ChangeError::NoSuchPath(path)) }
 }
 
 /// The key of `table` that names the virtual host `vhost`: this very text, or
@@ -128,8 +128,8 @@ fn written_as(vhost: &str, table: &Table) -> Option<Arc<str>> {
     table.keys().find(|key| is_host(key) && HostKey::parse(key).as_ref() == Ok(&wanted)).cloned()
 }
 
-fn fault(place: Place, expected: &str, found: Option<String>) -> Refused {
-    Refused::Faults(Faults(vec![Fault { place, expected: expected.into(), found, hint: None }]))
+fn fault(place: Place, expected: &str, found: Option<String>) -> ChangeError {
+    ChangeError::Faults(Faults(vec![Fault { place, expected: expected.into(), found, hint: None }]))
 }
 
 /// The configuration that follows `before` when `wanted` is asked for.
@@ -152,14 +152,14 @@ pub(crate) fn successor(before: &Config, wanted: &Config) -> Config {
 /// `ValueError` when it is neither; `ConfError` for a value that no configuration holds.
 pub(crate) fn read_edit(edit: &Bound<'_, PyTuple>) -> PyResult<Edit> {
     let action: String = edit.get_item(0)?.extract()?;
-    let way = read_way(edit.get_item(1)?.extract()?);
+    let path = config_path(edit.get_item(1)?.extract()?);
     match (action.as_str(), edit.len()) {
         ("set", 3) => {
-            let place = way.iter().fold(Place::default(), |place, key| place.key(key));
-            Ok(Edit::Set(way, config::read_value(&edit.get_item(2)?, &place)?))
+            let place = path.iter().fold(Place::default(), |place, key| place.key(key));
+            Ok(Edit::Set(path, config::read_value(&edit.get_item(2)?, &place)?))
         }
-        ("remove", 2) => Ok(Edit::Remove(way)),
-        ("table", 2) => Ok(Edit::Table(way)),
+        ("remove", 2) => Ok(Edit::Remove(path)),
+        ("table", 2) => Ok(Edit::Table(path)),
         _ => Err(PyValueError::new_err(
             "an edit is ('set', path, value), ('remove', path) or ('table', path)",
         )),

@@ -16,7 +16,7 @@ use super::HttpRequest;
 use super::attributes::Attribute;
 use crate::convert::errors::ContentError;
 use crate::objects::content::{content_type, next_chunk};
-use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Place, Upload};
+use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Upload, UploadData};
 
 /// The pair of fields and uploads; both are empty where the content is no form.
 ///
@@ -97,12 +97,12 @@ fn on_disk(folder: PathBuf, error: &std::io::Error) -> PyErr {
 fn build(py: Python<'_>, form: Form) -> PyResult<Bound<'_, PyAny>> {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let upload = |upload: Upload| {
-        let Upload { name, filename, headers, place } = upload;
-        let (bytes, start, length) = match &place {
-            Place::Memory(held) => (PyBytes::new(py, held), 0, held.len() as u64),
-            Place::File { start, length } => (PyBytes::new(py, b""), *start, *length),
+        let Upload { name, filename, headers, data } = upload;
+        let (bytes, start, length) = match &data {
+            UploadData::Memory(held) => (PyBytes::new(py, held), 0, held.len() as u64),
+            UploadData::File { start, length } => (PyBytes::new(py, b""), *start, *length),
         };
-        let in_file = matches!(place, Place::File { .. });
+        let in_file = matches!(data, UploadData::File { .. });
         (name, filename, headers, bytes, in_file, start, length).into_pyobject(py)
     };
     let uploads = form.uploads.into_iter().map(upload);

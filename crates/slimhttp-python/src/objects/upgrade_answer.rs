@@ -7,9 +7,9 @@ use slimhttp_server::handler::Answer;
 
 /// The result of `on_upgrade` where the connection is the program's now.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
-pub(crate) struct Switch(Mutex<Option<Answer>>);
+pub(crate) struct UpgradeAnswer(Mutex<Option<Answer>>);
 
-impl Switch {
+impl UpgradeAnswer {
     /// That of an answer.
     pub(crate) fn new(answer: Answer) -> Self {
         Self(Mutex::new(Some(answer)))

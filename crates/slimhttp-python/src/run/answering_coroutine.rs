@@ -24,16 +24,16 @@ use slimhttp_bridge::side::Side;
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
-pub(crate) struct Answering {
+pub(crate) struct AnsweringCoroutine {
     dispatcher: Arc<Dispatcher>,
     coroutine: Py<PyAny>,
     /// `None` once it is answered.
     pending: Mutex<Option<PendingCall>>,
     /// Whether nothing of the handler has run.
-    unbegun: AtomicBool,
+    unstarted: AtomicBool,
 }
 
-impl Answering {
+impl AnsweringCoroutine {
     /// Answers the call of `pending` by what `coroutine` comes to.
     pub(crate) fn new(
         dispatcher: Arc<Dispatcher>,
@@ -41,18 +41,18 @@ impl Answering {
         coroutine: Bound<'_, PyAny>,
     ) -> Self {
         let (coroutine, pending) = (coroutine.unbind(), Mutex::new(Some(pending)));
-        Self { dispatcher, coroutine, pending, unbegun: AtomicBool::new(false) }
+        Self { dispatcher, coroutine, pending, unstarted: AtomicBool::new(false) }
     }
 
     /// The same for a coroutine that is all of the handler: until its first step the
     /// call may go back.
-    pub(crate) fn unbegun(
+    pub(crate) fn unstarted(
         dispatcher: Arc<Dispatcher>,
         pending: PendingCall,
         coroutine: Bound<'_, PyAny>,
     ) -> Self {
         let answering = Self::new(dispatcher, pending, coroutine);
-        answering.unbegun.store(true, Ordering::Relaxed);
+        answering.unstarted.store(true, Ordering::Relaxed);
         answering
     }
 
@@ -80,7 +80,7 @@ impl Answering {
         method: &Bound<'py, PyString>,
         argument: A,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.unbegun.swap(false, Ordering::Relaxed) && self.goes_back(py)? {
+        if self.unstarted.swap(false, Ordering::Relaxed) && self.goes_back(py)? {
             return Ok(None);
         }
         let step = || self.coroutine.bind(py).call_method1(method, argument);
@@ -160,7 +160,7 @@ fn is_interrupt(error: &PyErr, py: Python<'_>) -> bool {
 
 /// The protocol of coroutines (`collections.abc.Coroutine`).
 #[pymethods]
-impl Answering {
+impl AnsweringCoroutine {
     fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
     }
