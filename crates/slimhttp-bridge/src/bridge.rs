@@ -5,8 +5,8 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::completion::CompletionQueue;
@@ -20,6 +20,7 @@ use crate::pending_handshake::{PendingHandshake, PendingHandshakes};
 use crate::pending_signals::PendingSignals;
 use crate::queue::{Queue, Run, Watchdog};
 use crate::side::Side;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Arm the watchdog. No signal has this number, nor the next.
 pub const ARM: u8 = 0xF0;
@@ -123,7 +124,7 @@ impl Bridge {
     }
 
     fn completion_queues(&self) -> MutexGuard<'_, Vec<Arc<CompletionQueue>>> {
-        self.completion_queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.completion_queues.lock()
     }
 
     fn arm_if(&self, watchdog: Watchdog) {

@@ -11,13 +11,14 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::fair_queue::{Capacity, FairQueue, Queued, Rejection};
 use crate::job::{Call, Pull, Subject};
 use crate::job_id::JobId;
 use crate::queue::{Pushed, Watchdog};
+use parking_lot::{Mutex, MutexGuard};
 
 /// One job for the event loop.
 #[derive(Debug)]
@@ -276,7 +277,7 @@ impl LoopQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

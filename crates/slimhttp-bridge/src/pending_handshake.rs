@@ -6,9 +6,10 @@
 //! over; the answer goes to the I/O thread by its completion queue. Nothing here waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use slimhttp_server::handler::Answer;
 use slimhttp_server::websocket::Carriage;
 
@@ -104,7 +105,7 @@ impl PendingHandshake {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -143,7 +144,7 @@ impl PendingHandshakes {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Instant, Weak<PendingHandshake>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -8,9 +8,9 @@
 //! sent once more must meet the handler that knows of it.
 
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use rustix::process::{Signal, getpid, kill_process};
 
 /// How many signals end the process, if Python has handled none of them.
@@ -109,7 +109,7 @@ impl PendingSignals {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

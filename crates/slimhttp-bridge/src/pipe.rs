@@ -3,10 +3,11 @@
 //! the client; when the other is, whoever sends waits. No Python in it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use slimhttp_server::takeover::Bytestream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
@@ -155,7 +156,7 @@ impl Pipe {
             if left.is_zero() {
                 return Err(NotSent::Full);
             }
-            state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            self.room.wait_for(&mut state, left);
         }
         if !bytes.is_empty() {
             state.sent_len += bytes.len();
@@ -326,7 +327,7 @@ impl Pipe {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -6,9 +6,9 @@
 //! job is dropped under it (the last owner of a request may give back an id
 //! here).
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use crate::fair_queue::{Capacity, FairQueue, Rejection};
@@ -223,8 +223,7 @@ impl Queue {
                 None => Duration::from_secs(3600),
             };
             state.idle += 1;
-            state =
-                self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            self.arrived.wait_for(&mut state, left);
             state.idle -= 1;
             state.notified = state.notified.saturating_sub(1);
         }
@@ -300,7 +299,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -13,10 +13,11 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
@@ -120,7 +121,7 @@ impl Server {
         py: Python<'_>,
         change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
     ) -> PyResult<R> {
-        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let base = self.base.lock().clone();
         let outcome = py.detach(|| {
             self.core.live().try_update(|draft| {
                 draft.base = base;
@@ -267,7 +268,7 @@ impl Server {
         if self.started.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let wake_rx = self.wake_rx.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let wake_rx = self.wake_rx.lock().take();
         if let Some(wake_rx) = wake_rx {
             slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), wake_rx)?;
         }
@@ -335,7 +336,7 @@ impl Server {
 
     /// Relative paths of the changes from now on are resolved against `base`.
     fn set_base(&self, base: PathBuf) {
-        let mut held = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.base.lock();
         *held = base;
     }
 

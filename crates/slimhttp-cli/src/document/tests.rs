@@ -363,8 +363,8 @@ fn c2_6_every_fault_is_shown_with_file_line_and_column() {
 
 #[test]
 fn files_that_cannot_be_read_say_why() {
-    let folder = std::env::temp_dir().join(format!("slimhttp-document-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let temporary = tempfile::tempdir().expect("a folder");
+    let folder = temporary.path();
     let bytes = folder.join("bytes.toml");
     std::fs::write(&bytes, b"a = 1\nb = '\xc3\xa4\xff'\n").expect("a file");
     let missing = folder.join("missing.toml");
@@ -379,14 +379,13 @@ fn files_that_cannot_be_read_say_why() {
         format!("{}: cannot be read: No such file or directory (os error 2)\n", missing.display())
     );
     assert_eq!(
-        show(&folder),
+        show(folder),
         format!(
             "{0}: expected a configuration file (TOML or JSON), found a folder\n  \
              hint: `serve {0}` serves a folder\n",
             folder.display()
         )
     );
-    std::fs::remove_dir_all(&folder).expect("our folder");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What `SLIMHTTP_LOG` and `NO_COLOR` choose, and how a line is written.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use slimhttp_site::escape::is_printable;
 use slimhttp_site::logging::Logging;
 use tracing_subscriber::filter::LevelFilter;
@@ -45,7 +46,7 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -63,7 +64,7 @@ fn json_lines(log: impl FnOnce()) -> String {
         .with_writer(move || writer.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, log);
-    let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let bytes = written.0.lock().clone();
     String::from_utf8(bytes).expect("UTF-8")
 }
 

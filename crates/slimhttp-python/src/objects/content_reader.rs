@@ -1,9 +1,10 @@
 //! `request.stream()`: one object for `for` and for `async for`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -137,11 +138,11 @@ impl ContentReader {
     }
 
     fn awaited(&self) -> MutexGuard<'_, Awaited> {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+        self.awaited.lock()
     }
 
     fn take_whole(whole: &Mutex<Option<Py<PyAny>>>) -> Option<Py<PyAny>> {
-        whole.lock().unwrap_or_else(PoisonError::into_inner).take()
+        whole.lock().take()
     }
 }
 
@@ -214,13 +215,13 @@ impl ContentReader {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Source::Whole(whole) = &self.source
-            && let Ok(whole) = whole.try_lock()
+            && let Some(whole) = whole.try_lock()
         {
             visit.call(&*whole)?;
         }
         match self.awaited.try_lock() {
-            Ok(awaited) => visit.call(&awaited.future),
-            Err(_) => Ok(()),
+            Some(awaited) => visit.call(&awaited.future),
+            None => Ok(()),
         }
     }
 

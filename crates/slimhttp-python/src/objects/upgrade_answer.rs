@@ -1,7 +1,6 @@
 //! The result of `on_upgrade`, on its way from the program to the answer.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use slimhttp_server::handler::Answer;
 
@@ -17,6 +16,6 @@ impl UpgradeAnswer {
 
     /// The answer, once.
     pub(crate) fn take(&self) -> Option<Answer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 }

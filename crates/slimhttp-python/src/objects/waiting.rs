@@ -3,8 +3,9 @@
 //! it back by that. No Python runs under the lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::bridge::Bridge;
@@ -44,11 +45,11 @@ impl WaitingObjects {
     /// # Errors
     /// Its own.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(objects) = self.objects.try_lock() else { return Ok(()) };
+        let Some(objects) = self.objects.try_lock() else { return Ok(()) };
         objects.values().try_for_each(|object| visit.call(object))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Py<PyAny>>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock()
     }
 }

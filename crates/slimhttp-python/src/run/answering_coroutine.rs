@@ -3,9 +3,10 @@
 //! which the handler returns, and not in a callback of the task's end, which
 //! the loop would run a round later.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyStopIteration};
 use pyo3::intern;
@@ -146,7 +147,7 @@ impl AnsweringCoroutine {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<PendingCall>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock()
     }
 }
 
@@ -200,7 +201,7 @@ impl AnsweringCoroutine {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.coroutine)?;
         match self.pending.try_lock().as_deref() {
-            Ok(Some(pending)) => visit.call(&pending.request),
+            Some(Some(pending)) => visit.call(&pending.request),
             _ => Ok(()),
         }
     }

@@ -3,9 +3,10 @@
 //! and leaves the site alone.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http::Method;
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
@@ -223,7 +224,7 @@ impl Handlers {
     /// # Errors
     /// Its own.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(state) = self.state.try_lock() {
+        if let Some(state) = self.state.try_lock() {
             for entry in state.entries.values() {
                 if let Entry::Route(_, handler) | Entry::Method(_, _, handler) = entry {
                     visit.call(&handler.callable)?;
@@ -234,6 +235,6 @@ impl Handlers {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -4,8 +4,9 @@
 //! object.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyIterator;
@@ -199,7 +200,7 @@ impl RetainedObjects {
     /// # Errors
     /// Its own.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(retained) = self.objects.try_lock() else { return Ok(()) };
+        let Some(retained) = self.objects.try_lock() else { return Ok(()) };
         for object in retained.values() {
             match object {
                 Retained::Request(request) => visit.call(request)?,
@@ -226,6 +227,6 @@ impl RetainedObjects {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Retained>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock()
     }
 }

@@ -2,8 +2,9 @@
 //! event loop or on a thread of its own, and how it ends. What the handler holds is in
 //! `websocket_end`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -249,7 +250,7 @@ struct TaskDone {
 impl TaskDone {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = task.py();
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = self.end.lock().take();
         drop(self.dispatcher.retained.take(self.id));
         let Some(end) = end else { return Ok(()) };
         let what = end.what.clone();
@@ -262,7 +263,7 @@ impl TaskDone {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.end.try_lock().as_deref() {
-            Ok(Some(end)) => visit.call(&end.request),
+            Some(Some(end)) => visit.call(&end.request),
             _ => Ok(()),
         }
     }
@@ -286,7 +287,7 @@ struct ServiceThread {
 #[pymethods]
 impl ServiceThread {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = self.work.lock().take();
         let Some(Service { handler, websocket, end, _permit }) = work else { return Ok(()) };
         let what = end.what.clone();
         let serve = || {
@@ -302,7 +303,7 @@ impl ServiceThread {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.work.try_lock().as_deref() {
-            Ok(Some(service)) => {
+            Some(Some(service)) => {
                 visit.call(&service.handler)?;
                 visit.call(&service.websocket)?;
                 visit.call(&service.end.request)

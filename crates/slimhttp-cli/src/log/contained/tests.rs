@@ -1,8 +1,9 @@
 //! What becomes of what a client has put into a line.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use toml_edit::DocumentMut;
 
 use super::fields;
@@ -10,18 +11,18 @@ use super::fields;
 /// What is logged by a subscriber as the program has it.
 fn logged(log: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-    impl Write for Kept {
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+    impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no test panics in here").extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
-    let kept = Kept::default();
-    let writer = kept.clone();
+    let captured = Captured::default();
+    let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt()
         .compact()
         .fmt_fields(fields())
@@ -31,7 +32,7 @@ fn logged(log: impl FnOnce()) -> String {
         .with_writer(move || writer.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, log);
-    let bytes = kept.0.lock().expect("no test panics in here").clone();
+    let bytes = captured.0.lock().clone();
     String::from_utf8(bytes).expect("a log is text")
 }
 

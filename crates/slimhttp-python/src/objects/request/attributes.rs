@@ -3,8 +3,9 @@
 //!
 //! No Python runs under the lock, not even the end of an object.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_server::handler::Request;
@@ -143,7 +144,7 @@ impl Attributes {
     // As in `identity.rs`: it may be asked when all is zero.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // Whoever holds the lock is between two moves and holds the object too.
-        if let Ok(state) = self.0.try_lock() {
+        if let Some(state) = self.0.try_lock() {
             for value in &state.built {
                 visit.call(value)?;
             }
@@ -160,6 +161,6 @@ impl Attributes {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
