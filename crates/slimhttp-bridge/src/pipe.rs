@@ -133,7 +133,7 @@ impl Pipe {
         }
     }
 
-    /// Sends bytes, in order. Queued at most `patience` for room.
+    /// Sends bytes, in order. Waits at most `patience` for room.
     ///
     /// # Errors
     /// Why not; nothing of it is sent then.

@@ -207,7 +207,7 @@ impl Queue {
         Some(running.subject.clone())
     }
 
-    /// Queued for something to do, at most `timeout`, or until [`Queue::wake`].
+    /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
     pub fn wait(&self, timeout: Duration) {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();

@@ -326,7 +326,7 @@ impl Server {
         }
     }
 
-    /// Queued until a stop is complete, at most `timeout` seconds; whether it is.
+    /// Waits until a stop is complete, at most `timeout` seconds; whether it is.
     fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let complete = py.detach(|| self.core.wait(turn::seconds(timeout)));
         py.check_signals()?;

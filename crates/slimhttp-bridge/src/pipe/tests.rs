@@ -147,7 +147,7 @@ fn c9_both_buffers_are_bounded() {
             tokio::task::yield_now().await;
         }
         assert_eq!(pipe.send(piece.clone(), Duration::from_millis(10)), Err(NotSent::Full));
-        // Capacity comes when the client reads.
+        // Room comes when the client reads.
         let sender = std::thread::spawn({
             let pipe = pipe.clone();
             move || pipe.send(piece, WHILE)

@@ -32,7 +32,7 @@ impl Wake for Unpark {
     }
 }
 
-/// The next bytes of a content, `None` at its end. Queued with the interpreter let
+/// The next bytes of a content, `None` at its end. Waits with the interpreter let
 /// go.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ impl Socket {
 
 #[pymethods]
 impl Socket {
-    /// Send bytes of an upgraded connection, all of them; gives how many. Queued
+    /// Send bytes of an upgraded connection, all of them; gives how many. Waits
     /// for room while the client is slow, a minute unless `settimeout` says
     /// otherwise.
     ///

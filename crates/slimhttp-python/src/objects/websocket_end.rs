@@ -93,7 +93,7 @@ impl WebSocketEnd {
         write_received(py, self.used().receive())
     }
 
-    /// Queued for the next message; None where `timeout` seconds have passed.
+    /// Waits for the next message; None where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn receive_within<'py>(
         &self,
@@ -115,7 +115,7 @@ impl WebSocketEnd {
         Ok(self.taken(py, self.used().send(message))?.is_some())
     }
 
-    /// Queued until a message may be sent; False where `timeout` seconds have passed.
+    /// Waits until a message may be sent; False where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn room_within(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let room = py.detach(|| self.used().room_within(read_patience(timeout)));
@@ -141,7 +141,7 @@ impl WebSocketEnd {
         self.used().is_answered(PingId(ping)).map_err(|closure| closed(py, &closure))
     }
 
-    /// Queued until it is; False where `timeout` seconds have passed.
+    /// Waits until it is; False where `timeout` seconds have passed.
     #[pyo3(signature = (ping, timeout))]
     fn answered_within(&self, py: Python<'_>, ping: u64, timeout: Option<f64>) -> PyResult<bool> {
         let patience = read_patience(timeout);
@@ -165,7 +165,7 @@ impl WebSocketEnd {
         self.socket.ended().map(|closure| (closure.code, closure.reason.into()))
     }
 
-    /// Queued until it has; None where `timeout` seconds have passed.
+    /// Waits until it has; None where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn ended_within(&self, py: Python<'_>, timeout: Option<f64>) -> Option<(u16, String)> {
         py.detach(|| self.used().ended_within(read_patience(timeout)))
