@@ -24,7 +24,7 @@ pub struct Connection {
     pub pipe: Arc<Pipe>,
     /// Whether Python has been given it, and may keep an identity for it.
     pub is_exposed: AtomicBool,
-    /// Whether Python is told of its end: it was, or is being.
+    /// Whether the program hears of its end: it has, or is about to.
     pub is_end_reported: AtomicBool,
 }
 

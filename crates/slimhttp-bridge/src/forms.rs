@@ -1,5 +1,5 @@
-//! Forms: fields and uploads out of the content of a request. No Python in it,
-//! and no socket: whoever reads the content feeds it in, in pieces of any size.
+//! Forms: fields and uploads out of the content of a request. Whoever reads the content feeds it
+//! in, in pieces of any size; that thread writes uploads to disk, and nothing else here blocks.
 //!
 //! What a form may take is bounded before it is taken: the number of its parts;
 //! the memory of its texts, which are the names and values of fields, and of

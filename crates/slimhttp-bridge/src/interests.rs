@@ -39,7 +39,7 @@ impl InterestFlags {
 pub struct CloseBacklog {
     waiting: AtomicUsize,
     most: AtomicUsize,
-    /// Whether the log has been told that there is no room; until none waits any more.
+    /// Whether it was logged that there is no room; until none waits any more.
     pub(crate) is_reported: AtomicBool,
 }
 

@@ -1,6 +1,9 @@
-//! What lies in the queues: a call to answer, a chunk to fetch. No Python in
-//! it. A Python object that a job concerns waits with the dispatcher, and the
-//! job names it by a [`JobId`]; so nothing on an I/O thread can reach Python.
+//! The jobs that wait in the queue for threads of the interpreter: a call to answer, a chunk to
+//! fetch, something about a connection. Made on an I/O thread, done on a thread of the
+//! interpreter, and abandoned once nobody waits for the outcome: whoever takes such a job skips it.
+//!
+//! A Python object that a job concerns is kept by the interpreter's side, and the job names it by
+//! a [`JobId`]; so nothing on an I/O thread can reach Python.
 
 use std::fmt;
 use std::sync::Arc;
@@ -103,7 +106,7 @@ impl Job {
         }
     }
 
-    /// What this job is about, to be told when it takes too long.
+    /// What this job is about, for the log, where it takes too long.
     pub fn subject(&self) -> Subject {
         match self {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),

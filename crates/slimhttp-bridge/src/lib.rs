@@ -1,7 +1,13 @@
 //! Between the server and an interpreter: jobs that I/O threads hand in, the queues in
 //! which they wait for a thread of the interpreter, and the answers on their way back.
-//! Fairness among virtual hosts, the bounds of what waits, and who is told when a client
+//! Fairness among virtual hosts, the bounds of what waits, and what happens when a client
 //! leaves or a handler holds others up are decided here.
+//!
+//! A call's path: the server calls [`handler`] on an I/O thread; the job is collected in that
+//! thread's [`submission`] queue and moved to the [`queue`] or the [`loop_queue`] of the
+//! [`bridge`]; a thread of the interpreter takes it and answers by its [`reply`], which comes back
+//! through the I/O thread's [`completion`] queue. Only threads of the interpreter ever wait here,
+//! in [`queue::Queue::wait`] and in [`pipe::Pipe::send`]; I/O threads never do.
 //!
 //! No Python in it, which its `Cargo.toml` sees to: an object of the interpreter is a
 //! number here. `slimhttp-python` takes the jobs and calls the handlers.

@@ -1,6 +1,6 @@
-//! `tracing` → a bounded ring → Python's `logging`. Any thread may write into
-//! the ring; only a thread in `turn()` reads it. When nobody reads, the oldest
-//! records go, and how many is told.
+//! Log records on their way from `tracing` to Python's `logging`: a bounded ring, one for the
+//! process. Any thread writes into it, under a short lock; threads that hold Python take what is
+//! there. When nobody takes them the oldest records are dropped, and a record says how many.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -38,7 +38,7 @@ struct Ring {
 struct RingState {
     records: VecDeque<Record>,
     dropped: usize,
-    /// Whom to tell that there are records.
+    /// The bridges whose threads are woken when there are records.
     readers: Vec<Weak<Bridge>>,
 }
 

@@ -114,12 +114,12 @@ pub struct LoopQueue {
 struct State {
     jobs: FairQueue<LoopJob>,
     /// The calls that a thread has handed on to the loop, until they are answered:
-    /// of those alone among a thread's calls the loop is told that the client left.
+    /// of those alone among a thread's calls the task is cancelled when the client leaves.
     resumed: HashSet<JobId>,
     /// When the first of `jobs` came that a client waits for.
     since: Option<Instant>,
     watched: bool,
-    /// Whether the log was told that nobody takes these jobs.
+    /// Whether it was logged that nobody takes these jobs.
     reported: bool,
     closed: bool,
 }

@@ -1,4 +1,4 @@
-//! What comes back from the interpreter: for a call, and for a chunk of a stream.
+//! What comes back from the interpreter to an I/O thread: for a call, and for a chunk of a stream.
 
 use bytes::Bytes;
 use slimhttp_server::handler::{Answer, HandlerFault};

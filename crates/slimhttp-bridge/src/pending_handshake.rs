@@ -16,7 +16,7 @@ use slimhttp_server::websocket::Carriage;
 use crate::outcome::CallOutcome;
 use crate::reply::Reply;
 
-/// How long a handler may take to refuse. One that only tells its WebSocket to others,
+/// How long a handler may take to refuse. One that only hands its WebSocket to others,
 /// and waits for something else, opens it behind this.
 const DECISION_TIME: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,7 @@
-//! The bytes of an upgraded connection on their way between its I/O thread and
-//! Python: two bounded buffers. When the one is full nothing more is read from
-//! the client; when the other is, whoever sends waits. No Python in it.
+//! The bytes of an upgraded connection on their way between its I/O thread and the interpreter:
+//! two bounded buffers. When that of received bytes is full nothing more is read from the client;
+//! when that of bytes to send is, [`Pipe::send`] waits, on a thread of the interpreter that does
+//! not hold it. [`Pipe::run`] is polled on the I/O thread, and is cancelled by being dropped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

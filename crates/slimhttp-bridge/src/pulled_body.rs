@@ -1,6 +1,7 @@
-//! A response body that a Python iterator fills, pulled by the client: a chunk
-//! is asked for by a job only when the connection can take it, so a slow client
-//! holds nothing but its own iterator.
+//! A response body that a Python iterator fills, pulled by the client: polled on the I/O thread
+//! of its connection, it submits a job for a chunk only when the connection can take one, so a slow
+//! client holds nothing but its own iterator. Dropped before its end it says that the client has
+//! left: the iterator is closed.
 
 use std::future::Future;
 use std::pin::Pin;

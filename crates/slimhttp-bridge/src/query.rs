@@ -1,4 +1,4 @@
-//! The query of a request target, or a form, as its pairs (WHATWG URL,
+//! The pairs of a query of a request target, or of a form (WHATWG URL,
 //! application/x-www-form-urlencoded).
 
 use std::borrow::Cow;

@@ -1,10 +1,10 @@
-//! The queue between the I/O threads and Python's threads: bounded, fair among
-//! virtual hosts (see `fair_queue`), and awake to who waits. It also keeps the facts of the watchdog:
-//! what runs, since when, and how many wait behind it.
+//! The queue between the I/O threads and the threads of the interpreter in `turn()`: bounded, and
+//! fair among virtual hosts (see `fair_queue`). I/O threads push and never wait; threads of the
+//! interpreter take jobs, and wait in [`Queue::wait`] without holding the interpreter. It also
+//! keeps what the watchdog reports: what runs, since when, and how many wait behind it.
 //!
-//! No tracing under the lock (a log record may wake this very queue), and no
-//! job is dropped under it (the last owner of a request may give back an id
-//! here).
+//! No tracing under the lock (a log record may wake this very queue), and no job is dropped under
+//! it (the last owner of a request may release an id here).
 
 use std::time::{Duration, Instant};
 
@@ -165,7 +165,7 @@ impl Queue {
         std::mem::take(&mut self.lock().released)
     }
 
-    /// Takes the first job, and notes that the one of `finished` has ended.
+    /// Takes the first job, and records that the one of `finished` has ended.
     pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watchdog)> {
         let mut state = self.lock();
         let ended = finished.and_then(|run| {
@@ -191,7 +191,7 @@ impl Queue {
         taken
     }
 
-    /// Notes that the job of `run` has ended, and takes no other.
+    /// Records that the job of `run` has ended, and takes no other.
     pub fn finish(&self, run: Run) {
         let mut state = self.lock();
         let position = state.running.iter().position(|running| running.run == run);
@@ -261,7 +261,7 @@ impl Queue {
     }
 
     /// The jobs that have run longer than `allowance` while others wait and no
-    /// thread is free; each is told once. `None` when nothing waits: there is
+    /// thread is free; each is reported once. `None` when nothing waits: there is
     /// nothing to watch until [`Queue::push`] says so again.
     pub fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
         let mut state = self.lock();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::completion::{Completion, CompletionQueue};
 use crate::outcome::{CallOutcome, ChunkOutcome};
 
-/// Where the answer to a call goes. Dropped without one it tells that the
+/// Where the answer to a call goes. Dropped without one it says that the
 /// server has stopped; dropped by a panic, that the handler has failed.
 #[derive(Debug)]
 pub struct Reply {

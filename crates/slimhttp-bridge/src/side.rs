@@ -1,4 +1,5 @@
-//! On which side of the interpreter a handler runs: on a thread or on the event loop.
+//! Where a handler runs: on a thread in `turn()` or on the event loop. The number of a handler
+//! says it, so that an I/O thread knows which queue a call belongs to.
 
 use slimhttp_site::route::HandlerId;
 

@@ -1,4 +1,4 @@
-//! What the tests of the rooms share. They run without Python.
+//! What the tests of several files share.
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};

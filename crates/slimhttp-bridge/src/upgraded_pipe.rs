@@ -1,5 +1,6 @@
-//! An upgraded connection on its I/O thread: its bytes are carried between the socket and the
-//! buffers that Python reads and writes, until either side ends it.
+//! An upgraded connection on its I/O thread: its bytes are moved between the socket and the
+//! buffers that Python reads and writes, until either side ends it. The server owns the future and
+//! drops it with the connection, which ends the pipe.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct UpgradedPipe {
     /// The connection.
     pub connection: Arc<Connection>,
-    /// Where Python is told of what has come.
+    /// Where a job is queued when something has come.
     pub bridge: Arc<Bridge>,
 }
 

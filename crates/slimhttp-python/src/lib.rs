@@ -1,13 +1,13 @@
 //! The Python extension: the only crate that names PyO3. No thread of ours enters
 //! Python; Python's own threads take jobs from a queue and bring back answers.
 //!
-//! A call's way: an I/O thread hands a `job` in at the `bridge`; it lies in the
-//! `queue` (or in the `loop_queue`, for the event loop); a Python thread in
-//! `Server.turn()` takes it, the `dispatcher` calls the handler with a
-//! `request`, `response` reads what it returned, and the reply slot of the job
-//! carries the answer back. What lies left of the dispatcher is the crate
-//! `slimhttp-bridge`, which has no Python in it: an I/O thread knows Python objects as
-//! numbers.
+//! A call's path: the server's I/O thread queues a job at the bridge (`slimhttp-bridge`, which has
+//! no Python in it); a thread in `Server.turn()` (`run::turn`) or the event loop's
+//! (`run::event_loop`) takes it, `run::call` calls the handler with an `objects::request`,
+//! `run::response` reads what it returned, `run::settle` answers. What is kept of a request or a
+//! stream between its jobs is in `run::retained`, by number: an I/O thread knows no more of it.
+//!
+//! The folders import each other downwards only: `server`, `run`, `objects`, `process`, `convert`.
 
 mod convert;
 mod objects;

@@ -1,4 +1,4 @@
-//! The objects that programs and the Python half hold, and what the Python half lends: requests
+//! The objects that programs and the Python half hold, and the callbacks of the Python half: requests
 //! and their content, connections and identities, routes, the ends of WebSockets. They are made
 //! by `run` and `server`, and used on whichever thread of Python has them.
 

@@ -1,5 +1,5 @@
 //! What belongs to the process and to no server: the one interpreter, keys and rights, the
-//! filter of the log, and what a panic of our own code ends.
+//! filter of the log, and where a panic of our own code ends.
 
 pub(crate) mod catch_panic;
 pub(crate) mod certificates;

@@ -1,6 +1,7 @@
 //! A job on its way through Python: a thread's turn (`turn`) or the event loop's (`event_loop`)
-//! takes it, `dispatcher` calls the handler, `response` reads what it returned, and the answer
-//! goes back. The only folder in which the program's handlers run.
+//! takes it, `call` calls the handler, `response` reads what it returned, `settle` answers. The only
+//! folder in which the program's handlers run, and always on a thread of Python's own. `dispatcher`
+//! is what the others share.
 
 pub(crate) mod add_route;
 pub(crate) mod answering_coroutine;

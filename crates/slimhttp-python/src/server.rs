@@ -1,8 +1,9 @@
-//! `Server`: one listener as Python holds it. What it does is in the server
-//! crate and in the dispatcher; here is only the way there and back.
+//! `Server`: one listener as the Python half of the package holds it. What it does is in the server
+//! crate and in `run`; here its methods are translated. Any thread of Python calls them, several
+//! at once.
 //!
-//! Nothing of ours is waited for while Python is held: every call that may take
-//! long or take a lock of the server lets Python go first.
+//! Nothing of ours is waited for while Python is held: every call that may take long or take a
+//! lock of the server releases Python first.
 
 pub(crate) mod change;
 pub(crate) mod hooks;
@@ -190,7 +191,7 @@ impl Server {
         match Self::open(py, prepared.setup, callbacks)? {
             Ok(server) => Ok(Bound::new(py, server)?.into_any()),
             Err(error) => {
-                // With standard error gone there is nobody to tell.
+                // With standard error gone there is nobody to read it.
                 let _ = std::io::stderr().write_all(prepared.origin.explain(&error).as_bytes());
                 Ok(FAILURE.into_pyobject(py)?.into_any())
             }

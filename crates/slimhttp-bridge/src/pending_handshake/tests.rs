@@ -1,4 +1,4 @@
-//! What the client of a handshake is told, and when.
+//! What the client of a handshake is answered, and when.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ fn the_first_word_counts_whoever_comes_first() {
                 assert!(first(&pending_handshake), "{case}");
             }
             assert_eq!(heard(&mut answer), Some(expected), "{case}");
-            // Who says no too late is told so.
+            // Who refuses too late learns it.
             let refuses = case % 2 == 1;
             assert_eq!(next(&pending_handshake), !refuses, "{case}");
         }

@@ -1,6 +1,6 @@
 //! Python object ↔ [`Value`]: one conversion each way. It knows nothing of
 //! options; what no configuration can hold is a fault with its place, and all
-//! of them are told together.
+//! of them are reported together.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The one door to Python exceptions of our own: they are classes of
-//! `slimHTTP._errors`, written in Python.
+//! The exceptions of our own, which are classes of `slimHTTP._errors`, written in Python: each is
+//! looked up once for the process. The only file that names them.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

@@ -1,4 +1,6 @@
-//! `request.stream()`: one object for `for` and for `async for`.
+//! `request.stream()`: one object for `for` and for `async for`. The former waits on the handler's
+//! thread, with Python released; the latter awaits a future, which the event loop's thread resolves
+//! when the I/O thread has queued a job that says that content has come.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -43,12 +45,12 @@ enum Source {
 }
 
 /// Tells the event loop that it may ask again.
-struct Ring {
+struct Notify {
     bridge: Arc<Bridge>,
     reader: JobId,
 }
 
-impl Wake for Ring {
+impl Wake for Notify {
     fn wake(self: Arc<Self>) {
         // A closed queue has cancelled everything already.
         let _ = self.bridge.hand_to_loop(LoopJob::Content(self.reader));
@@ -110,7 +112,7 @@ impl ContentReader {
         future.call_method1(method, (value,)).map(drop)
     }
 
-    /// Asks for the next chunk; who has to wait is told by a job.
+    /// Asks for the next chunk; who has to wait goes on by a job.
     fn poll(slf: &Bound<'_, Self>) -> Poll<Result<Option<Bytes>, ContentFault>> {
         let Source::Streamed(stream) = &slf.get().source else {
             return Poll::Ready(Ok(None));
@@ -119,8 +121,8 @@ impl ContentReader {
         let id = *slf.get().awaited().id.get_or_insert_with(|| waiting.bridge.next_id());
         // Kept first: the job may come at once.
         waiting.keep(id, slf.clone().into_any().unbind());
-        let ring = Ring { bridge: waiting.bridge.clone(), reader: id };
-        let waker = Waker::from(Arc::new(ring));
+        let notify = Notify { bridge: waiting.bridge.clone(), reader: id };
+        let waker = Waker::from(Arc::new(notify));
         let outcome = stream.poll_chunk(&mut Context::from_waker(&waker));
         if outcome.is_ready() {
             drop(waiting.take(id));

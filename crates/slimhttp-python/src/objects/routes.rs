@@ -1,4 +1,5 @@
-//! Route tables of a module's own, by the rules of the site's.
+//! The route table that one run of a module fills, matched by the rules of the site's routes.
+//! Used on the thread that runs the module.
 
 use std::collections::HashMap;
 use std::sync::Arc;

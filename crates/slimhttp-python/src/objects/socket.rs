@@ -178,7 +178,7 @@ impl Socket {
         self.connection.pipe.has_answer()
     }
 
-    /// Whether the program has been told of its end.
+    /// Whether the program has heard of its end.
     #[getter]
     fn over(&self) -> bool {
         self.connection.is_end_reported.load(Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! The result of `on_upgrade`, on its way from the program to the answer.
+//! The result of `on_upgrade` as it passes through Python: taken once, when the call is answered.
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;

@@ -1,6 +1,6 @@
-//! Objects that wait until something has come for them, and are then told on the event loop's
-//! thread: readers of contents. An I/O thread knows one by its number; the loop's thread takes
-//! it back by that. No Python runs under the lock.
+//! Objects that wait until something has come for them, and then go on on the event loop's thread:
+//! readers of contents. An I/O thread knows one by its number; the loop's thread takes it back by
+//! that. No Python runs under the lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use slimhttp_bridge::job_id::JobId;
 
 /// Those of one server.
 pub(crate) struct WaitingObjects {
-    /// Where the event loop is told that something has come.
+    /// Where a job is queued when something has come.
     pub(crate) bridge: Arc<Bridge>,
     objects: Mutex<HashMap<JobId, Py<PyAny>>>,
 }

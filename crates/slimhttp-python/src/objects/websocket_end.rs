@@ -1,5 +1,5 @@
 //! The handler's end of a WebSocket, for `_websocket.py`: what does not wait, for
-//! the event loop, and what does, with Python let go, for threads.
+//! the event loop, and what does, with Python released, for threads.
 
 use std::sync::Arc;
 use std::time::Duration;

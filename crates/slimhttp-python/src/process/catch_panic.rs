@@ -6,13 +6,13 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does `work`, of which a panic ends nothing else: the thread goes on, and the
-/// log tells of it. `what` names what was at work. `None` after a panic.
+/// log says so. `what` names what was at work. `None` after a panic.
 pub(crate) fn catch_panic<R, W: Display>(
     what: impl FnOnce() -> W,
     work: impl FnOnce() -> R,
 ) -> Option<R> {
     // What a panic leaves behind is whole: no lock is held while Python runs, and
-    // what is sent to nobody is told to who waits, see `Reply`.
+    // a reply that is dropped by it answers by itself, see `Reply`.
     catch_unwind(AssertUnwindSafe(work))
         .inspect_err(|panic| {
             tracing::error!("{}: native code panicked: {}", what(), panic_message(&**panic));

@@ -105,7 +105,7 @@ impl AnsweringCoroutine {
         };
         drop(self.dispatcher.retained.take(pending.call.id));
         // The task is to know that it was cancelled, and the loop of Ctrl-C; of
-        // everything else the handler's failure is told here and nowhere else.
+        // everything else the handler's failure is logged here and nowhere else.
         let passed_on = match &result {
             Err(error) if is_cancelled(py, error)? || is_interrupt(error, py) => {
                 Some(error.clone_ref(py))

@@ -47,7 +47,7 @@ struct ChannelState {
     /// The future on which the iterator rests.
     resting: Option<Py<PyAny>>,
     task: Option<Py<PyAny>>,
-    /// Whether the task was told that nobody takes what comes.
+    /// Whether the task was cancelled, for nobody takes what comes.
     cancelled: bool,
     /// The request and whether it is debugged, once the answer is out.
     opened: Option<(Py<HttpRequest>, bool)>,
@@ -125,7 +125,7 @@ impl Channel {
                 return self.dispatcher.fail(py, pending, error);
             }
         };
-        // From here on the body tells of the client's leaving.
+        // From here on it is the body that says when the client leaves.
         drop(self.dispatcher.retained.take(self.call));
         let PendingCall { call, request, .. } = pending;
         let body = match first {
@@ -183,7 +183,7 @@ impl Channel {
     }
 
     /// Whether nobody takes what comes: the client has left or the server is closed. Until
-    /// the answer is out the call's own id tells, and the task is cancelled by that.
+    /// the answer is out it is the call that says so, and the task is cancelled by its id.
     fn is_cancelled(&self, state: &ChannelState) -> bool {
         state.cancelled
             || state.unanswered.as_ref().is_some_and(|(pending, _)| pending.call.reply.is_closed())

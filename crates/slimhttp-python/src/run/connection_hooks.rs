@@ -64,7 +64,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
         }
         ConnectionJob::Closed(connection) => {
             dispatcher.bridge.close_backlog.remove();
-            // First: whoever notes an identity looks behind that whether it comes too late.
+            // First: whoever registers an identity looks after that whether it comes too late.
             connection.is_end_reported.store(true, Ordering::SeqCst);
             let told = socket(py, &connection).and_then(|socket| {
                 callbacks.hook(&context, intern!(py, "left"), (connection.id.0, socket))
@@ -75,7 +75,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
     Ok(())
 }
 
-/// What a hook gave; `None` where it raised, which is told to the log. An
+/// What a hook gave; `None` where it raised, which is logged. An
 /// `HTTPError` says no, and is no failure.
 fn result_of<R>(
     callbacks: &PyCallbacks,

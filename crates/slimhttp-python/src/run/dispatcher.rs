@@ -79,7 +79,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Tells the log of an exception; see [`PyCallbacks::failed`].
+    /// Logs an exception; see [`PyCallbacks::failed`].
     pub(crate) fn failed(
         &self,
         request: &Bound<'_, HttpRequest>,

@@ -96,7 +96,7 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
     ) = &kept
         && pending.call.reply.is_closed()
     {
-        // The client may have left before the call was noted as handed on.
+        // The client may have left before the call was recorded as handed on.
         dispatcher.bridge.loop_queue.forget_resumed(id);
     }
     match kept {
@@ -174,7 +174,7 @@ fn start_stream(
 ) -> PyResult<()> {
     let py = create_task.py();
     let id = dispatcher.bridge.next_id();
-    // Until its head is out, the client's leaving is told by the call's id.
+    // Until its head is out, a client that leaves cancels it by the call's id.
     let call_id = pending.call.id;
     let context = pending.request.get().context(py)?;
     let channel = Channel::new(dispatcher.clone(), id, pending, head);

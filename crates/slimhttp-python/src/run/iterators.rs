@@ -99,7 +99,7 @@ impl Dispatcher {
     ) {
         let PendingCall { call, request, what } = pending;
         if call.reply.is_closed() {
-            return; // Who leaves later is told of by the call's id.
+            return; // A client that leaves later cancels by the call's id.
         }
         let unopened = UnopenedStream { iterator: iterator.unbind(), head, request, what };
         self.retained.keep(call.id, Retained::UnopenedStream(unopened));

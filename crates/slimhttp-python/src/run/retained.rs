@@ -183,7 +183,7 @@ impl RetainedObjects {
     }
 
     /// Takes what is kept for an owner that is gone, but for an iterator in which a thread is:
-    /// [`RetainedObjects::leave`] tells that one.
+    /// [`RetainedObjects::leave`] says so for that one.
     pub(crate) fn take_unoccupied(&self, id: JobId) -> Option<Retained> {
         let mut objects = self.lock();
         match objects.get_mut(&id) {

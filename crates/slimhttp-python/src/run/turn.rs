@@ -1,5 +1,5 @@
-//! A turn of a Python thread: it waits for jobs, with Python let go, and does
-//! one after the other without letting Python go between them.
+//! A turn of a Python thread: it waits for jobs, with Python released, and does one after the other
+//! without releasing Python between them. A panic of ours ends the job at hand and no other.
 
 use std::time::{Duration, Instant};
 

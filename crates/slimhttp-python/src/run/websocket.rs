@@ -1,6 +1,7 @@
-//! WebSockets on their way to Python: the handler that serves one, as a task of the
-//! event loop or on a thread of its own, and how it ends. What the handler holds is in
-//! `websocket_end`.
+//! The handler of a WebSocket: begun on a thread of its own, from a thread in `turn()`, or as a
+//! task of the event loop, on its thread; and what happens when it ends. What the handler holds is
+//! in `websocket_end`. The connection is the server's: a client that leaves closes it, and the
+//! handler notices with its next call; a task is cancelled.
 
 use std::sync::Arc;
 
@@ -153,7 +154,7 @@ pub(crate) fn open_on_loop(
     Ok(())
 }
 
-/// Tells a WebSocket of the event loop that something has changed.
+/// Wakes who waits for a WebSocket of the event loop: something has changed.
 ///
 /// # Errors
 /// What keeps Python from going on at all.
@@ -194,7 +195,7 @@ struct HandlerEnd {
 
 impl HandlerEnd {
     /// Closes with 1000 after a handler that has returned, with 1011 after one that
-    /// has raised, of which the log tells. An `HTTPError` is no failure: it answers the
+    /// has raised, which is logged. An `HTTPError` is no failure: it answers the
     /// handshake, or closes what is open by then.
     fn conclude(
         self,
@@ -226,7 +227,7 @@ impl HandlerEnd {
             self.tenure.finish(INTERNAL);
             return Err(error);
         }
-        // Who sends to a client that has left has nothing to be told of.
+        // That a client has left is no failure of who sends to it.
         let has_left = self.socket.is_closed() && errors::is_websocket_closed(py, &error);
         if !has_left {
             let context = self.request.get().context(py)?;

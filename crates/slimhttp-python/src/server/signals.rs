@@ -1,4 +1,5 @@
-//! `Signals`: what `run()` tells of signals, see `pending_signals` in the bridge, and what they ask for.
+//! `Signals`: what `run()` says of the signals that it handles (see `pending_signals` in the
+//! bridge), and what some of them ask for. Called on the main thread.
 
 use pyo3::prelude::*;
 
