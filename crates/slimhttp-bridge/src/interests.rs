@@ -61,3 +61,6 @@ impl CloseBacklog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

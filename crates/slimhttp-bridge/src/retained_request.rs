@@ -70,3 +70,6 @@ impl PassedHandler {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,6 @@ fn flush() {
         bridge.take_loop_jobs(loop_jobs);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ fn report_event_loop(bridge: &Bridge) -> bool {
 fn who_waits(count: usize) -> String {
     if count == 1 { "1 request waits".to_owned() } else { format!("{count} requests wait") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! What an answer future comes to, and what its drop says.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use slimhttp_server::handler::{Answer, Callee, Handler, HandlerFault};
+use slimhttp_server::handler::{Answer, Callee, ConnectionHandle, Handler, HandlerFault, Visitor};
 use slimhttp_site::route::Params;
 
 use super::BridgeHandler;
 use crate::bridge::ARM;
+use crate::connection::{Connection, ConnectionJob};
 use crate::fair_queue::Queued;
 use crate::job::Job;
 use crate::loop_queue::LoopJob;
@@ -108,4 +111,64 @@ fn the_watchdog_is_armed_once_for_a_backlog() {
     assert_eq!(wake_rx.read(&mut bytes).ok(), Some(1));
     assert_eq!(bytes[0], ARM);
     drop(waiting);
+}
+
+fn visitor() -> Visitor {
+    Visitor {
+        peer: ([127, 0, 0, 1], 1).into(),
+        local: ([127, 0, 0, 1], 80).into(),
+        tls: false,
+        descriptor: -1,
+        connection: ConnectionHandle::default(),
+    }
+}
+
+#[test]
+fn c9_a_connection_is_served_if_the_program_says_so() {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    let handler = BridgeHandler(bridge.clone());
+    for (said, served) in [(Some(true), true), (Some(false), false), (None, false)] {
+        let connection = handler.meet(visitor());
+        let waiting = handler.judge(&connection);
+        let Some((_, Job::Connection(ConnectionJob::Authorize(_, reply)))) = bridge.next(None)
+        else {
+            panic!("the program is asked");
+        };
+        match said {
+            Some(said) => reply.send(said).expect("somebody waits"),
+            None => drop(reply),
+        }
+        assert_eq!(block_on(waiting), served, "{said:?}");
+    }
+}
+
+#[test]
+fn c9_a_connection_that_ends_while_it_is_judged_is_skipped() {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    let handler = BridgeHandler(bridge.clone());
+    let connection = handler.meet(visitor());
+    drop(handler.judge(&connection));
+    let (_, job) = bridge.next(None).expect("the job is skipped by who takes it");
+    assert!(job.is_abandoned());
+}
+
+#[test]
+fn c9_ends_that_nobody_has_seen_do_not_pile_up() {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    bridge.set_limit(1);
+    let handler = BridgeHandler(bridge.clone());
+    let seen = handler.meet(visitor());
+    let connection = Connection::of(Some(&seen)).expect("is ours");
+    connection.is_exposed.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        handler.left(handler.meet(visitor()));
+    }
+    handler.left(seen);
+    let ends = std::iter::from_fn(|| bridge.next(None)).map(|(_, job)| match job {
+        Job::Connection(ConnectionJob::Closed(connection)) => connection,
+        job => panic!("{job:?}"),
+    });
+    let ends: Vec<_> = ends.collect();
+    assert_eq!(ends.len(), 17, "sixteen for each call that may wait, and the one that was seen");
+    assert!(Arc::ptr_eq(&ends[16], &connection));
 }

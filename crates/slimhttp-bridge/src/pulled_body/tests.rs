@@ -122,7 +122,7 @@ fn what_goes_wrong_breaks_the_body_off() {
 }
 
 #[test]
-fn a_body_that_is_left_gives_its_ticket_back() {
+fn a_body_that_is_left_releases_its_id() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     drop(body(&bridge, Some(b"one")));
     assert_eq!(bridge.queue.take_released(), [JobId(5)]);
