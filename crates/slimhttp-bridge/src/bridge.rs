@@ -23,9 +23,9 @@ use crate::side::Side;
 use parking_lot::{Mutex, MutexGuard};
 
 /// Arm the watchdog. No signal has this number, nor the next.
-pub const ARM: u8 = 0xF0;
+pub(crate) const ARM: u8 = 0xF0;
 /// The server is closed: end the watchdog.
-pub const EXIT: u8 = 0xF1;
+pub(crate) const EXIT: u8 = 0xF1;
 
 /// How many calls may wait before the configuration has said it.
 const FIRST_LIMIT: usize = 1024;
@@ -100,7 +100,7 @@ impl Bridge {
     }
 
     /// The same with jobs for the event loop.
-    pub fn take_loop_jobs(&self, jobs: impl IntoIterator<Item = LoopJob>) {
+    pub(crate) fn take_loop_jobs(&self, jobs: impl IntoIterator<Item = LoopJob>) {
         let pushed = self.loop_queue.push(jobs);
         self.arm_if(pushed.watchdog);
         for (job, rejection) in pushed.refused {
@@ -109,14 +109,14 @@ impl Bridge {
     }
 
     /// Wakes every I/O thread for which completions wait.
-    pub fn notify_io_threads(&self) {
+    pub(crate) fn notify_io_threads(&self) {
         for completions in self.completion_queues().iter() {
             completions.notify();
         }
     }
 
     /// Makes the completion queue of an I/O thread known.
-    pub fn add_completion_queue(&self, completions: &Arc<CompletionQueue>) {
+    pub(crate) fn add_completion_queue(&self, completions: &Arc<CompletionQueue>) {
         self.completion_queues().push(completions.clone());
         if self.loop_queue.is_closed() {
             completions.close();
@@ -148,7 +148,7 @@ impl Bridge {
 
     /// Says whether the watchdog is armed. When it has disarmed itself it looks once more: so it is
     /// armed again, or has seen what was there.
-    pub fn set_watchdog_armed(&self, armed: bool) {
+    pub(crate) fn set_watchdog_armed(&self, armed: bool) {
         self.watchdog_armed.store(armed, Ordering::SeqCst);
     }
 
@@ -168,7 +168,7 @@ impl Bridge {
     }
 
     /// Gives back the id of a stream that is not read to its end.
-    pub fn abandon(&self, side: Side, stream: JobId) {
+    pub(crate) fn abandon(&self, side: Side, stream: JobId) {
         match side {
             Side::Thread => self.queue.release(stream),
             Side::Loop => self.loop_queue.cancel(stream),

@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_micros(200);
 
 /// What is sent back, with the slot in which it is waited for.
 #[derive(Debug)]
-pub enum Completion {
+pub(crate) enum Completion {
     /// The answer to a call.
     Call(oneshot::Sender<CallOutcome>, CallOutcome),
     /// A chunk of a stream.
@@ -35,7 +35,7 @@ pub enum Completion {
 
 impl Completion {
     /// Fills the slot. A client that has left does not hear it.
-    pub fn fill_slot(self) {
+    pub(crate) fn fill_slot(self) {
         match self {
             Self::Call(slot, outcome) => drop(slot.send(outcome)),
             Self::Chunk(slot, piece) => drop(slot.send(piece)),
@@ -60,7 +60,7 @@ struct State {
 
 impl CompletionQueue {
     /// Puts a completion in and sees to it that its I/O thread is notified.
-    pub fn push(self: &Arc<Self>, completion: Completion) {
+    pub(crate) fn push(self: &Arc<Self>, completion: Completion) {
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -106,7 +106,7 @@ impl CompletionQueue {
 }
 
 /// Drains a completion queue, as a task on the I/O thread whose it is. It never ends by itself.
-pub struct DrainCompletions(pub Arc<CompletionQueue>);
+pub(crate) struct DrainCompletions(pub Arc<CompletionQueue>);
 
 impl Future for DrainCompletions {
     type Output = ();

@@ -35,7 +35,7 @@ pub trait Queued {
 
 /// How many calls may wait.
 #[derive(Debug)]
-pub struct Capacity {
+pub(crate) struct Capacity {
     limit: AtomicUsize,
     /// How many clients have left since what they waited for was last removed.
     left: AtomicUsize,
@@ -43,24 +43,24 @@ pub struct Capacity {
 
 impl Capacity {
     /// A capacity of `limit` calls.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit: AtomicUsize::new(limit), left: AtomicUsize::new(0) }
     }
 
     /// Changes how many calls may wait.
-    pub fn set_limit(&self, limit: usize) {
+    pub(crate) fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Counts a client that has left: its call may be among those that wait.
-    pub fn client_left(&self) {
+    pub(crate) fn client_left(&self) {
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Puts `item` into `queue` and gives what has to go for it, see [`FairQueue::push`]. Calls
     /// that nobody waits for any more do not count; they are put into `abandoned`, to be dropped
     /// where no lock is held.
-    pub fn admit<T: Queued>(
+    pub(crate) fn admit<T: Queued>(
         &self,
         item: T,
         queue: &mut FairQueue<T>,
@@ -76,7 +76,7 @@ impl Capacity {
 
 /// The queue.
 #[derive(Debug)]
-pub struct FairQueue<T> {
+pub(crate) struct FairQueue<T> {
     /// None is empty; the first has its turn.
     hosts: VecDeque<HostQueue<T>>,
     spare: Vec<VecDeque<T>>,
@@ -99,24 +99,24 @@ impl<T> Default for FairQueue<T> {
 
 impl<T: Queued> FairQueue<T> {
     /// How much waits.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting == 0
     }
 
     /// Whether `limit` calls wait.
-    pub fn is_full(&self, limit: usize) -> bool {
+    pub(crate) fn is_full(&self, limit: usize) -> bool {
         self.calls >= limit
     }
 
     /// Puts something at the end of its host's queue. Where `limit` calls wait already, gives the
     /// call that has to go: the newest of the longest queue, or this one if its own queue would be
     /// the longest.
-    pub fn push(&mut self, item: T, limit: usize) -> Option<T> {
+    pub(crate) fn push(&mut self, item: T, limit: usize) -> Option<T> {
         let own = self.hosts.iter().rposition(|host| is_same(host.host.as_ref(), item.host()));
         let mut evicted = None;
         if item.is_call() && self.is_full(limit) {
@@ -146,7 +146,7 @@ impl<T: Queued> FairQueue<T> {
     }
 
     /// Takes the first of the host that has its turn.
-    pub fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
         let host = self.hosts.front_mut()?;
         let item = host.items.pop_front()?;
         let is_call = usize::from(item.is_call());
@@ -165,7 +165,7 @@ impl<T: Queued> FairQueue<T> {
     }
 
     /// Takes everything out, in turn.
-    pub fn take(&mut self) -> Vec<T> {
+    pub(crate) fn take(&mut self) -> Vec<T> {
         let mut taken = Vec::with_capacity(self.waiting);
         while let Some(item) = self.pop() {
             taken.push(item);
@@ -174,12 +174,12 @@ impl<T: Queued> FairQueue<T> {
     }
 
     /// Takes out what nobody waits for.
-    pub fn remove_abandoned(&mut self) -> Vec<T> {
+    pub(crate) fn remove_abandoned(&mut self) -> Vec<T> {
         self.remove_where(T::is_abandoned)
     }
 
     /// Takes out what is `unwanted`.
-    pub fn remove_where(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
+    pub(crate) fn remove_where(&mut self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
         let mut out = Vec::new();
         for item in std::mem::take(self).take() {
             if unwanted(&item) {
@@ -193,7 +193,7 @@ impl<T: Queued> FairQueue<T> {
     }
 
     /// Everything that waits, host by host.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.hosts.iter().flat_map(|host| &host.items)
     }
 }

@@ -92,9 +92,9 @@ impl Queued for LoopJob {
 
 /// An event loop that takes nothing, while clients wait for it.
 #[derive(Debug)]
-pub struct Blocked {
+pub(crate) struct Blocked {
     /// For how long at least.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// How many wait.
     pub waiting: usize,
 }
@@ -104,7 +104,7 @@ pub struct Blocked {
 pub struct LoopQueue {
     state: Mutex<State>,
     /// How many calls may wait.
-    pub capacity: Capacity,
+    pub(crate) capacity: Capacity,
     wake_pair: OnceLock<WakePair>,
     /// How many ids [`State::resumed`] has.
     resumed_count: AtomicUsize,
@@ -143,7 +143,7 @@ impl LoopQueue {
     }
 
     /// Puts jobs in, each at the end of its host's queue.
-    pub fn push(&self, jobs: impl IntoIterator<Item = LoopJob>) -> Pushed<LoopJob> {
+    pub(crate) fn push(&self, jobs: impl IntoIterator<Item = LoopJob>) -> Pushed<LoopJob> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
@@ -204,7 +204,7 @@ impl LoopQueue {
     /// Whether clients have waited longer than `allowance` for the loop to take
     /// what is here; reported once until it has. `None` when nobody waits: there is
     /// nothing to watch until [`LoopQueue::push`] says so again.
-    pub fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
+    pub(crate) fn blocked(&self, allowance: Duration) -> Option<Option<Blocked>> {
         let mut state = self.lock();
         let Some(since) = state.since.filter(|_| !state.closed) else {
             state.watched = false;

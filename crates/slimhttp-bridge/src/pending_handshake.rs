@@ -120,7 +120,7 @@ impl PendingHandshakes {
     }
 
     /// Accepts those whose time is over; whether there are others.
-    pub fn accept_due(&self, now: Instant) -> bool {
+    pub(crate) fn accept_due(&self, now: Instant) -> bool {
         let mut due = Vec::new();
         let mut listed = self.lock();
         listed.retain(|(since, pending_handshake)| {

@@ -90,7 +90,7 @@ impl PendingSignals {
     }
 
     /// Sends once more what is still not handled; whether to look again.
-    pub fn resend_due(&self) -> bool {
+    pub(crate) fn resend_due(&self) -> bool {
         let mut state = self.lock();
         let Some((signal, since, times)) = state.pending else { return false };
         if times == TIMES {

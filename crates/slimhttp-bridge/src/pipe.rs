@@ -16,10 +16,10 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 /// Bytes from the client that wait for Python.
-pub const MOST_RECEIVED: usize = 256 * 1024;
+pub(crate) const MOST_RECEIVED: usize = 256 * 1024;
 /// Bytes for the client after which the next `send` waits. One that is longer by
 /// itself is taken whole.
-pub const MOST_SENT: usize = 1024 * 1024;
+pub(crate) const MOST_SENT: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const PIECE: usize = 16 * 1024;
 

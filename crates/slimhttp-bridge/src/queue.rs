@@ -17,7 +17,7 @@ use crate::job_id::JobId;
 
 /// What became of things that were to go in.
 #[derive(Debug)]
-pub struct Pushed<T> {
+pub(crate) struct Pushed<T> {
     /// Whether the watchdog is to be armed.
     pub watchdog: Watchdog,
     /// Those that were not taken, and such as had to make room for others.
@@ -29,14 +29,14 @@ impl<T> Pushed<T> {
     ///
     /// # Errors
     /// Why it was not taken.
-    pub fn outcome(&self) -> Result<Watchdog, Rejection> {
+    pub(crate) fn outcome(&self) -> Result<Watchdog, Rejection> {
         self.refused.first().map_or(Ok(self.watchdog), |(_, rejection)| Err(*rejection))
     }
 }
 
 /// What a change of a queue asks of the watchdog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watchdog {
+pub(crate) enum Watchdog {
     /// A job waits, every thread is busy and it is not armed yet.
     Arm,
     /// There is nothing to watch, or it is armed already.
@@ -45,7 +45,7 @@ pub enum Watchdog {
 
 impl Watchdog {
     /// To be armed, or not.
-    pub fn of(arm: bool) -> Self {
+    pub(crate) fn of(arm: bool) -> Self {
         if arm { Self::Arm } else { Self::Leave }
     }
 }
@@ -56,11 +56,11 @@ pub struct Run(u64);
 
 /// A job that has run for long while others wait and no thread is free.
 #[derive(Debug)]
-pub struct Stalled {
+pub(crate) struct Stalled {
     /// What it is about.
     pub subject: Subject,
     /// How long it has run.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// How many wait.
     pub waiting: usize,
     /// How many threads there are to run jobs, as far as is known.
@@ -73,7 +73,7 @@ pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     /// How many calls may wait.
-    pub capacity: Capacity,
+    pub(crate) capacity: Capacity,
 }
 
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ impl Queue {
 
     /// Puts jobs in, each at the end of its host's queue. Fetching chunks is never refused
     /// for want of room: there are no more of them than responses under way.
-    pub fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
+    pub(crate) fn push(&self, jobs: impl IntoIterator<Item = Job>) -> Pushed<Job> {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
@@ -166,7 +166,7 @@ impl Queue {
     }
 
     /// Takes the first job, and records that the one of `finished` has ended.
-    pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watchdog)> {
+    pub(crate) fn next(&self, finished: Option<Run>) -> Option<(Run, Job, Watchdog)> {
         let mut state = self.lock();
         let ended = finished.and_then(|run| {
             let position = state.running.iter().position(|running| running.run == run)?;
@@ -255,7 +255,7 @@ impl Queue {
 
     /// Whether nothing waits and nothing runs.
     #[cfg(test)]
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         let state = self.lock();
         !state.has_work() && state.running.is_empty()
     }
@@ -263,7 +263,7 @@ impl Queue {
     /// The jobs that have run longer than `allowance` while others wait and no
     /// thread is free; each is reported once. `None` when nothing waits: there is
     /// nothing to watch until [`Queue::push`] says so again.
-    pub fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
+    pub(crate) fn stalled(&self, allowance: Duration) -> Option<Vec<Stalled>> {
         let mut state = self.lock();
         let waiting = state.jobs.len();
         if waiting == 0 || state.closed {

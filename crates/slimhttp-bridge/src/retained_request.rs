@@ -57,7 +57,7 @@ impl PassedHandler {
     }
 
     /// Names it in the log: nobody has answered `request`.
-    pub fn log_unanswered(&self, request: &Request) {
+    pub(crate) fn log_unanswered(&self, request: &Request) {
         if !self.logged.is_due_every(SPAN) {
             return;
         }

@@ -14,7 +14,7 @@ pub enum Side {
 
 /// Where the handler of `id` runs. It is part of the number, so that an I/O
 /// thread knows without asking.
-pub fn side_of(id: HandlerId) -> Side {
+pub(crate) fn side_of(id: HandlerId) -> Side {
     if id.0 & 1 == 1 { Side::Loop } else { Side::Thread }
 }
 
