@@ -41,11 +41,11 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::process::certificates::{Successor, drop_privileges, make_certificate};
     #[pymodule_export]
-    use crate::server::Server;
-    #[pymodule_export]
     use crate::server::hooks::Hooks;
     #[pymodule_export]
     use crate::server::signals::Signals;
+    #[pymodule_export]
+    use crate::server::state::Server;
 
     /// The version of the package.
     #[pyo3::pyfunction]

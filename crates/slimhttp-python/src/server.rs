@@ -8,154 +8,42 @@
 pub(crate) mod change;
 pub(crate) mod hooks;
 pub(crate) mod signals;
+pub(crate) mod state;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_bridge::bridge::Bridge;
-use slimhttp_bridge::handler::BridgeHandler;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::live::Draft;
-use slimhttp_server::server::{Server as Core, ServerConfig, StartError};
-use slimhttp_server::snapshot::Snapshot;
+use slimhttp_server::server::ServerConfig;
 use slimhttp_site::fault::Place;
 
 use crate::convert::config;
 use crate::convert::config_path::{config_path, key_error};
 use crate::convert::errors;
 use crate::convert::events;
-use crate::objects::callbacks::PyCallbacks;
 use crate::objects::routes::{read_kind, read_methods};
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::run::add_route;
-use crate::run::dispatcher::Dispatcher;
 use crate::run::event_loop;
 use crate::run::handlers::{Handler, Registration};
 use crate::run::turn;
 use crate::server::change::{ChangeError, successor};
 use crate::server::hooks::Hooks;
 use crate::server::signals::Signals;
+use crate::server::state::Server;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
 /// The exit status of a program whose server does not start.
 const FAILURE: i32 = 1;
-
-/// A server: its listener, its I/O threads and its site.
-#[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
-pub(crate) struct Server {
-    pub(crate) core: Core,
-    pub(crate) dispatcher: Arc<Dispatcher>,
-    /// The folder against which relative paths of the next change are resolved.
-    base: Mutex<PathBuf>,
-    /// A byte written here is a `wake()`.
-    wakeup: UnixStream,
-    /// The watchdog's end of it, until that is started.
-    wake_rx: Mutex<Option<UnixStream>>,
-    pub(crate) started: AtomicBool,
-    stopping: AtomicBool,
-    closed: AtomicBool,
-}
-
-impl Server {
-    /// Binds and listens. The outer failure is Python's, the inner one the
-    /// listener's.
-    fn open(
-        py: Python<'_>,
-        mut setup: ServerConfig,
-        callbacks: &Bound<'_, PyAny>,
-    ) -> PyResult<Result<Self, StartError>> {
-        let base = Mutex::new(setup.base.clone());
-        let (wake_tx, wake_rx) = UnixStream::pair()?;
-        wake_tx.set_nonblocking(true)?;
-        let wakeup = wake_tx.try_clone()?;
-        let bridge = Arc::new(Bridge::new(wake_tx));
-        let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
-        setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
-        let core = match py.detach(|| Core::bind(setup)) {
-            Ok(core) => core,
-            Err(error) => return Ok(Err(error)),
-        };
-        slimhttp_bridge::log_ring::attach(&bridge);
-        let server = Self {
-            core,
-            dispatcher: Arc::new(Dispatcher::new(bridge, callbacks)),
-            base,
-            wakeup,
-            wake_rx: Mutex::new(Some(wake_rx)),
-            started: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-        };
-        server.apply_limits();
-        Ok(Ok(server))
-    }
-
-    fn bridge(&self) -> &Bridge {
-        &self.dispatcher.bridge
-    }
-
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.core.live().current()
-    }
-
-    /// Applies the limits of the configuration in force to the queues.
-    fn apply_limits(&self) {
-        let service = &self.snapshot().site.service;
-        self.bridge().set_limit(service.max_queue);
-        self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
-    }
-
-    /// One change of the site, whole or not at all, with Python let go.
-    pub(crate) fn update<R: Send>(
-        &self,
-        py: Python<'_>,
-        change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
-    ) -> PyResult<R> {
-        let base = self.base.lock().clone();
-        let outcome = py.detach(|| {
-            self.core.live().try_update(|draft| {
-                draft.base = base;
-                change(draft)
-            })
-        });
-        let outcome = outcome.map_err(|error| error.raised(py))?;
-        self.apply_limits();
-        Ok(outcome)
-    }
-
-    /// Whether there is nothing left to do, ever.
-    fn is_over(&self, py: Python<'_>) -> bool {
-        if self.closed.load(Ordering::Acquire) {
-            return true;
-        }
-        if !self.stopping.load(Ordering::Acquire) {
-            return false;
-        }
-        // A handler may still run on another thread: nobody waits for its answer.
-        let over = py.detach(|| self.core.wait(Duration::ZERO));
-        if over {
-            self.close(py);
-        }
-        over
-    }
-
-    fn hand_over_logs(&self, py: Python<'_>) {
-        for record in slimhttp_bridge::log_ring::take() {
-            self.dispatcher.callbacks.log(py, &record);
-        }
-    }
-}
 
 #[pymethods]
 impl Server {
@@ -319,12 +207,7 @@ impl Server {
 
     /// Cuts everything now. From any thread, and twice.
     fn close(&self, py: Python<'_>) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
-            py.detach(|| {
-                self.bridge().close();
-                self.core.close();
-            });
-        }
+        self.close_now(py);
     }
 
     /// Waits until a stop is complete, at most `timeout` seconds; whether it is.
@@ -486,14 +369,5 @@ impl Server {
         self.dispatcher.handlers.clear();
         drop(self.dispatcher.callbacks.waiting.take_all());
         drop(self.dispatcher.retained.take_all());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
-            self.dispatcher.bridge.close();
-            self.core.close();
-        }
     }
 }

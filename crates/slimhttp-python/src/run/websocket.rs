@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_server::handler::HandlerFault;
-use slimhttp_server::websocket::{self, HandlerGuard, INTERNAL, NORMAL, WebSocket};
+use slimhttp_server::websocket::{self, PendingWebSocket, INTERNAL, NORMAL, HandlerGuard, WebSocket};
 use slimhttp_site::refusal::Refusal;
 
 use crate::convert::asyncio::pump_module;
@@ -24,6 +24,7 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::ThreadPermit;
+use slimhttp_bridge::job::Call;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::pending_handshake::PendingHandshake;
@@ -72,18 +73,32 @@ pub(crate) fn open_on_thread(
         end: HandlerEnd {
             socket,
             tenure,
-            pending_handshake: pending_handshake.clone(),
+            pending_handshake,
             request,
             what,
             debug: call.request.scope.options.debug,
         },
         _permit: permit,
     };
-    let what = service.end.what.clone();
+    start_thread(dispatcher, &context, call, service, carriage);
+    Ok(())
+}
+
+/// Starts the thread that serves a WebSocket; where the system has none left, the call is refused.
+fn start_thread(
+    dispatcher: &Dispatcher,
+    context: &Bound<'_, PyAny>,
+    call: Call,
+    service: Service,
+    carriage: PendingWebSocket,
+) {
+    let py = context.py();
+    let (what, pending_handshake) =
+        (service.end.what.clone(), service.end.pending_handshake.clone());
     let service =
         ServiceThread { callbacks: dispatcher.callbacks.clone(), work: Mutex::new(Some(service)) };
     let started = Bound::new(py, service)
-        .and_then(|service| dispatcher.callbacks.start_thread(&context, service.as_any(), &what));
+        .and_then(|service| dispatcher.callbacks.start_thread(context, service.as_any(), &what));
     match started {
         Ok(()) => {
             pending_handshake.attach(call.reply, carriage);
@@ -94,7 +109,6 @@ pub(crate) fn open_on_thread(
             call.reply.send(Err(HandlerFault::Refused(Refusal::Unavailable, None)));
         }
     }
-    Ok(())
 }
 
 /// Opens a WebSocket whose handler is a task of the event loop; called on its

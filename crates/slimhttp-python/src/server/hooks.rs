@@ -22,7 +22,7 @@ use slimhttp_site::instance::Instance;
 
 use crate::convert::errors;
 use crate::run::handlers::Handler;
-use crate::server::Server;
+use crate::server::state::Server;
 
 /// What a program says of connections and of the server as a whole.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]

@@ -3,7 +3,7 @@
 
 use pyo3::prelude::*;
 
-use crate::server::Server;
+use crate::server::state::Server;
 use slimhttp_bridge::pending_signals::PendingSignals;
 
 /// How many of the requests are named that the end of a server waits for.

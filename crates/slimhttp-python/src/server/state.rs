@@ -1,0 +1,155 @@
+//! The server object: its listener, its I/O threads, its site and the dispatcher, and what its
+//! methods have in common. Shared by every thread of Python; what changes in it are atomics and two
+//! cells, which nobody holds while Python runs.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use slimhttp_bridge::bridge::Bridge;
+use slimhttp_bridge::handler::BridgeHandler;
+use slimhttp_server::live::Draft;
+use slimhttp_server::server::{Server as Core, Setup, StartError};
+use slimhttp_server::snapshot::Snapshot;
+
+use crate::objects::callbacks::PyCallbacks;
+use crate::run::dispatcher::Dispatcher;
+use crate::server::change::ChangeError;
+
+/// A server: its listener, its I/O threads and its site.
+#[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
+pub(crate) struct Server {
+    pub(crate) core: Core,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    /// The folder against which relative paths of the next change are resolved.
+    pub(super) base: Mutex<PathBuf>,
+    /// A byte written here is a `wake()`.
+    pub(super) wakeup: UnixStream,
+    /// The watchdog's end of it, until that is started.
+    pub(super) wake_rx: Mutex<Option<UnixStream>>,
+    pub(crate) started: AtomicBool,
+    pub(super) stopping: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Server {
+    /// Binds and listens. The outer failure is Python's, the inner one the
+    /// listener's.
+    ///
+    /// # Errors
+    /// Where Python lacks something, or the system has no more descriptors.
+    pub(super) fn open(
+        py: Python<'_>,
+        mut setup: Setup,
+        callbacks: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<Self, StartError>> {
+        let base = Mutex::new(setup.base.clone());
+        let (wake_tx, wake_rx) = UnixStream::pair()?;
+        wake_tx.set_nonblocking(true)?;
+        let wakeup = wake_tx.try_clone()?;
+        let bridge = Arc::new(Bridge::new(wake_tx));
+        let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
+        setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
+        let core = match py.detach(|| Core::bind(setup)) {
+            Ok(core) => core,
+            Err(error) => return Ok(Err(error)),
+        };
+        slimhttp_bridge::log_ring::attach(&bridge);
+        let server = Self {
+            core,
+            dispatcher: Arc::new(Dispatcher::new(bridge, callbacks)),
+            base,
+            wakeup,
+            wake_rx: Mutex::new(Some(wake_rx)),
+            started: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        server.apply_limits();
+        Ok(Ok(server))
+    }
+
+    /// Where jobs wait.
+    pub(super) fn bridge(&self) -> &Bridge {
+        &self.dispatcher.bridge
+    }
+
+    /// The site in force.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.live().current()
+    }
+
+    /// Applies the limits of the configuration in force to the queues.
+    fn apply_limits(&self) {
+        let service = &self.snapshot().site.service;
+        self.bridge().set_limit(service.max_queue);
+        self.dispatcher.websocket_threads.set_limit(service.max_websocket_threads);
+    }
+
+    /// One change of the site, whole or not at all, with Python released.
+    ///
+    /// # Errors
+    /// Why it is not made.
+    pub(crate) fn update<R: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
+    ) -> PyResult<R> {
+        let base = self.base.lock().clone();
+        let outcome = py.detach(|| {
+            self.core.live().try_update(|draft| {
+                draft.base = base;
+                change(draft)
+            })
+        });
+        let outcome = outcome.map_err(|error| error.raised(py))?;
+        self.apply_limits();
+        Ok(outcome)
+    }
+
+    /// Whether there is nothing left to do, ever.
+    pub(super) fn is_over(&self, py: Python<'_>) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return true;
+        }
+        if !self.stopping.load(Ordering::Acquire) {
+            return false;
+        }
+        // A handler may still run on another thread: nobody waits for its answer.
+        let over = py.detach(|| self.core.wait(Duration::ZERO));
+        if over {
+            self.close_now(py);
+        }
+        over
+    }
+
+    /// Hands the log records that wait to Python's `logging`.
+    pub(super) fn hand_over_logs(&self, py: Python<'_>) {
+        for record in slimhttp_bridge::log_ring::take() {
+            self.dispatcher.callbacks.log(py, &record);
+        }
+    }
+
+    /// Cuts everything now, once.
+    pub(super) fn close_now(&self, py: Python<'_>) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            py.detach(|| {
+                self.bridge().close();
+                self.core.close();
+            });
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.dispatcher.bridge.close();
+            self.core.close();
+        }
+    }
+}
