@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::completion::CompletionQueue;
 use crate::connection::{Connection, ConnectionJob};
 use crate::fair_queue::Rejection;
@@ -20,7 +22,6 @@ use crate::pending_handshake::{PendingHandshake, PendingHandshakes};
 use crate::pending_signals::PendingSignals;
 use crate::queue::{Queue, Run, Watchdog};
 use crate::side::Side;
-use parking_lot::{Mutex, MutexGuard};
 
 /// Arm the watchdog. No signal has this number, nor the next.
 pub(crate) const ARM: u8 = 0xF0;

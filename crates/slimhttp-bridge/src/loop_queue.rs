@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::fair_queue::{Capacity, FairQueue, Queued, Rejection};
 use crate::job::{Call, Pull, Subject};
 use crate::job_id::JobId;
 use crate::queue::{Pushed, Watchdog};
-use parking_lot::{Mutex, MutexGuard};
 
 /// One job for the event loop.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The ring: what a record says, and what becomes of too many. One test: the
 //! ring is one for the process.
 
-use super::{CAPACITY, Record, ToRing, attach, take};
-
 use tracing_subscriber::layer::SubscriberExt;
+
+use super::{CAPACITY, Record, ToRing, attach, take};
 
 fn record(level: u8, message: &str) -> Record {
     Record { level, message: message.into() }

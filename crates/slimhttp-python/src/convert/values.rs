@@ -6,10 +6,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
+use slimhttp_bridge::query;
 use slimhttp_server::handler::Request;
 use slimhttp_site::route::{Param, Params};
-
-use slimhttp_bridge::query;
 
 /// The status that an object says.
 ///

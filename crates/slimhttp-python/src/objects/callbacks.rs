@@ -11,15 +11,15 @@ use pyo3::prelude::*;
 use pyo3::pyclass::PyTraverseError;
 use pyo3::pyclass::PyVisit;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use slimhttp_bridge::bridge::Bridge;
+use slimhttp_bridge::log_ring::Record;
+use slimhttp_bridge::side::Side;
 use slimhttp_server::handler::DebugPage;
 
 use crate::objects::contexts::Contexts;
 use crate::objects::script::Script;
 use crate::objects::waiting::WaitingObjects;
 use crate::objects::websocket_end::WebSocketEnd;
-use slimhttp_bridge::bridge::Bridge;
-use slimhttp_bridge::log_ring::Record;
-use slimhttp_bridge::side::Side;
 
 /// The callbacks of one server.
 pub(crate) struct PyCallbacks {

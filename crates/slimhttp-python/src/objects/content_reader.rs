@@ -12,14 +12,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyBytes;
+use slimhttp_bridge::bridge::Bridge;
+use slimhttp_bridge::job_id::JobId;
+use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_server::content::{ContentFault, ContentStream};
 
 use crate::convert::asyncio::running_loop;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content::{error_of, next_chunk};
-use slimhttp_bridge::bridge::Bridge;
-use slimhttp_bridge::job_id::JobId;
-use slimhttp_bridge::loop_queue::LoopJob;
 
 /// An iterator of the chunks of a content.
 #[pyclass(name = "ContentStream", module = "slimHTTP", frozen)]

@@ -4,14 +4,14 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use slimhttp_bridge::connection::Connection;
+use slimhttp_bridge::pipe::Received;
 use slimhttp_server::handler::{ConnectionHandle, Request};
 
 use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;
 use crate::objects::socket::Socket;
-use slimhttp_bridge::connection::Connection;
-use slimhttp_bridge::pipe::Received;
 
 /// The event that says that bytes have come, `Events.CLIENT_DATA`.
 const CLIENT_DATA: u8 = 0x40;

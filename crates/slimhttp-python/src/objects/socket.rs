@@ -11,11 +11,11 @@ use pyo3::exceptions::{PyAttributeError, PyBlockingIOError, PyConnectionError, P
 use pyo3::exceptions::{PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
+use slimhttp_bridge::connection::Connection;
+use slimhttp_bridge::pipe::{NotSent, Received};
 
 use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use slimhttp_bridge::connection::Connection;
-use slimhttp_bridge::pipe::{NotSent, Received};
 
 /// Seconds that `send` waits for room unless `settimeout` says otherwise.
 const PATIENCE: f64 = 60.0;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_server::websocket::{
     Closure, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
 };
 
 use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
-use slimhttp_bridge::pending_handshake::PendingHandshake;
 
 /// The end of one WebSocket. Whatever is asked of one that is closed raises
 /// WebSocketClosed, unless it says something else.

@@ -4,12 +4,11 @@
 
 use std::sync::OnceLock;
 
+use slimhttp_bridge::log_ring::{ToRing, python_level};
 use slimhttp_site::logging::Logging;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
-
-use slimhttp_bridge::log_ring::{ToRing, python_level};
 
 /// Above every level of Python's `logging`.
 const OFF: u8 = 51;

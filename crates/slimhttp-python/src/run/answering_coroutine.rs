@@ -13,6 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyString, PyTuple};
+use slimhttp_bridge::side::Side;
 use slimhttp_server::handler::HandlerFault;
 
 use crate::convert::asyncio::{close, is_cancelled};
@@ -20,7 +21,6 @@ use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response;
 use crate::run::retained::PendingCall;
-use slimhttp_bridge::side::Side;
 
 /// The coroutine. What it does not know itself (`__name__`, `cr_frame` and
 /// whatever else a debugger looks at) it asks the handler's coroutine.

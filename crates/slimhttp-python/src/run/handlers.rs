@@ -10,11 +10,10 @@ use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
-use slimhttp_site::methods::Methods;
-use slimhttp_site::route::{HandlerId, RouteKind};
-
 use slimhttp_bridge::retained_request::PassedHandler;
 use slimhttp_bridge::side::{Side, handler_id};
+use slimhttp_site::methods::Methods;
+use slimhttp_site::route::{HandlerId, RouteKind};
 
 /// A route as Python registers it.
 #[derive(Clone, Debug, PartialEq, Eq)]

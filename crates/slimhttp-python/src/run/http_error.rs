@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use slimhttp_bridge::outcome::CallOutcome;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::{Answer, HandlerFault};
 use slimhttp_server::websocket::INTERNAL;
@@ -15,7 +16,6 @@ use crate::convert::fields;
 use crate::convert::values::read_status;
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::response::{self, Head};
-use slimhttp_bridge::outcome::CallOutcome;
 
 /// The code of a WebSocket that is closed for the client's doing.
 const POLICY: u16 = 1008;

@@ -11,6 +11,11 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
+use slimhttp_bridge::job::{Call, InWords, Job, Pull};
+use slimhttp_bridge::job_id::JobId;
+use slimhttp_bridge::outcome::ChunkOutcome;
+use slimhttp_bridge::pulled_body::PulledBody;
+use slimhttp_bridge::side::Side;
 use slimhttp_server::body::Body;
 use slimhttp_server::handler::Answer;
 
@@ -20,11 +25,6 @@ use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::{self, Head};
 use crate::run::retained::{IteratorStream, PendingCall, Retained, UnopenedStream};
-use slimhttp_bridge::job::{Call, InWords, Job, Pull};
-use slimhttp_bridge::job_id::JobId;
-use slimhttp_bridge::outcome::ChunkOutcome;
-use slimhttp_bridge::pulled_body::PulledBody;
-use slimhttp_bridge::side::Side;
 
 /// The stay of a thread in an iterator.
 struct Visit<'d> {

@@ -4,15 +4,15 @@
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-
-use crate::process::catch_panic::catch_panic;
-use crate::run::connection_hooks;
-use crate::run::dispatcher::Dispatcher;
 use slimhttp_bridge::completion::Batch;
 use slimhttp_bridge::fair_queue::Queued;
 use slimhttp_bridge::job::Job;
 use slimhttp_bridge::queue::Run;
 use slimhttp_bridge::side::Side;
+
+use crate::process::catch_panic::catch_panic;
+use crate::run::connection_hooks;
+use crate::run::dispatcher::Dispatcher;
 
 /// How long a turn goes on while jobs keep coming.
 const TURN: Duration = Duration::from_millis(10);

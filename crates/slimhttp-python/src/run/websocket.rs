@@ -10,6 +10,12 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use slimhttp_bridge::job::Call;
+use slimhttp_bridge::job_id::JobId;
+use slimhttp_bridge::loop_queue::LoopJob;
+use slimhttp_bridge::pending_handshake::PendingHandshake;
+use slimhttp_bridge::side::Side;
+use slimhttp_bridge::submission::{self, Submission};
 use slimhttp_server::handler::HandlerFault;
 use slimhttp_server::websocket::{self, PendingWebSocket, INTERNAL, NORMAL, HandlerGuard, WebSocket};
 use slimhttp_site::refusal::Refusal;
@@ -24,12 +30,6 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket_threads::ThreadPermit;
-use slimhttp_bridge::job::Call;
-use slimhttp_bridge::job_id::JobId;
-use slimhttp_bridge::loop_queue::LoopJob;
-use slimhttp_bridge::pending_handshake::PendingHandshake;
-use slimhttp_bridge::side::Side;
-use slimhttp_bridge::submission::{self, Submission};
 
 /// Opens a WebSocket for a call that was asked on a thread in `turn()`: its
 /// handler goes to a thread of its own, or to the event loop.

@@ -2,9 +2,9 @@
 //! bridge), and what some of them ask for. Called on the main thread.
 
 use pyo3::prelude::*;
+use slimhttp_bridge::pending_signals::PendingSignals;
 
 use crate::server::state::Server;
-use slimhttp_bridge::pending_signals::PendingSignals;
 
 /// How many of the requests are named that the end of a server waits for.
 const NAMED: usize = 3;

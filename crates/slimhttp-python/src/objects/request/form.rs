@@ -10,13 +10,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
+use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Upload, UploadData};
 use slimhttp_server::content::Content;
 
 use super::HttpRequest;
 use super::attributes::Attribute;
 use crate::convert::errors::ContentError;
 use crate::objects::content::{content_type, next_chunk};
-use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Upload, UploadData};
 
 /// The pair of fields and uploads; both are empty where the content is no form.
 ///
