@@ -38,14 +38,14 @@ pub struct Bridge {
     pub queue: Queue,
     /// What waits for the event loop.
     pub loop_queue: LoopQueue,
-    /// Those of all I/O threads that have asked something.
+    /// The completion queues of all I/O threads that have submitted something.
     completion_queues: Mutex<Vec<Arc<CompletionQueue>>>,
     ids: AtomicU64,
     /// What the program wants to hear of connections.
     pub interests: InterestFlags,
     /// The signals that the watchdog has read of and Python has not handled.
     pub pending_signals: PendingSignals,
-    /// The ends of connections that wait for Python.
+    /// The ends of connections of which the program has not heard.
     pub close_backlog: CloseBacklog,
     /// The handshakes of WebSockets that their handlers have not answered.
     pub handshakes: PendingHandshakes,
@@ -141,7 +141,7 @@ impl Bridge {
         }
     }
 
-    /// Looks after a handshake: its client is let in, if its handler says nothing.
+    /// Has the watchdog accept a handshake whose handler does not decide in time.
     pub fn watch_handshake(&self, pending_handshake: &Arc<PendingHandshake>) {
         self.handshakes.add(pending_handshake, Instant::now());
         self.arm_watchdog();
@@ -163,12 +163,12 @@ impl Bridge {
         pushed.outcome().map(drop)
     }
 
-    /// Asks for what has come on an upgraded connection to be looked at.
+    /// Queues a job for what has come on an upgraded connection.
     pub fn announce_data(&self, connection: &Arc<Connection>) {
         self.take_jobs([Job::Connection(ConnectionJob::Data(connection.clone()))]);
     }
 
-    /// Gives back the id of a stream that is not read to its end.
+    /// Releases the iterator of a stream that is not read to its end.
     pub(crate) fn abandon(&self, side: Side, stream: JobId) {
         match side {
             Side::Thread => self.queue.release(stream),
@@ -181,7 +181,7 @@ impl Bridge {
     pub fn close(&self) {
         drop(self.queue.close());
         drop(self.loop_queue.close());
-        // What is handed over is not dropped under a lock of ours.
+        // Slots are not filled under a lock of ours.
         let completion_queues = self.completion_queues().clone();
         for completions in completion_queues {
             completions.close();

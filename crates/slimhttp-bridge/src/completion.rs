@@ -24,7 +24,7 @@ const MOST: usize = 32;
 /// How long completions are batched, where each job is short.
 const LONGEST: Duration = Duration::from_micros(200);
 
-/// What is sent back, with the slot in which it is waited for.
+/// What comes back, with the slot that its I/O thread waits for.
 #[derive(Debug)]
 pub(crate) enum Completion {
     /// The answer to a call.
@@ -34,7 +34,7 @@ pub(crate) enum Completion {
 }
 
 impl Completion {
-    /// Fills the slot. A client that has left does not hear it.
+    /// Fills the slot. Where the client has left it is dropped.
     pub(crate) fn fill_slot(self) {
         match self {
             Self::Call(slot, outcome) => drop(slot.send(outcome)),

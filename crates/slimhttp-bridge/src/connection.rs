@@ -16,7 +16,7 @@ use crate::pipe::Pipe;
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
-    /// Under which Python keeps its identity.
+    /// By which Python knows its identity.
     pub id: JobId,
     /// Who and where.
     pub visitor: ConnectionInfo,

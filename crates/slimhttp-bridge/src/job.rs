@@ -51,7 +51,7 @@ impl Call {
         self.reply.send(outcome.map(|answer| connection.hold(answer)));
     }
 
-    /// Tells who waits that nobody will answer.
+    /// Answers that no handler will: there is no room, or the server has stopped.
     pub fn refuse(self, rejection: Rejection) {
         self.reply.send(Err(match rejection {
             Rejection::Full => HandlerFault::QueueFull,
@@ -97,7 +97,7 @@ impl Queued for Job {
 }
 
 impl Job {
-    /// Tells who waits that nobody will do it.
+    /// Ends the wait of who asked: nobody will do it.
     pub fn refuse(self, rejection: Rejection) {
         match self {
             Self::Call(call) | Self::Open(call) => call.refuse(rejection),

@@ -61,7 +61,7 @@ impl LoopJob {
         !matches!(self, Self::Cancel(_)) && !self.is_abandoned()
     }
 
-    /// Tells who waits that nobody will do it.
+    /// Ends the wait of who asked: nobody will do it.
     pub fn refuse(self, rejection: Rejection) {
         if let Self::Call(call) = self {
             call.refuse(rejection);
@@ -166,7 +166,7 @@ impl LoopQueue {
             }
         }
         if !abandoned.is_empty() {
-            // With a call goes what was said of its client.
+            // With a call goes that it is to be cancelled.
             let calls: HashSet<JobId> = abandoned.iter().filter_map(LoopJob::id).collect();
             let of_those = |job: &LoopJob| matches!(job, LoopJob::Cancel(of) if calls.contains(of));
             abandoned.append(&mut state.jobs.remove_where(of_those));

@@ -23,7 +23,7 @@ pub(crate) const MOST_SENT: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const PIECE: usize = 16 * 1024;
 
-/// Both ways of one connection.
+/// Both directions of one connection. Shared by its I/O thread and threads of the interpreter.
 #[derive(Debug, Default)]
 pub struct Pipe {
     state: Mutex<State>,
@@ -227,9 +227,8 @@ impl Pipe {
 /// The I/O thread's side.
 impl Pipe {
     /// Moves the bytes of a connection until it ends; `announce` is called where a reader has
-    /// to look. Whether it ended well: not where Python has
-    /// taken nothing for so long as `patience`, with the buffer full. Then nobody
-    /// would notice that the client has gone.
+    /// to look. False where Python has taken nothing for as long as `patience`, with the buffer
+    /// full: it is given up then, for nobody would notice that the client has gone.
     pub async fn run(
         self: &Arc<Self>,
         connection: Box<dyn Bytestream>,
@@ -285,7 +284,7 @@ impl Pipe {
     }
 
     /// Keeps what has been read, or with `None` that nothing more comes; whether a
-    /// reader is to be announced.
+    /// reader has to be asked to look.
     fn record(&self, piece: Option<&BytesMut>) -> bool {
         let mut state = self.lock();
         match piece {

@@ -125,8 +125,7 @@ impl Body for PulledBody {
 impl Drop for PulledBody {
     fn drop(&mut self) {
         if !self.ended {
-            // In this order: who hears that the client has left sees that nobody
-            // waits for the chunk.
+            // In this order: whoever closes the iterator sees that nobody waits for the chunk.
             self.pending = None;
             self.bridge.abandon(self.side, self.stream);
         }

@@ -50,7 +50,7 @@ impl Watchdog {
     }
 }
 
-/// Names the run of a job between [`Queue::next`] and the next [`Queue::next`].
+/// A job that runs, from [`Queue::next`] to the next [`Queue::next`] or [`Queue::finish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run(u64);
 
@@ -149,7 +149,7 @@ impl Queue {
         Pushed { watchdog: Watchdog::of(begin), refused }
     }
 
-    /// Gives back an id: what is kept under it is dropped in a turn.
+    /// Releases what is kept under an id: it is dropped in a turn.
     pub fn release(&self, id: JobId) {
         let mut state = self.lock();
         state.released.push(id);
@@ -160,7 +160,7 @@ impl Queue {
         }
     }
 
-    /// The ids given back since the last time.
+    /// The ids released since the last time.
     pub fn take_released(&self) -> Vec<JobId> {
         std::mem::take(&mut self.lock().released)
     }

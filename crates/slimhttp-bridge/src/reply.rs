@@ -20,7 +20,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A reply, and where it is waited for. It goes by that completion queue if there is one.
+    /// A reply, and the slot that it fills, by way of that completion queue if there is one.
     pub fn channel(
         completions: Option<Arc<CompletionQueue>>,
     ) -> (Self, oneshot::Receiver<CallOutcome>) {
@@ -33,7 +33,7 @@ impl Reply {
         self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    /// Sends the answer. A client that has left does not hear it.
+    /// Sends the answer. Where the client has left it is dropped.
     pub fn send(mut self, outcome: CallOutcome) {
         self.deliver(outcome);
     }
@@ -74,8 +74,8 @@ impl ChunkReply {
         self.slot.is_closed()
     }
 
-    /// Sends what was asked for. A client that has left gives its id back
-    /// itself.
+    /// Sends what was asked for. Where the client has left it is dropped: the body has released
+    /// its iterator.
     pub fn send(self, piece: ChunkOutcome) {
         deliver(self.completions.as_ref(), Completion::Chunk(self.slot, piece));
     }

@@ -18,7 +18,7 @@ const SPAN: Duration = Duration::from_secs(600);
 
 /// The object that Python keeps for a [`Request`].
 pub struct RetainedRequest {
-    /// Where the object is given back.
+    /// Where the object is released.
     pub bridge: Arc<Bridge>,
     /// The number of the object.
     pub id: JobId,

@@ -145,7 +145,7 @@ impl PyCallbacks {
         })
     }
 
-    /// Tells that what `what` returned looks like a raw response and is none.
+    /// Warns that what `what` returned looks like a raw response and is none.
     ///
     /// # Errors
     /// Whatever it raises.

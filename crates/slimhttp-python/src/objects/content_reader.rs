@@ -44,7 +44,7 @@ enum Source {
     Streamed(Arc<ContentStream>),
 }
 
-/// Tells the event loop that it may ask again.
+/// Queues a job for the event loop, which then asks again. Woken on the I/O thread.
 struct Notify {
     bridge: Arc<Bridge>,
     reader: JobId,

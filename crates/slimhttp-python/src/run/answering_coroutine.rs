@@ -30,7 +30,7 @@ pub(crate) struct AnsweringCoroutine {
     coroutine: Py<PyAny>,
     /// `None` once it is answered.
     pending: Mutex<Option<PendingCall>>,
-    /// Whether nothing of the handler has run.
+    /// Whether nothing of the handler has run yet.
     unstarted: AtomicBool,
 }
 

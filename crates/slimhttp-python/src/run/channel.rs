@@ -213,7 +213,7 @@ impl Channel {
         drop(old);
         match (unanswered, waiting) {
             (Some((pending, head)), _) => self.open(py, pending, head, Some(chunk))?,
-            // A client that has left gives its id back, which cancels this.
+            // A client that has left releases the id, which cancels this.
             (None, Some(reply)) => reply.send(ChunkOutcome::Chunk(chunk)),
             (None, None) => {}
         }

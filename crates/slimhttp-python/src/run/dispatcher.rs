@@ -25,7 +25,7 @@ use crate::run::websocket_threads::WebSocketThreads;
 pub(crate) struct Dispatcher {
     /// Where jobs come from.
     pub(crate) bridge: Arc<Bridge>,
-    /// The Python side of the package.
+    /// The Python half of the package.
     pub(crate) callbacks: Arc<PyCallbacks>,
     /// The handlers of routes.
     pub(crate) handlers: Handlers,

@@ -150,7 +150,7 @@ impl Handlers {
         drop(removed);
     }
 
-    /// Notes that `by` answers for `replaced` from now on.
+    /// Lets `by` answer for `replaced` from now on.
     pub(crate) fn replace(&self, replaced: &[HandlerId], by: HandlerId) {
         let mut state = self.lock();
         let old: Vec<_> = replaced

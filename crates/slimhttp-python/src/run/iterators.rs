@@ -136,7 +136,7 @@ impl Dispatcher {
         drop(visit);
         let piece = match next {
             Ok(Some(chunk)) => {
-                // A client that has left meanwhile gives the id back itself.
+                // Where the client has left meanwhile its body has released the id.
                 pull.reply.send(ChunkOutcome::Chunk(chunk));
                 return Ok(());
             }

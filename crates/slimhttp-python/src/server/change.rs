@@ -84,7 +84,7 @@ pub(crate) fn apply(edits: Vec<Edit>, draft: &mut Draft) -> Result<(), ChangeErr
 ///
 /// # Errors
 /// Where there is no such host, or no such folder: a configuration may name one
-/// that is still to come, but an exchange for nothing is a slip.
+/// that is still to come, but to swap for nothing is a mistake.
 pub(crate) fn swap_root(
     vhost: Option<&str>,
     web_root: &Value,
