@@ -83,7 +83,7 @@ impl Bridge {
         self.close_backlog.set_limit(limit);
     }
 
-    /// Takes the first job, see [`Queue::next`].
+    /// Takes the first job, see `Queue::next`.
     pub fn next(&self, finished: Option<Run>) -> Option<(Run, Job)> {
         let (run, job, watchdog) = self.queue.next(finished)?;
         self.arm_if(watchdog);

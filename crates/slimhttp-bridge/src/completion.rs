@@ -4,8 +4,8 @@
 //!
 //! To wake an I/O thread costs more than to answer a small request, so a thread that does one job
 //! after the other batches its notifications: the I/O thread is woken once for several completions.
-//! None is held back for long: the batch is notified before its thread rests, after [`MOST`]
-//! completions and after [`LONGEST`], and by the watchdog where a single job takes longer.
+//! None is held back for long: the batch is notified before its thread rests, after `MOST`
+//! completions and after `LONGEST`, and by the watchdog where a single job takes longer.
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! The answer to the handshake of a WebSocket, which is held back until its handler has shown by
 //! what it does that it accepts the client: it uses the WebSocket, or it has not refused for
-//! [`DECISION_TIME`]. A handler that refuses before is answered with a status, as any request is.
+//! `DECISION_TIME`. A handler that refuses before is answered with a status, as any request is.
 //!
 //! Decided by whichever thread of the interpreter is first, or by the watchdog when the time is
 //! over; the answer goes to the I/O thread by its completion queue. Nothing here waits.

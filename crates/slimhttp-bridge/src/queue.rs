@@ -50,7 +50,7 @@ impl Watchdog {
     }
 }
 
-/// A job that runs, from [`Queue::next`] to the next [`Queue::next`] or [`Queue::finish`].
+/// A job that runs, from `Queue::next` to the next `Queue::next` or [`Queue::finish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run(u64);
 
