@@ -220,7 +220,7 @@ def module(name: str, way: str) -> str:
 PROGRAM = """
 import logging, slimHTTP
 logging.basicConfig(format='%(levelname)s %(message)s')
-http = slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, web_root='www', vhosts={
+http = slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, web_root='www', grace_period=0.5, vhosts={
     'bad.example': {'module': './bad.py'}, 'well.example': {'module': './well.py'}})
 
 @http.route('/well')
