@@ -15,7 +15,7 @@ import pytest
 # What its assertions compare is shown when they fail, as in the tests themselves.
 pytest.register_assert_rewrite('support')
 
-from support import DOORS, Process, Serving, open_door, serving, tree
+from support import ENTRY_POINTS, Process, Serving, launch, serving, tree
 from support.chromium import Chromium, executable
 from support.sites import FILES
 
@@ -74,19 +74,19 @@ def _started() -> Iterator[dict[str, Process]]:
         process.kill()
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=ENTRY_POINTS)
 def site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     _started: dict[str, Process],
 ) -> Callable[..., Process]:
-    """Start a server through each of the three doors: `site(config, files)`.
+    """Start a server by each of the three entry points: `site(config, files)`.
 
     Relative paths in the configuration start at the folder of `files`
     (`.folder`). Servers of the same configuration and files are shared within a
     test file, unless `fresh=True`: for tests that edit files or stop it.
     """
-    door = request.param
+    entry_point = request.param
 
     def start(
         config: Optional[Mapping[str, Any]] = None,
@@ -95,16 +95,16 @@ def site(
         fresh: bool = False,
         env: Optional[Mapping[str, str]] = None,
     ) -> Process:
-        key = json.dumps([door, config, repr(files), repr(env)])
+        key = json.dumps([entry_point, config, repr(files), repr(env)])
         if fresh:
             key += f' {len(_started)}'
         process = _started.get(key)
         if process is None or not process.running:
             folder = tmp_path_factory.mktemp('site')
-            process = open_door(door, folder, config or {}, files, env)
+            process = launch(entry_point, folder, config or {}, files, env)
             _started[key] = process
             process.folder = folder  # type: ignore[attr-defined]
-            process.door = door  # type: ignore[attr-defined]
+            process.entry_point = entry_point  # type: ignore[attr-defined]
             assert process.port  # Waits until it serves.
         return process
 

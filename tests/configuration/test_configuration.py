@@ -6,7 +6,7 @@ import os
 import pathlib
 
 import pytest
-from support import Cli, Upstream, open_door, says, serving, tree
+from support import Cli, Upstream, launch, says, serving, tree
 
 # --- C2.1 ------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ def test_c2_4_a_python_index_is_run_and_not_sent(in_folder):
 def test_c2_4_a_python_index_is_never_sent_where_there_is_no_python(tmp_path):
     files = {'www/index.py': 'SECRET = 1', 'www/after.html': 'after'}
     config = {'web_root': 'www', 'index': ['index.py', 'after.html']}
-    with open_door('cli', tmp_path / 'site', config, files) as s:
+    with launch('cli', tmp_path / 'site', config, files) as s:
         for target in ('/', '/index.py'):
             assert b'SECRET' not in s.get(target).raw
 

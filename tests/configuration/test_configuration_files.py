@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import slimHTTP
-from support import Cli, Program, open_door, tree, unused_port
+from support import Cli, Program, launch, tree, unused_port
 
 
 def check(folder, name, text, python=False, command='check'):
@@ -325,7 +325,7 @@ def test_c2_6_check_finds_what_run_stumbles_over(tmp_path, said, fault, python):
 def test_c5_3_a_listing_shows_no_script_where_none_runs(tmp_path, python):
     tree(tmp_path, {'web/x.py': '', 'web/a.txt': ''})
     config = {'web_root': 'web', 'listing': True}
-    with open_door('python-m' if python else 'cli', tmp_path, config) as running:
+    with launch('python-m' if python else 'cli', tmp_path, config) as running:
         assert ('x.py' in running.get('/').text) == python
         assert 'a.txt' in running.get('/').text
 

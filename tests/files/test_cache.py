@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-from support import open_door, serving, settle, tree, wait_until
+from support import launch, serving, settle, tree, wait_until
 
 of = pytest.mark.parametrize
 
@@ -143,7 +143,7 @@ def test_memory_is_bounded_over_many_files(tmp_path: Path) -> None:
     files = {
         'root': {f'{number}.bin': b'%07d\n' % number * (length // 8) for number in range(count)}
     }
-    with open_door('cli', tmp_path, config, files) as program, program.client() as client:
+    with launch('cli', tmp_path, config, files) as program, program.client() as client:
         settle(tmp_path / 'root' / f'{count - 1}.bin')
         for number in range(150):
             client.get(f'/{number}.bin')

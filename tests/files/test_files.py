@@ -1,4 +1,4 @@
-"""C5.1 and C5.2: files by their names and nothing else, through every door."""
+"""C5.1 and C5.2: files by their names and nothing else, by every entry point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C5.3 and C5.4: folders, redirects, ranges and conditions, through every door."""
+"""C5.3 and C5.4: folders, redirects, ranges and conditions, by every entry point."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import PATIENCE, Client, Process, open_door, serving, wait_until
+from support import PATIENCE, Client, Process, launch, serving, wait_until
 
 #: As many as a listing has at most.
 MANY = 10_000
@@ -69,7 +69,7 @@ def test_c5_3_a_change_is_seen_in_a_listing_that_is_kept(tmp_path: Path) -> None
 
 @pytest.fixture
 def program(folder: Path, tmp_path: Path) -> Iterator[Process]:
-    with open_door('cli', tmp_path, {'web_root': str(folder), 'listing': True}) as program:
+    with launch('cli', tmp_path, {'web_root': str(folder), 'listing': True}) as program:
         yield program
 
 

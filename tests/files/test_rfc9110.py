@@ -1,7 +1,7 @@
 """C5.4: the sentences of RFC 9110 that concern a file, asked of servers over sockets.
 
 The cases stand in data/rfc9110.toml, which says how to read them; crates/slimhttp-site/tests
-asks the pure functions the same. Here they go through every door, byte for byte as written.
+asks the pure functions the same. Here they go by every entry point, byte for byte as written.
 """
 
 from __future__ import annotations

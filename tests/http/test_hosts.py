@@ -1,4 +1,4 @@
-"""C4: virtual hosts, by raw bytes, through each door."""
+"""C4: virtual hosts, by raw bytes, by every entry point."""
 
 from __future__ import annotations
 

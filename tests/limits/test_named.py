@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support import Program, open_door
+from support import Program, launch
 
 
 def head(target: str = '/', *fields: str) -> bytes:
@@ -14,7 +14,7 @@ def head(target: str = '/', *fields: str) -> bytes:
 
 def test_a_limit_that_is_hit_is_named(tmp_path: Path) -> None:
     limits = {'max_uri': 64, 'max_head': 2048, 'max_body': 1, 'header_timeout': 0.5}
-    with open_door('cli', tmp_path, {'debug': True, 'web_root': '.', **limits}) as running:
+    with launch('cli', tmp_path, {'debug': True, 'web_root': '.', **limits}) as running:
         for status, request, option in [
             (414, head('/' + 'a' * 100), 'max_uri'),
             (431, head('/', 'X: ' + 'y' * 3000), 'max_head'),

@@ -180,7 +180,7 @@ def lines_of(path: Path, count: int) -> list[str]:
 
 
 @of(('form', 'pattern'), [('common', COMMON), ('combined', COMBINED)])
-def test_access_log_to_a_file_through_every_door(site, form: str, pattern: str) -> None:
+def test_access_log_to_a_file_by_every_entry_point(site, form: str, pattern: str) -> None:
     config = {'web_root': 'root', 'access_log': {'format': form, 'file': 'access.log'}}
     running = site(config, FILES, fresh=True)
     with running.client() as client:
@@ -204,7 +204,7 @@ def test_access_log_to_a_file_through_every_door(site, form: str, pattern: str) 
         assert (matches[1]['referrer'], matches[1]['agent']) == ('-', '-')
 
 
-def test_access_log_as_json_through_every_door(site) -> None:
+def test_access_log_as_json_by_every_entry_point(site) -> None:
     running = site(
         {'web_root': 'root', 'access_log': {'format': 'json', 'file': 'access.log'}},
         FILES,

@@ -87,7 +87,7 @@ def breaks_a_field(request: Any) -> str:
 
 
 #: Whatever else of a program answers, and how it is asked: method, path, fields.
-DOORS: dict[str, tuple[Callable[[Any], Any], str, str, Any]] = {
+HANDLERS: dict[str, tuple[Callable[[Any], Any], str, str, Any]] = {
     'GET': (lambda http: http.GET(fails), 'GET', '/', ()),
     'HEAD': (lambda http: http.GET(fails), 'HEAD', '/', ()),
     'methods': (lambda http: http.methods.update(PUT=fails_later), 'PUT', '/', ()),
@@ -98,11 +98,11 @@ DOORS: dict[str, tuple[Callable[[Any], Any], str, str, Any]] = {
 }  # fmt: skip
 
 
-@of('door', DOORS)
+@of('handler', HANDLERS)
 @of('elsewhere', [False, True], ids=['nowhere', 'another host'])
-def test_c6_6_no_door_tells_of_the_code_without_debug(door: str, elsewhere: bool) -> None:
+def test_c6_6_no_handler_tells_of_the_code_without_debug(handler: str, elsewhere: bool) -> None:
     """Nor where another virtual host has `debug`."""
-    register, method, path, fields = DOORS[door]
+    register, method, path, fields = HANDLERS[handler]
     with serving(vhosts={'debug.example': {'debug': True}} if elsewhere else {}) as site:
         register(site.http)
         with Log() as log, site.client() as client:

@@ -65,7 +65,7 @@ def read_everything(site) -> None:
                     assert b'def on_request' not in response.body, what
 
 
-def test_c6_7_the_source_is_never_sent_through_any_door(site) -> None:
+def test_c6_7_the_source_is_never_sent_by_any_entry_point(site) -> None:
     """The program without Python cannot run it; it does not send it either."""
     read_everything(
         site({'web_root': 'root', 'index': ['index.html', 'index.py']}, {'root': FILES})

@@ -18,7 +18,7 @@ import h2.connection
 import pytest
 import slimHTTP
 from support import (
-    DOORS,
+    ENTRY_POINTS,
     PATIENCE,
     START_PATIENCE,
     Cli,
@@ -30,9 +30,9 @@ from support import (
     Upstream,
     events,
     hang_up,
+    launch,
     lenient_tls,
     narrow_client,
-    open_door,
     serving,
     tree,
     wait_until,
@@ -41,16 +41,16 @@ from support import (
 FILES = {'root/file.txt': 'a file'}
 LOGGED = {'web_root': 'root', 'access_log': {'format': 'common', 'file': 'access.log'}}
 
-every_door = pytest.mark.parametrize('door', DOORS)
+every_entry_point = pytest.mark.parametrize('entry_point', ENTRY_POINTS)
 
 
 # SIGUSR1 and SIGHUP
 
 
-@every_door
-def test_usr1_opens_the_access_log_anew_at_once(door: str, tmp_path: Path) -> None:
+@every_entry_point
+def test_usr1_opens_the_access_log_anew_at_once(entry_point: str, tmp_path: Path) -> None:
     log, moved = tmp_path / 'access.log', tmp_path / 'access.log.1'
-    with open_door(door, tmp_path, LOGGED, FILES) as running:
+    with launch(entry_point, tmp_path, LOGGED, FILES) as running:
         assert running.get('/file.txt').status == 200
         wait_until(lambda: log.read_text().count('\n') == 1)
         log.rename(moved)
@@ -62,9 +62,9 @@ def test_usr1_opens_the_access_log_anew_at_once(door: str, tmp_path: Path) -> No
         assert running.stop() == 0
 
 
-@every_door
-def test_a_hang_up_that_somebody_sends_does_not_end_it(door: str, tmp_path: Path) -> None:
-    with open_door(door, tmp_path, LOGGED, FILES) as running:
+@every_entry_point
+def test_a_hang_up_that_somebody_sends_does_not_end_it(entry_point: str, tmp_path: Path) -> None:
+    with launch(entry_point, tmp_path, LOGGED, FILES) as running:
         assert running.get('/file.txt').status == 200
         running.send_signal(signal.SIGHUP)
         running.wait_for('SIGHUP: nothing is read anew while it runs')
@@ -162,7 +162,7 @@ def test_the_program_says_what_it_waits_for(tmp_path: Path) -> None:
     release = threading.Event()
     with Upstream(lambda exchange: release.wait(2 * PATIENCE)) as upstream:
         config = {'proxy': upstream.name, 'grace_period': 20}
-        with open_door('cli', tmp_path, config) as running, begin(running, '/') as client:
+        with launch('cli', tmp_path, config) as running, begin(running, '/') as client:
             wait_until(lambda: upstream.exchanges, 'the request')
             assert client.is_open(0)
             running.send_signal(signal.SIGINT)
@@ -206,7 +206,7 @@ def test_a_signal_that_comes_twice_at_once_is_one_for_the_program(tmp_path: Path
     release = threading.Event()
     with Upstream(lambda exchange: release.wait(2 * PATIENCE) and hang_up(exchange)) as upstream:
         config = {'proxy': upstream.name, 'grace_period': 20}
-        with open_door('cli', tmp_path, config) as running, begin(running, '/'):
+        with launch('cli', tmp_path, config) as running, begin(running, '/'):
             wait_until(lambda: upstream.exchanges, 'the request')
             running.send_signal(signal.SIGTERM)
             running.send_signal(signal.SIGINT)
@@ -215,9 +215,9 @@ def test_a_signal_that_comes_twice_at_once_is_one_for_the_program(tmp_path: Path
             assert running.wait() == 0
 
 
-@every_door
-def test_who_has_nothing_to_wait_for_says_nothing(door: str, tmp_path: Path) -> None:
-    with open_door(door, tmp_path, {'web_root': 'root'}, FILES) as running:
+@every_entry_point
+def test_who_has_nothing_to_wait_for_says_nothing(entry_point: str, tmp_path: Path) -> None:
+    with launch(entry_point, tmp_path, {'web_root': 'root'}, FILES) as running:
         with running.client() as client:
             assert client.get('/file.txt').status == 200
             assert running.stop(signal.SIGINT) == 0

@@ -12,10 +12,6 @@ from support.client import (
     PART_OF_A_BODY,
     Address,
     Client,
-    Closed,
-    Headers,
-    ProtocolError,
-    Response,
     answer,
     check_not_whole,
     ended,
@@ -28,7 +24,18 @@ from support.client import (
 from support.log import Log
 from support.measuring import quantile, resident_memory
 from support.paths import DATA, REPOSITORY
-from support.servers import DOORS, Cli, Process, Program, Serving, open_door, serving, settle, tree
+from support.response import Closed, Headers, ProtocolError, Response
+from support.servers import (
+    ENTRY_POINTS,
+    Cli,
+    Process,
+    Program,
+    Serving,
+    launch,
+    serving,
+    settle,
+    tree,
+)
 from support.threads import at_once, in_background
 from support.tls import CERTIFICATE, CERTIFICATE_KEY, lenient_tls, trusting_tls
 from support.upstreams import (
@@ -54,7 +61,7 @@ __all__ = [
     'CERTIFICATE',
     'CERTIFICATE_KEY',
     'DATA',
-    'DOORS',
+    'ENTRY_POINTS',
     'PART_OF_A_BODY',
     'PATIENCE',
     'REPOSITORY',
@@ -88,9 +95,9 @@ __all__ = [
     'hang_up',
     'in_background',
     'is_refused',
+    'launch',
     'lenient_tls',
     'narrow_client',
-    'open_door',
     'outlast',
     'quantile',
     'reset',

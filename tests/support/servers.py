@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from support.client import Address, Client, Response, get
+from support.client import Address, Client, get
 from support.measuring import resident_memory
 from support.paths import REPOSITORY
+from support.response import Response
 from support.waiting import PATIENCE, START_PATIENCE, Deadline, wait_until
 
 
@@ -284,10 +285,10 @@ class Cli(Process):
         return os.fspath(built[-1])
 
 
-#: The three doors that lead to one server.
-DOORS = ('import', 'cli', 'python-m')
+#: The three entry points that lead to one server.
+ENTRY_POINTS = ('import', 'cli', 'python-m')
 
-_IMPORT_DOOR = """
+_SERVES_ITS_ARGUMENT = """
 import json, sys, slimHTTP
 config = json.loads(sys.argv[1])
 secure = 'cert' in config or isinstance(config.get('ssl'), dict)
@@ -295,21 +296,21 @@ slimHTTP.server(slimHTTP.HTTPS if secure else slimHTTP.HTTP, **config).run()
 """
 
 
-def open_door(
-    door: str,
+def launch(
+    entry_point: str,
     folder: Path,
     config: Mapping[str, Any],
     files: Optional[Mapping[str, Any]] = None,
     env: Optional[Mapping[str, str]] = None,
 ) -> Process:
-    """Start a server of `config` through one of `DOORS`, with relative paths below `folder`.
+    """Start a server of `config` through one of `ENTRY_POINTS`, with relative paths below `folder`.
 
     It listens on a free port of 127.0.0.1 unless the configuration says otherwise.
     """
     tree(folder, files or {})
     config = {'addr': '127.0.0.1', 'port': 0, **config}
-    if door == 'import':
-        return Program(_IMPORT_DOOR, json.dumps(config), cwd=folder, env=env)
+    if entry_point == 'import':
+        return Program(_SERVES_ITS_ARGUMENT, json.dumps(config), cwd=folder, env=env)
     file = folder / 'site.json'
     file.write_text(json.dumps(config, indent=2))
-    return Cli('run', file, python=door == 'python-m', cwd=folder.parent, env=env)
+    return Cli('run', file, python=entry_point == 'python-m', cwd=folder.parent, env=env)

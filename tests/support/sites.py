@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from support.client import Response
+from support.response import Response
 from support.servers import Serving, serving, tree
 
 #: Three folders to choose from, and a module.

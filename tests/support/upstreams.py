@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union
 
-from support.client import Headers
 from support.paths import DATA
+from support.response import Headers
 from support.waiting import PATIENCE, wait_until
 from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
 

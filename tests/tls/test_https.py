@@ -275,7 +275,7 @@ def test_an_authority_of_our_own_is_believed_by_curl(in_folder: Any) -> None:
             assert (said.stdout, said.stderr) == ('over TLS', '')
 
 
-def test_c1_1_every_door_leads_to_https(site: Any, tmp_path: Path) -> None:
+def test_c1_1_every_entry_point_leads_to_https(site: Any, tmp_path: Path) -> None:
     key, certificate = make(tmp_path / 'both.pem', cn='127.0.0.1')
     files = {'both.pem': key + certificate, 'www/a.txt': 'a'}
     running = site({'cert': 'both.pem', 'web_root': 'www'}, files, fresh=True)

@@ -216,7 +216,7 @@ def on_request(request):
 """)
     with serving(vhosts={'a.example': {'module': str(module)}}) as site:
 
-        def guest(path: str) -> ClientConnection:
+        def opened(path: str) -> ClientConnection:
             return client(site, path, host='a.example')
 
         def said(ws: ClientConnection) -> str:
@@ -224,12 +224,12 @@ def on_request(request):
             return str(ws.recv(timeout=PATIENCE))
 
         slimHTTP.memory.pop('runs', None)
-        with guest('/async/x') as old, guest('/sync') as old_sync:
+        with opened('/async/x') as old, opened('/sync') as old_sync:
             assert (said(old), said(old_sync)) == ('one x ?', 'one ?')
             assert slimHTTP.memory['runs'] == 2
             assert site.get('/', 'a.example').body == b'a page'
             module.write_text(module.read_text().replace('one', 'two'))
-            with guest('/async/x') as new:
+            with opened('/async/x') as new:
                 assert (said(new), said(old)) == ('two x ?', 'one x ?')
 
 

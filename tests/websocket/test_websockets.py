@@ -342,12 +342,12 @@ def test_c12_7_what_a_change_leaves_alone(site: Serving) -> None:
         ws.send('?')
         return str(ws.recv(timeout=PATIENCE))
 
-    with client(site) as old, of_host() as guest:
-        assert (said(old), said(guest)) == ('one', 'host')
+    with client(site) as old, of_host() as of_vhost:
+        assert (said(old), said(of_vhost)) == ('one', 'host')
         http.websocket('/ws')(answering('two'))
         del http.config['vhosts']['a.example']
         with client(site) as new:
-            assert (said(old), said(new), said(guest)) == ('one', 'two', 'host')
+            assert (said(old), said(new), said(of_vhost)) == ('one', 'two', 'host')
 
 
 # Telling many.
