@@ -2,3 +2,5 @@
 
 pub(crate) mod connection;
 pub(crate) mod server;
+#[cfg(test)]
+pub(crate) mod testing;

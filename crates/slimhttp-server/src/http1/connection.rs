@@ -281,3 +281,6 @@ impl<S: Stream> Http1<S> {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,3 +24,7 @@ impl Stream for Box<dyn Stream> {
 }
 
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
+
+/// Both ends of a connection in memory, for tests.
+#[cfg(test)]
+impl Stream for tokio::io::DuplexStream {}

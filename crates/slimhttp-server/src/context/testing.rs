@@ -1,0 +1,96 @@
+//! A server for unit tests: what its threads and connections share, without a listener, a
+//! thread or a socket. A test drives a connection over `tokio::io::duplex`, which is a
+//! [`Stream`](crate::net::stream::Stream) in tests, on the runtime of `#[tokio::test]`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use slimhttp_site::compile::Routes;
+use slimhttp_site::config::Config;
+use slimhttp_site::methods::Methods;
+use slimhttp_site::route::{HandlerId, Route, RouteKind};
+use slimhttp_site::site::Listener;
+use slimhttp_site::value::{Table, Value};
+
+use crate::api::handler::Handler;
+use crate::context::connection::ConnectionContext;
+use crate::context::server::Shared;
+use crate::fs::watcher::Reload;
+use crate::live::{Draft, Live};
+use crate::net::admission::{AddressPermit, ConnectionCount};
+use crate::net::connection_state::ConnectionState;
+use crate::net::framing_fault::FaultCell;
+use crate::net::shutdown::Shutdown;
+use crate::observe::event::Events;
+use crate::upstream::group::UpstreamGroups;
+
+/// The options of a configuration, as `[("debug", true.into())]`.
+pub(crate) fn config(options: impl IntoIterator<Item = (&'static str, Value)>) -> Config {
+    let options = options.into_iter().map(|(key, value)| (Arc::from(key), value));
+    Config::new(options.collect::<Table>())
+}
+
+/// A server of plain HTTP with these options, and no handlers.
+pub(crate) fn server(options: impl IntoIterator<Item = (&'static str, Value)>) -> Arc<Shared> {
+    shared(config(options), Routes::default(), None)
+}
+
+/// The same, whose handler is asked for what is at `/handled` and below, of every method.
+pub(crate) fn server_with_handler(
+    options: impl IntoIterator<Item = (&'static str, Value)>,
+    kind: RouteKind,
+    handler: impl Handler,
+) -> Arc<Shared> {
+    let route = Route {
+        pattern: "/handled".into(),
+        methods: Methods::Any,
+        prefix: true,
+        kind,
+        handler: HandlerId(1),
+    };
+    let mut routes = Routes::default();
+    routes.register(None, route).expect("a valid pattern");
+    shared(config(options), routes, Some(Arc::new(handler)))
+}
+
+fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> Arc<Shared> {
+    let listener = Listener {
+        tls: false,
+        address: String::new(),
+        bound: vec![Ipv4Addr::LOCALHOST.into()],
+        configured_port: 0,
+        port: 1,
+    };
+    let draft = Draft { config, routes, base: PathBuf::from("/"), replaced: false };
+    let live = Live::new(listener, handler.is_some(), draft).expect("a valid configuration");
+    Arc::new(Shared {
+        live: Arc::new(live),
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        handler,
+        events: Events::default(),
+        admission: Arc::default(),
+        shutdown: Shutdown::default(),
+        reload: Reload::default(),
+        groups: UpstreamGroups::default(),
+        id: 1,
+    })
+}
+
+/// A plain connection of a client on this machine, whose permit is its own.
+pub(crate) fn connection(shared: &Arc<Shared>) -> Arc<ConnectionContext> {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 2));
+    let address = AddressPermit::take(&shared.admission, peer.ip(), usize::MAX);
+    let permit = address.expect("no bound").permit(&Arc::new(ConnectionCount::default()));
+    Arc::new(ConnectionContext {
+        shared: shared.clone(),
+        state: Arc::new(ConnectionState::new()),
+        fault: FaultCell::default(),
+        peer,
+        local: shared.address,
+        tls: false,
+        descriptor: -1,
+        data: OnceLock::new(),
+        _permit: permit,
+    })
+}

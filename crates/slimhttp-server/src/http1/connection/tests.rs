@@ -1,0 +1,299 @@
+//! One connection of HTTP/1 from end to end, over a pipe in memory.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use slimhttp_site::route::RouteKind;
+use slimhttp_site::value::{Table, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, yield_now};
+
+use super::*;
+use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
+use crate::context::server::Shared;
+use crate::context::testing;
+use crate::http1::close;
+use crate::message::body::Body;
+use crate::net::connection_state::until_ended;
+
+/// What the handler and its test share.
+#[derive(Default)]
+struct Events {
+    /// Lets `/handled/held` be answered.
+    release: Notify,
+    /// Calls that have begun, and have been dropped.
+    begun: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+/// Answers with the target of the request: `/handled/held` once it is released.
+struct Echo(Arc<Events>);
+
+struct Running(Arc<Events>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Handler for Echo {
+    fn call(&self, _callee: Callee, request: Arc<Call>) -> AnswerFuture {
+        let running = Running(self.0.clone());
+        Box::pin(async move {
+            let Running(events) = &running;
+            events.begun.fetch_add(1, Ordering::Relaxed);
+            if request.uri.path() == "/handled/held" {
+                events.release.notified().await;
+            }
+            let content = match request.uri.path() {
+                "/handled/long" => "x".repeat(10_000),
+                path => path.into(),
+            };
+            Ok(Answer::Reply(Response::new(Body::from(content))))
+        })
+    }
+}
+
+/// A client's end of a connection that is served.
+struct Client {
+    socket: DuplexStream,
+    served: JoinHandle<Next>,
+    context: Arc<ConnectionContext>,
+    events: Arc<Events>,
+}
+
+/// Connects to a server with this handler; either side holds at most `room` bytes that the
+/// other has not read.
+fn connect(room: usize) -> Client {
+    let events = Arc::<Events>::default();
+    let shared = testing::server_with_handler([], RouteKind::Whole, Echo(events.clone()));
+    let (socket, served, context) = connect_to(&shared, room);
+    Client { socket, served, context, events }
+}
+
+fn connect_to(
+    shared: &Arc<Shared>,
+    room: usize,
+) -> (DuplexStream, JoinHandle<Next>, Arc<ConnectionContext>) {
+    let context = testing::connection(shared);
+    let (socket, server) = tokio::io::duplex(room);
+    let mut connection = Http1::new(server, context.clone());
+    let served = tokio::spawn(async move {
+        // As `serve::connection` does.
+        let next = until_ended(&connection.context.clone().state, connection.run()).await;
+        let next = next.expect("nothing is cut here");
+        match &next {
+            Next::Close { unread: false } => connection.socket.shutdown().await.unwrap_or(()),
+            Next::Fault(fault) => {
+                close::refuse(&connection.context, &mut connection.socket, fault).await;
+            }
+            _ => {}
+        }
+        next
+    });
+    (socket, served, context)
+}
+
+impl Client {
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.write_all(bytes.as_ref()).await.expect("the server reads");
+    }
+
+    /// The next response: its head, and as many bytes as that announces.
+    async fn response(&mut self) -> (String, String) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.socket.read_u8().await.expect("a whole head"));
+        }
+        let head = String::from_utf8(head).expect("a head in ASCII");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut content = vec![0; length.expect("a length").parse().expect("a number")];
+        self.socket.read_exact(&mut content).await.expect("a whole content");
+        (head, String::from_utf8(content).expect("a content in ASCII"))
+    }
+
+    /// All that comes until the server closes its side.
+    async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        self.socket.read_to_end(&mut rest).await.expect("the end");
+        String::from_utf8(rest).expect("an answer in ASCII")
+    }
+
+    /// How the server's part has ended.
+    async fn ended(self) -> Next {
+        let Self { served, socket: _open, .. } = self;
+        served.await.expect("no panic")
+    }
+}
+
+fn get(target: &str) -> String {
+    format!("GET /handled/{target} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+/// Lets every other task run until it waits.
+async fn settle() {
+    for _ in 0..10 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_kept_for_the_next_request() {
+    let mut client = connect(4096);
+    for _ in 0..2 {
+        client.send(get("now")).await;
+        let (head, content) = client.response().await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(!head.contains("connection: close"), "{head}");
+        assert_eq!(content, "/handled/now");
+    }
+    client.socket.shutdown().await.expect("open until now");
+    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipelined_requests_are_answered_in_order() {
+    let mut client = connect(4096);
+    client.send(get("1") + &get("2") + &get("3")[..10]).await;
+    assert_eq!(client.response().await.1, "/handled/1");
+    assert_eq!(client.response().await.1, "/handled/2");
+    client.send(&get("3")[10..]).await;
+    assert_eq!(client.response().await.1, "/handled/3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_may_come_in_pieces() {
+    let mut client = connect(4096);
+    for byte in get("now").bytes() {
+        assert_eq!(client.events.begun.load(Ordering::Relaxed), 0, "before the head is complete");
+        client.send([byte]).await;
+        settle().await;
+    }
+    assert_eq!(client.response().await.1, "/handled/now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_while_an_answer_is_made_is_answered_next() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    settle().await;
+    client.send(get("now")).await;
+    settle().await;
+    assert_eq!(client.events.begun.load(Ordering::Relaxed), 1, "one at a time");
+    client.events.release.notify_one();
+    assert_eq!(client.response().await.1, "/handled/held");
+    assert_eq!(client.response().await.1, "/handled/now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_ends_the_call_that_is_made_for_it() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    settle().await;
+    assert_eq!(client.events.begun.load(Ordering::Relaxed), 1);
+    assert!(client.context.state.is_busy());
+    let (events, context) = (client.events.clone(), client.context.clone());
+    drop(client.socket);
+    assert!(matches!(client.served.await.expect("no panic"), Next::Close { unread: false }));
+    assert_eq!(events.dropped.load(Ordering::Relaxed), 1);
+    assert!(!context.state.is_busy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_ends_where_the_client_says_so() {
+    let mut client = connect(4096);
+    client.send("GET /handled/now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let answer = client.rest().await;
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n/handled/now"), "{answer}");
+    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_behind_the_last_request_is_known_to_be_unread() {
+    let mut client = connect(4096);
+    let last = "GET /handled/now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    client.send(last.to_string() + &get("1")).await;
+    assert!(client.response().await.0.contains("connection: close"));
+    assert!(matches!(client.ended().await, Next::Close { unread: true }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_rests_ends_at_once_where_it_is_asked_to() {
+    let mut client = connect(4096);
+    settle().await;
+    client.context.state.request_close(CloseMode::Gracefully);
+    assert_eq!(client.rest().await, "");
+    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_has_begun_is_the_last_one_where_the_connection_is_to_end() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    settle().await;
+    client.context.state.request_close(CloseMode::Gracefully);
+    client.events.release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("/handled/held"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_known_to_be_blocked() {
+    let mut client = connect(100);
+    let head = get("long");
+    client.send(&head).await;
+    settle().await;
+    assert!(client.context.state.is_write_blocked());
+    let (_, content) = client.response().await;
+    assert_eq!(content.len(), 10_000);
+    settle().await;
+    assert!(!client.context.state.is_write_blocked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_content_goes_elsewhere_with_all_that_was_read() {
+    let mut client = connect(4096);
+    client.send(get("now")).await;
+    client.response().await;
+    let post = "POST /handled/now HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel";
+    client.send(post).await;
+    let Next::Library(read) = client.ended().await else { panic!("not answered here") };
+    assert_eq!(read, post);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_not_http_is_answered_and_read_past() {
+    let mut client = connect(4096);
+    client.send(get("now") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n").await;
+    assert_eq!(client.response().await.1, "/handled/now");
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    // It may go on sending, and nobody answers.
+    client.send(get("now")).await;
+    settle().await;
+    assert!(!client.served.is_finished());
+    client.socket.shutdown().await.expect("open until now");
+    let Next::Fault(fault) = client.ended().await else { panic!("a fault") };
+    assert_eq!(fault.request_line, "GET / HTTP/1.1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_handlers_it_answers_from_the_site() {
+    let shared = testing::server([("redirects", redirects())]);
+    let (mut socket, ..) = connect_to(&shared, 4096);
+    let request = "HEAD /old HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("the end");
+    assert!(answer.contains("\r\nlocation: /new\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+/// `/old` has moved to `/new`.
+fn redirects() -> Value {
+    Table::unit("/old".into(), "/new".into()).into()
+}
