@@ -4,5 +4,6 @@
 mod drive;
 pub(crate) mod http1;
 pub(crate) mod http2;
+mod request_body;
 mod upgrade;
 mod validating_io;

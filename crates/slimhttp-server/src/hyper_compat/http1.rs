@@ -17,8 +17,8 @@ use crate::context::connection::ConnectionContext;
 use crate::exchange;
 use crate::http1::close::{refuse, send_error_and_close};
 use crate::hyper_compat::drive::{Driven, drive};
+use crate::hyper_compat::request_body::request_body;
 use crate::hyper_compat::validating_io::ValidatingIo;
-use crate::message::request_body::RequestBody;
 use crate::net::connection_state::CloseMode;
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
@@ -81,5 +81,5 @@ async fn answer(
     let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade.filter(|_| request.headers().contains_key(UPGRADE));
     let upgrade = upgrade.map(|upgrade| Box::new(upgrade) as OnUpgrade);
-    Ok(exchange::answer(context.clone(), request.map(RequestBody::Incoming), upgrade).await)
+    Ok(exchange::answer(context.clone(), request.map(request_body), upgrade).await)
 }

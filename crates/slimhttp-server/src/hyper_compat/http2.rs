@@ -35,8 +35,8 @@ use self::socket::{Pace, Socket};
 use self::streams::{Spawner, Streams};
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
+use crate::hyper_compat::request_body::request_body;
 use crate::message::error_page;
-use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::stream::Stream;
 
@@ -122,7 +122,7 @@ async fn answer(
     if let Err(refusal) = head::validate(&parts.method, &parts.uri, &parts.headers, &limits) {
         parts.extensions.insert(refusal);
     }
-    let request = Request::from_parts(parts, RequestBody::Incoming(body));
+    let request = Request::from_parts(parts, request_body(body));
     let state = context.state.clone();
     let mut response = exchange::answer(context, request, None).await;
     remove_connection_fields(response.headers_mut());

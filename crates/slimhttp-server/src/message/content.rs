@@ -14,11 +14,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::runtime::Handle;
 
-use crate::message::request_body::{BodyFault, ReadTimeout, RequestBody};
+use crate::message::request_body::{BodyFault, IncomingBody, ReadTimeout, RequestBody};
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FaultCell;
 
@@ -84,7 +83,7 @@ struct State {
 }
 
 struct Source {
-    incoming: Incoming,
+    incoming: IncomingBody,
     /// What the head has announced.
     length: Option<u64>,
     pause: ReadTimeout,
@@ -94,7 +93,7 @@ struct Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.incoming.fmt(f)
+        f.debug_struct("Source").field("length", &self.length).finish_non_exhaustive()
     }
 }
 
@@ -119,7 +118,7 @@ impl ContentStream {
     /// The content that comes in on `connection`, at most `max_body` bytes, with
     /// pauses of at most `patience`. It ends when the second of the pair does.
     pub(crate) fn open(
-        incoming: Incoming,
+        incoming: IncomingBody,
         max_body: u64,
         patience: Duration,
         (connection, fault): (Arc<ConnectionState>, FaultCell),

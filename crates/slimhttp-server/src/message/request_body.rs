@@ -1,6 +1,7 @@
 //! The body of a request: as it comes in, or collected because a handler has
 //! seen it. Never longer than `max_body`.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,18 +10,22 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame};
-use hyper::body::Incoming;
 use slimhttp_site::refusal::Refusal;
 use tokio::time::Sleep;
 
+use crate::message::body::BodyError;
 use crate::net::framing_fault::FaultCell;
 use crate::sys::memory::BodyBuffer;
 
+/// A body as an engine of HTTP reads it from a connection. It may be read on any thread, by
+/// one reader at a time, and dropping it gives up what has not come in.
+pub(crate) type IncomingBody =
+    Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send + Sync>>;
+
 /// A request body.
-#[derive(Debug)]
 pub(crate) enum RequestBody {
     /// Not read yet.
-    Incoming(Incoming),
+    Incoming(IncomingBody),
     /// All of it.
     Collected(Bytes),
 }
@@ -35,7 +40,27 @@ pub(crate) fn announced_length_fits(headers: &HeaderMap, max_body: u64) -> Resul
     }
 }
 
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incoming(_) => f.write_str("Incoming"),
+            Self::Collected(bytes) => write!(f, "Collected({} bytes)", bytes.len()),
+        }
+    }
+}
+
 impl RequestBody {
+    /// A body that comes in; boxed unless it is empty, as most are.
+    pub(crate) fn incoming(
+        body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + Sync + 'static,
+    ) -> Self {
+        if body.is_end_stream() {
+            Self::Collected(Bytes::new())
+        } else {
+            Self::Incoming(Box::pin(body))
+        }
+    }
+
     /// Reads all of it, at most `max_body` bytes, and keeps it for whoever is
     /// asked next. All bodies that are held take `max_memory` bytes at most. Each
     /// pause of the client may last `patience`.
@@ -64,7 +89,7 @@ impl RequestBody {
 }
 
 async fn read(
-    incoming: &mut Incoming,
+    incoming: &mut IncomingBody,
     max_body: u64,
     max_memory: u64,
     patience: Duration,
@@ -101,7 +126,7 @@ pub(crate) enum BodyFault {
     /// The client paused for too long.
     Stalled,
     /// It left, or sent what is no body.
-    Off(hyper::Error),
+    Off(BodyError),
 }
 
 /// Times the pauses of a client in which we wait for its body, and no others:
@@ -125,10 +150,10 @@ impl ReadTimeout {
 
     pub(crate) fn poll_frame(
         &mut self,
-        incoming: &mut Incoming,
+        incoming: &mut IncomingBody,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        if let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) {
+        if let Poll::Ready(frame) = incoming.as_mut().poll_frame(context) {
             self.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::Off)));
         }

@@ -91,7 +91,7 @@ impl HttpBody for ForwardedBody {
             }
             Some(Err(BodyFault::Off(error))) => {
                 slot.refusal = Some(Refusal::BadRequest("the body ended early"));
-                return Poll::Ready(Some(Err(error.into())));
+                return Poll::Ready(Some(Err(error)));
             }
         };
         slot.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
