@@ -1,5 +1,6 @@
 //! One request, one response: from the head of a request to the response that a protocol sends.
 
+mod actions;
 pub(crate) mod answer;
 mod event_stream;
 pub(crate) mod live_reload;

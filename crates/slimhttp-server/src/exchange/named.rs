@@ -6,7 +6,7 @@ use http::{HeaderMap, Response};
 use slimhttp_site::path::{self, SafePath};
 use slimhttp_site::refusal::Refusal;
 
-use crate::exchange::answer::Exchange;
+use crate::exchange::actions::Exchange;
 use crate::files::{self, FileLookup};
 use crate::fs::root;
 use crate::message::body::Body;

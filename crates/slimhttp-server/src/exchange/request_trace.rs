@@ -10,7 +10,7 @@ use slimhttp_site::plan::Action;
 use slimhttp_site::secrets::{is_secret, masked};
 use slimhttp_site::site::Site;
 
-use crate::exchange::answer::Exchange;
+use crate::exchange::actions::Exchange;
 use crate::exchange::tracking;
 use crate::message::body::Body;
 
