@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::CONNECTION;
-use http::{HeaderValue, Method, Response, Version};
+use http::{Method, Response};
 use slimhttp_site::file_rules::FileCache;
 use slimhttp_site::plan::{Action, Head};
 use slimhttp_site::refusal::Refusal;
@@ -17,8 +16,6 @@ use crate::exchange::live_reload::{self, LiveReload};
 use crate::exchange::request_trace::RequestTrace;
 use crate::exchange::tracking::{Tracked, Tracker};
 use crate::files::FreshnessNote;
-use crate::message::body::Body;
-use crate::message::content::ContentGuard;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::CloseMode;
@@ -122,13 +119,6 @@ pub(crate) async fn answer(
         grant.apply(response.headers_mut());
     }
     error_page::keep_policy(&mut response);
-    let leaving = connection.state.close_mode() != CloseMode::No;
-    // RFC 9112 section 9.3: what is not read leaves no room for a further request.
-    let streams = matches!(response.body(), Body::Stream(_));
-    let unread = !streams && exchange.ongoing.as_ref().is_some_and(ContentGuard::is_unread);
-    if (leaving || unread) && exchange.version < Version::HTTP_2 && response.status() != 101 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     if let Some(detail) = detail {
         detail.answered(&response, began.elapsed());
     }

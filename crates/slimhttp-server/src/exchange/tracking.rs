@@ -199,6 +199,13 @@ impl Tracked {
         self.repeatable
     }
 
+    /// Whether it is sent while content of the request may still come in that nobody will
+    /// read: a response that streams is made by a handler that may read on meanwhile.
+    pub(crate) fn leaves_content_unread(&self) -> bool {
+        let streams = matches!(self.body, Body::Stream(_));
+        !streams && self.tracker.ongoing.as_ref().is_some_and(ContentGuard::is_unread)
+    }
+
     /// The content, where all of it is in memory.
     pub(crate) fn whole(&self) -> Option<Bytes> {
         match &self.body {

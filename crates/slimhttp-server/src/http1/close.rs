@@ -1,14 +1,30 @@
-//! The last thing that is said on a connection of HTTP/1: an error outside of any exchange, and
-//! the end.
+//! How a connection of HTTP/1 ends: which response is the last one, the error outside of any
+//! exchange, and the end of the bytes. Called on the connection's I/O thread, by this floor and
+//! by `hyper_compat` for the requests that hyper answers.
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::context::connection::ConnectionContext;
-use crate::exchange;
+use crate::exchange::{self, Tracked};
 use crate::message::error_page;
+use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FramingFault;
 use crate::net::linger::{LINGER, linger};
+
+/// Says in a response that it is the last one of its connection, where it is: the connection
+/// is to end, or the request has content that nobody reads, which leaves no place for a further
+/// request (RFC 9112 section 9.3).
+pub(crate) fn announce_close(response: &mut Response<Tracked>, connection: &ConnectionState) {
+    let is_last =
+        connection.close_mode() != CloseMode::No || response.body().leaves_content_unread();
+    // After a 101 the connection is no longer HTTP.
+    if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
 
 /// Says what is wrong with a head, and ends.
 pub(crate) async fn refuse(

@@ -22,6 +22,7 @@ use tokio::io::ReadBuf;
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
 use crate::exchange::Tracked;
+use crate::http1::close::announce_close;
 use crate::http1::head;
 use crate::http1::response_cache::{self, CachedResponse, Key};
 use crate::http1::write_queue::WriteQueue;
@@ -107,10 +108,9 @@ impl<S: Stream> Http1<S> {
         let is_head = parts.method == Method::HEAD;
         let close = head::says_close(&parts.headers);
         let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
-        match self.answer(request).await {
-            Some(response) => self.send(response, is_head, close, key).await.unwrap_or(false),
-            None => false,
-        }
+        let Some(mut response) = self.answer(request).await else { return false };
+        announce_close(&mut response, &self.context.state);
+        self.send(response, is_head, close, key).await.unwrap_or(false)
     }
 
     /// Reads a head.

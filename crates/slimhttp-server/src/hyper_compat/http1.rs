@@ -15,7 +15,7 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
-use crate::http1::close::{refuse, send_error_and_close};
+use crate::http1::close::{announce_close, refuse, send_error_and_close};
 use crate::hyper_compat::drive::{Driven, drive};
 use crate::hyper_compat::request_body::request_body;
 use crate::hyper_compat::validating_io::ValidatingIo;
@@ -81,5 +81,8 @@ async fn answer(
     let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade.filter(|_| request.headers().contains_key(UPGRADE));
     let upgrade = upgrade.map(|upgrade| Box::new(upgrade) as OnUpgrade);
-    Ok(exchange::answer(context.clone(), request.map(request_body), upgrade).await)
+    let request = request.map(request_body);
+    let mut response = exchange::answer(context.clone(), request, upgrade).await;
+    announce_close(&mut response, &context.state);
+    Ok(response)
 }
