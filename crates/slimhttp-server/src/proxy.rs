@@ -3,4 +3,4 @@
 
 mod error;
 pub(crate) mod forward;
-mod response_body;
+mod retry;

@@ -1,46 +1,68 @@
-//! What the errors of an upstream's connection mean: which status they become, and whether
-//! the request may be sent once more.
+//! How the proxy says no: which status a failure becomes, and the line in the log, which comes
+//! once in a while however many requests fail (`upstream::failures`).
 
-use std::error::Error;
-use std::io;
-
-use hyper_util::client::legacy::Error as ClientError;
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::{Proxy, Upstream};
 
-use crate::upstream::connector::Exhausted;
+use crate::message::refused::ErrorResponse;
+use crate::upstream::error::{UpstreamError, UpstreamFault};
+use crate::upstream::group::{NoPermit, UpstreamGroup};
 
-/// An error and what caused it, outermost first.
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
+/// The status for a request that got no response from `upstream`.
+pub(super) fn failed(
+    error: &UpstreamError,
+    upstream: &Upstream,
+    group: &UpstreamGroup,
+) -> ErrorResponse {
+    let failure = format!("{}: {error}", name(upstream));
+    group.failures.tell(&format!("upstream {failure}"));
+    ErrorResponse::because(refusal(error.fault), failure)
 }
 
-/// The whole chain of causes on one line.
-pub(super) fn cause(error: &ClientError) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-pub(super) fn refusal_of(error: &ClientError) -> Refusal {
-    let late = |io: &io::Error| io.kind() == io::ErrorKind::TimedOut;
-    if causes(error).any(|cause| cause.is::<Exhausted>()) {
-        Refusal::Unavailable
-    } else if causes(error).any(|cause| cause.downcast_ref().is_some_and(late)) {
-        Refusal::GatewayTimeout
-    } else {
-        Refusal::BadGateway
+fn refusal(fault: UpstreamFault) -> Refusal {
+    match fault {
+        UpstreamFault::Exhausted => Refusal::Unavailable,
+        UpstreamFault::TimedOut => Refusal::GatewayTimeout,
+        UpstreamFault::Failed => Refusal::BadGateway,
     }
 }
 
-/// Whether a connection ended before a byte of the response had come.
-pub(super) fn was_closed_unanswered(error: &ClientError) -> bool {
-    if error.is_connect() {
-        return false;
+/// 502: the upstream switches protocols, and the client has not asked for that.
+pub(super) fn unasked_switch(upstream: &Upstream, group: &UpstreamGroup) -> ErrorResponse {
+    let cause = "101 Switching Protocols, which nobody asked for";
+    group.failures.tell(&format!("upstream {}: {cause}", name(upstream)));
+    ErrorResponse::because(Refusal::BadGateway, cause)
+}
+
+/// 508: the request has been in this scope before, as its chain of `Via` says.
+pub(super) fn loop_detected(chain: String, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
+    let what = format!("upstream {}: a request came back", names(proxy));
+    if let Some(unsaid) = group.failures.due(&what) {
+        tracing::error!("{what}: {chain}{unsaid}");
     }
-    causes(error).any(|cause| {
-        let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
-        let reset = |error: &io::Error| {
-            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-        };
-        cause.downcast_ref().is_some_and(closed) || cause.downcast_ref().is_some_and(reset)
-    })
+    ErrorResponse::because(Refusal::LoopDetected, chain)
+}
+
+/// 503: the upstreams carry as many requests as they may.
+pub(super) fn no_permit(why: NoPermit, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
+    let cause = match why {
+        NoPermit::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
+        NoPermit::Late => "the upstreams had no place in time: see `proxy_max_requests`",
+    };
+    let what = format!("upstream {}: requests are answered 503", names(proxy));
+    if let Some(unsaid) = group.failures.due(&what) {
+        let (running, waiting) = group.load();
+        tracing::warn!(
+            "{what}, {running} are there and {waiting} wait: see `proxy_max_requests`{unsaid}"
+        );
+    }
+    ErrorResponse::because(Refusal::Unavailable, cause)
+}
+
+fn name(upstream: &Upstream) -> String {
+    format!("{}:{}", upstream.host, upstream.port)
+}
+
+fn names(proxy: &Proxy) -> String {
+    proxy.upstreams.iter().map(name).collect::<Vec<_>>().join(", ")
 }

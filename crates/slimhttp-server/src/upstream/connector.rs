@@ -20,8 +20,8 @@ use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::sys::descriptors::UpstreamDescriptor;
-
 use crate::upstream::control::Control;
+use crate::upstream::error::causes;
 
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,8 +104,7 @@ fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
         let number = error.raw_os_error().map(Errno::from_raw_os_error);
         matches!(number, Some(Errno::MFILE | Errno::NFILE))
     };
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|cause| cause.downcast_ref().is_some_and(said))
+    causes(error).any(|cause| cause.downcast_ref().is_some_and(said))
 }
 
 /// A connection that ends when nothing moves for too long.

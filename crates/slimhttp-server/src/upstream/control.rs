@@ -31,7 +31,7 @@ struct Connections {
 
 /// How a connection is told; what it has learnt comes with each of its responses.
 #[derive(Clone, Debug)]
-pub(crate) struct Control(Arc<State>);
+pub(super) struct Control(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -60,7 +60,7 @@ impl Control {
 
     /// Lets it be silent from now on: it was upgraded, and how long its ends may be
     /// silent is theirs to say.
-    pub(crate) fn disable_timeout(&self) {
+    pub(super) fn disable_timeout(&self) {
         self.0.silent.store(true, Ordering::Relaxed);
     }
 
@@ -69,7 +69,7 @@ impl Control {
     }
 
     /// Its response has ended: until something is written it may be ended.
-    pub(crate) fn rest(&self) {
+    pub(super) fn rest(&self) {
         self.0.rests.store(true, Ordering::Relaxed);
     }
 

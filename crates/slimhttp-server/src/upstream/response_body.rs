@@ -1,4 +1,5 @@
-//! The body of an upstream's response on its way to the client.
+//! The body of an upstream's response on its way to the client: read as the client takes it,
+//! on the I/O thread of both. Dropping it before its end closes the upstream's connection.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,22 +12,32 @@ use crate::message::body::BodyError;
 use crate::upstream::control::Control;
 use crate::upstream::group::UpstreamPermit;
 
-/// An upstream's body, sent on as it arrives.
-pub(super) struct UpstreamBody {
+/// A response's body as it arrives.
+pub(crate) struct UpstreamBody {
     incoming: Incoming,
     control: Option<Control>,
-    _place: UpstreamPermit,
+    permit: Option<UpstreamPermit>,
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, control: Option<Control>, place: UpstreamPermit) -> Self {
-        Self { incoming, control, _place: place }
+    pub(super) fn new(incoming: Incoming, control: Option<Control>) -> Self {
+        Self { incoming, control, permit: None }
+    }
+
+    /// Holds the request's permit until the body has been sent or dropped.
+    pub(crate) fn hold(&mut self, permit: UpstreamPermit) {
+        self.permit = Some(permit);
+    }
+
+    /// The connection is to be something else than HTTP: it is not idle when this is dropped.
+    pub(super) fn take_control(&mut self) -> Option<Control> {
+        self.control.take()
     }
 }
 
 impl Drop for UpstreamBody {
     fn drop(&mut self) {
-        // One of which more was to come does not rest, but ends of itself.
+        // One of which more was to come is not idle, but ends of itself.
         if let Some(control) = &self.control {
             control.rest();
         }
