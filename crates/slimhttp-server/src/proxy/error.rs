@@ -15,7 +15,7 @@ pub(super) fn failed(
     group: &UpstreamGroup,
 ) -> ErrorResponse {
     let failure = format!("{}: {error}", name(upstream));
-    group.failures.tell(&format!("upstream {failure}"));
+    group.failures.log(&format!("upstream {failure}"));
     ErrorResponse::because(refusal(error.fault), failure)
 }
 
@@ -30,15 +30,15 @@ fn refusal(fault: UpstreamFault) -> Refusal {
 /// 502: the upstream switches protocols, and the client has not asked for that.
 pub(super) fn unasked_switch(upstream: &Upstream, group: &UpstreamGroup) -> ErrorResponse {
     let cause = "101 Switching Protocols, which nobody asked for";
-    group.failures.tell(&format!("upstream {}: {cause}", name(upstream)));
+    group.failures.log(&format!("upstream {}: {cause}", name(upstream)));
     ErrorResponse::because(Refusal::BadGateway, cause)
 }
 
 /// 508: the request has been in this scope before, as its chain of `Via` says.
 pub(super) fn loop_detected(chain: String, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
-    let what = format!("upstream {}: a request came back", names(proxy));
-    if let Some(unsaid) = group.failures.due(&what) {
-        tracing::error!("{what}: {chain}{unsaid}");
+    let failure = format!("upstream {}: a request came back", names(proxy));
+    if let Some(suppressed) = group.failures.should_log(&failure) {
+        tracing::error!("{failure}: {chain}{suppressed}");
     }
     ErrorResponse::because(Refusal::LoopDetected, chain)
 }
@@ -46,14 +46,14 @@ pub(super) fn loop_detected(chain: String, proxy: &Proxy, group: &UpstreamGroup)
 /// 503: the upstreams carry as many requests as they may.
 pub(super) fn no_permit(why: NoPermit, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
     let cause = match why {
-        NoPermit::Full => "too many requests wait for the upstreams: see `proxy_max_queue`",
-        NoPermit::Late => "the upstreams had no place in time: see `proxy_max_requests`",
+        NoPermit::QueueFull => "too many requests wait for the upstreams: see `proxy_max_queue`",
+        NoPermit::TimedOut => "the upstreams had no place in time: see `proxy_max_requests`",
     };
-    let what = format!("upstream {}: requests are answered 503", names(proxy));
-    if let Some(unsaid) = group.failures.due(&what) {
-        let (running, waiting) = group.load();
+    let failure = format!("upstream {}: requests are answered 503", names(proxy));
+    if let Some(suppressed) = group.failures.should_log(&failure) {
+        let (active, queued) = group.load();
         tracing::warn!(
-            "{what}, {running} are there and {waiting} wait: see `proxy_max_requests`{unsaid}"
+            "{failure}, {active} are there and {queued} wait: see `proxy_max_requests`{suppressed}"
         );
     }
     ErrorResponse::because(Refusal::Unavailable, cause)

@@ -58,7 +58,7 @@ pub(crate) async fn forward(
     if let Some(chain) = forward::loop_chain(&headers, &mark) {
         return Err(error::loop_detected(chain, proxy, &group));
     }
-    let permit = group.enter(proxy).await.map_err(|why| error::no_permit(why, proxy, &group))?;
+    let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, &group))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_asked(&headers));

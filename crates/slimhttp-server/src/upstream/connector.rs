@@ -1,7 +1,11 @@
-//! Connections to upstreams that notice silence: one on which nothing moves for
-//! longer than a limit, in either direction, ends with a time-out. What counts
+//! Opens connections to upstreams, and ends them in silence: one on which nothing moves for
+//! longer than a limit, in either direction, fails with a time-out. What counts
 //! is the pause between two bytes (nginx's `proxy_read_timeout`), not how long a
 //! response takes.
+//!
+//! Called by hyper's client, which polls a connection in a task of the I/O thread on which it
+//! was opened. Names are resolved on tokio's blocking threads. Dropping the future of
+//! [`Connector`] gives the descriptor back that was taken for the connection.
 
 use std::fmt;
 use std::future::Future;
@@ -36,11 +40,11 @@ pub(crate) struct UpstreamTimeouts {
 #[derive(Clone)]
 pub(crate) struct Connector {
     inner: HttpsConnector<HttpConnector>,
-    patience: UpstreamTimeouts,
+    timeouts: UpstreamTimeouts,
 }
 
 impl Connector {
-    pub(crate) fn new(tls: rustls::ClientConfig, patience: UpstreamTimeouts) -> Self {
+    pub(crate) fn new(tls: rustls::ClientConfig, timeouts: UpstreamTimeouts) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -49,7 +53,7 @@ impl Connector {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        Self { inner, patience }
+        Self { inner, timeouts }
     }
 }
 
@@ -70,7 +74,7 @@ impl Service<Uri> for Connector {
             return Box::pin(std::future::ready(Err(Exhausted.into())));
         };
         let connecting = self.inner.call(uri);
-        let UpstreamTimeouts { connect, silence } = self.patience;
+        let UpstreamTimeouts { connect, silence } = self.timeouts;
         Box::pin(async move {
             match tokio::time::timeout(connect, connecting).await {
                 Ok(Ok(connection)) => Ok(TimeoutIo::new(connection, silence, descriptor)),
@@ -85,8 +89,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// There is no descriptor left for a connection: nothing that an upstream could
-/// do about.
+/// There is no descriptor left for a connection: no upstream can help that.
 #[derive(Debug)]
 pub(crate) struct Exhausted;
 
@@ -98,20 +101,21 @@ impl fmt::Display for Exhausted {
 
 impl std::error::Error for Exhausted {}
 
-/// Whether the system has said so.
+/// Whether the system has refused a descriptor.
 fn is_exhausted(error: &(dyn std::error::Error + 'static)) -> bool {
-    let said = |error: &io::Error| {
+    let refused = |error: &io::Error| {
         let number = error.raw_os_error().map(Errno::from_raw_os_error);
         matches!(number, Some(Errno::MFILE | Errno::NFILE))
     };
-    causes(error).any(|cause| cause.downcast_ref().is_some_and(said))
+    causes(error).any(|cause| cause.downcast_ref().is_some_and(refused))
 }
 
 /// A connection that ends when nothing moves for too long.
 pub(crate) struct TimeoutIo<S> {
     inner: S,
     limit: Duration,
-    moved: Instant,
+    /// When a byte moved last.
+    moved_at: Instant,
     /// Set once and moved on only when it fires, so that a busy connection
     /// costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -124,28 +128,28 @@ impl<S> TimeoutIo<S> {
         Self {
             inner,
             limit,
-            moved: Instant::now(),
+            moved_at: Instant::now(),
             timer: None,
             control: Control::new(),
             _descriptor: descriptor,
         }
     }
 
-    /// Notes whether something moved, and ends a silence that is too long.
-    fn watch<T>(
+    /// Restarts the time where something moved, and fails where nothing did for too long.
+    fn check_silence<T>(
         &mut self,
         outcome: Poll<io::Result<T>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.moved = Instant::now();
+            self.moved_at = Instant::now();
             return outcome;
         }
         if self.control.may_be_silent() {
             return Poll::Pending;
         }
         loop {
-            let deadline = self.moved + self.limit;
+            let deadline = self.moved_at + self.limit;
             let timer =
                 self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if timer.as_mut().poll(context).is_pending() {
@@ -173,11 +177,11 @@ impl<S: Read + Unpin> Read for TimeoutIo<S> {
         cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_read(context, cursor);
-        if outcome.is_pending() && self.control.is_to_end(context.waker()) {
+        if outcome.is_pending() && self.control.is_closing(context.waker()) {
             // Nothing read: the end of the stream.
             return Poll::Ready(Ok(()));
         }
-        self.watch(outcome, context)
+        self.check_silence(outcome, context)
     }
 }
 
@@ -187,9 +191,9 @@ impl<S: Write + Unpin> Write for TimeoutIo<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.control.work();
+        self.control.mark_busy();
         let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.watch(outcome, context)
+        self.check_silence(outcome, context)
     }
 
     fn poll_write_vectored(
@@ -197,9 +201,9 @@ impl<S: Write + Unpin> Write for TimeoutIo<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.control.work();
+        self.control.mark_busy();
         let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
-        self.watch(outcome, context)
+        self.check_silence(outcome, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -214,3 +218,6 @@ impl<S: Write + Unpin> Write for TimeoutIo<S> {
         Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
-//! What a connection to an upstream is told from outside: that it may be silent, that
-//! it rests between two requests, and that it is to end because its descriptor is
-//! needed. The HTTP library keeps connections that rest and closes none on demand; one
-//! that is to end reads the end of its stream, as if the upstream had closed it.
+//! Controls a connection to an upstream from outside of hyper's pool, which keeps idle
+//! connections and closes none on demand: that it may be silent, that it is idle between two
+//! requests, and that it is to be closed because its descriptor is needed. One that is to be
+//! closed reads the end of its stream, as if the upstream had closed it.
 //!
-//! Each worker has a list of its own connections, which it goes through when any of
-//! them lacks a descriptor.
+//! Each I/O thread has a list of its own connections. A request that lacks a descriptor
+//! closes the idle ones of its thread at once ([`make_room`]) and wakes a task on each other
+//! thread, which does so there: no thread goes through the list of another. The state of one
+//! connection is atomics, and a waker of its reader.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,40 +16,41 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-/// Told when a worker lacks a descriptor.
-static MISSING: Notify = Notify::const_new();
+/// Notified when a request lacks a descriptor.
+static DESCRIPTOR_WANTED: Notify = Notify::const_new();
 
 thread_local! {
-    /// The connections of this worker.
+    /// The connections of this thread.
     static CONNECTIONS: RefCell<Connections> = RefCell::default();
 }
 
 #[derive(Default)]
 struct Connections {
     all: Vec<Weak<State>>,
-    /// Whether this worker hears that a descriptor is missing.
-    listens: bool,
+    /// Whether a task of this thread waits for [`DESCRIPTOR_WANTED`].
+    has_task: bool,
 }
 
-/// How a connection is told; what it has learnt comes with each of its responses.
+/// The control of one connection. Hyper puts a clone into the extensions of each of its
+/// responses.
 #[derive(Clone, Debug)]
 pub(super) struct Control(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    silent: AtomicBool,
-    rests: AtomicBool,
-    ends: AtomicBool,
+    may_be_silent: AtomicBool,
+    is_idle: AtomicBool,
+    is_closing: AtomicBool,
     reader: AtomicWaker,
 }
 
 impl Control {
-    /// Of a new connection of this worker.
+    /// Of a new connection of this thread, which runs a tokio runtime.
     pub(super) fn new() -> Self {
         let state = Arc::new(State::default());
-        CONNECTIONS.with_borrow_mut(|Connections { all, listens }| {
-            if !std::mem::replace(listens, true) {
-                tokio::spawn(listen());
+        CONNECTIONS.with_borrow_mut(|Connections { all, has_task }| {
+            if !std::mem::replace(has_task, true) {
+                tokio::spawn(close_idle_on_demand());
             }
             // Before it grows, what has ended is let go.
             if all.len() == all.capacity() {
@@ -61,52 +64,55 @@ impl Control {
     /// Lets it be silent from now on: it was upgraded, and how long its ends may be
     /// silent is theirs to say.
     pub(super) fn disable_timeout(&self) {
-        self.0.silent.store(true, Ordering::Relaxed);
+        self.0.may_be_silent.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn may_be_silent(&self) -> bool {
-        self.0.silent.load(Ordering::Relaxed)
+        self.0.may_be_silent.load(Ordering::Relaxed)
     }
 
-    /// Its response has ended: until something is written it may be ended.
-    pub(super) fn rest(&self) {
-        self.0.rests.store(true, Ordering::Relaxed);
+    /// Its response has ended: until something is written it may be closed.
+    pub(super) fn mark_idle(&self) {
+        self.0.is_idle.store(true, Ordering::Relaxed);
     }
 
-    /// Something was written.
-    pub(super) fn work(&self) {
-        self.0.rests.store(false, Ordering::Relaxed);
+    /// Something is written.
+    pub(super) fn mark_busy(&self) {
+        self.0.is_idle.store(false, Ordering::Relaxed);
     }
 
-    /// Whether it is to end. If not, `reader` is woken when it is.
-    pub(super) fn is_to_end(&self, reader: &Waker) -> bool {
+    /// Whether it is to be closed. If not, `reader` is woken when it is.
+    pub(super) fn is_closing(&self, reader: &Waker) -> bool {
         self.0.reader.register(reader);
-        self.0.ends.load(Ordering::Acquire)
+        self.0.is_closing.load(Ordering::Acquire)
     }
 }
 
-/// Ends the connections that rest, here and by and by on the other workers.
+/// Closes the idle connections, here at once and on the other threads soon.
 pub(crate) fn make_room() {
-    end_resting();
-    MISSING.notify_waiters();
+    close_idle();
+    DESCRIPTOR_WANTED.notify_waiters();
 }
 
-/// Ends the connections of this worker that rest.
-fn end_resting() {
+/// Closes the idle connections of this thread.
+fn close_idle() {
     CONNECTIONS.with_borrow(|Connections { all, .. }| {
         for state in all.iter().filter_map(Weak::upgrade) {
-            if state.rests.load(Ordering::Relaxed) {
-                state.ends.store(true, Ordering::Release);
+            if state.is_idle.load(Ordering::Relaxed) {
+                state.is_closing.store(true, Ordering::Release);
                 state.reader.wake();
             }
         }
     });
 }
 
-/// Makes room when another worker asks for it.
-async fn listen() {
+/// Makes room when a request of another thread asks for it.
+async fn close_idle_on_demand() {
     loop {
-        MISSING.notified().await;
-        end_resting();
+        DESCRIPTOR_WANTED.notified().await;
+        close_idle();
     }
 }
+
+#[cfg(test)]
+mod tests;

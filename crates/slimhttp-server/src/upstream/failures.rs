@@ -1,10 +1,10 @@
-//! What went wrong with the upstreams of a scope, said in the log as often as it
-//! helps: the same thing once in a while ([`clock::SELDOM`]), with how often it
-//! happened since. An upstream that is down fails each request alike, and a log that
-//! fills the disk makes a second failure of it.
+//! Failures of the upstreams of a scope, logged as often as it helps: the same line once in a
+//! while ([`clock::SELDOM`]), with how many like it were suppressed since. An upstream that is
+//! down fails each request alike, and a log that fills the disk makes a second failure of it.
 //!
-//! What tells failures apart is never a client's to choose: with a new one in each
-//! request it could take all the places here.
+//! Shared by all I/O threads; a failed request takes the lock for a moment. What tells failures
+//! apart is never a client's to choose: with a new one in each request it could take all the
+//! places here.
 
 use std::fmt;
 
@@ -12,104 +12,104 @@ use parking_lot::Mutex;
 
 use crate::sys::clock;
 
-/// How many different things are told apart. What comes beyond them is counted as
-/// one, and so is said once in a while too.
-const MOST: usize = 16;
+/// How many different failures are told apart. Those beyond them are counted together, and so
+/// are logged once in a while too.
+const MAX_DISTINCT: usize = 16;
 
-/// The failures that were said lately.
+/// The failures that were logged lately.
 #[derive(Debug, Default)]
-pub(crate) struct Failures {
-    said: Mutex<Lately>,
+pub(crate) struct FailureLog {
+    recent: Mutex<Recent>,
 }
 
 #[derive(Debug, Default)]
-struct Lately {
-    apart: Vec<Said>,
+struct Recent {
+    distinct: Vec<Entry>,
     /// All that found no place among them.
-    others: Option<Said>,
+    others: Option<Entry>,
 }
 
 #[derive(Debug)]
-struct Said {
-    what: String,
-    at: u64,
+struct Entry {
+    failure: String,
+    logged_at: u64,
     /// How often it happened since.
-    more: u64,
+    suppressed: u64,
 }
 
-impl Said {
-    fn now(what: &str, at: u64) -> Self {
-        Self { what: what.to_owned(), at, more: 0 }
+impl Entry {
+    fn new(failure: &str, now: u64) -> Self {
+        Self { failure: failure.to_owned(), logged_at: now, suppressed: 0 }
     }
 
     fn is_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.at) >= clock::SELDOM
+        now.saturating_sub(self.logged_at) >= clock::SELDOM
     }
 
-    /// It happened again: how often it did since it was said, if it is to be said.
-    fn again(&mut self, now: u64) -> Option<u64> {
+    /// It happened again: how often it was suppressed, if it is to be logged now.
+    fn repeat(&mut self, now: u64) -> Option<u64> {
         if !self.is_old(now) {
-            self.more += 1;
+            self.suppressed += 1;
             return None;
         }
-        self.at = now;
-        Some(std::mem::take(&mut self.more))
+        self.logged_at = now;
+        Some(std::mem::take(&mut self.suppressed))
     }
 }
 
-/// How often it happened unsaid; put behind what is said.
+/// How often a failure was not logged; its text is put behind the line that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsaid {
+pub(crate) enum Suppressed {
     /// The very same.
     Same(u64),
     /// This or something else.
     Others(u64),
 }
 
-impl fmt::Display for Unsaid {
+impl fmt::Display for Suppressed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Same(0) | Self::Others(0) => Ok(()),
-            Self::Same(more) => write!(f, " (and {more} times since it was last said)"),
-            Self::Others(more) => write!(f, " (and {more} others since such were last said)"),
+            Self::Same(count) => write!(f, " (and {count} times since it was last said)"),
+            Self::Others(count) => write!(f, " (and {count} others since such were last said)"),
         }
     }
 }
 
-impl Failures {
-    /// Says `what` in the log, unless it was said a moment ago.
-    pub(crate) fn tell(&self, what: &str) {
-        if let Some(unsaid) = self.due(what) {
-            tracing::error!("{what}{unsaid}");
+impl FailureLog {
+    /// Logs `failure`, unless it was logged a moment ago.
+    pub(crate) fn log(&self, failure: &str) {
+        if let Some(suppressed) = self.should_log(failure) {
+            tracing::error!("{failure}{suppressed}");
         }
     }
 
-    /// Whether `what`, which has happened, is to be said, and how often it was not.
-    pub(crate) fn due(&self, what: &str) -> Option<Unsaid> {
-        self.note(what, clock::milliseconds())
+    /// Whether `failure`, which has happened, is to be logged, and how often it was not.
+    pub(crate) fn should_log(&self, failure: &str) -> Option<Suppressed> {
+        self.record(failure, clock::milliseconds())
     }
 
-    fn note(&self, what: &str, now: u64) -> Option<Unsaid> {
-        let mut said = self.said.lock();
-        let Lately { apart, others } = &mut *said;
-        if let Some(before) = apart.iter_mut().find(|before| before.what == what) {
-            return before.again(now).map(Unsaid::Same);
+    fn record(&self, failure: &str, now: u64) -> Option<Suppressed> {
+        let mut recent = self.recent.lock();
+        let Recent { distinct, others } = &mut *recent;
+        if let Some(entry) = distinct.iter_mut().find(|entry| entry.failure == failure) {
+            return entry.repeat(now).map(Suppressed::Same);
         }
-        if apart.len() < MOST {
-            apart.push(Said::now(what, now));
-            return Some(Unsaid::Same(0));
+        if distinct.len() < MAX_DISTINCT {
+            distinct.push(Entry::new(failure, now));
+            return Some(Suppressed::Same(0));
         }
-        if let Some(oldest) = apart.iter_mut().min_by_key(|before| before.at)
+        if let Some(oldest) = distinct.iter_mut().min_by_key(|entry| entry.logged_at)
             && oldest.is_old(now)
         {
-            *oldest = Said::now(what, now);
-            return Some(Unsaid::Same(0));
+            *oldest = Entry::new(failure, now);
+            return Some(Suppressed::Same(0));
         }
         match others {
-            Some(others) => others.again(now).map(Unsaid::Others),
+            Some(others) => others.repeat(now).map(Suppressed::Others),
             None => {
-                *others = Some(Said::now(what, now));
-                Some(Unsaid::Others(0))
+                *others = Some(Entry::new(failure, now));
+                Some(Suppressed::Others(0))
             }
         }
     }

@@ -1,9 +1,12 @@
-//! The upstreams of a scope as one group: how many requests they carry at once,
-//! whoever of the I/O threads they came by, and who waits for a place among them.
+//! The upstreams of a scope as one group: how many requests they carry at once, on
+//! whichever I/O thread they came, and which wait for a permit.
 //!
 //! A group lasts as long as the scope has these upstreams: a change of anything
-//! else leaves its places and its line as they are. Whoever waits holds up nobody
-//! of another group, and leaves the line with its client.
+//! else leaves its permits and its queue as they are. A request that waits delays none
+//! of another group. Dropping the future of [`UpstreamGroup::acquire`] leaves the queue.
+//!
+//! All I/O threads share a group behind one lock, which is held for a few instructions; a
+//! request that waits is woken on its own thread, by the one that gives a permit back.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -11,22 +14,20 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 use tokio::sync::oneshot;
 
 use crate::sys::descriptors::{self, UpstreamRequestCount};
-
-use crate::upstream::failures::Failures;
+use crate::upstream::failures::FailureLog;
 
 thread_local! {
-    /// The groups that this worker has asked for, so that no request looks them up
+    /// The groups that this thread has used, so that no request looks them up
     /// among those of the server.
-    static SEEN: RefCell<HashMap<usize, Seen>> = RefCell::new(HashMap::new());
+    static CACHED: RefCell<HashMap<usize, CachedGroup>> = RefCell::new(HashMap::new());
 }
 
-/// A group by the proxy that was asked for, which is known by its address.
-type Seen = (Weak<Proxy>, Arc<UpstreamGroup>);
+/// A group and the proxy for which it was looked up, whose address is the key.
+type CachedGroup = (Weak<Proxy>, Arc<UpstreamGroup>);
 
 /// The groups of a server.
 #[derive(Debug, Default)]
@@ -41,19 +42,20 @@ impl UpstreamGroups {
     /// The group of a scope.
     pub(crate) fn of(&self, scope: &Scope, proxy: &Arc<Proxy>) -> Arc<UpstreamGroup> {
         let address = Arc::as_ptr(proxy) as usize;
-        SEEN.with_borrow_mut(|seen| {
+        CACHED.with_borrow_mut(|cached| {
             // An address stands for its proxy while anybody holds on to that, and
             // a weak hold is one.
-            if let Some((_, group)) = seen.get(&address).filter(|(held, _)| held.strong_count() > 0)
+            if let Some((_, group)) =
+                cached.get(&address).filter(|(held, _)| held.strong_count() > 0)
             {
                 return group.clone();
             }
             let group = self.find(scope, proxy);
             // Before it grows, what no site has any more is let go.
-            if seen.len() == seen.capacity() {
-                seen.retain(|_, (held, _)| held.strong_count() > 0);
+            if cached.len() == cached.capacity() {
+                cached.retain(|_, (held, _)| held.strong_count() > 0);
             }
-            seen.insert(address, (Arc::downgrade(proxy), group.clone()));
+            cached.insert(address, (Arc::downgrade(proxy), group.clone()));
             group
         })
     }
@@ -76,37 +78,43 @@ impl UpstreamGroups {
 /// The upstreams of a scope, all together.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamGroup {
-    line: Mutex<Line>,
-    /// What went wrong with it, as far as it was told.
-    pub(crate) failures: Failures,
+    state: Mutex<State>,
+    /// What went wrong with them lately.
+    pub(crate) failures: FailureLog,
 }
 
 #[derive(Debug, Default)]
-struct Line {
-    /// Places that are taken.
-    running: usize,
-    /// How many there are, as the last to ask had it.
-    most: usize,
-    /// Who waits, the first first. Who has left is passed over.
-    waiting: VecDeque<oneshot::Sender<UpstreamPermit>>,
+struct State {
+    /// Permits that are held.
+    active: usize,
+    /// How many there are, as the last request had it.
+    max_requests: usize,
+    /// Requests that wait for one, the first first. Those that have left are passed over.
+    queue: VecDeque<oneshot::Sender<UpstreamPermit>>,
 }
 
-impl Line {
-    /// Whether one more may run: the first may, and further ones as long as the group
-    /// takes no more descriptors than it leaves for all the others.
-    fn has_place(&self) -> bool {
-        let most = self.most.min(descriptors::left_to_carry()).max(1);
-        self.running < most
+impl State {
+    /// Whether there is a permit: for the first request always, and for further ones as
+    /// long as the group takes no more descriptors than it leaves for all the others.
+    fn has_permit(&self) -> bool {
+        let most = self.max_requests.min(descriptors::left_to_carry()).max(1);
+        self.active < most
+    }
+
+    /// Requests that still wait.
+    fn queued(&self) -> usize {
+        self.queue.iter().filter(|request| !request.is_closed()).count()
     }
 }
 
-/// The place of one request among those that a group carries; held for as long as
-/// the upstream has to do with it.
+/// The permit of one request among those that a group carries; held for as long as
+/// the upstream has to do with it, and given to the next in the queue when it is dropped, on
+/// whichever thread that is.
 #[derive(Debug)]
 pub(crate) struct UpstreamPermit(Option<(Arc<UpstreamGroup>, UpstreamRequestCount)>);
 
 impl UpstreamPermit {
-    /// One that the line of `group` has counted.
+    /// One that `group` has counted.
     fn of(group: &Arc<UpstreamGroup>) -> Self {
         Self(Some((group.clone(), UpstreamRequestCount::take())))
     }
@@ -114,94 +122,97 @@ impl UpstreamPermit {
 
 impl Drop for UpstreamPermit {
     fn drop(&mut self) {
-        if let Some((group, carried)) = self.0.take() {
-            drop(carried);
-            group.line().running -= 1;
-            group.admit();
+        if let Some((group, count)) = self.0.take() {
+            drop(count);
+            group.lock().active -= 1;
+            group.grant();
         }
     }
 }
 
-/// Why there is no place.
+/// Why a request gets no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoPermit {
     /// Too many wait already.
-    Full,
-    /// It did not come in time.
-    Late,
+    QueueFull,
+    /// None was free in time.
+    TimedOut,
 }
 
 impl UpstreamGroup {
-    /// A place, at once or when those that asked before have had theirs.
+    /// A permit, at once or when the requests that came before have had theirs.
     ///
     /// # Errors
     /// Too many wait, or it takes too long.
-    pub(crate) async fn enter(self: &Arc<Self>, proxy: &Proxy) -> Result<UpstreamPermit, NoPermit> {
-        self.place(proxy.max_requests, proxy.max_queue, proxy.queue_timeout).await
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        proxy: &Proxy,
+    ) -> Result<UpstreamPermit, NoPermit> {
+        self.acquire_of(proxy.max_requests, proxy.max_queue, proxy.queue_timeout).await
     }
 
-    async fn place(
+    async fn acquire_of(
         self: &Arc<Self>,
-        most: usize,
+        max_requests: usize,
         max_queue: usize,
-        patience: Duration,
+        queue_timeout: Duration,
     ) -> Result<UpstreamPermit, NoPermit> {
-        let turn = {
-            let mut line = self.line();
-            line.most = most;
-            if line.has_place() && line.waiting.is_empty() {
-                line.running += 1;
+        let granted = {
+            let mut state = self.lock();
+            state.max_requests = max_requests;
+            if state.has_permit() && state.queue.is_empty() {
+                state.active += 1;
                 return Ok(UpstreamPermit::of(self));
             }
-            if line.waiting.len() >= max_queue {
-                line.waiting.retain(|waits| !waits.is_closed());
+            if state.queue.len() >= max_queue {
+                state.queue.retain(|request| !request.is_closed());
             }
-            if line.waiting.len() >= max_queue {
-                return Err(NoPermit::Full);
+            if state.queue.len() >= max_queue {
+                return Err(NoPermit::QueueFull);
             }
-            let (mine, turn) = oneshot::channel();
-            line.waiting.push_back(mine);
-            turn
+            let (request, granted) = oneshot::channel();
+            state.queue.push_back(request);
+            granted
         };
-        // There may be more places than before.
-        self.admit();
-        match tokio::time::timeout(patience, turn).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(NoPermit::Late),
+        // There may be more permits than before.
+        self.grant();
+        match tokio::time::timeout(queue_timeout, granted).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(NoPermit::TimedOut),
         }
     }
 
-    /// Gives the free places to those who wait, in their order.
-    fn admit(self: &Arc<Self>) {
+    /// Gives the free permits to the requests that wait, in their order.
+    fn grant(self: &Arc<Self>) {
         loop {
             let next = {
-                let mut line = self.line();
-                if !line.has_place() {
+                let mut state = self.lock();
+                if !state.has_permit() {
                     return;
                 }
-                let Some(next) = line.waiting.pop_front() else { return };
+                let Some(next) = state.queue.pop_front() else { return };
                 if next.is_closed() {
                     continue;
                 }
-                line.running += 1;
+                state.active += 1;
                 next
             };
-            // Outside of the lock: whoever is woken may give its place back at once.
+            // Outside of the lock: the request that is woken may give it back at once.
             if let Err(mut unwanted) = next.send(UpstreamPermit::of(self)) {
                 unwanted.0 = None;
-                self.line().running -= 1;
+                self.lock().active -= 1;
             }
         }
     }
 
     /// How many requests its servers carry, and how many wait.
     pub(crate) fn load(&self) -> (usize, usize) {
-        let line = self.line();
-        (line.running, line.waiting.iter().filter(|waits| !waits.is_closed()).count())
+        let state = self.lock();
+        (state.active, state.queued())
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 }
 

@@ -39,7 +39,7 @@ impl Drop for UpstreamBody {
     fn drop(&mut self) {
         // One of which more was to come is not idle, but ends of itself.
         if let Some(control) = &self.control {
-            control.rest();
+            control.mark_idle();
         }
     }
 }

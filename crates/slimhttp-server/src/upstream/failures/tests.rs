@@ -1,12 +1,12 @@
-//! What is said of failures, and how often.
+//! Which failures are logged, and how often.
 
 use crate::sys::clock::SELDOM;
-use crate::upstream::failures::{Failures, MOST, Unsaid};
+use crate::upstream::failures::{FailureLog, MAX_DISTINCT, Suppressed};
 
 #[test]
-fn the_same_is_said_once_in_a_while() {
-    let failures = Failures::default();
-    for (what, now, said) in [
+fn the_same_is_logged_once_in_a_while() {
+    let log = FailureLog::default();
+    for (failure, now, suppressed) in [
         ("refused", 5, Some(0)),
         ("refused", 6, None),
         ("reset", 6, Some(0)),
@@ -16,33 +16,36 @@ fn the_same_is_said_once_in_a_while() {
         ("reset", 6 + SELDOM, Some(0)),
         ("refused", 5 + 2 * SELDOM, Some(1)),
     ] {
-        assert_eq!(failures.note(what, now), said.map(Unsaid::Same), "{what} at {now}");
+        let expected = suppressed.map(Suppressed::Same);
+        assert_eq!(log.record(failure, now), expected, "{failure} at {now}");
     }
 }
 
 #[test]
 fn what_is_different_each_time_is_bounded_and_never_silent_for_good() {
-    let failures = Failures::default();
-    let told = |now: u64| {
-        let said = |n: &u64| failures.note(&format!("{now} {n}"), now).is_some();
-        (0..1000).filter(said).count()
+    let log = FailureLog::default();
+    let logged = |now: u64| {
+        let is_logged = |n: &u64| log.record(&format!("{now} {n}"), now).is_some();
+        (0..1000).filter(is_logged).count()
     };
-    assert_eq!([told(7), told(8), told(8 + SELDOM)], [MOST + 1, 0, MOST + 1]);
+    let expected = [MAX_DISTINCT + 1, 0, MAX_DISTINCT + 1];
+    assert_eq!([logged(7), logged(8), logged(8 + SELDOM)], expected);
 }
 
 /// Sixteen that come again and again leave a line to each that comes beside them.
 #[test]
-fn what_finds_no_place_is_counted_and_said_once_in_a_while() {
-    let failures = Failures::default();
+fn what_finds_no_place_is_counted_and_logged_once_in_a_while() {
+    let log = FailureLog::default();
     for round in 0..3 {
         let now = 7 + round * SELDOM;
-        for place in 0..MOST {
-            assert_eq!(failures.note(&place.to_string(), now), Some(Unsaid::Same(0)));
+        for number in 0..MAX_DISTINCT {
+            assert_eq!(log.record(&number.to_string(), now), Some(Suppressed::Same(0)));
         }
-        let unsaid = if round == 0 { 0 } else { 2 };
-        assert_eq!(failures.note("stopped", now), Some(Unsaid::Others(unsaid)), "{round}");
-        assert_eq!(failures.note("stopped", now + 1), None);
-        assert_eq!(failures.note("reset", now + 1), None);
+        let suppressed = if round == 0 { 0 } else { 2 };
+        let expected = Some(Suppressed::Others(suppressed));
+        assert_eq!(log.record("stopped", now), expected, "{round}");
+        assert_eq!(log.record("stopped", now + 1), None);
+        assert_eq!(log.record("reset", now + 1), None);
     }
-    assert_eq!(Unsaid::Others(2).to_string(), " (and 2 others since such were last said)");
+    assert_eq!(Suppressed::Others(2).to_string(), " (and 2 others since such were last said)");
 }
