@@ -27,7 +27,6 @@ use crate::observe::event::{Event, Events};
 use crate::serve::worker::Worker;
 use crate::serve::{accept, threads};
 use crate::sys::privileges;
-use crate::upstream::group::UpstreamGroups;
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -152,7 +151,6 @@ impl Server {
             admission: Arc::default(),
             shutdown: Shutdown::default(),
             reload: Reload::default(),
-            groups: UpstreamGroups::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, workers: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })

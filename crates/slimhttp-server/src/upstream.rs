@@ -9,6 +9,7 @@ mod control;
 pub(crate) mod error;
 pub(crate) mod failures;
 pub(crate) mod group;
+pub(crate) mod groups;
 pub(crate) mod pool;
 pub(crate) mod response_body;
 pub(crate) mod upgrade;

@@ -11,7 +11,6 @@ use crate::live::Live;
 use crate::net::admission::Admission;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
-use crate::upstream::group::UpstreamGroups;
 
 /// What the threads of one server share. Nothing in it is changed by requests
 /// but counters of connections.
@@ -24,8 +23,6 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Shutdown,
     /// What open pages are made of, where browsers load them anew.
     pub(crate) reload: Reload,
-    /// What the upstreams of its scopes carry.
-    pub(crate) groups: UpstreamGroups,
     /// Tells this server from every other in `Via`.
     pub(crate) id: u64,
 }

@@ -102,7 +102,8 @@ impl Exchange<'_> {
                 }
                 Action::Proxy(upstreams) => {
                     let forwarded = self.forwarded()?;
-                    return Box::pin(forward::forward(upstreams, forwarded)).await;
+                    let group = self.snapshot.upstreams.of(upstreams);
+                    return Box::pin(forward::forward(upstreams, group, forwarded)).await;
                 }
                 Action::File(path) => match self.send_file(path).await? {
                     Found::Reply(response) => return Ok(response),

@@ -20,6 +20,14 @@ use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
 use crate::tls::presented::{Named, Presented};
+use crate::upstream::groups::{GroupTable, UpstreamGroups};
+
+/// What a server opens once and its snapshots use one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'l> {
+    pub(crate) access_logs: &'l AccessLogs,
+    pub(crate) upstreams: &'l GroupTable,
+}
 
 /// The site in force with what it opens.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub struct Snapshot {
     pub(crate) roots: Roots,
     /// The releases of the scopes that pin them.
     pub(crate) releases: Releases,
+    /// What the upstreams of each scope carry.
+    pub(crate) upstreams: UpstreamGroups,
 }
 
 impl Snapshot {
@@ -46,7 +56,7 @@ impl Snapshot {
         draft: &Draft,
         listener: &Listener,
         python: bool,
-        logs: &AccessLogs,
+        shared: Shared<'_>,
         previous: Option<(&Snapshot, &Routes)>,
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
@@ -63,7 +73,7 @@ impl Snapshot {
             }
             _ => Some(open_certificate(draft, &site.service)?),
         };
-        let access_logs = open_access_logs(&site, logs)?;
+        let access_logs = open_access_logs(&site, shared.access_logs)?;
         for warning in &site.warnings {
             tracing::warn!("{warning}");
         }
@@ -73,7 +83,9 @@ impl Snapshot {
         };
         let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
         let releases = Releases::open(&site, before, Instant::now());
-        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
+        let before = previous.map(|(snapshot, _)| &snapshot.upstreams);
+        let upstreams = UpstreamGroups::open(&site, shared.upstreams, before);
+        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases, upstreams })
     }
 
     /// The same site with what stands in the files of its certificate by now;
@@ -87,6 +99,7 @@ impl Snapshot {
             access_logs: self.access_logs.clone(),
             roots: self.roots.anew(),
             releases: self.releases.clone(),
+            upstreams: self.upstreams.clone(),
         })
     }
 }

@@ -15,8 +15,9 @@ use slimhttp_site::site::{Listener, Site};
 use crate::files::FileStore;
 use crate::live::draft::Draft;
 use crate::live::registry::LocalSite;
-use crate::live::snapshot::{self, Snapshot};
+use crate::live::snapshot::{self, Shared, Snapshot};
 use crate::observe::access_log::AccessLogs;
+use crate::upstream::groups::GroupTable;
 
 /// A snapshot as an exchange holds it. The outer count belongs to one worker,
 /// so that taking and leaving a snapshot touches nothing that workers share.
@@ -32,6 +33,7 @@ pub struct Live {
     listener: Arc<Listener>,
     python: bool,
     access_logs: AccessLogs,
+    upstreams: GroupTable,
     files: Arc<FileStore>,
     /// Whether clients are answered already.
     serves: AtomicBool,
@@ -57,7 +59,9 @@ impl Live {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let listener = Arc::new(listener);
         let access_logs = AccessLogs::default();
-        let first = Snapshot::open(&draft, &listener, python, &access_logs, None)?;
+        let upstreams = GroupTable::default();
+        let shared = Shared { access_logs: &access_logs, upstreams: &upstreams };
+        let first = Snapshot::open(&draft, &listener, python, shared, None)?;
         let files = Arc::new(FileStore::new(&first.site.global.options.files));
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -67,6 +71,7 @@ impl Live {
             listener,
             python,
             access_logs,
+            upstreams,
             files,
             serves: AtomicBool::new(false),
         })
@@ -149,8 +154,8 @@ impl Live {
         next.replaced &= next.base != draft.base;
         let before = self.current.load_full();
         let previous = Some((&*before, &draft.routes));
-        let snapshot =
-            Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
+        let shared = Shared { access_logs: &self.access_logs, upstreams: &self.upstreams };
+        let snapshot = Snapshot::open(&next, &self.listener, self.python, shared, previous)?;
         self.files.resize(&snapshot.site.global.options.files);
         let presented = snapshot.tls.clone();
         self.put(snapshot);

@@ -48,17 +48,17 @@ pub(crate) struct Forwarded {
 /// enough to do, 504 where the answer is late, 508 where the request has been in
 /// this scope before.
 pub(crate) async fn forward(
-    proxy: &Arc<Proxy>,
+    proxy: &Proxy,
+    group: &Arc<UpstreamGroup>,
     forwarded: Forwarded,
 ) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
-    let group = connection.shared.groups.of(&scope, proxy);
     let mark = connection.shared.mark(&scope);
     if let Some(chain) = forward::loop_chain(&headers, &mark) {
-        return Err(error::loop_detected(chain, proxy, &group));
+        return Err(error::loop_detected(chain, proxy, group));
     }
-    let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, &group))?;
+    let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, group))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_asked(&headers));
@@ -74,10 +74,9 @@ pub(crate) async fn forward(
     let headers = forward::request_headers(&headers, &hop);
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
-    let (response, upstream) =
-        retry::send_round_robin(proxy, &request, &connection, &group).await?;
+    let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
     let ends = Ends { upstream, upgrade, connection: &connection, mark: &mark };
-    respond(response, ends, permit, &group)
+    respond(response, ends, permit, group)
 }
 
 /// The two ends between which a response goes.

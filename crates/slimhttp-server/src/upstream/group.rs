@@ -1,79 +1,23 @@
 //! The upstreams of a scope as one group: how many requests they carry at once, on
 //! whichever I/O thread they came, and which wait for a permit.
 //!
-//! A group lasts as long as the scope has these upstreams: a change of anything
+//! A group lasts as long as the scope has these upstreams (`groups`): a change of anything
 //! else leaves its permits and its queue as they are. A request that waits delays none
 //! of another group. Dropping the future of [`UpstreamGroup::acquire`] leaves the queue.
 //!
 //! All I/O threads share a group behind one lock, which is held for a few instructions; a
 //! request that waits is woken on its own thread, by the one that gives a permit back.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use slimhttp_site::site::{Proxy, Scope, Upstream};
+use slimhttp_site::site::Proxy;
 use tokio::sync::oneshot;
 
 use crate::sys::descriptors::{self, UpstreamRequestCount};
 use crate::upstream::failures::FailureLog;
-
-thread_local! {
-    /// The groups that this thread has used, so that no request looks them up
-    /// among those of the server.
-    static CACHED: RefCell<HashMap<usize, CachedGroup>> = RefCell::new(HashMap::new());
-}
-
-/// A group and the proxy for which it was looked up, whose address is the key.
-type CachedGroup = (Weak<Proxy>, Arc<UpstreamGroup>);
-
-/// The groups of a server.
-#[derive(Debug, Default)]
-pub(crate) struct UpstreamGroups {
-    all: Mutex<HashMap<Key, Weak<UpstreamGroup>>>,
-}
-
-/// What a group is known by: its scope and its servers.
-type Key = (Option<Arc<str>>, Vec<Upstream>);
-
-impl UpstreamGroups {
-    /// The group of a scope.
-    pub(crate) fn of(&self, scope: &Scope, proxy: &Arc<Proxy>) -> Arc<UpstreamGroup> {
-        let address = Arc::as_ptr(proxy) as usize;
-        CACHED.with_borrow_mut(|cached| {
-            // An address stands for its proxy while anybody holds on to that, and
-            // a weak hold is one.
-            if let Some((_, group)) =
-                cached.get(&address).filter(|(held, _)| held.strong_count() > 0)
-            {
-                return group.clone();
-            }
-            let group = self.find(scope, proxy);
-            // Before it grows, what no site has any more is let go.
-            if cached.len() == cached.capacity() {
-                cached.retain(|_, (held, _)| held.strong_count() > 0);
-            }
-            cached.insert(address, (Arc::downgrade(proxy), group.clone()));
-            group
-        })
-    }
-
-    fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
-        let mut all = self.all.lock();
-        let key = (scope.name.clone(), proxy.upstreams.clone());
-        if let Some(group) = all.get(&key).and_then(Weak::upgrade) {
-            return group;
-        }
-        if all.len() == all.capacity() {
-            all.retain(|_, group| group.strong_count() > 0);
-        }
-        let group = Arc::new(UpstreamGroup::default());
-        all.insert(key, Arc::downgrade(&group));
-        group
-    }
-}
 
 /// The upstreams of a scope, all together.
 #[derive(Debug, Default)]
