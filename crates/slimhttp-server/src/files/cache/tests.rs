@@ -1,41 +1,31 @@
 //! When a kept file is taken as it is, and how much is kept.
 
 use std::fs;
-use std::path::PathBuf;
 
 use slimhttp_site::file_rules::FileRules;
+use tempfile::TempDir;
 
 use super::*;
 use crate::files::cached_file::Typed;
 
-/// A folder of one test, removed behind it.
-struct Folder(PathBuf);
+/// The folder of one test.
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("slimhttp-cache-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
+    fn new() -> Self {
+        Self(TempDir::new().expect("a folder"))
     }
 
     fn place(&self, name: &str) -> Place {
         let path = SafePath::of_names(name.as_bytes()).expect("a plain name");
-        Place::new(&self.0, &path, None, FollowSymlinks::Inside)
+        Place::new(self.0.path(), &path, None, FollowSymlinks::Inside)
     }
 
     /// Writes a file and tells what it is kept as.
     fn write(&self, name: &str, text: &str, now: Moment) -> Arc<CachedFile> {
-        fs::write(self.0.join(name), text).expect("written");
+        fs::write(self.0.path().join(name), text).expect("written");
         let identity = self.place(name).identity().expect("it is there");
         kept(identity, text.len(), now)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -49,20 +39,20 @@ const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
 fn a_file_is_held_by_its_whole_place() {
-    let folder = Folder::new("place");
+    let folder = Folder::new();
     let cache = Cache::new(1 << 20);
     let now = cache.now();
-    fs::create_dir(folder.0.join("a")).expect("a folder");
+    fs::create_dir(folder.0.path().join("a")).expect("a folder");
     let kept = folder.write("a/b", "text", now);
     let path = |text: &str| SafePath::of_names(text.as_bytes()).expect("plain names");
-    let inner = folder.0.join("a");
+    let inner = folder.0.path().join("a");
     let places = [
-        Place::new(&folder.0, &path("a/b"), None, FollowSymlinks::Inside),
+        Place::new(folder.0.path(), &path("a/b"), None, FollowSymlinks::Inside),
         // The same file, but below another root, over other links, as another form.
         Place::new(&inner, &path("b"), None, FollowSymlinks::Inside),
-        Place::new(&folder.0, &path("a/b"), None, FollowSymlinks::Never),
-        Place::new(&folder.0, &path("a/b"), Some(Coding::Gzip), FollowSymlinks::Inside),
-        Place::new(&folder.0, &path("a/c"), None, FollowSymlinks::Inside),
+        Place::new(folder.0.path(), &path("a/b"), None, FollowSymlinks::Never),
+        Place::new(folder.0.path(), &path("a/b"), Some(Coding::Gzip), FollowSymlinks::Inside),
+        Place::new(folder.0.path(), &path("a/c"), None, FollowSymlinks::Inside),
     ];
     cache.keep(&places[0], kept);
     for (position, place) in places.iter().enumerate() {
@@ -72,21 +62,21 @@ fn a_file_is_held_by_its_whole_place() {
 
 #[test]
 fn a_kept_file_is_believed_for_as_long_as_it_is_said_and_then_looked_at() {
-    let folder = Folder::new("believed");
+    let folder = Folder::new();
     let cache = Cache::new(1 << 20);
     let now = cache.now();
     let place = folder.place("a");
     cache.keep(&place, folder.write("a", "one", now));
     assert!(cache.file(&place, NEVER, now).is_some(), "unchanged");
 
-    fs::write(folder.0.join("a"), "another").expect("written");
+    fs::write(folder.0.path().join("a"), "another").expect("written");
     assert!(cache.file(&place, LONG, now).is_some(), "not looked at");
     assert!(cache.file(&place, NEVER, now).is_none(), "changed");
     let second = Duration::from_secs(1);
     assert!(cache.file(&place, second, now.after(second / 2)).is_some(), "not looked at yet");
     assert!(cache.file(&place, second, now.after(second)).is_none(), "looked at");
 
-    fs::remove_file(folder.0.join("a")).expect("removed");
+    fs::remove_file(folder.0.path().join("a")).expect("removed");
     assert!(cache.file(&place, NEVER, now).is_none(), "gone");
     cache.forget(&place);
     assert!(cache.file(&place, LONG, now).is_none(), "forgotten");
@@ -94,7 +84,7 @@ fn a_kept_file_is_believed_for_as_long_as_it_is_said_and_then_looked_at() {
 
 #[test]
 fn a_look_at_the_place_is_enough_for_a_while_only() {
-    let folder = Folder::new("opened");
+    let folder = Folder::new();
     let cache = Cache::new(1 << 20);
     let now = cache.now();
     let place = folder.place("a");
@@ -115,7 +105,7 @@ fn a_look_at_the_place_is_enough_for_a_while_only() {
 
 #[test]
 fn it_holds_no_more_bytes_than_it_may() {
-    let folder = Folder::new("bound");
+    let folder = Folder::new();
     let cache = Cache::new(4 << 20);
     let now = cache.now();
     let identity = folder.write("a", "one", now).identity;
@@ -142,7 +132,7 @@ fn nothing_that_an_entry_takes_is_left_out() {
 
 #[test]
 fn what_is_asked_for_once_does_not_push_out_what_is_asked_for_often() {
-    let folder = Folder::new("scan");
+    let folder = Folder::new();
     let cache = Cache::new(4 << 20);
     let now = cache.now();
     let identity = folder.write("often", "one", now).identity;

@@ -2,13 +2,13 @@
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderName;
 use http::header::{ACCEPT, IF_MATCH, IF_NONE_MATCH};
 use slimhttp_site::file_rules::Compress;
 use slimhttp_site::glob::Globs;
+use tempfile::TempDir;
 
 use super::*;
 
@@ -18,37 +18,27 @@ const SEVEN: Duration = Duration::from_secs(7);
 /// As a scope says it that compresses nothing.
 const PLAIN: Coded = Coded { coding: None, varies: false, sizes: (0, 0) };
 
-/// A folder of its own per test; removed when dropped.
-struct Folder(PathBuf);
+/// The folder of one test.
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("slimhttp-listing-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder");
-        Self(path)
+    fn new() -> Self {
+        Self(TempDir::new().expect("a folder"))
     }
 
     fn file(&self, name: impl AsRef<OsStr>, content: &str) -> &Self {
-        std::fs::write(self.0.join(name.as_ref()), content).expect("a file");
+        std::fs::write(self.0.path().join(name.as_ref()), content).expect("a file");
         self
     }
 
     fn open(&self) -> File {
-        File::open(&self.0).expect("a folder that can be read")
+        File::open(self.0.path()).expect("a folder that can be read")
     }
 
     fn page(&self, form: Form) -> Page {
         let root = SafePath::root();
         let text = Text::of(&self.open(), &root, b"/", form, |_| false, |_| None).expect("a text");
         Page::new(form, text.etag, None, text.bytes.into())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -63,21 +53,22 @@ fn names(entries: &[Entry]) -> Vec<String> {
 
 #[test]
 fn only_files_and_folders_that_may_be_seen_are_listed() {
-    let folder = Folder::new("kinds");
+    let folder = Folder::new();
     folder.file("a.txt", "12345").file(".hidden", "").file("secret", "");
     folder.file(OsStr::from_bytes(b"\xff\n"), "1");
-    std::fs::create_dir(folder.0.join("sub")).expect("a folder");
-    symlink("a.txt", folder.0.join("in")).expect("a link");
-    symlink("/etc", folder.0.join("out")).expect("a link");
-    symlink("nowhere", folder.0.join("broken")).expect("a link");
-    let _socket = UnixListener::bind(folder.0.join("socket")).expect("a socket");
-    rustix::fs::mkfifoat(rustix::fs::CWD, folder.0.join("fifo"), 0o600.into()).expect("a FIFO");
+    std::fs::create_dir(folder.0.path().join("sub")).expect("a folder");
+    symlink("a.txt", folder.0.path().join("in")).expect("a link");
+    symlink("/etc", folder.0.path().join("out")).expect("a link");
+    symlink("nowhere", folder.0.path().join("broken")).expect("a link");
+    let _socket = UnixListener::bind(folder.0.path().join("socket")).expect("a socket");
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.0.path().join("fifo"), 0o600.into())
+        .expect("a FIFO");
 
     let below = SafePath::root().join("deep").expect("a plain name");
     let asked = |path: &SafePath| path.url_path();
     let withheld = |path: &SafePath| ["/deep/.hidden", "/deep/secret"].contains(&&*asked(path));
-    let elsewhere = Folder::new("led-to");
-    let target = File::create_new(elsewhere.0.join("b")).expect("a file");
+    let elsewhere = Folder::new();
+    let target = File::create_new(elsewhere.0.path().join("b")).expect("a file");
     target.set_len(5).and_then(|()| target.set_modified(UNIX_EPOCH + SEVEN)).expect("its facts");
     let led_to = Facts::of(&target).expect("its facts");
     let resolve = |path: &SafePath| match &*asked(path) {
@@ -105,7 +96,7 @@ fn only_files_and_folders_that_may_be_seen_are_listed() {
 
 #[test]
 fn the_bound_is_kept_and_told() {
-    let folder = Folder::new("bound");
+    let folder = Folder::new();
     folder.file("a", "").file("b", "").file("c", "").file("withheld", "");
     let withheld = |path: &SafePath| path.url_path() == "/withheld";
     for (limit, count, more) in [(0, 0, true), (2, 2, true), (3, 3, false), (4, 3, false)] {
@@ -117,14 +108,14 @@ fn the_bound_is_kept_and_told() {
 
 #[test]
 fn a_file_is_no_folder() {
-    let folder = Folder::new("file");
-    let file = File::open(folder.file("a", "").0.join("a")).expect("a file");
+    let folder = Folder::new();
+    let file = File::open(folder.file("a", "").0.path().join("a")).expect("a file");
     assert!(read(&file, &SafePath::root(), 1, |_| false, |_| None).is_err());
 }
 
 #[test]
 fn the_form_follows_the_request() {
-    let folder = Folder::new("form");
+    let folder = Folder::new();
     folder.file("a", "1").file("b", "22");
     let cases = [
         ("*/*", None, "text/html; charset=utf-8", "<!doctype html>"),
@@ -168,7 +159,7 @@ fn the_form_follows_the_request() {
 
 #[test]
 fn a_listing_has_a_tag_that_changes_with_what_it_shows() {
-    let folder = Folder::new("tag");
+    let folder = Folder::new();
     folder.file("a", "1");
     let html = Form::asked(&HeaderMap::new(), None);
     let json = Form { json: true, ..html };

@@ -1,29 +1,18 @@
 //! Why a path is not there, and what follows from it for other paths.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use tempfile::TempDir;
 
 use super::*;
 
-/// A folder of one test, removed behind it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("slimhttp-lookups-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("a/b/c/d")).expect("folders");
-        fs::write(path.join("a/file"), "text").expect("a file");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The folder of one test, with folders below each other and a file.
+fn folder() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    fs::create_dir_all(folder.path().join("a/b/c/d")).expect("folders");
+    fs::write(folder.path().join("a/file"), "text").expect("a file");
+    folder
 }
 
 fn path(text: &str) -> SafePath {
@@ -32,7 +21,7 @@ fn path(text: &str) -> SafePath {
 
 #[test]
 fn the_uppermost_missing_folder_is_found() {
-    let folder = Folder::new("missing");
+    let folder = folder();
     for (asked, missing) in [
         ("x", None),
         ("a/x", None),
@@ -48,14 +37,14 @@ fn the_uppermost_missing_folder_is_found() {
         ("a/file/x", None),
         ("a/file/x/y", Some("a/file/x")),
     ] {
-        let absence = Absence::of(&folder.0, &path(asked), SystemTime::now());
+        let absence = Absence::of(folder.path(), &path(asked), SystemTime::now());
         assert_eq!(absence.missing_folder, missing.map(str::len), "{asked}");
         assert!(!absence.stable, "{asked}: what is nearest was made just now");
         let later = SystemTime::now() + Duration::from_secs(10);
-        assert!(Absence::of(&folder.0, &path(asked), later).stable, "{asked}");
+        assert!(Absence::of(folder.path(), &path(asked), later).stable, "{asked}");
     }
     // Of a root that is not there nothing is known.
-    let nowhere = Absence::of(&folder.0.join("gone"), &path("x/y"), SystemTime::now());
+    let nowhere = Absence::of(&folder.path().join("gone"), &path("x/y"), SystemTime::now());
     assert!(!nowhere.stable);
 }
 
@@ -79,8 +68,8 @@ fn what_lies_in_a_missing_folder_is_not_looked_up() {
 /// Each of two thousand folders was looked at, by a path of four kilobytes.
 #[test]
 fn a_deep_path_is_looked_up_a_few_times() {
-    let folder = Folder::new("deep");
-    let facts = stat(&folder.0).map(Facts::from);
+    let folder = folder();
+    let facts = stat(folder.path()).map(Facts::from);
     let deep = path(&"a/".repeat(2000));
     for (there, most) in [(0, 3), (1, 14), (3, 14), (1000, 14), (1998, 14), (1999, 1)] {
         let mut looks = 0;

@@ -8,7 +8,8 @@ use super::*;
 
 #[test]
 fn an_edit_of_the_same_length_makes_another_identity() {
-    let path = std::env::temp_dir().join(format!("slimhttp-identity-{}", std::process::id()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
     std::fs::write(&path, "one").expect("a file");
     let file = File::open(&path).expect("readable");
     let before = Facts::of(&file).expect("facts");
@@ -28,8 +29,7 @@ fn an_edit_of_the_same_length_makes_another_identity() {
     assert!(!after.is_executable());
     file.set_permissions(PermissionsExt::from_mode(0o755)).expect("chmod");
     assert!(Facts::of(&file).expect("facts").is_executable());
-    std::fs::remove_file(&path).expect("removed");
-    let folder = File::open(std::env::temp_dir()).expect("a folder");
+    let folder = File::open(folder.path()).expect("a folder");
     assert!(Facts::of(&folder).expect("facts").is_folder());
 }
 

@@ -7,6 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::*;
 
 const METHODS: &[Method] = &[
@@ -15,14 +17,13 @@ const METHODS: &[Method] = &[
     Method::Steps,
 ];
 
-/// A tree of its own per test; removed when dropped.
-struct Tree(PathBuf);
+/// The tree of one test.
+struct Tree(TempDir);
 
 impl Tree {
-    fn new(name: &str) -> Self {
-        let root =
-            std::env::temp_dir().join(format!("slimhttp-jail-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&root);
+    fn new() -> Self {
+        let tree = TempDir::new().expect("a folder");
+        let root = tree.path();
         std::fs::create_dir_all(root.join("site/sub/sub")).expect("a tree");
         std::fs::create_dir_all(root.join("outside/sub")).expect("a tree");
         for (name, text) in [
@@ -41,17 +42,11 @@ impl Tree {
             symlink(target, root.join("site").join(name)).expect("a link");
         }
         symlink("site", root.join("by-link")).expect("a link");
-        Self(root)
+        Self(tree)
     }
 
     fn root(&self, method: Method) -> Root {
-        Root::at(self.0.join("site").into(), method).expect("the root")
-    }
-}
-
-impl Drop for Tree {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        Root::at(self.0.path().join("site").into(), method).expect("the root")
     }
 }
 
@@ -145,7 +140,7 @@ fn text(mut file: File) -> String {
 
 #[test]
 fn c5_2_only_what_stays_below_the_root_opens() {
-    let tree = Tree::new("open");
+    let tree = Tree::new();
     for &method in METHODS {
         let root = tree.root(method);
         for (path, expected) in CASES {
@@ -162,7 +157,7 @@ fn c5_2_only_what_stays_below_the_root_opens() {
 
 #[test]
 fn c5_2_it_is_said_why_a_link_is_not_followed() {
-    let tree = Tree::new("why");
+    let tree = Tree::new();
     for &method in METHODS {
         let root = tree.root(method);
         for (path, links, why) in [
@@ -181,7 +176,7 @@ fn c5_2_it_is_said_why_a_link_is_not_followed() {
 
 #[test]
 fn c5_2_without_links_only_plain_paths_open() {
-    let tree = Tree::new("never");
+    let tree = Tree::new();
     for &method in METHODS {
         let root = tree.root(method);
         for (path, expected) in CASES {
@@ -200,9 +195,9 @@ fn c5_2_without_links_only_plain_paths_open() {
 
 #[test]
 fn the_root_itself_may_be_reached_by_a_link() {
-    let tree = Tree::new("by-link");
+    let tree = Tree::new();
     for &method in METHODS {
-        let root = Root::at(tree.0.join("by-link").into(), method).expect("the root");
+        let root = Root::at(tree.0.path().join("by-link").into(), method).expect("the root");
         for links in [FollowSymlinks::Inside, FollowSymlinks::Never] {
             let opened = root.open(&safe("page"), links).expect("opened");
             assert_eq!(text(opened.file), "page");
@@ -220,7 +215,7 @@ fn the_root_itself_may_be_reached_by_a_link() {
 
 #[test]
 fn folders_open_as_folders() {
-    let tree = Tree::new("folders");
+    let tree = Tree::new();
     for &method in METHODS {
         let root = tree.root(method);
         for (path, real_name) in [
@@ -245,8 +240,8 @@ fn raw(file: &File) -> i32 {
 
 #[test]
 fn c5_2_what_is_neither_file_nor_folder_is_never_opened() {
-    let tree = Tree::new("odd");
-    let site = tree.0.join("site");
+    let tree = Tree::new();
+    let site = tree.0.path().join("site");
     rustix::fs::mknodat(
         CWD,
         site.join("fifo"),
@@ -328,17 +323,17 @@ const RACES: &[(&str, &str, &str)] = &[
 fn c5_2_no_race_leads_out() {
     use rustix::fs::{RenameFlags, renameat_with};
 
-    let tree = Tree::new("race");
-    let site = tree.0.join("site");
+    let tree = Tree::new();
+    let site = tree.0.path().join("site");
     for folder in ["site/moving/sub", "site/still/sub", "outside/sub"] {
-        std::fs::create_dir_all(tree.0.join(folder)).expect("a folder");
+        std::fs::create_dir_all(tree.0.path().join(folder)).expect("a folder");
     }
     for file in ["file", "sub/file", "secret", "moving/secret", "moving/sub/secret", "still/secret"]
     {
         std::fs::write(site.join(file), "inside").expect("a file");
     }
     for file in ["outside/secret", "outside/sub/secret"] {
-        std::fs::write(tree.0.join(file), "secret").expect("a file");
+        std::fs::write(tree.0.path().join(file), "secret").expect("a file");
     }
     for (name, target) in [
         ("site/to_secret", "{}/secret"),
@@ -349,14 +344,14 @@ fn c5_2_no_race_leads_out() {
         ("site/around", "moving/sub/../../secret"),
         ("to_moved", "nowhere"),
     ] {
-        let target = target.replace("{}", tree.0.to_str().expect("text"));
-        symlink(target, tree.0.join(name)).expect("a link");
+        let target = target.replace("{}", tree.0.path().to_str().expect("text"));
+        symlink(target, tree.0.path().join(name)).expect("a link");
     }
     for &method in METHODS {
         let root = tree.root(method);
         for (path, one, other) in RACES {
             let path = safe(path);
-            let (one, other) = (tree.0.join(one), tree.0.join(other));
+            let (one, other) = (tree.0.path().join(one), tree.0.path().join(other));
             let done = AtomicBool::new(false);
             let found = std::thread::scope(|scope| {
                 scope.spawn(|| {

@@ -4,30 +4,23 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use tempfile::TempDir;
+
 use super::*;
 
-struct Place(PathBuf);
+/// The folder of one test, with sites in it.
+struct Place(TempDir);
 
 impl Place {
-    fn new(name: &str) -> Self {
-        let name = format!("slimhttp-roots-{}-{name}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
+    fn new() -> Self {
+        Self(TempDir::new().expect("a folder"))
     }
 
     fn site(&self, name: &str, page: &str) -> PathBuf {
-        let folder = self.0.join(name);
+        let folder = self.0.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join(page), format!("{page} of {name}")).expect("a file");
         folder
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -41,9 +34,9 @@ fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
 
 #[test]
 fn what_is_opened_is_as_old_as_the_last_look_at_its_root() {
-    let place = Place::new("seen");
+    let place = Place::new();
     let sites = [place.site("a", "page"), place.site("b", "page")];
-    let current = place.0.join("current");
+    let current = place.0.path().join("current");
     symlink(&sites[0], &current).expect("a link");
     let roots = Roots::new(Method::available());
     let page = SafePath::root().join("page").expect("a plain name");
@@ -69,7 +62,7 @@ fn let_it_age() {
 
 #[test]
 fn a_handle_is_kept() {
-    let place = Place::new("kept");
+    let place = Place::new();
     let folder = place.site("a", "page");
     let roots = Roots::new(Method::available());
     let first = roots.get(&folder).expect("opened");
@@ -82,7 +75,7 @@ fn a_handle_is_kept() {
 
 #[test]
 fn c5_1_a_folder_made_anew_is_seen_at_once() {
-    let place = Place::new("anew");
+    let place = Place::new();
     let folder = place.site("dist", "old");
     let roots = Roots::new(Method::available());
     for _ in 0..3 {
@@ -99,10 +92,10 @@ fn c5_1_a_folder_made_anew_is_seen_at_once() {
 
 #[test]
 fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
-    let place = Place::new("link");
+    let place = Place::new();
     let (a, b) = (place.site("a", "page"), place.site("b", "page"));
     std::fs::write(b.join("only"), "b").expect("a file");
-    let current = place.0.join("current");
+    let current = place.0.path().join("current");
     let roots = Roots::new(Method::available());
     let switch = |target: &Path| {
         let _ = std::fs::remove_file(&current);
@@ -123,11 +116,11 @@ fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
 
 #[test]
 fn what_leads_to_no_folder_is_not_found() {
-    let place = Place::new("none");
+    let place = Place::new();
     let folder = place.site("a", "page");
-    symlink("circle", place.0.join("circle")).expect("a link");
+    symlink("circle", place.0.path().join("circle")).expect("a link");
     let roots = Roots::new(Method::available());
-    for path in [folder.join("page"), folder.join("missing"), place.0.join("circle")] {
+    for path in [folder.join("page"), folder.join("missing"), place.0.path().join("circle")] {
         let error = roots.get(&path).expect_err("no folder");
         assert_eq!(error.kind(), io::ErrorKind::NotFound, "{}", path.display());
     }
@@ -136,10 +129,10 @@ fn what_leads_to_no_folder_is_not_found() {
 
 #[test]
 fn only_so_many_handles_are_kept() {
-    let place = Place::new("many");
+    let place = Place::new();
     let roots = Roots::new(Method::available());
     for number in 0..MOST + 100 {
-        let folder = place.0.join(number.to_string());
+        let folder = place.0.path().join(number.to_string());
         std::fs::create_dir(&folder).expect("a folder");
         roots.get(&folder).expect("opened");
     }

@@ -7,13 +7,13 @@ use super::*;
 /// What is done to a file after it has been noted, and whether that is a change.
 #[test]
 fn a_change_is_counted_once() {
-    let folder = std::env::temp_dir().join(format!("slimhttp-reload-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
     let (file, missing, within) = (folder.join("a"), folder.join("b"), folder.join("a/index"));
     fs::write(&file, "one").expect("a file");
     let mut sources = Sources::default();
-    for path in [&file, &missing, &within, &folder] {
-        sources.note(path.clone());
+    for path in [&*file, &missing, &within, folder] {
+        sources.note(path.to_owned());
     }
     let mut check = |expected: u64, what: &str, change: &dyn Fn() -> std::io::Result<()>| {
         change().expect("the change");
@@ -31,7 +31,6 @@ fn a_change_is_counted_once() {
     fs::write(&file, "once more").expect("a file");
     sources.note(file.clone());
     assert_eq!(sources.changes, 5, "seen when it is answered again");
-    fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use http::Version;
 use rustix::fs::{CWD, Mode, OFlags};
 use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
+use tempfile::TempDir;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -153,27 +154,16 @@ fn no_client_can_forge_a_line() {
     }
 }
 
-/// A folder of one test, gone with it.
-struct Folder(PathBuf);
+/// The folder of one test.
+struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("slimhttp-access-log-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
+        Self(TempDir::new().expect("a folder"))
     }
 
     fn log(&self, name: &str, format: AccessFormat) -> AccessLog {
-        AccessLog { format, file: LogFile::Path(self.0.join(name)) }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        AccessLog { format, file: LogFile::Path(self.0.path().join(name)) }
     }
 }
 
@@ -200,7 +190,7 @@ fn lines_are_appended_in_order_to_a_file_that_others_cannot_read() {
         }
         assert!(logs.flush(PATIENCE));
     }
-    let path = folder.0.join("a.log");
+    let path = folder.0.path().join("a.log");
     assert_eq!(statuses(&path), (0..2000).collect::<Vec<_>>());
     let mode = fs::metadata(&path).expect("a log").permissions().mode();
     assert_eq!(mode & 0o777 & !0o640, 0, "{mode:o}");
@@ -223,7 +213,7 @@ fn a_file_is_opened_once_and_closed_with_its_last_writer() {
     assert!(log.upgrade().is_none(), "nobody holds it");
     // What was noted is written nevertheless.
     assert!(logs.flush(PATIENCE));
-    let text = fs::read_to_string(folder.0.join("a.log")).expect("a log");
+    let text = fs::read_to_string(folder.0.path().join("a.log")).expect("a log");
     assert_eq!(
         text,
         render(&entry(), AccessFormat::Common) + &render(&entry(), AccessFormat::Json)
@@ -242,10 +232,10 @@ fn a_file_that_cannot_be_opened_is_an_error_at_once() {
     let error =
         |name: &str| logs.open(&folder.log(name, AccessFormat::Common)).expect_err(name).kind();
     assert_eq!(error("missing/a.log"), std::io::ErrorKind::NotFound);
-    fs::create_dir(folder.0.join("folder")).expect("a folder");
+    fs::create_dir(folder.0.path().join("folder")).expect("a folder");
     assert_eq!(error("folder"), std::io::ErrorKind::IsADirectory);
     // A FIFO that nobody reads would hold the change of the site for ever.
-    let fifo = folder.0.join("fifo");
+    let fifo = folder.0.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     logs.open(&folder.log("fifo", AccessFormat::Common)).expect_err("nobody reads");
 }
@@ -257,7 +247,7 @@ fn logs_are_opened_anew_when_it_is_asked_for() {
     let writer = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
     let stdout = AccessLog { format: AccessFormat::Common, file: LogFile::Stdout };
     let _also = logs.open(&stdout).expect("standard output");
-    let (path, moved) = (folder.0.join("a.log"), folder.0.join("a.log.1"));
+    let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
     writer.note(&numbered(201));
     assert!(logs.flush(PATIENCE));
     fs::rename(&path, &moved).expect("moved");
@@ -285,7 +275,7 @@ fn logs_are_opened_anew_when_it_is_asked_for() {
 #[test]
 fn what_was_noted_before_a_log_is_opened_anew_stands_in_the_file_before() {
     let folder = Folder::new();
-    let (path, moved) = (folder.0.join("a.log"), folder.0.join("a.log.1"));
+    let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
     let sink = Sink::open(&LogFile::Path(path.clone()), None).expect("a log");
     fs::rename(&path, &moved).expect("moved");
     thread::sleep(Duration::from_millis(1050));
@@ -304,7 +294,7 @@ fn a_log_that_is_moved_or_removed_is_opened_anew() {
     let folder = Folder::new();
     let logs = AccessLogs::default();
     let writer = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
-    let (path, moved) = (folder.0.join("a.log"), folder.0.join("a.log.1"));
+    let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
     let note = |status| {
         writer.note(&numbered(status));
         assert!(logs.flush(PATIENCE));
@@ -373,7 +363,7 @@ fn heard_log(sink: Sink) -> (Log, Heard, thread::JoinHandle<()>) {
 #[test]
 fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
     let folder = Folder::new();
-    let path = folder.0.join("fifo");
+    let path = folder.0.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     // Somebody who opened the log and does not read it.
     let mut reader = fs::File::options()
@@ -421,7 +411,7 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
 #[test]
 fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
     let folder = Folder::new();
-    let path = folder.0.join("fifo");
+    let path = folder.0.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     let open_reader = || {
         let mut options = fs::File::options();
