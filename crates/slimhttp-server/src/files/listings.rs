@@ -263,7 +263,7 @@ impl Listings {
             rules: wanted.rules.clone(),
             begun,
             made,
-            believed: ((made - begun) * BELIEVED).min(LONGEST),
+            believed: believed_for(made - begun),
         }))
     }
 
@@ -280,4 +280,9 @@ impl Listings {
         grown.map_err(|_| Unlisted::Busy)?;
         Ok(share.of(bytes))
     }
+}
+
+/// How long a listing is believed that took so long to make.
+fn believed_for(took: Duration) -> Duration {
+    (took * BELIEVED).min(LONGEST)
 }

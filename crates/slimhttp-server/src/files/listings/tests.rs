@@ -29,14 +29,17 @@ fn wanted(inode: u64, changed: i64, rules: &Arc<FileRules>) -> Wanted {
     }
 }
 
-fn text(bytes: &[u8], took: Duration) -> io::Result<Text> {
-    std::thread::sleep(took);
+fn text(bytes: &[u8]) -> io::Result<Text> {
     Ok(Text { bytes: bytes.to_vec(), etag: etag_of_content(bytes.len() as u128) })
 }
 
-/// How long making one takes here: it is believed for ten times as long, and so
-/// for as long as any of this takes.
-const LONG: Duration = Duration::from_millis(100);
+/// Makes the listing that is kept for `wanted` believed for as long as a test may take.
+fn believe(listings: &Listings, wanted: &Wanted) {
+    let kept = listings.table.get(&wanted.key).expect("it is kept");
+    let believed = Duration::from_secs(3600);
+    let (page, rules) = (kept.page.clone(), kept.rules.clone());
+    listings.table.insert(wanted.key.clone(), Arc::new(Listed { page, rules, believed, ..*kept }));
+}
 
 #[tokio::test]
 async fn a_listing_is_made_once_for_all_who_ask() {
@@ -47,12 +50,13 @@ async fn a_listing_is_made_once_for_all_who_ask() {
         let made = made.clone();
         listings.page(wanted, move || {
             made.fetch_add(1, Ordering::Relaxed);
-            text(b"text", LONG)
+            text(b"text")
         })
     };
     let all = futures_util::future::join_all((0..20).map(|_| ask(wanted(1, 1, &rules)))).await;
     let bytes: Vec<_> = all.into_iter().map(|page| page.expect("a page").length()).collect();
     assert_eq!((bytes, made.load(Ordering::Relaxed)), (vec![4; 20], 1));
+    believe(&listings, &wanted(1, 1, &rules));
     // Who comes behind them gets it too, but not of another folder, of the same
     // one after a change, by other rules, or where nothing is believed.
     for (wanted, times) in [
@@ -73,18 +77,26 @@ async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
     let listings = Listings::new(1 << 20);
     let rules = Arc::new(FileRules::default());
     let (made, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (all_wait, goes_on) = std::sync::mpsc::channel::<()>();
+    let goes_on = Arc::new(std::sync::Mutex::new(goes_on));
     let ask = |changed| {
-        let (made, begun) = (made.clone(), begun.clone());
+        let (made, begun, goes_on) = (made.clone(), begun.clone(), goes_on.clone());
         listings.page(wanted(1, changed, &rules), move || {
             begun.notify_one();
             let number = made.fetch_add(1, Ordering::Relaxed);
-            text(&[b'x'].repeat(1 + number), LONG)
+            if number == 0 {
+                let _ = goes_on.lock().expect("no panic").recv();
+            }
+            text(&[b'x'].repeat(1 + number))
         })
     };
     // They come when the first has been begun already, and so wait for a second.
     let others = async {
         begun.notified().await;
-        futures_util::future::join_all((1..20).map(ask)).await
+        let asks = futures_util::future::join_all((1..20).map(ask));
+        // Polled in this order: the first is made when all others wait for it.
+        let go = async { all_wait.send(()).expect("the first waits for it") };
+        futures_util::future::join(asks, go).await.0
     };
     let (first, others) = tokio::join!(ask(0), others);
     assert_eq!(first.expect("a page").length(), 1);
@@ -94,18 +106,28 @@ async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
     assert_eq!(made.load(Ordering::Relaxed), 2);
 }
 
+#[test]
+fn it_is_believed_for_ten_times_as_long_as_it_took() {
+    for (took, believed) in [(0, 0), (20, 200), (99, 990), (100, 1000), (150, 1000)] {
+        let believed = Duration::from_millis(believed);
+        assert_eq!(believed_for(Duration::from_millis(took)), believed, "{took} ms");
+    }
+}
+
 #[tokio::test]
-async fn it_is_believed_for_ten_times_as_long_as_it_took() {
+async fn what_is_no_longer_believed_is_made_anew() {
     let listings = Listings::new(1 << 20);
     let rules = Arc::new(FileRules::default());
-    for (took, believed) in [(20, 200), (150, 1000)] {
-        let took = Duration::from_millis(took);
-        let make = move || text(b"text", took);
-        let listed = listings.make(&wanted(1, 1, &rules), None, make).await.expect("it is made");
-        assert!(listed.believed >= Duration::from_millis(believed));
-        assert!(listed.believed <= LONGEST);
-        assert!(listed.is_believed());
-    }
+    let made = listings.make(&wanted(1, 1, &rules), None, || text(b"text")).await;
+    let made = Arc::into_inner(made.expect("it is made")).expect("nobody else has it");
+    let ask = || listings.page(wanted(1, 1, &rules), || text(b"another text"));
+    let old = Listed { made: Instant::now() - LONGEST, believed: LONGEST, ..made };
+    assert!(!old.is_believed());
+    listings.table.insert(wanted(1, 1, &rules).key, Arc::new(old));
+    assert_eq!(ask().await.expect("a page").length(), 12);
+    believe(&listings, &wanted(1, 1, &rules));
+    let again = listings.page(wanted(1, 1, &rules), || panic!("it is kept"));
+    assert_eq!(again.await.expect("a page").length(), 12);
 }
 
 #[tokio::test]
@@ -115,7 +137,7 @@ async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
     let used = || listings.budget.held();
     let ask = |inode, length: usize| {
         let wanted = Wanted { kept: false, ..wanted(inode, 1, &rules) };
-        listings.page(wanted, move || text(&vec![b'x'; length], Duration::ZERO))
+        listings.page(wanted, move || text(&vec![b'x'; length]))
     };
     let mut taken: Vec<_> = Vec::new();
     for _ in 0..20 {
@@ -140,6 +162,6 @@ async fn only_so_many_wait_and_a_fault_is_told() {
     assert!(matches!(failing.await, Err(Unlisted::Failed(_))));
     let all = u32::try_from(listings.room.available_permits()).expect("they are few");
     let _taken = listings.room.clone().acquire_many_owned(all).await.expect("it is open");
-    let more = listings.page(wanted(1, 1, &rules), || text(b"text", Duration::ZERO));
+    let more = listings.page(wanted(1, 1, &rules), || text(b"text"));
     assert!(matches!(more.await, Err(Unlisted::Busy)));
 }

@@ -294,3 +294,6 @@ impl Complaints {
         self.last = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,18 @@
-//! Access logs: exact lines, forged ones, rotation and overflow.
+//! Access logs: exact lines, forged ones, and when a file is opened.
 
 use std::fs;
-use std::io::Read as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use http::Version;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode};
 use slimhttp_site::site::{AccessFormat, AccessLog, LogFile};
 use tempfile::TempDir;
-use tracing::field::{Field, Visit};
-use tracing::span;
 
-use crate::observe::access_log::{AccessLogs, Backlog, Entry, Log, Message, Sink};
+use crate::observe::access_log::{AccessLogs, Entry};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,7 +21,7 @@ fn moment() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_356_259_123_456)
 }
 
-fn entry() -> Entry<'static> {
+pub(super) fn entry() -> Entry<'static> {
     Entry {
         time: moment(),
         peer: "192.0.2.7:5000".parse().expect("an address"),
@@ -42,7 +38,7 @@ fn entry() -> Entry<'static> {
     }
 }
 
-fn render(entry: &Entry<'_>, format: AccessFormat) -> String {
+pub(super) fn render(entry: &Entry<'_>, format: AccessFormat) -> String {
     String::from_utf8(entry.render(format)).expect("ASCII")
 }
 
@@ -155,10 +151,10 @@ fn no_client_can_forge_a_line() {
 }
 
 /// The folder of one test.
-struct Folder(TempDir);
+pub(super) struct Folder(pub(super) TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(TempDir::new().expect("a folder"))
     }
 
@@ -168,13 +164,13 @@ impl Folder {
 }
 
 /// The status of each line of a log in common format.
-fn statuses(path: &Path) -> Vec<u16> {
+pub(super) fn statuses(path: &Path) -> Vec<u16> {
     let text = fs::read_to_string(path).expect("a log");
     let status = |line: &str| line.split(' ').nth_back(1).expect("a status").parse();
     text.lines().map(|line| status(line).expect("a number")).collect()
 }
 
-fn numbered(status: u16) -> Entry<'static> {
+pub(super) fn numbered(status: u16) -> Entry<'static> {
     Entry { status, ..entry() }
 }
 
@@ -268,178 +264,4 @@ fn logs_are_opened_anew_when_it_is_asked_for() {
     writer.note(&numbered(203));
     assert!(logs.flush(PATIENCE));
     assert_eq!(statuses(&moved), vec![202, 203]);
-}
-
-/// Those that wait together too, and though a second has gone since the path was
-/// looked at.
-#[test]
-fn what_was_noted_before_a_log_is_opened_anew_stands_in_the_file_before() {
-    let folder = Folder::new();
-    let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
-    let sink = Sink::open(&LogFile::Path(path.clone()), None).expect("a log");
-    fs::rename(&path, &moved).expect("moved");
-    thread::sleep(Duration::from_millis(1050));
-    let (lines, taken) = mpsc::channel();
-    let line = |status| Message::Line(numbered(status).render(AccessFormat::Common));
-    for message in [line(201), line(202), Message::Reopen, line(203), Message::Reopen] {
-        lines.send(message).expect("somebody takes it");
-    }
-    drop(lines);
-    sink.drain(&taken, &Backlog::default());
-    assert_eq!((statuses(&moved), statuses(&path)), (vec![201, 202], vec![203]));
-}
-
-#[test]
-fn a_log_that_is_moved_or_removed_is_opened_anew() {
-    let folder = Folder::new();
-    let logs = AccessLogs::default();
-    let writer = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
-    let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
-    let note = |status| {
-        writer.note(&numbered(status));
-        assert!(logs.flush(PATIENCE));
-    };
-    // The path is looked at once a second.
-    let next_look = || thread::sleep(Duration::from_millis(1050));
-
-    note(1);
-    fs::rename(&path, &moved).expect("moved");
-    note(2);
-    next_look();
-    note(3);
-    assert_eq!((statuses(&moved), statuses(&path)), (vec![1, 2], vec![3]));
-
-    fs::remove_file(&path).expect("removed");
-    next_look();
-    note(4);
-    assert_eq!((statuses(&moved), statuses(&path)), (vec![1, 2], vec![4]));
-
-    // `copytruncate` of logrotate.
-    fs::File::create(&path).expect("truncated");
-    note(5);
-    assert_eq!(statuses(&path), [5]);
-}
-
-/// Keeps the messages of events.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
-
-impl Visit for Heard {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.0.lock().expect("no panic").push(format!("{value:?}"));
-        }
-    }
-}
-
-impl tracing::Subscriber for Heard {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-/// A log on `sink` whose warnings are heard, and its thread.
-fn heard_log(sink: Sink) -> (Log, Heard, thread::JoinHandle<()>) {
-    let backlog = Arc::new(Backlog::default());
-    let (lines, taken) = mpsc::channel();
-    let heard = Heard::default();
-    let (shared, subscriber) = (backlog.clone(), heard.clone());
-    let thread = thread::spawn(move || {
-        tracing::subscriber::with_default(subscriber, || sink.drain(&taken, &shared));
-    });
-    (Log { lines, backlog }, heard, thread)
-}
-
-#[test]
-fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
-    let folder = Folder::new();
-    let path = folder.0.path().join("fifo");
-    rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
-    // Somebody who opened the log and does not read it.
-    let mut reader = fs::File::options()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(&path)
-        .expect("a reader");
-    let (log, heard, thread) =
-        heard_log(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
-
-    let line = entry().render(AccessFormat::Json);
-    // Twice what the backlog can hold.
-    let noted = 2 * crate::observe::access_log::BACKLOG
-        / (line.capacity() + crate::observe::access_log::OVERHEAD);
-    for _ in 0..noted {
-        log.put(entry().render(AccessFormat::Json));
-    }
-    let waiting = log.backlog.waiting.load(Ordering::Relaxed);
-    assert!(waiting <= crate::observe::access_log::BACKLOG, "{waiting}");
-
-    drop(log);
-    rustix::fs::fcntl_setfl(&reader, OFlags::empty()).expect("a reader that waits");
-    let mut written = Vec::new();
-    reader.read_to_end(&mut written).expect("all lines");
-    thread.join().expect("no panic");
-
-    assert_eq!(written.len() % line.len(), 0, "whole lines");
-    assert!(written.chunks(line.len()).all(|found| found == line));
-    let heard = heard.0.lock().expect("no panic");
-    let (before, after) = (
-        format!("access log {}: ", path.display()),
-        " lines dropped, requests come faster than they are written",
-    );
-    let dropped: usize = heard
-        .iter()
-        .map(|message| {
-            let rest = message.strip_prefix(&before).and_then(|rest| rest.strip_suffix(after));
-            rest.unwrap_or_else(|| panic!("{message}")).parse::<usize>().expect("a number")
-        })
-        .sum();
-    assert!(dropped >= noted / 3, "{dropped} of {noted}");
-    assert_eq!(written.len() / line.len() + dropped, noted);
-}
-
-#[test]
-fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
-    let folder = Folder::new();
-    let path = folder.0.path().join("fifo");
-    rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
-    let open_reader = || {
-        let mut options = fs::File::options();
-        options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        options.open(&path).expect("a reader")
-    };
-    let reader = open_reader();
-    let (log, heard, thread) =
-        heard_log(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
-    let put = |status| {
-        log.put(numbered(status).render(AccessFormat::Common));
-        while !log.backlog.is_empty() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    };
-
-    // Nobody reads: EPIPE.
-    drop(reader);
-    put(1);
-    let mut reader = open_reader();
-    put(2);
-    drop(log);
-    thread.join().expect("no panic");
-    let mut written = String::new();
-    reader.read_to_string(&mut written).expect("a line");
-    assert_eq!(written, render(&numbered(2), AccessFormat::Common));
-    let heard = heard.0.lock().expect("no panic");
-    let expected =
-        format!("access log {}: up to 1 lines lost: Broken pipe (os error 32)", path.display());
-    assert_eq!(*heard, [expected]);
 }
