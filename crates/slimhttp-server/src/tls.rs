@@ -2,6 +2,8 @@
 //! is made where there are none.
 
 pub(crate) mod client;
-pub(crate) mod key_pair;
+mod fault;
+mod key_pair;
 pub(crate) mod presented;
+mod provider;
 pub mod self_signed;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use slimhttp_server::certificate::{Curve, Signer, Wanted, make};
+use slimhttp_server::certificate::{CertificateSpec, Curve, Signer, generate};
 use slimhttp_server::privileges;
 
 /// Makes a key and a certificate: `(key, certificate, warning)`, the first two
@@ -27,7 +27,7 @@ pub(crate) fn make_certificate(
     ca: Option<(String, String)>,
 ) -> PyResult<(String, String, Option<String>)> {
     let [country, state, city, organization, unit, name, email] = subject;
-    let wanted = Wanted {
+    let spec = CertificateSpec {
         country,
         state,
         city,
@@ -45,7 +45,7 @@ pub(crate) fn make_certificate(
         },
     };
     let made =
-        py.detach(|| make(&wanted)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        py.detach(|| generate(&spec)).map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok((made.key, made.certificate, made.warning))
 }
 

@@ -114,11 +114,11 @@ fn named(service: &Service) -> Option<&Named> {
 /// Reads the certificate that a draft names, or makes one.
 ///
 /// # Errors
-/// Every flaw of what is there.
+/// Every fault of what is there.
 pub(crate) fn open_certificate(draft: &Draft, service: &Service) -> Result<Arc<Presented>, Faults> {
-    Presented::open(named(service)).map_err(|flaws| {
+    Presented::open(named(service)).map_err(|faults| {
         let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
-        Faults(flaws.into_iter().map(|flaw| flaw.fault(in_table)).collect())
+        Faults(faults.into_iter().map(|fault| fault.fault(in_table)).collect())
     })
 }
 

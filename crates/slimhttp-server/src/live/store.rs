@@ -163,7 +163,7 @@ impl Live {
             && self.serves.load(Ordering::Relaxed)
             && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
         {
-            presented.tell();
+            presented.warn_if_self_signed();
         }
         next.replaced = false;
         *draft = next;
@@ -176,7 +176,7 @@ impl Live {
         let _turn = self.lock();
         self.serves.store(true, Ordering::Relaxed);
         if let Some(presented) = &self.current.load().tls {
-            presented.tell();
+            presented.warn_if_self_signed();
         }
     }
 

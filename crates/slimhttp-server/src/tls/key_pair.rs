@@ -1,5 +1,5 @@
 //! A certificate chain and its private key, out of PEM files (RFC 7468). Both
-//! may stand in one file.
+//! may stand in one file. Called by whoever opens a site; it waits for the disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,27 +11,29 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use crate::tls::presented::{CertificateFault, Half, provider};
+use crate::tls::fault::{CertificateFault, PairPart};
+use crate::tls::provider::provider;
 
 /// The chain, the server's own certificate first, and that one's key.
 pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// How long before its end a certificate is named in the log.
-const SOON: time::Duration = time::Duration::days(14);
+const EXPIRY_WARNING: time::Duration = time::Duration::days(14);
 
 /// Reads both files.
 ///
 /// # Errors
-/// Every flaw of each.
+/// Every fault of each.
 pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<CertificateFault>> {
-    let chain = contents(certificate, Half::Certificate)
+    let chain = contents(certificate, PairPart::Certificate)
         .and_then(|bytes| read_chain(certificate, &bytes))
         .and_then(|chain| check_validity(certificate, &chain).map(|()| chain));
     let key_path = key;
-    let key = contents(key, Half::Key).and_then(|bytes| read_key(key, &bytes, key == certificate));
+    let key =
+        contents(key, PairPart::Key).and_then(|bytes| read_key(key, &bytes, key == certificate));
     match (chain, key) {
         (Ok(chain), Ok(pair_key)) => match unusable(key_path, &chain, &pair_key) {
-            Some(flaw) => Err(vec![flaw]),
+            Some(fault) => Err(vec![fault]),
             None => Ok((chain, pair_key)),
         },
         (chain, key) => Err([chain.err(), key.err()].into_iter().flatten().collect()),
@@ -51,9 +53,9 @@ pub(super) fn config((chain, key): Pair) -> Result<Arc<ServerConfig>, rustls::Er
     Ok(Arc::new(config))
 }
 
-fn contents(path: &Path, half: Half) -> Result<Vec<u8>, CertificateFault> {
+fn contents(path: &Path, part: PairPart) -> Result<Vec<u8>, CertificateFault> {
     std::fs::read(path).map_err(|error| CertificateFault {
-        half,
+        part,
         expected: "a PEM file that can be read".into(),
         found: format!("`{}`: {error}", path.display()),
         hint: None,
@@ -62,7 +64,7 @@ fn contents(path: &Path, half: Half) -> Result<Vec<u8>, CertificateFault> {
 
 fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|error| no_pem(path, Half::Certificate, &error))?;
+    let found = found.map_err(|error| no_pem(path, PairPart::Certificate, &error))?;
     if !found.is_empty() {
         return Ok(found);
     }
@@ -71,7 +73,7 @@ fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         "this looks like DER; write it as PEM: `openssl x509 -inform der -in FILE -out cert.pem`",
     );
     Err(CertificateFault {
-        half: Half::Certificate,
+        part: PairPart::Certificate,
         expected: "a certificate in PEM form".into(),
         found: format!("`{}`, which has none", path.display()),
         hint: hint.map(Into::into),
@@ -87,29 +89,29 @@ fn read_key(
         Ok(key) => return Ok(key),
         Err(error) => error,
     };
-    let flaw = |expected: &str, found: &str, hint: Option<&str>| CertificateFault {
-        half: Half::Key,
+    let fault = |expected: &str, found: &str, hint: Option<&str>| CertificateFault {
+        part: PairPart::Key,
         expected: expected.into(),
         found: format!("`{}`, {found}", path.display()),
         hint: hint.map(Into::into),
     };
     // Both forms: that of PKCS #8 (RFC 5958), and the older one (RFC 1421).
-    let says = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-    if says("BEGIN ENCRYPTED PRIVATE KEY") || says("Proc-Type: 4,ENCRYPTED") {
-        return Err(flaw(
+    let contains = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+    if contains("BEGIN ENCRYPTED PRIVATE KEY") || contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(fault(
             "a private key without a passphrase",
             "which is encrypted",
             Some("decrypt it: `openssl pkey -in FILE -out key.pem`, and `chmod 600 key.pem`"),
         ));
     }
     Err(match error {
-        pem::Error::NoItemsFound if same_file => flaw(
+        pem::Error::NoItemsFound if same_file => fault(
             "a private key in PEM form",
             "which has a certificate only",
             Some("name the file of the key by `key`"),
         ),
-        pem::Error::NoItemsFound => flaw("a private key in PEM form", "which has none", None),
-        error => no_pem(path, Half::Key, &error),
+        pem::Error::NoItemsFound => fault("a private key in PEM form", "which has none", None),
+        error => no_pem(path, PairPart::Key, &error),
     })
 }
 
@@ -123,7 +125,7 @@ fn unusable(
     let error = provider().key_provider.load_private_key(key.clone_key()).err()?;
     let kind = chain.first().and_then(kind_of_key);
     Some(CertificateFault {
-        half: Half::Key,
+        part: PairPart::Key,
         expected: "a private key on the curve P-256 or P-384, of Ed25519, or of RSA with 2048 to \
                    4096 bits"
             .into(),
@@ -158,24 +160,24 @@ fn kind_of_key(certificate: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-fn no_pem(path: &Path, half: Half, error: &pem::Error) -> CertificateFault {
+fn no_pem(path: &Path, part: PairPart, error: &pem::Error) -> CertificateFault {
     CertificateFault {
-        half,
+        part,
         expected: "a PEM file".into(),
         found: format!("`{}`: {error}", path.display()),
         hint: None,
     }
 }
 
-/// Tells of a certificate that is not valid now, or not for long. It is presented
+/// Warns of a certificate that is not valid now, or not for long. It is presented
 /// all the same: a server that does not start, or lets nobody in who would look
 /// away, is worse than one whose clients warn, and it can be renewed meanwhile.
 fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
-    // An empty chain is a flaw already.
+    // An empty chain is a fault already.
     let Some(own) = chain.first() else { return Ok(()) };
     let Ok((_, own)) = X509Certificate::from_der(own) else {
         return Err(CertificateFault {
-            half: Half::Certificate,
+            part: PairPart::Certificate,
             expected: "a certificate".into(),
             found: format!("`{}`, which is none that can be understood", path.display()),
             hint: Some("make it anew".into()),
@@ -187,7 +189,7 @@ fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), Certi
     let path = path.display();
     if end < now {
         tracing::error!("{path} ended on {} (UTC), and clients refuse it: renew it", end.date());
-    } else if end < now + SOON {
+    } else if end < now + EXPIRY_WARNING {
         tracing::warn!("{path} ends on {} (UTC): renew it", end.date());
     }
     if begin > now {

@@ -1,14 +1,17 @@
 //! TLS towards clients: what an HTTPS server presents. It is read from the files
 //! that the configuration names, or made where there are none; a connection
 //! that begins later presents what has been renewed on disk meanwhile.
+//!
+//! A snapshot of the site holds one; every I/O thread reads it there for each new connection.
+//! It is opened and renewed by whoever changes the site, and that waits for the disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use slimhttp_site::fault::{Fault, Place};
 
 use crate::fs::file_id::{Facts, FileId};
+use crate::tls::fault::{CertificateFault, PairPart};
 use crate::tls::{key_pair, self_signed};
 
 /// The certificate and the key, as a configuration names them.
@@ -20,58 +23,24 @@ pub(crate) struct Presented {
     /// For the next connections: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN
     /// (RFC 7301).
     pub(crate) config: Arc<ServerConfig>,
-    /// The files that it was made of, as they were before they were read.
-    seen: Seen,
+    /// The files that it was read from, as they were before they were read.
+    files: PairFiles,
     /// Where there are no files: why it is a certificate that was made now.
-    made: Option<String>,
+    self_signed: Option<String>,
 }
 
 /// The two files at one moment; None where one is not there.
-type Seen = [Option<FileId>; 2];
-
-/// Which of the two files, or options, a flaw is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Half {
-    Certificate,
-    Key,
-}
-
-/// Why a certificate and its key cannot be presented.
-#[derive(Debug)]
-pub(crate) struct CertificateFault {
-    pub(super) half: Half,
-    pub(super) expected: String,
-    pub(super) found: String,
-    pub(super) hint: Option<String>,
-}
-
-impl CertificateFault {
-    /// The fault of a configuration. Its options stand in the table `ssl`, or
-    /// at the top level.
-    pub(crate) fn fault(self, in_table: bool) -> Fault {
-        let key = match self.half {
-            Half::Certificate => "cert",
-            Half::Key => "key",
-        };
-        let place = if in_table { Place::default().key("ssl") } else { Place::default() };
-        Fault {
-            place: place.key(key),
-            expected: self.expected,
-            found: Some(self.found),
-            hint: self.hint,
-        }
-    }
-}
+type PairFiles = [Option<FileId>; 2];
 
 impl Presented {
-    /// Opens what the configuration names, or makes a certificate, see [`Self::tell`].
+    /// Opens what the configuration names, or makes a certificate, see [`Self::warn_if_self_signed`].
     ///
     /// # Errors
-    /// Every flaw of what is there.
+    /// Every fault of what is there.
     pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<CertificateFault>> {
-        let seen = look(named);
-        let (pair, made) = match named {
-            Some((certificate, key)) if seen != [None, None] => {
+        let files = stat_pair(named);
+        let (pair, self_signed) = match named {
+            Some((certificate, key)) if files != [None, None] => {
                 (key_pair::read(certificate, key)?, None)
             }
             _ => {
@@ -83,20 +52,20 @@ impl Presented {
             rustls::Error::InconsistentKeys(_) => vec![mismatch(named)],
             error => vec![unusable(named, &error)],
         })?;
-        Ok(Arc::new(Self { config, seen, made }))
+        Ok(Arc::new(Self { config, files, self_signed }))
     }
 
     /// Warns of a certificate that nobody has made for this server; before it is
     /// presented to anybody, for the configuration may name one until then.
-    pub(crate) fn tell(&self) {
-        if let Some(made) = &self.made {
-            tracing::warn!("{made}");
+    pub(crate) fn warn_if_self_signed(&self) {
+        if let Some(why) = &self.self_signed {
+            tracing::warn!("{why}");
         }
     }
 
     /// Whether the files are others than those that it was made of.
     pub(crate) fn is_outdated(&self, named: Option<&Named>) -> bool {
-        look(named) != self.seen
+        stat_pair(named) != self.files
     }
 
     /// The same, or what stands in the files by now. Where these cannot be used,
@@ -106,17 +75,17 @@ impl Presented {
         let (Some((certificate, _)), true) = (named, self.is_outdated(named)) else {
             return self.clone();
         };
-        let seen = look(named);
-        if seen != [None, None] {
+        let files = stat_pair(named);
+        if files != [None, None] {
             match Self::open(named) {
                 Ok(renewed) => {
-                    let news = if self.made.is_some() { "is there" } else { "was renewed" };
+                    let news = if self.self_signed.is_some() { "is there" } else { "was renewed" };
                     tracing::info!("{} {news}: it is presented now", certificate.display());
                     return renewed;
                 }
-                Err(flaws) => {
-                    for flaw in flaws {
-                        let fault = flaw.fault(false);
+                Err(faults) => {
+                    for fault in faults {
+                        let fault = fault.fault(false);
                         tracing::warn!("the certificate read before stays in use: {fault}");
                     }
                 }
@@ -128,11 +97,11 @@ impl Presented {
             );
         }
         // Not looked at again until the files change again.
-        Arc::new(Self { config: self.config.clone(), seen, made: None })
+        Arc::new(Self { config: self.config.clone(), files, self_signed: None })
     }
 }
 
-fn look(named: Option<&Named>) -> Seen {
+fn stat_pair(named: Option<&Named>) -> PairFiles {
     let identity =
         |path: &Path| rustix::fs::stat(path).ok().map(|stat| Facts::from(stat).identity());
     match named {
@@ -154,11 +123,11 @@ fn missing(named: Option<&Named>) -> String {
 }
 
 fn mismatch(named: Option<&Named>) -> CertificateFault {
-    let name = |half: fn(&Named) -> &PathBuf| {
-        named.map_or_else(String::new, |named| half(named).display().to_string())
+    let name = |path: fn(&Named) -> &PathBuf| {
+        named.map_or_else(String::new, |named| path(named).display().to_string())
     };
     CertificateFault {
-        half: Half::Key,
+        part: PairPart::Key,
         expected: format!("the private key of the certificate in `{}`", name(|named| &named.0)),
         found: format!("`{}`, the key of another one", name(|named| &named.1)),
         hint: Some("the server's own certificate stands first in its file".into()),
@@ -168,14 +137,12 @@ fn mismatch(named: Option<&Named>) -> CertificateFault {
 fn unusable(named: Option<&Named>, error: &dyn std::fmt::Display) -> CertificateFault {
     let file = named.map_or_else(String::new, |(path, _)| format!("`{}`: ", path.display()));
     CertificateFault {
-        half: Half::Certificate,
+        part: PairPart::Certificate,
         expected: "a certificate and its private key in PEM form".into(),
         found: format!("{file}{error}"),
         hint: None,
     }
 }
 
-/// The cryptography behind TLS, on both sides.
-pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Making certificates: the self-signed one of an HTTPS server that is given
 //! none, and what a program asks for. Keys are ECDSA (FIPS 186-5), which every
-//! client of this decade takes and a handshake costs least with.
+//! client of this decade takes and a handshake costs least with. Nothing is written;
+//! it takes some milliseconds of the thread that asks.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,10 +16,10 @@ use slimhttp_site::host::HostKey;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What a certificate says, and who vouches for it. Texts that are empty are
+/// What a certificate is to say, and who signs it. Texts that are empty are
 /// left out of the certificate.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct CertificateSpec {
     /// Two letters (ISO 3166).
     pub country: String,
     /// The state or province.
@@ -41,7 +42,7 @@ pub struct Wanted {
     pub lifetime: u32,
     /// Which key is made.
     pub key: Curve,
-    /// Who vouches for it.
+    /// Who signs it.
     pub signer: Signer,
 }
 
@@ -55,7 +56,7 @@ pub enum Curve {
     P384,
 }
 
-/// Who vouches for a certificate.
+/// Who signs a certificate.
 #[derive(Clone, Debug, Default)]
 pub enum Signer {
     /// Its own key; it is the certificate of a server.
@@ -74,85 +75,87 @@ pub enum Signer {
 
 /// A certificate and its key.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct GeneratedCertificate {
     /// The private key: PKCS #8, PEM.
     pub key: String,
     /// The certificate, PEM.
     pub certificate: String,
-    /// Something that a client will dislike about it.
+    /// Why clients may refuse it.
     pub warning: Option<String>,
 }
 
 /// Why no certificate was made.
 #[derive(Debug)]
-pub struct NotMade(String);
+pub struct GenerateError(String);
 
-impl fmt::Display for NotMade {
+impl fmt::Display for GenerateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotMade {}
+impl std::error::Error for GenerateError {}
 
 /// Makes a key and its certificate.
 ///
 /// # Errors
 /// A name that no certificate can bear, a signer that is none.
-pub fn make(wanted: &Wanted) -> Result<Made, NotMade> {
-    let key = match wanted.key {
+pub fn generate(spec: &CertificateSpec) -> Result<GeneratedCertificate, GenerateError> {
+    let key = match spec.key {
         Curve::P256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
         Curve::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
     };
-    let key = key.map_err(|error| NotMade(format!("no key could be made: {error}")))?;
-    let params = params(wanted)?;
-    let failed = |error: rcgen::Error| NotMade(format!("no certificate could be made: {error}"));
+    let key = key.map_err(|error| GenerateError(format!("no key could be made: {error}")))?;
+    let params = params(spec)?;
+    let failed =
+        |error: rcgen::Error| GenerateError(format!("no certificate could be made: {error}"));
     let mut warning = None;
-    let certificate = match &wanted.signer {
+    let certificate = match &spec.signer {
         Signer::Itself | Signer::ItselfAsAuthority => params.self_signed(&key).map_err(failed)?,
         Signer::Authority { key: signing, certificate } => {
-            let signing = KeyPair::from_pem(signing)
-                .map_err(|error| NotMade(format!("ca: no private key in it is usable: {error}")))?;
+            let signing = KeyPair::from_pem(signing).map_err(|error| {
+                GenerateError(format!("ca: no private key in it is usable: {error}"))
+            })?;
             let authority = authority(certificate)?;
-            warning = doubt(&authority, &signing)?;
+            warning = signer_warning(&authority, &signing)?;
             let issuer = Issuer::from_ca_cert_der(&authority, signing).map_err(failed)?;
             params.signed_by(&key, &issuer).map_err(failed)?
         }
     };
-    Ok(Made { key: key.serialize_pem(), certificate: certificate.pem(), warning })
+    Ok(GeneratedCertificate { key: key.serialize_pem(), certificate: certificate.pem(), warning })
 }
 
-fn params(wanted: &Wanted) -> Result<CertificateParams, NotMade> {
+fn params(spec: &CertificateSpec) -> Result<CertificateParams, GenerateError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     for (kind, text) in [
-        (DnType::CountryName, &wanted.country),
-        (DnType::StateOrProvinceName, &wanted.state),
-        (DnType::LocalityName, &wanted.city),
-        (DnType::OrganizationName, &wanted.organization),
-        (DnType::OrganizationalUnitName, &wanted.unit),
-        (DnType::CommonName, &wanted.name),
+        (DnType::CountryName, &spec.country),
+        (DnType::StateOrProvinceName, &spec.state),
+        (DnType::LocalityName, &spec.city),
+        (DnType::OrganizationName, &spec.organization),
+        (DnType::OrganizationalUnitName, &spec.unit),
+        (DnType::CommonName, &spec.name),
         // emailAddress of PKCS #9 (RFC 2985 section 5.2.1).
-        (DnType::CustomDnType(vec![1, 2, 840, 113_549, 1, 9, 1]), &wanted.email),
+        (DnType::CustomDnType(vec![1, 2, 840, 113_549, 1, 9, 1]), &spec.email),
     ] {
         if !text.is_empty() {
             params.distinguished_name.push(kind, text.as_str());
         }
     }
-    let authority = matches!(wanted.signer, Signer::ItselfAsAuthority);
+    let authority = matches!(spec.signer, Signer::ItselfAsAuthority);
     if !authority {
         // A common name may be that of a person.
-        params.subject_alt_names.extend(alternative(&wanted.name));
+        params.subject_alt_names.extend(alternative(&spec.name));
     }
-    for name in &wanted.others {
+    for name in &spec.others {
         params.subject_alt_names.push(alternative(name).ok_or_else(|| {
-            NotMade(format!("expected a host name or an address, found `{name}`"))
+            GenerateError(format!("expected a host name or an address, found `{name}`"))
         })?);
     }
     // A clock that is a little behind ours takes it too.
     let now = OffsetDateTime::now_utc();
     params.not_before = now - Duration::hours(1);
-    params.not_after = now + Duration::seconds(wanted.lifetime.into());
+    params.not_after = now + Duration::seconds(spec.lifetime.into());
     if authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -162,12 +165,11 @@ fn params(wanted: &Wanted) -> Result<CertificateParams, NotMade> {
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     }
-    params.use_authority_key_identifier_extension =
-        matches!(wanted.signer, Signer::Authority { .. });
+    params.use_authority_key_identifier_extension = matches!(spec.signer, Signer::Authority { .. });
     Ok(params)
 }
 
-/// The alternative name of a host name or an address; None where it is neither.
+/// The alternative name of a host name or an address; `None` where it is neither.
 fn alternative(name: &str) -> Option<SanType> {
     let host = HostKey::parse(name).ok().filter(|host| host.port.is_none())?;
     if let Ok(address) = host.name.parse::<IpAddr>() {
@@ -177,20 +179,25 @@ fn alternative(name: &str) -> Option<SanType> {
     name.try_into().ok().map(SanType::DnsName)
 }
 
-fn authority(pem: &str) -> Result<CertificateDer<'static>, NotMade> {
+fn authority(pem: &str) -> Result<CertificateDer<'static>, GenerateError> {
     CertificateDer::from_pem_slice(pem.as_bytes())
-        .map_err(|error| NotMade(format!("ca: no certificate in it is usable: {error}")))
+        .map_err(|error| GenerateError(format!("ca: no certificate in it is usable: {error}")))
 }
 
-/// What clients will not believe of a signer.
+/// What clients will not accept of a signer.
 ///
 /// # Errors
 /// The key is not that of the certificate: nothing would ever fit.
-fn doubt(authority: &CertificateDer<'_>, key: &KeyPair) -> Result<Option<String>, NotMade> {
+fn signer_warning(
+    authority: &CertificateDer<'_>,
+    key: &KeyPair,
+) -> Result<Option<String>, GenerateError> {
     let (_, read) = X509Certificate::from_der(authority)
-        .map_err(|error| NotMade(format!("ca: no certificate in it is usable: {error}")))?;
+        .map_err(|error| GenerateError(format!("ca: no certificate in it is usable: {error}")))?;
     if read.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
-        return Err(NotMade("ca: expected a certificate and its own key, found another's".into()));
+        return Err(GenerateError(
+            "ca: expected a certificate and its own key, found another's".into(),
+        ));
     }
     let subject = read.subject().to_string();
     if read.validity().not_after.to_datetime() < OffsetDateTime::now_utc() {
@@ -207,17 +214,18 @@ fn doubt(authority: &CertificateDer<'_>, key: &KeyPair) -> Result<Option<String>
 /// For `localhost` and the loopback addresses; valid for a year, though it is
 /// gone with this run.
 pub(crate) fn self_signed()
--> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), NotMade> {
-    let made = make(&Wanted {
+-> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), GenerateError> {
+    let made = generate(&CertificateSpec {
         name: "localhost".into(),
         others: ["*.localhost", "127.0.0.1", "::1"].map(String::from).to_vec(),
         organization: "slimHTTP, self-signed".into(),
         lifetime: 365 * 24 * 60 * 60,
-        ..Wanted::default()
+        ..CertificateSpec::default()
     })?;
-    let own = |error| NotMade(format!("no self-signed certificate could be made: {error}"));
-    let chain = CertificateDer::from_pem_slice(made.certificate.as_bytes()).map_err(own)?;
-    let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).map_err(own)?;
+    let unreadable =
+        |error| GenerateError(format!("no self-signed certificate could be made: {error}"));
+    let chain = CertificateDer::from_pem_slice(made.certificate.as_bytes()).map_err(unreadable)?;
+    let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).map_err(unreadable)?;
     Ok((vec![chain], key))
 }
 

@@ -2,15 +2,15 @@
 
 use super::*;
 
-fn read<T>(made: &Made, look: impl FnOnce(&X509Certificate<'_>) -> T) -> T {
+fn read<T>(made: &GeneratedCertificate, look: impl FnOnce(&X509Certificate<'_>) -> T) -> T {
     let der = CertificateDer::from_pem_slice(made.certificate.as_bytes()).expect("PEM");
     let (rest, certificate) = X509Certificate::from_der(&der).expect("a certificate");
     assert!(rest.is_empty());
     look(&certificate)
 }
 
-fn wanted(name: &str) -> Wanted {
-    Wanted { name: name.into(), lifetime: 3600, ..Wanted::default() }
+fn spec(name: &str) -> CertificateSpec {
+    CertificateSpec { name: name.into(), lifetime: 3600, ..CertificateSpec::default() }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_name_that_is_a_host_or_an_address_is_an_alternative_name() {
         ("Ada Lovelace", ""),
         ("", ""),
     ] {
-        let made = make(&wanted(name)).expect("a certificate");
+        let made = generate(&spec(name)).expect("a certificate");
         let found = read(&made, |certificate| {
             let names = certificate.subject_alternative_name().expect("at most one extension");
             names.map_or_else(String::new, |names| {
@@ -37,14 +37,14 @@ fn a_name_that_is_a_host_or_an_address_is_an_alternative_name() {
 #[test]
 fn further_names_must_be_hosts() {
     for (name, fits) in [("b.example", true), ("::1", true), ("b c", false), ("b:80", false)] {
-        let made = make(&Wanted { others: vec![name.into()], ..wanted("a.example") });
+        let made = generate(&CertificateSpec { others: vec![name.into()], ..spec("a.example") });
         assert_eq!(made.is_ok(), fits, "{name}");
     }
 }
 
 #[test]
 fn it_is_valid_for_as_long_as_it_is_wanted() {
-    let made = make(&wanted("a.example")).expect("a certificate");
+    let made = generate(&spec("a.example")).expect("a certificate");
     let seconds = read(&made, |certificate| {
         let end = certificate.validity().not_after.to_datetime();
         (end - OffsetDateTime::now_utc()).whole_seconds()
@@ -55,9 +55,11 @@ fn it_is_valid_for_as_long_as_it_is_wanted() {
 #[test]
 fn only_an_authority_signs_without_a_warning() {
     for (signer, warned) in [(Signer::ItselfAsAuthority, false), (Signer::Itself, true)] {
-        let ca = make(&Wanted { signer, key: Curve::P384, ..wanted("Our CA") }).expect("a signer");
+        let ca = generate(&CertificateSpec { signer, key: Curve::P384, ..spec("Our CA") })
+            .expect("a signer");
         let signer = Signer::Authority { key: ca.key.clone(), certificate: ca.certificate.clone() };
-        let made = make(&Wanted { signer, ..wanted("a.example") }).expect("a certificate");
+        let made =
+            generate(&CertificateSpec { signer, ..spec("a.example") }).expect("a certificate");
         assert_eq!(made.warning.is_some(), warned);
         let issuer = read(&made, |certificate| certificate.issuer().to_string());
         assert_eq!(issuer, read(&ca, |ca| ca.subject().to_string()));
@@ -71,15 +73,15 @@ fn only_an_authority_signs_without_a_warning() {
 
 #[test]
 fn a_signer_that_is_none_is_refused() {
-    let one = make(&wanted("one")).expect("a certificate");
-    let two = make(&wanted("two")).expect("a certificate");
+    let one = generate(&spec("one")).expect("a certificate");
+    let two = generate(&spec("two")).expect("a certificate");
     for (key, certificate, says) in [
         (&one.key, &two.certificate, "ca: expected a certificate and its own key"),
         (&one.certificate, &one.certificate, "ca: no private key"),
         (&one.key, &one.key, "ca: no certificate"),
     ] {
         let signer = Signer::Authority { key: key.clone(), certificate: certificate.clone() };
-        let refused = make(&Wanted { signer, ..wanted("three") }).expect_err("refused");
+        let refused = generate(&CertificateSpec { signer, ..spec("three") }).expect_err("refused");
         assert!(refused.to_string().starts_with(says), "{refused}");
     }
 }

@@ -1,0 +1,12 @@
+//! The cryptography behind TLS: one provider for listeners and for connections to upstreams.
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
+
+/// The cryptography behind TLS, on both sides. Named at each use, so that it does not matter
+/// what a program that embeds the server has made the default of its process.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(default_provider())
+}
