@@ -7,9 +7,9 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::file_fields;
 
 use crate::files::lookup::{FileLookup, Located};
-use crate::files::query::FileRequest;
 use crate::files::releases::is_page;
 use crate::files::representation::{Original, represent};
+use crate::files::request::FileRequest;
 use crate::files::response;
 use crate::message::body::Body;
 use crate::message::refused::ErrorResponse;

@@ -11,7 +11,7 @@ use slimhttp_site::path::SafePath;
 use crate::files::answer::answer;
 use crate::files::lookup::FileLookup;
 use crate::files::lookup_budget::LookupBudget;
-use crate::files::query::FileRequest;
+use crate::files::request::FileRequest;
 use crate::message::body::Body;
 use crate::sys::clock::LogThrottle;
 

@@ -2,7 +2,7 @@
 //! and what came of it is sent.
 //!
 //! A request asks for a [`Form`], which costs nothing; [`Text::of`] waits for a
-//! disk and is called on the blocking pool, see [`crate::files::listings`];
+//! disk and is called on the blocking pool, see [`crate::files::listing_cache`];
 //! [`Page::respond`] does not.
 
 use std::ffi::OsStr;

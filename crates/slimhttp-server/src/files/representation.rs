@@ -20,7 +20,7 @@ use crate::files::cached_file::{CachedFile, Typed};
 use crate::files::compress::{Coded, Effort};
 use crate::files::etag::{hash_of, tag_of_identity};
 use crate::files::lookup::{FileLookup, Located, Streamed};
-use crate::files::query::FileRequest;
+use crate::files::request::FileRequest;
 use crate::files::response::{Representation, Source};
 use crate::files::store::FileStore;
 use crate::fs::file_id::Facts;

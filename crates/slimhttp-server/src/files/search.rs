@@ -13,13 +13,13 @@ use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
 use crate::files::listing::{Coded, Form, Text};
-use crate::files::listings::{Unlisted, Wanted};
+use crate::files::listing_cache::{Unlisted, Wanted};
 use crate::files::lookup::{FileLookup, Located};
 use crate::files::lookup_budget::LookupBudget;
-use crate::files::query::FileRequest;
-use crate::files::query::Found;
-use crate::files::query::names_page;
-use crate::files::unsent::is_unsent;
+use crate::files::never_sent::is_unsent;
+use crate::files::request::FileRequest;
+use crate::files::request::Found;
+use crate::files::request::names_page;
 use crate::fs::root::Opened;
 use crate::message::error_page;
 use crate::message::refused::ErrorResponse;

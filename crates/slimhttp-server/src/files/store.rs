@@ -5,7 +5,7 @@ use slimhttp_site::file_rules::FileRules;
 
 use crate::files::cache::Cache;
 use crate::files::compress::Compressor;
-use crate::files::listings::Listings;
+use crate::files::listing_cache::Listings;
 
 /// What compressed contents may take where no files are kept, in bytes; and what
 /// listings may take at the least.
