@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
-
 use slimhttp_site::site::Service;
 
 use crate::net::unsent_answers::UnsentAnswers;
@@ -85,7 +85,9 @@ pub(crate) struct ConnectionState {
     /// What handlers have answered; bounded where requests come side by side.
     answers: OnceLock<Arc<UnsentAnswers>>,
     born: u64,
-    waker: Mutex<Option<Waker>>,
+    /// The task that ends the connection: its own, or after an upgrade the one that carries
+    /// its bytes. One task at a time registers, at each of its polls, and any thread wakes it.
+    task: AtomicWaker,
 }
 
 impl ConnectionState {
@@ -112,7 +114,7 @@ impl ConnectionState {
             upgraded: AtomicBool::new(false),
             answers: OnceLock::new(),
             born,
-            waker: Mutex::new(None),
+            task: AtomicWaker::new(),
         }
     }
 
@@ -175,10 +177,8 @@ impl ConnectionState {
     pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(self.now(), Ordering::Relaxed);
-        if self.parked.swap(false, Ordering::AcqRel)
-            && let Some(waker) = &*self.waker.lock()
-        {
-            waker.wake_by_ref();
+        if self.parked.swap(false, Ordering::AcqRel) {
+            self.task.wake();
         }
     }
 
@@ -262,20 +262,15 @@ impl ConnectionState {
     pub(crate) fn request_close(&self, mode: CloseMode) {
         if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
             self.asked_at.store(self.now(), Ordering::Relaxed);
-            let waker = self.waker.lock().take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            self.task.wake();
         }
     }
 
-    /// Keeps the waker of the connection's task for [`Self::request_close`].
+    /// Registers the task that looks at [`Self::close_mode`] to be woken by the next change of
+    /// it. A wake-up takes the registration away, so a task registers in each of its polls, and
+    /// before it looks: what is asked for between the two is then not missed.
     pub(crate) fn watch(&self, waker: &Waker) {
-        let mut kept = self.waker.lock();
-        match &mut *kept {
-            Some(kept) => kept.clone_from(waker),
-            empty => *empty = Some(waker.clone()),
-        }
+        self.task.register(waker);
     }
 
     /// Waits until the connection is to be cut. For an upgraded one, whose own

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
-
 use tokio::time::{Instant, Sleep};
 
 use crate::hyper_compat::http2::send_budget::SendBudget;
@@ -61,7 +61,7 @@ struct Place {
 #[derive(Default)]
 struct Ready {
     queue: Mutex<VecDeque<usize>>,
-    task: Mutex<Option<Waker>>,
+    task: AtomicWaker,
 }
 
 struct PlaceWaker {
@@ -79,9 +79,7 @@ impl Wake for PlaceWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             lock(&self.ready.queue).push_back(self.index);
-            if let Some(task) = &*lock(&self.ready.task) {
-                task.wake_by_ref();
-            }
+            self.ready.task.wake();
         }
     }
 }
@@ -113,13 +111,8 @@ impl Streams {
 
     /// Polls those that are ready, at most so many; how many it were.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, most: usize) -> usize {
-        {
-            let mut task = lock(&self.ready.task);
-            match &mut *task {
-                Some(task) => task.clone_from(context.waker()),
-                empty => *empty = Some(context.waker().clone()),
-            }
-        }
+        // Before the queue is looked at: what becomes ready meanwhile wakes the task again.
+        self.ready.task.register(context.waker());
         self.admit();
         let polled = self.poll_ready(most);
         self.give_up(context);

@@ -13,6 +13,8 @@ use slimhttp_site::site::Listener;
 use super::*;
 use crate::live::{Draft, Live};
 
+mod waking;
+
 /// The times that hold where none are configured.
 fn limits() -> Service {
     let listener = Listener {
