@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use slimhttp_server::handler::{ConnectionData, ConnectionInfo};
+use slimhttp_server::{ConnectionData, ConnectionInfo};
 use tokio::sync::oneshot;
 
 use crate::job_id::JobId;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use slimhttp_server::handler::{
+use slimhttp_server::{
     AnswerFuture, Callee, ConnectionData, Handler, HandlerFault, Request, AuthorizeFuture,
     ConnectionInfo, Interests,
 };

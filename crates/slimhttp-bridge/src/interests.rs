@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
-use slimhttp_server::handler::Interests;
+use slimhttp_server::Interests;
 
 /// What a program wants to hear of connections.
 #[derive(Debug, Default)]

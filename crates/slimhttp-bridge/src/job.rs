@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use slimhttp_server::handler::{Callee, HandlerFault, Request};
+use slimhttp_server::{Callee, HandlerFault, Request};
 
 use crate::connection::ConnectionJob;
 use crate::fair_queue::{Queued, Rejection};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use slimhttp_server::handler::Answer;
+use slimhttp_server::Answer;
 use slimhttp_server::websocket::PendingWebSocket;
 
 use crate::outcome::Verdict;

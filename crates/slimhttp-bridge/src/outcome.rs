@@ -1,7 +1,7 @@
 //! What comes back from the interpreter to an I/O thread: for a call, and for a chunk of a stream.
 
 use bytes::Bytes;
-use slimhttp_server::handler::{Answer, HandlerFault};
+use slimhttp_server::{Answer, HandlerFault};
 
 /// What comes back for a call.
 pub type CallOutcome = Result<Answer, HandlerFault>;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use slimhttp_server::handler::Answer;
+use slimhttp_server::Answer;
 use slimhttp_server::websocket::Carriage;
 
 use crate::outcome::CallOutcome;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use slimhttp_server::takeover::Bytestream;
+use slimhttp_server::Bytestream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::time::error::Elapsed;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use slimhttp_server::body::{Body as ResponseBody, BodyError};
+use slimhttp_server::{Body as ResponseBody, BodyError};
 use tokio::sync::oneshot;
 
 use crate::bridge::Bridge;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use slimhttp_server::handler::HandlerFault;
+use slimhttp_server::HandlerFault;
 use tokio::sync::oneshot;
 
 use crate::completion::{Completion, CompletionQueue};

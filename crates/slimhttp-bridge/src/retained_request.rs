@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use slimhttp_server::clock::LogThrottle;
-use slimhttp_server::handler::Request;
+use slimhttp_server::{LogThrottle, Request};
 
 use crate::bridge::Bridge;
 use crate::job::InWords;

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
-use slimhttp_server::handler::{ConnectionHandle, Request};
+use slimhttp_server::{ConnectionHandle, Request};
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::site::Listener;

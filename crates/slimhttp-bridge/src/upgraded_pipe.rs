@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slimhttp_server::takeover::{Bytestream, UpgradedConnection};
+use slimhttp_server::{Bytestream, UpgradedConnection};
 
 use crate::bridge::Bridge;
 use crate::connection::Connection;

@@ -13,8 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slimhttp_server::handler::{AnswerFuture, Callee, Handler, HandlerFault, Request};
-use slimhttp_server::server::{self, Server, ServerConfig, StartError};
+use slimhttp_server::{
+    AnswerFuture, Callee, Handler, HandlerFault, Request, Server, ServerConfig, StartError,
+};
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::logging::Logging;
@@ -347,7 +348,7 @@ fn names_certificate(config: &Config) -> bool {
 /// Every fault of a setup, those in `known` and those that compiling finds, and
 /// the warnings where there is none.
 fn judge(setup: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
-    match server::check(setup) {
+    match slimhttp_server::check(setup) {
         Ok(warnings) => (known, warnings),
         Err(Faults(mut found)) => {
             let unseen = |fault: &Fault| !found.iter().any(|other| other.place == fault.place);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use slimhttp_server::server::StartError;
+use slimhttp_server::StartError;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::Value;
 

@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::server::ServerConfig;
+use slimhttp_server::ServerConfig;
 use slimhttp_site::fault::Place;
 
 use crate::convert::config;

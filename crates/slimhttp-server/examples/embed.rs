@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::{Answer, AnswerFuture, Callee, Handler, Request};
-use slimhttp_server::server::{Server, ServerConfig};
+use slimhttp_server::{Answer, AnswerFuture, Body, Callee, Handler, Request, Server, ServerConfig};
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::route::{HandlerId, Route, RouteKind};

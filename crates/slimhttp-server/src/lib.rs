@@ -1,26 +1,81 @@
-//! Answering: sockets, TLS, HTTP, files, proxying, and the change of the site
-//! while it runs. No Python. The library that a Rust program embeds.
+//! An HTTP server that a program embeds: sockets, TLS, HTTP/1.1 and HTTP/2, files, proxying,
+//! WebSockets, and a site that changes while it is served. No Python.
 //!
-//! A request runs downhill: [`listener`] → [`worker`] → [`connection`] →
-//! { [`http1`] · [`http2`] · the HTTP library } → [`exchange`] → { files · proxy · handler ·
-//! upgrade } → [`respond`] → socket.
+//! A [`Server`] is one listener with its I/O threads. What it answers is said by a configuration
+//! and by routes ([`slimhttp_site`]), which [`Live::update`] changes while it runs, whole or not
+//! at all. What neither files nor upstreams answer is asked of a [`Handler`], the one open trait
+//! of the project: a request ([`Request`], with its [`Content`]) becomes an [`Answer`].
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use slimhttp_server::{Answer, AnswerFuture, Body, Callee, Handler, Request};
+//! use slimhttp_server::{Server, ServerConfig};
+//! use slimhttp_site::config::Config;
+//! use slimhttp_site::methods::Methods;
+//! use slimhttp_site::route::{HandlerId, Route, RouteKind};
+//!
+//! struct Hello;
+//!
+//! impl Handler for Hello {
+//!     fn call(&self, _callee: Callee, request: Arc<Request>) -> AnswerFuture {
+//!         let path = String::from_utf8_lossy(&request.path).into_owned();
+//!         Box::pin(async move {
+//!             Ok(Answer::Reply(http::Response::new(Body::from(format!("Hello from {path}\n")))))
+//!         })
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::bind(ServerConfig {
+//!     tls: false,
+//!     address: "127.0.0.1".into(),
+//!     port: 0, // a free one
+//!     config: Config::default(),
+//!     base: std::env::current_dir()?,
+//!     handler: Some(Arc::new(Hello)),
+//! })?;
+//! let hello = Route {
+//!     pattern: "/hello".into(),
+//!     methods: Methods::Any,
+//!     prefix: false,
+//!     kind: RouteKind::Whole,
+//!     handler: HandlerId(1),
+//! };
+//! server
+//!     .live()
+//!     .update(|draft| draft.routes.register(None, hello))?
+//!     .map_err(|fault| fault.to_string())?;
+//! server.start()?;
+//!
+//! let mut client = TcpStream::connect(server.address())?;
+//! client.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+//! let mut response = String::new();
+//! client.read_to_string(&mut response)?;
+//! assert!(response.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert!(response.ends_with("Hello from /hello\n"));
+//!
+//! server.stop();
+//! assert!(server.wait(Duration::from_secs(10)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request runs downhill: `serve` (accepting, TLS) → `http1`, or hyper behind `hyper_compat` →
+//! `exchange` → files, `proxy`, a handler or `upgrade` → the socket. The folders say which module
+//! may use which; see the floors in ARCHITECTURE.md.
 
-pub use message::body;
-pub use observe::access_log;
-pub use sys::clock;
-pub use tls::self_signed as certificate;
 mod api;
-pub use message::content;
-pub use observe::event;
 mod context;
 mod exchange;
 mod files;
 mod fs;
-pub use api::handler;
 mod http1;
-pub use sys::privileges;
 mod hyper_compat;
-pub mod live;
+mod live;
 mod message;
 mod net;
 mod observe;
@@ -28,11 +83,24 @@ mod proxy;
 #[cfg(test)]
 mod samples;
 mod serve;
-pub mod server;
-pub use live::snapshot;
+mod server;
 mod sys;
-pub use api::takeover;
 mod tls;
 mod upgrade;
 mod upstream;
 pub mod websocket;
+
+pub use api::handler::{
+    Answer, AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionHandle,
+    ConnectionInfo, Handler, HandlerFault, Interests, Request,
+};
+pub use api::takeover::{Bytestream, UpgradedConnection};
+pub use live::{Draft, Live, Snapshot};
+pub use message::body::{Body, BodyError};
+pub use message::content::{Content, ContentFault, ContentStream};
+pub use message::refused::DebugPage;
+pub use observe::event::{Event, Responder};
+pub use server::{Server, ServerConfig, StartError, check};
+pub use sys::clock::LogThrottle;
+pub use sys::privileges;
+pub use tls::self_signed;

@@ -3,8 +3,9 @@
 
 pub(crate) mod draft;
 pub(crate) mod registry;
-pub mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod store;
 
 pub use draft::Draft;
-pub use store::{CachedSnapshot, Live};
+pub use snapshot::Snapshot;
+pub use store::Live;

@@ -1,8 +1,8 @@
 //! Messages as they pass through the house: the body of a request, bounded; the body of a
 //! response, with back-pressure; and the response that says no.
 
-pub mod body;
-pub mod content;
+pub(crate) mod body;
+pub(crate) mod content;
 pub(crate) mod error_page;
 pub(crate) mod file_body;
 pub(crate) mod limits;

@@ -1,4 +1,4 @@
 //! What is said of requests and connections: the access log, and events for who watches.
 
-pub mod access_log;
-pub mod event;
+pub(crate) mod access_log;
+pub(crate) mod event;

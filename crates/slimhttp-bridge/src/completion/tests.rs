@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use slimhttp_server::handler::Answer;
+use slimhttp_server::Answer;
 
 use super::{Batch, CompletionQueue, DrainCompletions, LONGEST, MOST};
 use crate::reply::Reply;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use slimhttp_server::handler::{Answer, Callee, ConnectionHandle, Handler, HandlerFault, Visitor};
+use slimhttp_server::{Answer, Callee, ConnectionHandle, Handler, HandlerFault, Visitor};
 use slimhttp_site::route::Params;
 
 use super::BridgeHandler;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slimhttp_server::handler::Callee;
+use slimhttp_server::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slimhttp_server::handler::{Answer, HandlerFault};
 use slimhttp_server::websocket::{self, PendingWebSocket};
+use slimhttp_server::{Answer, HandlerFault};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::websocket::Handshake;
 use tokio::sync::oneshot;

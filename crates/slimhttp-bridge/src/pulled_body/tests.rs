@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::Body;
-use slimhttp_server::body::BodyError;
+use slimhttp_server::BodyError;
 
 use super::PulledBody;
 use crate::bridge::Bridge;

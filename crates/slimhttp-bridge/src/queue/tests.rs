@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slimhttp_server::handler::Callee;
+use slimhttp_server::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 

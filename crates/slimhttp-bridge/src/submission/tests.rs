@@ -1,6 +1,6 @@
 //! When the jobs of an I/O thread go into the queues.
 
-use slimhttp_server::handler::Callee;
+use slimhttp_server::Callee;
 use slimhttp_site::route::Params;
 
 use super::*;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Wake, Waker};
 
-use slimhttp_server::handler::{Answer, Callee, Handler};
+use slimhttp_server::{Answer, Callee, Handler};
 use slimhttp_site::route::Params;
 
 use super::*;

@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use slimhttp_server::server::StartError;
+use slimhttp_server::StartError;
 use slimhttp_site::fault::Faults;
 
 /// `ConfError` with every fault as its message.

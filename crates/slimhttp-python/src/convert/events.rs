@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use slimhttp_server::event::{Event, Responder};
+use slimhttp_server::{Event, Responder};
 
 /// `('accepted', address, port)`, `('closed', address, port)`,
 /// `('malformed', address, port)`, `('noted', number)`,

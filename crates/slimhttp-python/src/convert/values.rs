@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 use slimhttp_bridge::query;
-use slimhttp_server::handler::Request;
+use slimhttp_server::Request;
 use slimhttp_site::route::{Param, Params};
 
 /// The status that an object says.

@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::log_ring::Record;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::handler::DebugPage;
+use slimhttp_server::DebugPage;
 
 use crate::objects::contexts::Contexts;
 use crate::objects::script::Script;

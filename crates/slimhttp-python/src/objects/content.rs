@@ -14,8 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
-use slimhttp_server::content::{Content, ContentFault, ContentStream};
-use slimhttp_server::handler::{HandlerFault, Request};
+use slimhttp_server::{Content, ContentFault, ContentStream, HandlerFault, Request};
 use slimhttp_site::refusal::Refusal;
 
 use crate::convert::errors;

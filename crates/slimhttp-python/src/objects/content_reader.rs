@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
-use slimhttp_server::content::{ContentFault, ContentStream};
+use slimhttp_server::{ContentFault, ContentStream};
 
 use crate::convert::asyncio::running_loop;
 use crate::objects::callbacks::PyCallbacks;

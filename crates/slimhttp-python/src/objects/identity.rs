@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use slimhttp_bridge::connection::Connection;
 use slimhttp_bridge::pipe::Received;
-use slimhttp_server::handler::{ConnectionHandle, Request};
+use slimhttp_server::{ConnectionHandle, Request};
 
 use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;

@@ -16,8 +16,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyBytes, PyDict, PyString};
-use slimhttp_server::content::Content;
-use slimhttp_server::handler::Request;
+use slimhttp_server::{Content, Request};
 use slimhttp_site::route::Params;
 
 use crate::convert::values;

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use slimhttp_server::handler::Answer;
+use slimhttp_server::Answer;
 
 /// The result of `on_upgrade` where the connection is the program's now.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]

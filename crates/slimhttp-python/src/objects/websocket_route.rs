@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::job::Call;
-use slimhttp_server::handler::Callee;
+use slimhttp_server::Callee;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::websocket::{Handshake, Origins, WebSocketRules, negotiate};

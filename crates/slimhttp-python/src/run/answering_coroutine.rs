@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyString, PyTuple};
 use slimhttp_bridge::side::Side;
-use slimhttp_server::handler::HandlerFault;
+use slimhttp_server::HandlerFault;
 
 use crate::convert::asyncio::{close, is_cancelled};
 use crate::process::catch_panic::catch_panic;

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use slimhttp_bridge::job::Call;
 use slimhttp_bridge::retained_request::RetainedRequest;
-use slimhttp_server::handler::{Callee, HandlerFault, Request};
+use slimhttp_server::{Callee, HandlerFault, Request};
 use slimhttp_site::site::ModuleReload;
 
 use crate::objects::request::HttpRequest;

@@ -15,8 +15,7 @@ use slimhttp_bridge::outcome::ChunkOutcome;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::reply::ChunkReply;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::Answer;
+use slimhttp_server::{Answer, Body};
 
 use crate::convert::asyncio::is_cancelled;
 use crate::objects::request::HttpRequest;

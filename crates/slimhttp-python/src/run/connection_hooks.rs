@@ -15,8 +15,7 @@ use pyo3::types::PyBytes;
 use slimhttp_bridge::connection::{Connection, ConnectionJob};
 use slimhttp_bridge::job::Call;
 use slimhttp_bridge::upgraded_pipe::UpgradedPipe;
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::Answer;
+use slimhttp_server::{Answer, Body};
 use slimhttp_site::raw_reply;
 
 use crate::convert::errors;

@@ -10,7 +10,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::job::InWords;
 use slimhttp_bridge::loop_queue::LoopJob;
-use slimhttp_server::handler::{DebugPage, HandlerFault};
+use slimhttp_server::{DebugPage, HandlerFault};
 
 use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;

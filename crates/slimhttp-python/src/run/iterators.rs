@@ -16,8 +16,7 @@ use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::outcome::ChunkOutcome;
 use slimhttp_bridge::pulled_body::PulledBody;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::Answer;
+use slimhttp_server::{Answer, Body};
 
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::request::HttpRequest;

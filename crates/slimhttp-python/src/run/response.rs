@@ -10,8 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
-use slimhttp_server::body::Body;
-use slimhttp_server::handler::Answer;
+use slimhttp_server::{Answer, Body};
 use slimhttp_site::raw_reply;
 
 use crate::convert::bytes::read_bytes;

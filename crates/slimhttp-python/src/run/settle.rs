@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use slimhttp_bridge::job::Call;
 use slimhttp_bridge::retained_request::RetainedRequest;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::handler::{Answer, Callee};
+use slimhttp_server::{Answer, Callee};
 
 use crate::objects::request::HttpRequest;
 use crate::run::dispatcher::Dispatcher;

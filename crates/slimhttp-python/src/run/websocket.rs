@@ -16,7 +16,7 @@ use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_bridge::side::Side;
 use slimhttp_bridge::submission::{self, Submission};
-use slimhttp_server::handler::HandlerFault;
+use slimhttp_server::HandlerFault;
 use slimhttp_server::websocket::{self, PendingWebSocket, INTERNAL, NORMAL, HandlerGuard, WebSocket};
 use slimhttp_site::refusal::Refusal;
 

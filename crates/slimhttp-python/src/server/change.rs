@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use slimhttp_server::live::Draft;
+use slimhttp_server::Draft;
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::host::HostKey;

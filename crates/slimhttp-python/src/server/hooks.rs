@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use slimhttp_bridge::side::Side;
-use slimhttp_server::handler::Interests;
+use slimhttp_server::Interests;
 use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 

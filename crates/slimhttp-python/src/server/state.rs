@@ -12,9 +12,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::handler::BridgeHandler;
-use slimhttp_server::live::Draft;
-use slimhttp_server::server::{Server as Core, Setup, StartError};
-use slimhttp_server::snapshot::Snapshot;
+use slimhttp_server::{Draft, Server as Core, Setup, Snapshot, StartError};
 
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::dispatcher::Dispatcher;

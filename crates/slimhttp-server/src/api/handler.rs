@@ -21,7 +21,7 @@ use crate::api::takeover::UpgradedConnection;
 use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
-pub use crate::message::refused::DebugPage;
+use crate::message::refused::DebugPage;
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::websocket::PendingWebSocket;
 

@@ -21,7 +21,7 @@ use crate::upstream::groups::GroupTable;
 
 /// A snapshot as an exchange holds it. The outer count belongs to one worker,
 /// so that taking and leaving a snapshot touches nothing that workers share.
-pub type CachedSnapshot = Arc<Arc<Snapshot>>;
+pub(crate) type CachedSnapshot = Arc<Arc<Snapshot>>;
 
 /// The site in force.
 #[derive(Debug)]

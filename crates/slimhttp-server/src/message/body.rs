@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-pub use crate::message::file_body::FileBody;
+pub(crate) use crate::message::file_body::FileBody;
 
 /// Whatever ended a body early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;

@@ -27,7 +27,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub use line::Entry;
+pub(crate) use line::Entry;
 use sink::Sink;
 
 /// How much memory the lines that wait for one file may take, in bytes.
@@ -40,7 +40,7 @@ const OVERHEAD: usize = 64;
 /// A log is closed when the last [`AccessWriter`] is gone and its lines are
 /// written; a snapshot that holds its writers thereby holds its logs.
 #[derive(Debug, Default)]
-pub struct AccessLogs {
+pub(crate) struct AccessLogs {
     open: Mutex<HashMap<LogFile, Known>>,
 }
 
@@ -58,7 +58,8 @@ impl AccessLogs {
     ///
     /// # Errors
     /// The file cannot be opened for appending, or no thread can be started.
-    pub fn open(&self, wanted: &AccessLog) -> io::Result<AccessWriter> {
+    #[cfg(test)]
+    pub(crate) fn open(&self, wanted: &AccessLog) -> io::Result<AccessWriter> {
         self.open_for(wanted, None)
     }
 
@@ -87,7 +88,7 @@ impl AccessLogs {
 
     /// Opens every file anew by its path, as after a rotation; in a moment, on the
     /// threads that write them. Where that fails, the old file goes on.
-    pub fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         let open = self.open.lock();
         for log in open.values().filter_map(|known| known.log.upgrade()) {
             // Nobody is there only where the thread has panicked.
@@ -97,7 +98,7 @@ impl AccessLogs {
 
     /// Waits until every line that was written before is in its file, at most
     /// `timeout`; whether it is. For the end of a server.
-    pub fn flush(&self, timeout: Duration) -> bool {
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let backlogs: Vec<_> = {
             let open = self.open.lock();
             open.values().map(|known| known.backlog.clone()).collect()
@@ -115,14 +116,14 @@ impl AccessLogs {
 
 /// Notes requests in one log, in one format. Cloning shares the log.
 #[derive(Clone, Debug)]
-pub struct AccessWriter {
+pub(crate) struct AccessWriter {
     format: AccessFormat,
     log: Arc<Log>,
 }
 
 impl AccessWriter {
     /// Notes a request. Never waits.
-    pub fn note(&self, entry: &Entry<'_>) {
+    pub(crate) fn note(&self, entry: &Entry<'_>) {
         self.log.put(entry.render(self.format));
     }
 }

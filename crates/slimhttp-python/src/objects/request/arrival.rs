@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use slimhttp_server::handler::Request;
+use slimhttp_server::Request;
 use slimhttp_site::client::Arrival;
 use slimhttp_site::cookie;
 

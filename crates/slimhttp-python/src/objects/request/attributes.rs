@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use slimhttp_server::handler::Request;
+use slimhttp_server::Request;
 use slimhttp_site::route::Params;
 
 /// The attributes that are built when they are first read.

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
 use slimhttp_bridge::forms::{Form, FormFault, Kind, Limits, Parser, Upload, UploadData};
-use slimhttp_server::content::Content;
+use slimhttp_server::Content;
 
 use super::HttpRequest;
 use super::attributes::Attribute;

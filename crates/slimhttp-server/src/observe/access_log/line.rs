@@ -25,7 +25,7 @@ const JSON_TIME: &[BorrowedFormatItem<'_>] =
 /// What an access log knows of a request. Field values are as sent, so they may
 /// be any bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'e> {
+pub(crate) struct Entry<'e> {
     /// When the request's head was complete. Shown in UTC.
     pub time: SystemTime,
     /// The client.

@@ -61,7 +61,8 @@ impl Successor {
     /// it whether it took the rights of root, which follow no link.
     ///
     /// # Errors
-    /// Those of `open`, and [`Untrusted`].
+    /// Those of `open`; permission is denied where root would have to open it in a folder in
+    /// which that user can put something.
     pub fn open<T>(
         &self,
         path: &Path,
@@ -93,7 +94,7 @@ impl Successor {
     /// on the way is one in which it can put or rename anything.
     ///
     /// # Errors
-    /// [`Untrusted`], and where there is no such folder.
+    /// Permission is denied where there is such a folder; the system's, where there is no folder.
     pub fn trusted(&self, path: &Path) -> io::Result<PathBuf> {
         let path = std::path::absolute(path)?;
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
