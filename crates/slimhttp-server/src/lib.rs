@@ -68,6 +68,8 @@
 //! `exchange` → files, `proxy`, a handler or `upgrade` → the socket. The folders say which module
 //! may use which; see the floors in ARCHITECTURE.md.
 
+#![forbid(unsafe_code)]
+
 mod api;
 mod context;
 mod exchange;
