@@ -3,5 +3,5 @@
 pub(crate) mod accept;
 mod admission;
 mod connection;
+pub(crate) mod io_thread;
 pub(crate) mod threads;
-pub(crate) mod worker;

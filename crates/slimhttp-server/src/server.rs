@@ -24,7 +24,7 @@ use crate::live::{Draft, Live};
 use crate::net::listener;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
-use crate::serve::worker::Worker;
+use crate::serve::io_thread::Worker;
 use crate::serve::{accept, threads};
 use crate::sys::privileges;
 

@@ -13,7 +13,7 @@ use crate::context::server::Shared;
 use crate::net::admission::{AddressPermit, Idle};
 use crate::serve::admission;
 use crate::serve::connection;
-use crate::serve::worker::Worker;
+use crate::serve::io_thread::Worker;
 use crate::sys::clock::LogThrottle;
 
 /// How long accepting pauses when the system has no more descriptors.

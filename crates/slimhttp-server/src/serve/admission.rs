@@ -7,7 +7,7 @@ use slimhttp_site::access;
 
 use crate::context::server::Shared;
 use crate::net::admission::{AddressPermit, Idle};
-use crate::serve::worker::Worker;
+use crate::serve::io_thread::Worker;
 use crate::sys::clock;
 
 /// Admits a connection from `peer`, unless its client may not connect or has too

@@ -18,7 +18,7 @@ use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, until_ended};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
-use crate::serve::worker::Worker;
+use crate::serve::io_thread::Worker;
 
 /// Serves one accepted connection until it ends.
 pub(crate) async fn serve(

@@ -17,7 +17,7 @@ use crate::live::store::Live;
 use crate::net::connection_state::{CloseMode, Connections, PARTING};
 use crate::net::shutdown::Stage;
 use crate::serve::accept::Accepting;
-use crate::serve::worker::Worker;
+use crate::serve::io_thread::Worker;
 use crate::sys::descriptors;
 use crate::sys::memory;
 
