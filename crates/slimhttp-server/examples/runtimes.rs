@@ -1,4 +1,4 @@
-//! The question behind `worker.rs`, to be asked again on any machine: one
+//! The question behind `serve/threads.rs`, to be asked again on any machine: one
 //! work-stealing runtime, one runtime per core with `SO_REUSEPORT`, or one
 //! runtime per core with a listener that deals connections out?
 //!

@@ -24,7 +24,7 @@ use crate::live::{Draft, Live};
 use crate::net::listener;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
-use crate::serve::io_thread::Worker;
+use crate::serve::io_thread::IoThread;
 use crate::serve::{accept, threads};
 use crate::sys::privileges;
 
@@ -105,7 +105,7 @@ impl std::error::Error for StartError {}
 pub struct Server {
     shared: Arc<Shared>,
     /// The I/O threads, once they run.
-    workers: OnceLock<Arc<[Arc<Worker>]>>,
+    io_threads: OnceLock<Arc<[Arc<IoThread>]>>,
     /// Taken by [`Server::start`].
     listeners: Mutex<Option<Vec<TcpListener>>>,
 }
@@ -153,7 +153,7 @@ impl Server {
             reload: Reload::default(),
             id: RandomState::new().hash_one(first),
         });
-        Ok(Self { shared, workers: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })
+        Ok(Self { shared, io_threads: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })
     }
 
     /// The first address that is listened on.
@@ -180,8 +180,8 @@ impl Server {
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.serve();
         let count = self.shared.live.current().site.service.io_threads.max(1);
-        let workers = threads::start(&self.shared, listeners, count)?;
-        let _ = self.workers.set(workers);
+        let io_threads = threads::start(&self.shared, listeners, count)?;
+        let _ = self.io_threads.set(io_threads);
         Ok(())
     }
 
@@ -202,10 +202,10 @@ impl Server {
     pub fn serve_connection(&self, socket: std::net::TcpStream) -> std::io::Result<bool> {
         let peer = socket.peer_addr()?;
         socket.set_nonblocking(true)?;
-        let Some(workers) = self.workers.get().filter(|_| !self.is_stopping()) else {
+        let Some(io_threads) = self.io_threads.get().filter(|_| !self.is_stopping()) else {
             return Ok(false);
         };
-        Ok(accept::serve_connection(socket, peer, workers, &self.shared))
+        Ok(accept::serve_connection(socket, peer, io_threads, &self.shared))
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
@@ -218,7 +218,7 @@ impl Server {
             // It never started, so there is nobody to say that all has ended.
             self.shared.shutdown.finished();
         } else if tokio::runtime::Handle::try_current().is_err() {
-            // On a worker's own thread nobody could free it meanwhile.
+            // On an I/O thread's own thread nobody could free it meanwhile.
             self.shared.shutdown.wait_for_port(PORT);
         }
     }
@@ -252,8 +252,8 @@ impl Server {
     /// What the end of the server waits for, in a few words; `None` where there
     /// is nothing.
     pub fn waits_for(&self) -> Option<String> {
-        let workers = self.workers.get().map(|workers| &**workers).unwrap_or_default();
-        let under_way = workers.iter().map(|worker| worker.connections.under_way());
+        let io_threads = self.io_threads.get().map(|io_threads| &**io_threads).unwrap_or_default();
+        let under_way = io_threads.iter().map(|io_thread| io_thread.connections.under_way());
         let (requests, upgraded) = under_way.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         let counted = |count: u64, what: &str| match count {
             0 => None,

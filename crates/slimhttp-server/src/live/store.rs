@@ -19,8 +19,8 @@ use crate::live::snapshot::{self, Shared, Snapshot};
 use crate::observe::access_log::AccessLogs;
 use crate::upstream::groups::GroupTable;
 
-/// A snapshot as an exchange holds it. The outer count belongs to one worker,
-/// so that taking and leaving a snapshot touches nothing that workers share.
+/// A snapshot as an exchange holds it. The outer count belongs to one I/O thread,
+/// so that taking and leaving a snapshot touches nothing that I/O threads share.
 pub(crate) type CachedSnapshot = Arc<Arc<Snapshot>>;
 
 /// The site in force.
@@ -46,7 +46,7 @@ struct ThreadCache {
 }
 
 thread_local! {
-    /// The snapshot that this worker saw last.
+    /// The snapshot that this I/O thread saw last.
     static CACHED: RefCell<Option<ThreadCache>> = const { RefCell::new(None) };
 }
 
@@ -88,7 +88,7 @@ impl Live {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The snapshot in force now, for an exchange on this worker.
+    /// The snapshot in force now, for an exchange on this I/O thread.
     pub(crate) fn cached(&self) -> CachedSnapshot {
         let generation = self.generation.load(Ordering::Acquire);
         CACHED.with_borrow_mut(|pin| match pin {

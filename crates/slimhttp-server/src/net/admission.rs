@@ -4,7 +4,7 @@
 //! connection that has been idle longest makes room for the one that waits. The
 //! same where connections have all descriptors but those kept for files.
 //!
-//! Called where connections are accepted, on the first worker, and by whoever
+//! Called where connections are accepted, on the first I/O thread, and by whoever
 //! adopts one. What is counted is left again wherever a connection ends, so it is
 //! shared: the total as a number, the clients behind one lock, which is taken when
 //! a connection comes and when it goes and never by a request.
@@ -38,7 +38,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// need no look.
 const FOUND: usize = 64;
 
-/// The connections of all workers.
+/// The connections of all I/O threads.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     taken: AtomicUsize,
@@ -56,7 +56,7 @@ impl Admission {
     }
 }
 
-/// The connections of one worker that have not ended.
+/// The connections of one I/O thread that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionCount {
     count: AtomicUsize,
@@ -110,7 +110,7 @@ impl AddressPermit {
         Some(Self { admission: admission.clone(), client })
     }
 
-    /// The place of the connection at a worker.
+    /// The place of the connection at an I/O thread.
     pub(crate) fn permit(self, active: &Arc<ConnectionCount>) -> ConnectionPermit {
         active.enter();
         self.admission.taken.fetch_add(1, Ordering::Relaxed);
@@ -209,7 +209,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Asks up to `count` connections of `all` workers to leave, `now` by [`clock`];
+    /// Asks up to `count` connections of `all` I/O threads to leave, `now` by [`clock`];
     /// how many there were to ask.
     pub(crate) fn ask_to_leave<'w, W: Iterator<Item = &'w Connections>>(
         &mut self,

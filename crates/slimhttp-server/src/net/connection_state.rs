@@ -1,5 +1,5 @@
 //! What is known of one connection by those who watch it: how far its reading
-//! and writing are, and whether it is to end. One sweep per worker and tick
+//! and writing are, and whether it is to end. One sweep per I/O thread and tick
 //! looks at all of them, so that no request sets or clears a timer.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -52,7 +52,7 @@ pub(crate) enum CloseMode {
     Cut = 4,
 }
 
-/// The state of one connection, shared by its task and its worker's sweep.
+/// The state of one connection, shared by its task and its I/O thread's sweep.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     reading: AtomicU8,
@@ -376,7 +376,7 @@ fn over(now: u64, since: u64, limit: Duration) -> bool {
     u128::from(now.saturating_sub(since)) >= limit.as_millis()
 }
 
-/// Every connection of one worker.
+/// Every connection of one I/O thread.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     states: Mutex<Vec<Arc<ConnectionState>>>,

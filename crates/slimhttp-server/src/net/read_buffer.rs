@@ -1,4 +1,4 @@
-//! The buffer into which a worker reads: one for all of its connections, so that
+//! The buffer into which an I/O thread reads: one for all of its connections, so that
 //! a connection that rests holds none.
 
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SIZE]);
 }
 
-/// Lends the buffer of this worker. What is in it is of nobody any more.
+/// Lends the buffer of this I/O thread. What is in it is of nobody any more.
 pub(crate) fn with<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
     BUFFER.with_borrow_mut(|buffer| work(buffer))
 }

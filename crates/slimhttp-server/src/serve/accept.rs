@@ -13,25 +13,25 @@ use crate::context::server::Shared;
 use crate::net::admission::{AddressPermit, Idle};
 use crate::serve::admission;
 use crate::serve::connection;
-use crate::serve::io_thread::Worker;
+use crate::serve::io_thread::IoThread;
 use crate::sys::clock::LogThrottle;
 
 /// How long accepting pauses when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// The accepting side, on the first worker.
+/// The accepting side, on the first I/O thread.
 pub(super) struct Accepting {
     pub(super) listeners: Vec<TcpListener>,
-    pub(super) workers: Arc<[Arc<Worker>]>,
+    pub(super) io_threads: Arc<[Arc<IoThread>]>,
     pub(super) shared: Arc<Shared>,
 }
 
 impl Accepting {
     pub(super) fn spawn(self) {
-        let Self { listeners, workers, shared } = self;
+        let Self { listeners, io_threads, shared } = self;
         let tasks: Vec<_> = listeners
             .into_iter()
-            .map(|listener| tokio::spawn(accept(listener, workers.clone(), shared.clone())))
+            .map(|listener| tokio::spawn(accept(listener, io_threads.clone(), shared.clone())))
             .collect();
         tokio::spawn(async move {
             for task in tasks {
@@ -42,12 +42,12 @@ impl Accepting {
     }
 }
 
-async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, io_threads: Arc<[Arc<IoThread>]>, shared: Arc<Shared>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
-    let mut turns = (0..workers.len()).cycle();
+    let mut turns = (0..io_threads.len()).cycle();
     let (warning, mut idle) = (LogThrottle::default(), Idle::default());
     loop {
         let accepted = tokio::select! {
@@ -61,9 +61,9 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
                 tokio::select! {
                     biased;
                     () = shared.shutdown.requested() => {}
-                    () = admission::room(&shared, &workers, &mut idle) => {}
+                    () = admission::room(&shared, &io_threads, &mut idle) => {}
                 }
-                deal(socket, peer, address, &workers, &shared, turns.next().unwrap_or(0));
+                deal(socket, peer, address, &io_threads, &shared, turns.next().unwrap_or(0));
             }
             Err(error) if client_has_gone(&error) => {}
             Err(error) => {
@@ -77,7 +77,7 @@ async fn accept(listener: TcpListener, workers: Arc<[Arc<Worker>]>, shared: Arc<
     // Whoever has connected by now is not turned away.
     while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
         if let Some(address) = admission::admit(peer, &shared) {
-            deal(socket, peer, address, &workers, &shared, turns.next().unwrap_or(0));
+            deal(socket, peer, address, &io_threads, &shared, turns.next().unwrap_or(0));
         }
     }
 }
@@ -88,55 +88,55 @@ fn client_has_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// Hands a connection to the worker whose turn it is. The first worker, on
+/// Hands a connection to the I/O thread whose turn it is. The first I/O thread, on
 /// whose thread this runs, keeps its own where they are.
 fn deal(
     socket: TcpStream,
     peer: SocketAddr,
     address: AddressPermit,
-    workers: &[Arc<Worker>],
+    io_threads: &[Arc<IoThread>],
     shared: &Arc<Shared>,
     turn: usize,
 ) {
     if turn == 0 {
-        let permit = address.permit(&workers[0].active);
-        let (shared, worker) = (shared.clone(), workers[0].clone());
-        tokio::spawn(connection::serve(socket, peer, shared, worker, permit));
+        let permit = address.permit(&io_threads[0].active);
+        let (shared, io_thread) = (shared.clone(), io_threads[0].clone());
+        tokio::spawn(connection::serve(socket, peer, shared, io_thread, permit));
         return;
     }
     // A socket belongs to the runtime that watches it.
     if let Ok(socket) = socket.into_std() {
-        send_over(socket, peer, address, &workers[turn], shared);
+        send_over(socket, peer, address, &io_threads[turn], shared);
     }
 }
 
 /// Serves a connection that somebody else has accepted; whether it is allowed.
-/// Its descriptor, as good as a die, says which worker has it.
+/// Its descriptor, as good as a die, says which I/O thread has it.
 pub(crate) fn serve_connection(
     socket: std::net::TcpStream,
     peer: SocketAddr,
-    workers: &[Arc<Worker>],
+    io_threads: &[Arc<IoThread>],
     shared: &Arc<Shared>,
 ) -> bool {
     let Some(address) = admission::admit(peer, shared) else { return false };
-    let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % workers.len();
-    send_over(socket, peer, address, &workers[turn], shared);
+    let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
+    send_over(socket, peer, address, &io_threads[turn], shared);
     true
 }
 
-/// Hands a connection to a worker on another thread.
+/// Hands a connection to an I/O thread on another thread.
 fn send_over(
     socket: std::net::TcpStream,
     peer: SocketAddr,
     address: AddressPermit,
-    worker: &Arc<Worker>,
+    io_thread: &Arc<IoThread>,
     shared: &Arc<Shared>,
 ) {
-    let permit = address.permit(&worker.active);
-    let (shared, worker) = (shared.clone(), worker.clone());
-    worker.handle.clone().spawn(async move {
+    let permit = address.permit(&io_thread.active);
+    let (shared, io_thread) = (shared.clone(), io_thread.clone());
+    io_thread.handle.clone().spawn(async move {
         if let Ok(socket) = TcpStream::from_std(socket) {
-            connection::serve(socket, peer, shared, worker, permit).await;
+            connection::serve(socket, peer, shared, io_thread, permit).await;
         }
     });
 }

@@ -7,7 +7,7 @@ use slimhttp_site::access;
 
 use crate::context::server::Shared;
 use crate::net::admission::{AddressPermit, Idle};
-use crate::serve::io_thread::Worker;
+use crate::serve::io_thread::IoThread;
 use crate::sys::clock;
 
 /// Admits a connection from `peer`, unless its client may not connect or has too
@@ -36,9 +36,9 @@ pub(crate) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> 
 
 /// Waits until another connection has room: one has left, was idle and is asked
 /// to, or a change of the configuration allows more.
-pub(crate) async fn room(shared: &Shared, workers: &[Arc<Worker>], idle: &mut Idle) {
+pub(crate) async fn room(shared: &Shared, io_threads: &[Arc<IoThread>], idle: &mut Idle) {
     let most = || shared.live.cached().site.service.max_connections;
-    let of_workers = || workers.iter().map(|worker| &worker.connections);
-    let ask = |count| idle.ask_to_leave(count, of_workers, clock::milliseconds());
+    let of_threads = || io_threads.iter().map(|io_thread| &io_thread.connections);
+    let ask = |count| idle.ask_to_leave(count, of_threads, clock::milliseconds());
     shared.admission.room(most, ask).await;
 }

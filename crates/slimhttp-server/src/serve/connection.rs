@@ -18,18 +18,18 @@ use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, until_ended};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
-use crate::serve::io_thread::Worker;
+use crate::serve::io_thread::IoThread;
 
 /// Serves one accepted connection until it ends.
 pub(crate) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     shared: Arc<Shared>,
-    worker: Arc<Worker>,
+    io_thread: Arc<IoThread>,
     permit: ConnectionPermit,
 ) {
     let state = Arc::new(ConnectionState::new());
-    worker.connections.add(&state);
+    io_thread.connections.add(&state);
     let _ = socket.set_nodelay(true);
     let tls = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
     let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), permit);

@@ -9,7 +9,7 @@ use crate::net::connection_state::Connections;
 
 /// One I/O thread.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct IoThread {
     pub(crate) connections: Connections,
     pub(super) handle: Handle,
     pub(super) active: Arc<ConnectionCount>,

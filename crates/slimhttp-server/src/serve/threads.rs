@@ -17,7 +17,7 @@ use crate::live::store::Live;
 use crate::net::connection_state::{CloseMode, Connections, PARTING};
 use crate::net::shutdown::Stage;
 use crate::serve::accept::Accepting;
-use crate::serve::io_thread::Worker;
+use crate::serve::io_thread::IoThread;
 use crate::sys::descriptors;
 use crate::sys::memory;
 
@@ -29,35 +29,36 @@ pub(crate) fn start(
     shared: &Arc<Shared>,
     listeners: Vec<TcpListener>,
     count: usize,
-) -> io::Result<Arc<[Arc<Worker>]>> {
-    let mut workers = Vec::with_capacity(count);
+) -> io::Result<Arc<[Arc<IoThread>]>> {
+    let mut io_threads = Vec::with_capacity(count);
     let mut runtimes = Vec::with_capacity(count);
     for _ in 0..count {
         let runtime =
             Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
-        workers.push(Arc::new(Worker {
+        io_threads.push(Arc::new(IoThread {
             connections: Connections::default(),
             handle: runtime.handle().clone(),
             active: Arc::default(),
         }));
         runtimes.push(runtime);
     }
-    let workers: Arc<[Arc<Worker>]> = workers.into();
+    let io_threads: Arc<[Arc<IoThread>]> = io_threads.into();
     let mut accepting =
-        Some(Accepting { listeners, workers: workers.clone(), shared: shared.clone() });
+        Some(Accepting { listeners, io_threads: io_threads.clone(), shared: shared.clone() });
     let finished = Arc::new(Finished { left: AtomicUsize::new(count), shared: shared.clone() });
     for (index, runtime) in runtimes.into_iter().enumerate() {
         let accepting = accepting.take();
-        let (shared, worker, finished) = (shared.clone(), workers[index].clone(), finished.clone());
+        let (shared, io_thread, finished) =
+            (shared.clone(), io_threads[index].clone(), finished.clone());
         std::thread::Builder::new().name(format!("slimhttp-io-{index}")).spawn(move || {
-            run(runtime, &shared, &worker, accepting);
+            run(runtime, &shared, &io_thread, accepting);
             finished.one();
         })?;
     }
-    Ok(workers)
+    Ok(io_threads)
 }
 
-/// Tells the server when its last worker has ended.
+/// Tells the server when its last I/O thread has ended.
 struct Finished {
     left: AtomicUsize,
     shared: Arc<Shared>,
@@ -71,7 +72,12 @@ impl Finished {
     }
 }
 
-fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: Option<Accepting>) {
+fn run(
+    runtime: Runtime,
+    shared: &Arc<Shared>,
+    io_thread: &Arc<IoThread>,
+    accepting: Option<Accepting>,
+) {
     runtime.block_on(async {
         if let Some(accepting) = accepting {
             accepting.spawn();
@@ -79,23 +85,23 @@ fn run(runtime: Runtime, shared: &Arc<Shared>, worker: &Arc<Worker>, accepting: 
                 tokio::spawn(renew_certificate(shared.live.clone()));
             }
         }
-        let sweeping = sweep(shared, worker);
+        let sweeping = sweep(shared, io_thread);
         tokio::select! {
             () = shared.shutdown.requested() => {}
             () = sweeping => {}
         }
-        drain(shared, worker).await;
+        drain(shared, io_thread).await;
     });
     // A read from a dead disk must not hold the end up.
     runtime.shutdown_background();
 }
 
 /// Looks at every connection once a tick.
-async fn sweep(shared: &Arc<Shared>, worker: &Arc<Worker>) {
+async fn sweep(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
     loop {
-        // The look also lets go of the last site that this worker saw.
+        // The look also lets go of the last site that this I/O thread saw.
         let service = shared.live.cached().site.service.clone();
-        worker.connections.sweep(&service);
+        io_thread.connections.sweep(&service);
         http1::response_cache::sweep();
         memory::give_back();
         descriptors::look();
@@ -124,22 +130,22 @@ fn tick(service: &Service) -> Duration {
 }
 
 /// Lets exchanges in flight finish, within the grace period.
-async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
+async fn drain(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
     // What was accepted just before the end is dealt with before the listeners
     // close, so that every connection is known here by now.
     shared.shutdown.accepting_ended().await;
     let service = shared.live.cached().site.service.clone();
-    worker.connections.request_close(CloseMode::Gracefully);
+    io_thread.connections.request_close(CloseMode::Gracefully);
     let begin = Instant::now();
     let end = begin + service.grace_period;
     let finished = async {
-        while worker.active.any() {
-            let _ = tokio::time::timeout(tick(&service), worker.active.changed()).await;
-            worker.connections.sweep(&service);
-            worker.connections.request_close(CloseMode::Gracefully);
+        while io_thread.active.any() {
+            let _ = tokio::time::timeout(tick(&service), io_thread.active.changed()).await;
+            io_thread.connections.sweep(&service);
+            io_thread.connections.request_close(CloseMode::Gracefully);
             // Those who take what is sent have seen its end by now.
             if begin.elapsed() >= PARTING {
-                worker.connections.cut_endless();
+                io_thread.connections.cut_endless();
             }
         }
     };
@@ -148,9 +154,9 @@ async fn drain(shared: &Arc<Shared>, worker: &Arc<Worker>) {
         () = tokio::time::sleep_until(end) => {}
         () = shared.shutdown.reached(Stage::Cut) => {}
     }
-    worker.connections.request_close(CloseMode::Cut);
+    io_thread.connections.request_close(CloseMode::Cut);
     let end = Instant::now() + Duration::from_millis(200);
-    while worker.active.any() && Instant::now() < end {
-        let _ = tokio::time::timeout_at(end, worker.active.changed()).await;
+    while io_thread.active.any() && Instant::now() < end {
+        let _ = tokio::time::timeout_at(end, io_thread.active.changed()).await;
     }
 }

@@ -49,7 +49,7 @@ impl Shares {
 }
 
 /// Looks at the limit in force, which may be changed from outside; called from the
-/// sweeps of the workers, so that no request pays for it.
+/// sweeps of the I/O threads, so that no request pays for it.
 pub(crate) fn look() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);

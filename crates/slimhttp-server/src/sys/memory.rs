@@ -135,7 +135,7 @@ impl BodyBuffer {
 }
 
 /// Lets the allocator give back what was freed, once a second at most; called from
-/// the sweeps of the workers.
+/// the sweeps of the I/O threads.
 ///
 /// mimalloc hands freed pages to the system a second later, but looks only while it
 /// frees a large block: when nobody asks for anything any more, the memory of the

@@ -40,9 +40,9 @@ fn a_seat_is_counted_until_it_is_left() {
 
 // Who makes room
 
-/// A worker with connections that have been idle since then, by a clock that the
+/// An I/O thread with connections that have been idle since then, by a clock that the
 /// tests set.
-fn worker(since: &[u64]) -> (Connections, Vec<Arc<ConnectionState>>) {
+fn io_thread(since: &[u64]) -> (Connections, Vec<Arc<ConnectionState>>) {
     let connections = Connections::default();
     let states: Vec<_> =
         since.iter().map(|since| Arc::new(ConnectionState::born_at(*since))).collect();
@@ -55,8 +55,9 @@ fn leaving(states: &[Arc<ConnectionState>]) -> Vec<bool> {
 }
 
 #[test]
-fn those_that_were_idle_longest_leave_whichever_worker_has_them() {
-    let ((first, own), (second, others)) = (worker(&[1000, 4000]), worker(&[3000, 2000, 9500]));
+fn those_that_were_idle_longest_leave_whichever_thread_has_them() {
+    let ((first, own), (second, others)) =
+        (io_thread(&[1000, 4000]), io_thread(&[3000, 2000, 9500]));
     let (all, mut idle) = (|| [&first, &second].into_iter(), Idle::default());
     assert_eq!(idle.ask_to_leave(2, all, 10_000), 2);
     assert_eq!((leaving(&own), leaving(&others)), (vec![true, false], vec![false, true, false]));
@@ -68,7 +69,7 @@ fn those_that_were_idle_longest_leave_whichever_worker_has_them() {
 
 #[test]
 fn who_has_begun_something_since_it_was_found_stays() {
-    let (connections, states) = worker(&[1000, 2000, 3000, 4000, 5000]);
+    let (connections, states) = io_thread(&[1000, 2000, 3000, 4000, 5000]);
     let (all, mut idle) = (|| [&connections].into_iter(), Idle::default());
     assert_eq!(idle.ask_to_leave(1, all, 10_000), 1);
     states[1].begin();
@@ -83,7 +84,7 @@ fn who_has_begun_something_since_it_was_found_stays() {
 #[test]
 fn one_look_finds_so_many() {
     let since: Vec<u64> = (0..100).map(|number| 1000 + number).collect();
-    let (connections, states) = worker(&since);
+    let (connections, states) = io_thread(&since);
     let looks = RefCell::new(0);
     let all = || {
         *looks.borrow_mut() += 1;
