@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use slimhttp_server::{
-    AnswerFuture, Callee, ConnectionData, Handler, HandlerFault, Request, AuthorizeFuture,
-    ConnectionInfo, Interests,
+    AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
+    Interests, Request,
 };
 use tokio::sync::oneshot;
 
@@ -60,8 +60,8 @@ impl Handler for BridgeHandler {
         self.0.interests.get()
     }
 
-    fn on_connect(&self, visitor: ConnectionInfo) -> ConnectionData {
-        on_connect(&self.0, visitor)
+    fn on_connect(&self, info: ConnectionInfo) -> ConnectionData {
+        on_connect(&self.0, info)
     }
 
     fn authorize(&self, connection: &ConnectionData) -> AuthorizeFuture {
@@ -110,8 +110,8 @@ impl Drop for PendingAnswer {
 }
 
 /// A connection has come.
-fn on_connect(bridge: &Bridge, visitor: ConnectionInfo) -> ConnectionData {
-    Arc::new(Connection::new(bridge.next_id(), visitor))
+fn on_connect(bridge: &Bridge, info: ConnectionInfo) -> ConnectionData {
+    Arc::new(Connection::new(bridge.next_id(), info))
 }
 
 /// Asks whether a connection is served.

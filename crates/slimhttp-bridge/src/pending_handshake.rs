@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use slimhttp_server::Answer;
-use slimhttp_server::websocket::Carriage;
+use slimhttp_server::websocket::PendingWebSocket;
 
 use crate::outcome::CallOutcome;
 use crate::reply::Reply;
@@ -33,7 +33,7 @@ enum State {
     /// Nothing is decided, and the call that waits is not known yet.
     New,
     /// Nothing is decided, and the client waits.
-    Waiting(Reply, Box<Carriage>),
+    Waiting(Reply, Box<PendingWebSocket>),
     /// Accepted, before the call was known.
     Accepted,
     /// Refused, before the call was known.
@@ -49,7 +49,7 @@ impl PendingHandshake {
     }
 
     /// Makes known the call that waits, and the WebSocket that begins if it is accepted.
-    pub fn attach(&self, reply: Reply, carriage: Carriage) {
+    pub fn attach(&self, reply: Reply, carriage: PendingWebSocket) {
         let carriage = Box::new(carriage);
         let mut state = self.lock();
         let outcome = match std::mem::replace(&mut *state, State::Answered) {

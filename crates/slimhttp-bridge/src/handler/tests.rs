@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use slimhttp_server::{Answer, Callee, ConnectionHandle, Handler, HandlerFault, Visitor};
+use slimhttp_server::{Answer, Callee, ConnectionHandle, ConnectionInfo, Handler, HandlerFault};
 use slimhttp_site::route::Params;
 
 use super::BridgeHandler;
@@ -113,8 +113,8 @@ fn the_watchdog_is_armed_once_for_a_backlog() {
     drop(waiting);
 }
 
-fn visitor() -> Visitor {
-    Visitor {
+fn info() -> ConnectionInfo {
+    ConnectionInfo {
         peer: ([127, 0, 0, 1], 1).into(),
         local: ([127, 0, 0, 1], 80).into(),
         tls: false,
@@ -128,8 +128,8 @@ fn c9_a_connection_is_served_if_the_program_says_so() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     let handler = BridgeHandler(bridge.clone());
     for (said, served) in [(Some(true), true), (Some(false), false), (None, false)] {
-        let connection = handler.meet(visitor());
-        let waiting = handler.judge(&connection);
+        let connection = handler.on_connect(info());
+        let waiting = handler.authorize(&connection);
         let Some((_, Job::Connection(ConnectionJob::Authorize(_, reply)))) = bridge.next(None)
         else {
             panic!("the program is asked");
@@ -146,8 +146,8 @@ fn c9_a_connection_is_served_if_the_program_says_so() {
 fn c9_a_connection_that_ends_while_it_is_judged_is_skipped() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     let handler = BridgeHandler(bridge.clone());
-    let connection = handler.meet(visitor());
-    drop(handler.judge(&connection));
+    let connection = handler.on_connect(info());
+    drop(handler.authorize(&connection));
     let (_, job) = bridge.next(None).expect("the job is skipped by who takes it");
     assert!(job.is_abandoned());
 }
@@ -157,13 +157,13 @@ fn c9_ends_that_nobody_has_seen_do_not_pile_up() {
     let (bridge, _wake_rx) = crate::tests::bridge();
     bridge.set_limit(1);
     let handler = BridgeHandler(bridge.clone());
-    let seen = handler.meet(visitor());
+    let seen = handler.on_connect(info());
     let connection = Connection::of(Some(&seen)).expect("is ours");
     connection.is_exposed.store(true, Ordering::SeqCst);
     for _ in 0..20 {
-        handler.left(handler.meet(visitor()));
+        handler.on_disconnect(handler.on_connect(info()));
     }
-    handler.left(seen);
+    handler.on_disconnect(seen);
     let ends = std::iter::from_fn(|| bridge.next(None)).map(|(_, job)| match job {
         Job::Connection(ConnectionJob::Closed(connection)) => connection,
         job => panic!("{job:?}"),

@@ -6,8 +6,11 @@ use super::*;
 fn each_interest_is_its_own() {
     let flags = InterestFlags::default();
     for bits in 0..8 {
-        let wants =
-            Wants { connections: bits & 1 != 0, verdicts: bits & 2 != 0, upgrades: bits & 4 != 0 };
+        let wants = Interests {
+            connections: bits & 1 != 0,
+            verdicts: bits & 2 != 0,
+            upgrades: bits & 4 != 0,
+        };
         flags.set(wants);
         let found = flags.get();
         let found = (found.connections, found.verdicts, found.upgrades);

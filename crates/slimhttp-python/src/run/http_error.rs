@@ -7,8 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use slimhttp_bridge::outcome::CallOutcome;
-use slimhttp_server::{Answer, Body, HandlerFault};
 use slimhttp_server::websocket::INTERNAL;
+use slimhttp_server::{Answer, Body, HandlerFault};
 use slimhttp_site::refusal::{Raised, Refusal};
 
 use crate::convert::fields;

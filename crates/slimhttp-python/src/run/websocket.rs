@@ -17,7 +17,9 @@ use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_bridge::side::Side;
 use slimhttp_bridge::submission::{self, Submission};
 use slimhttp_server::HandlerFault;
-use slimhttp_server::websocket::{self, PendingWebSocket, INTERNAL, NORMAL, HandlerGuard, WebSocket};
+use slimhttp_server::websocket::{
+    self, HandlerGuard, INTERNAL, NORMAL, PendingWebSocket, WebSocket,
+};
 use slimhttp_site::refusal::Refusal;
 
 use crate::convert::asyncio::pump_module;

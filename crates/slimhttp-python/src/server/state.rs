@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::handler::BridgeHandler;
-use slimhttp_server::{Draft, Server as Core, Setup, Snapshot, StartError};
+use slimhttp_server::{Draft, Server as Core, ServerConfig, Snapshot, StartError};
 
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::dispatcher::Dispatcher;
@@ -42,7 +42,7 @@ impl Server {
     /// Where Python lacks something, or the system has no more descriptors.
     pub(super) fn open(
         py: Python<'_>,
-        mut setup: Setup,
+        mut setup: ServerConfig,
         callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
         let base = Mutex::new(setup.base.clone());

@@ -23,7 +23,6 @@ use crate::net::connection_state::ConnectionState;
 use crate::net::framing_fault::FaultCell;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
-use crate::upstream::group::UpstreamGroups;
 
 /// The options of a configuration, as `[("debug", true.into())]`.
 pub(crate) fn config(options: impl IntoIterator<Item = (&'static str, Value)>) -> Config {
@@ -72,7 +71,6 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
         admission: Arc::default(),
         shutdown: Shutdown::default(),
         reload: Reload::default(),
-        groups: UpstreamGroups::default(),
         id: 1,
     })
 }

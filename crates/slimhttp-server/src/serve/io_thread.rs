@@ -18,9 +18,8 @@
 //! | `http1/sending.rs` | the buffer in which a head is written |
 //! | `live/store.rs` | the snapshot that it saw last, with a count of references of its own |
 //! | `net/read_buffer.rs` | the buffer into which sockets are read |
-//! | `proxy/forward.rs` | which upstream is next |
+//! | `proxy/retry.rs` | which upstream is next |
 //! | `upstream/control.rs` | its connections to upstreams, as they are asked to end |
-//! | `upstream/group.rs` | the groups of upstreams that it has looked up |
 //! | `upstream/pool.rs` | its clients for upstreams, with the connections that are idle |
 //! | `websocket/deflate.rs` | what compresses and decompresses messages, and the buffer for it |
 //!
