@@ -418,7 +418,7 @@ def test_max_queue_is_answered_by_503_with_retry_after(tmp_path: Path) -> None:
         for client in clients[1:]:
             client.send('GET', '/held')
         try:
-            wait_until(lambda: sum(map(_readable, clients)) >= 8, 'refusals')
+            wait_until(lambda: sum(map(_readable, clients)) >= 9, 'refusals')
             assert site.get('/file.txt').text == 'a file', 'files never wait for Python'
         finally:
             go_on.set()

@@ -353,7 +353,7 @@ def test_c1_5_a_second_interrupt_waits_for_nothing() -> None:
 
 
 def test_c1_5_a_server_beside_keeps_the_tasks() -> None:
-    done = threading.Event()
+    closed, done = threading.Event(), threading.Event()
     with serving() as other:
 
         @other.http.route('/')
@@ -366,7 +366,7 @@ def test_c1_5_a_server_beside_keeps_the_tasks() -> None:
             @site.http.route('/')
             async def handler(request):
                 async def late():
-                    await asyncio.sleep(0.2)
+                    await asyncio.to_thread(closed.wait, PATIENCE)
                     done.set()
 
                 site.task = asyncio.create_task(late())  # type: ignore[attr-defined]
@@ -374,7 +374,9 @@ def test_c1_5_a_server_beside_keeps_the_tasks() -> None:
 
             assert site.get('/').text == 'well'
             began = time.monotonic()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < PATIENCE
+        assert not done.is_set()
+        closed.set()
         assert done.wait(PATIENCE)
 
 
