@@ -18,5 +18,6 @@ mod message;
 
 pub use handle::{HandlerGuard, PendingWebSocket, WebSocket, open};
 pub use message::{
-    ABNORMAL, Closure, GOING_AWAY, INTERNAL, Message, NO_CODE, NORMAL, PingId, Received, SendFault,
+    ABNORMAL, CloseFrame, GOING_AWAY, INTERNAL, Message, NO_CODE, NORMAL, PingId, Received,
+    SendFault,
 };

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_server::websocket::{
-    Closure, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
+    CloseFrame, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
 };
 
 use crate::convert::bytes::read_bytes;
@@ -49,7 +49,7 @@ impl WebSocketEnd {
     }
 }
 
-fn closed(py: Python<'_>, closure: &Closure) -> PyErr {
+fn closed(py: Python<'_>, closure: &CloseFrame) -> PyErr {
     errors::websocket_closed(py, closure.code, &closure.reason)
 }
 
@@ -154,7 +154,7 @@ impl WebSocketEnd {
     fn close(&self, code: i64, reason: &str) -> PyResult<()> {
         // What is no code at all is not one that may be sent.
         let code = u16::try_from(code).unwrap_or(0);
-        let closure = Closure::new(code, reason)
+        let closure = CloseFrame::new(code, reason)
             .map_err(|expected| PyValueError::new_err(format!("expected {expected}")))?;
         self.used().close(closure);
         Ok(())

@@ -29,7 +29,7 @@ use crate::upgrade::{handshake, switching};
 use crate::websocket::channel::{Channel, Outgoing};
 use crate::websocket::decoder::{Decoder, Event};
 use crate::websocket::encoder::Encoder;
-use crate::websocket::{ABNORMAL, Closure, GOING_AWAY, NO_CODE, PendingWebSocket};
+use crate::websocket::{ABNORMAL, CloseFrame, GOING_AWAY, NO_CODE, PendingWebSocket};
 
 /// How long a client has to answer our closing.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -181,7 +181,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
         if connection.fault.get().is_some() {
             // Section 4.1: the client waits for our answer. What it sent before was
             // judged as a further request, and is lost.
-            carrier.break_off(Closure {
+            carrier.break_off(CloseFrame {
                 code: CloseCode::Protocol.into(),
                 reason: "frames before the answer to the handshake".into(),
             });
@@ -213,14 +213,14 @@ impl<'c, S: Stream> Carrier<'c, S> {
         self.connection.state.watch(context.waker());
         match self.connection.state.close_mode() {
             CloseMode::No => {}
-            CloseMode::Gracefully => self.close(Closure::bare(GOING_AWAY)),
+            CloseMode::Gracefully => self.close(CloseFrame::without_reason(GOING_AWAY)),
             CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => {
                 return Poll::Ready(Ok(Stop::Over));
             }
         }
         while self.timer.as_mut().poll(context).is_ready() {
             if let Some(reason) = self.look_at_clock() {
-                self.line.end_with(Closure { code: ABNORMAL, reason: reason.into() });
+                self.line.end_with(CloseFrame { code: ABNORMAL, reason: reason.into() });
                 return Poll::Ready(Ok(Stop::Over));
             }
         }
@@ -247,13 +247,13 @@ impl<'c, S: Stream> Carrier<'c, S> {
     }
 
     /// Begins to close from this side: the handler is told at once.
-    fn close(&mut self, closure: Closure) {
+    fn close(&mut self, closure: CloseFrame) {
         self.line.close(closure.clone());
         self.line.end_with(closure);
     }
 
     /// Says why nothing more can be read, and reads no more.
-    fn break_off(&mut self, why: Closure) {
+    fn break_off(&mut self, why: CloseFrame) {
         tracing::debug!(
             "{}: a WebSocket broken: {} {}",
             self.connection.peer,
@@ -275,7 +275,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
     /// is nothing.
     fn poll_write(&mut self, context: &mut Context<'_>, turn: &Turn) -> io::Result<Poll<()>> {
         self.make_frames(turn);
-        if self.outbound.waiting().is_empty() {
+        if self.outbound.pending().is_empty() {
             if let Pinged::Unsent = self.pinged {
                 let now = Instant::now();
                 self.pinged = Pinged::At(now);
@@ -289,8 +289,8 @@ impl<'c, S: Stream> Carrier<'c, S> {
             self.connection.state.write_blocked(flushed.is_pending());
             return Ok(Poll::Pending);
         }
-        let waiting = self.outbound.waiting();
-        let piece = &waiting[..waiting.len().min(WRITE)];
+        let pending = self.outbound.pending();
+        let piece = &pending[..pending.len().min(WRITE)];
         match Pin::new(&mut self.socket).poll_write(context, piece)? {
             Poll::Ready(0) => Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(count) => {
@@ -329,12 +329,12 @@ impl<'c, S: Stream> Carrier<'c, S> {
                 }
             }
         }
-        if self.outbound.is_packing() {
+        if self.outbound.is_compressing() {
             // Control frames may stand between the pieces (section 5.4).
             if let Some(pong) = self.pong.take() {
                 self.outbound.pong(&pong);
             }
-            self.outbound.go_on();
+            self.outbound.continue_message();
         }
     }
 
@@ -376,7 +376,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Whether the handler takes messages, or none is left to take.
     fn may_read(&self) -> bool {
-        !matches!(self.stage, Stage::Open) || self.line.takes_messages(self.inbound.held())
+        !matches!(self.stage, Stage::Open) || self.line.takes_messages(self.inbound.buffered())
     }
 
     /// Does what `bytes` say; how many of them could be looked at.
@@ -426,10 +426,11 @@ impl<'c, S: Stream> Carrier<'c, S> {
                 }
                 if !matches!(self.stage, Stage::Closing) {
                     // What it said is said back (section 5.5.1).
-                    let echo = closure.as_ref().map(|closure| Closure::bare(closure.code));
+                    let echo =
+                        closure.as_ref().map(|closure| CloseFrame::without_reason(closure.code));
                     self.outbound.close(echo.as_ref());
                 }
-                self.line.end_with(closure.unwrap_or_else(|| Closure::bare(NO_CODE)));
+                self.line.end_with(closure.unwrap_or_else(|| CloseFrame::without_reason(NO_CODE)));
                 self.stage = Stage::Over;
                 self.timer.as_mut().reset(Instant::now() + CLOSING);
             }
@@ -476,7 +477,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
         }
         if !idle_timeout.is_zero() {
             if now >= self.spoke + idle_timeout {
-                self.close(Closure { code: GOING_AWAY, reason: "idle".into() });
+                self.close(CloseFrame { code: GOING_AWAY, reason: "idle".into() });
                 next = now + CLOSING;
             } else {
                 next = next.min(self.spoke + idle_timeout);

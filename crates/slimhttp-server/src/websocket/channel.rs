@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use bytes::Bytes;
 use slimhttp_site::websocket::WebSocketLimits;
 
-use crate::websocket::message::{ABNORMAL, Closure, Message, PingId, Received, SendFault};
+use crate::websocket::message::{ABNORMAL, CloseFrame, Message, PingId, Received, SendFault};
 
 /// Pings whose bytes are kept until the client answers.
 const MOST_PINGED: usize = 64;
@@ -46,9 +46,9 @@ struct State {
     pings: u64,
     answered: u64,
     /// How this side wants to close.
-    closing: Option<Closure>,
+    closing: Option<CloseFrame>,
     /// How it has ended.
-    ended: Option<Closure>,
+    ended: Option<CloseFrame>,
     /// Whether the handler has ended.
     left: bool,
     /// Whether the handler's side is to be told of the next change.
@@ -96,7 +96,7 @@ pub(crate) enum Outgoing {
     Message(Message),
     Ping(Bytes),
     /// The last of all.
-    Close(Closure),
+    Close(CloseFrame),
 }
 
 /// Who is to be woken after a change.
@@ -296,7 +296,7 @@ impl Channel {
         Ok(())
     }
 
-    fn look_for_pong(state: &State, ping: PingId) -> Result<bool, Closure> {
+    fn look_for_pong(state: &State, ping: PingId) -> Result<bool, CloseFrame> {
         match &state.ended {
             _ if state.answered >= ping.0 => Ok(true),
             Some(closure) => Err(closure.clone()),
@@ -304,7 +304,7 @@ impl Channel {
         }
     }
 
-    pub(crate) fn is_answered(&self, ping: PingId) -> Result<bool, Closure> {
+    pub(crate) fn is_answered(&self, ping: PingId) -> Result<bool, CloseFrame> {
         let mut state = self.lock();
         let found = Self::look_for_pong(&state, ping);
         state.heeds |= found == Ok(false);
@@ -315,7 +315,7 @@ impl Channel {
         &self,
         ping: PingId,
         patience: Option<Duration>,
-    ) -> Result<bool, Closure> {
+    ) -> Result<bool, CloseFrame> {
         let look = |state: &mut State| match Self::look_for_pong(state, ping) {
             Ok(false) => Err(Ok(false)),
             found => Ok(found),
@@ -323,7 +323,7 @@ impl Channel {
         self.wait(patience, look).0
     }
 
-    pub(crate) fn close(&self, closure: Closure) {
+    pub(crate) fn close(&self, closure: CloseFrame) {
         let mut state = self.lock();
         if state.is_closed() {
             return;
@@ -338,18 +338,18 @@ impl Channel {
         self.lock().is_closed()
     }
 
-    pub(crate) fn closure(&self) -> Option<Closure> {
+    pub(crate) fn closure(&self) -> Option<CloseFrame> {
         let state = self.lock();
         state.ended.as_ref().or(state.closing.as_ref()).cloned()
     }
 
-    pub(crate) fn ended(&self) -> Option<Closure> {
+    pub(crate) fn ended(&self) -> Option<CloseFrame> {
         let mut state = self.lock();
         state.heeds |= state.ended.is_none();
         state.ended.clone()
     }
 
-    pub(crate) fn ended_within(&self, patience: Option<Duration>) -> Option<Closure> {
+    pub(crate) fn ended_within(&self, patience: Option<Duration>) -> Option<CloseFrame> {
         let look = |state: &mut State| match &state.ended {
             Some(closure) => Ok(Some(closure.clone())),
             None => Err(None),
@@ -362,7 +362,7 @@ impl Channel {
         let mut state = self.lock();
         state.left = true;
         if !state.is_closed() {
-            state.closing = Some(Closure::bare(crate::websocket::GOING_AWAY));
+            state.closing = Some(CloseFrame::without_reason(crate::websocket::GOING_AWAY));
         }
         // Nobody will ask for these.
         let unread = std::mem::take(&mut state.incoming);
@@ -439,7 +439,7 @@ impl Channel {
 
     /// It ends so, if it has not ended before: the handler is told. What waits is
     /// sent yet, if it can be.
-    pub(crate) fn end_with(&self, closure: Closure) {
+    pub(crate) fn end_with(&self, closure: CloseFrame) {
         let mut state = self.lock();
         if state.ended.is_some() {
             return;
@@ -460,7 +460,7 @@ impl Channel {
 
     /// The connection is gone.
     pub(crate) fn lost(&self) {
-        self.end_with(Closure::bare(ABNORMAL));
+        self.end_with(CloseFrame::without_reason(ABNORMAL));
         self.forget_outgoing();
     }
 }

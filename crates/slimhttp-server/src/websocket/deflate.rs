@@ -1,13 +1,14 @@
-//! `permessage-deflate` (RFC 7692): messages packed and unpacked, a piece at a
-//! time, so that no piece is much work. Pure: no socket and no clock.
+//! `permessage-deflate` (RFC 7692): messages compressed and decompressed, a piece at a
+//! time, so that no piece is much work. Pure: no socket and no clock. Called by `encoder` and
+//! `decoder`, on the I/O thread of the connection, whose zlib streams are used in turn.
 //!
-//! Every piece is packed by itself, so that a client that takes its time keeps no
-//! machine from the others: a worker has one. What unpacks a message is lent to
-//! it from its first byte to its last, for the client may refer back in it.
+//! Every piece is compressed by itself, so that a client that takes its time keeps no
+//! stream from the others: a thread has one for compressing. The stream that decompresses a
+//! message belongs to it from its first byte to its last, for the client may refer back in it.
 //!
-//! Both machines keep zlib's contract, which is what the loops below rely on: a
-//! call goes on until it has no input left or no room left, and whoever gives a
-//! flush more room until some is left over has all of it.
+//! Both kinds of stream keep zlib's contract, which is what the loops below rely on: a
+//! call goes on until it has no input left or no room for output left, and a flush that is
+//! given more room until some of it is left over has written everything.
 
 use std::cell::RefCell;
 
@@ -22,65 +23,65 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// within one is told from a whole one.
 const ENDING: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
 
-/// How hard packing tries. The level below writes fixed codes only, by which what
+/// The level of compression. The level below writes fixed codes only, by which what
 /// does not repeat itself becomes longer.
 const LEVEL: u32 = 2;
 
-/// Machines of one worker that rest, at most.
-const RESTING: usize = 4;
+/// Streams for decompressing that one thread keeps while no message needs them.
+const MAX_IDLE_STREAMS: usize = 4;
 
-/// How much room is given at a time. More than six bytes, so that a flush that
+/// Room that is given for output at a time. More than six bytes, so that a flush that
 /// just fits is not made twice (zlib.h, `deflate`).
-const ROOM: usize = 16 * 1024;
+const OUTPUT_LEN: usize = 16 * 1024;
 
 thread_local! {
-    static PACKER: RefCell<Compress> =
+    static COMPRESSOR: RefCell<Compress> =
         RefCell::new(Compress::new(Compression::new(LEVEL), false));
-    static UNPACKERS: RefCell<Vec<Decompress>> = const { RefCell::new(Vec::new()) };
-    static UNPACKED: RefCell<Vec<u8>> = RefCell::new(vec![0; ROOM]);
+    static IDLE_STREAMS: RefCell<Vec<Decompress>> = const { RefCell::new(Vec::new()) };
+    static OUTPUT: RefCell<Vec<u8>> = RefCell::new(vec![0; OUTPUT_LEN]);
 }
 
-/// Appends what `piece` is packed. `is_last` ends the message; further pieces may
+/// Appends `piece`, compressed. `is_last` ends the message; further pieces may
 /// follow one that does not.
-pub(crate) fn pack(piece: &[u8], is_last: bool, packed: &mut Vec<u8>) {
-    PACKER.with_borrow_mut(|machine| {
-        machine.reset();
+pub(crate) fn compress(piece: &[u8], is_last: bool, compressed: &mut Vec<u8>) {
+    COMPRESSOR.with_borrow_mut(|stream| {
+        stream.reset();
         let mut rest = piece;
         loop {
-            packed.reserve(ROOM);
-            let before = machine.total_in();
-            machine
-                .compress_vec(rest, packed, FlushCompress::Sync)
+            compressed.reserve(OUTPUT_LEN);
+            let before = stream.total_in();
+            stream
+                .compress_vec(rest, compressed, FlushCompress::Sync)
                 .expect("a stream that is not finished takes more");
-            rest = &rest[taken(before, machine.total_in(), rest)..];
-            if rest.is_empty() && packed.len() < packed.capacity() {
+            rest = &rest[count(before, stream.total_in(), rest)..];
+            if rest.is_empty() && compressed.len() < compressed.capacity() {
                 break;
             }
         }
     });
-    if is_last && packed.ends_with(&TAIL) {
-        packed.truncate(packed.len() - TAIL.len());
+    if is_last && compressed.ends_with(&TAIL) {
+        compressed.truncate(compressed.len() - TAIL.len());
     }
 }
 
-/// How much of `piece` a machine has taken, by its counts before and after.
-fn taken(before: u64, after: u64, piece: &[u8]) -> usize {
+/// How much of a buffer a stream has used, by its counts before and after.
+fn count(before: u64, after: u64, buffer: &[u8]) -> usize {
     // No more than there was, so it is a `usize`.
-    usize::try_from(after - before).unwrap_or(piece.len())
+    usize::try_from(after - before).unwrap_or(buffer.len())
 }
 
-/// Why a message cannot be unpacked.
+/// Why a message cannot be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unpacked {
+pub(crate) enum DecompressError {
     /// It is longer than it may be.
     TooLong,
-    /// It is not what it says, or refers to what was before it.
-    Broken,
+    /// It is no DEFLATE, or refers to what was before it.
+    Corrupt,
 }
 
-/// Unpacks one message.
-pub(crate) struct Unpacker {
-    machine: Option<Decompress>,
+/// Decompresses one message.
+pub(crate) struct Decompressor {
+    stream: Option<Decompress>,
     /// Whether nothing has come since a block that said it is the last one, or
     /// nothing at all.
     is_ended: bool,
@@ -88,47 +89,47 @@ pub(crate) struct Unpacker {
     last: [u8; 4],
 }
 
-impl Unpacker {
+impl Decompressor {
     pub(crate) fn new() -> Self {
-        let resting = UNPACKERS.with_borrow_mut(Vec::pop);
-        let machine = resting.unwrap_or_else(|| Decompress::new(false));
-        Self { machine: Some(machine), is_ended: true, last: [1; 4] }
+        let idle = IDLE_STREAMS.with_borrow_mut(Vec::pop);
+        let stream = idle.unwrap_or_else(|| Decompress::new(false));
+        Self { stream: Some(stream), is_ended: true, last: [1; 4] }
     }
 
     /// Appends what `piece` comes to, as long as the whole is no longer than
-    /// `limit`: a little that unpacks to very much is found out here. The work is
+    /// `limit`: a little that inflates to very much is found out here. The work is
     /// bounded by `limit`, and by a thousandfold of `piece`.
-    pub(crate) fn unpack(
+    pub(crate) fn decompress(
         &mut self,
         mut piece: &[u8],
         message: &mut Vec<u8>,
         limit: usize,
-    ) -> Result<(), Unpacked> {
-        let Some(machine) = &mut self.machine else { return Err(Unpacked::Broken) };
-        let news = &piece[piece.len().saturating_sub(4)..];
-        self.last.rotate_left(news.len());
-        self.last[4 - news.len()..].copy_from_slice(news);
-        UNPACKED.with_borrow_mut(|room| {
+    ) -> Result<(), DecompressError> {
+        let Some(stream) = &mut self.stream else { return Err(DecompressError::Corrupt) };
+        let latest = &piece[piece.len().saturating_sub(4)..];
+        self.last.rotate_left(latest.len());
+        self.last[4 - latest.len()..].copy_from_slice(latest);
+        OUTPUT.with_borrow_mut(|output| {
             while !(piece.is_empty() && self.is_ended) {
                 // One byte more than is allowed shows that there is more.
-                let most = room.len().min(limit - message.len() + 1);
-                let (taken_before, made_before) = (machine.total_in(), machine.total_out());
-                let status = machine
-                    .decompress(piece, &mut room[..most], FlushDecompress::None)
-                    .map_err(|_| Unpacked::Broken)?;
-                piece = &piece[taken(taken_before, machine.total_in(), piece)..];
-                let made = taken(made_before, machine.total_out(), &room[..most]);
-                message.extend_from_slice(&room[..made]);
+                let max_output = output.len().min(limit - message.len() + 1);
+                let (consumed_before, written_before) = (stream.total_in(), stream.total_out());
+                let status = stream
+                    .decompress(piece, &mut output[..max_output], FlushDecompress::None)
+                    .map_err(|_| DecompressError::Corrupt)?;
+                piece = &piece[count(consumed_before, stream.total_in(), piece)..];
+                let written = count(written_before, stream.total_out(), &output[..max_output]);
+                message.extend_from_slice(&output[..written]);
                 if message.len() > limit {
-                    return Err(Unpacked::TooLong);
+                    return Err(DecompressError::TooLong);
                 }
                 self.is_ended = status == Status::StreamEnd;
                 if self.is_ended {
                     // Section 7.2.3.4: a block may say that it is the last one, and
                     // another may follow.
-                    machine.reset(false);
-                } else if made < most {
-                    return if piece.is_empty() { Ok(()) } else { Err(Unpacked::Broken) };
+                    stream.reset(false);
+                } else if written < max_output {
+                    return if piece.is_empty() { Ok(()) } else { Err(DecompressError::Corrupt) };
                 }
             }
             Ok(())
@@ -136,25 +137,29 @@ impl Unpacker {
     }
 
     /// Ends the message.
-    pub(crate) fn finish(mut self, message: &mut Vec<u8>, limit: usize) -> Result<(), Unpacked> {
+    pub(crate) fn finish(
+        mut self,
+        message: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<(), DecompressError> {
         if self.is_ended {
             return Ok(());
         }
         // Some leave the tail where it is. No message without it ends so: the three bits
         // before it are zero, and so is the rest of their byte.
         let ending = if self.last == TAIL { &ENDING[TAIL.len()..] } else { &ENDING };
-        self.unpack(ending, message, limit)?;
-        if self.is_ended { Ok(()) } else { Err(Unpacked::Broken) }
+        self.decompress(ending, message, limit)?;
+        if self.is_ended { Ok(()) } else { Err(DecompressError::Corrupt) }
     }
 }
 
-impl Drop for Unpacker {
+impl Drop for Decompressor {
     fn drop(&mut self) {
-        if let Some(mut machine) = self.machine.take() {
-            UNPACKERS.with_borrow_mut(|resting| {
-                if resting.len() < RESTING {
-                    machine.reset(false);
-                    resting.push(machine);
+        if let Some(mut stream) = self.stream.take() {
+            IDLE_STREAMS.with_borrow_mut(|idle| {
+                if idle.len() < MAX_IDLE_STREAMS {
+                    stream.reset(false);
+                    idle.push(stream);
                 }
             });
         }

@@ -1,29 +1,30 @@
 //! What we send: messages → frames → bytes, by RFC 6455 section 5. A long
-//! message is packed in pieces, a frame each, so that no other connection of the
-//! worker waits for it. Pure: no socket and no clock.
+//! message is compressed in chunks, a frame each, so that no other connection of the
+//! thread waits for it. Pure: no socket and no clock. The task of the connection
+//! (`upgrade::websocket`) asks for frames while there is room and writes what is pending.
 
 use bytes::{Buf, Bytes};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::websocket::deflate::pack;
-use crate::websocket::message::{Closure, Message};
+use crate::websocket::deflate::compress;
+use crate::websocket::message::{CloseFrame, Message};
 
-/// A message shorter than this is not worth packing: without those before it
+/// A message shorter than this is not worth compressing: without those before it
 /// there is nothing to find in it.
-const WORTH_PACKING: usize = 256;
+const MIN_COMPRESSED: usize = 256;
 
-/// How much of a message is packed at a time: well below a millisecond's work.
-const PIECE: usize = 32 * 1024;
+/// How much of a message is compressed at a time: well below a millisecond's work.
+const CHUNK: usize = 32 * 1024;
 
 /// A payload from this length on is not copied.
-const LONG: usize = 8 * 1024;
+const MIN_UNCOPIED: usize = 8 * 1024;
 
-/// Bytes that wait, at which no more frames are made.
-const ENOUGH: usize = 16 * 1024;
+/// Pending bytes at which no more frames are made.
+const HIGH_WATER: usize = 16 * 1024;
 
 /// What a buffer that is empty may keep of its room.
-const ROOM_AT_REST: usize = 1024;
+const IDLE_CAPACITY: usize = 1024;
 
 /// The writing side of one WebSocket.
 pub(crate) struct Encoder {
@@ -31,12 +32,12 @@ pub(crate) struct Encoder {
     /// Bytes to be sent, the first `sent` of which are.
     buffer: Vec<u8>,
     sent: usize,
-    /// A long payload, behind the buffer.
-    long: Bytes,
+    /// A long payload, which stands behind the buffer and is not copied into it.
+    payload: Bytes,
     /// Frames behind that.
-    behind: Vec<u8>,
-    /// A message that is being packed, and how much of it is.
-    packing: Option<(Message, usize)>,
+    after_payload: Vec<u8>,
+    /// A message that is being compressed, and how many bytes of it are.
+    compressing: Option<(Message, usize)>,
 }
 
 impl Encoder {
@@ -45,33 +46,33 @@ impl Encoder {
             compresses,
             buffer: Vec::new(),
             sent: 0,
-            long: Bytes::new(),
-            behind: Vec::new(),
-            packing: None,
+            payload: Bytes::new(),
+            after_payload: Vec::new(),
+            compressing: None,
         }
     }
 
-    /// The next bytes to be sent; empty where none wait.
-    pub(crate) fn waiting(&self) -> &[u8] {
+    /// The next bytes to be sent; empty where there are none.
+    pub(crate) fn pending(&self) -> &[u8] {
         let buffered = &self.buffer[self.sent..];
-        if buffered.is_empty() { &self.long } else { buffered }
+        if buffered.is_empty() { &self.payload } else { buffered }
     }
 
-    /// Whether nothing waits to be sent.
+    /// Whether there is nothing to be sent.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting().is_empty() && self.packing.is_none()
+        self.pending().is_empty() && self.compressing.is_none()
     }
 
     /// Whether a further frame may be made.
     pub(crate) fn has_room(&self) -> bool {
-        self.packing.is_none() && self.can_go_on()
+        self.compressing.is_none() && self.is_below_high_water()
     }
 
-    fn can_go_on(&self) -> bool {
-        self.long.is_empty() && self.buffer.len() - self.sent < ENOUGH
+    fn is_below_high_water(&self) -> bool {
+        self.payload.is_empty() && self.buffer.len() - self.sent < HIGH_WATER
     }
 
-    /// So many of the [`Self::waiting`] bytes have been sent.
+    /// So many of the [`Self::pending`] bytes have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
         if self.sent < self.buffer.len() {
             self.sent += count;
@@ -79,101 +80,104 @@ impl Encoder {
                 self.sent = 0;
                 self.buffer.clear();
                 // A connection at rest holds nothing.
-                self.buffer.shrink_to(ROOM_AT_REST);
+                self.buffer.shrink_to(IDLE_CAPACITY);
             }
         } else {
-            self.long.advance(count);
-            if self.long.is_empty() {
-                self.buffer = std::mem::take(&mut self.behind);
+            self.payload.advance(count);
+            if self.payload.is_empty() {
+                self.buffer = std::mem::take(&mut self.after_payload);
             }
         }
     }
 
-    /// Makes the frame of a message, or its first one; see [`Self::go_on`]. One
+    /// Makes the frame of a message, or its first one; see [`Self::continue_message`]. One
     /// that does not begin by getting shorter is sent as it is.
     pub(crate) fn message(&mut self, message: Message) {
         let bytes = message.as_bytes();
-        if !self.compresses || bytes.len() < WORTH_PACKING {
-            return self.plain(message);
+        if !self.compresses || bytes.len() < MIN_COMPRESSED {
+            return self.uncompressed(message);
         }
-        let first = &bytes[..bytes.len().min(PIECE)];
+        let first = &bytes[..bytes.len().min(CHUNK)];
         let is_whole = first.len() == bytes.len();
-        let mut packed = Vec::new();
-        pack(first, is_whole, &mut packed);
-        if packed.len() >= first.len() {
-            return self.plain(message);
+        let mut compressed = Vec::new();
+        compress(first, is_whole, &mut compressed);
+        if compressed.len() >= first.len() {
+            return self.uncompressed(message);
         }
-        self.frame(message.opcode(), is_whole, true, &packed);
+        self.frame(message.opcode(), is_whole, true, &compressed);
         if !is_whole {
-            self.packing = Some((message, PIECE));
+            self.compressing = Some((message, CHUNK));
         }
     }
 
-    /// Makes a further frame of a message that is being packed.
-    pub(crate) fn go_on(&mut self) {
-        if !self.can_go_on() {
+    /// Makes a further frame of a message that is being compressed.
+    pub(crate) fn continue_message(&mut self) {
+        if !self.is_below_high_water() {
             return;
         }
-        let Some((message, done)) = self.packing.take() else { return };
+        let Some((message, done)) = self.compressing.take() else { return };
         let bytes = message.as_bytes();
-        let end = bytes.len().min(done + PIECE);
+        let end = bytes.len().min(done + CHUNK);
         let is_last = end == bytes.len();
-        let mut packed = Vec::new();
-        pack(&bytes[done..end], is_last, &mut packed);
-        self.frame(OpCode::Data(Data::Continue), is_last, false, &packed);
+        let mut compressed = Vec::new();
+        compress(&bytes[done..end], is_last, &mut compressed);
+        self.frame(OpCode::Data(Data::Continue), is_last, false, &compressed);
         if !is_last {
-            self.packing = Some((message, end));
+            self.compressing = Some((message, end));
         }
     }
 
-    /// Whether a message is being packed.
-    pub(crate) fn is_packing(&self) -> bool {
-        self.packing.is_some()
+    /// Whether a message is being compressed.
+    pub(crate) fn is_compressing(&self) -> bool {
+        self.compressing.is_some()
     }
 
-    fn plain(&mut self, message: Message) {
+    /// Makes the one frame of a message as it is.
+    fn uncompressed(&mut self, message: Message) {
         let bytes = message.as_bytes();
-        if bytes.len() < LONG {
+        if bytes.len() < MIN_UNCOPIED {
             self.frame(message.opcode(), true, false, bytes);
         } else {
-            self.head(message.opcode(), true, false, bytes.len());
-            self.long = message.into_bytes();
+            self.header(message.opcode(), true, false, bytes.len());
+            self.payload = message.into_bytes();
         }
     }
 
+    /// Makes a ping.
     pub(crate) fn ping(&mut self, payload: &[u8]) {
         self.frame(OpCode::Control(Control::Ping), true, false, payload);
     }
 
+    /// Makes a pong.
     pub(crate) fn pong(&mut self, payload: &[u8]) {
         self.frame(OpCode::Control(Control::Pong), true, false, payload);
     }
 
-    /// `None` says no code. It is the last frame: a message of which not all has
-    /// been packed is never complete.
-    pub(crate) fn close(&mut self, closure: Option<&Closure>) {
-        self.packing = None;
-        let payload = match closure {
-            Some(closure) => [&closure.code.to_be_bytes(), closure.reason.as_bytes()].concat(),
+    /// Makes the close frame; `None` says no code. It is the last frame: a message of which not all has
+    /// been compressed is never complete.
+    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>) {
+        self.compressing = None;
+        let payload = match frame {
+            Some(frame) => [&frame.code.to_be_bytes(), frame.reason.as_bytes()].concat(),
             None => Vec::new(),
         };
         self.frame(OpCode::Control(Control::Close), true, false, &payload);
     }
 
     fn frame(&mut self, opcode: OpCode, is_final: bool, rsv1: bool, payload: &[u8]) {
-        self.head(opcode, is_final, rsv1, payload.len());
-        self.end_of_line().extend_from_slice(payload);
+        self.header(opcode, is_final, rsv1, payload.len());
+        self.tail().extend_from_slice(payload);
     }
 
-    fn head(&mut self, opcode: OpCode, is_final: bool, rsv1: bool, length: usize) {
+    fn header(&mut self, opcode: OpCode, is_final: bool, rsv1: bool, length: usize) {
         let header = FrameHeader { is_final, rsv1, opcode, ..FrameHeader::default() };
         // Writing to a `Vec` does not fail.
-        let _ = header.format(length as u64, self.end_of_line());
+        let _ = header.format(length as u64, self.tail());
     }
 
     /// Where a further frame stands.
-    fn end_of_line(&mut self) -> &mut Vec<u8> {
-        if self.long.is_empty() { &mut self.buffer } else { &mut self.behind }
+    fn tail(&mut self) -> &mut Vec<u8> {
+        if self.payload.is_empty() { &mut self.buffer } else { &mut self.after_payload }
     }
 }
 

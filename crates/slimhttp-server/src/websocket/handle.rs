@@ -8,7 +8,7 @@ use bytes::Bytes;
 use slimhttp_site::websocket::{Handshake, WebSocketLimits};
 
 use crate::websocket::channel::Channel;
-use crate::websocket::message::{Closure, Message, PingId, Received, SendFault};
+use crate::websocket::message::{CloseFrame, Message, PingId, Received, SendFault};
 
 /// The handler's end. Nothing here waits, but what says so.
 ///
@@ -67,7 +67,7 @@ impl WebSocket {
     ///
     /// # Errors
     /// How the WebSocket has ended before.
-    pub fn is_answered(&self, ping: PingId) -> Result<bool, Closure> {
+    pub fn is_answered(&self, ping: PingId) -> Result<bool, CloseFrame> {
         self.0.is_answered(ping)
     }
 
@@ -79,12 +79,12 @@ impl WebSocket {
         &self,
         ping: PingId,
         patience: Option<Duration>,
-    ) -> Result<bool, Closure> {
+    ) -> Result<bool, CloseFrame> {
         self.0.is_answered_within(ping, patience)
     }
 
     /// Closes, behind what waits to be sent. A second call does nothing.
-    pub fn close(&self, closure: Closure) {
+    pub fn close(&self, closure: CloseFrame) {
         self.0.close(closure);
     }
 
@@ -94,17 +94,17 @@ impl WebSocket {
     }
 
     /// How it is closed, or closing; `None` while it is open.
-    pub fn closure(&self) -> Option<Closure> {
+    pub fn closure(&self) -> Option<CloseFrame> {
         self.0.closure()
     }
 
     /// How it has ended; `None` before, and the bell is rung when it has.
-    pub fn ended(&self) -> Option<Closure> {
+    pub fn ended(&self) -> Option<CloseFrame> {
         self.0.ended()
     }
 
     /// Waits until it has ended, at most `patience`.
-    pub fn ended_within(&self, patience: Option<Duration>) -> Option<Closure> {
+    pub fn ended_within(&self, patience: Option<Duration>) -> Option<CloseFrame> {
         self.0.ended_within(patience)
     }
 
@@ -122,7 +122,7 @@ pub struct HandlerGuard(Arc<Channel>);
 impl HandlerGuard {
     /// Notes how the handler has ended: it closes the WebSocket, if nobody has.
     pub fn finish(self, code: u16) {
-        self.0.close(Closure::bare(code));
+        self.0.close(CloseFrame::without_reason(code));
     }
 }
 

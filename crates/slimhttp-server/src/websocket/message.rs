@@ -54,14 +54,14 @@ impl Message {
 
 /// How a WebSocket was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closure {
+pub struct CloseFrame {
     /// The code, RFC 6455 section 7.4.
     pub code: u16,
     /// Why, in words; often empty.
     pub reason: Box<str>,
 }
 
-impl Closure {
+impl CloseFrame {
     /// A closure that this side sends.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Closure {
         Ok(Self { code, reason: reason.into() })
     }
 
-    pub(crate) fn bare(code: u16) -> Self {
+    pub(crate) fn without_reason(code: u16) -> Self {
         Self { code, reason: "".into() }
     }
 }
@@ -89,7 +89,7 @@ pub enum Received {
     /// None has come yet.
     Nothing,
     /// None will come any more.
-    Closed(Closure),
+    Closed(CloseFrame),
 }
 
 /// Why something was not taken to be sent.

@@ -1,11 +1,11 @@
 //! A naive reader of what a client of a WebSocket sends: all of a stream at once,
-//! and what is packed by another implementation. RFC 6455 section 5, RFC 7692.
+//! and what is compressed by another implementation. RFC 6455 section 5, RFC 7692.
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use super::{Closure, Event, Message, in_words, may_be_sent};
+use super::{CloseFrame, Event, Message, in_words, may_be_sent};
 
 /// What is wrong: the protocol, or what was sent by it. Which of the two kinds of
 /// the latter is found first, too long or not what it says, is open.
@@ -19,12 +19,12 @@ pub(super) fn kind(code: u16) -> &'static str {
 
 /// What comes of a stream.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Told {
+pub(super) struct Outcome {
     pub(super) events: Vec<String>,
     pub(super) fault: Option<&'static str>,
-    /// Whether a packed message is not complete; of ours that is not told.
+    /// Whether a compressed message is not complete; of ours that is not known.
     pub(super) is_open: bool,
-    /// Whether the fault is one of a packed message.
+    /// Whether the fault is one of a compressed message.
     pub(super) was_open: bool,
 }
 
@@ -35,41 +35,42 @@ struct Frame<'s> {
     rest: &'s [u8],
 }
 
-pub(super) fn told(stream: &[u8], limit: usize, compressed: bool) -> Told {
-    let mut told = Told::default();
-    told.fault = read(stream, limit, compressed, &mut told).err();
-    told
+pub(super) fn outcome(stream: &[u8], limit: usize, compressed: bool) -> Outcome {
+    let mut outcome = Outcome::default();
+    outcome.fault = read(stream, limit, compressed, &mut outcome).err();
+    outcome
 }
 
 fn read(
     mut stream: &[u8],
     limit: usize,
     compressed: bool,
-    told: &mut Told,
+    outcome: &mut Outcome,
 ) -> Result<(), &'static str> {
-    // Whether it is text, whether it is packed, and what has come of it.
+    // Whether it is text, whether it is compressed, and what has come of it.
     let mut message: Option<(bool, bool, Vec<u8>)> = None;
     while let Some(frame) = next(stream, limit, compressed, &message)? {
         stream = frame.rest;
         let (opcode, is_final) = (frame.first & 0x0f, frame.first & 0x80 != 0);
         if opcode > 7 {
             if frame.is_whole {
-                told.events.push(in_words(&control(opcode, frame.payload)?));
+                outcome.events.push(in_words(&control(opcode, frame.payload)?));
             }
             continue;
         }
-        let is_packed = frame.first & 0x40 != 0;
-        let (is_text, is_packed, bytes) =
-            message.get_or_insert_with(|| (opcode == 1, is_packed, Vec::new()));
+        let is_compressed = frame.first & 0x40 != 0;
+        let (is_text, is_compressed, bytes) =
+            message.get_or_insert_with(|| (opcode == 1, is_compressed, Vec::new()));
         bytes.extend_from_slice(&frame.payload);
-        let (is_text, is_packed, is_last) = (*is_text, *is_packed, frame.is_whole && is_final);
-        told.is_open = is_packed && !is_last;
-        if is_last && is_packed {
-            told.was_open = true;
+        let (is_text, is_compressed, is_last) =
+            (*is_text, *is_compressed, frame.is_whole && is_final);
+        outcome.is_open = is_compressed && !is_last;
+        if is_last && is_compressed {
+            outcome.was_open = true;
             *bytes = unpacked(bytes, limit).ok_or(CONTENT)?;
-            told.was_open = is_text && std::str::from_utf8(bytes).is_err();
+            outcome.was_open = is_text && std::str::from_utf8(bytes).is_err();
         }
-        if is_text && (is_last || !is_packed) {
+        if is_text && (is_last || !is_compressed) {
             match std::str::from_utf8(bytes) {
                 Err(error) if is_last || error.error_len().is_some() => return Err(CONTENT),
                 _ => {}
@@ -81,7 +82,7 @@ fn read(
                 Ok(text) => Message::Binary(text.into_bytes().into()),
                 Err(error) => Message::Binary(error.into_bytes().into()),
             };
-            told.events.push(in_words(&Event::Message(event)));
+            outcome.events.push(in_words(&Event::Message(event)));
         }
     }
     Ok(())
@@ -122,10 +123,11 @@ fn next<'s>(
         return Err(PROTOCOL);
     }
     if opcode < 8 {
-        let (is_packed, had) =
-            message.as_ref().map_or((rsv1, 0), |(_, packed, bytes)| (*packed, bytes.len() as u64));
+        let (is_compressed, had) = message
+            .as_ref()
+            .map_or((rsv1, 0), |(_, compressed, bytes)| (*compressed, bytes.len() as u64));
         let limit = limit as u64;
-        let most = if is_packed { limit + limit / 8 + 1024 } else { limit };
+        let most = if is_compressed { limit + limit / 8 + 1024 } else { limit };
         if length > most - had {
             return Err(CONTENT);
         }
@@ -148,19 +150,19 @@ fn control(opcode: u8, payload: Vec<u8>) -> Result<Event, &'static str> {
                 return Err(PROTOCOL);
             }
             let reason = std::str::from_utf8(reason).map_err(|_| CONTENT)?.into();
-            Ok(Event::Close(Some(Closure { code, reason })))
+            Ok(Event::Close(Some(CloseFrame { code, reason })))
         }
     }
 }
 
-/// A message of at most `limit` bytes out of its packed form. Streams follow each
+/// A message of at most `limit` bytes out of its compressed form. Streams follow each
 /// other where a block says that it is the last one.
-fn unpacked(packed: &[u8], limit: usize) -> Option<Vec<u8>> {
+fn unpacked(compressed: &[u8], limit: usize) -> Option<Vec<u8>> {
     let tail: &[u8] = &[0, 0, 0xff, 0xff];
-    let tail = if packed.ends_with(tail) { &[] } else { tail };
-    let whole = [packed, tail, &[3, 0]].concat();
+    let tail = if compressed.ends_with(tail) { &[] } else { tail };
+    let whole = [compressed, tail, &[3, 0]].concat();
     let (mut message, mut read) = (Vec::new(), 0);
-    while read != packed.len() && read != whole.len() {
+    while read != compressed.len() && read != whole.len() {
         let mut room = vec![0; limit + 1 - message.len()];
         let mut machine = DecompressorOxide::new();
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;

@@ -1,4 +1,4 @@
-//! The frames of a client, held against a naive reader of whole streams: what is
+//! The frames of a client, buffered against a naive reader of whole streams: what is
 //! made of them does not hang on how they were cut, nor on who reads them. A module
 //! of the tests of `websocket::decoder`, which nothing outside its crate sees.
 //!
@@ -6,7 +6,7 @@
 //! stream: as it stands, and as [`spelled`].
 
 use super::*;
-use reference::{Told, told};
+use reference::{Outcome, outcome};
 
 #[path = "reference.rs"]
 mod reference;
@@ -29,13 +29,13 @@ fn check(input: &[u8]) {
             let cut = heard_by(&stream, size, compressed);
             assert_eq!(cut, ours, "by {size}: {}", stream.escape_ascii());
         }
-        compare(&ours, &told(&stream, LIMIT, compressed), &stream);
+        compare(&ours, &outcome(&stream, LIMIT, compressed), &stream);
     }
 }
 
 /// A stream in which most is meant, from the bytes of a fuzzer: the first byte of
 /// a frame, one that says how long its payload is or what is wrong with its head,
-/// and the payload, which is masked, and packed where the second byte asks for it.
+/// and the payload, which is masked, and compressed where the second byte asks for it.
 fn spelled(mut input: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
     while let [first, form, rest @ ..] = input {
@@ -44,11 +44,11 @@ fn spelled(mut input: &[u8]) -> Vec<u8> {
         if form & 0x80 == 0 {
             stream.extend_from_slice(&frame(*first, payload));
         } else if form & 0x40 == 0 {
-            let mut packed = Vec::new();
+            let mut compressed = Vec::new();
             // Letters are of more than one kind, and of many lengths.
             let long = payload.repeat(1 + usize::from(first >> 4 & 3));
-            pack_piece(&long, first & 0x80 != 0, &mut packed);
-            stream.extend_from_slice(&frame(*first | 0x40, &packed));
+            compress_piece(&long, first & 0x80 != 0, &mut compressed);
+            stream.extend_from_slice(&frame(*first | 0x40, &compressed));
         } else {
             let head: &[u8] = match form & 7 {
                 // No mask, or more bytes for the length than it needs, or a sign.
@@ -56,7 +56,7 @@ fn spelled(mut input: &[u8]) -> Vec<u8> {
                 1 => &[0xfe, 0, 5, 0, 0, 0, 0],
                 2 => &[0xff, 0, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0],
                 3 => &[0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-                // More than may be, at once and packed; and less.
+                // More than may be, at once and compressed; and less.
                 4 => &[0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
                 5 => &[0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
                 6 => &[0xfe, 3, 0, 0, 0, 0, 0],
@@ -72,33 +72,33 @@ fn spelled(mut input: &[u8]) -> Vec<u8> {
 }
 
 /// What ours makes of a stream read `size` bytes at a time.
-fn heard_by(stream: &[u8], size: usize, compressed: bool) -> Told {
-    let mut inbound = Decoder::new(LIMIT, compressed);
-    let mut told = Told::default();
+fn heard_by(stream: &[u8], size: usize, compressed: bool) -> Outcome {
+    let mut decoder = Decoder::new(LIMIT, compressed);
+    let mut outcome = Outcome::default();
     for piece in stream.chunks(size.max(1)) {
         let mut piece = piece.to_vec();
         let mut rest = piece.as_mut_slice();
         while !rest.is_empty() {
-            match inbound.feed(rest) {
+            match decoder.feed(rest) {
                 Err(fault) => {
-                    told.fault = Some(reference::kind(fault.code));
-                    return told;
+                    outcome.fault = Some(reference::kind(fault.code));
+                    return outcome;
                 }
                 Ok((count, event)) => {
                     assert!((1..=rest.len()).contains(&count));
-                    assert!(inbound.held() <= 4 * LIMIT + 1024);
+                    assert!(decoder.buffered() <= 4 * LIMIT + 1024);
                     rest = &mut rest[count..];
-                    told.events.extend(event.map(|event| in_words(&event)));
+                    outcome.events.extend(event.map(|event| in_words(&event)));
                 }
             }
         }
     }
-    told
+    outcome
 }
 
-/// The same events, and the same fault; but a packed message may be found to be
+/// The same events, and the same fault; but a compressed message may be found to be
 /// wrong before it is complete, which is when the naive reader looks at it.
-fn compare(ours: &Told, reference: &Told, stream: &[u8]) {
+fn compare(ours: &Outcome, reference: &Outcome, stream: &[u8]) {
     let stream = stream.escape_ascii();
     if ours.fault == reference.fault && ours.events == reference.events {
         return;

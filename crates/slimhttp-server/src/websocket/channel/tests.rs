@@ -31,8 +31,8 @@ fn message(length: usize) -> Message {
     Message::Binary(vec![0; length].into())
 }
 
-fn closure(code: u16) -> Closure {
-    Closure { code, reason: "".into() }
+fn closure(code: u16) -> CloseFrame {
+    CloseFrame { code, reason: "".into() }
 }
 
 /// Each of these finds nothing to do, and is told once when it may look again.

@@ -1,7 +1,7 @@
 //! Frames from clients, a case a line: RFC 6455 section 5 and RFC 7692.
 
 use super::*;
-use crate::websocket::deflate::pack as pack_piece;
+use crate::websocket::deflate::compress as compress_piece;
 
 #[path = "../../../tests/fuzz/websocket.rs"]
 mod fuzz;
@@ -30,13 +30,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What comes of `bytes` read `size` at a time, in words.
 fn heard(bytes: &[u8], size: usize, compressed: bool) -> String {
-    let mut inbound = Decoder::new(LIMIT, compressed);
+    let mut decoder = Decoder::new(LIMIT, compressed);
     let mut words = Vec::new();
     'all: for piece in bytes.chunks(size.max(1)) {
         let mut piece = piece.to_vec();
         let mut rest = piece.as_mut_slice();
         while !rest.is_empty() {
-            match inbound.feed(rest) {
+            match decoder.feed(rest) {
                 Err(fault) => {
                     words.push(format!("! {}", fault.code));
                     break 'all;
@@ -62,7 +62,7 @@ fn in_words(event: &Event) -> String {
         Event::Ping(payload) => format!("ping {}", short(payload)),
         Event::Pong(payload) => format!("pong {}", short(payload)),
         Event::Close(None) => "close".to_owned(),
-        Event::Close(Some(Closure { code, reason })) => format!("close {code} {reason}"),
+        Event::Close(Some(CloseFrame { code, reason })) => format!("close {code} {reason}"),
     }
 }
 
@@ -164,7 +164,7 @@ fn heads_that_are_wrong() {
         // The highest bit of a length is 0.
         (&[0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "! 1002"),
         (&[0x82, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "! 1009"),
-        // Told before its payload comes.
+        // Known before its payload comes.
         (&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0], "! 1009"),
     ];
     for (bytes, expected) in cases {
@@ -172,7 +172,7 @@ fn heads_that_are_wrong() {
             assert_eq!(heard(bytes, size, false), *expected, "{bytes:02x?}");
         }
     }
-    // Packed, and longer than anything that unpacks to a message.
+    // Compressed, and longer than anything that inflates to a message.
     for (first, expected) in [(0xc2, "! 1009"), (0xc2 & !0x80, "! 1009")] {
         let bytes = [first, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(heard(&bytes, 20, true), expected);
@@ -181,16 +181,16 @@ fn heads_that_are_wrong() {
 
 #[test]
 fn no_call_is_much_work() {
-    let mut packed = Vec::new();
-    pack_piece(&vec![0; LIMIT], true, &mut packed);
+    let mut compressed = Vec::new();
+    compress_piece(&vec![0; LIMIT], true, &mut compressed);
     let nothing = [0, 0, 0, 0xff, 0xff].repeat(20_000);
-    for payload in [packed, nothing] {
-        let mut inbound = Decoder::new(LIMIT, true);
+    for payload in [compressed, nothing] {
+        let mut decoder = Decoder::new(LIMIT, true);
         let mut bytes = frame(0x42, &payload);
         let mut rest = bytes.as_mut_slice();
         while !rest.is_empty() {
-            let (count, event) = inbound.feed(rest).expect("is fine");
-            assert!((1..=PIECE + LONGEST_HEAD).contains(&count) && event.is_none());
+            let (count, event) = decoder.feed(rest).expect("is fine");
+            assert!((1..=COMPRESSED_CHUNK + MAX_HEADER_LEN).contains(&count) && event.is_none());
             rest = &mut rest[count..];
         }
     }
@@ -198,33 +198,33 @@ fn no_call_is_much_work() {
 
 #[test]
 fn what_a_message_holds_is_told() {
-    let mut inbound = Decoder::new(LIMIT, true);
-    let mut packed = Vec::new();
-    pack_piece(&vec![0; 100_000], true, &mut packed);
-    let fed = |inbound: &mut Decoder, first, payload: &[u8]| {
+    let mut decoder = Decoder::new(LIMIT, true);
+    let mut compressed = Vec::new();
+    compress_piece(&vec![0; 100_000], true, &mut compressed);
+    let fed = |decoder: &mut Decoder, first, payload: &[u8]| {
         let mut bytes = frame(first, payload);
-        assert_eq!(inbound.feed(&mut bytes).expect("is fine").0, bytes.len());
+        assert_eq!(decoder.feed(&mut bytes).expect("is fine").0, bytes.len());
     };
-    assert_eq!(inbound.held(), 0);
-    fed(&mut inbound, 0x42, &packed);
-    assert!((100_000..=LIMIT).contains(&inbound.held()), "{}", inbound.held());
-    fed(&mut inbound, 0x80, b"");
-    assert_eq!(inbound.held(), 0);
+    assert_eq!(decoder.buffered(), 0);
+    fed(&mut decoder, 0x42, &compressed);
+    assert!((100_000..=LIMIT).contains(&decoder.buffered()), "{}", decoder.buffered());
+    fed(&mut decoder, 0x80, b"");
+    assert_eq!(decoder.buffered(), 0);
 }
 
 #[test]
 fn compressed_messages() {
-    let pack = |message: &[u8]| {
-        let mut packed = Vec::new();
-        pack_piece(message, true, &mut packed);
-        packed
+    let compress = |message: &[u8]| {
+        let mut compressed = Vec::new();
+        compress_piece(message, true, &mut compressed);
+        compressed
     };
-    let hello = pack(b"Hello");
+    let hello = compress(b"Hello");
     let (first, rest) = hello.split_at(3);
-    let bomb = pack(&vec![0; 10 << 20]);
-    let not_text = pack(b"\xff");
+    let bomb = compress(&vec![0; 10 << 20]);
+    let not_text = compress(b"\xff");
     // Empty blocks, as many as may be, and one more.
-    let most = longest_packed(LIMIT) as usize / 5 * 5 + 1;
+    let most = max_compressed_len(LIMIT) as usize / 5 * 5 + 1;
     let mut nothing = [0, 0, 0, 0xff, 0xff].repeat(most / 5 + 1);
     nothing.push(0);
     let (half, other_half) = nothing.split_at(most / 2);

@@ -1,4 +1,4 @@
-//! What is packed unpacks to itself, by ours and by another implementation, and no
+//! What is compressed inflates to itself, by ours and by another implementation, and no
 //! bomb goes off.
 
 use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output};
@@ -7,46 +7,46 @@ use miniz_oxide::{DataFormat, inflate};
 use super::*;
 use crate::samples;
 
-/// How long the pieces are that a message is packed in.
+/// How long the pieces are that a message is compressed in.
 const PIECE: usize = 32 * 1024;
 
-fn packed(message: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::new();
+fn compressed(message: &[u8]) -> Vec<u8> {
+    let mut compressed = Vec::new();
     let mut pieces = message.chunks(PIECE).peekable();
     while let Some(piece) = pieces.next() {
-        pack(piece, pieces.peek().is_none(), &mut packed);
+        compress(piece, pieces.peek().is_none(), &mut compressed);
     }
-    packed
+    compressed
 }
 
-fn unpacked(packed: &[u8], piece: usize, limit: usize) -> Result<Vec<u8>, Unpacked> {
+fn decompressed(compressed: &[u8], piece: usize, limit: usize) -> Result<Vec<u8>, DecompressError> {
     let mut message = Vec::new();
-    let mut unpacker = Unpacker::new();
-    for piece in packed.chunks(piece) {
-        unpacker.unpack(piece, &mut message, limit)?;
+    let mut decompressor = Decompressor::new();
+    for piece in compressed.chunks(piece) {
+        decompressor.decompress(piece, &mut message, limit)?;
     }
-    unpacker.finish(&mut message, limit)?;
+    decompressor.finish(&mut message, limit)?;
     Ok(message)
 }
 
-/// As [`packed`], by another implementation: in one go, with whatever level.
-fn packed_by_another(message: &[u8], level: u8) -> Vec<u8> {
-    let mut machine = CompressorOxide::default();
-    machine.set_format_and_level(DataFormat::Raw, level);
-    let mut packed = Vec::new();
-    compress_to_output(&mut machine, message, TDEFLFlush::Sync, |bytes| {
-        packed.extend_from_slice(bytes);
+/// As [`compressed`], by another implementation: in one go, with whatever level.
+fn compressed_by_another(message: &[u8], level: u8) -> Vec<u8> {
+    let mut stream = CompressorOxide::default();
+    stream.set_format_and_level(DataFormat::Raw, level);
+    let mut compressed = Vec::new();
+    compress_to_output(&mut stream, message, TDEFLFlush::Sync, |bytes| {
+        compressed.extend_from_slice(bytes);
         true
     });
-    let length = packed.len() - TAIL.len();
-    assert_eq!(packed[length..], TAIL);
-    packed.truncate(length);
-    packed
+    let length = compressed.len() - TAIL.len();
+    assert_eq!(compressed[length..], TAIL);
+    compressed.truncate(length);
+    compressed
 }
 
-/// As [`unpacked`], by another implementation.
-fn unpacked_by_another(packed: &[u8]) -> Vec<u8> {
-    inflate::decompress_to_vec(&[packed, &ENDING[..]].concat()).expect("it is packed")
+/// As [`decompressed`], by another implementation.
+fn decompressed_by_another(compressed: &[u8]) -> Vec<u8> {
+    inflate::decompress_to_vec(&[compressed, &ENDING[..]].concat()).expect("it is compressed")
 }
 
 /// Messages end as pieces do, and begin as they do; so this is what can go wrong
@@ -58,10 +58,13 @@ fn pieces_of_many_sizes_are_read_by_another_implementation() {
         for size in samples::sizes(sample.len(), 300) {
             let start = starts.clone().rfind(|start| *start < size).unwrap_or(0);
             let piece = &sample[start..size];
-            let mut packed = Vec::new();
-            pack(piece, true, &mut packed);
-            assert!(unpacked_by_another(&packed) == piece, "{kind} {start}..{size}");
-            assert!(unpacked(&packed, 1024, piece.len()).as_deref() == Ok(piece), "{kind} {size}");
+            let mut compressed = Vec::new();
+            compress(piece, true, &mut compressed);
+            assert!(decompressed_by_another(&compressed) == piece, "{kind} {start}..{size}");
+            assert!(
+                decompressed(&compressed, 1024, piece.len()).as_deref() == Ok(piece),
+                "{kind} {size}"
+            );
         }
     });
 }
@@ -71,7 +74,7 @@ fn messages_of_many_sizes_are_read_by_another_implementation() {
     samples::each(|kind, sample| {
         for size in (1..=sample.len()).rev().step_by(29_989) {
             let message = &sample[..size];
-            assert!(unpacked_by_another(&packed(message)) == message, "{kind} {size}");
+            assert!(decompressed_by_another(&compressed(message)) == message, "{kind} {size}");
         }
     });
 }
@@ -82,27 +85,31 @@ fn what_another_implementation_has_packed_is_read_in_many_sizes() {
         let long = (1..=sample.len()).rev().step_by(69_997);
         for size in samples::sizes(PIECE + 1000, 50).into_iter().skip(1).chain(long) {
             let message = &sample[..size];
-            let packed = packed_by_another(message, [0, 1, 3, 6][size % 4]);
+            let compressed = compressed_by_another(message, [0, 1, 3, 6][size % 4]);
             let piece = [1024, 977, 1 << 20][size % 3];
-            let outcome = unpacked(&packed, piece, size);
+            let outcome = decompressed(&compressed, piece, size);
             assert!(outcome.as_deref() == Ok(message), "{kind} {size} by {piece}");
-            assert_eq!(unpacked(&packed, piece, size - 1), Err(Unpacked::TooLong), "{kind} {size}");
+            assert_eq!(
+                decompressed(&compressed, piece, size - 1),
+                Err(DecompressError::TooLong),
+                "{kind} {size}"
+            );
         }
     });
 }
 
 #[test]
 fn a_piece_that_does_not_end_the_message_is_whole() {
-    let mut packed = Vec::new();
-    pack(b"Hello, hello, hello. ", false, &mut packed);
-    let length = packed.len();
+    let mut compressed = Vec::new();
+    compress(b"Hello, hello, hello. ", false, &mut compressed);
+    let length = compressed.len();
     let mut first = Vec::new();
-    pack(b"Hello, hello, hello. ", true, &mut first);
-    assert_eq!(packed, [&first[..], &TAIL].concat());
-    pack(b"Hello, hello, hello.", true, &mut packed);
-    assert_eq!(unpacked_by_another(&packed), b"Hello, hello, hello. Hello, hello, hello.");
+    compress(b"Hello, hello, hello. ", true, &mut first);
+    assert_eq!(compressed, [&first[..], &TAIL].concat());
+    compress(b"Hello, hello, hello.", true, &mut compressed);
+    assert_eq!(decompressed_by_another(&compressed), b"Hello, hello, hello. Hello, hello, hello.");
     // It refers to nothing before it.
-    assert_eq!(unpacked_by_another(&packed[length..]), b"Hello, hello, hello.");
+    assert_eq!(decompressed_by_another(&compressed[length..]), b"Hello, hello, hello.");
 }
 
 /// The examples of RFC 7692 section 7.2.3.
@@ -120,18 +127,22 @@ fn the_examples_of_the_standard() {
         // Two blocks.
         &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
     ];
-    for packed in cases {
-        assert_eq!(unpacked(packed, 3, 100).as_deref(), Ok(&b"Hello"[..]), "{packed:02x?}");
+    for compressed in cases {
+        assert_eq!(
+            decompressed(compressed, 3, 100).as_deref(),
+            Ok(&b"Hello"[..]),
+            "{compressed:02x?}"
+        );
     }
 }
 
 #[test]
 fn a_bomb_is_found_out_early() {
-    let bomb = packed_by_another(&vec![0; 64 << 20], 6);
+    let bomb = compressed_by_another(&vec![0; 64 << 20], 6);
     assert!(bomb.len() < 1 << 20);
     let mut message = Vec::new();
-    let outcome = Unpacker::new().unpack(&bomb, &mut message, 100_000);
-    assert_eq!(outcome, Err(Unpacked::TooLong));
+    let outcome = Decompressor::new().decompress(&bomb, &mut message, 100_000);
+    assert_eq!(outcome, Err(DecompressError::TooLong));
     assert!(message.capacity() < 400_000, "{}", message.capacity());
 }
 
@@ -151,16 +162,16 @@ fn nothing_is_before_a_message() {
     for (distance, outcome) in [
         ("00000", Ok(&b"abbbb"[..])),
         ("00001", Ok(&b"ababa"[..])),
-        ("00010", Err(Unpacked::Broken)),
-        ("00011", Err(Unpacked::Broken)),
+        ("00010", Err(DecompressError::Corrupt)),
+        ("00011", Err(DecompressError::Corrupt)),
         // The farthest there is: 32,768.
-        ("111011111111111111", Err(Unpacked::Broken)),
+        ("111011111111111111", Err(DecompressError::Corrupt)),
     ] {
-        // A machine that had much in it, and gets this.
-        assert!(unpacked(&packed(&long), 1024, 100_000).is_ok());
+        // A stream that had much in it, and gets this.
+        assert!(decompressed(&compressed(&long), 1024, 100_000).is_ok());
         for piece in [1, 1000] {
             assert_eq!(
-                unpacked(&referring(distance), piece, 9).as_deref(),
+                decompressed(&referring(distance), piece, 9).as_deref(),
                 outcome.as_ref().copied(),
                 "{distance}"
             );
@@ -170,7 +181,7 @@ fn nothing_is_before_a_message() {
 
 #[test]
 fn nonsense_is_broken() {
-    let (hello, stored) = (packed(b"Hello"), packed_by_another(b"Hello", 0));
+    let (hello, stored) = (compressed(b"Hello"), compressed_by_another(b"Hello", 0));
     let cases: &[&[u8]] = &[
         &[0xff; 40],
         &[0x07, 0x07, 0x07],
@@ -181,8 +192,12 @@ fn nonsense_is_broken() {
         &stored[..4],
     ];
     for nonsense in cases {
-        assert_eq!(unpacked(nonsense, 5, 1000), Err(Unpacked::Broken), "{nonsense:02x?}");
+        assert_eq!(
+            decompressed(nonsense, 5, 1000),
+            Err(DecompressError::Corrupt),
+            "{nonsense:02x?}"
+        );
     }
-    // A machine that met it serves the next message.
-    assert_eq!(unpacked(&packed(b"fine"), 9, 10).as_deref(), Ok(&b"fine"[..]));
+    // A stream that met it serves the next message.
+    assert_eq!(decompressed(&compressed(b"fine"), 9, 10).as_deref(), Ok(&b"fine"[..]));
 }
