@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use slimhttp_bridge::pending_handshake::PendingHandshake;
 use slimhttp_server::websocket::{
-    CloseFrame, Message, NO_CODE, PingId, Received, SendFault, WebSocket,
+    CloseFrame, Message, NO_CODE, PingId, TryRecvError, TrySendError, WebSocket,
 };
 
 use crate::convert::bytes::read_bytes;
@@ -36,15 +36,15 @@ impl WebSocketEnd {
 
     /// Why nothing can be sent.
     fn closed_error(&self, py: Python<'_>) -> PyErr {
-        let closure = self.socket.closure();
+        let closure = self.socket.close_frame();
         closure.map_or_else(|| errors::websocket_closed(py, NO_CODE, ""), |it| closed(py, &it))
     }
 
-    fn taken<T>(&self, py: Python<'_>, outcome: Result<T, SendFault>) -> PyResult<Option<T>> {
+    fn taken<T>(&self, py: Python<'_>, outcome: Result<T, TrySendError>) -> PyResult<Option<T>> {
         match outcome {
             Ok(taken) => Ok(Some(taken)),
-            Err(SendFault::Full) => Ok(None),
-            Err(SendFault::Closed) => Err(self.closed_error(py)),
+            Err(TrySendError::Full) => Ok(None),
+            Err(TrySendError::Closed) => Err(self.closed_error(py)),
         }
     }
 }
@@ -77,11 +77,14 @@ fn write_message<'py>(py: Python<'py>, message: &Message) -> Bound<'py, PyAny> {
     }
 }
 
-fn write_received<'py>(py: Python<'py>, received: Received) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn write_received<'py>(
+    py: Python<'py>,
+    received: Result<Message, TryRecvError>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     match received {
-        Received::Message(message) => Ok(Some(write_message(py, &message))),
-        Received::Nothing => Ok(None),
-        Received::Closed(closure) => Err(closed(py, &closure)),
+        Ok(message) => Ok(Some(write_message(py, &message))),
+        Err(TryRecvError::Empty) => Ok(None),
+        Err(TryRecvError::Closed(closure)) => Err(closed(py, &closure)),
     }
 }
 
@@ -90,7 +93,7 @@ impl WebSocketEnd {
     /// The next message, or None where none has come yet; `_wake` is called when
     /// that may have changed. Likewise wherever nothing waits.
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        write_received(py, self.used().receive())
+        write_received(py, self.used().try_recv())
     }
 
     /// Waits for the next message; None where `timeout` seconds have passed.
@@ -100,7 +103,7 @@ impl WebSocketEnd {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let received = py.detach(|| self.used().receive_within(read_patience(timeout)));
+        let received = py.detach(|| self.used().recv_timeout(read_patience(timeout)));
         write_received(py, received)
     }
 
@@ -108,17 +111,17 @@ impl WebSocketEnd {
     fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = message.py();
         // First of all, for a message that is not taken need not be copied.
-        if self.taken(py, self.used().room())?.is_none() {
+        if self.taken(py, self.used().try_ready())?.is_none() {
             return Ok(false);
         }
         let message = read_message(message)?;
-        Ok(self.taken(py, self.used().send(message))?.is_some())
+        Ok(self.taken(py, self.used().try_send(message))?.is_some())
     }
 
     /// Waits until a message may be sent; False where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn room_within(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        let room = py.detach(|| self.used().room_within(read_patience(timeout)));
+        let room = py.detach(|| self.used().ready_timeout(read_patience(timeout)));
         Ok(self.taken(py, room)?.is_some())
     }
 
@@ -133,19 +136,19 @@ impl WebSocketEnd {
         if payload.as_ref().is_some_and(|payload| payload.len() > 125) {
             return Err(PyValueError::new_err("a ping has at most 125 bytes"));
         }
-        Ok(self.taken(py, self.used().ping(payload))?.map(|PingId(number)| number))
+        Ok(self.taken(py, self.used().try_ping(payload))?.map(|PingId(number)| number))
     }
 
     /// Whether that ping was answered.
     fn answered(&self, py: Python<'_>, ping: u64) -> PyResult<bool> {
-        self.used().is_answered(PingId(ping)).map_err(|closure| closed(py, &closure))
+        self.used().has_pong(PingId(ping)).map_err(|closure| closed(py, &closure))
     }
 
     /// Waits until it is; False where `timeout` seconds have passed.
     #[pyo3(signature = (ping, timeout))]
     fn answered_within(&self, py: Python<'_>, ping: u64, timeout: Option<f64>) -> PyResult<bool> {
         let patience = read_patience(timeout);
-        py.detach(|| self.used().is_answered_within(PingId(ping), patience))
+        py.detach(|| self.used().pong_timeout(PingId(ping), patience))
             .map_err(|closure| closed(py, &closure))
     }
 
@@ -162,13 +165,13 @@ impl WebSocketEnd {
 
     /// `(code, reason)` once it has ended, None before; raises nothing.
     fn ended(&self) -> Option<(u16, String)> {
-        self.socket.ended().map(|closure| (closure.code, closure.reason.into()))
+        self.socket.try_closed().map(|closure| (closure.code, closure.reason.into()))
     }
 
     /// Waits until it has; None where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn ended_within(&self, py: Python<'_>, timeout: Option<f64>) -> Option<(u16, String)> {
-        py.detach(|| self.used().ended_within(read_patience(timeout)))
+        py.detach(|| self.used().closed_timeout(read_patience(timeout)))
             .map(|closure| (closure.code, closure.reason.into()))
     }
 

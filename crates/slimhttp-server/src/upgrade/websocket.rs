@@ -69,10 +69,10 @@ fn spawn(pending: PendingWebSocket, client: OnUpgrade, connection: &Arc<Connecti
             Ok(upgraded) => carry(&pending, upgraded, &context).await,
             Err(error) => tracing::debug!("a WebSocket was not opened: {error}"),
         }
-        let line = pending.line.clone();
+        let channel = pending.channel.clone();
         // The handler is told, if it has not been.
         drop(pending);
-        std::future::poll_fn(|context| line.poll_left(context)).await;
+        std::future::poll_fn(|context| channel.poll_handler_done(context)).await;
     });
 }
 
@@ -107,7 +107,7 @@ enum Stage {
 
 struct Carrier<'c, S> {
     socket: S,
-    line: &'c Channel,
+    channel: &'c Channel,
     limits: &'c WebSocketLimits,
     connection: &'c ConnectionContext,
     inbound: Decoder,
@@ -164,7 +164,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
         let compressed = pending.handshake.deflate.is_some();
         let mut carrier = Self {
             socket,
-            line: &pending.line,
+            channel: &pending.channel,
             limits,
             connection,
             inbound: Decoder::new(limits.max_message, compressed),
@@ -202,14 +202,14 @@ impl<'c, S: Stream> Carrier<'c, S> {
                 }
             }
         }
-        self.line.lost();
+        self.channel.disconnected();
         // Closing the other way, after the closing frames (section 7.1.1).
         let _ = tokio::time::timeout(LINGER.0, self.socket.shutdown()).await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stop>> {
         let turn = Turn::begin();
-        self.line.watch(context.waker());
+        self.channel.register(context.waker());
         self.connection.state.watch(context.waker());
         match self.connection.state.close_mode() {
             CloseMode::No => {}
@@ -220,7 +220,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
         }
         while self.timer.as_mut().poll(context).is_ready() {
             if let Some(reason) = self.look_at_clock() {
-                self.line.end_with(CloseFrame { code: ABNORMAL, reason: reason.into() });
+                self.channel.set_closed(CloseFrame { code: ABNORMAL, reason: reason.into() });
                 return Poll::Ready(Ok(Stop::Over));
             }
         }
@@ -248,8 +248,8 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Begins to close from this side: the handler is told at once.
     fn close(&mut self, closure: CloseFrame) {
-        self.line.close(closure.clone());
-        self.line.end_with(closure);
+        self.channel.close(closure.clone());
+        self.channel.set_closed(closure);
     }
 
     /// Says why nothing more can be read, and reads no more.
@@ -260,12 +260,12 @@ impl<'c, S: Stream> Carrier<'c, S> {
             why.code,
             why.reason
         );
-        self.line.forget_outgoing();
+        self.channel.discard_outgoing();
         self.pong = None;
         if !matches!(self.stage, Stage::Closing) {
             self.outbound.close(Some(&why));
         }
-        self.line.end_with(why);
+        self.channel.set_closed(why);
         self.stage = Stage::Broken(LINGER.1);
         self.unread = BytesMut::new();
         self.timer.as_mut().reset(Instant::now() + LINGER.0);
@@ -315,7 +315,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
             if !matches!(self.stage, Stage::Open) {
                 return;
             }
-            match self.line.next() {
+            match self.channel.pop_outgoing() {
                 None => return,
                 Some(Outgoing::Ping(payload)) => self.outbound.ping(&payload),
                 Some(Outgoing::Message(message)) => {
@@ -376,7 +376,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
 
     /// Whether the handler takes messages, or none is left to take.
     fn may_read(&self) -> bool {
-        !matches!(self.stage, Stage::Open) || self.line.takes_messages(self.inbound.buffered())
+        !matches!(self.stage, Stage::Open) || self.channel.may_read(self.inbound.buffered())
     }
 
     /// Does what `bytes` say; how many of them could be looked at.
@@ -414,12 +414,12 @@ impl<'c, S: Stream> Carrier<'c, S> {
         match event {
             Event::Message(message) => {
                 self.spoke = self.heard;
-                self.line.came(message);
+                self.channel.push_incoming(message);
             }
             Event::Ping(payload) => self.pong = Some(payload),
-            Event::Pong(payload) => self.line.ponged(&payload),
+            Event::Pong(payload) => self.channel.pong_received(&payload),
             Event::Close(closure) => {
-                self.line.forget_outgoing();
+                self.channel.discard_outgoing();
                 // It has been waiting for this.
                 if let Some(pong) = self.pong.take() {
                     self.outbound.pong(&pong);
@@ -430,7 +430,8 @@ impl<'c, S: Stream> Carrier<'c, S> {
                         closure.as_ref().map(|closure| CloseFrame::without_reason(closure.code));
                     self.outbound.close(echo.as_ref());
                 }
-                self.line.end_with(closure.unwrap_or_else(|| CloseFrame::without_reason(NO_CODE)));
+                self.channel
+                    .set_closed(closure.unwrap_or_else(|| CloseFrame::without_reason(NO_CODE)));
                 self.stage = Stage::Over;
                 self.timer.as_mut().reset(Instant::now() + CLOSING);
             }

@@ -12,7 +12,7 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use crate::websocket::deflate::{DecompressError, Decompressor};
-use crate::websocket::message::{CloseFrame, LONGEST_CONTROL, Message, may_be_sent};
+use crate::websocket::message::{CloseFrame, MAX_CONTROL_PAYLOAD, Message, may_be_sent};
 
 /// The longest header of a frame, in bytes.
 const MAX_HEADER_LEN: usize = 14;
@@ -181,7 +181,7 @@ impl Decoder {
                 if !header.is_final {
                     return Err(protocol_error("a control frame in pieces"));
                 }
-                if length > LONGEST_CONTROL as u64 {
+                if length > MAX_CONTROL_PAYLOAD as u64 {
                     return Err(protocol_error("a long control frame"));
                 }
             }

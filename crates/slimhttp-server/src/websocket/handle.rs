@@ -8,104 +8,110 @@ use bytes::Bytes;
 use slimhttp_site::websocket::{Handshake, WebSocketLimits};
 
 use crate::websocket::channel::Channel;
-use crate::websocket::message::{CloseFrame, Message, PingId, Received, SendFault};
+use crate::websocket::message::{CloseFrame, Message, PingId, TryRecvError, TrySendError};
 
-/// The handler's end. Nothing here waits, but what says so.
+/// The handler's end. It may be used on any thread, by several at once.
 ///
-/// Whoever is told that there is [`Received::Nothing`], that a queue is full, or
-/// that a ping is not answered yet, has the bell of [`open`] rung once when that
-/// may have changed.
+/// What is called `try_…` never waits. Where it finds nothing, a queue that is full, or a ping
+/// without its pong, the `notify` of [`open`] is called once when that may have changed. What
+/// is called `…_timeout` keeps the calling thread for `timeout` at most, and as long as it
+/// takes where that is `None`; I/O threads must not call it.
 #[derive(Clone, Debug)]
 pub struct WebSocket(Arc<Channel>);
 
 impl WebSocket {
     /// The next message.
-    pub fn receive(&self) -> Received {
-        self.0.receive()
-    }
-
-    /// Waits for the next message, at most `patience`; without one as long as it
-    /// takes.
-    pub fn receive_within(&self, patience: Option<Duration>) -> Received {
-        self.0.receive_within(patience)
-    }
-
-    /// Whether a message may be sent now. `Err` where none may any more.
     ///
     /// # Errors
-    /// [`SendFault`].
-    pub fn room(&self) -> Result<(), SendFault> {
-        self.0.room()
+    /// [`TryRecvError`].
+    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+        self.0.try_recv()
     }
 
-    /// Waits until a message may be sent, at most `patience`.
+    /// As [`Self::try_recv`], and waits for it.
     ///
     /// # Errors
-    /// [`SendFault`].
-    pub fn room_within(&self, patience: Option<Duration>) -> Result<(), SendFault> {
-        self.0.room_within(patience)
+    /// [`TryRecvError`]; `Empty` where the time is over.
+    pub fn recv_timeout(&self, timeout: Option<Duration>) -> Result<Message, TryRecvError> {
+        self.0.recv_timeout(timeout)
+    }
+
+    /// Whether a message may be sent now.
+    ///
+    /// # Errors
+    /// [`TrySendError`].
+    pub fn try_ready(&self) -> Result<(), TrySendError> {
+        self.0.try_ready()
+    }
+
+    /// As [`Self::try_ready`], and waits until one may.
+    ///
+    /// # Errors
+    /// [`TrySendError`]; `Full` where the time is over.
+    pub fn ready_timeout(&self, timeout: Option<Duration>) -> Result<(), TrySendError> {
+        self.0.ready_timeout(timeout)
     }
 
     /// Puts a message in the queue of those to be sent.
     ///
     /// # Errors
-    /// [`SendFault`].
-    pub fn send(&self, message: Message) -> Result<(), SendFault> {
-        self.0.send(message)
+    /// [`TrySendError`].
+    pub fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        self.0.try_send(message)
     }
 
     /// Puts a ping in the same queue. `payload` has at most 125 bytes; without
     /// one it gets a number that no other ping has.
     ///
     /// # Errors
-    /// [`SendFault`].
-    pub fn ping(&self, payload: Option<Bytes>) -> Result<PingId, SendFault> {
-        self.0.ping(payload)
+    /// [`TrySendError`].
+    pub fn try_ping(&self, payload: Option<Bytes>) -> Result<PingId, TrySendError> {
+        self.0.try_ping(payload)
     }
 
-    /// Whether that ping, or one sent after it, was answered.
+    /// Whether the client has sent the pong for that ping, or for one sent after it.
     ///
     /// # Errors
-    /// How the WebSocket has ended before.
-    pub fn is_answered(&self, ping: PingId) -> Result<bool, CloseFrame> {
-        self.0.is_answered(ping)
+    /// How the WebSocket was closed before.
+    pub fn has_pong(&self, ping: PingId) -> Result<bool, CloseFrame> {
+        self.0.has_pong(ping)
     }
 
-    /// Waits until it is so, at most `patience`.
+    /// As [`Self::has_pong`], and waits for it.
     ///
     /// # Errors
-    /// As [`Self::is_answered`].
-    pub fn is_answered_within(
+    /// As [`Self::has_pong`].
+    pub fn pong_timeout(
         &self,
         ping: PingId,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<bool, CloseFrame> {
-        self.0.is_answered_within(ping, patience)
+        self.0.pong_timeout(ping, timeout)
     }
 
     /// Closes, behind what waits to be sent. A second call does nothing.
-    pub fn close(&self, closure: CloseFrame) {
-        self.0.close(closure);
+    pub fn close(&self, frame: CloseFrame) {
+        self.0.close(frame);
     }
 
-    /// Whether nothing can be sent any more.
+    /// Whether nothing can be sent any more: it is closed, or closing.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
     /// How it is closed, or closing; `None` while it is open.
-    pub fn closure(&self) -> Option<CloseFrame> {
-        self.0.closure()
+    pub fn close_frame(&self) -> Option<CloseFrame> {
+        self.0.close_frame()
     }
 
-    /// How it has ended; `None` before, and the bell is rung when it has.
-    pub fn ended(&self) -> Option<CloseFrame> {
-        self.0.ended()
+    /// How it was closed; `None` while it is open or closing.
+    pub fn try_closed(&self) -> Option<CloseFrame> {
+        self.0.try_closed()
     }
 
-    /// Waits until it has ended, at most `patience`.
-    pub fn ended_within(&self, patience: Option<Duration>) -> Option<CloseFrame> {
-        self.0.ended_within(patience)
+    /// As [`Self::try_closed`], and waits until it is.
+    pub fn closed_timeout(&self, timeout: Option<Duration>) -> Option<CloseFrame> {
+        self.0.closed_timeout(timeout)
     }
 
     /// The protocol that was agreed on.
@@ -114,13 +120,13 @@ impl WebSocket {
     }
 }
 
-/// That a handler is at work. The connection's place is kept until this is
+/// Held while a handler is at work. The connection's exchange counts as in flight until this is
 /// dropped, so that a server that stops waits for it.
 #[derive(Debug)]
 pub struct HandlerGuard(Arc<Channel>);
 
 impl HandlerGuard {
-    /// Notes how the handler has ended: it closes the WebSocket, if nobody has.
+    /// The handler has ended with that code: it closes the WebSocket, if nobody has.
     pub fn finish(self, code: u16) {
         self.0.close(CloseFrame::without_reason(code));
     }
@@ -128,32 +134,34 @@ impl HandlerGuard {
 
 impl Drop for HandlerGuard {
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.handler_done();
     }
 }
 
-/// The connection's end, on its way to the worker.
+/// The connection's end, on its way to the I/O thread. Dropping it ends the WebSocket, as the
+/// loss of its connection does.
 #[derive(Debug)]
 pub struct PendingWebSocket {
-    pub(crate) line: Arc<Channel>,
+    pub(crate) channel: Arc<Channel>,
     pub(crate) handshake: Handshake,
     pub(crate) limits: Arc<WebSocketLimits>,
 }
 
-/// A WebSocket as the handshake and the limits say. `bell` is called on the
-/// worker's thread, as [`WebSocket`] says, and must not wait.
+impl Drop for PendingWebSocket {
+    fn drop(&mut self) {
+        self.channel.disconnected();
+    }
+}
+
+/// A WebSocket as the handshake and the limits say. `notify` is called as [`WebSocket`] says,
+/// on the I/O thread that has the connection or on one of the handler's, and must not wait.
 pub fn open(
     handshake: Handshake,
     limits: Arc<WebSocketLimits>,
-    bell: impl Fn() + Send + Sync + 'static,
+    notify: impl Fn() + Send + Sync + 'static,
 ) -> (WebSocket, HandlerGuard, PendingWebSocket) {
-    let line = Arc::new(Channel::new(&limits, handshake.subprotocol.clone(), Box::new(bell)));
-    let pending = PendingWebSocket { line: line.clone(), handshake, limits };
-    (WebSocket(line.clone()), HandlerGuard(line), pending)
-}
-
-impl Drop for PendingWebSocket {
-    fn drop(&mut self) {
-        self.line.lost();
-    }
+    let channel = Channel::new(&limits, handshake.subprotocol.clone(), Box::new(notify));
+    let channel = Arc::new(channel);
+    let pending = PendingWebSocket { channel: channel.clone(), handshake, limits };
+    (WebSocket(channel.clone()), HandlerGuard(channel), pending)
 }

@@ -17,7 +17,7 @@ pub const ABNORMAL: u16 = 1006;
 pub const INTERNAL: u16 = 1011;
 
 /// The longest payload of a control frame, in bytes (section 5.5).
-pub(crate) const LONGEST_CONTROL: usize = 125;
+pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// What is sent or has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,17 +52,18 @@ impl Message {
     }
 }
 
-/// How a WebSocket was closed.
+/// How a WebSocket is closed: what its close frame says, or a code that stands for there being
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// The code, RFC 6455 section 7.4.
+    /// The code, RFC 6455 section 7.4; also [`NO_CODE`] and [`ABNORMAL`].
     pub code: u16,
     /// Why, in words; often empty.
     pub reason: Box<str>,
 }
 
 impl CloseFrame {
-    /// A closure that this side sends.
+    /// A close frame that this side sends.
     ///
     /// # Errors
     /// What was expected of the code or of the reason.
@@ -70,7 +71,7 @@ impl CloseFrame {
         if !may_be_sent(code) {
             return Err("a close code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999");
         }
-        if reason.len() > LONGEST_CONTROL - 2 {
+        if reason.len() > MAX_CONTROL_PAYLOAD - 2 {
             return Err("a reason of at most 123 bytes");
         }
         Ok(Self { code, reason: reason.into() })
@@ -81,20 +82,18 @@ impl CloseFrame {
     }
 }
 
-/// What a handler finds that asks for a message.
-#[derive(Debug)]
-pub enum Received {
-    /// The next one.
-    Message(Message),
+/// Why there is no message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TryRecvError {
     /// None has come yet.
-    Nothing,
+    Empty,
     /// None will come any more.
     Closed(CloseFrame),
 }
 
-/// Why something was not taken to be sent.
+/// Why something was not put into the queue of what is to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum SendFault {
+pub enum TrySendError {
     /// As much waits as may.
     Full,
     /// The WebSocket is closed, or closing.

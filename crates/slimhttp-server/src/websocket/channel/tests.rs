@@ -1,16 +1,20 @@
-//! Who is told of what, and when.
+//! Who is woken for what, and when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::*;
+use std::time::Duration;
 
-/// A line for two messages or 1000 bytes, and how often its bell was rung.
-fn line() -> (Arc<Channel>, Arc<AtomicUsize>) {
-    line_for(2)
+use super::*;
+use crate::websocket::message::{TryRecvError, TrySendError};
+use crate::websocket::queue::ITEM_OVERHEAD;
+
+/// A channel for two messages or 1000 bytes, and how often its handler was notified.
+fn channel() -> (Arc<Channel>, Arc<AtomicUsize>) {
+    channel_for(2)
 }
 
-fn line_for(queue: usize) -> (Arc<Channel>, Arc<AtomicUsize>) {
+fn channel_for(queue: usize) -> (Arc<Channel>, Arc<AtomicUsize>) {
     let limits = WebSocketLimits {
         max_message: 1000,
         queue,
@@ -19,64 +23,74 @@ fn line_for(queue: usize) -> (Arc<Channel>, Arc<AtomicUsize>) {
         idle_timeout: Duration::ZERO,
         compress: false,
     };
-    let rung = Arc::new(AtomicUsize::new(0));
-    let bell = rung.clone();
-    let ring = Box::new(move || {
-        bell.fetch_add(1, Ordering::Relaxed);
+    let notified = Arc::new(AtomicUsize::new(0));
+    let count = notified.clone();
+    let notify = Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
     });
-    (Arc::new(Channel::new(&limits, None, ring)), rung)
+    (Arc::new(Channel::new(&limits, None, notify)), notified)
 }
 
 fn message(length: usize) -> Message {
     Message::Binary(vec![0; length].into())
 }
 
-fn closure(code: u16) -> CloseFrame {
+fn close_frame(code: u16) -> CloseFrame {
     CloseFrame { code, reason: "".into() }
 }
 
-/// Each of these finds nothing to do, and is told once when it may look again.
+/// Each of these finds nothing to do, and is notified once when it may try again.
 #[test]
-fn the_bell_is_rung_once_for_who_waits() {
+fn a_handler_that_found_nothing_is_notified_once() {
     type Act = fn(&Channel);
     let cases: [(&str, Act, Act, Act); 5] = [
-        ("a message", |_| {}, |line| drop(line.receive()), |line| line.came(message(1))),
+        (
+            "a message",
+            |_| {},
+            |channel| drop(channel.try_recv()),
+            |channel| channel.push_incoming(message(1)),
+        ),
         (
             "room to send",
-            |line| while line.send(message(1)).is_ok() {},
-            |line| drop(line.room()),
-            |line| drop(line.next()),
+            |channel| while channel.try_send(message(1)).is_ok() {},
+            |channel| drop(channel.try_ready()),
+            |channel| drop(channel.pop_outgoing()),
         ),
         (
             "room to ping",
-            |line| while line.send(message(1)).is_ok() {},
-            |line| drop(line.ping(None)),
-            |line| drop(line.next()),
+            |channel| while channel.try_send(message(1)).is_ok() {},
+            |channel| drop(channel.try_ping(None)),
+            |channel| drop(channel.pop_outgoing()),
         ),
         (
             "a pong",
-            |line| drop(line.ping(Some(Bytes::from_static(b"p")))),
-            |line| drop(line.is_answered(PingId(1))),
-            |line| line.ponged(&Bytes::from_static(b"p")),
+            |channel| drop(channel.try_ping(Some(Bytes::from_static(b"p")))),
+            |channel| drop(channel.has_pong(PingId(1))),
+            |channel| channel.pong_received(&Bytes::from_static(b"p")),
         ),
-        ("the end", |_| {}, |line| drop(line.ended()), |line| line.end_with(closure(1000))),
+        (
+            "the end",
+            |_| {},
+            |channel| drop(channel.try_closed()),
+            |channel| channel.set_closed(close_frame(1000)),
+        ),
     ];
     for (what, prepare, wait, happen) in cases {
-        let (line, rung) = line();
-        prepare(&line);
-        rung.store(0, Ordering::Relaxed);
-        // `prepare` may have been told no; nobody waits for that here.
-        line.lock().heeds = false;
-        happen(&line);
-        assert_eq!(rung.load(Ordering::Relaxed), 0, "{what}: nobody waits");
+        let (channel, notified) = channel();
+        prepare(&channel);
+        notified.store(0, Ordering::Relaxed);
+        // `prepare` may have found a full queue; nobody waits for that here.
+        channel.lock().wants_notify = false;
+        happen(&channel);
+        assert_eq!(notified.load(Ordering::Relaxed), 0, "{what}: nobody waits");
 
-        let (line, rung) = self::line();
-        prepare(&line);
-        wait(&line);
-        happen(&line);
-        assert_eq!(rung.load(Ordering::Relaxed), 1, "{what}");
-        line.end_with(closure(1001));
-        assert_eq!(rung.load(Ordering::Relaxed), 1, "{what}: told once");
+        let (channel, notified) = self::channel();
+        prepare(&channel);
+        wait(&channel);
+        happen(&channel);
+        assert_eq!(notified.load(Ordering::Relaxed), 1, "{what}");
+        channel.set_closed(close_frame(1001));
+        assert_eq!(notified.load(Ordering::Relaxed), 1, "{what}: once");
     }
 }
 
@@ -84,51 +98,52 @@ fn the_bell_is_rung_once_for_who_waits() {
 fn queues_are_bounded_by_number_and_by_bytes() {
     let cases = [
         (&[1, 1, 1][..], 2),
-        (&[999 - BESIDE, 1, 1], 2),
-        (&[1000 - BESIDE, 1], 1),
+        (&[999 - ITEM_OVERHEAD, 1, 1], 2),
+        (&[1000 - ITEM_OVERHEAD, 1], 1),
         (&[5000, 1], 1),
     ];
     for (sizes, taken) in cases {
-        let (line, _) = line();
-        let sent = sizes.iter().take_while(|&&size| line.send(message(size)).is_ok()).count();
+        let (channel, _) = channel();
+        let sent =
+            sizes.iter().take_while(|&&size| channel.try_send(message(size)).is_ok()).count();
         assert_eq!(sent, taken, "{sizes:?}");
-        assert_eq!(line.room(), Err(SendFault::Full));
+        assert_eq!(channel.try_ready(), Err(TrySendError::Full));
         for &size in &sizes[..taken] {
-            line.came(message(size));
+            channel.push_incoming(message(size));
         }
-        assert!(!line.takes_messages(0));
-        assert!(matches!(line.receive(), Received::Message(_)));
-        assert!(line.takes_messages(0));
-        assert!(line.next().is_some() && line.room().is_ok());
+        assert!(!channel.may_read(0));
+        assert!(matches!(channel.try_recv(), Ok(_)));
+        assert!(channel.may_read(0));
+        assert!(channel.pop_outgoing().is_some() && channel.try_ready().is_ok());
     }
 }
 
 #[test]
 fn messages_of_no_bytes_count_too() {
-    let (line, _) = line_for(1_000_000);
-    let mut came = 0;
-    while line.takes_messages(0) {
-        line.came(message(0));
-        came += 1;
+    let (channel, _) = channel_for(1_000_000);
+    let mut push_incoming = 0;
+    while channel.may_read(0) {
+        channel.push_incoming(message(0));
+        push_incoming += 1;
     }
-    assert_eq!(came, 1000_usize.div_ceil(BESIDE));
+    assert_eq!(push_incoming, 1000_usize.div_ceil(ITEM_OVERHEAD));
 }
 
-/// What is coming in counts with what waits, and the carrier is told when it may
-/// go on with it.
+/// What is coming in counts with what waits, and the task is woken when it may
+/// read on.
 #[test]
 fn a_message_that_is_coming_in_counts() {
-    let (line, _) = line_for(10);
+    let (channel, _) = channel_for(10);
     // Alone it may be as long as any.
-    assert!(line.takes_messages(5000));
-    line.came(message(300));
-    assert!(line.takes_messages(999 - 300 - BESIDE));
-    assert!(!line.takes_messages(1000 - 300 - BESIDE));
+    assert!(channel.may_read(5000));
+    channel.push_incoming(message(300));
+    assert!(channel.may_read(999 - 300 - ITEM_OVERHEAD));
+    assert!(!channel.may_read(1000 - 300 - ITEM_OVERHEAD));
     let woken = Arc::new(Woken::default());
-    line.watch(&woken.clone().into());
-    assert!(matches!(line.receive(), Received::Message(_)));
+    channel.register(&woken.clone().into());
+    assert!(matches!(channel.try_recv(), Ok(_)));
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-    assert!(line.takes_messages(5000));
+    assert!(channel.may_read(5000));
 }
 
 #[derive(Default)]
@@ -142,69 +157,70 @@ impl std::task::Wake for Woken {
 
 #[test]
 fn a_pong_answers_its_ping_and_those_before() {
-    let (line, _) = line();
+    let (channel, _) = channel();
     let ids: Vec<PingId> = (0..3)
         .map(|_| {
-            let id = line.ping(None).expect("has room");
-            line.next();
+            let id = channel.try_ping(None).expect("has room");
+            channel.pop_outgoing();
             id
         })
         .collect();
-    line.ponged(&Bytes::from_static(b"of nobody"));
-    let answered = |line: &Channel| ids.iter().map(|id| line.is_answered(*id)).collect::<Vec<_>>();
-    assert_eq!(answered(&line), [Ok(false), Ok(false), Ok(false)]);
-    line.ponged(&Bytes::copy_from_slice(&2_u64.to_be_bytes()));
-    assert_eq!(answered(&line), [Ok(true), Ok(true), Ok(false)]);
-    line.end_with(closure(1006));
-    assert_eq!(answered(&line), [Ok(true), Ok(true), Err(closure(1006))]);
+    channel.pong_received(&Bytes::from_static(b"of nobody"));
+    let answered =
+        |channel: &Channel| ids.iter().map(|id| channel.has_pong(*id)).collect::<Vec<_>>();
+    assert_eq!(answered(&channel), [Ok(false), Ok(false), Ok(false)]);
+    channel.pong_received(&Bytes::copy_from_slice(&2_u64.to_be_bytes()));
+    assert_eq!(answered(&channel), [Ok(true), Ok(true), Ok(false)]);
+    channel.set_closed(close_frame(1006));
+    assert_eq!(answered(&channel), [Ok(true), Ok(true), Err(close_frame(1006))]);
 }
 
 #[test]
 fn what_came_before_the_end_is_received() {
-    let (line, _) = line();
-    line.came(message(1));
-    line.end_with(closure(1000));
-    line.end_with(closure(1006));
-    line.came(message(1));
-    assert!(matches!(line.receive(), Received::Message(_)));
-    assert!(matches!(line.receive(), Received::Closed(closure) if closure.code == 1000));
-    assert_eq!(line.send(message(1)), Err(SendFault::Closed));
+    let (channel, _) = channel();
+    channel.push_incoming(message(1));
+    channel.set_closed(close_frame(1000));
+    channel.set_closed(close_frame(1006));
+    channel.push_incoming(message(1));
+    assert!(matches!(channel.try_recv(), Ok(_)));
+    assert!(matches!(channel.try_recv(), Err(TryRecvError::Closed(frame)) if frame.code == 1000));
+    assert_eq!(channel.try_send(message(1)), Err(TrySendError::Closed));
 }
 
 #[test]
 fn what_was_sent_before_the_closing_goes_first() {
-    let (line, _) = line();
-    line.send(message(1)).expect("has room");
-    line.close(closure(3000));
-    line.close(closure(3001));
-    assert_eq!(line.send(message(1)), Err(SendFault::Closed));
-    assert!(matches!(line.next(), Some(Outgoing::Message(_))));
-    assert!(matches!(line.next(), Some(Outgoing::Close(closure)) if closure.code == 3000));
-    assert_eq!((line.closure(), line.ended()), (Some(closure(3000)), None));
+    let (channel, _) = channel();
+    channel.try_send(message(1)).expect("has room");
+    channel.close(close_frame(3000));
+    channel.close(close_frame(3001));
+    assert_eq!(channel.try_send(message(1)), Err(TrySendError::Closed));
+    assert!(matches!(channel.pop_outgoing(), Some(Outgoing::Message(_))));
+    assert!(matches!(channel.pop_outgoing(), Some(Outgoing::Close(frame)) if frame.code == 3000));
+    assert_eq!((channel.close_frame(), channel.try_closed()), (Some(close_frame(3000)), None));
 }
 
 #[test]
 fn a_handler_that_goes_leaves_nothing_behind() {
-    let (line, _) = line();
-    line.came(message(1));
-    line.leave();
-    assert!(line.lock().incoming.queue.is_empty());
-    assert!(matches!(line.next(), Some(Outgoing::Close(closure)) if closure.code == 1001));
+    let (channel, _) = channel();
+    channel.push_incoming(message(1));
+    channel.handler_done();
+    assert!(channel.lock().incoming.is_empty());
+    assert!(matches!(channel.pop_outgoing(), Some(Outgoing::Close(frame)) if frame.code == 1001));
 }
 
 #[test]
 fn threads_wait_for_what_they_ask_for() {
-    let (line, _) = line();
+    let (channel, _) = channel();
     let none = Some(Duration::from_millis(1));
-    assert!(matches!(line.receive_within(none), Received::Nothing));
-    assert_eq!(line.ended_within(none), None);
-    let other = line.clone();
+    assert!(matches!(channel.recv_timeout(none), Err(TryRecvError::Empty)));
+    assert_eq!(channel.closed_timeout(none), None);
+    let other = channel.clone();
     let thread = std::thread::spawn(move || {
-        assert!(matches!(other.receive_within(None), Received::Message(_)));
-        assert_eq!(other.ended_within(None), Some(closure(1000)));
-        other.room_within(None)
+        assert!(matches!(other.recv_timeout(None), Ok(_)));
+        assert_eq!(other.closed_timeout(None), Some(close_frame(1000)));
+        other.ready_timeout(None)
     });
-    line.came(message(1));
-    line.end_with(closure(1000));
-    assert_eq!(thread.join().expect("does not panic"), Err(SendFault::Closed));
+    channel.push_incoming(message(1));
+    channel.set_closed(close_frame(1000));
+    assert_eq!(thread.join().expect("does not panic"), Err(TrySendError::Closed));
 }
