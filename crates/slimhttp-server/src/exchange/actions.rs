@@ -1,14 +1,16 @@
-//! A request on its way through the actions of its plan: files, handlers, upstreams.
+//! A request on its way through the actions of its plan: files, handlers, upstreams. An action
+//! that may wait (a handler, an upstream, the disk) is awaited; the I/O thread goes on meanwhile.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::EXPECT;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 use slimhttp_site::path::{SafePath, Target};
-use slimhttp_site::plan::Action;
+use slimhttp_site::plan::{Action, Actions};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
@@ -29,110 +31,147 @@ use crate::observe::event::Responder;
 use crate::proxy::forward;
 use crate::upgrade::{switching, takeover, websocket};
 
-/// A request on its way through the actions of its plan.
+/// A request on its way through the actions of its plan. One task's own.
 pub(super) struct Exchange<'x> {
     pub(super) connection: &'x Arc<ConnectionContext>,
     pub(super) snapshot: &'x Snapshot,
     pub(super) scope: &'x Arc<Scope>,
     pub(super) uri: &'x Uri,
     /// Whether `uri` is that of a rewrite.
-    pub(super) rewritten: bool,
-    pub(super) path: &'x [u8],
-    pub(super) target: Option<&'x Target<'x>>,
-    /// As handlers saw it, once one was asked; it then holds the fields.
-    pub(super) asked: Option<Arc<Request>>,
-    pub(super) seen: FreshnessNote,
-    pub(super) body: Option<RequestBody>,
-    /// The hold on a body that a handler reads as it comes in.
-    pub(super) ongoing: Option<ContentGuard>,
-    pub(super) body_timeout: Duration,
-    pub(super) upgrade: Option<OnUpgrade>,
+    pub(super) is_rewritten: bool,
+    pub(super) target: Option<Target<'x>>,
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
+    /// What the protocol has found wrong with the head.
+    pub(super) malformed: Option<Refusal>,
+    pub(super) body: Option<RequestBody>,
+    /// The hold on a body that a handler reads as it comes in.
+    pub(super) content_guard: Option<ContentGuard>,
+    pub(super) upgrade: Option<OnUpgrade>,
+    /// As handlers see it, once one was asked; it then holds the method and the fields.
+    pub(super) request: Option<Arc<Request>>,
     /// Who has answered, or was asked last.
-    pub(super) by: Responder,
+    pub(super) responder: Responder,
     /// Whether a handler was asked and left the answer to whoever is next, who has
     /// not answered yet.
     pub(super) passed_on: bool,
+    /// Whether files were asked.
+    pub(super) from_files: bool,
+    /// Whether the answer is a refusal, and not that there is nothing.
+    pub(super) has_failed: bool,
+    pub(super) freshness: FreshnessNote,
+}
+
+impl<'x> Exchange<'x> {
+    /// A request without content, whose URI is the one that was sent.
+    pub(super) fn new(
+        connection: &'x Arc<ConnectionContext>,
+        snapshot: &'x Snapshot,
+        scope: &'x Arc<Scope>,
+        uri: &'x Uri,
+        target: Option<Target<'x>>,
+        mut parts: Parts,
+    ) -> Self {
+        Self {
+            connection,
+            snapshot,
+            scope,
+            uri,
+            is_rewritten: false,
+            target,
+            method: parts.method,
+            version: parts.version,
+            headers: parts.headers,
+            malformed: parts.extensions.remove(),
+            body: None,
+            content_guard: None,
+            upgrade: None,
+            request: None,
+            responder: Responder::Server,
+            passed_on: false,
+            from_files: false,
+            has_failed: false,
+            freshness: FreshnessNote::default(),
+        }
+    }
 }
 
 impl Exchange<'_> {
-    /// Tries the actions in turn: the first that replies ends the request.
-    pub(super) async fn perform<'s>(
-        &mut self,
-        actions: impl IntoIterator<Item = Action<'s>>,
-    ) -> Result<Response<Body>, ErrorResponse> {
-        announced_length_fits(&self.headers, self.scope.options.max_body)?;
-        // RFC 9110 section 10.1.1 knows one expectation.
+    /// Whether the length that is announced is within `max_body`.
+    pub(super) fn announced_content_fits(&self) -> Result<(), Refusal> {
+        announced_length_fits(&self.headers, self.scope.options.max_body)
+    }
+
+    /// Whether the request expects nothing but what RFC 9110 section 10.1.1 knows.
+    pub(super) fn expectations_are_known(&self) -> Result<(), Refusal> {
         let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-        if !self.headers.get_all(EXPECT).iter().all(known) {
-            return Err(Refusal::ExpectationFailed.into());
+        match self.headers.get_all(EXPECT).iter().all(known) {
+            true => Ok(()),
+            false => Err(Refusal::ExpectationFailed),
         }
-        let debug = self.scope.options.debug;
-        let mut actions = actions.into_iter().peekable();
-        let is_stable = matches!(
-            actions.peek(),
-            Some(
-                Action::Refuse(_)
-                    | Action::Redirect { .. }
-                    | Action::Preflight(_)
-                    | Action::Options
-            )
-        );
-        if !is_stable && self.asks_for_upgrade() {
+    }
+
+    /// Tries the actions in turn: the first that replies ends the request.
+    pub(super) async fn perform(
+        &mut self,
+        actions: Actions<'_>,
+    ) -> Result<Response<Body>, ErrorResponse> {
+        if !actions.first().is_some_and(is_decided) && self.asks_for_upgrade() {
             match self.call(Callee::Upgrade, RouteKind::Whole).await? {
                 Answer::Pass => {}
                 answer => return self.deliver(answer).await,
             }
         }
         for action in actions {
-            self.by = Responder::of(&action);
-            self.note_sources(&action);
-            let answer = match action {
-                Action::Call(handler, kind, params) => {
-                    self.call(Callee::Route(handler, params), kind).await?
-                }
-                Action::Module(module) => {
-                    self.call(Callee::Module(module.clone()), RouteKind::Whole).await?
-                }
-                Action::WebSocket(handler, params, handshake) => {
-                    let callee = Callee::WebSocket(handler, params, *handshake);
-                    self.call(callee, RouteKind::Whole).await?
-                }
-                Action::Proxy(upstreams) => {
-                    let forwarded = self.forwarded()?;
-                    let group = self.snapshot.upstreams.of(upstreams);
-                    return Box::pin(forward::forward(upstreams, group, forwarded)).await;
-                }
-                Action::File(path) => match self.send_file(path).await? {
-                    Found::Reply(response) => return Ok(response),
-                    Found::Script(file, path) => {
-                        let options = &self.scope.options;
-                        let root = options.web_root.as_deref().unwrap_or("/".as_ref());
-                        let path = root.join(path.as_path());
-                        let script = Callee::Script { path, file, reload: options.module_reload };
-                        self.by = Responder::Module;
-                        self.call(script, RouteKind::Whole).await?
-                    }
-                },
-                Action::Redirect { location, status } => {
-                    return Ok(error_page::redirect(location, status));
-                }
-                Action::Preflight(fields) => return Ok(error_page::preflight(*fields)),
-                Action::Options => return Ok(files::options()),
-                Action::Refuse(Refusal::Forbidden) => {
-                    return Err(ErrorResponse::foreign_origin(self.headers(), self.path, debug));
-                }
-                Action::Refuse(refusal) => return Err(refusal.into()),
-            };
-            if !matches!(answer, Answer::Pass) {
-                self.passed_on = false;
+            self.responder = Responder::of(&action);
+            self.add_sources_of(&action);
+            let answer = self.try_action(action).await?;
+            self.passed_on = matches!(answer, Answer::Pass);
+            if !self.passed_on {
                 return self.deliver(answer).await;
             }
-            self.passed_on = true;
         }
         Err(Refusal::NotFound.into())
+    }
+
+    /// What whoever an action asks says.
+    async fn try_action(&mut self, action: Action<'_>) -> Result<Answer, ErrorResponse> {
+        match action {
+            Action::Call(handler, kind, params) => {
+                self.call(Callee::Route(handler, params), kind).await
+            }
+            Action::Module(module) => {
+                self.call(Callee::Module(module.clone()), RouteKind::Whole).await
+            }
+            Action::WebSocket(handler, params, handshake) => {
+                let callee = Callee::WebSocket(handler, params, *handshake);
+                self.call(callee, RouteKind::Whole).await
+            }
+            Action::Proxy(upstreams) => {
+                let forwarded = self.forwarded()?;
+                let group = self.snapshot.upstreams.of(upstreams);
+                Box::pin(forward::forward(upstreams, group, forwarded)).await.map(Answer::Reply)
+            }
+            Action::File(path) => match self.send_file(path).await? {
+                Found::Reply(response) => Ok(Answer::Reply(response)),
+                Found::Script(file, path) => {
+                    let options = &self.scope.options;
+                    let root = options.web_root.as_deref().unwrap_or("/".as_ref());
+                    let path = root.join(path.as_path());
+                    let script = Callee::Script { path, file, reload: options.module_reload };
+                    self.responder = Responder::Module;
+                    self.call(script, RouteKind::Whole).await
+                }
+            },
+            Action::Redirect { location, status } => {
+                Ok(Answer::Reply(error_page::redirect(location, status)))
+            }
+            Action::Preflight(fields) => Ok(Answer::Reply(error_page::preflight(*fields))),
+            Action::Options => Ok(Answer::Reply(files::options())),
+            Action::Refuse(Refusal::Forbidden) => Err(self.foreign_origin()),
+            Action::Refuse(refusal) => Err(refusal.into()),
+        }
     }
 
     /// The response that a handler's answer is.
@@ -174,53 +213,44 @@ impl Exchange<'_> {
         asked
     }
 
-    /// Notes which files an action may answer from, where browsers load pages anew.
-    fn note_sources(&self, action: &Action<'_>) {
-        let options = &self.scope.options;
-        if !options.live_reload {
-            return;
-        }
-        let files = match action {
-            Action::Module(module) => vec![module.path.clone()],
-            Action::File(path) => {
-                let Some(root) = &options.web_root else { return };
-                let named = root.join(path.as_path());
-                // A path that names no folder has no index either.
-                let indexes = options.index.iter().map(|name| named.join(name));
-                indexes.chain([named.clone()]).collect()
-            }
-            _ => return,
-        };
-        self.connection.shared.reload.note(self.scope.name.as_ref(), files);
+    /// A page of another origin opens a WebSocket.
+    fn foreign_origin(&self) -> ErrorResponse {
+        ErrorResponse::foreign_origin(self.headers(), self.path(), self.scope.options.debug)
+    }
+
+    /// The decoded path of the target.
+    pub(super) fn path(&self) -> &[u8] {
+        self.target.as_ref().map_or(b"/", |target| &target.path)
     }
 
     pub(super) fn headers(&self) -> &HeaderMap {
-        self.asked.as_ref().map_or(&self.headers, |asked| &asked.headers)
+        self.request.as_ref().map_or(&self.headers, |request| &request.headers)
     }
 
     pub(super) fn method(&self) -> &Method {
-        self.asked.as_ref().map_or(&self.method, |asked| &asked.method)
+        self.request.as_ref().map_or(&self.method, |request| &request.method)
     }
 
-    pub(super) fn file_asked(&self) -> FileRequest<'_> {
-        FileRequest { method: self.method(), headers: self.headers(), rewritten: self.rewritten }
+    pub(super) fn file_request(&self) -> FileRequest<'_> {
+        FileRequest { method: self.method(), headers: self.headers(), rewritten: self.is_rewritten }
     }
 
     /// Where the files of the scope are.
-    pub(super) fn below(&self) -> Option<FileLookup<'_>> {
-        Some(self.below_root(self.scope.options.web_root.as_deref()?))
+    pub(super) fn files(&self) -> Option<FileLookup<'_>> {
+        Some(self.files_below(self.scope.options.web_root.as_deref()?))
     }
 
-    pub(super) fn below_root<'b>(&'b self, root: &'b Path) -> FileLookup<'b> {
+    pub(super) fn files_below<'b>(&'b self, root: &'b Path) -> FileLookup<'b> {
         let files = self.connection.shared.live.files();
-        FileLookup::new(files, &self.snapshot.roots, root, &self.scope.options, &self.seen)
+        FileLookup::new(files, &self.snapshot.roots, root, &self.scope.options, &self.freshness)
     }
 
-    async fn send_file(&self, path: SafePath) -> Result<Found, ErrorResponse> {
-        let (Some(below), Some(target)) = (self.below(), self.target) else {
+    async fn send_file(&mut self, path: SafePath) -> Result<Found, ErrorResponse> {
+        self.from_files = true;
+        let (Some(files), Some(target)) = (self.files(), &self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(below, &self.snapshot.releases, self.scope, target, path, self.file_asked())
+        files::send(files, &self.snapshot.releases, self.scope, target, path, self.file_request())
             .await
     }
 
@@ -233,23 +263,24 @@ impl Exchange<'_> {
             if options.debug {
                 refused.add(error_page::PASSED_ON);
             }
-            if let (Some(handler), Some(asked)) = (&self.connection.shared.handler, &self.asked) {
-                handler.unanswered(asked);
+            if let (Some(handler), Some(request)) = (&self.connection.shared.handler, &self.request)
+            {
+                handler.unanswered(request);
             }
         }
         let traceback = options.debug && refused.page.is_some();
         let mut response = error_page::refuse(refused, options.debug);
         if !traceback
             && !options.answers.error_pages.is_empty()
-            && let Some(below) = self.below()
+            && let Some(files) = self.files()
         {
             let rules = &options.answers;
-            files::error_page(&below, rules, self.file_asked(), &mut response).await;
+            files::error_page(&files, rules, self.file_request(), &mut response).await;
         }
         response
     }
 
-    /// Asks a handler, with the whole body unless `kind` has it streamed.
+    /// Calls a handler, with the whole body unless `kind` has it streamed.
     async fn call(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, ErrorResponse> {
         let Some(handler) = &self.connection.shared.handler else {
             return Err(ErrorResponse::because(
@@ -257,40 +288,46 @@ impl Exchange<'_> {
                 "no handlers run in this program",
             ));
         };
-        let asked = match &self.asked {
-            Some(asked) => asked.clone(),
-            None => {
-                let body = self.content(kind).await?;
-                let asked = Arc::new(Request {
-                    method: std::mem::take(&mut self.method),
-                    uri: self.uri.clone(),
-                    version: self.version,
-                    headers: std::mem::take(&mut self.headers),
-                    path: self.path.to_vec(),
-                    body,
-                    peer: self.connection.peer,
-                    local: self.connection.local,
-                    tls: self.connection.tls,
-                    scope: self.scope.clone(),
-                    connection: self.connection.handle(),
-                    connection_data: self.connection.data.get().cloned(),
-                    companion: std::sync::OnceLock::new(),
-                });
-                self.asked.insert(asked).clone()
-            }
-        };
+        let request = self.request(kind).await?;
         let answers = self.connection.state.answers();
-        unsent_answers::ask(handler, answers, callee, asked).await.map_err(|fault| match fault {
+        let answer = unsent_answers::ask(handler, answers, callee, request).await;
+        answer.map_err(|fault| self.handler_failed(fault))
+    }
+
+    /// The request as handlers see it, the same one for each of them.
+    async fn request(&mut self, kind: RouteKind) -> Result<Arc<Request>, Refusal> {
+        if let Some(request) = &self.request {
+            return Ok(request.clone());
+        }
+        let body = self.content(kind).await?;
+        let request = Arc::new(Request {
+            method: std::mem::take(&mut self.method),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: std::mem::take(&mut self.headers),
+            path: self.path().to_vec(),
+            body,
+            peer: self.connection.peer,
+            local: self.connection.local,
+            tls: self.connection.tls,
+            scope: self.scope.clone(),
+            connection: self.connection.handle(),
+            connection_data: self.connection.data.get().cloned(),
+            companion: OnceLock::new(),
+        });
+        Ok(self.request.insert(request).clone())
+    }
+
+    /// What the client is answered where a handler has no answer.
+    fn handler_failed(&self, fault: HandlerFault) -> ErrorResponse {
+        match fault {
             HandlerFault::Raised { page } => {
-                if let (true, Some(page)) = (self.scope.options.live_reload, &page) {
-                    let sources = page.sources.iter().cloned();
-                    self.connection.shared.reload.note(self.scope.name.as_ref(), sources);
+                if let Some(page) = &page {
+                    self.add_sources(|| page.sources.iter().cloned());
                 }
                 ErrorResponse { refusal: Refusal::Internal, page, detail: None }
             }
-            HandlerFault::Refused(Refusal::Forbidden, None) => {
-                ErrorResponse::foreign_origin(self.headers(), self.path, self.scope.options.debug)
-            }
+            HandlerFault::Refused(Refusal::Forbidden, None) => self.foreign_origin(),
             HandlerFault::Refused(refusal, detail) => {
                 if let (Refusal::Unavailable, Some(why)) = (&refusal, &detail) {
                     limits::tell_of_no_room(why);
@@ -299,29 +336,29 @@ impl Exchange<'_> {
             }
             HandlerFault::QueueFull => limits::queue_full(),
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
-        })
+        }
     }
 
     /// The content of the request for a handler.
     async fn content(&mut self, kind: RouteKind) -> Result<Content, Refusal> {
         let max_body = self.scope.options.max_body;
         let max_memory = self.snapshot.site.service.max_body_memory;
-        let (patience, connection) = (self.body_timeout, self.connection);
+        let (timeout, connection) = (self.body_timeout(), self.connection);
         match self.body.take() {
             Some(RequestBody::Incoming(incoming))
                 if kind == RouteKind::Streamed && !http_body::Body::is_end_stream(&incoming) =>
             {
-                let (stream, ongoing) = ContentStream::open(
+                let (stream, guard) = ContentStream::open(
                     incoming,
                     max_body,
-                    patience,
+                    timeout,
                     (connection.state.clone(), connection.fault.clone()),
                 );
-                self.ongoing = Some(ongoing);
+                self.content_guard = Some(guard);
                 Ok(Content::Streamed(stream))
             }
             Some(mut body) => {
-                let bytes = body.collect(max_body, max_memory, patience, &connection.fault).await?;
+                let bytes = body.collect(max_body, max_memory, timeout, &connection.fault).await?;
                 self.body = Some(body);
                 Ok(bytes.into())
             }
@@ -329,9 +366,13 @@ impl Exchange<'_> {
         }
     }
 
+    fn body_timeout(&self) -> Duration {
+        self.snapshot.site.service.body_timeout
+    }
+
     /// The body for an upstream.
     fn unread_body(&mut self) -> Result<RequestBody, ErrorResponse> {
-        match self.asked.as_deref().map(|asked| &asked.body) {
+        match self.request.as_deref().map(|request| &request.body) {
             Some(Content::Streamed(stream)) => stream.reclaim().ok_or_else(|| {
                 let why = "a route has read of the body and passed on to a proxy";
                 tracing::error!("{} {}: {why}", self.method(), self.uri.path());
@@ -347,15 +388,23 @@ impl Exchange<'_> {
             connection: self.connection.clone(),
             scope: self.scope.clone(),
             method: self.method().clone(),
-            uri: forward::sent_on(self.uri, self.target)?,
+            uri: forward::sent_on(self.uri, self.target.as_ref())?,
             version: self.version,
-            headers: match &self.asked {
-                Some(asked) => asked.headers.clone(),
+            headers: match &self.request {
+                Some(request) => request.headers.clone(),
                 None => std::mem::take(&mut self.headers),
             },
             body,
-            body_timeout: self.body_timeout,
+            body_timeout: self.body_timeout(),
             upgrade: self.upgrade.take(),
         })
     }
+}
+
+/// Whether an action is what the site itself has decided, whoever would take upgrades.
+fn is_decided(action: &Action<'_>) -> bool {
+    matches!(
+        action,
+        Action::Refuse(_) | Action::Redirect { .. } | Action::Preflight(_) | Action::Options
+    )
 }

@@ -5,6 +5,7 @@
 //!
 //! Only where a scope says `live_reload`, see [`slimhttp_site::live_reload`].
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,17 +16,19 @@ use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderValue, Method, Response, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-pub(crate) use slimhttp_site::live_reload::PATH;
 use slimhttp_site::live_reload::{
-    allow_in_policy, is_asked_by_browser, is_navigation, is_page, script_tag,
+    PATH, allow_in_policy, is_asked_by_browser, is_navigation, is_page, script_tag,
 };
+use slimhttp_site::plan::{Action, Actions};
 use slimhttp_site::site::Scope;
 use tokio::time::Instant;
 
 use crate::context::connection::ConnectionContext;
+use crate::exchange::actions::Exchange;
 use crate::message::body::{Body, BodyError};
+use crate::message::error_page;
 use crate::net::connection_state::CloseMode;
 
 /// How often the files are looked at while somebody listens.
@@ -41,50 +44,69 @@ fn version(connection: &ConnectionContext, changes: u64) -> String {
     format!("{:x}.{changes:x}", connection.shared.id())
 }
 
-/// How a request is answered where pages are loaded anew.
+/// What is done about a request of a browser that loads pages anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LiveReload {
-    /// As it would be anyway: no browser asks, or not for this.
-    No,
-    /// A part of a page.
-    Part,
-    /// A page.
+pub(super) enum LiveReload {
+    /// It is the request of who listens for changes.
+    Listen,
+    /// A page, which is to listen.
     Page,
+    /// A part of a page, which the browser is to ask for again.
+    Part,
 }
 
 impl LiveReload {
-    /// Looks at a request, and lets a page be answered whole and as it is.
-    pub(crate) fn of(method: &Method, headers: &mut HeaderMap) -> Self {
+    /// Looks at a request, and lets a page be answered whole and as it is. `None` where it is
+    /// answered as it would be anyway: the scope loads no page anew, or no browser asks.
+    pub(super) fn of(
+        exchange: &mut Exchange<'_>,
+        actions: &[Action<'_>],
+        requested: &Uri,
+    ) -> Option<Self> {
+        if !exchange.scope.options.live_reload {
+            return None;
+        }
+        let (method, headers) = (&exchange.method, &mut exchange.headers);
+        if *method == Method::GET && exchange.target.is_some() && requested.path() == PATH {
+            return Some(Self::Listen);
+        }
+        // What an upstream answers is its own.
+        if actions.iter().any(|action| matches!(action, Action::Proxy(_))) {
+            return None;
+        }
         if is_navigation(method, headers) {
             for name in [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
                 headers.remove(name);
             }
-            Self::Page
-        } else if is_asked_by_browser(headers) {
-            Self::Part
-        } else {
-            Self::No
+            return Some(Self::Page);
         }
+        is_asked_by_browser(headers).then_some(Self::Part)
     }
 
-    /// Puts on the response what makes the browser load it anew: the very last
-    /// step. `from_files` says whether files answered.
-    pub(crate) fn inject(
+    /// The response, with what makes the browser load it anew.
+    pub(super) async fn respond(
         self,
-        mut response: Response<Body>,
-        connection: &ConnectionContext,
-        scope: &Scope,
-        method: &Method,
-        from_files: bool,
+        exchange: &mut Exchange<'_>,
+        actions: Actions<'_>,
     ) -> Response<Body> {
-        if self != Self::No && from_files {
+        if self == Self::Listen {
+            return listen(exchange.connection, exchange.scope);
+        }
+        let response = exchange.respond(actions).await;
+        self.inject(response, exchange)
+    }
+
+    /// Puts on the response what makes the browser load it anew: the very last step.
+    fn inject(self, mut response: Response<Body>, exchange: &Exchange<'_>) -> Response<Body> {
+        if exchange.request.is_none() {
             // What was edited is asked for again, whatever a rule says of its age.
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if self != Self::Page || !is_page(response.status(), response.headers()) {
             return response;
         }
-        let changes = connection.shared.reload.changes(scope);
+        let connection = exchange.connection;
+        let changes = connection.shared.reload.changes(exchange.scope);
         let tail = Bytes::from(script_tag(&version(connection, changes)));
         let headers = response.headers_mut();
         for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
@@ -103,7 +125,7 @@ impl LiveReload {
                 }
             }
         }
-        let is_head = *method == Method::HEAD;
+        let is_head = *exchange.method() == Method::HEAD;
         response.map(|body| match body {
             // Of what is there the length is told to HEAD too, see `connection`.
             Body::Full(page) => [page, tail].concat().into(),
@@ -111,6 +133,31 @@ impl LiveReload {
             Body::Empty => tail.into(),
             page => Body::stream(AppendedBody { page, tail: Some(tail) }),
         })
+    }
+}
+
+impl Exchange<'_> {
+    /// Adds files to those that the pages of the scope are made of, where it loads pages anew.
+    /// Before they are read: what is changed afterwards is then found.
+    pub(super) fn add_sources<F: IntoIterator<Item = PathBuf>>(&self, files: impl FnOnce() -> F) {
+        if self.scope.options.live_reload {
+            self.connection.shared.reload.note(self.scope.name.as_ref(), files());
+        }
+    }
+
+    /// Adds the files that an action may answer from.
+    pub(super) fn add_sources_of(&self, action: &Action<'_>) {
+        let options = &self.scope.options;
+        match (action, &options.web_root) {
+            (Action::Module(module), _) => self.add_sources(|| [module.path.clone()]),
+            (Action::File(path), Some(root)) => self.add_sources(|| {
+                let named = root.join(path.as_path());
+                // A path that names no folder has no index either.
+                let indexes = options.index.iter().map(|name| named.join(name));
+                indexes.chain([named.clone()]).collect::<Vec<_>>()
+            }),
+            _ => {}
+        }
     }
 }
 
@@ -152,7 +199,7 @@ impl HttpBody for AppendedBody {
 
 /// The answer to who listens: an event for each version, the present one at once.
 /// It ends with the server, and when the scope loads no page anew any more.
-pub(crate) fn listen(connection: &Arc<ConnectionContext>, scope: &Arc<Scope>) -> Response<Body> {
+fn listen(connection: &Arc<ConnectionContext>, scope: &Arc<Scope>) -> Response<Body> {
     let events = Events {
         connection: connection.clone(),
         generation: connection.shared.live.generation(),
@@ -166,6 +213,7 @@ pub(crate) fn listen(connection: &Arc<ConnectionContext>, scope: &Arc<Scope>) ->
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    error_page::finish(&mut response);
     response
 }
 

@@ -26,7 +26,7 @@ impl Exchange<'_> {
             // As where there is no such file; its name may be a client's.
             return Err(Refusal::NotFound.into());
         }
-        let Some((below, path)) = self.find_named(file) else {
+        let Some((files, path)) = self.find_named(file) else {
             static TOLD: LogThrottle = LogThrottle::new();
             let why = format!("{} is below neither `web_root` nor `private_root`", file.display());
             if TOLD.allow() {
@@ -38,11 +38,8 @@ impl Exchange<'_> {
             }
             return Err(ErrorResponse::because(Refusal::NotFound, why));
         };
-        if self.scope.options.live_reload {
-            let named = below.root().join(path.as_path());
-            self.connection.shared.reload.note(self.scope.name.as_ref(), [named]);
-        }
-        files::send_named(&below, &path, self.file_asked(), fields).await
+        self.add_sources(|| [files.root().join(path.as_path())]);
+        files::send_named(&files, &path, self.file_request(), fields).await
     }
 
     /// In which of the two folders a path lies, by its names alone. One that is
@@ -54,10 +51,10 @@ impl Exchange<'_> {
         if let Some(root) = web_root
             && let Some(path) = root::below(root, file)
         {
-            return Some((self.below_root(root), path));
+            return Some((self.files_below(root), path));
         }
         let root = options.private_root.as_deref();
         let root = root.filter(|_| file.is_absolute() || web_root.is_none())?;
-        Some((self.below_root(root).for_handlers_only(), root::below(root, file)?))
+        Some((self.files_below(root).for_handlers_only(), root::below(root, file)?))
     }
 }

@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::{HeaderMap, Response};
-use slimhttp_site::path::Target;
 use slimhttp_site::plan::Action;
 use slimhttp_site::secrets::{is_secret, masked};
-use slimhttp_site::site::Site;
 
 use crate::exchange::actions::Exchange;
 use crate::exchange::tracking;
@@ -22,13 +20,9 @@ pub(super) struct RequestTrace {
 impl RequestTrace {
     /// Logs what is asked and what is to be done about it, where the path is
     /// marked.
-    pub(super) fn begin(
-        site: &Site,
-        target: Option<&Target<'_>>,
-        exchange: &Exchange<'_>,
-        actions: &[Action<'_>],
-    ) -> Option<Self> {
-        if !site.instance.is_debugged(&target?.path) {
+    pub(super) fn begin(exchange: &Exchange<'_>, actions: &[Action<'_>]) -> Option<Self> {
+        let path = &exchange.target.as_ref()?.path;
+        if !exchange.snapshot.site.instance.is_debugged(path) {
             return None;
         }
         let peer = exchange.connection.peer;
@@ -45,7 +39,7 @@ impl RequestTrace {
     }
 
     /// Logs the answer.
-    pub(super) fn answered(self, response: &Response<Body>, took: Duration) {
+    pub(super) fn answered(&self, response: &Response<Body>, took: Duration) {
         let status = response.status();
         let fields = in_lines(response.headers());
         tracing::info!("{} answered {status} after {took:?}{fields}", self.request);

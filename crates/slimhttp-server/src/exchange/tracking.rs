@@ -61,8 +61,8 @@ pub(super) fn target(version: Version, uri: &Uri) -> String {
 }
 
 impl Tracker {
-    /// Whether somebody is told of it.
-    pub(super) fn is_told(&self) -> bool {
+    /// Whether the access log or a watcher of events gets a record of it.
+    pub(super) fn is_recorded(&self) -> bool {
         self.note.is_some()
     }
 
@@ -71,8 +71,8 @@ impl Tracker {
         Self { state: connection.state.clone(), note: None, ongoing: None }
     }
 
-    /// Takes down what is told later, where anybody wants to be told.
-    pub(super) fn note(
+    /// Takes down what is reported once the response is sent, where anybody wants to know.
+    pub(super) fn record(
         mut self,
         connection: &ConnectionContext,
         snapshot: &Snapshot,

@@ -119,9 +119,8 @@ pub(crate) fn preflight(fields: HeaderMap) -> Response<Body> {
 }
 
 /// Puts on a response what every response carries.
-pub(crate) fn finish(mut response: Response<Body>) -> Response<Body> {
+pub(crate) fn finish(response: &mut Response<Body>) {
     response.headers_mut().entry(SERVER).or_insert(HeaderValue::from_static("slimHTTP"));
-    response
 }
 
 /// Leaves the content out of the final response to a HEAD, whoever has made it
