@@ -7,8 +7,8 @@
 //! 2. **Plan** (`slimhttp_site::plan`, pure): the target, perhaps rewritten; the scope, by the
 //!    host; the actions, in order. What is decided by the head alone is decided here: routes,
 //!    redirects, mounts.
-//! 3. **Record** (`tracking`): what the access log, watchers of events and counters are told
-//!    once the response is sent, or given up.
+//! 3. **Record** (`tracking`): what the access log, watchers of events and counters get to
+//!    know once the response is sent, or given up.
 //! 4. **Admit** (`Exchange::admit`): whether the request is answered at all, whatever its plan
 //!    says: addresses, malformed heads, announced lengths; rates and credentials.
 //! 5. **Perform** (`actions`): the actions in turn, until one replies.
@@ -29,4 +29,4 @@ mod request_trace;
 mod tracking;
 
 pub(crate) use answer::answer;
-pub(crate) use tracking::{Tracked, note_refused};
+pub(crate) use tracking::{Tracked, record_malformed};

@@ -49,14 +49,14 @@ pub(super) struct Exchange<'x> {
     /// The hold on a body that a handler reads as it comes in.
     pub(super) content_guard: Option<ContentGuard>,
     pub(super) upgrade: Option<OnUpgrade>,
-    /// As handlers see it, once one was asked; it then holds the method and the fields.
+    /// As handlers see it, once one was called; it then holds the method and the fields.
     pub(super) request: Option<Arc<Request>>,
-    /// Who has answered, or was asked last.
+    /// Who has answered, or was tried last.
     pub(super) responder: Responder,
-    /// Whether a handler was asked and left the answer to whoever is next, who has
+    /// Whether a handler was called and left the answer to whoever is next, who has
     /// not answered yet.
     pub(super) passed_on: bool,
-    /// Whether files were asked.
+    /// Whether a file was looked for.
     pub(super) from_files: bool,
     /// Whether the answer is a refusal, and not that there is nothing.
     pub(super) has_failed: bool,
@@ -204,13 +204,13 @@ impl Exchange<'_> {
     /// The handler side has met the connection then.
     fn asks_for_upgrade(&self) -> bool {
         let Some(handler) = &self.connection.shared.handler else { return false };
-        let asked = self.upgrade.is_some()
+        let is_asked = self.upgrade.is_some()
             && handler.interests().upgrades
             && switching::is_asked(&self.headers);
-        if asked {
+        if is_asked {
             self.connection.connected(handler);
         }
-        asked
+        is_asked
     }
 
     /// A page of another origin opens a WebSocket.

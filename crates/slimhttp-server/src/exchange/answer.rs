@@ -82,7 +82,7 @@ fn cacheable_for(
     began: Instant,
 ) -> Option<Duration> {
     let options = &exchange.scope.options;
-    // Files have answered, or that there is none; no handler was asked, for an upgrade or to run
+    // Files have answered, or that there is none; no handler was called, for an upgrade or to run
     // a script.
     let from_files = exchange.from_files && exchange.request.is_none() && !exchange.has_failed;
     // None of the files was changed just now: a further change may follow at once.

@@ -1,9 +1,9 @@
 //! Streams of events (`text/event-stream`) end when the server does. They have no
 //! end of their own that could be waited for, and a browser that sees one end asks
-//! for it again. Whoever makes one is told at once: what it streams is dropped,
-//! which closes a handler's iterator and an upstream's connection. Where the client
-//! takes nothing it is not asked for more, and so not told: its connection is counted
-//! as one with an endless answer, which the end of the worker does not wait for.
+//! for it again. What is streamed is dropped at once, which closes a handler's iterator
+//! and an upstream's connection. Where the client takes nothing the stream is not polled,
+//! and so not dropped: its connection is counted as one with an endless answer, which the
+//! end of the I/O thread does not wait for.
 
 use std::pin::Pin;
 use std::sync::Arc;

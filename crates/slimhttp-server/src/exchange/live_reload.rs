@@ -1,9 +1,11 @@
-//! Pages that the browser loads anew: what they are made of is noted as they are
-//! answered, looked at while somebody has one open, and told to who listens. By
-//! looking and not by the system's notices: few files are noted, they may lie on
-//! any file system, and nobody pays for it while no page is open.
+//! Pages that the browser loads anew: the files that they are made of are remembered as
+//! they are answered ([`crate::fs::watcher`]), looked at while somebody has one open, and
+//! who listens gets an event for each change. By looking and not by the system's
+//! notifications: the files are few, they may lie on any file system, and nobody pays for
+//! it while no page is open. The look is on the blocking pool, for the disk may let wait.
 //!
-//! Only where a scope says `live_reload`, see [`slimhttp_site::live_reload`].
+//! A wrapper around what `answer` does with a request, only where a scope says
+//! `live_reload`, see [`slimhttp_site::live_reload`].
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -34,8 +36,8 @@ use crate::net::connection_state::CloseMode;
 /// How often the files are looked at while somebody listens.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// After how many looks without news a listener is told that we are there: one
-/// that has left is found out by it.
+/// After how many looks without news a listener gets a comment: one that has left is found
+/// out by it.
 const QUIET: u32 = 50;
 
 /// What a page was made of, in short: this run of this server, the options of its
@@ -99,7 +101,7 @@ impl LiveReload {
     /// Puts on the response what makes the browser load it anew: the very last step.
     fn inject(self, mut response: Response<Body>, exchange: &Exchange<'_>) -> Response<Body> {
         if exchange.request.is_none() {
-            // What was edited is asked for again, whatever a rule says of its age.
+            // The browser asks again for what was edited, whatever a rule says of its age.
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if self != Self::Page || !is_page(response.status(), response.headers()) {
@@ -127,7 +129,7 @@ impl LiveReload {
         }
         let is_head = *exchange.method() == Method::HEAD;
         response.map(|body| match body {
-            // Of what is there the length is told to HEAD too, see `connection`.
+            // The answer to HEAD says the length of what is there too, see `omit_content`.
             Body::Full(page) => [page, tail].concat().into(),
             page if is_head => page,
             Body::Empty => tail.into(),
@@ -204,7 +206,7 @@ fn listen(connection: &Arc<ConnectionContext>, scope: &Arc<Scope>) -> Response<B
         connection: connection.clone(),
         generation: connection.shared.live.generation(),
         scope: Some(scope.clone()),
-        told: None,
+        sent: None,
         quiet: 0,
         next: Box::pin(tokio::time::sleep(Duration::ZERO)),
         looking: None,
@@ -223,9 +225,9 @@ struct Events {
     generation: u64,
     /// `None` from the moment it is no more, or loads no page anew any more.
     scope: Option<Arc<Scope>>,
-    /// The version that was told last.
-    told: Option<String>,
-    /// Looks since anything was told.
+    /// The version that was sent last.
+    sent: Option<String>,
+    /// Looks since anything was sent.
     quiet: u32,
     next: Pin<Box<tokio::time::Sleep>>,
     looking: Option<tokio::task::JoinHandle<u64>>,
@@ -269,9 +271,9 @@ impl HttpBody for Events {
                 let changes = ready!(Pin::new(looking).poll(context))?;
                 self.looking = None;
                 let version = version(&self.connection, changes);
-                if self.told.as_ref() != Some(&version) {
+                if self.sent.as_ref() != Some(&version) {
                     let event = format!("retry: 500\ndata: {version}\n\n");
-                    (self.told, self.quiet) = (Some(version), 0);
+                    (self.sent, self.quiet) = (Some(version), 0);
                     return Poll::Ready(Some(Ok(Frame::data(event.into()))));
                 }
                 self.quiet += 1;
@@ -288,13 +290,12 @@ impl HttpBody for Events {
             }
             self.follow();
             let Some(scope) = self.scope.clone() else {
-                // The page is another one without us: it is told so, and that is all.
-                let told = self.told.take();
+                // The page is another one without us: the listener gets to know that, and no more.
+                let sent = self.sent.take();
                 let last = || Ok(Frame::data(Bytes::from_static(b"data: gone\n\n")));
-                return Poll::Ready(told.map(|_| last()));
+                return Poll::Ready(sent.map(|_| last()));
             };
             let shared = self.connection.shared.clone();
-            // The disk may let wait.
             let look = move || shared.reload.look(&scope);
             self.looking = Some(tokio::task::spawn_blocking(look));
         }

@@ -27,9 +27,9 @@ impl Exchange<'_> {
             return Err(Refusal::NotFound.into());
         }
         let Some((files, path)) = self.find_named(file) else {
-            static TOLD: LogThrottle = LogThrottle::new();
+            static LOG_THROTTLE: LogThrottle = LogThrottle::new();
             let why = format!("{} is below neither `web_root` nor `private_root`", file.display());
-            if TOLD.allow() {
+            if LOG_THROTTLE.allow() {
                 tracing::warn!(
                     "{} {}: a handler named a file, and {why} of its scope: 404",
                     self.method(),

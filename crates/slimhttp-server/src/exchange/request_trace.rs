@@ -18,8 +18,7 @@ pub(super) struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Logs what is asked and what is to be done about it, where the path is
-    /// marked.
+    /// Logs the request and what is to be done about it, where the path is marked.
     pub(super) fn begin(exchange: &Exchange<'_>, actions: &[Action<'_>]) -> Option<Self> {
         let path = &exchange.target.as_ref()?.path;
         if !exchange.snapshot.site.instance.is_debugged(path) {

@@ -1,5 +1,6 @@
-//! What is told of an exchange: to the connection, which counts it as in flight
-//! until its response is sent or given up; to the access log; to who watches.
+//! What is recorded of an exchange: the connection counts it as in flight until its response is
+//! sent or given up; then the access log and the watchers of events get their record of it. A
+//! response carries its [`Tracker`] with its body, on the connection's I/O thread.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -27,13 +28,13 @@ use crate::observe::event::{Event, Responder};
 /// Counts the exchange as in flight until its response is sent or given up.
 pub(super) struct Tracker {
     state: Arc<ConnectionState>,
-    note: Option<Box<Note>>,
+    record: Option<Box<Record>>,
     /// The content that a handler may read until the response is sent.
-    ongoing: Option<ContentGuard>,
+    content_guard: Option<ContentGuard>,
 }
 
-/// What the access log and the watchers of events are told of an exchange.
-struct Note {
+/// What the access log and the watchers of events get to know of an exchange.
+struct Record {
     shared: Arc<Shared>,
     log: Option<AccessWriter>,
     started: Instant,
@@ -46,7 +47,7 @@ struct Note {
     host: Option<Vec<u8>>,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
-    by: Responder,
+    responder: Responder,
     status: u16,
     sent: u64,
 }
@@ -63,12 +64,12 @@ pub(super) fn target(version: Version, uri: &Uri) -> String {
 impl Tracker {
     /// Whether the access log or a watcher of events gets a record of it.
     pub(super) fn is_recorded(&self) -> bool {
-        self.note.is_some()
+        self.record.is_some()
     }
 
     pub(super) fn begin(connection: &ConnectionContext) -> Self {
         connection.state.begin();
-        Self { state: connection.state.clone(), note: None, ongoing: None }
+        Self { state: connection.state.clone(), record: None, content_guard: None }
     }
 
     /// Takes down what is reported once the response is sent, where anybody wants to know.
@@ -86,7 +87,7 @@ impl Tracker {
         }
         let text =
             |name| parts.headers.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
-        self.note = Some(Box::new(Note {
+        self.record = Some(Box::new(Record {
             shared: connection.shared.clone(),
             log: log.and_then(|log| snapshot.access_logs.get(log)).cloned(),
             started: Instant::now(),
@@ -99,7 +100,7 @@ impl Tracker {
             host: text(HOST).or_else(|| Some(uri.authority()?.as_str().into())),
             referer: text(REFERER),
             user_agent: text(USER_AGENT),
-            by: Responder::Server,
+            responder: Responder::Server,
             status: 0,
             sent: 0,
         }));
@@ -109,30 +110,30 @@ impl Tracker {
     pub(super) fn finish(
         mut self,
         response: Response<Body>,
-        by: Responder,
-        repeatable: Option<Duration>,
-        ongoing: Option<ContentGuard>,
+        responder: Responder,
+        cacheable_for: Option<Duration>,
+        content_guard: Option<ContentGuard>,
     ) -> Response<Tracked> {
-        self.ongoing = ongoing;
-        if let Some(note) = &mut self.note {
-            note.by = by;
-            note.status = response.status().as_u16();
+        self.content_guard = content_guard;
+        if let Some(record) = &mut self.record {
+            record.responder = responder;
+            record.status = response.status().as_u16();
         }
-        response.map(|body| Tracked { body, repeatable, tracker: self })
+        response.map(|body| Tracked { body, cacheable_for, tracker: self })
     }
 }
 
 impl Drop for Tracker {
     fn drop(&mut self) {
         self.state.end();
-        if let Some(note) = self.note.take() {
-            note.tell();
+        if let Some(record) = self.record.take() {
+            record.report();
         }
     }
 }
 
-impl Note {
-    fn tell(self) {
+impl Record {
+    fn report(self) {
         // A client that left before there was an answer: nginx's 499.
         let status = if self.status == 0 { 499 } else { self.status };
         if let Some(log) = &self.log {
@@ -156,14 +157,14 @@ impl Note {
             method: self.method.clone(),
             target: self.target.clone(),
             vhost: self.vhost.clone(),
-            by: self.by,
+            by: self.responder,
             status,
         });
     }
 }
 
-/// Notes a request that was refused before there was an exchange.
-pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault) {
+/// Records a request that was refused before there was an exchange.
+pub(crate) fn record_malformed(connection: &ConnectionContext, fault: &FramingFault) {
     connection.shared.events.push(|| Event::Malformed { peer: connection.peer });
     let snapshot = connection.shared.live.cached();
     let wanted = snapshot.site.global.options.access_log.as_ref();
@@ -185,25 +186,25 @@ pub(crate) fn note_refused(connection: &ConnectionContext, fault: &FramingFault)
     });
 }
 
-/// A response body that tells when it has been sent, or given up.
+/// A response body that is recorded once it has been sent, or given up.
 pub(crate) struct Tracked {
     body: Body,
-    /// See [`Tracked::repeatable`].
-    repeatable: Option<Duration>,
+    /// See [`Tracked::cacheable_for`].
+    cacheable_for: Option<Duration>,
     tracker: Tracker,
 }
 
 impl Tracked {
-    /// For how long the same may be answered to whoever asks the same.
-    pub(crate) fn repeatable(&self) -> Option<Duration> {
-        self.repeatable
+    /// For how long the response may be sent again to whoever asks the same.
+    pub(crate) fn cacheable_for(&self) -> Option<Duration> {
+        self.cacheable_for
     }
 
     /// Whether it is sent while content of the request may still come in that nobody will
     /// read: a response that streams is made by a handler that may read on meanwhile.
     pub(crate) fn leaves_content_unread(&self) -> bool {
         let streams = matches!(self.body, Body::Stream(_));
-        !streams && self.tracker.ongoing.as_ref().is_some_and(ContentGuard::is_unread)
+        !streams && self.tracker.content_guard.as_ref().is_some_and(ContentGuard::is_unread)
     }
 
     /// The content, where all of it is in memory.
@@ -220,8 +221,8 @@ impl Tracked {
         let Body::Full(whole) = &mut self.body else { return None };
         let whole = std::mem::take(whole);
         self.body = Body::Empty;
-        if let Some(note) = &mut self.tracker.note {
-            note.sent += whole.len() as u64;
+        if let Some(record) = &mut self.tracker.record {
+            record.sent += whole.len() as u64;
         }
         Some(whole)
     }
@@ -242,13 +243,13 @@ impl Tracked {
         }
     }
 
-    /// Notes that so many bytes of the file were sent without being asked for.
+    /// So many bytes of the file were sent without being read through this body.
     pub(crate) fn file_sent(&mut self, sent: u64) {
         if let Body::File(file) = &mut self.body {
             file.advance(sent);
         }
-        if let Some(note) = &mut self.tracker.note {
-            note.sent += sent;
+        if let Some(record) = &mut self.tracker.record {
+            record.sent += sent;
         }
     }
 }
@@ -262,8 +263,8 @@ impl HttpBody for Tracked {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let (Some(Ok(frame)), Some(note)) = (&frame, &mut self.tracker.note) {
-            note.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let (Some(Ok(frame)), Some(record)) = (&frame, &mut self.tracker.record) {
+            record.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
         }
         if let Some(Err(error)) = &frame {
             tracing::warn!("a response was broken off: {error}");

@@ -33,7 +33,7 @@ pub(crate) async fn refuse(
     fault: &FramingFault,
 ) {
     tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
-    exchange::note_refused(context, fault);
+    exchange::record_malformed(context, fault);
     // Methods are case-sensitive (RFC 9110 section 9.1).
     send_error_and_close(context, socket, &fault.refusal, fault.request_line.starts_with("HEAD "))
         .await;

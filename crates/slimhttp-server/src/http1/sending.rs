@@ -49,7 +49,7 @@ impl<S: Stream> Http1<S> {
     ) -> io::Result<bool> {
         let (parts, mut body) = response.into_parts();
         let close = close || response::closes(&parts);
-        if let (Some(key), Some(span), false) = (key, body.repeatable(), close) {
+        if let (Some(key), Some(span), false) = (key, body.cacheable_for(), close) {
             keep(key, span, &parts, &body, is_head);
         }
         let mut parts = Some(parts);
