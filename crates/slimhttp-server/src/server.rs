@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Site};
@@ -139,10 +138,10 @@ impl Server {
             configured_port: port,
             port: first.port(),
         };
-        let draft = Draft { config, routes: Routes::default(), base, replaced: false };
+        let draft = Draft::new(config, base);
         let live =
             Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
-        registry::announce(&live);
+        registry::register(&live);
         let shared = Arc::new(Shared {
             live,
             address: first,
@@ -178,7 +177,7 @@ impl Server {
         // All that only root may open is open by now.
         privileges::heed(&self.shared.live.current().site.service)?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
-        self.shared.live.serve();
+        self.shared.live.start_serving();
         let count = self.shared.live.current().site.service.io_threads.max(1);
         let io_threads = threads::start(&self.shared, listeners, count)?;
         let _ = self.io_threads.set(io_threads);
@@ -212,7 +211,7 @@ impl Server {
     /// cuts what is left after `grace_period`. Returns as soon as the port is
     /// free; see [`Server::wait`] for the rest.
     pub fn stop(&self) {
-        registry::retire(&self.shared.live);
+        registry::unregister(&self.shared.live);
         self.shared.shutdown.request();
         if self.take_listeners().is_some() {
             // It never started, so there is nobody to say that all has ended.
@@ -318,12 +317,7 @@ pub fn check(setup: &ServerConfig) -> Result<Vec<String>, Faults> {
         configured_port: setup.port,
         port: setup.port,
     };
-    let draft = Draft {
-        config: setup.config.clone(),
-        routes: Routes::default(),
-        base: setup.base.clone(),
-        replaced: false,
-    };
+    let draft = Draft::new(setup.config.clone(), setup.base.clone());
     let site = snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)?;
     if listener.tls {
         snapshot::open_certificate(&draft, &site.service)?;

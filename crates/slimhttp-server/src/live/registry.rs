@@ -13,10 +13,11 @@ pub(crate) trait LocalSite: Send + Sync {
     fn site_at(&self, host: &str, port: u16) -> Option<Arc<Site>>;
 }
 
+/// Held weakly: a server that is dropped leaves by itself.
 static LOCAL: Mutex<Vec<Weak<dyn LocalSite>>> = Mutex::new(Vec::new());
 
 /// Makes a live site known to the changes of the others.
-pub(crate) fn announce(live: &Arc<impl LocalSite + 'static>) {
+pub(crate) fn register(live: &Arc<impl LocalSite + 'static>) {
     let mut local = LOCAL.lock();
     local.retain(|other| other.strong_count() > 0);
     let live: Arc<dyn LocalSite> = live.clone();
@@ -24,7 +25,7 @@ pub(crate) fn announce(live: &Arc<impl LocalSite + 'static>) {
 }
 
 /// Forgets a live site: its port is free for others now.
-pub(crate) fn retire(live: &Arc<impl LocalSite>) {
+pub(crate) fn unregister(live: &Arc<impl LocalSite>) {
     let mut local = LOCAL.lock();
     local.retain(|other| !std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(live)));
 }
@@ -34,3 +35,6 @@ pub(super) fn local_site(host: &str, port: u16) -> Option<Arc<Site>> {
     let local = LOCAL.lock();
     local.iter().filter_map(Weak::upgrade).find_map(|live| live.site_at(host, port))
 }
+
+#[cfg(test)]
+mod tests;

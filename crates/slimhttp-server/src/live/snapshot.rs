@@ -188,3 +188,6 @@ fn look(path: &Path) -> PathKind {
         Err(_) => PathKind::Missing,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,18 @@
-//! The one mutable cell: the site in force, and the only way to change it.
+//! The one mutable cell of a server's configuration: the site in force, and the only ways to
+//! change it.
+//!
+//! A change runs on the thread that asks for it, which may wait for the change before it and for
+//! the disk; I/O threads make none. A request never waits for a change: it takes the snapshot in
+//! force, which is exchanged in one atomic step, from a copy that its thread has. A generation
+//! number says whether that copy is out of date.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Site};
@@ -19,26 +24,33 @@ use crate::live::snapshot::{self, Shared, Snapshot};
 use crate::observe::access_log::AccessLogs;
 use crate::upstream::groups::GroupTable;
 
-/// A snapshot as an exchange holds it. The outer count belongs to one I/O thread,
-/// so that taking and leaving a snapshot touches nothing that I/O threads share.
+/// A snapshot as an exchange holds it. The outer count belongs to one I/O thread, so that taking
+/// and leaving a snapshot touches nothing that I/O threads share.
 pub(crate) type CachedSnapshot = Arc<Arc<Snapshot>>;
 
-/// The site in force.
+/// The site in force, shared by all threads of the server and by the program that holds it.
+///
+/// Its fields are nobody else's: what is configured changes by [`Live::update`] and
+/// [`Live::try_update`], as a whole or not at all.
 #[derive(Debug)]
 pub struct Live {
+    /// Tells it from every other one of the process.
     id: u64,
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
-    draft: Mutex<Draft>,
+    /// What the site in force was made of. Locked while a change is made, so that changes take
+    /// turns.
+    draft: Mutex<Arc<Draft>>,
     listener: Arc<Listener>,
     python: bool,
     access_logs: AccessLogs,
     upstreams: GroupTable,
     files: Arc<FileStore>,
     /// Whether clients are answered already.
-    serves: AtomicBool,
+    is_serving: AtomicBool,
 }
 
+/// The snapshot that a thread saw last, and of which server.
 struct ThreadCache {
     live: u64,
     generation: u64,
@@ -46,7 +58,6 @@ struct ThreadCache {
 }
 
 thread_local! {
-    /// The snapshot that this I/O thread saw last.
     static CACHED: RefCell<Option<ThreadCache>> = const { RefCell::new(None) };
 }
 
@@ -67,13 +78,13 @@ impl Live {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             current: ArcSwap::from_pointee(first),
             generation: AtomicU64::new(0),
-            draft: Mutex::new(draft),
+            draft: Mutex::new(Arc::new(draft)),
             listener,
             python,
             access_logs,
             upstreams,
             files,
-            serves: AtomicBool::new(false),
+            is_serving: AtomicBool::new(false),
         })
     }
 
@@ -82,33 +93,35 @@ impl Live {
         self.current.load_full()
     }
 
-    /// A number that grows with each change. What is seen after it belongs to
-    /// this snapshot or a later one.
+    /// A number that grows with each change. A snapshot that is taken after it was read belongs
+    /// to this change or a later one.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The snapshot in force now, for an exchange on this I/O thread.
+    /// The snapshot in force now, for an exchange on this I/O thread. Costs an atomic load and a
+    /// count of this thread's own, unless there was a change since.
     pub(crate) fn cached(&self) -> CachedSnapshot {
         let generation = self.generation.load(Ordering::Acquire);
-        CACHED.with_borrow_mut(|pin| match pin {
-            Some(pin) if pin.live == self.id && pin.generation == generation => {
-                pin.snapshot.clone()
+        CACHED.with_borrow_mut(|cached| match cached {
+            Some(cached) if cached.live == self.id && cached.generation == generation => {
+                cached.snapshot.clone()
             }
             _ => {
                 let snapshot = CachedSnapshot::new(self.current.load_full());
-                *pin = Some(ThreadCache { live: self.id, generation, snapshot: snapshot.clone() });
+                *cached =
+                    Some(ThreadCache { live: self.id, generation, snapshot: snapshot.clone() });
                 snapshot
             }
         })
     }
 
     /// What the site in force was made of.
-    pub fn draft(&self) -> Draft {
+    pub fn draft(&self) -> Arc<Draft> {
         self.lock().clone()
     }
 
-    /// The files that this server keeps in memory.
+    /// The files that this server has in memory.
     pub(crate) fn files(&self) -> &Arc<FileStore> {
         &self.files
     }
@@ -130,7 +143,7 @@ impl Live {
 
     /// Edits a draft of the site in force and puts it in force, whole or not at
     /// all. When this returns `Ok`, every request that begins afterwards sees
-    /// the new site. Changes are made one after the other.
+    /// the new site. Changes are made one after the other, so `change` makes no other one.
     ///
     /// # Errors
     /// Every fault of the draft; the site in force is then untouched.
@@ -148,7 +161,7 @@ impl Live {
         change: impl FnOnce(&mut Draft) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut draft = self.lock();
-        let mut next = draft.clone();
+        let mut next = draft.copy();
         let outcome = change(&mut next)?;
         // Only where it matters: a whole replacement costs what it changes.
         next.replaced &= next.base != draft.base;
@@ -158,23 +171,23 @@ impl Live {
         let snapshot = Snapshot::open(&next, &self.listener, self.python, shared, previous)?;
         self.files.resize(&snapshot.site.global.options.files);
         let presented = snapshot.tls.clone();
-        self.put(snapshot);
+        self.publish(snapshot);
         if let Some(presented) = presented
-            && self.serves.load(Ordering::Relaxed)
+            && self.is_serving.load(Ordering::Relaxed)
             && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
         {
             presented.warn_if_self_signed();
         }
         next.replaced = false;
-        *draft = next;
+        *draft = Arc::new(next);
         Ok(outcome)
     }
 
-    /// Clients are answered from now on; says what they are presented where that is
-    /// a certificate that was made now.
-    pub(crate) fn serve(&self) {
-        let _turn = self.lock();
-        self.serves.store(true, Ordering::Relaxed);
+    /// Clients are answered from now on: logs what they are presented where that is a
+    /// certificate that was made now.
+    pub(crate) fn start_serving(&self) {
+        let _no_change = self.lock();
+        self.is_serving.store(true, Ordering::Relaxed);
         if let Some(presented) = &self.current.load().tls {
             presented.warn_if_self_signed();
         }
@@ -183,14 +196,14 @@ impl Live {
     /// Presents what stands in the files of the certificate by now, to the
     /// connections that begin afterwards. Looks at the disk.
     pub(crate) fn renew_certificate(&self) {
-        let _turn = self.lock();
+        let _no_change = self.lock();
         if let Some(snapshot) = self.current.load().with_certificate_renewed() {
-            self.put(snapshot);
+            self.publish(snapshot);
         }
     }
 
-    /// Puts a snapshot in force. Only while the draft is held.
-    fn put(&self, snapshot: Snapshot) {
+    /// Puts a snapshot in force. Only while the draft is locked.
+    fn publish(&self, snapshot: Snapshot) {
         self.current.store(Arc::new(snapshot));
         // After the store: who sees the new number finds the new snapshot.
         self.generation.fetch_add(1, Ordering::Release);
@@ -203,13 +216,13 @@ impl Live {
     pub fn check(&self, config: &Config) -> Result<Vec<String>, Faults> {
         let draft = self.draft();
         let before = self.current();
-        let next = Draft { config: config.clone(), ..draft.clone() };
+        let next = Draft { config: config.clone(), ..draft.copy() };
         let previous = Some((&*before.site, &draft.routes));
         let site = snapshot::compile_site(&next, &self.listener, self.python, previous)?;
         Ok(site.warnings)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Draft> {
+    fn lock(&self) -> MutexGuard<'_, Arc<Draft>> {
         // A panic in a change leaves the draft as it was: it is edited as a copy.
         self.draft.lock()
     }
@@ -220,3 +233,6 @@ impl LocalSite for Live {
         self.listener.is_reached_by(host, port).then(|| self.current().site.clone())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

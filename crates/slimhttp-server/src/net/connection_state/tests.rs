@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use futures_util::FutureExt;
-use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 
 use slimhttp_site::site::Listener;
@@ -24,9 +23,7 @@ fn limits() -> Service {
         configured_port: 0,
         port: 1,
     };
-    let base = PathBuf::from("/");
-    let draft =
-        Draft { config: Config::default(), routes: Routes::default(), base, replaced: false };
+    let draft = Draft::new(Config::default(), PathBuf::from("/"));
     let live = Live::new(listener, false, draft).expect("the defaults are valid");
     let limits = Service::clone(&live.current().site.service);
     let seconds = Duration::from_secs;
