@@ -3,6 +3,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod connection_state;
+pub(crate) mod connections;
 pub(crate) mod framing_fault;
 pub(crate) mod linger;
 pub(crate) mod listener;

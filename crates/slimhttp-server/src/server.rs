@@ -252,8 +252,8 @@ impl Server {
     /// is nothing.
     pub fn waits_for(&self) -> Option<String> {
         let io_threads = self.io_threads.get().map(|io_threads| &**io_threads).unwrap_or_default();
-        let under_way = io_threads.iter().map(|io_thread| io_thread.connections.under_way());
-        let (requests, upgraded) = under_way.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        let in_flight = io_threads.iter().map(|io_thread| io_thread.connections.in_flight());
+        let (requests, upgraded) = in_flight.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         let counted = |count: u64, what: &str| match count {
             0 => None,
             1 => Some(format!("1 {what}")),

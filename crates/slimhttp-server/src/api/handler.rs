@@ -92,12 +92,12 @@ impl ConnectionHandle {
     /// [`HandlerFault::NoRoom`].
     pub fn has_room(&self) -> bool {
         let state = self.0.upgrade();
-        state.is_none_or(|state| state.answers().is_none_or(|answers| answers.has_room()))
+        state.is_none_or(|state| state.unsent_answers().is_none_or(|answers| answers.has_room()))
     }
 
     /// Counts what an answer holds in memory from now on, until it is sent or given up.
     pub fn hold(&self, answer: Answer) -> Answer {
-        match self.0.upgrade().as_ref().and_then(|state| state.answers()) {
+        match self.0.upgrade().as_ref().and_then(|state| state.unsent_answers()) {
             Some(answers) => unsent_answers::held(answer, answers),
             None => answer,
         }

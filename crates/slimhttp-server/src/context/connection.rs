@@ -71,14 +71,14 @@ impl ConnectionContext {
         let (state, peer) = (self.state.clone(), self.peer);
         Some(async move {
             // It may take as long as a head: the I/O thread's sweep keeps the time.
-            state.read(ReadPhase::Head);
+            state.record_read(ReadPhase::Head);
             tokio::select! {
                 served = judged => {
                     // What comes next has a time of its own.
-                    state.read(ReadPhase::Idle);
+                    state.record_read(ReadPhase::Idle);
                     served && state.close_mode() == CloseMode::No
                 }
-                () = state.cut() => {
+                () = state.until_cut() => {
                     if state.close_mode() == CloseMode::HeadTimeout {
                         tracing::warn!(
                             "{peer}: `on_accept` gave no verdict within `header_timeout`: closed"

@@ -289,7 +289,7 @@ impl Exchange<'_> {
             ));
         };
         let request = self.request(kind).await?;
-        let answers = self.connection.state.answers();
+        let answers = self.connection.state.unsent_answers();
         let answer = unsent_answers::ask(handler, answers, callee, request).await;
         answer.map_err(|fault| self.handler_failed(fault))
     }

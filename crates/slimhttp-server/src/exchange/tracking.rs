@@ -68,7 +68,7 @@ impl Tracker {
     }
 
     pub(super) fn begin(connection: &ConnectionContext) -> Self {
-        connection.state.begin();
+        connection.state.begin_exchange();
         Self { state: connection.state.clone(), record: None, content_guard: None }
     }
 
@@ -125,7 +125,7 @@ impl Tracker {
 
 impl Drop for Tracker {
     fn drop(&mut self) {
-        self.state.end();
+        self.state.end_exchange();
         if let Some(record) = self.record.take() {
             record.report();
         }

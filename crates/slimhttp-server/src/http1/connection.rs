@@ -182,14 +182,14 @@ impl<S: Stream> Http1<S> {
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
                 if self.framing.phase() == Phase::Head {
-                    self.context.state.read(ReadPhase::Head);
+                    self.context.state.record_read(ReadPhase::Head);
                 }
                 return None;
             }
             HeadRead::Fault(refusal) => return Some((self.fault(refusal), whole.len())),
             HeadRead::Complete { length, has_content } => (length, has_content),
         };
-        self.context.state.read(ReadPhase::Idle);
+        self.context.state.record_read(ReadPhase::Idle);
         if has_content {
             return Some(Self::for_library(whole));
         }
@@ -275,9 +275,9 @@ impl<S: Stream> Http1<S> {
         let outcome = self.write_queue.poll_send(&mut self.socket, context);
         if self.write_queue.len() < before {
             // Who takes a little is slow, and not still.
-            self.context.state.write_blocked(false);
+            self.context.state.set_write_blocked(false);
         }
-        self.context.state.write_blocked(outcome.is_pending());
+        self.context.state.set_write_blocked(outcome.is_pending());
         outcome
     }
 }

@@ -90,7 +90,7 @@ impl<S: Stream> Http1<S> {
         let Some(tcp) = self.socket.tcp() else { return Poll::Ready(Ok(0)) };
         loop {
             let ready = tcp.poll_write_ready(context);
-            self.context.state.write_blocked(ready.is_pending());
+            self.context.state.set_write_blocked(ready.is_pending());
             ready!(ready)?;
             let count = usize::try_from(end - offset).unwrap_or(usize::MAX);
             let sent = tcp.try_io(Interest::WRITABLE, || {

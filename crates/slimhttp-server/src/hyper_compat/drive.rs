@@ -25,7 +25,7 @@ where
 {
     let mut told = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
-        state.watch(context.waker());
+        state.register(context.waker());
         if let ending @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) =
             state.close_mode()
         {
@@ -33,7 +33,7 @@ where
         }
         loop {
             match Pin::new(&mut *connection).poll(context) {
-                Poll::Pending if state.is_resting() && !told => {
+                Poll::Pending if state.is_engine_idle() && !told => {
                     return Poll::Ready(Driven::Rests);
                 }
                 // Not before it has seen the request with which it was given the

@@ -38,7 +38,7 @@ pub(crate) async fn serve<S: Stream>(
     let service = live.cached().site.service.clone();
     let fault = &context.fault;
     let guarded = ValidatingIo::http1(socket, unread, live.clone(), state.clone(), fault.clone());
-    state.rest(false);
+    state.set_engine_idle(false);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

@@ -61,10 +61,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Serves a connection that has chosen HTTP/2 until it ends.
 pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
     let state = context.state.clone();
-    state.read(ReadPhase::Idle);
+    state.record_read(ReadPhase::Idle);
     let service = context.shared.live.cached().site.service.clone();
     let budget = Arc::new(SendBudget::new(service.max_unsent));
-    state.bound_answers(UNSENT_ANSWERS.saturating_mul(service.max_unsent));
+    state.limit_unsent_answers(UNSENT_ANSWERS.saturating_mul(service.max_unsent));
     let pace = Arc::new(Pace::default());
     let socket = Socket::new(socket, state.clone(), budget.clone(), pace.clone());
     let spawner = Spawner::default();
@@ -158,7 +158,7 @@ where
 {
     let mut told = false;
     std::future::poll_fn(|context| {
-        state.watch(context.waker());
+        state.register(context.waker());
         if let ending @ (CloseMode::Rejected | CloseMode::Cut) = state.close_mode() {
             return Poll::Ready(ending);
         }

@@ -46,7 +46,7 @@ impl<S> ValidatingIo<S> {
         fault: FaultCell,
     ) -> Self {
         let framing = Framing::new(live.cached().site.service.head_limits());
-        let begun_before = state.begun();
+        let begun_before = state.exchanges_begun();
         Self { socket, unread, framing, live, state, fault, begun_before, gave_up: false }
     }
 
@@ -64,7 +64,7 @@ impl<S> ValidatingIo<S> {
             && !self.state.is_upgraded()
             && !self.state.is_busy()
             && !self.state.is_write_blocked()
-            && self.state.begun() - self.begun_before == framing.heads_read()
+            && self.state.exchanges_begun() - self.begun_before == framing.heads_read()
     }
 
     pub(crate) fn into_socket(self) -> S {
@@ -87,11 +87,11 @@ impl<S: AsyncRead + Unpin> ValidatingIo<S> {
             framing.set_limits(self.live.cached().site.service.head_limits());
         }
         let fed = framing.feed(bytes);
-        self.state.read(match framing.phase() {
+        self.state.record_read(match framing.phase() {
             Phase::Idle | Phase::Faulted => ReadPhase::Idle,
             Phase::Head => ReadPhase::Head,
             Phase::Body => ReadPhase::Body,
-            Phase::Through => ReadPhase::Through,
+            Phase::Through => ReadPhase::Upgraded,
         });
         if let Some(refusal) = fed.fault {
             let request_line = framing.request_line().to_string();
@@ -133,9 +133,9 @@ impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
             if !fault.in_head {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
             }
-            if this.state.is_busy() || this.state.begun() - this.begun_before < given {
+            if this.state.is_busy() || this.state.exchanges_begun() - this.begun_before < given {
                 // Earlier requests of this connection are answered first.
-                this.state.park();
+                this.state.park_reading();
                 return Poll::Pending;
             }
             this.gave_up = true;
@@ -150,7 +150,7 @@ impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
             let mut buffer = ReadBuf::new(&mut buffer[..size]);
             let read = Pin::new(&mut this.socket).poll_read(context, &mut buffer);
             if read.is_pending() {
-                this.state.rest(this.is_at_rest());
+                this.state.set_engine_idle(this.is_at_rest());
             }
             ready!(read)?;
             let bytes = buffer.filled();
@@ -164,7 +164,7 @@ impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
 
 impl<S: AsyncWrite + Unpin> ValidatingIo<S> {
     fn note<T>(&self, outcome: Poll<T>) -> Poll<T> {
-        self.state.write_blocked(outcome.is_pending());
+        self.state.set_write_blocked(outcome.is_pending());
         outcome
     }
 }
@@ -197,7 +197,7 @@ impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
         let outcome = self.note(outcome);
         // The library need not look for a further request of its own accord.
         if outcome.is_ready() {
-            self.state.rest(self.is_at_rest());
+            self.state.set_engine_idle(self.is_at_rest());
         }
         outcome
     }

@@ -20,7 +20,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::net::connection_state::{CloseMode, ConnectionState, Connections};
+use crate::net::connection_state::{CloseMode, ConnectionState};
+use crate::net::connections::Connections;
 use crate::sys::clock::LogThrottle;
 use crate::sys::descriptors;
 
@@ -228,7 +229,7 @@ impl Idle {
                 self.look(all(), now);
                 continue;
             };
-            if let Some(state) = state.upgrade().filter(|state| state.idle_since() == Some(since)) {
+            if let Some(state) = state.set_upgraded().filter(|state| state.idle_since() == Some(since)) {
                 // HTTP/1 closes, HTTP/2 says GOAWAY (RFC 9113 section 6.8).
                 state.request_close(CloseMode::Gracefully);
                 asked += 1;

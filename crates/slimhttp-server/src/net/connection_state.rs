@@ -1,23 +1,39 @@
-//! What is known of one connection by those who watch it: how far its reading
-//! and writing are, and whether it is to end. One sweep per I/O thread and tick
-//! looks at all of them, so that no request sets or clears a timer.
+//! How far one connection is, and whether it is to end: what its own task, the housekeeping of its
+//! I/O thread and whoever may end it know of it.
+//!
+//! The task that serves the connection records what happens, at the cost of an atomic store; it
+//! sets no timer. Housekeeping looks at all connections of its thread, a few times a second, see
+//! [`Connections`](super::connections::Connections), and asks those to end whose time is over:
+//!
+//! | the connection waits for | counted from | at most | then |
+//! | --- | --- | --- | --- |
+//! | a request | the end of what came before | `idle_timeout` | [`CloseMode::Gracefully`] |
+//! | TLS to begin, the rest of a head or of a handshake | its first byte, or that it was accepted | `header_timeout` | [`CloseMode::HeadTimeout`] |
+//! | the rest of a header block of HTTP/2 | its first byte | `header_timeout` | [`CloseMode::HeadTimeout`] |
+//! | the rest of a body that is read with no exchange in flight | its last byte | `body_timeout` | [`CloseMode::Cut`] |
+//! | the client to take bytes, of the socket or of a stream | when it took some last | `send_timeout` | [`CloseMode::Cut`] |
+//! | its end, once that was asked for | what came last | [`CLOSE_TIMEOUT`], or `grace_period` beside an exchange | [`CloseMode::Cut`] |
+//!
+//! While an exchange is in flight whose answer is not there yet, and once the connection is
+//! upgraded, only a client that takes no bytes ends it.
+//!
+//! Every field is an atomic, read and written on any thread. A time is kept as milliseconds since
+//! the connection was created, plus one: 0 stands for none.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use parking_lot::{Mutex, MutexGuard};
 use slimhttp_site::site::Service;
 
 use crate::net::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
 
-/// How long a connection that is asked to end, and has nothing to do, or nothing that
-/// has an end, may take to go. HTTP/2 waits for the client's word that it has heard
-/// (RFC 9113 section 6.8).
-pub(crate) const PARTING: Duration = Duration::from_secs(2);
+/// How long a connection that is asked to end, and has nothing to do or nothing that has an end,
+/// may take to go. A client of HTTP/2 answers GOAWAY first (RFC 9113 section 6.8).
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How far the reading side of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +41,29 @@ pub(crate) const PARTING: Duration = Duration::from_secs(2);
 pub(crate) enum ReadPhase {
     /// Between requests.
     Idle = 0,
-    /// Within a head, a TLS handshake, or before the verdict of the handler side.
+    /// Within a head or a TLS handshake, or before a handler has said whether it is served.
     Head = 1,
     /// Within a body.
     Body = 2,
-    /// Upgraded: the bytes are somebody else's.
-    Through = 3,
+    /// The bytes are not HTTP.
+    Upgraded = 3,
     /// Before the first byte of a TLS handshake.
-    Silent = 4,
+    AwaitingTls = 4,
 }
 
-/// Why a connection is to end.
+impl ReadPhase {
+    fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Idle,
+            1 => Self::Head,
+            2 => Self::Body,
+            3 => Self::Upgraded,
+            _ => Self::AwaitingTls,
+        }
+    }
+}
+
+/// Why a connection is to end. A stronger reason replaces a weaker one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum CloseMode {
@@ -44,47 +72,46 @@ pub(crate) enum CloseMode {
     /// After the exchange in flight, at once where there is none.
     Gracefully = 1,
     /// Its head took too long: 408. HTTP/2, where other requests may be in flight,
-    /// says that it ends (RFC 9113 section 6.8) and sees to them.
+    /// says that it ends (RFC 9113 section 6.8) and answers them.
     HeadTimeout = 2,
-    /// It only keeps us busy, as a client of HTTP/2 can. It is told so.
+    /// It only keeps us busy, as a client of HTTP/2 can: GOAWAY says so.
     Rejected = 3,
     /// Its body or its reading of our response stalled, or the server's time is over.
     Cut = 4,
 }
 
-/// The state of one connection, shared by its task and its I/O thread's sweep.
+/// The state of one connection, shared by its task, the housekeeping of its I/O thread and those
+/// who hold a handle to it, on whichever thread.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    reading: AtomicU8,
-    /// Milliseconds since [`Self::born`], by [`clock`], at which the reading state
-    /// was entered or last made progress.
+    read_phase: AtomicU8,
+    /// When the phase was entered or last made progress.
     read_at: AtomicU64,
-    /// The same for a header block of HTTP/2 that is not complete; 0: there is none.
-    /// Nothing else can come before it is, so that it has a time of its own.
-    block_at: AtomicU64,
-    /// The same for a write that the client does not take; 0: none waits.
-    blocked_at: AtomicU64,
+    /// Since when a header block of HTTP/2 is not complete. Nothing else can come before it is,
+    /// so that it has a time of its own.
+    header_block_since: AtomicU64,
+    /// Since when a write waits for the client.
+    write_blocked_since: AtomicU64,
     in_flight: AtomicU32,
     /// Those among them whose answer is endless: a stream of events.
     endless: AtomicU32,
-    /// Exchanges begun so far.
-    begun: AtomicU64,
+    exchanges_begun: AtomicU64,
     /// Whether reading waits for the exchange in flight to end.
-    parked: AtomicBool,
-    /// Whether the HTTP library has nothing to do for this connection.
-    resting: AtomicBool,
-    /// Pieces of responses that the library has and has not sent: the client takes
-    /// its time. For HTTP/2, whose streams stall while the socket does not.
+    is_reading_parked: AtomicBool,
+    /// Whether hyper has nothing to do for this connection.
+    is_engine_idle: AtomicBool,
+    /// Pieces of responses that hyper has and has not sent, because the client takes its time.
+    /// For HTTP/2, whose streams stall while the socket does not.
     unsent: AtomicU32,
     /// When one of them moved last.
     unsent_at: AtomicU64,
     close_mode: AtomicU8,
-    /// When it was asked to end.
-    asked_at: AtomicU64,
-    upgraded: AtomicBool,
+    close_requested_at: AtomicU64,
+    is_upgraded: AtomicBool,
     /// What handlers have answered; bounded where requests come side by side.
-    answers: OnceLock<Arc<UnsentAnswers>>,
-    born: u64,
+    unsent_answers: OnceLock<Arc<UnsentAnswers>>,
+    /// By [`clock`].
+    created_at: u64,
     /// The task that ends the connection: its own, or after an upgrade the one that carries
     /// its bytes. One task at a time registers, at each of its polls, and any thread wakes it.
     task: AtomicWaker,
@@ -92,162 +119,187 @@ pub(crate) struct ConnectionState {
 
 impl ConnectionState {
     pub(crate) fn new() -> Self {
-        Self::born_at(clock::milliseconds())
+        Self::created_at(clock::milliseconds())
     }
 
     /// One that was accepted at that time by [`clock`].
-    pub(crate) fn born_at(born: u64) -> Self {
+    pub(crate) fn created_at(created_at: u64) -> Self {
         Self {
-            reading: AtomicU8::new(ReadPhase::Idle as u8),
+            read_phase: AtomicU8::new(ReadPhase::Idle as u8),
             read_at: AtomicU64::new(0),
-            block_at: AtomicU64::new(0),
-            blocked_at: AtomicU64::new(0),
+            header_block_since: AtomicU64::new(0),
+            write_blocked_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             endless: AtomicU32::new(0),
-            begun: AtomicU64::new(0),
-            parked: AtomicBool::new(false),
-            resting: AtomicBool::new(false),
+            exchanges_begun: AtomicU64::new(0),
+            is_reading_parked: AtomicBool::new(false),
+            is_engine_idle: AtomicBool::new(false),
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
             close_mode: AtomicU8::new(CloseMode::No as u8),
-            asked_at: AtomicU64::new(0),
-            upgraded: AtomicBool::new(false),
-            answers: OnceLock::new(),
-            born,
+            close_requested_at: AtomicU64::new(0),
+            is_upgraded: AtomicBool::new(false),
+            unsent_answers: OnceLock::new(),
+            created_at,
             task: AtomicWaker::new(),
         }
     }
 
-    fn now(&self) -> u64 {
-        // Never 0, which means "not blocked".
-        clock::milliseconds().saturating_sub(self.born) + 1
+    /// The time as the fields have it.
+    pub(super) fn now(&self) -> u64 {
+        // Never 0, which means that there is none.
+        clock::milliseconds().saturating_sub(self.created_at) + 1
     }
+}
 
-    /// Notes progress in reading. A head's time counts from its first byte, so
+/// Reading
+impl ConnectionState {
+    /// Records progress in reading. A head's time counts from its first byte, so
     /// bytes within a head are no progress.
-    pub(crate) fn read(&self, reading: ReadPhase) {
-        let before = self.reading.swap(reading as u8, Ordering::Relaxed);
-        if before != reading as u8 || reading != ReadPhase::Head {
+    pub(crate) fn record_read(&self, phase: ReadPhase) {
+        let before = self.read_phase.swap(phase as u8, Ordering::Relaxed);
+        if before != phase as u8 || phase != ReadPhase::Head {
             self.read_at.store(self.now(), Ordering::Relaxed);
         }
     }
 
-    /// Notes whether a header block of HTTP/2 has begun and not ended. Its time counts
-    /// from its first byte.
-    pub(crate) fn within_block(&self, within: bool) {
-        let since = self.block_at.load(Ordering::Relaxed);
-        if within != (since != 0) {
-            self.block_at.store(if within { self.now() } else { 0 }, Ordering::Relaxed);
+    /// Whether a header block of HTTP/2 has begun and not ended. Its time counts from its first
+    /// byte.
+    pub(crate) fn set_in_header_block(&self, is_within: bool) {
+        let since = self.header_block_since.load(Ordering::Relaxed);
+        if is_within != (since != 0) {
+            let since = if is_within { self.now() } else { 0 };
+            self.header_block_since.store(since, Ordering::Relaxed);
         }
     }
 
-    /// Notes that the client takes no more bytes, or does again.
-    pub(crate) fn write_blocked(&self, blocked: bool) {
-        let since = self.blocked_at.load(Ordering::Relaxed);
-        if blocked && since == 0 {
-            self.blocked_at.store(self.now(), Ordering::Relaxed);
-        } else if !blocked && since != 0 {
-            self.blocked_at.store(0, Ordering::Relaxed);
-            if self.reading.load(Ordering::Relaxed) == ReadPhase::Idle as u8 {
+    /// Reading is not to go on before the exchange in flight has ended: then the
+    /// connection's task is woken.
+    pub(crate) fn park_reading(&self) {
+        self.is_reading_parked.store(true, Ordering::Release);
+    }
+
+    /// Whether hyper waits for a further request.
+    pub(crate) fn set_engine_idle(&self, is_idle: bool) {
+        self.is_engine_idle.store(is_idle, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_engine_idle(&self) -> bool {
+        self.is_engine_idle.load(Ordering::Relaxed)
+    }
+}
+
+/// Answering
+impl ConnectionState {
+    /// One more exchange has begun.
+    pub(crate) fn begin_exchange(&self) {
+        self.exchanges_begun.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One exchange has ended; the time of what comes next counts from now.
+    pub(crate) fn end_exchange(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.read_at.store(self.now(), Ordering::Relaxed);
+        if self.is_reading_parked.swap(false, Ordering::AcqRel) {
+            self.task.wake();
+        }
+    }
+
+    /// How many exchanges have begun since the connection was created.
+    pub(crate) fn exchanges_begun(&self) -> u64 {
+        self.exchanges_begun.load(Ordering::Relaxed)
+    }
+
+    /// How many exchanges are in flight.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight() > 0
+    }
+
+    /// The answer of an exchange is endless.
+    pub(crate) fn begin_endless(&self) {
+        self.endless.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is over, which comes before [`Self::end_exchange`].
+    pub(crate) fn end_endless(&self) {
+        self.endless.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is in flight but endless answers.
+    pub(super) fn is_endless(&self) -> bool {
+        let endless = self.endless.load(Ordering::Relaxed);
+        endless > 0 && endless == self.in_flight()
+    }
+
+    /// Bounds what handlers answer and the client does not take, in bytes.
+    pub(crate) fn limit_unsent_answers(&self, limit: usize) {
+        self.unsent_answers.get_or_init(|| Arc::new(UnsentAnswers::new(limit)));
+    }
+
+    /// What they have answered, where it is bounded.
+    pub(crate) fn unsent_answers(&self) -> Option<&Arc<UnsentAnswers>> {
+        self.unsent_answers.get()
+    }
+
+    /// From now on the bytes are not HTTP.
+    pub(crate) fn set_upgraded(&self) {
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
+    }
+}
+
+/// Writing
+impl ConnectionState {
+    /// Whether the client takes no more bytes of the socket.
+    pub(crate) fn set_write_blocked(&self, is_blocked: bool) {
+        let since = self.write_blocked_since.load(Ordering::Relaxed);
+        if is_blocked && since == 0 {
+            self.write_blocked_since.store(self.now(), Ordering::Relaxed);
+        } else if !is_blocked && since != 0 {
+            self.write_blocked_since.store(0, Ordering::Relaxed);
+            if self.read_phase.load(Ordering::Relaxed) == ReadPhase::Idle as u8 {
                 self.read_at.store(self.now(), Ordering::Relaxed);
             }
         }
     }
 
     pub(crate) fn is_write_blocked(&self) -> bool {
-        self.blocked_at.load(Ordering::Relaxed) != 0
+        self.write_blocked_since.load(Ordering::Relaxed) != 0
     }
 
-    /// Notes whether the library waits for a further request.
-    pub(crate) fn rest(&self, rests: bool) {
-        self.resting.store(rests, Ordering::Relaxed);
+    /// A piece of a response waits for the client.
+    pub(crate) fn begin_unsent(&self) {
+        self.unsent.fetch_add(1, Ordering::Relaxed);
+        self.record_sent();
     }
 
-    pub(crate) fn is_resting(&self) -> bool {
-        self.resting.load(Ordering::Relaxed)
-    }
-
-    /// One more exchange has begun.
-    pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One exchange has ended; the time of what comes next counts from now.
-    pub(crate) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    /// It does no more: it is sent, or given up.
+    pub(crate) fn end_unsent(&self) {
+        self.unsent.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(self.now(), Ordering::Relaxed);
-        if self.parked.swap(false, Ordering::AcqRel) {
-            self.task.wake();
-        }
+        self.record_sent();
     }
 
-    /// Notes that an answer is endless.
-    pub(crate) fn begin_endless(&self) {
-        self.endless.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes that it is over, which comes before [`Self::end`].
-    pub(crate) fn end_endless(&self) {
-        self.endless.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether nothing is in flight but endless answers.
-    fn is_endless(&self) -> bool {
-        let endless = self.endless.load(Ordering::Relaxed);
-        endless > 0 && endless == self.in_flight.load(Ordering::Relaxed)
-    }
-
-    /// ReadPhase is not to go on before the exchange in flight has ended: then the
-    /// connection's task is woken.
-    pub(crate) fn park(&self) {
-        self.parked.store(true, Ordering::Release);
-    }
-
-    /// How many exchanges have begun.
-    pub(crate) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Notes that a piece of a response waits for the client, or does no more.
-    pub(crate) fn unsent(&self, waits: bool) {
-        if waits {
-            self.unsent.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.unsent.fetch_sub(1, Ordering::Relaxed);
-            self.read_at.store(self.now(), Ordering::Relaxed);
-        }
-        self.sent();
-    }
-
-    /// Notes that some of such a piece was taken.
-    pub(crate) fn sent(&self) {
+    /// Some of such a piece was taken.
+    pub(crate) fn record_sent(&self) {
         self.unsent_at.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Bounds what handlers answer and the client does not take, in bytes.
-    pub(crate) fn bound_answers(&self, most: usize) {
-        self.answers.get_or_init(|| Arc::new(UnsentAnswers::new(most)));
+    fn has_unsent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed) > 0
     }
+}
 
-    /// What they have answered, where it is bounded.
-    pub(crate) fn answers(&self) -> Option<&Arc<UnsentAnswers>> {
-        self.answers.get()
-    }
-
-    pub(crate) fn is_busy(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
-    }
-
-    /// From now on the bytes are not HTTP.
-    pub(crate) fn upgrade(&self) {
-        self.upgraded.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_upgraded(&self) -> bool {
-        self.upgraded.load(Ordering::Relaxed)
-    }
-
+/// Ending
+impl ConnectionState {
     pub(crate) fn close_mode(&self) -> CloseMode {
         match self.close_mode.load(Ordering::Acquire) {
             0 => CloseMode::No,
@@ -258,10 +310,10 @@ impl ConnectionState {
         }
     }
 
-    /// Asks the connection to end; a stronger wish replaces a weaker one.
+    /// Asks the connection to end; a stronger reason replaces a weaker one.
     pub(crate) fn request_close(&self, mode: CloseMode) {
         if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
-            self.asked_at.store(self.now(), Ordering::Relaxed);
+            self.close_requested_at.store(self.now(), Ordering::Relaxed);
             self.task.wake();
         }
     }
@@ -269,191 +321,115 @@ impl ConnectionState {
     /// Registers the task that looks at [`Self::close_mode`] to be woken by the next change of
     /// it. A wake-up takes the registration away, so a task registers in each of its polls, and
     /// before it looks: what is asked for between the two is then not missed.
-    pub(crate) fn watch(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         self.task.register(waker);
     }
 
     /// Waits until the connection is to be cut. For an upgraded one, whose own
     /// task has ended.
-    pub(crate) async fn cut(&self) {
-        std::future::poll_fn(|context| {
-            self.watch(context.waker());
-            match self.close_mode() {
-                CloseMode::No | CloseMode::Gracefully => Poll::Pending,
-                CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => Poll::Ready(()),
-            }
-        })
-        .await;
+    pub(crate) async fn until_cut(&self) {
+        // Work that never ends is ended by that only.
+        let _ = run_until_cut(self, std::future::pending::<()>()).await;
     }
 
     /// Whether nothing is under way: no request has begun, and every answer is sent.
     fn is_idle(&self) -> bool {
-        let reading = self.reading.load(Ordering::Relaxed);
-        (reading == ReadPhase::Idle as u8 || reading == ReadPhase::Silent as u8)
-            && self.block_at.load(Ordering::Relaxed) == 0
+        let phase = ReadPhase::from_number(self.read_phase.load(Ordering::Relaxed));
+        matches!(phase, ReadPhase::Idle | ReadPhase::AwaitingTls)
+            && self.header_block_since.load(Ordering::Relaxed) == 0
             && !self.is_busy()
             && !self.is_upgraded()
             && !self.is_write_blocked()
-            && self.unsent.load(Ordering::Relaxed) == 0
+            && !self.has_unsent()
     }
 
     /// Since when, by [`clock`], nothing has been under way on a connection that is
     /// to stay.
     pub(crate) fn idle_since(&self) -> Option<u64> {
-        let idle = self.close_mode() == CloseMode::No && self.is_idle();
-        idle.then(|| self.born + self.read_at.load(Ordering::Relaxed))
+        let is_idle = self.close_mode() == CloseMode::No && self.is_idle();
+        is_idle.then(|| self.created_at + self.read_at.load(Ordering::Relaxed))
     }
 
-    /// Ends the connection if one of its times is over, `now` by [`Self::now`].
-    fn judge(&self, now: u64, limits: &Service) {
-        let blocked = self.blocked_at.load(Ordering::Relaxed);
-        if blocked != 0 && over(now, blocked, limits.send_timeout) {
+    /// Asks the connection to end if one of its times is over, `now` by [`Self::now`].
+    pub(super) fn enforce_timeouts(&self, now: u64, limits: &Service) {
+        let is_over = |since: &AtomicU64, limit| {
+            let since = since.load(Ordering::Relaxed);
+            since != 0 && has_elapsed(now, since, limit)
+        };
+        if is_over(&self.write_blocked_since, limits.send_timeout)
+            || self.has_unsent() && is_over(&self.unsent_at, limits.send_timeout)
+            || self.is_close_overdue(now, limits)
+        {
             return self.request_close(CloseMode::Cut);
         }
-        let unsent = self.unsent.load(Ordering::Relaxed) > 0;
-        if unsent && over(now, self.unsent_at.load(Ordering::Relaxed), limits.send_timeout) {
-            return self.request_close(CloseMode::Cut);
-        }
-        if self.has_parted(now, limits) {
-            return self.request_close(CloseMode::Cut);
-        }
-        let block = self.block_at.load(Ordering::Relaxed);
-        if block != 0 && over(now, block, limits.header_timeout) {
+        if is_over(&self.header_block_since, limits.header_timeout) {
             return self.request_close(CloseMode::HeadTimeout);
         }
-        // While an exchange is in flight nobody owes us a head; who waits for a
-        // body has its own clock, see `incoming`.
+        // While an exchange is in flight the client owes us no head; whoever reads a body for
+        // one has a timer for it.
         if self.is_busy() {
             return;
         }
         let since = self.read_at.load(Ordering::Relaxed);
-        match self.reading.load(Ordering::Relaxed) {
+        let has_taken = |limit| has_elapsed(now, since, limit);
+        match ReadPhase::from_number(self.read_phase.load(Ordering::Relaxed)) {
             // Nobody is idle whose answer is on its way.
-            0 if blocked != 0 || unsent => {}
-            0 if over(now, since, limits.idle_timeout) => self.request_close(CloseMode::Gracefully),
-            1 | 4 if over(now, since, limits.header_timeout) => {
-                self.request_close(CloseMode::HeadTimeout)
+            ReadPhase::Idle if self.is_write_blocked() || self.has_unsent() => {}
+            ReadPhase::Idle if has_taken(limits.idle_timeout) => {
+                self.request_close(CloseMode::Gracefully);
             }
-            2 if over(now, since, limits.body_timeout) => self.request_close(CloseMode::Cut),
+            ReadPhase::Head | ReadPhase::AwaitingTls if has_taken(limits.header_timeout) => {
+                self.request_close(CloseMode::HeadTimeout);
+            }
+            ReadPhase::Body if has_taken(limits.body_timeout) => {
+                self.request_close(CloseMode::Cut);
+            }
             _ => {}
         }
     }
 
     /// Whether a connection that was asked to end has had its time to do so.
-    fn has_parted(&self, now: u64, limits: &Service) -> bool {
-        let asked = self.asked_at.load(Ordering::Relaxed);
-        let over_since_last =
-            || over(now, asked.max(self.read_at.load(Ordering::Relaxed)), PARTING);
+    fn is_close_overdue(&self, now: u64, limits: &Service) -> bool {
+        let requested = self.close_requested_at.load(Ordering::Relaxed);
+        let is_over_since_last = || {
+            let last = requested.max(self.read_at.load(Ordering::Relaxed));
+            has_elapsed(now, last, CLOSE_TIMEOUT)
+        };
         match self.close_mode() {
-            CloseMode::Gracefully => self.is_idle() && over_since_last(),
+            CloseMode::Gracefully => self.is_idle() && is_over_since_last(),
             // Over HTTP/2: with HTTP/1 it was over at once.
-            CloseMode::HeadTimeout if self.is_busy() => over(now, asked, limits.grace_period),
-            CloseMode::HeadTimeout => over_since_last(),
+            CloseMode::HeadTimeout if self.is_busy() => {
+                has_elapsed(now, requested, limits.grace_period)
+            }
+            CloseMode::HeadTimeout => is_over_since_last(),
             CloseMode::No | CloseMode::Rejected | CloseMode::Cut => false,
         }
     }
 }
 
-/// Runs `work` unless the connection is to end at once before it is done.
-pub(crate) async fn until_ended<T>(
+/// Runs `work` unless the connection is to end at once before it is done; then the error says
+/// why. Dropped like any future, it leaves a registration behind that wakes nobody.
+pub(crate) async fn run_until_cut<T>(
     state: &ConnectionState,
     work: impl Future<Output = T>,
 ) -> Result<T, CloseMode> {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
-        state.watch(context.waker());
+        state.register(context.waker());
         match state.close_mode() {
             CloseMode::No | CloseMode::Gracefully => work.as_mut().poll(context).map(Ok),
-            ending @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) => {
-                Poll::Ready(Err(ending))
+            mode @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) => {
+                Poll::Ready(Err(mode))
             }
         }
     })
     .await
 }
 
-fn over(now: u64, since: u64, limit: Duration) -> bool {
+/// Whether `limit` has passed from `since` to `now`, in milliseconds.
+pub(super) fn has_elapsed(now: u64, since: u64, limit: Duration) -> bool {
     u128::from(now.saturating_sub(since)) >= limit.as_millis()
 }
 
-/// Every connection of one I/O thread.
-#[derive(Debug, Default)]
-pub(crate) struct Connections {
-    states: Mutex<Vec<Arc<ConnectionState>>>,
-}
-
-impl Connections {
-    pub(crate) fn add(&self, state: &Arc<ConnectionState>) {
-        self.lock().push(state.clone());
-    }
-
-    /// Judges every connection and forgets those that have ended: nobody else
-    /// holds them.
-    pub(crate) fn sweep(&self, limits: &Service) {
-        let mut states = self.lock();
-        states.retain(|state| Arc::strong_count(state) > 1);
-        for state in states.iter() {
-            state.judge(state.now(), limits);
-        }
-        if states.capacity() > 64 && states.len() * 4 < states.capacity() {
-            states.shrink_to_fit();
-        }
-    }
-
-    /// Adds those that have been idle longest, and for `least` or more at `now` by
-    /// [`clock`], to `found`: up to `most` of them, each with since when.
-    pub(crate) fn longest_idle(
-        &self,
-        now: u64,
-        least: Duration,
-        most: usize,
-        found: &mut Vec<(u64, Weak<ConnectionState>)>,
-    ) {
-        let states = self.lock();
-        let idle = |(index, state): (usize, &Arc<ConnectionState>)| {
-            let since = state.idle_since()?;
-            over(now, since, least).then_some((since, index))
-        };
-        let mut idle: Vec<_> = states.iter().enumerate().filter_map(idle).collect();
-        if idle.len() > most {
-            idle.select_nth_unstable(most);
-            idle.truncate(most);
-        }
-        found.extend(idle.iter().map(|(since, index)| (*since, Arc::downgrade(&states[*index]))));
-    }
-
-    /// How many requests are under way, and how many connections go on that are
-    /// HTTP no longer.
-    pub(crate) fn under_way(&self) -> (u64, u64) {
-        let count = |(requests, upgraded), state: &Arc<ConnectionState>| {
-            let busy = u64::from(state.in_flight.load(Ordering::Relaxed));
-            if state.is_upgraded() {
-                (requests, upgraded + busy.min(1))
-            } else {
-                (requests + busy, upgraded)
-            }
-        };
-        self.lock().iter().fold((0, 0), count)
-    }
-
-    /// Cuts those that have nothing in flight but answers without an end.
-    pub(crate) fn cut_endless(&self) {
-        for state in self.lock().iter().filter(|state| state.is_endless()) {
-            state.request_close(CloseMode::Cut);
-        }
-    }
-
-    /// Asks every connection to end.
-    pub(crate) fn request_close(&self, mode: CloseMode) {
-        for state in self.lock().iter() {
-            state.request_close(mode);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ConnectionState>>> {
-        self.states.lock()
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,7 +15,7 @@ use crate::http1::close::{refuse, send_error_and_close};
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::{http1, http2};
 use crate::net::admission::ConnectionPermit;
-use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, until_ended};
+use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::serve::io_thread::IoThread;
@@ -56,10 +56,10 @@ async fn handshake(
         return;
     }
     // A handshake may take as long as a head.
-    state.read(ReadPhase::Head);
+    state.record_read(ReadPhase::Head);
     let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
     tokio::select! {
-        () = state.cut() => {}
+        () = state.until_cut() => {}
         outcome = handshake => match outcome {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 http2::serve(stream, context).await;
@@ -73,9 +73,9 @@ async fn handshake(
 /// Waits for the first byte, which a client may send for as long as a head may take,
 /// and as long as nobody else needs its place; whether it has come, or the client left.
 async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
-    state.read(ReadPhase::Silent);
+    state.record_read(ReadPhase::AwaitingTls);
     std::future::poll_fn(|context| {
-        state.watch(context.waker());
+        state.register(context.waker());
         if socket.poll_read_ready(context).is_ready() {
             return Poll::Ready(true);
         }
@@ -88,10 +88,10 @@ async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
 }
 
 async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
-    context.state.read(ReadPhase::Idle);
+    context.state.record_read(ReadPhase::Idle);
     let mut connection = Http1::new(socket, context.clone());
     loop {
-        let next = match until_ended(&context.state, connection.run()).await {
+        let next = match run_until_cut(&context.state, connection.run()).await {
             Ok(next) => next,
             // Who never sent a byte has asked for nothing.
             Err(CloseMode::HeadTimeout) if connection.read_any => {

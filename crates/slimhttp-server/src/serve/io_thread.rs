@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::net::admission::ConnectionCount;
-use crate::net::connection_state::Connections;
+use crate::net::connections::Connections;
 
 /// One I/O thread. Shared by all threads of the server: the one that accepts hands it connections,
 /// any thread may ask what is under way on it.

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use crate::context::server::Shared;
 use crate::http1;
 use crate::live::store::Live;
-use crate::net::connection_state::{CloseMode, Connections, PARTING};
+use crate::net::connection_state::{CLOSE_TIMEOUT, CloseMode};
+use crate::net::connections::Connections;
 use crate::net::shutdown::Stage;
 use crate::serve::accept::Accepting;
 use crate::serve::io_thread::IoThread;
@@ -101,7 +102,7 @@ async fn sweep(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
     loop {
         // The look also lets go of the last site that this I/O thread saw.
         let service = shared.live.cached().site.service.clone();
-        io_thread.connections.sweep(&service);
+        io_thread.connections.enforce_timeouts(&service);
         http1::response_cache::sweep();
         memory::give_back();
         descriptors::look();
@@ -141,10 +142,10 @@ async fn drain(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
     let finished = async {
         while io_thread.active.any() {
             let _ = tokio::time::timeout(tick(&service), io_thread.active.changed()).await;
-            io_thread.connections.sweep(&service);
+            io_thread.connections.enforce_timeouts(&service);
             io_thread.connections.request_close(CloseMode::Gracefully);
             // Those who take what is sent have seen its end by now.
-            if begin.elapsed() >= PARTING {
+            if begin.elapsed() >= CLOSE_TIMEOUT {
                 io_thread.connections.cut_endless();
             }
         }

@@ -28,16 +28,16 @@ pub(crate) fn carry(
 ) {
     let connection = connection.clone();
     // Before the 101 is written: the client's next bytes are not HTTP.
-    connection.state.upgrade();
-    connection.state.begin();
+    connection.state.set_upgraded();
+    connection.state.begin_exchange();
     tokio::spawn(async move {
         tokio::select! {
             // In this order: who sees the cut by itself may end well.
             biased;
             () = carried => {}
-            () = connection.state.cut() => {}
+            () = connection.state.until_cut() => {}
         }
-        connection.state.end();
+        connection.state.end_exchange();
     });
 }
 

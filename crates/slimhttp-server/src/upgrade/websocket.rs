@@ -210,7 +210,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stop>> {
         let turn = Turn::begin();
         self.channel.register(context.waker());
-        self.connection.state.watch(context.waker());
+        self.connection.state.register(context.waker());
         match self.connection.state.close_mode() {
             CloseMode::No => {}
             CloseMode::Gracefully => self.close(CloseFrame::without_reason(GOING_AWAY)),
@@ -286,7 +286,7 @@ impl<'c, S: Stream> Carrier<'c, S> {
             }
             // TLS keeps bytes of its own.
             let flushed = Pin::new(&mut self.socket).poll_flush(context)?;
-            self.connection.state.write_blocked(flushed.is_pending());
+            self.connection.state.set_write_blocked(flushed.is_pending());
             return Ok(Poll::Pending);
         }
         let pending = self.outbound.pending();
@@ -295,12 +295,12 @@ impl<'c, S: Stream> Carrier<'c, S> {
             Poll::Ready(0) => Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(count) => {
                 // Who takes a little is slow, and not still.
-                self.connection.state.write_blocked(false);
+                self.connection.state.set_write_blocked(false);
                 self.outbound.advance(count);
                 Ok(Poll::Ready(()))
             }
             Poll::Pending => {
-                self.connection.state.write_blocked(true);
+                self.connection.state.set_write_blocked(true);
                 Ok(Poll::Pending)
             }
         }

@@ -104,14 +104,14 @@ pub(super) struct Sending {
 
 impl Sending {
     fn new(piece: Piece, state: Arc<ConnectionState>) -> Self {
-        state.unsent(true);
+        state.begin_unsent();
         Self { piece, state }
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.state.unsent(false);
+        self.state.end_unsent();
     }
 }
 
@@ -125,7 +125,7 @@ impl Buf for Sending {
     }
 
     fn advance(&mut self, count: usize) {
-        self.state.sent();
+        self.state.record_sent();
         self.piece.advance(count);
     }
 }

@@ -134,7 +134,7 @@ impl<S> Socket<S> {
         let begun = usize::try_from(self.frames.begun() - before).unwrap_or(usize::MAX);
         self.pace.frames.fetch_add(begun, Ordering::Relaxed);
         self.short = begun.saturating_mul(SHORT) > bytes.len();
-        self.state.within_block(self.frames.is_in_head());
+        self.state.set_in_header_block(self.frames.is_in_head());
         let seconds = clock::milliseconds().saturating_sub(self.born) / 1000;
         if let Some(flood) = self.frames.flood(self.budget.sent(), seconds) {
             tracing::debug!("an HTTP/2 client is sent away: {flood:?}");
@@ -183,7 +183,7 @@ impl<S: AsyncWrite + Unpin> Socket<S> {
             return Poll::Pending;
         }
         let outcome = write(Pin::new(&mut self.socket), context);
-        self.state.write_blocked(outcome.is_pending());
+        self.state.set_write_blocked(outcome.is_pending());
         if let Poll::Ready(Ok(written)) = &outcome {
             self.pace.written.fetch_add(*written, Ordering::Relaxed);
         }
@@ -214,7 +214,7 @@ impl<S: AsyncWrite + Unpin> Write for Socket<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.socket).poll_flush(context);
-        self.state.write_blocked(outcome.is_pending());
+        self.state.set_write_blocked(outcome.is_pending());
         outcome
     }
 

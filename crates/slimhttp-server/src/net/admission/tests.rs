@@ -45,7 +45,7 @@ fn a_seat_is_counted_until_it_is_left() {
 fn io_thread(since: &[u64]) -> (Connections, Vec<Arc<ConnectionState>>) {
     let connections = Connections::default();
     let states: Vec<_> =
-        since.iter().map(|since| Arc::new(ConnectionState::born_at(*since))).collect();
+        since.iter().map(|since| Arc::new(ConnectionState::created_at(*since))).collect();
     states.iter().for_each(|state| connections.add(state));
     (connections, states)
 }
@@ -72,11 +72,11 @@ fn who_has_begun_something_since_it_was_found_stays() {
     let (connections, states) = io_thread(&[1000, 2000, 3000, 4000, 5000]);
     let (all, mut idle) = (|| [&connections].into_iter(), Idle::default());
     assert_eq!(idle.ask_to_leave(1, all, 10_000), 1);
-    states[1].begin();
+    states[1].begin_exchange();
     // Idle again, but no longer for longest.
-    states[2].begin();
-    states[2].end();
-    states[3].read(ReadPhase::Head);
+    states[2].begin_exchange();
+    states[2].end_exchange();
+    states[3].record_read(ReadPhase::Head);
     assert_eq!(idle.ask_to_leave(1, all, 10_000), 1);
     assert_eq!(leaving(&states), [true, false, false, false, true]);
 }

@@ -1,5 +1,4 @@
-//! When a connection is told to end, when it is cut, and which one makes room: by a
-//! clock that the tests set.
+//! When a connection is asked to end and when it is cut: at times that the tests set.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ use crate::live::{Draft, Live};
 mod waking;
 
 /// The times that hold where none are configured.
-fn limits() -> Service {
+pub(in crate::net) fn limits() -> Service {
     let listener = Listener {
         tls: false,
         address: String::new(),
@@ -40,7 +39,7 @@ fn limits() -> Service {
 
 /// What becomes of a connection that nothing happens to for so long from now on.
 fn after(state: &ConnectionState, milliseconds: u64, limits: &Service) -> CloseMode {
-    state.judge(state.now() + milliseconds, limits);
+    state.enforce_timeouts(state.now() + milliseconds, limits);
     state.close_mode()
 }
 
@@ -60,20 +59,25 @@ fn each_thing_that_a_client_owes_has_its_time() {
         assert_eq!(after(&state, seconds * 1000 - MOMENT, &limits), CloseMode::No, "{what}");
         assert_eq!(after(&state, seconds * 1000 + MOMENT, &limits), expected, "{what}");
     };
-    check("a request", |state| state.read(ReadPhase::Idle), 75, CloseMode::Gracefully);
-    check("a handshake", |state| state.read(ReadPhase::Silent), 20, CloseMode::HeadTimeout);
-    check("a whole head", |state| state.read(ReadPhase::Head), 20, CloseMode::HeadTimeout);
-    check("a whole block", |state| state.within_block(true), 20, CloseMode::HeadTimeout);
-    check("a body", |state| state.read(ReadPhase::Body), 60, CloseMode::Cut);
-    check("to take bytes", |state| state.write_blocked(true), 60, CloseMode::Cut);
+    check("a request", |state| state.record_read(ReadPhase::Idle), 75, CloseMode::Gracefully);
+    check(
+        "a handshake",
+        |state| state.record_read(ReadPhase::AwaitingTls),
+        20,
+        CloseMode::HeadTimeout,
+    );
+    check("a whole head", |state| state.record_read(ReadPhase::Head), 20, CloseMode::HeadTimeout);
+    check("a whole block", |state| state.set_in_header_block(true), 20, CloseMode::HeadTimeout);
+    check("a body", |state| state.record_read(ReadPhase::Body), 60, CloseMode::Cut);
+    check("to take bytes", |state| state.set_write_blocked(true), 60, CloseMode::Cut);
     let beside_another = |state: &ConnectionState| {
-        state.begin();
-        state.within_block(true);
+        state.begin_exchange();
+        state.set_in_header_block(true);
     };
     check("a whole block, though another is in work", beside_another, 20, CloseMode::HeadTimeout);
     let of_a_stream = |state: &ConnectionState| {
-        state.begin();
-        state.unsent(true);
+        state.begin_exchange();
+        state.begin_unsent();
     };
     check("to take bytes of a stream", of_a_stream, 60, CloseMode::Cut);
 }
@@ -87,16 +91,16 @@ fn nobody_is_cut_while_somebody_else_is_waited_for() {
         assert_eq!(after(&state, AGES, &limits), CloseMode::No, "{what}");
         assert_eq!(state.idle_since(), None, "{what}");
     };
-    check("its request is in work", ConnectionState::begin);
+    check("its request is in work", ConnectionState::begin_exchange);
     check("a head behind one that is", |state| {
-        state.begin();
-        state.read(ReadPhase::Head);
+        state.begin_exchange();
+        state.record_read(ReadPhase::Head);
     });
     check("it is HTTP no longer", |state| {
-        state.begin();
-        state.upgrade();
+        state.begin_exchange();
+        state.set_upgraded();
     });
-    check("the bytes are an upstream's", |state| state.read(ReadPhase::Through));
+    check("the bytes are an upstream's", |state| state.record_read(ReadPhase::Upgraded));
 }
 
 #[test]
@@ -110,9 +114,14 @@ fn who_is_asked_to_go_is_cut_where_it_does_not() {
         assert_eq!(after(&state, seconds * 1000 + MOMENT, &limits), CloseMode::Cut, "{what}");
     };
     check("it is idle", |_| {}, CloseMode::Gracefully, 2);
-    check("it takes nothing", |state| state.write_blocked(true), CloseMode::Gracefully, 60);
-    check("its head is late", |state| state.within_block(true), CloseMode::HeadTimeout, 2);
-    check("its head is late beside a request", ConnectionState::begin, CloseMode::HeadTimeout, 10);
+    check("it takes nothing", |state| state.set_write_blocked(true), CloseMode::Gracefully, 60);
+    check("its head is late", |state| state.set_in_header_block(true), CloseMode::HeadTimeout, 2);
+    check(
+        "its head is late beside a request",
+        ConnectionState::begin_exchange,
+        CloseMode::HeadTimeout,
+        10,
+    );
 }
 
 #[test]
@@ -120,105 +129,144 @@ fn who_is_asked_to_go_is_served_first() {
     let limits = limits();
     let state = ConnectionState::new();
     state.request_close(CloseMode::Gracefully);
-    state.within_block(true);
+    state.set_in_header_block(true);
     assert_eq!(after(&state, 20_000 - MOMENT, &limits), CloseMode::Gracefully, "a head has begun");
-    state.begin();
-    state.within_block(false);
+    state.begin_exchange();
+    state.set_in_header_block(false);
     assert_eq!(after(&state, AGES, &limits), CloseMode::Gracefully, "it is in work");
-    state.end();
+    state.end_exchange();
     assert_eq!(after(&state, 2000 - MOMENT, &limits), CloseMode::Gracefully);
     assert_eq!(after(&state, 2000 + MOMENT, &limits), CloseMode::Cut);
 }
 
 #[test]
-fn a_stronger_wish_replaces_a_weaker_one() {
+fn a_stronger_reason_replaces_a_weaker_one() {
     let state = ConnectionState::new();
-    assert!(state.cut().now_or_never().is_none());
+    assert!(state.until_cut().now_or_never().is_none());
     state.request_close(CloseMode::Gracefully);
-    assert!(state.cut().now_or_never().is_none(), "who is served is served to the end");
+    assert!(state.until_cut().now_or_never().is_none(), "who is served is served to the end");
     state.request_close(CloseMode::Rejected);
     state.request_close(CloseMode::Gracefully);
     assert_eq!(state.close_mode(), CloseMode::Rejected);
-    assert!(state.cut().now_or_never().is_some());
+    assert!(state.until_cut().now_or_never().is_some());
 }
 
 #[test]
 fn nobody_is_idle_with_whom_something_is_under_way() {
     let check = |idle: bool, prepare: Prepare| {
-        let state = ConnectionState::born_at(7);
+        let state = ConnectionState::created_at(7);
         prepare(&state);
         assert_eq!(state.idle_since().is_some(), idle);
     };
     check(true, |_| {});
-    check(true, |state| state.read(ReadPhase::Silent));
-    check(false, |state| state.read(ReadPhase::Head));
-    check(false, |state| state.read(ReadPhase::Body));
-    check(false, |state| state.within_block(true));
-    check(false, |state| state.write_blocked(true));
-    check(false, |state| state.unsent(true));
-    check(false, ConnectionState::begin);
-    check(false, ConnectionState::upgrade);
+    check(true, |state| state.record_read(ReadPhase::AwaitingTls));
+    check(false, |state| state.record_read(ReadPhase::Head));
+    check(false, |state| state.record_read(ReadPhase::Body));
+    check(false, |state| state.set_in_header_block(true));
+    check(false, |state| state.set_write_blocked(true));
+    check(false, |state| state.begin_unsent());
+    check(false, ConnectionState::begin_exchange);
+    check(false, ConnectionState::set_upgraded);
     check(false, |state| state.request_close(CloseMode::Gracefully));
     check(true, |state| {
-        state.begin();
-        state.end();
+        state.begin_exchange();
+        state.end_exchange();
     });
 }
 
+/// What happens on a connection, one after the other: what it is then, and what becomes of it if
+/// nothing more does.
+const STORY: [(&str, Prepare, bool, CloseMode); 10] = [
+    ("accepted", |_| {}, true, CloseMode::Gracefully),
+    ("a head begins", |state| state.record_read(ReadPhase::Head), false, CloseMode::HeadTimeout),
+    (
+        "its body begins",
+        |state| {
+            state.begin_exchange();
+            state.record_read(ReadPhase::Body);
+        },
+        false,
+        CloseMode::No,
+    ),
+    ("its body is read", |state| state.record_read(ReadPhase::Idle), false, CloseMode::No),
+    ("the client takes nothing", |state| state.set_write_blocked(true), false, CloseMode::Cut),
+    ("it does again", |state| state.set_write_blocked(false), false, CloseMode::No),
+    ("it is answered", ConnectionState::end_exchange, true, CloseMode::Gracefully),
+    ("another head", |state| state.record_read(ReadPhase::Head), false, CloseMode::HeadTimeout),
+    (
+        "it is answered with 101",
+        |state| {
+            state.begin_exchange();
+            state.end_exchange();
+            state.set_upgraded();
+            state.begin_exchange();
+            state.record_read(ReadPhase::Upgraded);
+        },
+        false,
+        CloseMode::No,
+    ),
+    ("its tunnel ends", ConnectionState::end_exchange, false, CloseMode::No),
+];
+
 #[test]
-fn those_that_have_been_idle_longest_are_found() {
-    let connections = Connections::default();
-    let states: Vec<_> =
-        [3000, 1000, 9500, 2000].map(|born| Arc::new(ConnectionState::born_at(born))).into();
-    states.iter().for_each(|state| connections.add(state));
-    let found = |most| {
-        let mut found = Vec::new();
-        connections.longest_idle(10_000, Duration::from_secs(1), most, &mut found);
-        let mut since: Vec<_> = found.iter().map(|(since, _)| *since).collect();
-        since.sort_unstable();
-        since
+fn a_connection_goes_from_request_to_request_and_to_its_upgrade() {
+    let limits = limits();
+    for end in 0..STORY.len() {
+        let (state, (what, _, is_idle, becomes)) = (ConnectionState::new(), STORY[end]);
+        STORY[..=end].iter().for_each(|(_, happens, ..)| happens(&state));
+        assert_eq!(state.idle_since().is_some(), is_idle, "{what}");
+        assert_eq!(after(&state, AGES, &limits), becomes, "{what}");
+    }
+}
+
+#[test]
+fn a_head_counts_from_its_first_byte_and_a_body_from_its_last() {
+    let counts_on = |phase: ReadPhase| {
+        let state = ConnectionState::new();
+        state.record_read(phase);
+        state.read_at.store(AGES, Ordering::Relaxed);
+        state.record_read(phase);
+        state.read_at.load(Ordering::Relaxed) == AGES
     };
-    assert_eq!(found(9), [1000, 2000, 3000], "who is idle for half a second only is not");
-    assert_eq!(found(2), [1000, 2000]);
-    states[1].begin();
-    assert_eq!(found(2), [2000, 3000]);
+    assert!(counts_on(ReadPhase::Head), "who sends a byte at a time has no more of it");
+    assert!(!counts_on(ReadPhase::Body));
+    assert!(!counts_on(ReadPhase::Idle));
 }
 
 #[test]
-fn only_what_has_no_end_is_not_waited_for() {
-    let check = |expected: CloseMode, prepare: Prepare| {
-        let (connections, state) = (Connections::default(), Arc::new(ConnectionState::new()));
-        connections.add(&state);
-        prepare(&state);
-        connections.cut_endless();
-        assert_eq!(state.close_mode(), expected);
-    };
-    check(CloseMode::No, |_| {});
-    check(CloseMode::No, ConnectionState::begin);
-    check(CloseMode::Cut, |state| {
-        state.begin();
-        state.begin_endless();
-    });
-    check(CloseMode::No, |state| {
-        // Two streams of one connection.
-        state.begin();
-        state.begin_endless();
-        state.begin();
-    });
-    check(CloseMode::No, |state| {
-        state.begin();
-        state.begin_endless();
-        state.end_endless();
-    });
+fn what_waits_for_the_client_counts_from_what_it_took_last() {
+    let state = ConnectionState::new();
+    let since = |field: &AtomicU64| field.load(Ordering::Relaxed);
+    state.set_write_blocked(true);
+    state.write_blocked_since.store(AGES, Ordering::Relaxed);
+    state.set_write_blocked(true);
+    assert_eq!(since(&state.write_blocked_since), AGES, "it has taken nothing since");
+    state.set_write_blocked(false);
+    assert!(!state.is_write_blocked());
+    state.begin_unsent();
+    state.unsent_at.store(AGES, Ordering::Relaxed);
+    state.record_sent();
+    assert!(since(&state.unsent_at) < AGES);
 }
 
 #[test]
-fn who_has_ended_is_forgotten() {
-    let (connections, limits) = (Connections::default(), limits());
-    let (stays, goes) = (Arc::new(ConnectionState::new()), Arc::new(ConnectionState::new()));
-    connections.add(&stays);
-    connections.add(&goes);
-    drop(goes);
-    connections.sweep(&limits);
-    assert_eq!(connections.lock().len(), 1);
+fn a_header_block_counts_from_its_first_byte_to_its_last() {
+    let (state, limits) = (ConnectionState::new(), limits());
+    state.begin_exchange();
+    state.set_in_header_block(true);
+    state.header_block_since.store(1, Ordering::Relaxed);
+    state.set_in_header_block(true);
+    assert_eq!(state.header_block_since.load(Ordering::Relaxed), 1);
+    state.set_in_header_block(false);
+    assert_eq!(after(&state, AGES, &limits), CloseMode::No);
+}
+
+#[test]
+fn answers_are_bounded_once() {
+    let state = ConnectionState::new();
+    assert!(state.unsent_answers().is_none());
+    state.limit_unsent_answers(1);
+    let first = state.unsent_answers().expect("they are bounded").clone();
+    state.limit_unsent_answers(2);
+    assert!(Arc::ptr_eq(state.unsent_answers().expect("they are"), &first));
 }

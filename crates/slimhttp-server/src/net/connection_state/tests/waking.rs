@@ -32,7 +32,7 @@ impl Task {
 fn what_is_asked_for_before_the_first_poll_needs_no_wake_up() {
     let (state, (task, waker)) = (ConnectionState::new(), Task::new());
     state.request_close(CloseMode::Cut);
-    let mut work = pin!(until_ended(&state, std::future::pending::<()>()));
+    let mut work = pin!(run_until_cut(&state, std::future::pending::<()>()));
     let outcome = work.as_mut().poll(&mut Context::from_waker(&waker));
     assert_eq!(outcome, Poll::Ready(Err(CloseMode::Cut)));
     assert_eq!(task.wakes(), 0);
@@ -48,7 +48,7 @@ fn what_is_asked_for_within_a_poll_wakes_the_task_that_is_polled() {
         Poll::<()>::Pending
     });
     {
-        let mut work = pin!(until_ended(&state, asks));
+        let mut work = pin!(run_until_cut(&state, asks));
         let mut context = Context::from_waker(&waker);
         assert_eq!(work.as_mut().poll(&mut context), Poll::Pending);
         assert_eq!(task.wakes(), 1);
@@ -60,7 +60,7 @@ fn what_is_asked_for_within_a_poll_wakes_the_task_that_is_polled() {
 #[test]
 fn what_is_asked_for_between_polls_wakes_the_task_once() {
     let (state, (task, waker)) = (ConnectionState::new(), Task::new());
-    let mut work = pin!(until_ended(&state, std::future::pending::<()>()));
+    let mut work = pin!(run_until_cut(&state, std::future::pending::<()>()));
     let mut context = Context::from_waker(&waker);
     assert_eq!(work.as_mut().poll(&mut context), Poll::Pending);
     state.request_close(CloseMode::Gracefully);
@@ -75,7 +75,7 @@ fn what_is_asked_for_between_polls_wakes_the_task_once() {
 #[test]
 fn each_poll_registers_the_task_anew() {
     let (state, (task, waker)) = (ConnectionState::new(), Task::new());
-    let mut work = pin!(until_ended(&state, std::future::pending::<()>()));
+    let mut work = pin!(run_until_cut(&state, std::future::pending::<()>()));
     let mut context = Context::from_waker(&waker);
     assert_eq!(work.as_mut().poll(&mut context), Poll::Pending);
     state.request_close(CloseMode::Gracefully);
@@ -91,7 +91,7 @@ fn work_that_is_done_ends_without_a_wake_up() {
     let (state, (task, waker)) = (ConnectionState::new(), Task::new());
     let mut context = Context::from_waker(&waker);
     state.request_close(CloseMode::Gracefully);
-    let mut work = pin!(until_ended(&state, std::future::ready(7)));
+    let mut work = pin!(run_until_cut(&state, std::future::ready(7)));
     assert_eq!(work.as_mut().poll(&mut context), Poll::Ready(Ok(7)));
     assert_eq!(task.wakes(), 0);
 }
@@ -101,12 +101,12 @@ fn an_upgraded_connection_is_cut_by_whoever_carries_its_bytes() {
     let state = ConnectionState::new();
     let ((own, own_waker), (other, other_waker)) = (Task::new(), Task::new());
     {
-        let mut own_work = pin!(until_ended(&state, std::future::pending::<()>()));
+        let mut own_work = pin!(run_until_cut(&state, std::future::pending::<()>()));
         assert!(own_work.as_mut().poll(&mut Context::from_waker(&own_waker)).is_pending());
-        state.upgrade();
+        state.set_upgraded();
     }
     // Its own task has ended. Before the other one is polled it cannot be woken, but it looks.
-    let mut cut = pin!(state.cut());
+    let mut cut = pin!(state.until_cut());
     assert!(cut.as_mut().poll(&mut Context::from_waker(&other_waker)).is_pending());
     state.request_close(CloseMode::Gracefully);
     assert_eq!((own.wakes(), other.wakes()), (0, 1));
@@ -124,13 +124,13 @@ fn a_cut_between_the_two_tasks_of_an_upgraded_connection_is_seen() {
     let state = ConnectionState::new();
     let ((own, own_waker), (other, other_waker)) = (Task::new(), Task::new());
     {
-        let mut own_work = pin!(until_ended(&state, std::future::pending::<()>()));
+        let mut own_work = pin!(run_until_cut(&state, std::future::pending::<()>()));
         assert!(own_work.as_mut().poll(&mut Context::from_waker(&own_waker)).is_pending());
-        state.upgrade();
+        state.set_upgraded();
     }
     state.request_close(CloseMode::Cut);
     assert_eq!(own.wakes(), 1, "to wake a task that has ended does nothing");
-    let mut cut = pin!(state.cut());
+    let mut cut = pin!(state.until_cut());
     assert!(cut.as_mut().poll(&mut Context::from_waker(&other_waker)).is_ready());
     assert_eq!(other.wakes(), 0);
 }
@@ -138,17 +138,17 @@ fn a_cut_between_the_two_tasks_of_an_upgraded_connection_is_seen() {
 #[test]
 fn the_end_of_an_exchange_wakes_who_has_stopped_reading_for_it() {
     let (state, (task, waker)) = (ConnectionState::new(), Task::new());
-    state.watch(&waker);
-    state.begin();
-    state.end();
+    state.register(&waker);
+    state.begin_exchange();
+    state.end_exchange();
     assert_eq!(task.wakes(), 0, "nobody waits for it");
-    state.begin();
-    state.park();
-    state.end();
+    state.begin_exchange();
+    state.park_reading();
+    state.end_exchange();
     assert_eq!(task.wakes(), 1);
-    state.watch(&waker);
-    state.begin();
-    state.end();
+    state.register(&waker);
+    state.begin_exchange();
+    state.end_exchange();
     assert_eq!(task.wakes(), 1, "reading goes on");
 }
 
@@ -165,7 +165,7 @@ async fn another_thread_that_asks_at_any_moment_is_heard() {
                 state.request_close(CloseMode::Cut);
             })
         };
-        let cut = tokio::time::timeout(Duration::from_secs(60), state.cut());
+        let cut = tokio::time::timeout(Duration::from_secs(60), state.until_cut());
         cut.await.expect("no wake-up is lost");
         asking.join().expect("it panics nowhere");
     }
