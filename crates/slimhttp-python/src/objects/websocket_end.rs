@@ -196,5 +196,5 @@ pub(crate) fn broadcast(
     message: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<bool>> {
     let message = read_message(message)?;
-    Ok(ends.iter().map(|end| end.used().send(message.clone()).is_ok()).collect())
+    Ok(ends.iter().map(|end| end.used().try_send(message.clone()).is_ok()).collect())
 }

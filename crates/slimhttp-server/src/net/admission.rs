@@ -229,7 +229,7 @@ impl Idle {
                 self.look(all(), now);
                 continue;
             };
-            if let Some(state) = state.set_upgraded().filter(|state| state.idle_since() == Some(since)) {
+            if let Some(state) = state.upgrade().filter(|state| state.idle_since() == Some(since)) {
                 // HTTP/1 closes, HTTP/2 says GOAWAY (RFC 9113 section 6.8).
                 state.request_close(CloseMode::Gracefully);
                 asked += 1;

@@ -14,7 +14,7 @@ use crate::context::server::Shared;
 use crate::context::testing;
 use crate::http1::close;
 use crate::message::body::Body;
-use crate::net::connection_state::until_ended;
+use crate::net::connection_state::run_until_cut;
 
 /// What the handler and its test share.
 #[derive(Default)]
@@ -81,7 +81,7 @@ fn connect_to(
     let mut connection = Http1::new(server, context.clone());
     let served = tokio::spawn(async move {
         // As `serve::connection` does.
-        let next = until_ended(&connection.context.clone().state, connection.run()).await;
+        let next = run_until_cut(&connection.context.clone().state, connection.run()).await;
         let next = next.expect("nothing is cut here");
         match &next {
             Next::Close { unread: false } => connection.socket.shutdown().await.unwrap_or(()),
