@@ -209,6 +209,41 @@ def pyo3_elsewhere(name: str, text: str) -> Iterator[Finding]:
             yield from matches(NAMES_PYO3, text, 'stay behind the `Handler` trait')
 
 
+SERVER = 'crates/slimhttp-server/src/'
+# Hyper's server is named in the first of them, its client in the second.
+OF_HYPER = ('hyper_compat', 'upstream')
+HYPERS_SERVER = ('hyper::server', 'hyper::service', 'hyper_util::server', 'hyper_util::service')
+
+
+@rule
+def hyper_elsewhere(name: str, text: str) -> Iterator[Finding]:
+    """Hyper stays in two folders, so that each can be replaced as one folder."""
+    if not name.startswith(SERVER) or not name.endswith('.rs') or rust.is_test(name):
+        return
+    room = name[len(SERVER) :].removesuffix('.rs').partition('/')[0]
+    for line, path in rust.paths(rust.code(text)):
+        if path.split('::')[0] not in ('hyper', 'hyper_util', 'hyper_rustls'):
+            continue
+        if path.startswith(HYPERS_SERVER) and room != OF_HYPER[0]:
+            yield Finding(line, path, 'stay behind `hyper_compat`')
+        elif room not in OF_HYPER:
+            yield Finding(line, path, 'take a type of `message`, `net` or `upstream`')
+
+
+READING = re.compile(
+    r'\bfs::read(?:_to_string)?\(|\bFile::open\(|\.read_(?:exact_)?at\(|\bp?readv2?\(|\bpread\('
+)
+
+
+@rule
+def reading_elsewhere(name: str, text: str) -> Iterator[Finding]:
+    """One room reads files, and decides which read may wait for a disk on which thread."""
+    if not name.startswith(SERVER) or not name.endswith('.rs') or rust.is_test(name):
+        return
+    if not name.startswith(f'{SERVER}fs/'):
+        yield from matches(READING, rust.code(text), 'read by `fs::read`')
+
+
 # What `http::StatusCode` calls the statuses below 400.
 FINE = {status.name for status in HTTPStatus if status < 400}
 FINE |= {'NON_AUTHORITATIVE_INFORMATION', 'EARLY_HINTS'}

@@ -7,6 +7,7 @@ import rust
 from rules import RULES
 
 SITE, SERVER = 'crates/slimhttp-site/src/x.rs', 'crates/slimhttp-server/src/x.rs'
+HOME_OF_SERVER = 'crates/slimhttp-server/src/'
 PYTHON, MANIFEST = 'crates/slimhttp-python/src/x.rs', 'crates/slimhttp-cli/Cargo.toml'
 # Spelled in parts, because this file keeps the rules too.
 REMINDER, HOME, INDEX = 'TO' + 'DO', '/' + 'root', 'pypi' + '.org'
@@ -71,6 +72,18 @@ CASES = [
     ('pyo3_elsewhere', MANIFEST, 'pyo3.workspace = true', ['pyo3']),
     ('pyo3_elsewhere', SERVER, '//! No pyo3 here.', []),
     ('pyo3_elsewhere', PYTHON, 'use pyo3::prelude::*;', []),
+    ('hyper_elsewhere', f'{HOME_OF_SERVER}x/y.rs', 'use hyper::{body::Incoming, server::conn};',
+     ['hyper::body::Incoming', 'hyper::server::conn']),
+    ('hyper_elsewhere', f'{HOME_OF_SERVER}upstream.rs', 'use hyper::body::Incoming; use hyper::service::f;',
+     ['hyper::service::f']),
+    ('hyper_elsewhere', f'{HOME_OF_SERVER}upstream/x.rs', 'use hyper_util::client::C; use hyper::rt::Read;', []),
+    ('hyper_elsewhere', f'{HOME_OF_SERVER}hyper_compat/x.rs', 'use hyper::server::conn;', []),
+    ('hyper_elsewhere', f'{HOME_OF_SERVER}x/tests.rs', 'use hyper::server::conn;', []),
+    ('hyper_elsewhere', SITE, 'use hyper_compat::x; // hyper::server', []),
+    ('reading_elsewhere', SERVER, 'let b = std::fs::read(p)?; let f = File::open(p)?; f.read_at(b, 0)',
+     ['fs::read(', 'File::open(', '.read_at(']),
+    ('reading_elsewhere', SERVER, 'use crate::fs::read; read::read_whole(&f, 1); s.read(b)', []),
+    ('reading_elsewhere', f'{HOME_OF_SERVER}fs/read.rs', 'f.read_at(b, 0)', []),
     ('failure_statuses', SERVER, 'StatusCode::NOT_FOUND', ['NOT_FOUND']),
     ('failure_statuses', SERVER, 'StatusCode::from_u16(503)', ['503']),
     ('failure_statuses', SERVER, 'StatusCode::from_u16(502_u16)', ['502']),
