@@ -26,11 +26,10 @@ HUNG = float(os.environ.get('SLIMHTTP_TEST_HUNG', '300'))
 _stderr = None
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     global _stderr
     # The real one: while a test runs, its standard error is captured.
     _stderr = os.fdopen(os.dup(sys.__stderr__.fileno()), 'w')
-    config.addinivalue_line('markers', 'slow: takes many seconds')
 
 
 def pytest_unconfigure() -> None:

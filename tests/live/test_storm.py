@@ -228,7 +228,6 @@ def folder(tmp_path: Path) -> Path:
     return tree(tmp_path, files)
 
 
-@pytest.mark.slow
 def test_c3_3_a_storm_of_1000_changes_under_load(folder):
     (folder / 'server.py').write_text(SERVER)
     (folder / 'load.py').write_text(LOAD)
