@@ -1,4 +1,5 @@
-//! HTTP/1.1 on a socket, for requests without content: head → exchange → socket.
+//! HTTP/1.1 on a socket, for requests without content: head → exchange → socket. All of it runs
+//! in the connection's task, on one I/O thread.
 
 pub(crate) mod close;
 mod connection;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::context::connection::ConnectionContext;
 use crate::exchange::{self, Tracked};
+use crate::message::body::Extent;
 use crate::message::error_page;
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FramingFault;
@@ -26,7 +27,7 @@ pub(crate) fn announce_close(response: &mut Response<Tracked>, connection: &Conn
     }
 }
 
-/// Says what is wrong with a head, and ends.
+/// Answers a head that is not HTTP with its error, and closes.
 pub(crate) async fn refuse(
     context: &ConnectionContext,
     socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -35,19 +36,22 @@ pub(crate) async fn refuse(
     tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
     exchange::record_malformed(context, fault);
     // Methods are case-sensitive (RFC 9110 section 9.1).
-    send_error_and_close(context, socket, &fault.refusal, fault.request_line.starts_with("HEAD "))
-        .await;
+    let extent = match fault.request_line.starts_with("HEAD ") {
+        true => Extent::HeadOnly,
+        false => Extent::Whole,
+    };
+    send_error_and_close(context, socket, &fault.refusal, extent).await;
 }
 
-/// Says no, and reads on for a moment.
+/// Sends an error, closes our side and reads on for a moment, so that the client gets it.
 pub(crate) async fn send_error_and_close(
     context: &ConnectionContext,
     socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
     refusal: &Refusal,
-    is_head: bool,
+    extent: Extent,
 ) {
     let debug = context.shared.live.current().site.global.options.debug;
-    let words = error_page::raw_error(refusal, is_head, debug);
-    let _ = tokio::time::timeout(LINGER.0, socket.write_all(&words)).await;
+    let response = error_page::raw_error(refusal, extent, debug);
+    let _ = tokio::time::timeout(LINGER.0, socket.write_all(&response)).await;
     linger(socket).await;
 }

@@ -1,11 +1,14 @@
-//! One HTTP/1 connection. Every byte read is judged by the strict framing; a
-//! request without content is answered here, and what is rarer (content,
-//! upgrades, expectations, HTTP/1.0) is left to the HTTP library, which gets the
-//! connection from that request's first byte on and gives it back when it rests.
+//! One HTTP/1 connection. Every byte read passes the strict framing; a request
+//! without content is answered here, and what is rarer (content, upgrades,
+//! expectations, HTTP/1.0) is left to hyper, which gets the connection from that
+//! request's first byte on and gives it back when it has nothing more to do.
 //!
-//! It reads a head, asks [`exchange`], sends, and begins anew. Nothing is read
+//! It reads a head, calls [`exchange`], sends, and begins anew. Nothing is read
 //! ahead while a response is on its way but to see that the client leaves, and a
 //! connection between two requests holds no buffer.
+//!
+//! Called by `serve::connection`, in the connection's task on its I/O thread. Its future is
+//! dropped where the connection is to end at once.
 
 use std::io;
 use std::pin::Pin;
@@ -14,9 +17,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use slimhttp_site::framing::{Framing, HeadRead, Phase};
 use slimhttp_site::refusal::Refusal;
+use slimhttp_site::site::Site;
 use tokio::io::ReadBuf;
 
 use crate::context::connection::ConnectionContext;
@@ -24,8 +28,10 @@ use crate::exchange;
 use crate::exchange::Tracked;
 use crate::http1::close::announce_close;
 use crate::http1::head;
+use crate::http1::response::Persistence;
 use crate::http1::response_cache::{self, CachedResponse, Key};
 use crate::http1::write_queue::WriteQueue;
+use crate::message::body::Extent;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ReadPhase};
 use crate::net::framing_fault::FramingFault;
@@ -44,11 +50,11 @@ pub(crate) struct Http1<S> {
     /// Read and not answered yet: the head that is coming in, or what a client
     /// sent ahead.
     pub(super) unread: BytesMut,
-    /// How many of them the framing has seen.
-    judged: usize,
+    /// How many of them the framing has read.
+    parsed: usize,
     pub(super) write_queue: WriteQueue,
     /// Whether the client has sent anything.
-    pub(crate) read_any: bool,
+    pub(crate) has_received: bool,
 }
 
 /// How the requests on a connection end, as far as they are answered here.
@@ -58,19 +64,20 @@ pub(crate) enum Next {
         /// Whether the client has sent what nobody has read.
         unread: bool,
     },
-    /// With a request for the library; these bytes begin with its head.
-    Library(Bytes),
+    /// With a request for hyper; these bytes begin with its head.
+    Hyper(Bytes),
     /// With a head that is not HTTP.
     Fault(FramingFault),
 }
 
 /// A head, and who answers it.
 enum HeadOutcome {
-    /// The answer stands ready.
-    Again(CachedResponse),
-    /// The exchange; the answer may be given again to whoever asks the same.
-    Anew(Box<(Parts, Option<Key>)>),
-    Elsewhere(Next),
+    /// A response that was sent before.
+    Cached(CachedResponse),
+    /// The exchange; its response may be kept under the key.
+    Exchange(Box<(Parts, Option<Key>)>),
+    /// Nobody here: the connection goes on elsewhere, or ends.
+    Leave(Next),
 }
 
 impl<S: Stream> Http1<S> {
@@ -81,48 +88,53 @@ impl<S: Stream> Http1<S> {
             context,
             framing,
             unread: BytesMut::new(),
-            judged: 0,
+            parsed: 0,
             write_queue: WriteQueue::default(),
-            read_any: false,
+            has_received: false,
         }
     }
 
-    /// Answers requests until there is one for the library, or no more.
+    /// Answers requests until there is one for hyper, or no more.
     pub(crate) async fn run(&mut self) -> Next {
         loop {
-            let again = match std::future::poll_fn(|context| self.poll_head(context)).await {
-                HeadOutcome::Again(ready) => self.send_ready(ready).await.is_ok(),
+            let sent = match std::future::poll_fn(|context| self.poll_head(context)).await {
+                HeadOutcome::Cached(response) => {
+                    self.send_cached(response).await.map(|()| Persistence::KeepAlive)
+                }
                 // Boxed, so that a connection that rests does not hold the room of it.
-                HeadOutcome::Anew(asked) => Box::pin(self.exchange(asked)).await,
-                HeadOutcome::Elsewhere(next) => return next,
+                HeadOutcome::Exchange(request) => Box::pin(self.exchange(request)).await,
+                HeadOutcome::Leave(next) => return next,
             };
-            if !again {
+            if !matches!(sent, Ok(Persistence::KeepAlive)) {
                 return Next::Close { unread: self.has_unread().await };
             }
         }
     }
 
-    /// Answers one request; whether another may follow.
-    async fn exchange(&mut self, asked: Box<(Parts, Option<Key>)>) -> bool {
-        let (parts, key) = *asked;
-        let is_head = parts.method == Method::HEAD;
-        let close = head::says_close(&parts.headers);
+    /// Answers one request.
+    async fn exchange(&mut self, request: Box<(Parts, Option<Key>)>) -> io::Result<Persistence> {
+        let (parts, key) = *request;
+        let extent = Extent::of(&parts.method);
+        let persistence = match head::says_close(&parts.headers) {
+            true => Persistence::Close,
+            false => Persistence::KeepAlive,
+        };
         let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
-        let Some(mut response) = self.answer(request).await else { return false };
+        let Some(mut response) = self.answer(request).await else { return Ok(Persistence::Close) };
         announce_close(&mut response, &self.context.state);
-        self.send(response, is_head, close, key).await.unwrap_or(false)
+        self.send(response, extent, persistence, key).await
     }
 
     /// Reads a head.
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<HeadOutcome> {
-        if self.unread.len() > self.judged {
+        if self.unread.len() > self.parsed {
             let bytes = std::mem::take(&mut self.unread);
-            if let Some((asked, end)) = self.judge(&bytes[self.judged..], &bytes) {
+            if let Some((outcome, end)) = self.parse_head(&bytes[self.parsed..], &bytes) {
                 self.keep_behind(bytes, end);
-                return Poll::Ready(asked);
+                return Poll::Ready(outcome);
             }
             self.unread = bytes;
-            self.judged = self.unread.len();
+            self.parsed = self.unread.len();
         }
         read_buffer::with(|buffer| {
             loop {
@@ -132,52 +144,50 @@ impl<S: Stream> Http1<S> {
                     // Whose request has come in time, or has begun, is answered first.
                     let waits = self.framing.phase() == Phase::Idle;
                     if waits && self.context.state.close_mode() != CloseMode::No {
-                        return Poll::Ready(HeadOutcome::Elsewhere(Next::Close { unread: false }));
+                        return Poll::Ready(HeadOutcome::Leave(Next::Close { unread: false }));
                     }
                     return Poll::Pending;
                 };
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
-                    return Poll::Ready(HeadOutcome::Elsewhere(Next::Close { unread: false }));
+                    return Poll::Ready(HeadOutcome::Leave(Next::Close { unread: false }));
                 }
-                self.read_any = true;
+                self.has_received = true;
                 if self.unread.is_empty() {
-                    if let Some((asked, end)) = self.judge(bytes, bytes) {
+                    if let Some((outcome, end)) = self.parse_head(bytes, bytes) {
                         self.unread.extend_from_slice(&bytes[end..]);
-                        return Poll::Ready(asked);
+                        return Poll::Ready(outcome);
                     }
                     self.unread.extend_from_slice(bytes);
                 } else {
                     let mut whole = std::mem::take(&mut self.unread);
                     whole.extend_from_slice(bytes);
-                    if let Some((asked, end)) = self.judge(bytes, &whole) {
+                    if let Some((outcome, end)) = self.parse_head(bytes, &whole) {
                         self.keep_behind(whole, end);
-                        return Poll::Ready(asked);
+                        return Poll::Ready(outcome);
                     }
                     self.unread = whole;
                 }
-                self.judged = self.unread.len();
+                self.parsed = self.unread.len();
             }
         })
     }
 
     /// Keeps what the client sent behind a head that ends at `end`.
     fn keep_behind(&mut self, mut bytes: BytesMut, end: usize) {
-        self.judged = 0;
+        self.parsed = 0;
         if end < bytes.len() {
             bytes.advance(end);
             self.unread = bytes;
         }
     }
 
-    /// Judges `new`, which ends `whole`, in which the head begins. Once it is
-    /// complete: who answers it, and behind how many bytes of `whole` what is kept
-    /// for the next one begins.
-    fn judge(&mut self, new: &[u8], whole: &[u8]) -> Option<(HeadOutcome, usize)> {
+    /// Reads `new`, which ends `whole`, in which the head begins. Once it is complete: who
+    /// answers it, and behind how many bytes of `whole` the next one begins.
+    fn parse_head(&mut self, new: &[u8], whole: &[u8]) -> Option<(HeadOutcome, usize)> {
         let site = &self.context.shared.live.cached().site;
-        let service = &site.service;
         if new.len() == whole.len() {
-            self.framing.set_limits(service.head_limits());
+            self.framing.set_limits(site.service.head_limits());
         }
         let (length, has_content) = match self.framing.feed_head(new) {
             HeadRead::Partial => {
@@ -191,62 +201,71 @@ impl<S: Stream> Http1<S> {
         };
         self.context.state.record_read(ReadPhase::Idle);
         if has_content {
-            return Some(Self::for_library(whole));
+            return Some(Self::for_hyper(whole));
         }
         let end = whole.len() - new.len() + length;
-        let head = &whole[..end];
-        let live = &self.context.shared.live;
-        let read = head::read(head, service.max_headers, |request| {
-            let mut key = None;
-            let state = &self.context.state;
-            let is_watched = self.context.shared.events.is_watched();
-            let is_admitted = site.admits(self.context.peer.ip());
-            if !is_watched && is_admitted && state.close_mode() == CloseMode::No {
-                let (generation, tls) = (live.generation(), self.context.tls);
-                let setting = response_cache::Setting { generation, tls, by_origin: site.shares };
-                key = response_cache::key(request, setting);
-                if let Some(ready) = key.as_ref().and_then(response_cache::get) {
-                    return Ok(HeadOutcome::Again(ready));
-                }
+        Some(match self.outcome(&whole[..end], site) {
+            Ok(HeadOutcome::Exchange(request)) if head::is_for_hyper(&request.0) => {
+                Self::for_hyper(whole)
             }
-            Ok(HeadOutcome::Anew(Box::new((head::parts(request, head)?, key))))
-        });
-        let asked = match read.and_then(|asked| asked) {
-            Ok(asked) => asked,
-            Err(refusal) => return Some((self.fault(refusal), whole.len())),
-        };
-        if let HeadOutcome::Anew(asked) = &asked
-            && head::is_for_library(&asked.0)
-        {
-            return Some(Self::for_library(whole));
-        }
-        Some((asked, end))
+            Ok(outcome) => (outcome, end),
+            Err(refusal) => (self.fault(refusal), whole.len()),
+        })
     }
 
-    /// All that was read goes to the library; nothing of it is kept here.
-    fn for_library(whole: &[u8]) -> (HeadOutcome, usize) {
-        (HeadOutcome::Elsewhere(Next::Library(Bytes::copy_from_slice(whole))), whole.len())
+    /// Who answers a complete head.
+    fn outcome(&self, head: &[u8], site: &Site) -> Result<HeadOutcome, Refusal> {
+        head::read(head, site.service.max_headers, |request| {
+            let key = self.key(request, site);
+            match key.as_ref().and_then(response_cache::get) {
+                Some(response) => Ok(HeadOutcome::Cached(response)),
+                None => Ok(HeadOutcome::Exchange(Box::new((head::parts(request, head)?, key)))),
+            }
+        })?
+    }
+
+    /// The key under which the response may be kept. `None` where each exchange counts: watchers
+    /// of events are to know of it, the client is to be refused, or the connection is to end.
+    fn key(&self, request: &httparse::Request<'_, '_>, site: &Site) -> Option<Key> {
+        let ConnectionContext { shared, state, peer, tls, .. } = &*self.context;
+        let may_repeat = !shared.events.is_watched()
+            && site.admits(peer.ip())
+            && state.close_mode() == CloseMode::No;
+        if !may_repeat {
+            return None;
+        }
+        let conditions = response_cache::Conditions {
+            generation: shared.live.generation(),
+            tls: *tls,
+            varies_by_origin: site.shares,
+        };
+        response_cache::key(request, conditions)
+    }
+
+    /// All that was read goes to hyper; nothing of it stays here.
+    fn for_hyper(whole: &[u8]) -> (HeadOutcome, usize) {
+        (HeadOutcome::Leave(Next::Hyper(Bytes::copy_from_slice(whole))), whole.len())
     }
 
     /// The end that a head makes with which something is wrong.
     fn fault(&self, refusal: Refusal) -> HeadOutcome {
         let request_line = self.framing.request_line().to_string();
-        HeadOutcome::Elsewhere(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
+        HeadOutcome::Leave(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
     }
 
-    /// Asks for the response; `None` where the client leaves before there is one.
+    /// The response; `None` where the client leaves before there is one.
     async fn answer(&mut self, request: Request<RequestBody>) -> Option<Response<Tracked>> {
         let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request, None));
         std::future::poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => self.poll_leaving(context).map(|()| None),
+            Poll::Pending => self.poll_disconnect(context).map(|()| None),
         })
         .await
     }
 
-    /// Ready when the client leaves. What it sends meanwhile is kept, within a
+    /// Ready when the client has left. What it sends meanwhile is kept, within a
     /// bound; behind that it is not looked at.
-    pub(super) fn poll_leaving(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_disconnect(&mut self, context: &mut Context<'_>) -> Poll<()> {
         read_buffer::with(|buffer| {
             while self.unread.len() < READ_AHEAD {
                 let mut buffer = ReadBuf::new(buffer);
@@ -263,7 +282,7 @@ impl<S: Stream> Http1<S> {
     /// Whether the client has sent what nobody has read.
     async fn has_unread(&mut self) -> bool {
         std::future::poll_fn(|context| {
-            let _ = self.poll_leaving(context);
+            let _ = self.poll_disconnect(context);
             Poll::Ready(!self.unread.is_empty())
         })
         .await
@@ -274,7 +293,7 @@ impl<S: Stream> Http1<S> {
         let before = self.write_queue.len();
         let outcome = self.write_queue.poll_send(&mut self.socket, context);
         if self.write_queue.len() < before {
-            // Who takes a little is slow, and not still.
+            // A client that takes a little is slow, and has not stalled.
             self.context.state.set_write_blocked(false);
         }
         self.context.state.set_write_blocked(outcome.is_pending());

@@ -1,5 +1,5 @@
 //! The bytes of a request's head → its parts. They have passed the strict
-//! framing, so nothing is judged here but what one connection can answer itself.
+//! framing, so all that is decided here is which requests hyper answers.
 
 use std::mem::MaybeUninit;
 
@@ -72,9 +72,8 @@ fn within<'c>(copy: &'c Bytes, original: &[u8], piece: &[u8]) -> &'c [u8] {
     &copy[start..start + piece.len()]
 }
 
-/// Whether the library must answer: it knows older versions, upgrades and
-/// expectations.
-pub(super) fn is_for_library(parts: &Parts) -> bool {
+/// Whether hyper must answer: it knows older versions, upgrades and expectations.
+pub(super) fn is_for_hyper(parts: &Parts) -> bool {
     parts.version != Version::HTTP_11
         || parts.method == Method::CONNECT
         || parts.headers.contains_key(UPGRADE)

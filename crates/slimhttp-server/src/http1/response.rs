@@ -1,5 +1,5 @@
 //! A response's head → bytes, and how its content is framed. RFC 9112 sections
-//! 4, 5, 6 and 7.1.
+//! 4, 5, 6 and 7.1. Nothing here waits; `sending` gives the bytes to the socket.
 
 use std::cell::RefCell;
 use std::io::Write as _;
@@ -11,9 +11,10 @@ use http::{HeaderMap, StatusCode};
 use http_body::SizeHint;
 
 use crate::http1::head::says_close;
+use crate::message::body::Extent;
 use crate::sys::clock;
 
-/// How the end of a response's content is told.
+/// How a client finds the end of a response's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framed {
     /// There is none.
@@ -24,16 +25,23 @@ pub(super) enum Framed {
     Chunked,
 }
 
-/// Writes the head of a response behind `out`, and tells how its content is
-/// framed. `close` adds that the connection ends with it.
+/// What becomes of a connection behind a response (RFC 9112 section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    KeepAlive,
+    /// It ends, and the response says so.
+    Close,
+}
+
+/// Writes the head of a response behind `out`, and returns how its content is framed.
 pub(super) fn write_head(
     out: &mut Vec<u8>,
     parts: &Parts,
     content: &SizeHint,
-    is_head: bool,
-    close: bool,
+    extent: Extent,
+    persistence: Persistence,
 ) -> Framed {
-    let framed = write_fields(out, parts, content, is_head, close);
+    let framed = write_fields(out, parts, content, extent, persistence);
     if parts.headers.contains_key(DATE) {
         out.extend_from_slice(b"\r\n");
     } else {
@@ -53,8 +61,8 @@ pub(super) fn write_fields(
     out: &mut Vec<u8>,
     parts: &Parts,
     content: &SizeHint,
-    is_head: bool,
-    close: bool,
+    extent: Extent,
+    persistence: Persistence,
 ) -> Framed {
     let status = parts.status;
     // RFC 9110 sections 15.2, 15.3.5 and 15.4.5, and RFC 9112 section 6.3.
@@ -63,7 +71,7 @@ pub(super) fn write_fields(
         || status == StatusCode::NOT_MODIFIED;
     let announced = announced(&parts.headers);
     let framed = match announced.or(content.exact()) {
-        _ if no_content || is_head => Framed::Nothing,
+        _ if no_content || extent == Extent::HeadOnly => Framed::Nothing,
         Some(0) => Framed::Nothing,
         Some(length) => Framed::Length(length),
         None => Framed::Chunked,
@@ -74,8 +82,9 @@ pub(super) fn write_fields(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
+    let close = persistence == Persistence::Close;
     for (name, value) in &parts.headers {
-        // Framing and the life of the connection are ours to tell.
+        // Framing and the life of the connection are this protocol's.
         if *name == TRANSFER_ENCODING || *name == CONTENT_LENGTH || (close && *name == CONNECTION) {
             continue;
         }

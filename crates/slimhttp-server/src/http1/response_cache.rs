@@ -1,11 +1,11 @@
-//! Answers that are given again. What files answer is the same for everybody who
+//! Responses that are repeated. What files answer is the same for everybody who
 //! asks the same, so for a moment ([`FileCache::revalidate`]'s half) the bytes of
-//! an answer stand ready for the next one who asks. One table a worker, of a
+//! a response are kept for the next one who asks. One table for each I/O thread, of a
 //! fixed size; what collides is overwritten.
 //!
-//! The long way decides what may be given again, see `exchange`. Here is only
-//! told what "the same" means: [`ask`] names every field that an answer from
-//! files depends on. Whoever makes one depend on another field adds it there.
+//! `exchange` decides which responses may be repeated. Here stands what "the same"
+//! means: [`key`] names every field that an answer from files depends on. Whoever
+//! makes one depend on another field adds it there.
 //!
 //! [`FileCache::revalidate`]: slimhttp_site::file_rules::FileCache::revalidate
 
@@ -16,16 +16,16 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Answers that stand ready on one worker.
+/// Responses that one I/O thread keeps.
 const SLOTS: usize = 128;
 
-/// The longest content of one, in bytes: with its slot at most 2 MiB a worker.
-pub(super) const LONGEST: usize = 16 * 1024;
+/// The longest content of one, in bytes: with its slot at most 2 MiB for each thread.
+pub(super) const MAX_CONTENT: usize = 16 * 1024;
 
-/// The longest question, in bytes.
-const LONGEST_KEY: usize = 2 * 1024;
+/// The longest key, in bytes.
+const MAX_KEY: usize = 2 * 1024;
 
-/// What is asked, as far as the answer depends on it.
+/// A request, as far as the response depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     bytes: SmallVec<[u8; 256]>,
@@ -33,7 +33,7 @@ pub(super) struct Key {
     generation: u64,
 }
 
-/// An answer that stands ready.
+/// A response that is kept.
 #[derive(Clone, Debug)]
 pub(super) struct CachedResponse {
     /// The head but for its `Date` and its end.
@@ -44,29 +44,29 @@ pub(super) struct CachedResponse {
 #[derive(Debug)]
 struct Slot {
     key: Key,
-    until: Instant,
-    ready: CachedResponse,
+    expires: Instant,
+    response: CachedResponse,
 }
 
 thread_local! {
     static TABLE: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What an answer depends on beside the head.
+/// What a response depends on beside the head of its request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
+pub(super) struct Conditions {
     /// Of the configuration.
     pub(super) generation: u64,
     /// Whether the connection is encrypted.
     pub(super) tls: bool,
     /// Whether a scope has `cors`. Where none has, an `Origin` decides nothing, and
     /// one that differs each time takes nobody's slot.
-    pub(super) by_origin: bool,
+    pub(super) varies_by_origin: bool,
 }
 
-/// The question that a head asks; `None` where its answer is never given again.
-pub(super) fn key(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<Key> {
-    let Setting { generation, tls, by_origin } = setting;
+/// The key of a request; `None` where its response is never repeated.
+pub(super) fn key(head: &httparse::Request<'_, '_>, conditions: Conditions) -> Option<Key> {
+    let Conditions { generation, tls, varies_by_origin } = conditions;
     if head.version != Some(1) {
         return None;
     }
@@ -81,15 +81,15 @@ pub(super) fn key(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<
     let (mut etag, mut date) = (false, false);
     for field in &*head.headers {
         let mark = match Field::of(field.name) {
-            Field::Indifferent => continue,
-            Field::Decides(ORIGIN) if !by_origin => continue,
-            Field::Decides(mark) => mark,
+            Field::Ignored => continue,
+            Field::Varies(ORIGIN) if !varies_by_origin => continue,
+            Field::Varies(mark) => mark,
             Field::ModifiedSince => {
                 date = true;
                 continue;
             }
             Field::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => continue,
-            Field::Connection | Field::Singular => return None,
+            Field::Connection | Field::Uncacheable => return None,
         };
         etag |= mark == IF_NONE_MATCH;
         // Neither a target nor a value holds such a byte: the framing sees to it.
@@ -97,7 +97,7 @@ pub(super) fn key(head: &httparse::Request<'_, '_>, setting: Setting) -> Option<
         bytes.extend_from_slice(field.value);
     }
     // RFC 9110 section 13.1.3: only without an If-None-Match does the date count.
-    ((etag || !date) && bytes.len() <= LONGEST_KEY).then_some(Key { bytes, generation })
+    ((etag || !date) && bytes.len() <= MAX_KEY).then_some(Key { bytes, generation })
 }
 
 /// Marks the value of `If-None-Match` in a key.
@@ -108,20 +108,20 @@ const ORIGIN: u8 = 6;
 /// What a field of a request means for answers from files.
 enum Field {
     /// Nothing.
-    Indifferent,
-    /// Another value may get another answer; the mark tells it from others.
-    Decides(u8),
+    Ignored,
+    /// Another value may get another answer; the mark stands for the name.
+    Varies(u8),
     /// `If-Modified-Since`.
     ModifiedSince,
     /// `Connection`.
     Connection,
-    /// Its answer is made anew each time.
-    Singular,
+    /// Its response is made anew each time.
+    Uncacheable,
 }
 
 impl Field {
     fn of(name: &str) -> Self {
-        const DECIDE: [(&str, u8); 6] = [
+        const VARY: [(&str, u8); 6] = [
             ("host", 1),
             ("accept-encoding", 2),
             ("accept", 3),
@@ -129,7 +129,7 @@ impl Field {
             ("sec-fetch-dest", 5),
             ("origin", ORIGIN),
         ];
-        const SINGULAR: [&str; 9] = [
+        const UNCACHEABLE: [&str; 9] = [
             "range",
             "if-range",
             "if-match",
@@ -141,52 +141,52 @@ impl Field {
             "te",
         ];
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        if let Some((_, mark)) = DECIDE.iter().find(|(field, _)| is(field)) {
-            Self::Decides(*mark)
+        if let Some((_, mark)) = VARY.iter().find(|(field, _)| is(field)) {
+            Self::Varies(*mark)
         } else if is("connection") {
             Self::Connection
         } else if is("if-modified-since") {
             Self::ModifiedSince
-        } else if SINGULAR.iter().any(|field| is(field)) {
-            Self::Singular
+        } else if UNCACHEABLE.iter().any(|field| is(field)) {
+            Self::Uncacheable
         } else {
-            Self::Indifferent
+            Self::Ignored
         }
     }
 }
 
-/// The answer to `key`, if it stands ready.
+/// The response that is kept under `key`.
 pub(super) fn get(key: &Key) -> Option<CachedResponse> {
     TABLE.with_borrow(|table| {
-        let slot = table.get(place(key))?.as_ref()?;
-        (slot.key == *key && Instant::now() < slot.until).then(|| slot.ready.clone())
+        let slot = table.get(slot_of(key))?.as_ref()?;
+        (slot.key == *key && Instant::now() < slot.expires).then(|| slot.response.clone())
     })
 }
 
-/// Keeps an answer ready for so long.
-pub(super) fn put(key: Key, span: Duration, ready: CachedResponse) {
-    let place = place(&key);
+/// Keeps a response for so long.
+pub(super) fn put(key: Key, time: Duration, response: CachedResponse) {
+    let slot = slot_of(&key);
     TABLE.with_borrow_mut(|table| {
         if table.is_empty() {
             table.resize_with(SLOTS, || None);
         }
-        table[place] = Some(Slot { key, until: Instant::now() + span, ready });
+        table[slot] = Some(Slot { key, expires: Instant::now() + time, response });
     });
 }
 
-/// Lets go of the answers whose moment is over.
+/// Drops the responses whose time is over.
 pub(crate) fn sweep() {
     let now = Instant::now();
     TABLE.with_borrow_mut(|table| {
         for slot in table {
-            if slot.as_ref().is_some_and(|slot| slot.until <= now) {
+            if slot.as_ref().is_some_and(|slot| slot.expires <= now) {
                 *slot = None;
             }
         }
     });
 }
 
-fn place(key: &Key) -> usize {
+fn slot_of(key: &Key) -> usize {
     xxh3_64(&key.bytes) as usize % SLOTS
 }
 

@@ -19,7 +19,7 @@ use crate::http1::Http1;
 use crate::http1::response::Framed;
 use crate::net::stream::Stream;
 
-/// Bytes that are asked for at once: enough to fill any send buffer.
+/// Bytes that are sent by one call: enough to fill any send buffer.
 const WINDOW: u64 = 1024 * 1024;
 
 impl<S: Stream> Http1<S> {
@@ -39,20 +39,20 @@ impl<S: Stream> Http1<S> {
             return Ok(false);
         }
         std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
-        // Where what was looked at, and found in memory, ends.
-        let mut seen = 0;
+        // Where what was found in memory, or was read into it, ends.
+        let mut loaded = 0;
         let mut turn = 0;
         while let Some((file, offset, left)) = body.file() {
-            if offset >= seen {
+            if offset >= loaded {
                 let window = left.min(WINDOW);
                 if !read::is_in_memory(file, offset, window)? {
                     let file = Arc::clone(file);
                     tokio::task::spawn_blocking(move || read::load(&file, offset, window))
                         .await??;
                 }
-                seen = offset + window;
+                loaded = offset + window;
             }
-            match std::future::poll_fn(|context| self.poll_sendfile(context, file, offset, seen))
+            match std::future::poll_fn(|context| self.poll_sendfile(context, file, offset, loaded))
                 .await
             {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -1,4 +1,6 @@
-//! A response → the socket.
+//! A response → the socket. Runs in the connection's task, and waits where the client takes no
+//! more or the body has no more yet; meanwhile the client is watched. Dropping it breaks the
+//! response off.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -13,18 +15,19 @@ use http_body::Body as _;
 
 use crate::exchange::Tracked;
 use crate::http1::Http1;
-use crate::http1::response::{self, Framed};
-use crate::http1::response_cache::{self, CachedResponse, Key, LONGEST};
+use crate::http1::response::{self, Framed, Persistence};
+use crate::http1::response_cache::{self, CachedResponse, Key, MAX_CONTENT};
+use crate::message::body::Extent;
 use crate::net::stream::Stream;
 
-/// A head and the content behind it go out in one piece up to this size.
-const TOGETHER: usize = 4 * 1024;
+/// Content up to this size is copied behind its head, so that both go out in one piece.
+const COALESCED: usize = 4 * 1024;
 
-/// No more is asked of a stream while so many bytes wait to be sent.
-const ENOUGH: usize = 64 * 1024;
+/// A stream is not polled while so many bytes wait to be sent.
+const HIGH_WATER: usize = 64 * 1024;
 
 thread_local! {
-    static HEAD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2 * TOGETHER));
+    static HEAD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2 * COALESCED));
 }
 
 /// A piece of a body, or its end.
@@ -32,31 +35,34 @@ enum Piece {
     Data(Bytes),
     End,
     /// The client has left.
-    Left,
+    Disconnected,
 }
 
 impl<S: Stream> Http1<S> {
-    /// Sends a response; whether another request may follow.
+    /// Sends a response, and keeps it under `key` where it may be repeated. Returns whether
+    /// another request may follow.
     ///
     /// # Errors
     /// The socket's, or a body that broke off: then nothing more can be said.
     pub(super) async fn send(
         &mut self,
         response: Response<Tracked>,
-        is_head: bool,
-        close: bool,
+        extent: Extent,
+        persistence: Persistence,
         key: Option<Key>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Persistence> {
         let (parts, mut body) = response.into_parts();
-        let close = close || response::closes(&parts);
-        if let (Some(key), Some(span), false) = (key, body.cacheable_for(), close) {
-            keep(key, span, &parts, &body, is_head);
+        let persistence = if response::closes(&parts) { Persistence::Close } else { persistence };
+        if persistence == Persistence::KeepAlive
+            && let (Some(key), Some(time)) = (key, body.cacheable_for())
+        {
+            cache(key, time, &parts, &body, extent);
         }
         let mut parts = Some(parts);
         let mut framed = Framed::Nothing;
         std::future::poll_fn(|context| {
             if let Some(parts) = parts.take() {
-                framed = self.begin(context, &parts, &mut body, is_head, close)?;
+                framed = self.send_head(context, &parts, &mut body, extent, persistence)?;
             }
             if framed == Framed::Nothing {
                 self.poll_write_queue(context)
@@ -66,26 +72,26 @@ impl<S: Stream> Http1<S> {
         })
         .await?;
         if framed == Framed::Nothing {
-            return Ok(!close);
+            return Ok(persistence);
         }
         #[cfg(target_os = "linux")]
         if self.send_file(&mut body, framed).await? {
-            return Ok(!close);
+            return Ok(persistence);
         }
         self.send_stream(&mut body, framed).await?;
-        Ok(!close)
+        Ok(persistence)
     }
 
-    /// Sends an answer that was given before.
-    pub(super) async fn send_ready(&mut self, ready: CachedResponse) -> io::Result<()> {
-        let mut ready = Some(ready);
+    /// Sends a response that was sent before.
+    pub(super) async fn send_cached(&mut self, cached: CachedResponse) -> io::Result<()> {
+        let mut cached = Some(cached);
         std::future::poll_fn(|context| {
-            if let Some(CachedResponse { head, content }) = ready.take() {
+            if let Some(CachedResponse { head, content }) = cached.take() {
                 HEAD.with_borrow_mut(|out| {
                     out.clear();
                     out.extend_from_slice(&head);
                     response::end_head(out);
-                    self.write_together(context, out, content)
+                    self.write_coalesced(context, out, content)
                 })?;
             }
             self.poll_write_queue(context)
@@ -95,17 +101,17 @@ impl<S: Stream> Http1<S> {
 
     /// Sends the head, and the content where it is in memory; what the client
     /// does not take at once waits. Returns how what is left is framed.
-    fn begin(
+    fn send_head(
         &mut self,
         context: &mut Context<'_>,
         parts: &Parts,
         body: &mut Tracked,
-        is_head: bool,
-        close: bool,
+        extent: Extent,
+        persistence: Persistence,
     ) -> io::Result<Framed> {
         HEAD.with_borrow_mut(|head| {
             head.clear();
-            let framed = response::write_head(head, parts, &body.size_hint(), is_head, close);
+            let framed = response::write_head(head, parts, &body.size_hint(), extent, persistence);
             let Framed::Length(length) = framed else {
                 if framed == Framed::Nothing {
                     self.write(context, head, Bytes::new())?;
@@ -120,19 +126,19 @@ impl<S: Stream> Http1<S> {
                 return Ok(framed);
             };
             whole.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-            self.write_together(context, head, whole)?;
+            self.write_coalesced(context, head, whole)?;
             Ok(Framed::Nothing)
         })
     }
 
     /// Gives a head and its content to the system, short ones in one piece.
-    fn write_together(
+    fn write_coalesced(
         &mut self,
         context: &mut Context<'_>,
         head: &mut Vec<u8>,
         mut content: Bytes,
     ) -> io::Result<()> {
-        if content.len() <= TOGETHER {
+        if content.len() <= COALESCED {
             head.extend_from_slice(&content);
             content = Bytes::new();
         }
@@ -163,7 +169,7 @@ impl<S: Stream> Http1<S> {
     /// Sends a body piece by piece, as the client takes it.
     async fn send_stream(&mut self, body: &mut Tracked, mut framed: Framed) -> io::Result<()> {
         loop {
-            if self.write_queue.len() >= ENOUGH {
+            if self.write_queue.len() >= HIGH_WATER {
                 std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
             }
             let broken = match std::future::poll_fn(|context| self.poll_piece(body, context)).await
@@ -179,7 +185,7 @@ impl<S: Stream> Http1<S> {
                 }
                 // Fewer bytes than were promised: all that is left is to break off.
                 Ok(Piece::End) => Some(io::ErrorKind::UnexpectedEof.into()),
-                Ok(Piece::Left) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Ok(Piece::Disconnected) => return Err(io::ErrorKind::ConnectionAborted.into()),
                 Err(error) => Some(error),
             };
             if let Some(error) = broken {
@@ -202,7 +208,7 @@ impl<S: Stream> Http1<S> {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Piece>> {
         match Pin::new(body).poll_frame(context) {
-            // Trailers are left out: nobody has asked for them.
+            // Trailers are left out: no request has said that it takes them.
             Poll::Ready(Some(Ok(frame))) => {
                 Poll::Ready(Ok(Piece::Data(frame.into_data().unwrap_or_default())))
             }
@@ -214,7 +220,7 @@ impl<S: Stream> Http1<S> {
                 {
                     sent?;
                 }
-                self.poll_leaving(context).map(|()| Ok(Piece::Left))
+                self.poll_disconnect(context).map(|()| Ok(Piece::Disconnected))
             }
         }
     }
@@ -242,19 +248,16 @@ impl<S: Stream> Http1<S> {
     }
 }
 
-/// Keeps an answer ready, if it is whole and short.
-fn keep(key: Key, span: Duration, parts: &Parts, body: &Tracked, is_head: bool) {
-    let Some(content) = body.whole().filter(|whole| whole.len() <= LONGEST) else { return };
+/// Keeps a response to be repeated, if it is whole and short.
+fn cache(key: Key, time: Duration, parts: &Parts, body: &Tracked, extent: Extent) {
+    let Some(content) = body.whole().filter(|whole| whole.len() <= MAX_CONTENT) else { return };
     let mut head = Vec::new();
-    match response::write_fields(&mut head, parts, &body.size_hint(), is_head, false) {
-        Framed::Nothing => response_cache::put(
-            key,
-            span,
-            CachedResponse { head: head.into(), content: Bytes::new() },
-        ),
-        Framed::Length(length) if length == content.len() as u64 => {
-            response_cache::put(key, span, CachedResponse { head: head.into(), content });
-        }
-        _ => {}
-    }
+    let hint = body.size_hint();
+    let content =
+        match response::write_fields(&mut head, parts, &hint, extent, Persistence::KeepAlive) {
+            Framed::Nothing => Bytes::new(),
+            Framed::Length(length) if length == content.len() as u64 => content,
+            _ => return,
+        };
+    response_cache::put(key, time, CachedResponse { head: head.into(), content });
 }

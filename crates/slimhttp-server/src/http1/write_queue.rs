@@ -1,4 +1,5 @@
-//! What is on its way to the client and has not been taken yet.
+//! The bytes that are to be sent and that the socket has not taken yet. Owned by the task of one
+//! connection.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

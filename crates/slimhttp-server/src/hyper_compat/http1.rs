@@ -19,6 +19,7 @@ use crate::http1::close::{announce_close, refuse, send_error_and_close};
 use crate::hyper_compat::drive::{Driven, drive};
 use crate::hyper_compat::request_body::request_body;
 use crate::hyper_compat::validating_io::ValidatingIo;
+use crate::message::body::Extent;
 use crate::net::connection_state::CloseMode;
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
@@ -64,7 +65,8 @@ pub(crate) async fn serve<S: Stream>(
         (Driven::Rests, _) => return Some(socket),
         (_, Some(fault)) if gave_up => refuse(context, &mut socket, fault).await,
         (Driven::Ended(CloseMode::HeadTimeout), None) => {
-            send_error_and_close(context, &mut socket, &Refusal::RequestTimeout, false).await;
+            send_error_and_close(context, &mut socket, &Refusal::RequestTimeout, Extent::Whole)
+                .await;
         }
         (Driven::Ended(CloseMode::Rejected | CloseMode::Cut), _) => {}
         (_, fault) if !whole || fault.is_some() => linger(&mut socket).await,

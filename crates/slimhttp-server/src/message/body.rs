@@ -5,12 +5,29 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Method;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 pub(crate) use crate::message::file_body::FileBody;
 
 /// Whatever ended a body early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How much of a response is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The head and the content.
+    Whole,
+    /// The head alone: the method is HEAD (RFC 9110 section 9.3.2).
+    HeadOnly,
+}
+
+impl Extent {
+    /// Of the response to a request with this method.
+    pub(crate) fn of(method: &Method) -> Self {
+        if *method == Method::HEAD { Self::HeadOnly } else { Self::Whole }
+    }
+}
 
 /// A response body.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
-use crate::message::body::Body;
+use crate::message::body::{Body, Extent};
 use crate::message::limits::{self, Within};
 use crate::message::refused::ErrorResponse;
 
@@ -146,9 +146,9 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
 }
 
 /// A response as bytes, for a connection on which no further request can be
-/// read: it ends with this. In answer to a HEAD it is the head alone. The host was
-/// not known yet, so `debug` is that of the global level.
-pub(crate) fn raw_error(refusal: &Refusal, is_head: bool, debug: bool) -> Vec<u8> {
+/// read: it ends with this. The host was not known yet, so `debug` is that of the global
+/// level.
+pub(crate) fn raw_error(refusal: &Refusal, extent: Extent, debug: bool) -> Vec<u8> {
     limits::tell(refusal, Within::Head);
     let status = refusal.status();
     let html = match debug {
@@ -164,7 +164,7 @@ pub(crate) fn raw_error(refusal: &Refusal, is_head: bool, debug: bool) -> Vec<u8
         html.len()
     )
     .into_bytes();
-    if !is_head {
+    if extent == Extent::Whole {
         words.extend_from_slice(&html);
     }
     words

@@ -14,6 +14,7 @@ use crate::context::server::Shared;
 use crate::http1::close::{refuse, send_error_and_close};
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::{http1, http2};
+use crate::message::body::Extent;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
 use crate::net::linger::linger;
@@ -94,20 +95,20 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
         let next = match run_until_cut(&context.state, connection.run()).await {
             Ok(next) => next,
             // Who never sent a byte has asked for nothing.
-            Err(CloseMode::HeadTimeout) if connection.read_any => {
+            Err(CloseMode::HeadTimeout) if connection.has_received => {
                 let refusal = Refusal::RequestTimeout;
                 return Box::pin(send_error_and_close(
                     &context,
                     &mut connection.socket,
                     &refusal,
-                    false,
+                    Extent::Whole,
                 ))
                 .await;
             }
             Err(_) => return,
         };
         let unread = match next {
-            Next::Library(unread) => unread,
+            Next::Hyper(unread) => unread,
             Next::Close { unread: false } => {
                 let _ = connection.socket.shutdown().await;
                 return;

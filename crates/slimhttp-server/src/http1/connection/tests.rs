@@ -260,7 +260,7 @@ async fn a_request_with_content_goes_elsewhere_with_all_that_was_read() {
     client.response().await;
     let post = "POST /handled/now HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel";
     client.send(post).await;
-    let Next::Library(read) = client.ended().await else { panic!("not answered here") };
+    let Next::Hyper(read) = client.ended().await else { panic!("not answered here") };
     assert_eq!(read, post);
 }
 

@@ -1,16 +1,16 @@
-//! Which questions are the same, and when an answer is over.
+//! Which requests are the same, and when a response is over.
 
 use super::*;
 
-fn question(head: &str) -> Option<Key> {
+fn key_of(head: &str) -> Option<Key> {
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut fields);
     let whole = format!("{head}\r\n\r\n");
     assert!(request.parse(whole.as_bytes()).expect("a head").is_complete());
-    key(&request, PLAINLY)
+    key(&request, OVER_PLAIN_TCP)
 }
 
-const PLAINLY: Setting = Setting { generation: 1, tls: false, by_origin: true };
+const OVER_PLAIN_TCP: Conditions = Conditions { generation: 1, tls: false, varies_by_origin: true };
 
 const PLAIN: &str = "GET /a HTTP/1.1\r\nHost: a";
 
@@ -24,12 +24,12 @@ fn what_files_do_not_look_at_makes_no_difference() {
         "Connection: keep-alive",
         "X-Forwarded-For: 1.2.3.4",
     ] {
-        assert_eq!(question(&format!("{PLAIN}\r\n{fields}")), question(PLAIN), "{fields}");
+        assert_eq!(key_of(&format!("{PLAIN}\r\n{fields}")), key_of(PLAIN), "{fields}");
     }
 }
 
 #[test]
-fn what_files_look_at_makes_another_question() {
+fn what_files_look_at_makes_another_key() {
     let others = [
         "GET /b HTTP/1.1\r\nHost: a",
         "GET /a?x HTTP/1.1\r\nHost: a",
@@ -44,36 +44,40 @@ fn what_files_look_at_makes_another_question() {
         "GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example",
     ];
     for (place, one) in others.iter().enumerate() {
-        let key = question(one);
-        assert!(key.is_some() && key != question(PLAIN), "{one}");
+        let key = key_of(one);
+        assert!(key.is_some() && key != key_of(PLAIN), "{one}");
         for other in &others[..place] {
-            assert_ne!(key, question(other), "{one} {other}");
+            assert_ne!(key, key_of(other), "{one} {other}");
         }
     }
     let mut fields = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").expect("a head");
-    assert_ne!(key(&request, PLAINLY), key(&request, Setting { tls: true, ..PLAINLY }), "over TLS");
-    let changed = Setting { generation: 2, ..PLAINLY };
-    assert_ne!(key(&request, PLAINLY), key(&request, changed), "after a change");
+    assert_ne!(
+        key(&request, OVER_PLAIN_TCP),
+        key(&request, Conditions { tls: true, ..OVER_PLAIN_TCP }),
+        "over TLS"
+    );
+    let changed = Conditions { generation: 2, ..OVER_PLAIN_TCP };
+    assert_ne!(key(&request, OVER_PLAIN_TCP), key(&request, changed), "after a change");
 }
 
 #[test]
 fn an_origin_makes_no_difference_where_no_scope_has_cors() {
-    let question = |head: &[u8]| {
+    let key_of = |head: &[u8]| {
         let mut fields = [httparse::EMPTY_HEADER; 16];
         let mut request = httparse::Request::new(&mut fields);
         request.parse(head).expect("a head");
-        key(&request, Setting { by_origin: false, ..PLAINLY })
+        key(&request, Conditions { varies_by_origin: false, ..OVER_PLAIN_TCP })
     };
-    let plain = question(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let plain = key_of(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(plain.is_some());
-    let origin = question(b"GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n");
+    let origin = key_of(b"GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n");
     assert_eq!(plain, origin);
 }
 
 #[test]
-fn what_is_rare_is_never_given_again() {
+fn what_is_rare_is_never_repeated() {
     for head in [
         "POST /a HTTP/1.1\r\nHost: a",
         "OPTIONS /a HTTP/1.1\r\nHost: a",
@@ -89,23 +93,23 @@ fn what_is_rare_is_never_given_again() {
         "GET /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue",
         "GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket",
     ] {
-        assert_eq!(question(head), None, "{head}");
+        assert_eq!(key_of(head), None, "{head}");
     }
     // With a tag the date does not count.
     let both = format!("{PLAIN}\r\nIf-Modified-Since: x\r\nIf-None-Match: \"x\"");
-    assert_eq!(question(&both), question(&format!("{PLAIN}\r\nIf-None-Match: \"x\"")));
+    assert_eq!(key_of(&both), key_of(&format!("{PLAIN}\r\nIf-None-Match: \"x\"")));
 }
 
 #[test]
-fn an_answer_is_given_again_until_its_moment_is_over() {
-    let key = question(PLAIN).expect("a plain question");
-    let ready =
+fn a_response_is_repeated_until_its_time_is_over() {
+    let key = key_of(PLAIN).expect("a plain request");
+    let response =
         CachedResponse { head: Bytes::from_static(b"head"), content: Bytes::from_static(b"x") };
-    put(key.clone(), Duration::from_secs(60), ready.clone());
-    assert_eq!(get(&key).map(|ready| ready.content), Some(ready.content.clone()));
+    put(key.clone(), Duration::from_secs(60), response.clone());
+    assert_eq!(get(&key).map(|kept| kept.content), Some(response.content.clone()));
     sweep();
     assert!(get(&key).is_some());
-    put(key.clone(), Duration::ZERO, ready);
+    put(key.clone(), Duration::ZERO, response);
     assert!(get(&key).is_none());
     sweep();
     TABLE.with_borrow(|table| assert!(table.iter().all(Option::is_none)));
