@@ -19,7 +19,7 @@ pub struct Connection {
     /// By which Python knows its identity.
     pub id: JobId,
     /// Who and where.
-    pub visitor: ConnectionInfo,
+    pub info: ConnectionInfo,
     /// Its bytes, once it is upgraded.
     pub pipe: Arc<Pipe>,
     /// Whether Python has been given it, and may keep an identity for it.
@@ -30,10 +30,10 @@ pub struct Connection {
 
 impl Connection {
     /// One that has just come.
-    pub fn new(id: JobId, visitor: ConnectionInfo) -> Self {
+    pub fn new(id: JobId, info: ConnectionInfo) -> Self {
         Self {
             id,
-            visitor,
+            info,
             pipe: Arc::default(),
             is_exposed: AtomicBool::new(false),
             is_end_reported: AtomicBool::new(false),
@@ -48,7 +48,7 @@ impl Connection {
 
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peer = self.visitor.peer;
+        let peer = self.info.peer;
         SocketAddr::new(peer.ip().to_canonical(), peer.port()).fmt(f)
     }
 }

@@ -49,14 +49,14 @@ impl PendingHandshake {
     }
 
     /// Makes known the call that waits, and the WebSocket that begins if it is accepted.
-    pub fn attach(&self, reply: Reply, carriage: PendingWebSocket) {
-        let carriage = Box::new(carriage);
+    pub fn attach(&self, reply: Reply, websocket: PendingWebSocket) {
+        let websocket = Box::new(websocket);
         let mut state = self.lock();
         let outcome = match std::mem::replace(&mut *state, State::Answered) {
             State::Refused(outcome) => *outcome,
-            State::Accepted => Ok(Answer::WebSocket(carriage)),
+            State::Accepted => Ok(Answer::WebSocket(websocket)),
             State::New | State::Waiting(..) | State::Answered => {
-                *state = State::Waiting(reply, carriage);
+                *state = State::Waiting(reply, websocket);
                 return;
             }
         };
@@ -72,9 +72,9 @@ impl PendingHandshake {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Answered) {
             State::New => *state = State::Accepted,
-            State::Waiting(reply, carriage) => {
+            State::Waiting(reply, websocket) => {
                 drop(state);
-                reply.send(Ok(Answer::WebSocket(carriage)));
+                reply.send(Ok(Answer::WebSocket(websocket)));
             }
             decided => *state = decided,
         }
@@ -88,7 +88,7 @@ impl PendingHandshake {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Answered) {
             State::New => *state = State::Refused(Box::new(outcome)),
-            State::Waiting(reply, _carriage) => {
+            State::Waiting(reply, _websocket) => {
                 drop(state);
                 reply.send(outcome);
             }

@@ -17,9 +17,9 @@ fn held() -> (Reply, PendingWebSocket, oneshot::Receiver<CallOutcome>) {
     let key = http::HeaderValue::from_static("");
     let handshake = Handshake { key, subprotocol: None, deflate: None };
     let limits = crate::tests::request("/").scope.options.websocket.clone();
-    let (_, _, carriage) = websocket::open(handshake, limits, || {});
+    let (_, _, websocket) = websocket::open(handshake, limits, || {});
     let (reply, answer) = Reply::channel(None);
-    (reply, carriage, answer)
+    (reply, websocket, answer)
 }
 
 fn no() -> CallOutcome {
@@ -54,12 +54,12 @@ fn the_first_word_counts_whoever_comes_first() {
     for (case, (first, next, expected)) in table.into_iter().enumerate() {
         for early in [false, true] {
             let pending_handshake = PendingHandshake::new();
-            let (reply, carriage, mut answer) = held();
+            let (reply, websocket, mut answer) = held();
             if early {
                 assert!(first(&pending_handshake), "{case}");
-                pending_handshake.attach(reply, carriage);
+                pending_handshake.attach(reply, websocket);
             } else {
-                pending_handshake.attach(reply, carriage);
+                pending_handshake.attach(reply, websocket);
                 assert_eq!(heard(&mut answer), None, "{case}");
                 assert!(first(&pending_handshake), "{case}");
             }
@@ -76,8 +76,8 @@ fn a_handler_that_says_nothing_opens_in_time() {
     let (handshakes, now) = (PendingHandshakes::default(), Instant::now());
     let (quick, slow, gone) =
         (PendingHandshake::new(), PendingHandshake::new(), PendingHandshake::new());
-    let (reply, carriage, mut answer) = held();
-    slow.attach(reply, carriage);
+    let (reply, websocket, mut answer) = held();
+    slow.attach(reply, websocket);
     for pending_handshake in [&quick, &slow, &gone] {
         handshakes.add(pending_handshake, now);
     }

@@ -152,11 +152,11 @@ impl Identity {
         if let Some(socket) = &identity.socket
             && let Ok(socket) = socket.bind(py).cast::<Socket>()
         {
-            let visitor = &socket.get().connection.visitor;
-            identity.address = visitor.peer.ip().to_canonical().to_string();
-            identity.source_port = visitor.peer.port();
-            identity.fileno = visitor.descriptor;
-            identity.connection = visitor.connection.clone();
+            let info = &socket.get().connection.info;
+            identity.address = info.peer.ip().to_canonical().to_string();
+            identity.source_port = info.peer.port();
+            identity.fileno = info.descriptor;
+            identity.connection = info.connection.clone();
         }
         Ok(identity)
     }

@@ -114,7 +114,7 @@ impl Socket {
     /// after the answer in flight.
     fn close(&self) {
         if !self.connection.pipe.close() {
-            self.connection.visitor.connection.close();
+            self.connection.info.connection.close();
         }
     }
 
@@ -128,21 +128,17 @@ impl Socket {
     /// The number of the connection's descriptor, -1 once it has ended. A name:
     /// the descriptor is the server's, and is neither read from nor closed here.
     fn fileno(&self) -> i32 {
-        if self.connection.visitor.connection.is_open() {
-            self.connection.visitor.descriptor
-        } else {
-            -1
-        }
+        if self.connection.info.connection.is_open() { self.connection.info.descriptor } else { -1 }
     }
 
     /// The client's address and port.
     fn getpeername<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        name_of(py, self.connection.visitor.peer)
+        name_of(py, self.connection.info.peer)
     }
 
     /// Our address and port on this connection.
     fn getsockname<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        name_of(py, self.connection.visitor.local)
+        name_of(py, self.connection.info.local)
     }
 
     /// Let `send` wait so many seconds for room: 0 not at all, None without end.

@@ -60,7 +60,7 @@ pub(crate) fn open_on_thread(
     let limits = pending.call.request.scope.options.websocket.clone();
     let pending_handshake = PendingHandshake::new();
     // A thread waits by itself.
-    let (socket, tenure, carriage) = websocket::open(handshake, limits, || {});
+    let (socket, guard, pending_websocket) = websocket::open(handshake, limits, || {});
     let begun =
         python_websocket(dispatcher, py, Side::Thread, &socket, &pending_handshake, &pending)
             .and_then(|websocket| Ok((websocket, pending.request.get().context(py)?)));
@@ -74,7 +74,7 @@ pub(crate) fn open_on_thread(
         websocket: websocket.unbind(),
         end: HandlerEnd {
             socket,
-            tenure,
+            guard,
             pending_handshake,
             request,
             what,
@@ -82,7 +82,7 @@ pub(crate) fn open_on_thread(
         },
         _permit: permit,
     };
-    start_thread(dispatcher, &context, call, service, carriage);
+    start_thread(dispatcher, &context, call, service, pending_websocket);
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn start_thread(
     context: &Bound<'_, PyAny>,
     call: Call,
     service: Service,
-    carriage: PendingWebSocket,
+    pending_websocket: PendingWebSocket,
 ) {
     let py = context.py();
     let (what, pending_handshake) =
@@ -103,7 +103,7 @@ fn start_thread(
         .and_then(|service| dispatcher.callbacks.start_thread(context, service.as_any(), &what));
     match started {
         Ok(()) => {
-            pending_handshake.attach(call.reply, carriage);
+            pending_handshake.attach(call.reply, pending_websocket);
             dispatcher.bridge.watch_handshake(&pending_handshake);
         }
         Err(error) => {
@@ -134,7 +134,7 @@ pub(crate) fn open_on_loop(
     let on_change =
         move || submission::submit(&bridge, |_| (Submission::LoopJob(LoopJob::Wake(id)), ()));
     let limits = pending.call.request.scope.options.websocket.clone();
-    let (socket, tenure, carriage) = websocket::open(handshake, limits, on_change);
+    let (socket, guard, pending_websocket) = websocket::open(handshake, limits, on_change);
     let pending_handshake = PendingHandshake::new();
     let begun = python_websocket(dispatcher, py, Side::Loop, &socket, &pending_handshake, &pending)
         .and_then(|websocket| {
@@ -156,7 +156,7 @@ pub(crate) fn open_on_loop(
     let debug = call.request.scope.options.debug;
     let end = HandlerEnd {
         socket,
-        tenure,
+        guard,
         pending_handshake: pending_handshake.clone(),
         request,
         what,
@@ -165,7 +165,7 @@ pub(crate) fn open_on_loop(
     let end = Mutex::new(Some(end));
     let on_done = TaskDone { dispatcher: dispatcher.clone(), id, end };
     task.call_method1(intern!(py, "add_done_callback"), (on_done,))?;
-    pending_handshake.attach(call.reply, carriage);
+    pending_handshake.attach(call.reply, pending_websocket);
     dispatcher.bridge.watch_handshake(&pending_handshake);
     Ok(())
 }
@@ -202,7 +202,7 @@ fn python_websocket<'py>(
 /// What is needed to end a WebSocket as its handler has ended.
 struct HandlerEnd {
     socket: WebSocket,
-    tenure: HandlerGuard,
+    guard: HandlerGuard,
     pending_handshake: Arc<PendingHandshake>,
     request: Py<HttpRequest>,
     what: Arc<str>,
@@ -222,7 +222,7 @@ impl HandlerEnd {
         let mut error = match result {
             Ok(_) => {
                 self.pending_handshake.accept();
-                self.tenure.finish(NORMAL);
+                self.guard.finish(NORMAL);
                 return Ok(());
             }
             Err(error) => error,
@@ -232,7 +232,7 @@ impl HandlerEnd {
             match http_error::outcome(callbacks, py, &error) {
                 Ok(outcome) => {
                     self.pending_handshake.refuse(outcome);
-                    self.tenure.finish(http_error::close_code(py, &error));
+                    self.guard.finish(http_error::close_code(py, &error));
                     return Ok(());
                 }
                 Err(wrong) => error = wrong,
@@ -240,7 +240,7 @@ impl HandlerEnd {
         }
         self.pending_handshake.accept();
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            self.tenure.finish(INTERNAL);
+            self.guard.finish(INTERNAL);
             return Err(error);
         }
         // That a client has left is no failure of who sends to it.
@@ -250,7 +250,7 @@ impl HandlerEnd {
             let request = self.request.bind(py).as_any();
             callbacks.failed(&error, &context, request, &self.what, self.debug);
         }
-        self.tenure.finish(INTERNAL);
+        self.guard.finish(INTERNAL);
         Ok(())
     }
 }
