@@ -18,7 +18,7 @@ use slimhttp_site::site::Scope;
 use crate::api::handler::{Answer, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::context::connection::ConnectionContext;
-use crate::files::{self, FileLookup, FileRequest, Found, FreshnessNote};
+use crate::files::{self, FileLookup, FileOutcome, FileRequest, FreshnessNote};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::content::{Content, ContentGuard, ContentStream};
@@ -154,8 +154,8 @@ impl Exchange<'_> {
                 Box::pin(forward::forward(upstreams, group, forwarded)).await.map(Answer::Reply)
             }
             Action::File(path) => match self.send_file(path).await? {
-                Found::Reply(response) => Ok(Answer::Reply(response)),
-                Found::Script(file, path) => {
+                FileOutcome::Response(response) => Ok(Answer::Reply(response)),
+                FileOutcome::Script(file, path) => {
                     let options = &self.scope.options;
                     let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                     let path = root.join(path.as_path());
@@ -245,7 +245,7 @@ impl Exchange<'_> {
         FileLookup::new(files, &self.snapshot.roots, root, &self.scope.options, &self.freshness)
     }
 
-    async fn send_file(&mut self, path: SafePath) -> Result<Found, ErrorResponse> {
+    async fn send_file(&mut self, path: SafePath) -> Result<FileOutcome, ErrorResponse> {
         self.from_files = true;
         let (Some(files), Some(target)) = (self.files(), &self.target) else {
             return Err(Refusal::NotFound.into());

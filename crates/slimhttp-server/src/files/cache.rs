@@ -1,9 +1,11 @@
 //! Small files in memory: one cache for a server, bounded in bytes, shared by
-//! its workers. It holds files by their place, and files in a coding by the
-//! content that they were made from.
+//! its I/O threads. It holds files by their path, and files in a coding by the
+//! content that they were made from. `lookup` gets and inserts the former,
+//! `variant` the latter. Each shard has a lock, held for a look into its table and
+//! never while a file is read or compressed.
 //!
 //! An entry stands for a file as long as the file's identity does; how that is
-//! made sure of is said at [`Cache::file`]. The bound counts everything that an
+//! made sure of is said at [`Cache::get`]. The bound counts everything that an
 //! entry takes: content, key, fields and the tables around it.
 //!
 //! Files that are asked for once do not push out those that are asked for often
@@ -13,7 +15,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quick_cache::sync::{self, DefaultLifecycle, GuardResult};
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
@@ -22,31 +24,32 @@ use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 use smallvec::SmallVec;
 
-use crate::files::cached_file::CachedFile;
-use crate::files::compress::Coded;
+use crate::files::cache_time::{CacheClock, CacheTime};
+use crate::files::cached_file::{CachedFile, ContentId};
+use crate::files::compress::Encoded;
 use crate::fs::file_id::{Facts, FileId};
 
 /// For how long a file is taken to lie below its root. A look at its place shows
 /// every change of the file itself; that a folder above it was moved out of the
 /// root and a link put in its stead shows only when it is opened once more.
-const OPENED: Duration = Duration::from_secs(10);
+const REOPEN_AFTER: Duration = Duration::from_secs(10);
 
-/// The least number of bytes that one part of the cache holds: each part has
-/// its own lock, and keeps nothing longer than itself.
-const PART: u64 = 16 << 20;
+/// The least number of bytes that one shard of the cache holds: each shard has
+/// its own lock, and holds nothing longer than itself.
+const SHARD: u64 = 16 << 20;
 
 /// What an entry takes beside its key and its content, in bytes: the entry
 /// itself with its counts, the texts of its fields, its slot in the table, and
 /// what the allocator adds and rounds up for each of them.
 const OVERHEAD: u64 = 896;
 
-/// The length of a usual file, for the first size of the tables.
-const USUAL: u64 = 8 << 10;
+/// The length of a typical file, for the first size of the tables.
+const TYPICAL: u64 = 8 << 10;
 
-/// Where a file is looked for: a root, a path below it, and how links on the way
-/// are taken. Holds the whole path as the system takes it, without an allocation
+/// By what a file is cached: a root, a path below it, and how links on the way
+/// are followed. Holds the whole path as the system takes it, without an allocation
 /// for all but long ones.
-pub(super) struct Place {
+pub(super) struct FileKey {
     /// The root, the path, and a NUL.
     text: SmallVec<[u8; 256]>,
     root: usize,
@@ -55,8 +58,8 @@ pub(super) struct Place {
     coding: Option<Coding>,
 }
 
-impl Place {
-    /// The place of `path` below `root`, or with a coding that of the file
+impl FileKey {
+    /// The key of `path` below `root`, or with a coding that of the file
     /// beside it whose name ends with the extension of the coding too.
     pub(super) fn new(
         root: &Path,
@@ -77,12 +80,12 @@ impl Place {
         Self { text, root: root.len(), links, coding }
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted::File { text: &self.text, root: self.root, links: self.links, coding: self.coding }
+    fn as_key_ref(&self) -> KeyRef<'_> {
+        KeyRef::File { text: &self.text, root: self.root, links: self.links, coding: self.coding }
     }
 
-    /// The identity of what stands here now.
-    fn identity(&self) -> Option<FileId> {
+    /// The identity of what stands there now. Waits for the disk.
+    fn current_identity(&self) -> Option<FileId> {
         let path = CStr::from_bytes_with_nul(&self.text).ok()?;
         rustix::fs::stat(path).ok().map(|facts| Facts::from(facts).identity())
     }
@@ -92,18 +95,18 @@ impl Place {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     File { text: Box<[u8]>, root: usize, links: FollowSymlinks, coding: Option<Coding> },
-    Coded(Content, Coding),
+    Encoded(ContentId, Coding),
 }
 
 /// A key that has not been copied. It hashes as [`Key`] does: the same variants
 /// with the same fields in the same order.
 #[derive(Hash)]
-enum Wanted<'w> {
+enum KeyRef<'w> {
     File { text: &'w [u8], root: usize, links: FollowSymlinks, coding: Option<Coding> },
-    Coded(Content, Coding),
+    Encoded(ContentId, Coding),
 }
 
-impl Equivalent<Key> for Wanted<'_> {
+impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         match (self, key) {
             (
@@ -120,7 +123,7 @@ impl Equivalent<Key> for Wanted<'_> {
                     && links == other_links
                     && coding == other_coding
             }
-            (Self::Coded(content, coding), Key::Coded(other, other_coding)) => {
+            (Self::Encoded(content, coding), Key::Encoded(other, other_coding)) => {
                 content == other && coding == other_coding
             }
             _ => false,
@@ -128,86 +131,52 @@ impl Equivalent<Key> for Wanted<'_> {
     }
 }
 
-/// A content that can be coded: which file it is of, and a hash that tells its
-/// contents apart. The hash is no defence against somebody who makes two of
-/// equal hash on purpose, so a content is never taken for that of another file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Content {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) length: u64,
-    pub(super) hash: u128,
-}
-
 /// An entry.
 #[derive(Clone)]
-enum Held {
+enum Entry {
     File(Arc<CachedFile>),
-    Coded(Arc<Coded>),
+    Encoded(Arc<Encoded>),
 }
 
 /// Counts the bytes of an entry.
 #[derive(Clone)]
 struct CountBytes;
 
-impl Weighter<Key, Held> for CountBytes {
-    fn weight(&self, key: &Key, held: &Held) -> u64 {
+impl Weighter<Key, Entry> for CountBytes {
+    fn weight(&self, key: &Key, entry: &Entry) -> u64 {
         let key = match key {
             Key::File { text, .. } => text.len() as u64,
-            Key::Coded(..) => 0,
+            Key::Encoded(..) => 0,
         };
-        let content = match held {
-            Held::File(kept) => {
-                let name = kept.real_name.as_ref().map_or(0, |name| name.as_bytes().len());
-                (kept.bytes.len() + name) as u64
+        let content = match entry {
+            Entry::File(file) => {
+                let name = file.real_name.as_ref().map_or(0, |name| name.as_bytes().len());
+                (file.bytes.len() + name) as u64
             }
-            Held::Coded(coded) => coded.length(),
+            Entry::Encoded(encoded) => encoded.length(),
         };
         OVERHEAD + key + content
     }
 }
 
-type Table = sync::Cache<Key, Held, CountBytes, DefaultHashBuilder, DefaultLifecycle<Key, Held>>;
+type Table = sync::Cache<Key, Entry, CountBytes, DefaultHashBuilder, DefaultLifecycle<Key, Entry>>;
 
 /// The cache.
 pub(super) struct Cache {
     table: Table,
-    /// From when the times in the entries are counted.
-    epoch: Instant,
-}
-
-/// A moment, in nanoseconds since the cache was made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(u64);
-
-impl Moment {
-    /// Whether `at`, as an entry holds it, lies less than `span` before.
-    pub(super) fn is_within(self, span: Duration, at: u64) -> bool {
-        let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        self.0.saturating_sub(at) < span
-    }
-
-    /// The moment `span` later.
-    #[cfg(test)]
-    pub(super) fn after(self, span: Duration) -> Self {
-        Self(self.0 + u64::try_from(span.as_nanos()).expect("it is short"))
-    }
-
-    /// As an entry holds it.
-    pub(super) fn nanoseconds(self) -> u64 {
-        self.0
-    }
+    /// Gives the times in the entries.
+    clock: CacheClock,
 }
 
 impl Cache {
     /// A cache that holds up to `size` bytes.
     pub(super) fn new(size: u64) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let parts = usize::try_from(size / PART).unwrap_or(1).clamp(1, processors * 4);
+        let shards = usize::try_from(size / SHARD).unwrap_or(1).clamp(1, processors * 4);
         let options = OptionsBuilder::new()
-            // The library rounds up, and parts must not become too small.
-            .shards(if parts.is_power_of_two() { parts } else { parts.next_power_of_two() / 2 })
-            .estimated_items_capacity(usize::try_from(size / USUAL).unwrap_or(1).max(64))
+            // quick_cache rounds up, and shards must not become too small.
+            .shards(if shards.is_power_of_two() { shards } else { shards.next_power_of_two() / 2 })
+            .estimated_items_capacity(usize::try_from(size / TYPICAL).unwrap_or(1).max(64))
             .weight_capacity(size)
             .build()
             .expect("both capacities are given");
@@ -217,7 +186,7 @@ impl Cache {
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         );
-        Self { table, epoch: Instant::now() }
+        Self { table, clock: CacheClock::start() }
     }
 
     /// From now on it holds up to `size` bytes; what is too much is given up.
@@ -227,8 +196,8 @@ impl Cache {
         }
     }
 
-    /// The longest content that can be kept, in bytes.
-    pub(super) fn longest(&self) -> u64 {
+    /// The longest content that it takes, in bytes.
+    pub(super) fn max_content_length(&self) -> u64 {
         self.table.shard_capacity().saturating_sub(OVERHEAD + 4096)
     }
 
@@ -238,110 +207,104 @@ impl Cache {
         self.table.weight()
     }
 
-    /// Now, in the time of the entries.
-    pub(super) fn now(&self) -> Moment {
-        self.moment(Instant::now())
+    /// The clock by which its entries age.
+    pub(super) fn clock(&self) -> &CacheClock {
+        &self.clock
     }
 
-    /// `time`, in the time of the entries.
-    pub(super) fn moment(&self, time: Instant) -> Moment {
-        let since = time.saturating_duration_since(self.epoch);
-        Moment(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-    }
-
-    /// The file at `place`, where it is held and still the same:
+    /// The file of `key`, where it is cached and still the same:
     ///
     /// 1. It was looked at less than `revalidate` ago: it is taken as unchanged.
     /// 2. What stands at its place has the same identity: it is unchanged. It is
     ///    the identity of a file that was opened below the root, so what the
-    ///    place leads to, and by which links, does not count.
+    ///    path leads to, and by which links, does not count.
     /// 3. Else it is `None`, and the caller opens the file.
     ///
-    /// Only settled files are held, so an equal identity means equal content.
-    pub(super) fn file(
+    /// Only files with a stable identity are cached, so an equal identity means equal content.
+    pub(super) fn get(
         &self,
-        place: &Place,
+        key: &FileKey,
         revalidate: Duration,
-        now: Moment,
+        now: CacheTime,
     ) -> Option<Arc<CachedFile>> {
-        let Held::File(kept) = self.table.get(&place.wanted())? else { return None };
-        if now.is_within(revalidate, kept.checked.load(Ordering::Relaxed)) {
-            return Some(kept);
+        let Entry::File(file) = self.table.get(&key.as_key_ref())? else { return None };
+        if now.is_within(revalidate, file.checked_at.load(Ordering::Relaxed)) {
+            return Some(file);
         }
-        let opened = now.is_within(OPENED, kept.opened.load(Ordering::Relaxed));
-        if opened && place.identity() == Some(kept.identity) {
-            kept.checked.store(now.nanoseconds(), Ordering::Relaxed);
-            return Some(kept);
+        let is_below_root = now.is_within(REOPEN_AFTER, file.opened_at.load(Ordering::Relaxed));
+        if is_below_root && key.current_identity() == Some(file.identity) {
+            file.checked_at.store(now.nanoseconds(), Ordering::Relaxed);
+            return Some(file);
         }
         None
     }
 
-    /// The file at `place`, where it is held with this identity and was reached by
+    /// The file of `key`, where it is cached with this identity and was reached by
     /// this name: it was opened just now and found to have them.
-    pub(super) fn reopened(
+    pub(super) fn confirm(
         &self,
-        place: &Place,
+        key: &FileKey,
         identity: &FileId,
         real_name: Option<&SafePath>,
-        now: Moment,
+        now: CacheTime,
     ) -> Option<Arc<CachedFile>> {
-        let Held::File(kept) = self.table.get(&place.wanted())? else { return None };
-        if kept.identity != *identity || kept.real_name.as_ref() != real_name {
+        let Entry::File(file) = self.table.get(&key.as_key_ref())? else { return None };
+        if file.identity != *identity || file.real_name.as_ref() != real_name {
             return None;
         }
-        kept.checked.store(now.nanoseconds(), Ordering::Relaxed);
-        kept.opened.store(now.nanoseconds(), Ordering::Relaxed);
-        Some(kept)
+        file.checked_at.store(now.nanoseconds(), Ordering::Relaxed);
+        file.opened_at.store(now.nanoseconds(), Ordering::Relaxed);
+        Some(file)
     }
 
-    /// Keeps a file, in place of what was held for its place.
-    pub(super) fn keep(&self, place: &Place, kept: Arc<CachedFile>) {
-        let Place { text, root, links, coding } = place;
+    /// Takes a file, in place of what was cached for its key.
+    pub(super) fn insert(&self, key: &FileKey, file: Arc<CachedFile>) {
+        let FileKey { text, root, links, coding } = key;
         let key =
             Key::File { text: text.to_vec().into(), root: *root, links: *links, coding: *coding };
-        self.table.insert(key, Held::File(kept));
+        self.table.insert(key, Entry::File(file));
     }
 
-    /// Gives up what was held for a place where nothing is any more.
-    pub(super) fn forget(&self, place: &Place) {
+    /// Gives up what was cached for a path where nothing is any more.
+    pub(super) fn remove(&self, key: &FileKey) {
         // Looked for first: most names that are nowhere never were here.
-        if self.table.contains_key(&place.wanted()) {
-            self.table.remove(&place.wanted());
+        if self.table.contains_key(&key.as_key_ref()) {
+            self.table.remove(&key.as_key_ref());
         }
     }
 
-    /// A content in a coding, where it is held.
-    pub(super) fn coded(&self, content: &Content, coding: Coding) -> Option<Arc<Coded>> {
-        match self.table.get(&Wanted::Coded(*content, coding))? {
-            Held::Coded(coded) => Some(coded),
-            Held::File(_) => None,
+    /// A content in a coding, where it is cached.
+    pub(super) fn encoded(&self, content: &ContentId, coding: Coding) -> Option<Arc<Encoded>> {
+        match self.table.get(&KeyRef::Encoded(*content, coding))? {
+            Entry::Encoded(encoded) => Some(encoded),
+            Entry::File(_) => None,
         }
     }
 
-    /// A content in a coding; where it is not held it is made, once for all who
+    /// A content in a coding; where it is not cached it is made, once for all who
     /// ask meanwhile. `None` where it could not be made.
-    pub(super) async fn coded_or_made(
+    pub(super) async fn get_or_encode(
         &self,
-        content: &Content,
+        content: &ContentId,
         coding: Coding,
-        make: impl Future<Output = Option<Arc<Coded>>>,
-    ) -> Option<Arc<Coded>> {
+        make: impl Future<Output = Option<Arc<Encoded>>>,
+    ) -> Option<Arc<Encoded>> {
         // Who waits here holds no lock; if the maker leaves, the next one makes.
-        match self.table.get_value_or_guard_async(&Key::Coded(*content, coding)).await {
-            Ok(Held::Coded(coded)) => Some(coded),
-            Ok(Held::File(_)) => None,
+        match self.table.get_value_or_guard_async(&Key::Encoded(*content, coding)).await {
+            Ok(Entry::Encoded(encoded)) => Some(encoded),
+            Ok(Entry::File(_)) => None,
             Err(guard) => {
-                let coded = make.await?;
-                // It fails where the entry was removed meanwhile: then it is not kept.
-                let _ = guard.insert(Held::Coded(coded.clone()));
-                Some(coded)
+                let encoded = make.await?;
+                // It fails where the entry was removed meanwhile: then it is not cached.
+                let _ = guard.insert(Entry::Encoded(encoded.clone()));
+                Some(encoded)
             }
         }
     }
 
-    /// Whether a content in a coding is neither held nor being made.
-    pub(super) fn is_unmade(&self, content: &Content, coding: Coding) -> bool {
-        let key = Key::Coded(*content, coding);
+    /// Whether a content in a coding is neither cached nor being made.
+    pub(super) fn is_vacant(&self, content: &ContentId, coding: Coding) -> bool {
+        let key = Key::Encoded(*content, coding);
         matches!(self.table.get_value_or_guard(&key, Some(Duration::ZERO)), GuardResult::Guard(_))
     }
 }

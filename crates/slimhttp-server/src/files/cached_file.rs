@@ -1,5 +1,7 @@
 //! A file that has been read whole: its content, and what is said of it, ready
-//! to be sent any number of times.
+//! to be sent any number of times, by any I/O thread. What changes in it are the times
+//! at which it was looked at: atomics, each of which may be lost to another thread's
+//! without harm.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -15,13 +17,13 @@ use slimhttp_site::file_rules::FileRules;
 use slimhttp_site::media_type::essence;
 use slimhttp_site::path::SafePath;
 
-use crate::files::cache::{Content, Moment};
+use crate::files::cache_time::CacheTime;
 use crate::files::etag::hash_of;
 use crate::fs::file_id::FileId;
 
 /// For how long a file is taken to have no sibling in a coding after one was
 /// looked for. Until a new one is noticed the answers are as true as before.
-const WITHOUT_SIBLING: Duration = Duration::from_secs(1);
+const SIBLING_RECHECK: Duration = Duration::from_secs(1);
 
 /// The bits of [`CachedFile::siblings`] that name codings.
 const CODINGS: u64 = 0b111;
@@ -37,11 +39,11 @@ pub(super) struct CachedFile {
     pub(super) last_modified: Option<LastModified>,
     /// The value of `Content-Length`.
     pub(super) content_length: HeaderValue,
-    pub(super) typed: Typed,
-    /// When its place was looked at last, see [`Moment::nanoseconds`].
-    pub(super) checked: AtomicU64,
+    pub(super) media: MediaInfo,
+    /// When the file at its path was looked at last, see [`CacheTime::nanoseconds`].
+    pub(super) checked_at: AtomicU64,
     /// When it was opened below the root last.
-    pub(super) opened: AtomicU64,
+    pub(super) opened_at: AtomicU64,
     /// Which codings it has no sibling in, as bits, and since when, above them.
     siblings: AtomicU64,
 }
@@ -53,8 +55,8 @@ impl CachedFile {
         real_name: Option<SafePath>,
         bytes: Bytes,
         last_modified: Option<LastModified>,
-        typed: Typed,
-        now: Moment,
+        media: MediaInfo,
+        now: CacheTime,
     ) -> Self {
         let hash = hash_of(&bytes);
         let now = now.nanoseconds();
@@ -66,15 +68,15 @@ impl CachedFile {
             content_length: bytes.len().into(),
             bytes,
             last_modified,
-            typed,
-            checked: AtomicU64::new(now),
-            opened: AtomicU64::new(now),
+            media,
+            checked_at: AtomicU64::new(now),
+            opened_at: AtomicU64::new(now),
             siblings: AtomicU64::new(0),
         }
     }
 
     /// The same content under other rules.
-    pub(super) fn retyped(&self, typed: Typed) -> Self {
+    pub(super) fn with_media(&self, media: MediaInfo) -> Self {
         Self {
             identity: self.identity,
             real_name: self.real_name.clone(),
@@ -83,30 +85,30 @@ impl CachedFile {
             etag: self.etag.clone(),
             last_modified: self.last_modified.clone(),
             content_length: self.content_length.clone(),
-            typed,
-            checked: AtomicU64::new(self.checked.load(Ordering::Relaxed)),
-            opened: AtomicU64::new(self.opened.load(Ordering::Relaxed)),
+            media,
+            checked_at: AtomicU64::new(self.checked_at.load(Ordering::Relaxed)),
+            opened_at: AtomicU64::new(self.opened_at.load(Ordering::Relaxed)),
             siblings: AtomicU64::new(0),
         }
     }
 
-    /// What forms of it in a coding are kept by.
-    pub(super) fn content(&self) -> Content {
+    /// What its encoded forms are cached by.
+    pub(super) fn content_id(&self) -> ContentId {
         let FileId { device, inode, .. } = self.identity;
-        Content { device, inode, length: self.bytes.len() as u64, hash: self.hash }
+        ContentId { device, inode, length: self.bytes.len() as u64, hash: self.hash }
     }
 
     /// Whether it was found a short while ago to have no sibling in `coding`.
-    pub(super) fn lacks(&self, coding: Coding, now: Moment) -> bool {
+    pub(super) fn has_no_sibling(&self, coding: Coding, now: CacheTime) -> bool {
         let siblings = self.siblings.load(Ordering::Relaxed);
-        siblings & bit(coding) != 0 && now.is_within(WITHOUT_SIBLING, siblings & !CODINGS)
+        siblings & bit(coding) != 0 && now.is_within(SIBLING_RECHECK, siblings & !CODINGS)
     }
 
-    /// Notes that it has no sibling in `coding`. Who notes another one at the
-    /// same moment may be overheard: then it is looked for once more.
-    pub(super) fn note_lack(&self, coding: Coding, now: Moment) {
+    /// Records that it has no sibling in `coding`. What two threads record at the
+    /// same moment may be recorded of one only: then the other is looked for once more.
+    pub(super) fn record_no_sibling(&self, coding: Coding, now: CacheTime) {
         let before = self.siblings.load(Ordering::Relaxed);
-        let after = if now.is_within(WITHOUT_SIBLING, before & !CODINGS) {
+        let after = if now.is_within(SIBLING_RECHECK, before & !CODINGS) {
             before | bit(coding)
         } else {
             now.nanoseconds() & !CODINGS | bit(coding)
@@ -123,9 +125,20 @@ fn bit(coding: Coding) -> u64 {
     }
 }
 
+/// What the encoded forms of a content are cached by: which file it is of, and a hash that tells its
+/// contents apart. The hash is no defence against somebody who makes two of
+/// equal hash on purpose, so a content is never taken for that of another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ContentId {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) length: u64,
+    pub(super) hash: u128,
+}
+
 /// What the rules of a scope make of a file's name.
 #[derive(Clone)]
-pub(super) struct Typed {
+pub(super) struct MediaInfo {
     /// The rules: they are known again as long as this is held.
     rules: Weak<FileRules>,
     pub(super) content_type: HeaderValue,
@@ -135,7 +148,7 @@ pub(super) struct Typed {
     pub(super) stored: Option<(Coding, HeaderValue)>,
 }
 
-impl Typed {
+impl MediaInfo {
     /// Applies `rules` to the name of `path`.
     pub(super) fn new(rules: &Arc<FileRules>, path: &SafePath) -> Self {
         let name = path.as_path().to_string_lossy();
@@ -151,8 +164,8 @@ impl Typed {
         Self { rules: Arc::downgrade(rules), content_type, compressible, stored }
     }
 
-    /// Whether it was made by these very rules.
-    pub(super) fn is_by(&self, rules: &Arc<FileRules>) -> bool {
+    /// Whether it was made by these very rules, and not by equal ones.
+    pub(super) fn is_made_by(&self, rules: &Arc<FileRules>) -> bool {
         std::ptr::eq(self.rules.as_ptr(), Arc::as_ptr(rules))
     }
 

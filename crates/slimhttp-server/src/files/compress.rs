@@ -1,4 +1,6 @@
-//! Contents in a coding: the three encoders, and how many of them work at once.
+//! Contents in a coding: the three encoders, and how many of them work at once. They work on
+//! the blocking pool; who waits for one is a request on its I/O thread, or a task that goes on
+//! when the client has left.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,25 +14,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How hard an encoder tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// Its work is kept, so it pays to try harder than a server that compresses
+    /// Its work is cached, so it pays to try harder than a server that compresses
     /// each answer anew; the highest levels are for those who put compressed files
     /// beside the files.
-    CachedFile,
+    Cached,
     /// It is soon made anew.
-    Passing,
+    Transient,
 }
 
 impl Effort {
     fn brotli_quality(self) -> i32 {
-        if self == Self::CachedFile { 6 } else { 4 }
+        if self == Self::Cached { 6 } else { 4 }
     }
 
     fn zstd_level(self) -> i32 {
-        if self == Self::CachedFile { 9 } else { 3 }
+        if self == Self::Cached { 9 } else { 3 }
     }
 
     fn gzip_level(self) -> u32 {
-        if self == Self::CachedFile { 6 } else { 2 }
+        if self == Self::Cached { 6 } else { 2 }
     }
 }
 
@@ -38,18 +40,18 @@ impl Effort {
 const BROTLI_WINDOW: i32 = 22;
 
 /// Requests that wait for each encoder at once; more are answered uncompressed.
-const WAITING: usize = 8;
+const MAX_WAITING: usize = 8;
 
 /// What came of compressing a content.
 #[derive(Debug)]
-pub(super) struct Coded {
+pub(super) struct Encoded {
     /// The compressed bytes; `None` where they are not fewer.
     pub(super) bytes: Option<Bytes>,
     /// Their tag.
     pub(super) etag: ETag,
 }
 
-impl Coded {
+impl Encoded {
     /// Bytes.
     pub(super) fn length(&self) -> u64 {
         self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)
@@ -59,7 +61,7 @@ impl Coded {
 /// The encoders of one server: half as many as processors, at least one.
 pub(super) struct Compressor {
     /// Who may wait or work.
-    room: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     /// Who may work.
     encoders: Arc<Semaphore>,
 }
@@ -69,14 +71,14 @@ impl Compressor {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let encoders = (processors / 2).max(1);
         Self {
-            room: Arc::new(Semaphore::new(encoders * (1 + WAITING))),
+            queue: Arc::new(Semaphore::new(encoders * (1 + MAX_WAITING))),
             encoders: Arc::new(Semaphore::new(encoders)),
         }
     }
 
     /// A place among those who wait, unless too many do.
-    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        self.room.clone().try_acquire_owned().ok()
+    pub(super) fn reserve(&self) -> Option<OwnedSemaphorePermit> {
+        self.queue.clone().try_acquire_owned().ok()
     }
 
     /// Compresses on the blocking pool, when an encoder is free; only then is the
@@ -84,21 +86,21 @@ impl Compressor {
     /// the work: it goes on when whoever asked for it has left.
     pub(super) async fn compress(
         &self,
-        room: OwnedSemaphorePermit,
+        reserved: OwnedSemaphorePermit,
         (coding, effort): (Coding, Effort),
         content: impl Future<Output = Option<Bytes>>,
         etag: ETag,
-    ) -> Option<Arc<Coded>> {
+    ) -> Option<Arc<Encoded>> {
         let encoder = self.encoders.clone().acquire_owned().await.ok()?;
         let bytes = content.await?;
         let work = tokio::task::spawn_blocking(move || {
-            let _permits = (room, encoder);
-            let coded = encode(coding, &bytes, effort)?;
-            let bytes = (coded.len() < bytes.len()).then(|| coded.into());
-            io::Result::Ok(Coded { bytes, etag })
+            let _permits = (reserved, encoder);
+            let encoded = encode(coding, &bytes, effort)?;
+            let bytes = (encoded.len() < bytes.len()).then(|| encoded.into());
+            io::Result::Ok(Encoded { bytes, etag })
         });
         match work.await {
-            Ok(Ok(coded)) => Some(Arc::new(coded)),
+            Ok(Ok(encoded)) => Some(Arc::new(encoded)),
             Ok(Err(error)) => {
                 tracing::error!("a file could not be compressed: {error}");
                 None
@@ -115,7 +117,7 @@ impl Compressor {
 /// As the encoder.
 pub(super) fn encode(coding: Coding, bytes: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
     // What is longer is of no use, so this much is enough.
-    let mut coded = Vec::with_capacity(bytes.len() / 3);
+    let mut encoded = Vec::with_capacity(bytes.len() / 3);
     match coding {
         Coding::Brotli => {
             let parameters = BrotliEncoderParams {
@@ -124,12 +126,12 @@ pub(super) fn encode(coding: Coding, bytes: &[u8], effort: Effort) -> io::Result
                 size_hint: bytes.len(),
                 ..Default::default()
             };
-            brotli::BrotliCompress(&mut &*bytes, &mut coded, &parameters)?;
+            brotli::BrotliCompress(&mut &*bytes, &mut encoded, &parameters)?;
         }
         Coding::Zstd => {
             // The length goes into the frame, and bounds the decoder's window
             // (RFC 9659 allows 8 MiB).
-            let mut encoder = zstd::Encoder::new(&mut coded, effort.zstd_level())?;
+            let mut encoder = zstd::Encoder::new(&mut encoded, effort.zstd_level())?;
             encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
             encoder.include_contentsize(true)?;
             encoder.write_all(bytes)?;
@@ -137,13 +139,13 @@ pub(super) fn encode(coding: Coding, bytes: &[u8], effort: Effort) -> io::Result
         }
         Coding::Gzip => {
             let level = flate2::Compression::new(effort.gzip_level());
-            let mut encoder = flate2::write::GzEncoder::new(&mut coded, level);
+            let mut encoder = flate2::write::GzEncoder::new(&mut encoded, level);
             encoder.write_all(bytes)?;
             encoder.finish()?;
         }
     }
-    coded.shrink_to_fit();
-    Ok(coded)
+    encoded.shrink_to_fit();
+    Ok(encoded)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The page below `web_root` that a refusal is answered with, where `error_pages`
-//! names one.
+//! names one. `exchange` asks for it when a refusal has become a response.
 
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, VARY,
@@ -7,9 +7,10 @@ use http::header::{
 use http::{Method, Response, StatusCode};
 use slimhttp_site::file_rules::{AnswerRules, StatusRange};
 use slimhttp_site::path::SafePath;
+use slimhttp_site::refusal::Refusal;
 
 use crate::files::answer::answer;
-use crate::files::lookup::FileLookup;
+use crate::files::lookup::{FileLookup, Resolved};
 use crate::files::lookup_budget::LookupBudget;
 use crate::files::request::FileRequest;
 use crate::message::body::Body;
@@ -23,31 +24,32 @@ const DESCRIBES: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODI
 /// is none, or none that can be read, the response stays as it is: no page is
 /// looked for because another one is missing.
 pub(crate) async fn error_page(
-    below: &FileLookup<'_>,
+    lookup: &FileLookup<'_>,
     rules: &AnswerRules,
-    asked: FileRequest<'_>,
+    request: FileRequest<'_>,
     response: &mut Response<Body>,
 ) {
     let Some(path) = page_for(rules, response.status()) else { return };
     // Nothing of the request is about this page, but in which codings it may be.
     let mut headers = HeaderMap::new();
-    for value in asked.headers.get_all(ACCEPT_ENCODING) {
+    for value in request.headers.get_all(ACCEPT_ENCODING) {
         headers.append(ACCEPT_ENCODING, value.clone());
     }
-    let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
-    let asked = FileRequest { method, headers: &headers, rewritten: false };
+    let method = if request.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
+    let request = FileRequest { method, headers: &headers, rewritten: false };
     // Hidden or not: it is the administrator who names it.
-    let page = match below.find_page(&path, &mut LookupBudget::default()).await {
-        Ok(located) => answer(below, &path, located, asked, None).await,
-        Err(refused) => Err(refused),
+    let found = match lookup.find_configured(&path, &mut LookupBudget::default()).await {
+        Ok(Resolved::File(file)) => Ok(file),
+        Ok(Resolved::Script(_) | Resolved::Folder(_)) => Err(Refusal::NotFound),
+        Err(refused) => Err(refused.refusal),
     };
-    let page = match page {
-        Ok(page) => page,
-        Err(refused) => {
-            static TOLD: LogThrottle = LogThrottle::new();
-            if TOLD.allow() {
-                let name = below.root.join(path.as_path());
-                let status = refused.refusal.status();
+    let page = match found {
+        Ok(file) => answer(lookup, &path, file, request, None).await,
+        Err(refusal) => {
+            static THROTTLE: LogThrottle = LogThrottle::new();
+            if THROTTLE.allow() {
+                let name = lookup.root.join(path.as_path());
+                let status = refusal.status();
                 tracing::warn!("the error page {} cannot be sent: {status}", name.display());
             }
             return;

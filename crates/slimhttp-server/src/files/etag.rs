@@ -20,14 +20,14 @@ use crate::fs::file_id::FileId;
 /// was changed just now may change once more without any sign of it. Once its
 /// times are older than the coarsest tick, every change shows. (Git knows this
 /// as the racy index.)
-const SETTLED: Duration = Duration::from_secs(2);
+const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// Whether no change can have been made after `identity` was seen, at `now`, that
 /// leaves the same identity behind. Never so for a file that bears a time of the
 /// future.
 pub(super) fn is_stable(identity: &FileId, now: SystemTime) -> bool {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let latest = since.saturating_sub(SETTLED).as_nanos();
+    let latest = since.saturating_sub(RACY_WINDOW).as_nanos();
     [identity.modified, identity.changed]
         .iter()
         .all(|time| u128::try_from(time.as_nanoseconds()).is_ok_and(|time| time <= latest))

@@ -1,9 +1,9 @@
 //! The listing of a folder: what is in it is read through the opened folder,
 //! and what came of it is sent.
 //!
-//! A request asks for a [`Form`], which costs nothing; [`Text::of`] waits for a
+//! A request has a [`ListingFormat`], which costs nothing; [`RenderedListing::of`] waits for a
 //! disk and is called on the blocking pool, see [`crate::files::listing_cache`];
-//! [`Page::respond`] does not.
+//! [`EncodedListing::respond`] does not wait.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -32,23 +32,23 @@ use crate::message::body::Body;
 /// listing says so.
 pub(super) const LONGEST: usize = 10_000;
 
-/// As what a listing is asked for.
+/// How a request wants a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Form {
+pub(super) struct ListingFormat {
     json: bool,
     sort: Sort,
 }
 
-impl Form {
+impl ListingFormat {
     /// By the request's `Accept` and query.
-    pub(super) fn asked(request: &HeaderMap, query: Option<&str>) -> Self {
+    pub(super) fn of_request(request: &HeaderMap, query: Option<&str>) -> Self {
         Self { json: listing::wants_json(request), sort: Sort::from_query(query) }
     }
 }
 
-/// In which codings listings of one form are sent to whom.
+/// Which coding a listing is sent in, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Coded {
+pub(super) struct CodingChoice {
     /// The coding that this client is to have.
     pub(super) coding: Option<Coding>,
     /// Whether others may have another one.
@@ -57,12 +57,12 @@ pub(super) struct Coded {
     sizes: (u64, u64),
 }
 
-impl Coded {
+impl CodingChoice {
     /// By the rules for what is compressed here, and the request's
     /// `Accept-Encoding`.
-    pub(super) fn asked(form: Form, request: &HeaderMap, rules: &FileRules) -> Self {
+    pub(super) fn new(format: ListingFormat, request: &HeaderMap, rules: &FileRules) -> Self {
         let compress = rules.compress.as_ref().filter(|compress| {
-            compress.on_the_fly && compress.types.matches(form.media_type().as_bytes())
+            compress.on_the_fly && compress.types.matches(format.media_type().as_bytes())
         });
         let accepted = compress.map(|compress| acceptable(request, &compress.codings));
         let coding = accepted.and_then(|accepted| accepted.first().copied());
@@ -77,24 +77,24 @@ impl Coded {
     }
 }
 
-impl Form {
+impl ListingFormat {
     fn media_type(self) -> &'static str {
         if self.json { "application/json" } else { "text/html" }
     }
 }
 
-/// A listing in words.
+/// A listing as text.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct RenderedListing {
     pub(super) bytes: Vec<u8>,
     pub(super) etag: ETag,
 }
 
-impl Text {
+impl RenderedListing {
     /// Lists an opened folder. It waits for a disk.
     ///
-    /// `path` is where the folder is below the root, `url` the decoded path that
-    /// was asked for, which ends with a slash. `withheld` tells what is not to be
+    /// `path` is where the folder is below the root, `url` the decoded path of the
+    /// request, which ends with a slash. `withheld` says what is not to be
     /// seen, `resolve` what a symbolic link leads to: `None` where it leads
     /// nowhere, out of the root, or to what is neither a file nor a folder.
     ///
@@ -104,32 +104,37 @@ impl Text {
         folder: &File,
         path: &SafePath,
         url: &[u8],
-        form: Form,
+        format: ListingFormat,
         withheld: impl Fn(&SafePath) -> bool,
         resolve: impl Fn(&SafePath) -> Option<Facts>,
     ) -> io::Result<Self> {
         let (entries, truncated) = read(folder, path, LONGEST, withheld, resolve)?;
-        let listing = Listing::new(url, entries, truncated, form.sort);
-        let text = if form.json { listing.json() } else { listing.html() };
+        let listing = Listing::new(url, entries, truncated, format.sort);
+        let text = if format.json { listing.json() } else { listing.html() };
         // Made of every byte that is sent, so it is strong (RFC 9110 section 8.8.1).
         let etag = etag_of_content(hash_of(text.as_bytes()));
         Ok(Self { bytes: text.into_bytes(), etag })
     }
 }
 
-/// A listing, ready to be sent.
+/// A listing, ready to be sent to any number of clients.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
-    form: Form,
+pub(super) struct EncodedListing {
+    format: ListingFormat,
     etag: ETag,
     coding: Option<Coding>,
     bytes: Bytes,
 }
 
-impl Page {
+impl EncodedListing {
     /// The listing whose `bytes` are in this coding.
-    pub(super) fn new(form: Form, etag: ETag, coding: Option<Coding>, bytes: Bytes) -> Self {
-        Self { form, etag, coding, bytes }
+    pub(super) fn new(
+        format: ListingFormat,
+        etag: ETag,
+        coding: Option<Coding>,
+        bytes: Bytes,
+    ) -> Self {
+        Self { format, etag, coding, bytes }
     }
 
     pub(super) fn etag(&self) -> &ETag {
@@ -147,7 +152,7 @@ impl Page {
         self,
         method: &Method,
         request: &HeaderMap,
-        coded: Coded,
+        choice: CodingChoice,
     ) -> Response<Body> {
         let current = Validators { etag: Some(&self.etag), last_modified: None };
         let outcome = conditions::evaluate(method, request, Some(current));
@@ -160,7 +165,7 @@ impl Page {
         let headers = response.headers_mut();
         headers.insert(ETAG, self.etag.header_value().clone());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        let varies = if coded.varies { "accept, accept-encoding" } else { "accept" };
+        let varies = if choice.varies { "accept, accept-encoding" } else { "accept" };
         headers.insert(VARY, HeaderValue::from_static(varies));
         if outcome == Outcome::NotModified {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -170,7 +175,7 @@ impl Page {
         if let Some(coding) = self.coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
         }
-        if self.form.json {
+        if self.format.json {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         } else {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

@@ -1,10 +1,11 @@
 //! The listings of a server: made on the blocking pool by a few at once, once for
-//! all who ask at the same time, and kept for a short while.
+//! all who ask at the same time, and cached for a short while. Shared by the I/O threads; no
+//! lock is held while one is made, and what a client that leaves has begun is dropped with it.
 //!
 //! To list a folder of ten thousand entries takes tens of milliseconds and some
-//! megabytes, for a request of a few bytes. So what has been made is believed for
-//! ten times as long as it took, and so takes a tenth of a processor at most
-//! however often it is asked for; and all listings together, kept or on their way
+//! megabytes, for a request of a few bytes. So what has been made counts as fresh for
+//! ten times as long as it took, and takes a tenth of a processor at most
+//! however often it is requested; and all listings together, cached or on their way
 //! to clients that do not take them, have a bound in bytes.
 
 use std::io;
@@ -22,52 +23,49 @@ use slimhttp_site::path::SafePath;
 use tokio::sync::Semaphore;
 
 use crate::files::compress::{Effort, encode};
-use crate::files::listing::{Coded, Form, Page, Text};
+use crate::files::listing::{CodingChoice, EncodedListing, ListingFormat, RenderedListing};
 use crate::fs::file_id::FileId;
 use crate::fs::root::Opened;
 use crate::sys::memory::{Budget, Share};
 
-#[cfg(test)]
-mod tests;
+/// How many times as long as it took to make a listing is it fresh.
+const FRESH_FACTOR: u32 = 10;
 
-/// How many times as long as it took to make is a listing believed.
-const BELIEVED: u32 = 10;
-
-/// The longest that a listing is believed: the sizes of files change without a
+/// The longest that a listing is fresh: the sizes of files change without a
 /// sign at their folder.
-const LONGEST: Duration = Duration::from_secs(1);
+const MAX_FRESH: Duration = Duration::from_secs(1);
 
 /// Requests that wait for each maker at once; more are answered 503.
-const WAITING: usize = 32;
+const MAX_WAITING: usize = 32;
 
 /// What a listing takes beside its bytes and its key.
 const OVERHEAD: u64 = 512;
 
 /// The listings of one server.
-pub(super) struct Listings {
-    table: Cache<Key, Arc<Listed>, CountBytes>,
+pub(super) struct ListingCache {
+    table: Cache<Key, Arc<CachedListing>, CountBytes>,
     /// What all of them take, and may take.
     budget: Arc<Budget>,
     most: AtomicU64,
     /// Who may wait or make.
-    room: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     /// Who may make: half as many as processors, at least one.
     makers: Arc<Semaphore>,
 }
 
-/// A listing that is asked for.
-pub(super) struct Wanted {
+/// A listing that a request wants.
+pub(super) struct ListingRequest {
     key: Key,
-    coded: Coded,
+    choice: CodingChoice,
     identity: FileId,
     rules: Weak<FileRules>,
     /// Whether one that was made before may be given.
-    pub(super) kept: bool,
+    pub(super) may_reuse: bool,
 }
 
 /// Why there is no listing.
 #[derive(Debug)]
-pub(super) enum Unlisted {
+pub(super) enum ListingError {
     /// Too many are being made, or taken.
     Busy,
     /// The folder could not be read.
@@ -80,7 +78,7 @@ struct Key {
     /// The root, the path below it, the path to which that leads and the path of
     /// the URL, parted by NUL.
     places: Box<[u8]>,
-    form: Form,
+    format: ListingFormat,
     coding: Option<Coding>,
     /// Whether scripts are run, and so listed.
     runs: bool,
@@ -89,33 +87,33 @@ struct Key {
     rules: usize,
 }
 
-struct Listed {
-    page: Page,
+struct CachedListing {
+    page: EncodedListing,
     /// Of the folder, as it was before it was read.
     identity: FileId,
     rules: Weak<FileRules>,
-    begun: Instant,
-    made: Instant,
-    believed: Duration,
+    started: Instant,
+    finished: Instant,
+    fresh_for: Duration,
 }
 
 #[derive(Clone)]
 struct CountBytes;
 
-impl Weighter<Key, Arc<Listed>> for CountBytes {
-    fn weight(&self, key: &Key, listed: &Arc<Listed>) -> u64 {
+impl Weighter<Key, Arc<CachedListing>> for CountBytes {
+    fn weight(&self, key: &Key, listed: &Arc<CachedListing>) -> u64 {
         OVERHEAD + key.places.len() as u64 + listed.page.length()
     }
 }
 
-impl Wanted {
+impl ListingRequest {
     /// The listing of the opened folder at `path` below `root`, as the URL path
     /// `url`.
     pub(super) fn new(
         (root, path): (&Path, &SafePath),
         opened: &Opened,
         url: &[u8],
-        (form, coded): (Form, Coded),
+        (format, choice): (ListingFormat, CodingChoice),
         rules: &Arc<FileRules>,
         runs: bool,
     ) -> Self {
@@ -124,38 +122,38 @@ impl Wanted {
         let places = [root, path.as_bytes(), real_name, url].join(&0).into();
         let address = Arc::as_ptr(rules).addr();
         Self {
-            key: Key { places, form, coding: coded.coding, runs, rules: address },
-            coded,
+            key: Key { places, format, coding: choice.coding, runs, rules: address },
+            choice,
             identity: opened.facts.identity(),
             rules: Arc::downgrade(rules),
-            kept: rules.cache.is_some_and(|cache| !cache.revalidate.is_zero()),
+            may_reuse: rules.cache.is_some_and(|cache| !cache.revalidate.is_zero()),
         }
     }
 }
 
-impl Listed {
+impl CachedListing {
     /// Whether it is of the same folder, unchanged, under the same rules.
-    fn is_of(&self, wanted: &Wanted) -> bool {
-        self.identity == wanted.identity && self.rules.ptr_eq(&wanted.rules)
+    fn is_of(&self, request: &ListingRequest) -> bool {
+        self.identity == request.identity && self.rules.ptr_eq(&request.rules)
     }
 
-    /// Whether it was begun later than that, under the same rules.
-    fn is_since(&self, moment: Instant, wanted: &Wanted) -> bool {
-        self.begun >= moment && self.rules.ptr_eq(&wanted.rules)
+    /// Whether it was started later than that, under the same rules.
+    fn is_since(&self, moment: Instant, request: &ListingRequest) -> bool {
+        self.started >= moment && self.rules.ptr_eq(&request.rules)
     }
 
-    fn is_believed(&self) -> bool {
-        self.made.elapsed() < self.believed
+    fn is_fresh(&self) -> bool {
+        self.finished.elapsed() < self.fresh_for
     }
 }
 
-impl Listings {
+impl ListingCache {
     /// None yet, of up to `size` bytes in all.
     pub(super) fn new(size: u64) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let makers = (processors / 2).max(1);
         let options = OptionsBuilder::new()
-            // A part keeps nothing longer than itself.
+            // A shard holds nothing longer than itself.
             .shards(1)
             .estimated_items_capacity(64)
             .weight_capacity(size / 2)
@@ -166,7 +164,7 @@ impl Listings {
             table: Cache::with_options(options, CountBytes, hashes, DefaultLifecycle::default()),
             budget: Arc::default(),
             most: AtomicU64::new(size),
-            room: Arc::new(Semaphore::new(makers * (1 + WAITING))),
+            queue: Arc::new(Semaphore::new(makers * (1 + MAX_WAITING))),
             makers: Arc::new(Semaphore::new(makers)),
         }
     }
@@ -182,39 +180,39 @@ impl Listings {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn page(
+    pub(super) async fn get_or_make(
         &self,
-        wanted: Wanted,
-        make: impl FnOnce() -> io::Result<Text> + Send + 'static,
-    ) -> Result<Page, Unlisted> {
+        request: ListingRequest,
+        make: impl FnOnce() -> io::Result<RenderedListing> + Send + 'static,
+    ) -> Result<EncodedListing, ListingError> {
         let arrived = Instant::now();
-        let mut before = self.table.get(&wanted.key);
+        let mut before = self.table.get(&request.key);
         if let Some(listed) = &before
-            && wanted.kept
-            && listed.is_believed()
-            && listed.is_of(&wanted)
+            && request.may_reuse
+            && listed.is_fresh()
+            && listed.is_of(&request)
         {
             return Ok(listed.page.clone());
         }
         loop {
             if let Some(listed) = &before {
-                self.table.remove_if(&wanted.key, |held| Arc::ptr_eq(held, listed));
+                self.table.remove_if(&request.key, |held| Arc::ptr_eq(held, listed));
             }
             // Who waits here holds no lock; if the maker leaves, the next one makes.
-            match self.table.get_value_or_guard_async(&wanted.key).await {
+            match self.table.get_value_or_guard_async(&request.key).await {
                 Ok(listed)
-                    if listed.is_since(arrived, &wanted)
-                        || wanted.kept && listed.is_of(&wanted) =>
+                    if listed.is_since(arrived, &request)
+                        || request.may_reuse && listed.is_of(&request) =>
                 {
                     return Ok(listed.page.clone());
                 }
-                // It was begun before, and the folder may have changed since. The
-                // next one is begun later, by whomever.
+                // It was started before, and the folder may have changed since. The
+                // next one is started later, by whomever.
                 Ok(listed) => before = Some(listed),
                 Err(guard) => {
-                    let listed = self.make(&wanted, before.as_deref(), make).await?;
+                    let listed = self.make(&request, before.as_deref(), make).await?;
                     // It fails where the entry was removed meanwhile: then it is not
-                    // kept.
+                    // cached.
                     let _ = guard.insert(listed.clone());
                     return Ok(listed.page.clone());
                 }
@@ -226,50 +224,50 @@ impl Listings {
     /// so that clients which take them slowly hold them once.
     async fn make(
         &self,
-        wanted: &Wanted,
-        before: Option<&Listed>,
-        make: impl FnOnce() -> io::Result<Text> + Send + 'static,
-    ) -> Result<Arc<Listed>, Unlisted> {
-        let room = self.room.clone().try_acquire_owned().map_err(|_| Unlisted::Busy)?;
-        let maker = self.makers.clone().acquire_owned().await.map_err(|_| Unlisted::Busy)?;
-        let coded = wanted.coded;
+        request: &ListingRequest,
+        before: Option<&CachedListing>,
+        make: impl FnOnce() -> io::Result<RenderedListing> + Send + 'static,
+    ) -> Result<Arc<CachedListing>, ListingError> {
+        let reserved = self.queue.clone().try_acquire_owned().map_err(|_| ListingError::Busy)?;
+        let maker = self.makers.clone().acquire_owned().await.map_err(|_| ListingError::Busy)?;
+        let choice = request.choice;
         let work = tokio::task::spawn_blocking(move || {
-            let _permits = (room, maker);
-            let begun = Instant::now();
+            let _permits = (reserved, maker);
+            let started = Instant::now();
             let text = make()?;
-            let coded = match coded.of_length(text.bytes.len()) {
-                Some(coding) => Some((coding, encode(coding, &text.bytes, Effort::Passing)?)),
+            let encoded = match choice.of_length(text.bytes.len()) {
+                Some(coding) => Some((coding, encode(coding, &text.bytes, Effort::Transient)?)),
                 None => None,
             };
-            io::Result::Ok((coded, text, begun))
+            io::Result::Ok((encoded, text, started))
         });
         let made = work.await.map_err(io::Error::from).and_then(|made| made);
-        let (coded, text, begun) = made.map_err(Unlisted::Failed)?;
-        let (coding, etag, bytes) = match coded {
-            Some((coding, coded)) if coded.len() < text.bytes.len() => {
-                (Some(coding), text.etag.in_coding(coding), coded)
+        let (encoded, text, started) = made.map_err(ListingError::Failed)?;
+        let (coding, etag, bytes) = match encoded {
+            Some((coding, encoded)) if encoded.len() < text.bytes.len() => {
+                (Some(coding), text.etag.in_coding(coding), encoded)
             }
             _ => (None, text.etag, text.bytes),
         };
         let same = before.filter(|before| *before.page.etag() == etag);
         let page = match same {
             Some(before) => before.page.clone(),
-            None => Page::new(wanted.key.form, etag, coding, self.counted(bytes)?),
+            None => EncodedListing::new(request.key.format, etag, coding, self.counted(bytes)?),
         };
-        let made = Instant::now();
-        Ok(Arc::new(Listed {
+        let finished = Instant::now();
+        Ok(Arc::new(CachedListing {
             page,
-            identity: wanted.identity,
-            rules: wanted.rules.clone(),
-            begun,
-            made,
-            believed: believed_for(made - begun),
+            identity: request.identity,
+            rules: request.rules.clone(),
+            started,
+            finished,
+            fresh_for: fresh_for(finished - started),
         }))
     }
 
-    /// Bytes that count as long as anybody holds them. Those that are only kept
+    /// Bytes that count as long as anybody holds them. Those that are only cached
     /// make room for others.
-    fn counted(&self, mut bytes: Vec<u8>) -> Result<Bytes, Unlisted> {
+    fn counted(&self, mut bytes: Vec<u8>) -> Result<Bytes, ListingError> {
         bytes.shrink_to_fit();
         let (length, most) = (bytes.len() as u64, self.most.load(Ordering::Relaxed));
         let mut share = Share::new(self.budget.clone());
@@ -277,12 +275,15 @@ impl Listings {
             self.table.clear();
             share.grow(length, most)
         });
-        grown.map_err(|_| Unlisted::Busy)?;
+        grown.map_err(|_| ListingError::Busy)?;
         Ok(share.of(bytes))
     }
 }
 
-/// How long a listing is believed that took so long to make.
-fn believed_for(took: Duration) -> Duration {
-    (took * BELIEVED).min(LONGEST)
+/// How long a listing is fresh that took so long to make.
+fn fresh_for(took: Duration) -> Duration {
+    (took * FRESH_FACTOR).min(MAX_FRESH)
 }
+
+#[cfg(test)]
+mod tests;

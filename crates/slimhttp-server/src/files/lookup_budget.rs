@@ -1,4 +1,4 @@
-//! What one request looks up on the disk: how it is kept from asking again for
+//! What one request looks up on the disk: how it is kept from looking again for
 //! what cannot be there, and from holding up all others on its thread.
 //!
 //! A request tries several names (an index, the entries of `try_files`, the
@@ -19,17 +19,14 @@ use smallvec::SmallVec;
 use crate::files::etag::is_stable;
 use crate::fs::file_id::Facts;
 
-#[cfg(test)]
-mod tests;
-
-/// After so many look-ups others on this thread have their turn. One takes some
+/// After so many look-ups the request yields to others on its I/O thread. One takes some
 /// microseconds, some tens where the path is as long as a path can be.
-const TURN: u32 = 16;
+const YIELD_EVERY: u32 = 16;
 
 /// The look-ups of one request.
 #[derive(Debug, Default)]
 pub(super) struct LookupBudget {
-    made: u32,
+    count: u32,
     /// The path of a folder that is missing below the root at hand.
     missing: Option<Box<[u8]>>,
 }
@@ -40,24 +37,24 @@ impl LookupBudget {
         self.missing = None;
     }
 
-    /// Counts one more, and lets others go first where it was their turn.
-    pub(super) async fn begin(&mut self) {
-        self.made += 1;
-        if self.made.is_multiple_of(TURN) {
+    /// Counts one more, and yields to other requests after every so many.
+    pub(super) async fn count(&mut self) {
+        self.count += 1;
+        if self.count.is_multiple_of(YIELD_EVERY) {
             tokio::task::yield_now().await;
         }
     }
 
     /// Whether `path` lies in a folder that was found to be missing.
-    pub(super) fn lack(&self, path: &SafePath) -> bool {
+    pub(super) fn knows_missing(&self, path: &SafePath) -> bool {
         self.missing.as_ref().is_some_and(|folder| {
             let behind = path.as_bytes().strip_prefix(&**folder);
             behind.is_some_and(|behind| matches!(behind.first(), None | Some(b'/')))
         })
     }
 
-    /// Notes why `path` is not there.
-    pub(super) fn note(&mut self, path: &SafePath, absence: &Absence) {
+    /// Records why `path` is not there.
+    pub(super) fn record(&mut self, path: &SafePath, absence: &Absence) {
         if let Some(folder) = absence.missing_folder.and_then(|end| path.as_bytes().get(..end)) {
             self.missing = Some(folder.into());
         }
@@ -80,11 +77,11 @@ impl Absence {
     /// folders that are not there is of any number: the missing one is found by
     /// halves.
     pub(super) fn of(root: &Path, path: &SafePath, now: SystemTime) -> Self {
-        Self::by(|folder| stat(root.join(folder)).map(Facts::from), path, now)
+        Self::probe(|folder| stat(root.join(folder)).map(Facts::from), path, now)
     }
 
     /// The same by what `look` says of folders.
-    fn by(
+    fn probe(
         mut look: impl FnMut(&Path) -> Result<Facts, Errno>,
         path: &SafePath,
         now: SystemTime,
@@ -114,3 +111,6 @@ impl Absence {
         Self { missing_folder, stable }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use slimhttp_site::path::SafePath;
 /// Python leaves such files; or the source of a script in a coding, as tools that
 /// compress all files of a folder leave it beside the script. Any case of ASCII,
 /// as for [`SafePath::extension_is`].
-pub(super) fn is_unsent(path: &SafePath) -> bool {
+pub(super) fn is_never_sent(path: &SafePath) -> bool {
     let is_cache = |name: &[u8]| name.eq_ignore_ascii_case(b"__pycache__");
     let (bytes, bare) = (path.as_bytes(), without_codings(path.as_bytes()));
     let is_code = |extensions: &[&[u8]]| {

@@ -2,6 +2,9 @@
 //! `pin_releases` says. A browser that has loaded a page from one of them gets
 //! the rest of that page from it too.
 //!
+//! A snapshot of the site holds them, immutable: a change makes new ones of those before. Which
+//! folders a request is looked for in is decided here, by names and times alone.
+//!
 //! Pages come from the release in force and set a cookie with its id. Whatever
 //! else is asked for with the cookie of an earlier release is looked for there
 //! first, and what the release in force lacks is looked for in the earlier ones.
@@ -15,15 +18,14 @@ use std::time::{Duration, Instant};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
-use slimhttp_site::media_type::essence;
 use slimhttp_site::site::{Scope, Site};
 use smallvec::SmallVec;
 
 /// The cookie that names a release.
-const NAME: &str = "slimhttp-release";
+const COOKIE_NAME: &str = "slimhttp-release";
 
 /// How many earlier releases of one scope are kept.
-const MOST: usize = 16;
+const MAX_EARLIER: usize = 16;
 
 /// The releases of every scope that pins them.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,7 @@ struct History {
     /// For how long a release is kept.
     pinned: Duration,
     /// The newest first.
-    earlier: Vec<Earlier>,
+    earlier: Vec<EarlierRelease>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,7 @@ struct Release {
 }
 
 #[derive(Clone, Debug)]
-struct Earlier {
+struct EarlierRelease {
     release: Release,
     /// When it is given up.
     end: Instant,
@@ -63,10 +65,10 @@ struct Earlier {
 
 /// Where a request is looked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Choices<'r> {
+pub(crate) struct SearchRoots<'r> {
     /// In this order, until something is found.
-    pub(crate) roots: SmallVec<[RootChoice<'r>; 2]>,
-    /// Whether the cookie has a say in what is found: then the answer says so
+    pub(crate) roots: SmallVec<[SearchRoot<'r>; 2]>,
+    /// Whether the cookie decides what is found: then the answer says so
     /// (`Vary: Cookie`, RFC 9110 section 12.5.5), or a cache would give the file
     /// of one release to a page of another one.
     pub(crate) varies: bool,
@@ -74,7 +76,7 @@ pub(crate) struct Choices<'r> {
 
 /// A folder in which a request is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RootChoice<'r> {
+pub(crate) struct SearchRoot<'r> {
     /// The folder.
     pub(crate) root: &'r Path,
     /// Whether it is that of an earlier release.
@@ -107,10 +109,11 @@ impl Releases {
                 Some((None, site)) => {
                     let scope = key.map_or(Some(&site.global), |key| site.hosts.get(key));
                     let before = scope.and_then(|scope| scope.options.web_root.as_deref());
-                    let before = before.filter(|before| before != root).map(|before| Earlier {
-                        release: releases.release(name, before),
-                        end: now + pinned,
-                    });
+                    let before =
+                        before.filter(|before| before != root).map(|before| EarlierRelease {
+                            release: releases.release(name, before),
+                            end: now + pinned,
+                        });
                     let current = releases.release(name, root);
                     Arc::new(History::new(current, pinned, before.into_iter().collect()))
                 }
@@ -138,13 +141,13 @@ impl Releases {
         let current = if same {
             before.current.clone()
         } else {
-            // What its pages were told, or what holds from now on.
+            // What the cookies of its pages say, or what holds from now on.
             let end = now + before.pinned.max(pinned);
-            earlier.push(Earlier { release: before.current.clone(), end });
+            earlier.push(EarlierRelease { release: before.current.clone(), end });
             self.release(name, root)
         };
         earlier.extend(before.earlier.iter().filter(|earlier| earlier.end > now).cloned());
-        earlier.truncate(MOST);
+        earlier.truncate(MAX_EARLIER);
         Arc::new(History::new(current, pinned, earlier))
     }
 
@@ -164,7 +167,7 @@ impl Releases {
     /// The folder of the earlier release of `scope` that has this id and has not
     /// been given up.
     fn named(&self, scope: &Scope, id: &[u8], now: Instant) -> Option<&Path> {
-        let mut earlier = self.of(scope)?.found(scope, now);
+        let mut earlier = self.of(scope)?.searched(scope, now);
         earlier.find(|release| release.id.as_bytes() == id).map(|release| &*release.root)
     }
 
@@ -173,7 +176,7 @@ impl Releases {
     fn earlier(&self, scope: &Scope, now: Instant) -> SmallVec<[&Path; 2]> {
         let mut roots = SmallVec::new();
         let Some(history) = self.of(scope) else { return roots };
-        for release in history.found(scope, now) {
+        for release in history.searched(scope, now) {
             let root = &*release.root;
             if *root != *history.current.root && !roots.contains(&root) {
                 roots.push(root);
@@ -187,8 +190,8 @@ impl Releases {
         self.of(scope).map(|history| &history.cookie)
     }
 
-    /// Where a file is looked for. `is_page` tells whether what is looked for
-    /// would be a page (see [`is_page`]) or the index of a folder: these come from
+    /// Where a file is looked for. `is_page` says whether what is looked for
+    /// would be a page (see [`crate::files::page`]) or the index of a folder: these come from
     /// the release in force and from no other, so that nobody stays on an
     /// earlier one. None where the scope has no `web_root`.
     pub(crate) fn roots_for<'r>(
@@ -197,25 +200,25 @@ impl Releases {
         is_page: bool,
         request: &HeaderMap,
         now: Instant,
-    ) -> Choices<'r> {
-        let mut choices = Choices { roots: SmallVec::new(), varies: false };
-        let Some(current) = scope.options.web_root.as_deref() else { return choices };
-        choices.roots.push(RootChoice { root: current, earlier: false });
+    ) -> SearchRoots<'r> {
+        let mut search = SearchRoots { roots: SmallVec::new(), varies: false };
+        let Some(current) = scope.options.web_root.as_deref() else { return search };
+        search.roots.push(SearchRoot { root: current, earlier: false });
         if is_page || scope.options.files.pin_releases.is_zero() {
-            return choices;
+            return search;
         }
         let earlier = self.earlier(scope, now);
-        choices.varies = !earlier.is_empty();
-        if !choices.varies {
-            return choices;
+        search.varies = !earlier.is_empty();
+        if !search.varies {
+            return search;
         }
         let named = release_cookies(request).find_map(|id| self.named(scope, id, now));
         let earlier = earlier.into_iter().filter(|root| Some(*root) != named);
-        choices.roots.extend(earlier.map(|root| RootChoice { root, earlier: true }));
+        search.roots.extend(earlier.map(|root| SearchRoot { root, earlier: true }));
         if let Some(root) = named.filter(|root| *root != current) {
-            choices.roots.insert(0, RootChoice { root, earlier: true });
+            search.roots.insert(0, SearchRoot { root, earlier: true });
         }
-        choices
+        search
     }
 
     fn of(&self, scope: &Scope) -> Option<&History> {
@@ -224,31 +227,26 @@ impl Releases {
 }
 
 impl History {
-    fn new(current: Release, pinned: Duration, earlier: Vec<Earlier>) -> Self {
+    fn new(current: Release, pinned: Duration, earlier: Vec<EarlierRelease>) -> Self {
         // RFC 6265 section 5.2.2: whole seconds. A part of one is rounded up, and
         // so never makes the cookie end at once.
         let seconds = pinned.as_secs() + u64::from(pinned.subsec_nanos() > 0);
         let id = &current.id;
-        let cookie = format!("{NAME}={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+        let cookie =
+            format!("{COOKIE_NAME}={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
         let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and plain words");
         Self { current, cookie, pinned, earlier }
     }
 
     /// The earlier releases that are still searched for `scope`, the newest first.
-    /// One below which its `private_root` lies by now is not: no URL reaches that.
-    fn found(&self, scope: &Scope, now: Instant) -> impl Iterator<Item = &Release> {
+    /// One below which its `private_root` lies by now is left out: no URL reaches that.
+    fn searched(&self, scope: &Scope, now: Instant) -> impl Iterator<Item = &Release> {
         let private = scope.options.private_root.as_deref();
         let is_apart =
             move |release: &&Release| !private.is_some_and(|path| path.starts_with(&release.root));
         let earlier = self.earlier.iter().filter(move |earlier| earlier.end > now);
         earlier.map(|earlier| &earlier.release).filter(is_apart)
     }
-}
-
-/// Whether a file of this media type is a page, which brings others with it.
-pub(crate) fn is_page(media_type: &HeaderValue) -> bool {
-    let is = |page: &str| essence(media_type).eq_ignore_ascii_case(page.as_bytes());
-    is("text/html") || is("application/xhtml+xml")
 }
 
 /// The values of the cookies that name a release (RFC 6265 section 5.4; HTTP/2
@@ -258,7 +256,9 @@ fn release_cookies(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         .get_all(COOKIE)
         .iter()
         .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
-    pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(NAME.as_bytes())?.strip_prefix(b"="))
+    pairs.filter_map(|pair| {
+        pair.trim_ascii().strip_prefix(COOKIE_NAME.as_bytes())?.strip_prefix(b"=")
+    })
 }
 
 fn name_of(scope: &Scope) -> &str {

@@ -1,5 +1,6 @@
-//! A representation of a file → the response: status and fields as the pure half
-//! decides, and the bytes.
+//! A representation of a file → the response: status and fields as `slimhttp-site` decides
+//! ([`file_reply`]), and the bytes. It waits for nothing: what is not in memory becomes a body
+//! that is read as it is sent.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -23,7 +24,7 @@ pub(super) struct Representation<'o> {
     /// Bytes.
     pub(super) length: u64,
     pub(super) etag: Cow<'o, ETag>,
-    /// The value of `Content-Length`, where it is kept.
+    /// The value of `Content-Length`, where it is made already.
     pub(super) content_length: Option<&'o HeaderValue>,
     pub(super) last_modified: Option<&'o LastModified>,
     pub(super) content_type: Cow<'o, HeaderValue>,
@@ -39,7 +40,7 @@ pub(super) enum Source {
 }
 
 /// Answers a `GET` or `HEAD` with a representation.
-pub(super) fn reply(
+pub(super) fn respond(
     representation: Representation<'_>,
     method: &Method,
     headers: &HeaderMap,

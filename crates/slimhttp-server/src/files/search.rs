@@ -1,5 +1,6 @@
 //! Which of the candidates for a path is there, and what becomes of it: a file
-//! is sent, a script handed on, a folder answered by its index or its listing.
+//! is sent, a script handed on, a folder answered by its index or its listing. `service` makes a
+//! [`Search`] for each root in which a request is looked for.
 
 use std::sync::Arc;
 
@@ -12,14 +13,13 @@ use slimhttp_site::site::{ScopeOptions, Scripts};
 use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
-use crate::files::listing::{Coded, Form, Text};
-use crate::files::listing_cache::{Unlisted, Wanted};
-use crate::files::lookup::{FileLookup, Located};
+use crate::files::listing::{CodingChoice, ListingFormat, RenderedListing};
+use crate::files::listing_cache::{ListingError, ListingRequest};
+use crate::files::lookup::{FileLookup, Resolved};
 use crate::files::lookup_budget::LookupBudget;
-use crate::files::never_sent::is_unsent;
-use crate::files::request::FileRequest;
-use crate::files::request::Found;
-use crate::files::request::names_page;
+use crate::files::never_sent::is_never_sent;
+use crate::files::page::is_page_name;
+use crate::files::request::{FileOutcome, FileRequest};
 use crate::fs::root::Opened;
 use crate::message::error_page;
 use crate::message::refused::ErrorResponse;
@@ -31,18 +31,18 @@ const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest
 
 /// A search for what answers one request, in one root.
 pub(super) struct Search<'s> {
-    pub(super) below: FileLookup<'s>,
+    pub(super) lookup: FileLookup<'s>,
     pub(super) options: &'s ScopeOptions,
     pub(super) target: &'s Target<'s>,
-    pub(super) asked: FileRequest<'s>,
-    pub(super) pin: Pin<'s>,
+    pub(super) request: FileRequest<'s>,
+    pub(super) release: ReleaseRole<'s>,
 }
 
-/// Which release a root is, where a scope pins them.
+/// Which release a root is of, where a scope pins them.
 #[derive(Clone, Copy)]
-pub(super) enum Pin<'s> {
+pub(super) enum ReleaseRole<'s> {
     /// It does not.
-    No,
+    Unpinned,
     /// The one in force, and the cookie that names it.
     Current(Option<&'s HeaderValue>),
     /// An earlier one: what it has of pages, scripts and folders is over.
@@ -54,18 +54,20 @@ impl Search<'_> {
     pub(super) async fn first(
         &self,
         path: SafePath,
-        lookups: &mut LookupBudget,
-    ) -> Result<Found, ErrorResponse> {
-        lookups.enter_root();
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        budget.enter_root();
         let mut missing = None;
-        for candidate in candidates(self.below.rules, path, self.target, self.asked.headers) {
-            let outcome = match self.pin {
-                Pin::Earlier => self.try_earlier(&candidate, lookups).await,
-                Pin::No | Pin::Current(_) => self.try_one(&candidate, lookups).await,
+        for candidate in candidates(self.lookup.rules, path, self.target, self.request.headers) {
+            let outcome = match self.release {
+                ReleaseRole::Earlier => self.try_earlier(&candidate, budget).await,
+                ReleaseRole::Unpinned | ReleaseRole::Current(_) => {
+                    self.try_candidate(&candidate, budget).await
+                }
             };
             match outcome {
                 Err(refused) if refused.refusal == Refusal::NotFound => {
-                    // What is told of is what was asked for.
+                    // What the answer speaks of is what was asked for.
                     missing.get_or_insert(refused);
                 }
                 outcome => return outcome,
@@ -78,62 +80,66 @@ impl Search<'_> {
     async fn try_earlier(
         &self,
         candidate: &Candidate,
-        lookups: &mut LookupBudget,
-    ) -> Result<Found, ErrorResponse> {
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
         match candidate {
-            // The name that was asked for need not tell that it comes to a page.
+            // A candidate may be a page though the name that was asked for is none.
             Candidate::Target(path) | Candidate::File(path)
-                if names_page(self.below.rules, path) =>
+                if is_page_name(self.lookup.rules, path) =>
             {
                 Err(Refusal::NotFound.into())
             }
             Candidate::Target(path) | Candidate::File(path) => {
-                match self.below.find(path, lookups).await? {
-                    Located::Script(_) | Located::Folder(_) => Err(Refusal::NotFound.into()),
-                    located => self.found(path, located).await,
+                match self.lookup.find(path, budget).await? {
+                    Resolved::Script(_) | Resolved::Folder(_) => Err(Refusal::NotFound.into()),
+                    resolved => self.send(path, resolved).await,
                 }
             }
             _ => Err(Refusal::NotFound.into()),
         }
     }
 
-    async fn try_one(
+    async fn try_candidate(
         &self,
         candidate: &Candidate,
-        lookups: &mut LookupBudget,
-    ) -> Result<Found, ErrorResponse> {
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
         match candidate {
-            Candidate::Target(path) if self.target.is_folder() => self.index(path, lookups).await,
-            Candidate::Target(path) => match self.below.find(path, lookups).await? {
-                Located::Folder(_) => self.redirect_to_folder(path),
-                located => self.page(path, located).await,
+            Candidate::Target(path) if self.target.is_folder() => self.index(path, budget).await,
+            Candidate::Target(path) => match self.lookup.find(path, budget).await? {
+                Resolved::Folder(_) => self.redirect_to_folder(path),
+                resolved => self.send_by_its_name(path, resolved).await,
             },
             Candidate::Folder(path) if !self.target.is_folder() => {
-                match self.below.find(path, lookups).await? {
+                match self.lookup.find(path, budget).await? {
                     // The folder that was asked for has its own name.
-                    Located::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
+                    Resolved::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
                         self.redirect_to_folder(path)
                     }
-                    Located::Folder(_) => self.index(path, lookups).await,
+                    Resolved::Folder(_) => self.index(path, budget).await,
                     _ => Err(Refusal::NotFound.into()),
                 }
             }
-            Candidate::Folder(path) => self.index(path, lookups).await,
+            Candidate::Folder(path) => self.index(path, budget).await,
             Candidate::Clean(path) | Candidate::File(path) => {
-                let located = self.below.find(path, lookups).await?;
-                self.page(path, located).await
+                let resolved = self.lookup.find(path, budget).await?;
+                self.send_by_its_name(path, resolved).await
             }
-            Candidate::Fallback(path) if self.is_read() => {
-                let located = self.below.find_page(path, lookups).await.inspect_err(|refused| {
-                    static TOLD: LogThrottle = LogThrottle::new();
-                    if TOLD.allow() {
-                        let name = self.below.root.join(path.as_path());
-                        let status = refused.refusal.status();
-                        tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
-                    }
-                })?;
-                let mut found = self.found(path, located).await?;
-                if let Found::Reply(response) = &mut found {
+            Candidate::Fallback(path) if self.is_get_or_head() => {
+                let resolved =
+                    self.lookup.find_configured(path, budget).await.inspect_err(|refused| {
+                        static THROTTLE: LogThrottle = LogThrottle::new();
+                        if THROTTLE.allow() {
+                            let name = self.lookup.root.join(path.as_path());
+                            let status = refused.refusal.status();
+                            tracing::warn!(
+                                "the fallback {} cannot be sent: {status}",
+                                name.display()
+                            );
+                        }
+                    })?;
+                let mut found = self.send(path, resolved).await?;
+                if let FileOutcome::Response(response) = &mut found {
                     merge_vary(response.headers_mut(), &NAVIGATION);
                 }
                 Ok(found)
@@ -142,81 +148,81 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the request only asks to see something.
-    fn is_read(&self) -> bool {
-        matches!(*self.asked.method, Method::GET | Method::HEAD)
+    /// Whether the request is a `GET` or `HEAD`.
+    fn is_get_or_head(&self) -> bool {
+        matches!(*self.request.method, Method::GET | Method::HEAD)
     }
 
     /// The first index that a folder has.
     async fn index(
         &self,
         folder: &SafePath,
-        lookups: &mut LookupBudget,
-    ) -> Result<Found, ErrorResponse> {
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
         for name in &self.options.index {
             let Some(path) = folder.join(name) else { continue };
-            match self.below.find(&path, lookups).await {
-                Ok(Located::Folder(_)) => {}
-                Ok(located) => return self.found(&path, located).await,
+            match self.lookup.find(&path, budget).await {
+                Ok(Resolved::Folder(_)) => {}
+                Ok(resolved) => return self.send(&path, resolved).await,
                 Err(refused) if refused.refusal == Refusal::NotFound => {}
                 Err(refused) => return Err(refused),
             }
         }
-        if self.below.rules.listing && self.is_read() {
-            return self.list(folder, lookups).await;
+        if self.lookup.rules.listing && self.is_get_or_head() {
+            return self.listing(folder, budget).await;
         }
         let why = format_args!("has none of {:?}", self.options.index);
-        Err(self.below.refuse(Refusal::NotFound, folder, why))
+        Err(self.lookup.refuse(Refusal::NotFound, folder, why))
     }
 
-    /// What is in a folder.
-    async fn list(
+    /// The listing of a folder.
+    async fn listing(
         &self,
         folder: &SafePath,
-        lookups: &mut LookupBudget,
-    ) -> Result<Found, ErrorResponse> {
-        let Located::Folder(opened) = self.below.find(folder, lookups).await? else {
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        let Resolved::Folder(opened) = self.lookup.find(folder, budget).await? else {
             return Err(Refusal::NotFound.into());
         };
-        self.below.note_unstable();
-        let FileRequest { method, headers, .. } = self.asked;
-        let form = Form::asked(headers, self.target.query);
+        self.lookup.mark_unstable();
+        let FileRequest { method, headers, .. } = self.request;
+        let format = ListingFormat::of_request(headers, self.target.query);
         let (folder, url) = (folder.clone(), self.target.path.to_vec());
-        let (root, rules) = (self.below.handle()?, self.below.rules.clone());
-        let coded = Coded::asked(form, headers, &rules);
+        let (root, rules) = (self.lookup.handle()?, self.lookup.rules.clone());
+        let choice = CodingChoice::new(format, headers, &rules);
         let links = rules.follow_symlinks;
         let runs = self.options.scripts != Scripts::Off;
-        let places = (self.below.root, &folder);
-        let mut wanted = Wanted::new(places, &opened, &url, (form, coded), &rules, runs);
-        wanted.kept &= !self.below.unkept;
+        let places = (self.lookup.root, &folder);
+        let mut wanted = ListingRequest::new(places, &opened, &url, (format, choice), &rules, runs);
+        wanted.may_reuse &= !self.lookup.bypass_cache;
         let make = move || {
-            let hidden = |path: &SafePath| {
-                is_withheld(&rules, path) || is_unsent(path) || !runs && path.extension_is("py")
+            let is_hidden = |path: &SafePath| {
+                is_withheld(&rules, path) || is_never_sent(path) || !runs && path.extension_is("py")
             };
             // By the name in the URL, and by that of the folder that a link leads to.
             let withheld = |path: &SafePath| {
                 let real = opened.real_name.as_ref().zip(path.as_path().file_name());
                 let real = real.and_then(|(folder, name)| folder.join_name(name));
-                hidden(path) || real.is_some_and(|real| hidden(&real))
+                is_hidden(path) || real.is_some_and(|real| is_hidden(&real))
             };
             let resolve = |path: &SafePath| {
                 let led_to = root.open(path, links).ok()?;
-                let seen = led_to.real_name.as_ref().is_none_or(|real| !hidden(real));
+                let seen = led_to.real_name.as_ref().is_none_or(|real| !is_hidden(real));
                 seen.then_some(led_to.facts)
             };
-            Text::of(&opened.file, &folder, &url, form, withheld, resolve)
+            RenderedListing::of(&opened.file, &folder, &url, format, withheld, resolve)
         };
-        match self.below.store.listings.page(wanted, make).await {
-            Ok(page) => Ok(Found::Reply(page.respond(method, headers, coded))),
-            Err(Unlisted::Busy) => {
-                static TOLD: LogThrottle = LogThrottle::new();
-                if TOLD.allow() {
+        match self.lookup.store.listings.get_or_make(wanted, make).await {
+            Ok(page) => Ok(FileOutcome::Response(page.respond(method, headers, choice))),
+            Err(ListingError::Busy) => {
+                static THROTTLE: LogThrottle = LogThrottle::new();
+                if THROTTLE.allow() {
                     tracing::warn!("too many listings are being made or taken");
                 }
                 let why = "too many listings are being made or taken";
                 Err(ErrorResponse::because(Refusal::Unavailable, why))
             }
-            Err(Unlisted::Failed(error)) => {
+            Err(ListingError::Failed(error)) => {
                 tracing::error!("a folder cannot be listed: {error}");
                 Err(ErrorResponse::because(Refusal::Internal, error.to_string()))
             }
@@ -225,22 +231,29 @@ impl Search<'_> {
 
     /// A file under the name that was asked for, unless it has a cleaner one. The
     /// name that a rewrite gave it was not asked for, and stays inside.
-    async fn page(&self, path: &SafePath, located: Located) -> Result<Found, ErrorResponse> {
-        let is_file = matches!(located, Located::CachedFile(_) | Located::Streamed(_));
-        if is_file
-            && !self.asked.rewritten
+    async fn send_by_its_name(
+        &self,
+        path: &SafePath,
+        resolved: Resolved,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        if matches!(resolved, Resolved::File(_))
+            && !self.request.rewritten
             && let Some(location) =
-                clean_redirect(self.below.rules, self.target, &self.options.index)
+                clean_redirect(self.lookup.rules, self.target, &self.options.index)
         {
             return self.redirect(location);
         }
-        self.found(path, located).await
+        self.send(path, resolved).await
     }
 
-    /// Sends a file, or tells that it is a script.
-    async fn found(&self, path: &SafePath, located: Located) -> Result<Found, ErrorResponse> {
-        match located {
-            Located::Script(Opened { file, facts, .. }) => {
+    /// Sends a file, or hands it on where it is a script.
+    async fn send(
+        &self,
+        path: &SafePath,
+        resolved: Resolved,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        match resolved {
+            Resolved::Script(Opened { file, facts, .. }) => {
                 let runs = match self.options.scripts {
                     Scripts::On => true,
                     Scripts::Executable => facts.is_executable(),
@@ -248,28 +261,28 @@ impl Search<'_> {
                 };
                 // A script's source is never sent.
                 if runs {
-                    Ok(Found::Script(Arc::new(file), path.clone()))
+                    Ok(FileOutcome::Script(Arc::new(file), path.clone()))
                 } else {
-                    Err(self.below.refuse(Refusal::NotFound, path, "is not run: see `scripts`"))
+                    Err(self.lookup.refuse(Refusal::NotFound, path, "is not run: see `scripts`"))
                 }
             }
-            Located::Folder(_) => Err(Refusal::NotFound.into()),
-            _ if !Methods::of_files().allows(self.asked.method) => {
+            Resolved::Folder(_) => Err(Refusal::NotFound.into()),
+            Resolved::File(_) if !Methods::of_files().allows(self.request.method) => {
                 Err(Refusal::MethodNotAllowed(Methods::of_files()).into())
             }
-            located => {
-                let cookie = match self.pin {
-                    Pin::Current(cookie) => cookie,
-                    Pin::No | Pin::Earlier => None,
+            Resolved::File(file) => {
+                let cookie = match self.release {
+                    ReleaseRole::Current(cookie) => cookie,
+                    ReleaseRole::Unpinned | ReleaseRole::Earlier => None,
                 };
-                let response = answer(&self.below, path, located, self.asked, cookie).await?;
-                Ok(Found::Reply(response))
+                let response = answer(&self.lookup, path, file, self.request, cookie).await;
+                Ok(FileOutcome::Response(response))
             }
         }
     }
 
     /// To the path with a trailing slash.
-    fn redirect_to_folder(&self, path: &SafePath) -> Result<Found, ErrorResponse> {
+    fn redirect_to_folder(&self, path: &SafePath) -> Result<FileOutcome, ErrorResponse> {
         // Built from the names and not from what was sent, so that `//host` can
         // never become a redirect to another host.
         let mut location = path.url_path();
@@ -283,13 +296,13 @@ impl Search<'_> {
 
     /// 301 for `GET` and `HEAD`, 308 where the method must stay (RFC 9110 section
     /// 15.4.9).
-    fn redirect(&self, location: String) -> Result<Found, ErrorResponse> {
+    fn redirect(&self, location: String) -> Result<FileOutcome, ErrorResponse> {
         let location = HeaderValue::try_from(location).map_err(|_| Refusal::NotFound)?;
-        let status = if self.is_read() {
+        let status = if self.is_get_or_head() {
             StatusCode::MOVED_PERMANENTLY
         } else {
             StatusCode::PERMANENT_REDIRECT
         };
-        Ok(Found::Reply(error_page::redirect(location, status)))
+        Ok(FileOutcome::Response(error_page::redirect(location, status)))
     }
 }

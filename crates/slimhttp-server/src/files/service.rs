@@ -1,8 +1,5 @@
-//! Files: finds one below the root, and sends it or hands it on as a script.
-//!
-//! target → candidates → what each names ([`open`], from memory where [`cache`]
-//! keeps it) → the form in which it is sent ([`representation`]) → status,
-//! fields and bytes ([`reply`]).
+//! What `exchange` asks of files: the answer for a path, for a file that a handler names, and to
+//! `OPTIONS`.
 
 use std::time::Instant;
 
@@ -16,11 +13,12 @@ use slimhttp_site::site::Scope;
 use slimhttp_site::vary::merge_vary;
 
 use crate::files::answer::answer;
-use crate::files::lookup::FileLookup;
+use crate::files::lookup::{FileLookup, Resolved};
 use crate::files::lookup_budget::LookupBudget;
+use crate::files::page::is_page_name;
 use crate::files::releases::Releases;
-use crate::files::request::{FileRequest, Found, names_page};
-use crate::files::search::{Pin, Search};
+use crate::files::request::{FileOutcome, FileRequest};
+use crate::files::search::{ReleaseRole, Search};
 use crate::message::body::Body;
 use crate::message::refused::ErrorResponse;
 
@@ -31,36 +29,44 @@ use crate::message::refused::ErrorResponse;
 /// # Errors
 /// [`Refusal::NotFound`] where none of them is a readable file below the root.
 pub(crate) async fn send(
-    below: FileLookup<'_>,
+    lookup: FileLookup<'_>,
     releases: &Releases,
     scope: &Scope,
     target: &Target<'_>,
     path: SafePath,
-    asked: FileRequest<'_>,
-) -> Result<Found, ErrorResponse> {
-    let lookups = &mut LookupBudget::default();
+    request: FileRequest<'_>,
+) -> Result<FileOutcome, ErrorResponse> {
+    let budget = &mut LookupBudget::default();
     if scope.options.files.pin_releases.is_zero() {
-        let search = Search { below, options: &scope.options, target, asked, pin: Pin::No };
-        return search.first(path, lookups).await;
+        let search = Search {
+            lookup,
+            options: &scope.options,
+            target,
+            request,
+            release: ReleaseRole::Unpinned,
+        };
+        return search.first(path, budget).await;
     }
     // A script answers as a page does: as it is now, and from nowhere else.
-    let is_page = target.is_folder() || path.extension_is("py") || names_page(below.rules, &path);
-    let choices = releases.roots_for(scope, is_page, asked.headers, Instant::now());
+    let is_page =
+        target.is_folder() || path.extension_is("py") || is_page_name(lookup.rules, &path);
+    let roots = releases.roots_for(scope, is_page, request.headers, Instant::now());
     let cookie = releases.cookie(scope);
     let mut missing = None;
-    for choice in &choices.roots {
-        let pin = if choice.earlier { Pin::Earlier } else { Pin::Current(cookie) };
-        let below = below.in_root(choice.root);
-        let search = Search { below, options: &scope.options, target, asked, pin };
-        match search.first(path.clone(), lookups).await {
+    for root in &roots.roots {
+        let release =
+            if root.earlier { ReleaseRole::Earlier } else { ReleaseRole::Current(cookie) };
+        let lookup = lookup.in_root(root.root);
+        let search = Search { lookup, options: &scope.options, target, request, release };
+        match search.first(path.clone(), budget).await {
             Err(refused) if refused.refusal == Refusal::NotFound => {
                 missing.get_or_insert(refused);
             }
-            Ok(Found::Reply(mut response)) => {
-                if choices.varies {
+            Ok(FileOutcome::Response(mut response)) => {
+                if roots.varies {
                     merge_vary(response.headers_mut(), &HeaderValue::from_static("Cookie"));
                 }
-                return Ok(Found::Reply(response));
+                return Ok(FileOutcome::Response(response));
             }
             outcome => return outcome,
         }
@@ -73,32 +79,35 @@ pub(crate) async fn send(
 /// # Errors
 /// As [`send`].
 pub(crate) async fn send_named(
-    below: &FileLookup<'_>,
+    lookup: &FileLookup<'_>,
     path: &SafePath,
-    asked: FileRequest<'_>,
+    request: FileRequest<'_>,
     mut fields: HeaderMap,
 ) -> Result<Response<Body>, ErrorResponse> {
-    let located = below.find_any(path).await?;
+    let Resolved::File(file) = lookup.find_for_handler(path).await? else {
+        return Err(Refusal::NotFound.into());
+    };
     // A handler that names the coding, or a tag for these bytes, means the file as
     // it is.
     let mut own;
-    let mut asked = asked;
+    let mut request = request;
     if [CONTENT_ENCODING, ETAG].iter().any(|name| fields.contains_key(name)) {
-        own = asked.headers.clone();
+        own = request.headers.clone();
         own.remove(ACCEPT_ENCODING);
-        asked.headers = &own;
+        request.headers = &own;
     }
-    // The type of what it holds, where a handler tells the coding of a file that is
+    // The type of what it holds, where a handler names the coding of a file that is
     // stored in one.
     if fields.contains_key(CONTENT_ENCODING)
-        && let Some((_, inside)) = stored(&path.as_path().to_string_lossy(), below.rules)
+        && let Some((_, inside)) = stored(&path.as_path().to_string_lossy(), lookup.rules)
     {
         fields.entry(CONTENT_TYPE).or_insert(inside);
     }
-    // What a handler answers, it answers to every method it is asked with.
-    let method = if asked.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
-    let mut response = answer(below, path, located, FileRequest { method, ..asked }, None).await?;
-    // What the form of the file depends on stays said.
+    // What a handler answers, it answers to every method.
+    let method = if request.method == Method::HEAD { &Method::HEAD } else { &Method::GET };
+    let request = FileRequest { method, ..request };
+    let mut response = answer(lookup, path, file, request, None).await;
+    // Which fields the variant depends on is said beside what the handler says.
     if let Some(vary) = response.headers_mut().remove(VARY) {
         merge_vary(&mut fields, &vary);
     }
@@ -106,7 +115,7 @@ pub(crate) async fn send_named(
     Ok(response)
 }
 
-/// What is told of the methods of files.
+/// The answer to `OPTIONS` about files.
 pub(crate) fn options() -> Response<Body> {
     let reply = file_reply::options();
     let mut response = Response::new(Body::Empty);

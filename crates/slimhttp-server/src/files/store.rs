@@ -1,22 +1,22 @@
-//! What one server keeps of files between requests. Shared by its I/O threads; each part
-//! has locks of its own, and nobody waits for a disk while holding one.
+//! What one server keeps of files between requests. The I/O threads share it by an `Arc`; each
+//! part has locks of its own, and nobody waits for a disk while holding one.
 
 use slimhttp_site::file_rules::FileRules;
 
 use crate::files::cache::Cache;
 use crate::files::compress::Compressor;
-use crate::files::listing_cache::Listings;
+use crate::files::listing_cache::ListingCache;
 
-/// What compressed contents may take where no files are kept, in bytes; and what
+/// What compressed contents may take where no files are cached, in bytes; and what
 /// listings may take at the least.
-const CODED_ONLY: u64 = 16 << 20;
+const MIN_SIZE: u64 = 16 << 20;
 
 /// What one server keeps of files: those in memory, the listings, and the
 /// encoders.
 pub(crate) struct FileStore {
     pub(super) cache: Cache,
     pub(super) compressor: Compressor,
-    pub(super) listings: Listings,
+    pub(super) listings: ListingCache,
 }
 
 impl FileStore {
@@ -25,14 +25,14 @@ impl FileStore {
         Self {
             cache: Cache::new(size(rules)),
             compressor: Compressor::new(),
-            listings: Listings::new(size(rules).max(CODED_ONLY)),
+            listings: ListingCache::new(size(rules).max(MIN_SIZE)),
         }
     }
 
     /// Takes other rules of the global level.
     pub(crate) fn resize(&self, rules: &FileRules) {
         self.cache.resize(size(rules));
-        self.listings.resize(size(rules).max(CODED_ONLY));
+        self.listings.resize(size(rules).max(MIN_SIZE));
     }
 }
 
@@ -43,5 +43,5 @@ impl std::fmt::Debug for FileStore {
 }
 
 fn size(rules: &FileRules) -> u64 {
-    rules.cache.map_or(CODED_ONLY, |cache| cache.size)
+    rules.cache.map_or(MIN_SIZE, |cache| cache.size)
 }

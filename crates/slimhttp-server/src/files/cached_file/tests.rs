@@ -1,9 +1,9 @@
-//! What is noted of a file in memory.
+//! What is recorded of a file in memory.
 
 use slimhttp_site::file_rules::Compress;
 
 use super::*;
-use crate::files::cache::Cache;
+use crate::files::cache_time::CacheClock;
 use crate::fs::file_id::{FileId, Time};
 
 fn rules() -> Arc<FileRules> {
@@ -29,50 +29,50 @@ fn types_are_compressed_by_their_names() {
         ("a", false),
     ];
     for (name, compressible) in cases {
-        assert_eq!(Typed::new(&rules(), &path(name)).compressible, compressible, "{name}");
+        assert_eq!(MediaInfo::new(&rules(), &path(name)).compressible, compressible, "{name}");
     }
     let off = Arc::new(FileRules { compress: None, ..FileRules::default() });
-    assert!(!Typed::new(&off, &path("a.html")).compressible);
+    assert!(!MediaInfo::new(&off, &path("a.html")).compressible);
     let compress = Compress {
         types: slimhttp_site::glob::Globs::new(&["image/png"]).expect("a pattern"),
         ..Compress::default()
     };
     let own = Arc::new(FileRules { compress: Some(compress.into()), ..FileRules::default() });
-    assert!(Typed::new(&own, &path("a.png")).compressible);
-    assert!(!Typed::new(&own, &path("a.html")).compressible);
+    assert!(MediaInfo::new(&own, &path("a.png")).compressible);
+    assert!(!MediaInfo::new(&own, &path("a.html")).compressible);
 }
 
 #[test]
 fn what_rules_made_is_told_from_what_others_made() {
     let (one, other) = (rules(), rules());
-    let typed = Typed::new(&one, &path("a.html"));
-    assert!(typed.is_by(&one));
-    assert!(!typed.is_by(&other));
-    assert!(!typed.is_outdated());
+    let media = MediaInfo::new(&one, &path("a.html"));
+    assert!(media.is_made_by(&one));
+    assert!(!media.is_made_by(&other));
+    assert!(!media.is_outdated());
     drop(one);
-    assert!(typed.is_outdated());
-    assert!(!typed.is_by(&other));
+    assert!(media.is_outdated());
+    assert!(!media.is_made_by(&other));
 }
 
 #[test]
 fn a_missing_sibling_is_remembered_for_a_while() {
-    let now = Cache::new(1 << 20).now();
+    let now = CacheClock::start().now();
     let time = Time { seconds: 0, nanoseconds: 0 };
     let identity = FileId { device: 1, inode: 2, length: 3, modified: time, changed: time };
-    let typed = Typed::new(&rules(), &path("a.html"));
-    let kept = CachedFile::new(identity, None, Bytes::from_static(b"abc"), None, typed, now);
+    let media = MediaInfo::new(&rules(), &path("a.html"));
+    let cached = CachedFile::new(identity, None, Bytes::from_static(b"abc"), None, media, now);
     for coding in Coding::ALL {
-        assert!(!kept.lacks(coding, now), "{coding:?}");
+        assert!(!cached.has_no_sibling(coding, now), "{coding:?}");
     }
-    kept.note_lack(Coding::Brotli, now);
-    kept.note_lack(Coding::Gzip, now);
-    assert!(kept.lacks(Coding::Brotli, now) && kept.lacks(Coding::Gzip, now));
-    assert!(!kept.lacks(Coding::Zstd, now));
-    let later = now.after(WITHOUT_SIBLING);
+    cached.record_no_sibling(Coding::Brotli, now);
+    cached.record_no_sibling(Coding::Gzip, now);
+    assert!(cached.has_no_sibling(Coding::Brotli, now) && cached.has_no_sibling(Coding::Gzip, now));
+    assert!(!cached.has_no_sibling(Coding::Zstd, now));
+    let later = now.after(SIBLING_RECHECK);
     for coding in Coding::ALL {
-        assert!(!kept.lacks(coding, later), "{coding:?}");
+        assert!(!cached.has_no_sibling(coding, later), "{coding:?}");
     }
-    kept.note_lack(Coding::Zstd, later);
-    assert!(kept.lacks(Coding::Zstd, later));
-    assert!(!kept.lacks(Coding::Brotli, later), "it was noted long ago");
+    cached.record_no_sibling(Coding::Zstd, later);
+    assert!(cached.has_no_sibling(Coding::Zstd, later));
+    assert!(!cached.has_no_sibling(Coding::Brotli, later), "it was recorded long ago");
 }

@@ -16,7 +16,7 @@ use super::*;
 const SEVEN: Duration = Duration::from_secs(7);
 
 /// As a scope says it that compresses nothing.
-const PLAIN: Coded = Coded { coding: None, varies: false, sizes: (0, 0) };
+const PLAIN: CodingChoice = CodingChoice { coding: None, varies: false, sizes: (0, 0) };
 
 /// The folder of one test.
 struct Folder(TempDir);
@@ -35,10 +35,11 @@ impl Folder {
         File::open(self.0.path()).expect("a folder that can be read")
     }
 
-    fn page(&self, form: Form) -> Page {
+    fn page(&self, format: ListingFormat) -> EncodedListing {
         let root = SafePath::root();
-        let text = Text::of(&self.open(), &root, b"/", form, |_| false, |_| None).expect("a text");
-        Page::new(form, text.etag, None, text.bytes.into())
+        let text = RenderedListing::of(&self.open(), &root, b"/", format, |_| false, |_| None)
+            .expect("a text");
+        EncodedListing::new(format, text.etag, None, text.bytes.into())
     }
 }
 
@@ -65,13 +66,13 @@ fn only_files_and_folders_that_may_be_seen_are_listed() {
         .expect("a FIFO");
 
     let below = SafePath::root().join("deep").expect("a plain name");
-    let asked = |path: &SafePath| path.url_path();
-    let withheld = |path: &SafePath| ["/deep/.hidden", "/deep/secret"].contains(&&*asked(path));
+    let url = |path: &SafePath| path.url_path();
+    let withheld = |path: &SafePath| ["/deep/.hidden", "/deep/secret"].contains(&&*url(path));
     let elsewhere = Folder::new();
     let target = File::create_new(elsewhere.0.path().join("b")).expect("a file");
     target.set_len(5).and_then(|()| target.set_modified(UNIX_EPOCH + SEVEN)).expect("its facts");
     let led_to = Facts::of(&target).expect("its facts");
-    let resolve = |path: &SafePath| match &*asked(path) {
+    let resolve = |path: &SafePath| match &*url(path) {
         "/deep/in" => Some(led_to),
         "/deep/out" | "/deep/broken" => None,
         other => panic!("{other} is no link"),
@@ -95,7 +96,7 @@ fn only_files_and_folders_that_may_be_seen_are_listed() {
 }
 
 #[test]
-fn the_bound_is_kept_and_told() {
+fn entries_beyond_the_bound_are_left_out_and_it_says_so() {
     let folder = Folder::new();
     folder.file("a", "").file("b", "").file("c", "").file("withheld", "");
     let withheld = |path: &SafePath| path.url_path() == "/withheld";
@@ -114,7 +115,7 @@ fn a_file_is_no_folder() {
 }
 
 #[test]
-fn the_form_follows_the_request() {
+fn the_format_follows_the_request() {
     let folder = Folder::new();
     folder.file("a", "1").file("b", "22");
     let cases = [
@@ -135,9 +136,9 @@ fn the_form_follows_the_request() {
     for (accept, query, content_type, beginning) in cases {
         let mut request = HeaderMap::new();
         request.insert(ACCEPT, HeaderValue::from_static(accept));
-        let form = Form::asked(&request, query);
+        let format = ListingFormat::of_request(&request, query);
         for method in [Method::GET, Method::HEAD] {
-            let response = folder.page(form).respond(&method, &request, PLAIN);
+            let response = folder.page(format).respond(&method, &request, PLAIN);
             assert_eq!(response.status(), StatusCode::OK);
             let headers = response.headers();
             assert_eq!(headers[CONTENT_TYPE], content_type);
@@ -161,9 +162,9 @@ fn the_form_follows_the_request() {
 fn a_listing_has_a_tag_that_changes_with_what_it_shows() {
     let folder = Folder::new();
     folder.file("a", "1");
-    let html = Form::asked(&HeaderMap::new(), None);
-    let json = Form { json: true, ..html };
-    let tag = |form| folder.page(form).etag.header_value().clone();
+    let html = ListingFormat::of_request(&HeaderMap::new(), None);
+    let json = ListingFormat { json: true, ..html };
+    let tag = |format| folder.page(format).etag.header_value().clone();
     let first = tag(html);
     assert_eq!(first, tag(html));
     assert_ne!(first, tag(json));
@@ -194,14 +195,14 @@ fn a_listing_has_a_tag_that_changes_with_what_it_shows() {
 }
 
 #[test]
-fn a_listing_is_coded_as_files_of_its_type_are() {
+fn a_listing_is_encoded_as_files_of_its_type_are() {
     let request = |accepted: &'static str| {
         let mut request = HeaderMap::new();
         request.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         request
     };
-    let html = Form::asked(&HeaderMap::new(), None);
-    let json = Form { json: true, ..html };
+    let html = ListingFormat::of_request(&HeaderMap::new(), None);
+    let json = ListingFormat { json: true, ..html };
     let rules = FileRules::default();
     let own = |compress: Compress| FileRules { compress: Some(compress.into()), ..rules.clone() };
     let only_json = own(Compress {
@@ -210,7 +211,7 @@ fn a_listing_is_coded_as_files_of_its_type_are() {
     });
     let beside = own(Compress { on_the_fly: false, ..Compress::default() });
     let off = FileRules { compress: None, ..rules.clone() };
-    for (form, accepted, rules, coding, varies) in [
+    for (format, accepted, rules, coding, varies) in [
         (html, "gzip", &rules, Some(Coding::Gzip), true),
         (json, "gzip, br", &rules, Some(Coding::Brotli), true),
         (html, "identity", &rules, None, true),
@@ -219,16 +220,17 @@ fn a_listing_is_coded_as_files_of_its_type_are() {
         (html, "gzip", &beside, None, false),
         (html, "gzip", &off, None, false),
     ] {
-        let coded = Coded::asked(form, &request(accepted), rules);
-        assert_eq!((coded.coding, coded.varies), (coding, varies), "{form:?} {accepted}");
+        let choice = CodingChoice::new(format, &request(accepted), rules);
+        assert_eq!((choice.coding, choice.varies), (coding, varies), "{format:?} {accepted}");
     }
-    let coded = Coded::asked(html, &request("gzip"), &rules);
-    assert_eq!(coded.of_length(1023), None);
-    assert_eq!(coded.of_length(1024), Some(Coding::Gzip));
-    assert_eq!(coded.of_length((8 << 20) + 1), None);
+    let choice = CodingChoice::new(html, &request("gzip"), &rules);
+    assert_eq!(choice.of_length(1023), None);
+    assert_eq!(choice.of_length(1024), Some(Coding::Gzip));
+    assert_eq!(choice.of_length((8 << 20) + 1), None);
 
-    let page = Page::new(html, etag_of_content(1), coded.coding, Bytes::from_static(b"x"));
-    let response = page.respond(&Method::GET, &request("gzip"), coded);
+    let page =
+        EncodedListing::new(html, etag_of_content(1), choice.coding, Bytes::from_static(b"x"));
+    let response = page.respond(&Method::GET, &request("gzip"), choice);
     assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
     assert_eq!(response.headers()[VARY], "accept, accept-encoding");
 }

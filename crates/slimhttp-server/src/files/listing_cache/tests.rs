@@ -10,63 +10,68 @@ use super::*;
 use crate::fs::file_id::Time;
 
 /// A listing of the folder with this inode, which changed at this second.
-fn wanted(inode: u64, changed: i64, rules: &Arc<FileRules>) -> Wanted {
+fn request(inode: u64, changed: i64, rules: &Arc<FileRules>) -> ListingRequest {
     let time = Time { seconds: changed, nanoseconds: 0 };
-    let form = Form::asked(&HeaderMap::new(), None);
-    let coded = Coded::asked(form, &HeaderMap::new(), rules);
-    Wanted {
+    let format = ListingFormat::of_request(&HeaderMap::new(), None);
+    let choice = CodingChoice::new(format, &HeaderMap::new(), rules);
+    ListingRequest {
         key: Key {
             places: Box::new([]),
-            form,
+            format,
             coding: None,
             runs: false,
             rules: usize::try_from(inode).expect("it is small"),
         },
-        coded,
+        choice,
         identity: FileId { device: 1, inode, length: 0, modified: time, changed: time },
         rules: Arc::downgrade(rules),
-        kept: true,
+        may_reuse: true,
     }
 }
 
-fn text(bytes: &[u8]) -> io::Result<Text> {
-    Ok(Text { bytes: bytes.to_vec(), etag: etag_of_content(bytes.len() as u128) })
+fn text(bytes: &[u8]) -> io::Result<RenderedListing> {
+    Ok(RenderedListing { bytes: bytes.to_vec(), etag: etag_of_content(bytes.len() as u128) })
 }
 
-/// Makes the listing that is kept for `wanted` believed for as long as a test may take.
-fn believe(listings: &Listings, wanted: &Wanted) {
-    let kept = listings.table.get(&wanted.key).expect("it is kept");
-    let believed = Duration::from_secs(3600);
-    let (page, rules) = (kept.page.clone(), kept.rules.clone());
-    listings.table.insert(wanted.key.clone(), Arc::new(Listed { page, rules, believed, ..*kept }));
+/// Makes the listing that is cached for `request` fresh for as long as a test may take.
+fn keep_fresh(listings: &ListingCache, request: &ListingRequest) {
+    let cached = listings.table.get(&request.key).expect("it is cached");
+    let fresh_for = Duration::from_secs(3600);
+    let listing = CachedListing {
+        page: cached.page.clone(),
+        rules: cached.rules.clone(),
+        fresh_for,
+        ..*cached
+    };
+    listings.table.insert(request.key.clone(), Arc::new(listing));
 }
 
 #[tokio::test]
 async fn a_listing_is_made_once_for_all_who_ask() {
-    let listings = Listings::new(1 << 20);
+    let listings = ListingCache::new(1 << 20);
     let rules = Arc::new(FileRules::default());
     let made = Arc::new(AtomicUsize::new(0));
-    let ask = |wanted| {
+    let ask = |request| {
         let made = made.clone();
-        listings.page(wanted, move || {
+        listings.get_or_make(request, move || {
             made.fetch_add(1, Ordering::Relaxed);
             text(b"text")
         })
     };
-    let all = futures_util::future::join_all((0..20).map(|_| ask(wanted(1, 1, &rules)))).await;
+    let all = futures_util::future::join_all((0..20).map(|_| ask(request(1, 1, &rules)))).await;
     let bytes: Vec<_> = all.into_iter().map(|page| page.expect("a page").length()).collect();
     assert_eq!((bytes, made.load(Ordering::Relaxed)), (vec![4; 20], 1));
-    believe(&listings, &wanted(1, 1, &rules));
+    keep_fresh(&listings, &request(1, 1, &rules));
     // Who comes behind them gets it too, but not of another folder, of the same
-    // one after a change, by other rules, or where nothing is believed.
-    for (wanted, times) in [
-        (wanted(1, 1, &rules), 1),
-        (wanted(2, 1, &rules), 2),
-        (wanted(1, 2, &rules), 3),
-        (wanted(1, 2, &Arc::new(FileRules::default())), 4),
-        (Wanted { kept: false, ..wanted(2, 1, &rules) }, 5),
+    // one after a change, by other rules, or where nothing is reused.
+    for (request, times) in [
+        (request(1, 1, &rules), 1),
+        (request(2, 1, &rules), 2),
+        (request(1, 2, &rules), 3),
+        (request(1, 2, &Arc::new(FileRules::default())), 4),
+        (ListingRequest { may_reuse: false, ..request(2, 1, &rules) }, 5),
     ] {
-        ask(wanted).await.expect("a page");
+        ask(request).await.expect("a page");
         assert_eq!(made.load(Ordering::Relaxed), times);
     }
 }
@@ -74,15 +79,15 @@ async fn a_listing_is_made_once_for_all_who_ask() {
 /// Every request sees another folder: each of them would make a listing of its own.
 #[tokio::test]
 async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
-    let listings = Listings::new(1 << 20);
+    let listings = ListingCache::new(1 << 20);
     let rules = Arc::new(FileRules::default());
-    let (made, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (made, started) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let (all_wait, goes_on) = std::sync::mpsc::channel::<()>();
     let goes_on = Arc::new(std::sync::Mutex::new(goes_on));
     let ask = |changed| {
-        let (made, begun, goes_on) = (made.clone(), begun.clone(), goes_on.clone());
-        listings.page(wanted(1, changed, &rules), move || {
-            begun.notify_one();
+        let (made, started, goes_on) = (made.clone(), started.clone(), goes_on.clone());
+        listings.get_or_make(request(1, changed, &rules), move || {
+            started.notify_one();
             let number = made.fetch_add(1, Ordering::Relaxed);
             if number == 0 {
                 let _ = goes_on.lock().expect("no panic").recv();
@@ -90,9 +95,9 @@ async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
             text(&[b'x'].repeat(1 + number))
         })
     };
-    // They come when the first has been begun already, and so wait for a second.
+    // They come when the first has been started already, and so wait for a second.
     let others = async {
-        begun.notified().await;
+        started.notified().await;
         let asks = futures_util::future::join_all((1..20).map(ask));
         // Polled in this order: the first is made when all others wait for it.
         let go = async { all_wait.send(()).expect("the first waits for it") };
@@ -107,37 +112,37 @@ async fn a_folder_that_keeps_changing_is_listed_once_for_all_who_wait() {
 }
 
 #[test]
-fn it_is_believed_for_ten_times_as_long_as_it_took() {
-    for (took, believed) in [(0, 0), (20, 200), (99, 990), (100, 1000), (150, 1000)] {
-        let believed = Duration::from_millis(believed);
-        assert_eq!(believed_for(Duration::from_millis(took)), believed, "{took} ms");
+fn it_is_fresh_for_ten_times_as_long_as_it_took() {
+    for (took, fresh) in [(0, 0), (20, 200), (99, 990), (100, 1000), (150, 1000)] {
+        let fresh = Duration::from_millis(fresh);
+        assert_eq!(fresh_for(Duration::from_millis(took)), fresh, "{took} ms");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_longer_believed_is_made_anew() {
-    let listings = Listings::new(1 << 20);
+async fn what_is_no_longer_fresh_is_made_anew() {
+    let listings = ListingCache::new(1 << 20);
     let rules = Arc::new(FileRules::default());
-    let made = listings.make(&wanted(1, 1, &rules), None, || text(b"text")).await;
+    let made = listings.make(&request(1, 1, &rules), None, || text(b"text")).await;
     let made = Arc::into_inner(made.expect("it is made")).expect("nobody else has it");
-    let ask = || listings.page(wanted(1, 1, &rules), || text(b"another text"));
-    let old = Listed { made: Instant::now() - LONGEST, believed: LONGEST, ..made };
-    assert!(!old.is_believed());
-    listings.table.insert(wanted(1, 1, &rules).key, Arc::new(old));
+    let ask = || listings.get_or_make(request(1, 1, &rules), || text(b"another text"));
+    let old = CachedListing { finished: Instant::now() - MAX_FRESH, fresh_for: MAX_FRESH, ..made };
+    assert!(!old.is_fresh());
+    listings.table.insert(request(1, 1, &rules).key, Arc::new(old));
     assert_eq!(ask().await.expect("a page").length(), 12);
-    believe(&listings, &wanted(1, 1, &rules));
-    let again = listings.page(wanted(1, 1, &rules), || panic!("it is kept"));
+    keep_fresh(&listings, &request(1, 1, &rules));
+    let again = listings.get_or_make(request(1, 1, &rules), || panic!("it is cached"));
     assert_eq!(again.await.expect("a page").length(), 12);
 }
 
 #[tokio::test]
 async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
-    let listings = Listings::new(8000);
+    let listings = ListingCache::new(8000);
     let rules = Arc::new(FileRules::default());
     let used = || listings.budget.held();
     let ask = |inode, length: usize| {
-        let wanted = Wanted { kept: false, ..wanted(inode, 1, &rules) };
-        listings.page(wanted, move || text(&vec![b'x'; length]))
+        let request = ListingRequest { may_reuse: false, ..request(inode, 1, &rules) };
+        listings.get_or_make(request, move || text(&vec![b'x'; length]))
     };
     let mut taken: Vec<_> = Vec::new();
     for _ in 0..20 {
@@ -146,8 +151,8 @@ async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
     assert_eq!(used(), 3000);
     taken.push(ask(2, 4500).await.expect("a page"));
     assert_eq!(used(), 7500);
-    assert!(matches!(ask(3, 1000).await, Err(Unlisted::Busy)));
-    // Those that are only kept make room.
+    assert!(matches!(ask(3, 1000).await, Err(ListingError::Busy)));
+    // Those that are only cached make room.
     taken.clear();
     drop(ask(3, 1000).await.expect("a page"));
     listings.table.clear();
@@ -155,13 +160,14 @@ async fn what_says_the_same_is_held_once_and_counted_as_long_as_it_is_held() {
 }
 
 #[tokio::test]
-async fn only_so_many_wait_and_a_fault_is_told() {
-    let listings = Listings::new(1 << 20);
+async fn only_so_many_wait_and_a_failure_is_passed_on() {
+    let listings = ListingCache::new(1 << 20);
     let rules = Arc::new(FileRules::default());
-    let failing = listings.page(wanted(1, 1, &rules), || Err(io::ErrorKind::NotFound.into()));
-    assert!(matches!(failing.await, Err(Unlisted::Failed(_))));
-    let all = u32::try_from(listings.room.available_permits()).expect("they are few");
-    let _taken = listings.room.clone().acquire_many_owned(all).await.expect("it is open");
-    let more = listings.page(wanted(1, 1, &rules), || text(b"text"));
-    assert!(matches!(more.await, Err(Unlisted::Busy)));
+    let failing =
+        listings.get_or_make(request(1, 1, &rules), || Err(io::ErrorKind::NotFound.into()));
+    assert!(matches!(failing.await, Err(ListingError::Failed(_))));
+    let all = u32::try_from(listings.queue.available_permits()).expect("they are few");
+    let _taken = listings.queue.clone().acquire_many_owned(all).await.expect("it is open");
+    let more = listings.get_or_make(request(1, 1, &rules), || text(b"text"));
+    assert!(matches!(more.await, Err(ListingError::Busy)));
 }

@@ -50,19 +50,19 @@ fn the_uppermost_missing_folder_is_found() {
 
 #[test]
 fn what_lies_in_a_missing_folder_is_not_looked_up() {
-    let mut lookups = LookupBudget::default();
-    assert!(!lookups.lack(&path("a/x")));
-    lookups.note(&path("a/x/y"), &Absence { missing_folder: Some(3), stable: true });
+    let mut budget = LookupBudget::default();
+    assert!(!budget.knows_missing(&path("a/x")));
+    budget.record(&path("a/x/y"), &Absence { missing_folder: Some(3), stable: true });
     for (asked, lacks) in
         [("a/x", true), ("a/x/y", true), ("a/x/z/1", true), ("a", false), ("a/xx/y", false)]
     {
-        assert_eq!(lookups.lack(&path(asked)), lacks, "{asked}");
+        assert_eq!(budget.knows_missing(&path(asked)), lacks, "{asked}");
     }
     // That a file is missing says nothing of others.
-    lookups.note(&path("b/c"), &Absence { missing_folder: None, stable: true });
-    assert!(lookups.lack(&path("a/x")) && !lookups.lack(&path("b/c")));
-    lookups.enter_root();
-    assert!(!lookups.lack(&path("a/x/y")));
+    budget.record(&path("b/c"), &Absence { missing_folder: None, stable: true });
+    assert!(budget.knows_missing(&path("a/x")) && !budget.knows_missing(&path("b/c")));
+    budget.enter_root();
+    assert!(!budget.knows_missing(&path("a/x/y")));
 }
 
 /// Each of two thousand folders was looked at, by a path of four kilobytes.
@@ -77,7 +77,7 @@ fn a_deep_path_is_looked_up_a_few_times() {
             looks += 1;
             if folder.iter().count() <= there { facts } else { Err(Errno::NOENT) }
         };
-        let absence = Absence::by(look, &deep, SystemTime::now());
+        let absence = Absence::probe(look, &deep, SystemTime::now());
         let missing = (there < 1999).then_some(there * 2 + 1);
         assert_eq!(absence.missing_folder, missing, "{there}");
         assert!(looks <= most, "{looks} looks at {there}");
@@ -86,12 +86,12 @@ fn a_deep_path_is_looked_up_a_few_times() {
 
 #[tokio::test]
 async fn others_have_their_turn_meanwhile() {
-    let mut lookups = LookupBudget::default();
+    let mut budget = LookupBudget::default();
     let other = tokio::spawn(async {});
-    for _ in 1..TURN {
-        lookups.begin().await;
+    for _ in 1..YIELD_EVERY {
+        budget.count().await;
     }
     assert!(!other.is_finished());
-    lookups.begin().await;
+    budget.count().await;
     assert!(other.is_finished());
 }

@@ -25,6 +25,6 @@ fn code_is_not_sent_compiled_or_compressed() {
         ("", false),
     ] {
         let safe = SafePath::of_names(path.as_bytes()).expect("plain names");
-        assert_eq!(is_unsent(&safe), unsent, "{path}");
+        assert_eq!(is_never_sent(&safe), unsent, "{path}");
     }
 }

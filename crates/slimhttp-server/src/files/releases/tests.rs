@@ -68,25 +68,25 @@ impl Steps {
         self.releases.current_id(&self.site.global).expect("it pins").to_owned()
     }
 
-    fn choices(&self, is_page: bool, cookie: &str) -> (Vec<String>, bool) {
+    fn searched(&self, is_page: bool, cookie: &str) -> (Vec<String>, bool) {
         let mut request = HeaderMap::new();
         if !cookie.is_empty() {
             request.insert(COOKIE, cookie.parse().expect("a field value"));
         }
-        let choices = self.releases.roots_for(&self.site.global, is_page, &request, self.now);
+        let search = self.releases.roots_for(&self.site.global, is_page, &request, self.now);
         let current = self.site.global.options.web_root.as_deref();
         let mut roots = Vec::new();
-        for choice in &choices.roots {
-            assert_eq!(choice.earlier, Some(choice.root) != current);
-            roots.push(choice.root.display().to_string());
+        for folder in &search.roots {
+            assert_eq!(folder.earlier, Some(folder.root) != current);
+            roots.push(folder.root.display().to_string());
         }
-        (roots, choices.varies)
+        (roots, search.varies)
     }
 
     #[track_caller]
     fn check(&self, is_page: bool, id: &str, expected: &[&str]) {
-        let cookie = if id.is_empty() { String::new() } else { format!("{NAME}={id}") };
-        assert_eq!(self.choices(is_page, &cookie).0, expected);
+        let cookie = if id.is_empty() { String::new() } else { format!("{COOKIE_NAME}={id}") };
+        assert_eq!(self.searched(is_page, &cookie).0, expected);
     }
 }
 
@@ -95,7 +95,7 @@ fn a_page_comes_from_the_release_in_force_and_its_parts_from_the_pages_own() {
     let mut steps = Steps::new("/1");
     let first = steps.id();
     steps.check(false, &first, &["/1"]);
-    assert!(!steps.choices(false, "").1, "with one release nothing varies");
+    assert!(!steps.searched(false, "").1, "with one release nothing varies");
 
     steps.change("/2", PINNED);
     let second = steps.id();
@@ -105,8 +105,8 @@ fn a_page_comes_from_the_release_in_force_and_its_parts_from_the_pages_own() {
     steps.check(false, &second, &["/2", "/1"]);
     steps.check(false, "", &["/2", "/1"]);
     steps.check(false, "0123456789abcdef", &["/2", "/1"]);
-    assert!(steps.choices(false, "").1, "a cookie would have a say");
-    assert!(!steps.choices(true, "").1, "pages do not ask for it");
+    assert!(steps.searched(false, "").1, "a cookie would have a say");
+    assert!(!steps.searched(true, "").1, "pages do not ask for it");
 
     steps.change("/3", PINNED);
     steps.check(false, "", &["/3", "/2", "/1"]);
@@ -128,7 +128,7 @@ fn a_release_ends_when_its_time_is_over() {
     steps.check(false, &second, &["/2", "/3"]);
     steps.now += PINNED / 2;
     steps.check(false, &second, &["/3"]);
-    assert!(!steps.choices(false, "").1);
+    assert!(!steps.searched(false, "").1);
 }
 
 #[test]
@@ -159,13 +159,13 @@ fn going_back_is_a_release_of_its_own() {
 fn so_many_releases_and_no_more() {
     let mut steps = Steps::new("/0");
     let first = steps.id();
-    for number in 1..=MOST {
+    for number in 1..=MAX_EARLIER {
         steps.change(&format!("/{number}"), PINNED);
     }
-    assert_eq!(steps.choices(false, "").0.len(), 1 + MOST);
+    assert_eq!(steps.searched(false, "").0.len(), 1 + MAX_EARLIER);
     steps.change("/one-more", PINNED);
-    let (roots, _) = steps.choices(false, &format!("{NAME}={first}"));
-    assert_eq!(roots.len(), 1 + MOST);
+    let (roots, _) = steps.searched(false, &format!("{COOKIE_NAME}={first}"));
+    assert_eq!(roots.len(), 1 + MAX_EARLIER);
     assert_eq!(roots[..2], ["/one-more", "/16"]);
 }
 
@@ -202,8 +202,8 @@ fn scopes_have_releases_of_their_own() {
     for (name, expected) in
         [("a.example", &["/a2", "/a"][..]), ("b.example", &["/b2"]), ("other", &["/g"])]
     {
-        let choices = after.roots_for(scope(name), false, &request, now);
-        let roots: Vec<_> = choices.roots.iter().map(|choice| choice.root).collect();
+        let search = after.roots_for(scope(name), false, &request, now);
+        let roots: Vec<_> = search.roots.iter().map(|folder| folder.root).collect();
         assert_eq!(roots, expected.iter().map(Path::new).collect::<Vec<_>>(), "{name}");
     }
     assert_eq!(after.scopes.len(), 2, "only who pins costs anything");
@@ -212,9 +212,9 @@ fn scopes_have_releases_of_their_own() {
     // The id of one scope means nothing to another one.
     let mut foreign = HeaderMap::new();
     let id = before.current_id(&first.global).expect("it pins");
-    foreign.insert(COOKIE, format!("{NAME}={id}").parse().expect("a field value"));
-    let choices = after.roots_for(scope("a.example"), false, &foreign, now);
-    assert_eq!(choices.roots[0].root, Path::new("/a2"));
+    foreign.insert(COOKIE, format!("{COOKIE_NAME}={id}").parse().expect("a field value"));
+    let search = after.roots_for(scope("a.example"), false, &foreign, now);
+    assert_eq!(search.roots[0].root, Path::new("/a2"));
 }
 
 #[test]
@@ -237,14 +237,14 @@ fn the_cookie_is_read_by_its_exact_name() {
         ("slimhttp-release=\"{}\"", false),
         (";;=;", false),
     ] {
-        let (roots, _) = steps.choices(false, &cookie.replace("{}", &first));
+        let (roots, _) = steps.searched(false, &cookie.replace("{}", &first));
         assert_eq!(roots[0] == "/1", found, "{cookie}");
     }
     let mut fields = HeaderMap::new();
     fields.append(COOKIE, "a=b".parse().expect("a field value"));
-    fields.append(COOKIE, format!("{NAME}={first}").parse().expect("a field value"));
-    let choices = steps.releases.roots_for(&steps.site.global, false, &fields, steps.now);
-    assert!(choices.roots[0].earlier, "in a field of its own");
+    fields.append(COOKIE, format!("{COOKIE_NAME}={first}").parse().expect("a field value"));
+    let search = steps.releases.roots_for(&steps.site.global, false, &fields, steps.now);
+    assert!(search.roots[0].earlier, "in a field of its own");
 }
 
 #[test]
@@ -258,21 +258,6 @@ fn the_cookie_is_set_for_as_long_as_releases_are_kept() {
             cookie.to_str().expect("text"),
             format!("slimhttp-release={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly")
         );
-    }
-}
-
-#[test]
-fn pages_are_told_by_their_media_type() {
-    for (media_type, expected) in [
-        ("text/html", true),
-        ("text/html; charset=utf-8", true),
-        ("TEXT/HTML;charset=utf-8", true),
-        ("application/xhtml+xml", true),
-        ("text/css", false),
-        ("text/htmlx", false),
-        ("", false),
-    ] {
-        assert_eq!(is_page(&HeaderValue::from_static(media_type)), expected, "{media_type}");
     }
 }
 
