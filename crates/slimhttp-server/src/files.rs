@@ -36,3 +36,6 @@ pub(crate) use lookup::{FileLookup, FreshnessNote};
 pub(crate) use request::{FileOutcome, FileRequest};
 pub(crate) use service::{options, send, send_named};
 pub(crate) use store::FileStore;
+
+#[cfg(test)]
+mod tests;

@@ -73,3 +73,6 @@ fn page_for(rules: &AnswerRules, status: StatusCode) -> Option<SafePath> {
     let (_, path) = rules.error_pages.iter().find(|(range, _)| holds(range))?;
     SafePath::of_names(path.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

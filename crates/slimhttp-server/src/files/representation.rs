@@ -125,3 +125,6 @@ impl<'f> Selected<'f> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

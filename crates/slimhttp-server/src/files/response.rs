@@ -97,3 +97,6 @@ fn joined(bytes: &Bytes, parts: &[RangePart], end: &str) -> Bytes {
     joined.extend_from_slice(end.as_bytes());
     joined.freeze()
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ pub(crate) fn options() -> Response<Body> {
     *response.headers_mut() = reply.headers;
     response
 }
+
+#[cfg(test)]
+mod tests;

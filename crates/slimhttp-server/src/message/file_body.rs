@@ -115,3 +115,6 @@ impl HttpBody for FileBody {
         SizeHint::with_exact(self.left)
     }
 }
+
+#[cfg(test)]
+mod tests;

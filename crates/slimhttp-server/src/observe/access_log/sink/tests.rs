@@ -61,7 +61,7 @@ fn a_log_that_is_moved_or_removed_is_opened_anew() {
     assert_eq!((statuses(&moved), statuses(&path)), (vec![1, 2], vec![4]));
 
     // `copytruncate` of logrotate.
-    fs::File::create(&path).expect("truncated");
+    File::create(&path).expect("truncated");
     write(&mut sink, 5);
     assert_eq!(statuses(&path), [5]);
 }
@@ -112,7 +112,7 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
     let path = folder.0.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     // Somebody who opened the log and does not read it.
-    let mut reader = fs::File::options()
+    let mut reader = File::options()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
@@ -159,7 +159,7 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
     let path = folder.0.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a FIFO");
     let open_reader = || {
-        let mut options = fs::File::options();
+        let mut options = File::options();
         options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         options.open(&path).expect("a reader")
     };
