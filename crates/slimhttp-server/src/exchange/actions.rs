@@ -330,7 +330,7 @@ impl Exchange<'_> {
             HandlerFault::Refused(Refusal::Forbidden, None) => self.foreign_origin(),
             HandlerFault::Refused(refusal, detail) => {
                 if let (Refusal::Unavailable, Some(why)) = (&refusal, &detail) {
-                    limits::tell_of_no_room(why);
+                    limits::log_no_room(why);
                 }
                 ErrorResponse { refusal, page: None, detail: detail.map(Into::into) }
             }

@@ -1,5 +1,6 @@
 //! The body of a response: nothing, bytes, a piece of a file, or a stream with
-//! back-pressure.
+//! back-pressure. It is made where the answer is, on any thread, and polled by the protocol on
+//! the connection's I/O thread. Dropping it gives up the rest.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,9 +1,9 @@
 //! The content of a request as a handler has it: all of it, or as it comes in.
 //!
-//! What comes in is asked for by whoever reads: while nobody does, nothing is
-//! read from the client, and `100 Continue` is not said (RFC 9110 section
-//! 10.1.1). It may be read on any thread and ends with its exchange, however
-//! long a handler keeps it.
+//! What comes in is pulled by whoever reads: while nobody does, nothing is
+//! read from the client, and `100 Continue` is not sent (RFC 9110 section
+//! 10.1.1). It may be read on any thread, of a runtime or not, and ends with its
+//! exchange, however long a handler keeps it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub struct ContentStream {
 struct State {
     /// `None` once it has ended.
     source: Option<Source>,
-    taken: u64,
+    received: u64,
     /// How it has ended: well unless there is a fault.
     fault: Option<ContentFault>,
     /// Who waits for more.
@@ -86,8 +86,8 @@ struct Source {
     incoming: IncomingBody,
     /// What the head has announced.
     length: Option<u64>,
-    pause: ReadTimeout,
-    state: Arc<ConnectionState>,
+    timeout: ReadTimeout,
+    connection: Arc<ConnectionState>,
     fault: FaultCell,
 }
 
@@ -116,32 +116,27 @@ impl Drop for ContentGuard {
 
 impl ContentStream {
     /// The content that comes in on `connection`, at most `max_body` bytes, with
-    /// pauses of at most `patience`. It ends when the second of the pair does.
+    /// pauses of at most `timeout`. It ends when the second of the pair does.
     pub(crate) fn open(
         incoming: IncomingBody,
         max_body: u64,
-        patience: Duration,
+        timeout: Duration,
         (connection, fault): (Arc<ConnectionState>, FaultCell),
     ) -> (Arc<Self>, ContentGuard) {
         let length = incoming.size_hint().exact();
-        let source = Source {
-            incoming,
-            length,
-            pause: ReadTimeout::new(patience),
-            state: connection,
-            fault,
-        };
-        let state = State { source: Some(source), taken: 0, fault: None, waker: None };
+        let source =
+            Source { incoming, length, timeout: ReadTimeout::new(timeout), connection, fault };
+        let state = State { source: Some(source), received: 0, fault: None, waker: None };
         let stream =
             Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
         (stream.clone(), ContentGuard(stream))
     }
 
-    /// The next bytes, `None` at the end. Whoever asked before and still waits is
+    /// The next bytes, `None` at the end. Whoever has polled before and still waits is
     /// not woken any more.
     ///
     /// # Errors
-    /// Too long, too slow, malformed, or over; every further call says the same.
+    /// Too long, too slow, malformed, or over; every further call returns the same.
     pub fn poll_chunk(
         &self,
         context: &mut Context<'_>,
@@ -160,17 +155,17 @@ impl ContentStream {
         Poll::Ready(outcome)
     }
 
-    /// Says that reading begins anew: no time of the client has passed before.
+    /// Reading begins anew: the client's time counts from the next poll on.
     pub fn resume(&self) {
         if let Some(source) = &mut self.lock().source {
-            source.pause.restart();
+            source.timeout.restart();
         }
     }
 
     /// Takes back the body that nobody has read any of.
     pub(crate) fn reclaim(&self) -> Option<RequestBody> {
         let mut state = self.lock();
-        if state.taken > 0 {
+        if state.received > 0 {
             return None;
         }
         state.source.take().map(|source| RequestBody::Incoming(source.incoming))
@@ -190,7 +185,8 @@ impl ContentStream {
         // A pause is timed by the runtime of the connection, whatever thread reads.
         let _entered = self.runtime.enter();
         loop {
-            let Poll::Ready(frame) = source.pause.poll_frame(&mut source.incoming, context) else {
+            let Poll::Ready(frame) = source.timeout.poll_frame(&mut source.incoming, context)
+            else {
                 match &mut state.waker {
                     Some(waker) => waker.clone_from(context.waker()),
                     none => *none = Some(context.waker().clone()),
@@ -199,8 +195,8 @@ impl ContentStream {
             };
             let Some(frame) = frame else {
                 // A connection that is cut says nothing of the content it breaks off.
-                let short = source.length.is_some_and(|length| state.taken < length);
-                let cut = source.state.close_mode() == CloseMode::Cut;
+                let short = source.length.is_some_and(|length| state.received < length);
+                let cut = source.connection.close_mode() == CloseMode::Cut;
                 return Poll::Ready(if short || cut { Err(ContentFault::Over) } else { Ok(None) });
             };
             let frame = match (source.fault.get(), frame) {
@@ -218,8 +214,8 @@ impl ContentStream {
             if data.is_empty() {
                 continue;
             }
-            state.taken += data.len() as u64;
-            if state.taken > self.max_body {
+            state.received += data.len() as u64;
+            if state.received > self.max_body {
                 let refusal = Refusal::ContentTooLarge(self.max_body);
                 return Poll::Ready(Err(ContentFault::Refused(refusal)));
             }
@@ -246,3 +242,6 @@ impl ContentStream {
         self.state.lock()
     }
 }
+
+#[cfg(test)]
+mod tests;

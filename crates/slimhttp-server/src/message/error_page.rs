@@ -1,5 +1,5 @@
-//! A reply or a refusal → the final response. The only place where a refusal
-//! becomes a page.
+//! A reply or a refusal → the final response. The only place where a refusal becomes a page;
+//! `exchange` calls it once for each response, `http1::close` for a head that is no request.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -17,28 +17,29 @@ use crate::message::body::{Body, Extent};
 use crate::message::limits::{self, Within};
 use crate::message::refused::ErrorResponse;
 
-/// What is told where nobody answers and a handler was asked: the usual slip.
+/// What `debug` shows where nobody answers and a handler was called: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
     answer to whoever is next. Was a `return` forgotten?";
 
-/// The response that says no: a small plain page that tells nothing of the
+/// The response to what is refused: a small plain page that shows nothing of the
 /// inside, or with `debug` everything.
 pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
     let ErrorResponse { refusal, page, detail } = refused;
     let status = refusal.status();
-    limits::tell(&refusal, Within::Body);
+    limits::log(&refusal, Within::Body);
     let detail = match debug {
-        true => detail.or_else(|| limits::named(&refusal, Within::Body)),
+        true => detail.or_else(|| limits::describe(&refusal, Within::Body)),
         false => detail,
     };
-    let tell = debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
+    let shows_detail =
+        debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
     let mut policy = None;
     let html = match (debug, page) {
         (true, Some(page)) => {
             policy = HeaderValue::try_from(page.policy).ok().map(OwnPolicy);
             page.html.into()
         }
-        _ if tell => small_page(&refusal, detail.as_deref(), debug).into(),
+        _ if shows_detail => small_page(&refusal, detail.as_deref(), debug).into(),
         _ => plain_page(&refusal),
     };
     let mut response = Response::new(Body::from(html));
@@ -48,7 +49,16 @@ pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
     }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    match &refusal {
+    refusal_fields(&refusal, headers);
+    if debug {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Puts on a response what RFC 9110 demands of its status, and what a handler has given with it.
+fn refusal_fields(refusal: &Refusal, headers: &mut HeaderMap) {
+    match refusal {
         Refusal::MethodNotAllowed(methods) => {
             // Method names are tokens, so the list is always a valid value.
             if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
@@ -84,10 +94,6 @@ pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
         }
         _ => {}
     }
-    if debug {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
 }
 
 /// The policy of a page that is not the site's, in place of the site's.
@@ -102,7 +108,7 @@ pub(crate) fn keep_policy(response: &mut Response<Body>) {
     }
 }
 
-/// The response that sends elsewhere.
+/// A redirect.
 pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
@@ -110,7 +116,7 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     response
 }
 
-/// The answer to a preflight, with what it is told.
+/// The answer to a preflight, with these fields.
 pub(crate) fn preflight(fields: HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -125,8 +131,8 @@ pub(crate) fn finish(response: &mut Response<Body>) {
 
 /// Leaves the content out of the final response to a HEAD, whoever has made it
 /// and whichever protocol carries it: the fields are those of a GET (RFC 9110
-/// section 9.3.2). `relayed` is a response without content because an upstream,
-/// too, was asked by HEAD: of the length it told all that there is to tell.
+/// section 9.3.2). `relayed` is a response without content because an upstream, too,
+/// was sent a HEAD: of the length it has said all that there is to say.
 pub(crate) fn omit_content(response: &mut Response<Body>, relayed: bool) {
     if !(relayed && response.body().is_end_stream()) {
         announce_length(response);
@@ -134,7 +140,7 @@ pub(crate) fn omit_content(response: &mut Response<Body>, relayed: bool) {
     *response.body_mut() = Body::Omitted;
 }
 
-/// Says how long the content is, where that is known and may be told (RFC 9110
+/// Says how long the content is, where that is known and may be said (RFC 9110
 /// section 8.6).
 pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
     let status = response.status();
@@ -149,14 +155,16 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
 /// read: it ends with this. The host was not known yet, so `debug` is that of the global
 /// level.
 pub(crate) fn raw_error(refusal: &Refusal, extent: Extent, debug: bool) -> Vec<u8> {
-    limits::tell(refusal, Within::Head);
+    limits::log(refusal, Within::Head);
     let status = refusal.status();
     let html = match debug {
-        true => small_page(refusal, limits::named(refusal, Within::Head).as_deref(), true).into(),
+        true => {
+            small_page(refusal, limits::describe(refusal, Within::Head).as_deref(), true).into()
+        }
         false => plain_page(refusal),
     };
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let mut words = format!(
+    let mut response = format!(
         "HTTP/1.1 {} {}\r\nserver: slimHTTP\r\ndate: {date}\r\ncontent-type: text/html; charset=utf-8\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
         status.as_u16(),
@@ -165,9 +173,9 @@ pub(crate) fn raw_error(refusal: &Refusal, extent: Extent, debug: bool) -> Vec<u
     )
     .into_bytes();
     if extent == Extent::Whole {
-        words.extend_from_slice(&html);
+        response.extend_from_slice(&html);
     }
-    words
+    response
 }
 
 /// The page of a status without any detail; made once, but for what a handler says.

@@ -1,4 +1,5 @@
-//! Bytes of a file on their way out, read as the client takes them.
+//! Bytes of a file on their way out, read as the client takes them. Polled on the connection's
+//! I/O thread, which never waits for the disk.
 
 use std::fs::File;
 use std::io;
@@ -38,7 +39,7 @@ impl FileBody {
     }
 
     /// The file, from where in it, and how many bytes are still to be sent, for who
-    /// can send them without reading them, and says so by [`FileBody::advance`];
+    /// can send them without reading them, and reports it by [`FileBody::advance`];
     /// `None` while some of them are being read.
     pub(crate) fn unread(&self) -> Option<(&Arc<File>, u64, u64)> {
         self.reading.is_none().then_some((&self.file, self.offset, self.left))

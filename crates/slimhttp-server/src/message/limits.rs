@@ -1,6 +1,7 @@
 //! The limits that a client has run into, by the names of their options: in the log,
 //! now and then, and on the page with `debug`. Who runs the server would otherwise
-//! see a status in the access log, and guess which of the options it comes from.
+//! see a status in the access log, and guess which of the options it comes from. Called on
+//! every I/O thread.
 
 use slimhttp_site::refusal::Refusal;
 
@@ -16,8 +17,8 @@ pub(crate) enum Within {
     Body,
 }
 
-/// What was too much, and which option says so; None where it was no limit.
-pub(crate) fn named(refusal: &Refusal, within: Within) -> Option<String> {
+/// What was too much, and which option bounds it; `None` where it was no limit.
+pub(crate) fn describe(refusal: &Refusal, within: Within) -> Option<String> {
     Some(match (refusal, within) {
         (Refusal::ContentTooLarge(most), _) => format!("longer than {most} bytes: see `max_body`"),
         (Refusal::UriTooLong, _) => "the target is too long: see `max_uri`".into(),
@@ -35,38 +36,38 @@ pub(crate) fn named(refusal: &Refusal, within: Within) -> Option<String> {
     })
 }
 
-/// Tells of a request that ran into a limit: of each kind every ten seconds at most,
-/// for whoever can send requests must not fill the log.
-pub(crate) fn tell(refusal: &Refusal, within: Within) {
-    static TOLD: [LogThrottle; 5] = [const { LogThrottle::new() }; 5];
-    let told = match (refusal, within) {
-        (Refusal::ContentTooLarge(_), _) => &TOLD[0],
-        (Refusal::UriTooLong, _) => &TOLD[1],
-        (Refusal::HeaderTooLarge, _) => &TOLD[2],
-        (Refusal::RequestTimeout, Within::Head) => &TOLD[3],
-        (Refusal::RequestTimeout, Within::Body) => &TOLD[4],
+/// Logs that a request ran into a limit: of each kind every ten seconds at most, for whoever
+/// can send requests must not fill the log.
+pub(crate) fn log(refusal: &Refusal, within: Within) {
+    static THROTTLES: [LogThrottle; 5] = [const { LogThrottle::new() }; 5];
+    let throttle = match (refusal, within) {
+        (Refusal::ContentTooLarge(_), _) => &THROTTLES[0],
+        (Refusal::UriTooLong, _) => &THROTTLES[1],
+        (Refusal::HeaderTooLarge, _) => &THROTTLES[2],
+        (Refusal::RequestTimeout, Within::Head) => &THROTTLES[3],
+        (Refusal::RequestTimeout, Within::Body) => &THROTTLES[4],
         _ => return,
     };
-    if told.allow()
-        && let Some(why) = named(refusal, within)
+    if throttle.allow()
+        && let Some(why) = describe(refusal, within)
     {
         tracing::info!("a request was answered {}: {why}", refusal.status().as_u16());
     }
 }
 
-/// Tells that handlers have no room for a request, as seldom; `why` names the option.
-pub(crate) fn tell_of_no_room(why: &str) {
+/// Logs that handlers have no room for a request, as seldom; `why` names the option.
+pub(crate) fn log_no_room(why: &str) {
     static QUEUE: LogThrottle = LogThrottle::new();
     static THREADS: LogThrottle = LogThrottle::new();
-    let told = if why == QUEUE_FULL { &QUEUE } else { &THREADS };
-    if told.allow() {
+    let throttle = if why == QUEUE_FULL { &QUEUE } else { &THREADS };
+    if throttle.allow() {
         tracing::info!("a request was answered 503: {why}");
     }
 }
 
-/// More calls wait for handlers than may: told, and refused.
+/// More calls wait for handlers than may: logged, and refused.
 pub(crate) fn queue_full() -> ErrorResponse {
-    tell_of_no_room(QUEUE_FULL);
+    log_no_room(QUEUE_FULL);
     ErrorResponse::because(Refusal::Unavailable, QUEUE_FULL)
 }
 

@@ -1,4 +1,4 @@
-//! A refusal on its way to the response that says no.
+//! A refusal on its way to its error page, see `error_page`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use http::header::ORIGIN;
 use http::{HeaderMap, HeaderValue};
 use slimhttp_site::refusal::Refusal;
 
-/// A refusal, and what may be told of it with `debug`.
+/// A refusal, and what may be shown of it with `debug`.
 #[derive(Debug)]
 pub(crate) struct ErrorResponse {
     pub(crate) refusal: Refusal,

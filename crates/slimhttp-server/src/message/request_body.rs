@@ -1,5 +1,5 @@
-//! The body of a request: as it comes in, or collected because a handler has
-//! seen it. Never longer than `max_body`.
+//! The body of a request: as it comes in, or collected because a handler has had it. Never longer
+//! than `max_body`. An engine of HTTP makes it; a handler, an upstream or nobody reads it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -61,9 +61,9 @@ impl RequestBody {
         }
     }
 
-    /// Reads all of it, at most `max_body` bytes, and keeps it for whoever is
-    /// asked next. All bodies that are held take `max_memory` bytes at most. Each
-    /// pause of the client may last `patience`.
+    /// Reads all of it, at most `max_body` bytes, and keeps it for who is called
+    /// next. All bodies that are held take `max_memory` bytes at most. Each
+    /// pause of the client may last for `timeout`.
     ///
     /// # Errors
     /// Too long, too slow, malformed, no memory for it, or the client has left.
@@ -71,7 +71,7 @@ impl RequestBody {
         &mut self,
         max_body: u64,
         max_memory: u64,
-        patience: Duration,
+        timeout: Duration,
         fault: &FaultCell,
     ) -> Result<Bytes, Refusal> {
         let incoming = match self {
@@ -81,7 +81,7 @@ impl RequestBody {
         let bytes = if incoming.is_end_stream() {
             Bytes::new()
         } else {
-            read(incoming, max_body, max_memory, patience, fault).await?
+            read(incoming, max_body, max_memory, timeout, fault).await?
         };
         *self = Self::Collected(bytes.clone());
         Ok(bytes)
@@ -92,13 +92,13 @@ async fn read(
     incoming: &mut IncomingBody,
     max_body: u64,
     max_memory: u64,
-    patience: Duration,
+    timeout: Duration,
     fault: &FaultCell,
 ) -> Result<Bytes, Refusal> {
-    let mut pause = ReadTimeout::new(patience);
+    let mut timeout = ReadTimeout::new(timeout);
     let mut body = BodyBuffer::new(incoming.size_hint().exact(), max_memory);
     while let Some(frame) =
-        std::future::poll_fn(|context| pause.poll_frame(incoming, context)).await
+        std::future::poll_fn(|context| timeout.poll_frame(incoming, context)).await
     {
         let frame = frame.map_err(|broken| match (fault.get(), broken) {
             (Some(fault), _) => fault.refusal.clone(),
@@ -133,14 +133,14 @@ pub(crate) enum BodyFault {
 /// while an upstream or a handler takes its time, the client's does not pass.
 #[derive(Debug)]
 pub(crate) struct ReadTimeout {
-    patience: Duration,
+    limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl ReadTimeout {
-    /// A clock that does not run yet.
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, timer: None }
+    /// One that does not count yet.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, timer: None }
     }
 
     /// Begins to count anew.
@@ -148,6 +148,7 @@ impl ReadTimeout {
         self.timer = None;
     }
 
+    /// The next frame. Within a runtime, whose timers it takes.
     pub(crate) fn poll_frame(
         &mut self,
         incoming: &mut IncomingBody,
@@ -157,8 +158,11 @@ impl ReadTimeout {
             self.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::Off)));
         }
-        let patience = self.patience;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         timer.as_mut().poll(context).map(|()| Some(Err(BodyFault::Stalled)))
     }
 }
+
+#[cfg(test)]
+mod tests;

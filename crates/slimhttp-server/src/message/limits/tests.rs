@@ -1,4 +1,4 @@
-//! Which option each limit is told by.
+//! By which options each limit is described.
 
 use super::*;
 
@@ -11,11 +11,11 @@ fn each_limit_is_named_by_its_options() {
         (Refusal::RequestTimeout, Within::Head, &["`header_timeout`"]),
         (Refusal::RequestTimeout, Within::Body, &["`body_timeout`"]),
     ] {
-        let said = named(&refusal, within).expect("a limit");
+        let said = describe(&refusal, within).expect("a limit");
         for option in options {
             assert!(said.contains(option), "{refusal:?}: {said}");
         }
     }
-    assert_eq!(named(&Refusal::NotFound, Within::Body), None);
-    assert_eq!(named(&Refusal::BadRequest("a line"), Within::Head), None);
+    assert_eq!(describe(&Refusal::NotFound, Within::Body), None);
+    assert_eq!(describe(&Refusal::BadRequest("a line"), Within::Head), None);
 }

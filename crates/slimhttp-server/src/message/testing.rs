@@ -1,0 +1,69 @@
+//! Bodies of requests for unit tests: what comes in is sent by the test.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::message::body::BodyError;
+use crate::message::request_body::{IncomingBody, RequestBody};
+
+/// The client's end of a body. Dropping it ends the body.
+pub(crate) struct BodySender(UnboundedSender<Result<Frame<Bytes>, BodyError>>);
+
+impl BodySender {
+    pub(crate) fn send(&self, bytes: &'static str) {
+        self.push(Ok(Frame::data(Bytes::from_static(bytes.as_bytes()))));
+    }
+
+    pub(crate) fn send_trailers(&self) {
+        self.push(Ok(Frame::trailers(HeaderMap::new())));
+    }
+
+    pub(crate) fn break_off(&self) {
+        self.push(Err("the connection was reset".into()));
+    }
+
+    /// Whether nobody will read more of it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn push(&self, frame: Result<Frame<Bytes>, BodyError>) {
+        // One that is given up takes no more.
+        let _ = self.0.send(frame);
+    }
+}
+
+struct Receiving {
+    frames: UnboundedReceiver<Result<Frame<Bytes>, BodyError>>,
+    length: Option<u64>,
+}
+
+impl HttpBody for Receiving {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.frames.poll_recv(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map(SizeHint::with_exact).unwrap_or_default()
+    }
+}
+
+/// A body whose head has announced this length.
+pub(crate) fn body(length: Option<u64>) -> (BodySender, IncomingBody) {
+    let (sender, frames) = unbounded_channel();
+    let RequestBody::Incoming(body) = RequestBody::incoming(Receiving { frames, length }) else {
+        unreachable!("no end was announced")
+    };
+    (BodySender(sender), body)
+}
