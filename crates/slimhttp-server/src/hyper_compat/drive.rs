@@ -1,4 +1,5 @@
-//! Runs a connection of the library beside what is known of it.
+//! Runs a connection of hyper's HTTP/1 in its task, beside what is recorded of it: it may be asked
+//! to end, and it may have nothing more to do.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::net::connection_state::{CloseMode, ConnectionState};
 
-/// Why the library no longer runs a connection.
+/// Why hyper no longer runs a connection.
 pub(super) enum Driven {
     /// It has ended, or is to end.
     Ended(CloseMode),
@@ -14,7 +15,7 @@ pub(super) enum Driven {
     Rests,
 }
 
-/// Runs a connection of the library until it ends, is to be cut, or rests.
+/// Runs a connection until it ends, is to be cut, or rests.
 pub(super) async fn drive<C>(
     state: &ConnectionState,
     connection: &mut C,
@@ -23,7 +24,7 @@ pub(super) async fn drive<C>(
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
-    let mut told = false;
+    let mut is_closing = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
         state.register(context.waker());
         if let ending @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) =
@@ -33,14 +34,14 @@ where
         }
         loop {
             match Pin::new(&mut *connection).poll(context) {
-                Poll::Pending if state.is_engine_idle() && !told => {
+                Poll::Pending if state.is_engine_idle() && !is_closing => {
                     return Poll::Ready(Driven::Rests);
                 }
                 // Not before it has seen the request with which it was given the
                 // connection: it would leave that unanswered.
-                Poll::Pending if state.close_mode() == CloseMode::Gracefully && !told => {
+                Poll::Pending if state.close_mode() == CloseMode::Gracefully && !is_closing => {
                     shut_down(connection);
-                    told = true;
+                    is_closing = true;
                 }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(outcome) => {

@@ -1,4 +1,5 @@
-//! HTTP/1 by the library's server, for what [`crate::http1`] leaves to it.
+//! HTTP/1 by hyper, for what [`crate::http1`] leaves to it. In the connection's task, which waits
+//! here until hyper has nothing more to do.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -25,11 +26,11 @@ use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::net::upgraded::OnUpgrade;
 
-/// What the library may read ahead on one connection, in bytes: its own default.
+/// What hyper may read ahead on one connection, in bytes: its own default.
 const READ_AHEAD: usize = 408 * 1024;
 
-/// Leaves a connection to the library, from a request on of which `unread` was
-/// read already. Gives it back when the library has nothing more to do for it.
+/// Leaves a connection to hyper, from a request on of which `unread` was
+/// read already. Gives it back when hyper has nothing more to do for it.
 pub(crate) async fn serve<S: Stream>(
     socket: S,
     unread: Bytes,
@@ -38,21 +39,22 @@ pub(crate) async fn serve<S: Stream>(
     let (live, state) = (&context.shared.live, &context.state);
     let service = live.cached().site.service.clone();
     let fault = &context.fault;
-    let guarded = ValidatingIo::http1(socket, unread, live.clone(), state.clone(), fault.clone());
+    let validating =
+        ValidatingIo::http1(socket, unread, live.clone(), state.clone(), fault.clone());
     state.set_engine_idle(false);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         // The strict framing has exact limits, which may change meanwhile;
-        // the library's are only to be out of its way.
+        // hyper's are only to be out of its way.
         .max_buf_size((service.max_head + 8 * 1024).max(READ_AHEAD));
     if service.max_headers > 100 {
         // Costs an allocation for each request, so not without need.
         builder.max_headers(service.max_headers + 1);
     }
     let mut connection = builder
-        .serve_connection(guarded, service_fn(|request| answer(context, request)))
+        .serve_connection(validating, service_fn(|request| answer(context, request)))
         .with_upgrades();
     let ending = drive(state, &mut connection, |connection| {
         Pin::new(connection).graceful_shutdown();
@@ -79,7 +81,7 @@ async fn answer(
     context: &Arc<ConnectionContext>,
     mut request: Request<Incoming>,
 ) -> Result<Response<exchange::Tracked>, Infallible> {
-    // Kept only where it may be needed.
+    // Taken along only where it may be needed.
     let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade.filter(|_| request.headers().contains_key(UPGRADE));
     let upgrade = upgrade.map(|upgrade| Box::new(upgrade) as OnUpgrade);

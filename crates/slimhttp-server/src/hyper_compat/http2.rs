@@ -1,8 +1,8 @@
-//! One HTTP/2 connection. The library frames and multiplexes; what stands here is
+//! One HTTP/2 connection. Hyper frames and multiplexes; what stands here is
 //! what it leaves open: the bounds that a client meets in HTTP/1 too, what is held
 //! for a client that does not read, and for how long the connection has the thread.
 //!
-//! A connection is one task, its requests included ([`streams`]): so the worker's
+//! A connection is one task, its requests included ([`streams`]): so the I/O thread's
 //! other connections have their turn between any two of its own, however many
 //! requests it has sent at once. In one turn it reads and writes so much ([`socket`])
 //! and polls so many of its requests; then it goes to the end of the queue.
@@ -40,23 +40,23 @@ use crate::message::error_page;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::stream::Stream;
 
-/// What the library holds for one stream that the client does not read, in bytes;
+/// What hyper holds for one stream that the client does not read, in bytes;
 /// it takes one more piece beside.
 const UNSENT_OF_STREAM: usize = 128 * 1024;
 
-/// How often `max_unsent` may be held of what handlers return whole.
+/// How many times `max_unsent` may be held of what handlers return whole.
 const UNSENT_ANSWERS: usize = 4;
 
-/// Requests taken back before the library has handed them on, and streams that it
-/// has to reset for what the client sends: beyond so many the connection ends. The
-/// library's own defaults, here because they are bounds of ours.
+/// Requests taken back before hyper has handed them on, and streams that it
+/// has to reset for what the client sends: beyond so many the connection ends.
+/// Hyper's own defaults, here because they are bounds of ours.
 const RESETS: (usize, usize) = (20, 1024);
 
 /// Requests that are polled in one half of a turn.
 const POLLED: usize = 4;
 
-/// How long a client that only keeps us busy may take to read that it is sent away.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a client that only keeps us busy may take to read its GOAWAY.
+const GOAWAY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves a connection that has chosen HTTP/2 until it ends.
 pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
@@ -68,8 +68,8 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
     let pace = Arc::new(Pace::default());
     let socket = Socket::new(socket, state.clone(), budget.clone(), pace.clone());
     let spawner = Spawner::default();
-    let patience = patience(context.clone());
-    let mut streams = Streams::new(spawner.clone(), budget.clone(), patience);
+    let timeout = stream_timeout(context.clone());
+    let mut streams = Streams::new(spawner.clone(), budget.clone(), timeout);
     let answering = service_fn(move |request| answer(context.clone(), budget.clone(), request));
     let mut connection = builder(spawner, &service).serve_connection(socket, answering);
     let ending = drive(&state, &pace, &mut streams, &mut connection, |connection| {
@@ -78,14 +78,14 @@ pub(crate) async fn serve<S: Stream>(socket: S, context: Arc<ConnectionContext>)
     .await;
     if ending == CloseMode::Rejected && !state.is_write_blocked() {
         Pin::new(&mut connection).graceful_shutdown();
-        let _ = tokio::time::timeout(GOODBYE, paced(&pace, &mut connection)).await;
+        let _ = tokio::time::timeout(GOAWAY_TIMEOUT, paced(&pace, &mut connection)).await;
     }
 }
 
 /// How long one stream waits for its client while others of its connection move. A
-/// little longer than the connection would: where none moves the worker's sweep, which
+/// little longer than the connection would: where none moves, housekeeping, which
 /// looks eight times within the time, ends all of it.
-fn patience(context: Arc<ConnectionContext>) -> impl Fn() -> Duration + Send + 'static {
+fn stream_timeout(context: Arc<ConnectionContext>) -> impl Fn() -> Duration + Send + 'static {
     const LOOKS: Duration = Duration::from_millis(500);
     move || {
         let time = context.shared.live.cached().site.service.send_timeout;
@@ -95,8 +95,8 @@ fn patience(context: Arc<ConnectionContext>) -> impl Fn() -> Duration + Send + '
 
 fn builder(spawner: Spawner, service: &Service) -> http2::Builder<Spawner> {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    // Of a field the library counts 32 bytes more. Its bound is the one that stops
-    // reading; what is within it is judged by ours, which may change meanwhile.
+    // Of a field hyper counts 32 bytes more. Its bound is the one that stops
+    // reading; what is within it is held to ours, which may change meanwhile.
     let most_of_fields = service.max_head.saturating_add(32 * (service.max_headers + 8));
     let mut builder = http2::Builder::new(spawner);
     builder
@@ -142,10 +142,10 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
 
 /// Runs a connection and its requests until it has ended, or is to end at once.
 ///
-/// One that is to end otherwise tells the client so (GOAWAY), and goes on until the
-/// client has said that it has heard and all that it asked for is answered: what it
-/// sends before it hears is no less a request, and it may not ask for it again. The
-/// worker's sweep bounds that time.
+/// One that is to end otherwise sends GOAWAY, and goes on until the client has
+/// acknowledged it and all of its requests are answered: what it sends before it reads
+/// GOAWAY is no less a request, and it may not send it again. Housekeeping bounds that
+/// time.
 async fn drive<C>(
     state: &ConnectionState,
     pace: &Pace,
@@ -156,7 +156,7 @@ async fn drive<C>(
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
-    let mut told = false;
+    let mut is_closing = false;
     std::future::poll_fn(|context| {
         state.register(context.waker());
         if let ending @ (CloseMode::Rejected | CloseMode::Cut) = state.close_mode() {
@@ -167,9 +167,9 @@ where
         for _ in 0..2 {
             let mut outcome = Pin::new(&mut *connection).poll(context);
             let ends = matches!(state.close_mode(), CloseMode::Gracefully | CloseMode::HeadTimeout);
-            if outcome.is_pending() && ends && !told {
+            if outcome.is_pending() && ends && !is_closing {
                 shut_down(connection);
-                told = true;
+                is_closing = true;
                 outcome = Pin::new(&mut *connection).poll(context);
             }
             if let Poll::Ready(outcome) = outcome {
@@ -190,7 +190,7 @@ where
     .await
 }
 
-/// Runs a connection alone, a turn at a time. What it is asked is answered no more.
+/// Runs a connection without its requests, a turn at a time: they are answered no more.
 async fn paced<C: Future + Unpin>(pace: &Pace, connection: &mut C) {
     std::future::poll_fn(|context| {
         pace.begin();

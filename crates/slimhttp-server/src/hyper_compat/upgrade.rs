@@ -1,4 +1,5 @@
-//! Upgrades as the HTTP library has them, handed on as those of [`crate::net::upgraded`].
+//! Upgrades as hyper has them, handed on as those of [`crate::net::upgraded`]. Once the 101 is
+//! sent, a task of its own carries the bytes of such a connection.
 
 use std::io;
 use std::pin::Pin;
@@ -18,14 +19,14 @@ impl PendingUpgrade for hyper::upgrade::OnUpgrade {
     fn upgraded(self: Box<Self>) -> UpgradedFuture {
         Box::pin(async move {
             let upgraded = self.await.map_err(io::Error::other)?;
-            Ok(Box::new(LibraryUpgraded(TokioIo::new(upgraded))) as Box<dyn Upgraded>)
+            Ok(Box::new(HyperUpgraded(TokioIo::new(upgraded))) as Box<dyn Upgraded>)
         })
     }
 }
 
-struct LibraryUpgraded(TokioIo<hyper::upgrade::Upgraded>);
+struct HyperUpgraded(TokioIo<hyper::upgrade::Upgraded>);
 
-impl Upgraded for LibraryUpgraded {
+impl Upgraded for HyperUpgraded {
     fn into_socket(self: Box<Self>) -> io::Result<(Box<dyn Stream>, [Bytes; 2])> {
         let upgraded = match self.0.into_inner().downcast::<ValidatingIo<TcpStream>>() {
             Ok(parts) => return Ok(into_socket(parts.io, parts.read_buf)),
@@ -38,12 +39,15 @@ impl Upgraded for LibraryUpgraded {
     }
 }
 
-fn into_socket<S: Stream>(guarded: ValidatingIo<S>, read: Bytes) -> (Box<dyn Stream>, [Bytes; 2]) {
-    let (socket, unread) = guarded.into_parts();
+fn into_socket<S: Stream>(
+    validating: ValidatingIo<S>,
+    read: Bytes,
+) -> (Box<dyn Stream>, [Bytes; 2]) {
+    let (socket, unread) = validating.into_parts();
     (Box::new(socket), [read, unread])
 }
 
-impl AsyncRead for LibraryUpgraded {
+impl AsyncRead for HyperUpgraded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +57,7 @@ impl AsyncRead for LibraryUpgraded {
     }
 }
 
-impl AsyncWrite for LibraryUpgraded {
+impl AsyncWrite for HyperUpgraded {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,6 +1,6 @@
-//! The socket as the HTTP library sees it: every byte read is first judged by
-//! the strict framing of [`slimhttp_site::framing`], so that nothing lenient in
-//! the library ever acts on a malformed request.
+//! The socket as hyper has it: every byte read first passes the strict framing of
+//! [`slimhttp_site::framing`], so that nothing lenient in hyper ever acts on a malformed
+//! request. Polled by hyper, in the connection's task.
 
 use std::io;
 use std::pin::Pin;
@@ -17,10 +17,10 @@ use crate::net::connection_state::{ConnectionState, ReadPhase};
 use crate::net::framing_fault::{FaultCell, FramingFault};
 use crate::net::read_buffer;
 
-/// A socket whose requests are judged as they are read.
+/// A socket whose requests are validated as they are read.
 pub(crate) struct ValidatingIo<S> {
     socket: S,
-    /// What was read before and not judged, and comes before what the socket
+    /// What was read before and not validated, and comes before what the socket
     /// has.
     unread: Bytes,
     framing: Framing,
@@ -28,11 +28,11 @@ pub(crate) struct ValidatingIo<S> {
     live: Arc<Live>,
     state: Arc<ConnectionState>,
     fault: FaultCell,
-    /// Exchanges of this connection that others have begun.
+    /// Exchanges that this connection had begun before.
     begun_before: u64,
-    /// Whether the library was told that nothing more comes because of a fault
-    /// in a head, with every earlier request answered: the fault is ours to
-    /// answer, and our side stays open for that.
+    /// Whether hyper was given the end of the bytes because of a fault in a head,
+    /// with every earlier request answered: the fault is ours to answer, and our
+    /// side stays open for that.
     pub(crate) gave_up: bool,
 }
 
@@ -78,8 +78,8 @@ impl<S> ValidatingIo<S> {
 }
 
 impl<S: AsyncRead + Unpin> ValidatingIo<S> {
-    /// Judges `bytes`; how many of them may go on.
-    fn judge(&mut self, bytes: &[u8]) -> usize {
+    /// Validates `bytes`; how many of them hyper may have.
+    fn validate(&mut self, bytes: &[u8]) -> usize {
         let framing = &mut self.framing;
         if self.state.is_upgraded() {
             framing.pass_through();
@@ -102,17 +102,17 @@ impl<S: AsyncRead + Unpin> ValidatingIo<S> {
         fed.before_head
     }
 
-    /// Gives the library what is fine of `bytes`.
+    /// Gives hyper what is valid of `bytes`.
     fn pass_on(
         &mut self,
         bytes: &[u8],
         context: &mut Context<'_>,
         cursor: &mut ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let pass = self.judge(bytes);
+        let pass = self.validate(bytes);
         cursor.put_slice(&bytes[..pass]);
         if pass == 0 && self.fault.get().is_some() {
-            // An empty read would say that the client has gone.
+            // An empty read would mean that the client has gone.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -128,7 +128,7 @@ impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Some(fault) = this.fault.get() {
-            // Requests that the library has been given, but not yet given to us.
+            // Requests that hyper has been given, but not yet given to us.
             let given = this.framing.heads_read();
             if !fault.in_head {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
@@ -163,7 +163,7 @@ impl<S: AsyncRead + Unpin> Read for ValidatingIo<S> {
 }
 
 impl<S: AsyncWrite + Unpin> ValidatingIo<S> {
-    fn note<T>(&self, outcome: Poll<T>) -> Poll<T> {
+    fn record_blocked<T>(&self, outcome: Poll<T>) -> Poll<T> {
         self.state.set_write_blocked(outcome.is_pending());
         outcome
     }
@@ -176,7 +176,7 @@ impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.note(outcome)
+        self.record_blocked(outcome)
     }
 
     fn poll_write_vectored(
@@ -185,7 +185,7 @@ impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.note(outcome)
+        self.record_blocked(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -194,8 +194,8 @@ impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.socket).poll_flush(context);
-        let outcome = self.note(outcome);
-        // The library need not look for a further request of its own accord.
+        let outcome = self.record_blocked(outcome);
+        // Hyper need not read a further request of its own accord.
         if outcome.is_ready() {
             self.state.set_engine_idle(self.is_at_rest());
         }
@@ -209,3 +209,6 @@ impl<S: AsyncWrite + Unpin> Write for ValidatingIo<S> {
         Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

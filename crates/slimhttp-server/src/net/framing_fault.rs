@@ -15,5 +15,5 @@ pub(crate) struct FramingFault {
     pub(crate) in_head: bool,
 }
 
-/// Shared with the connection, which outlives the library's hold on the socket.
+/// Shared with the connection, which outlives hyper's hold on the socket.
 pub(crate) type FaultCell = Arc<OnceLock<FramingFault>>;

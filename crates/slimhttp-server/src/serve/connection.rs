@@ -1,5 +1,5 @@
-//! One socket, many exchanges: TLS, and which protocol is spoken. Calls the HTTP
-//! library's server for what [`http1`](crate::http1) leaves to it.
+//! One socket, many exchanges: TLS, and which protocol is spoken. Calls hyper for what
+//! [`http1`](crate::http1) leaves to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

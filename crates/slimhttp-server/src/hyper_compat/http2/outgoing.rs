@@ -1,4 +1,4 @@
-//! The body of a response as the library sends it on a stream: what it was given and
+//! The body of a response as hyper sends it on a stream: what it was given and
 //! has not sent is counted.
 
 use std::pin::Pin;
@@ -25,7 +25,7 @@ pub(super) struct Outgoing {
 /// Where the content is.
 enum Content {
     /// In memory, all of it, whether it is sent or not: a handler has made it, or
-    /// it is kept for others too.
+    /// it is cached for others too.
     Whole(Arc<SendBudget>),
     /// Elsewhere: it is fetched piece by piece.
     Fetched(Arc<Share>),
@@ -95,7 +95,7 @@ impl HttpBody for Outgoing {
     }
 }
 
-/// A piece that the library has. The body may be done with it and gone; a client that
+/// A piece that hyper has. The body may be done with it and gone; a client that
 /// takes none of it is late all the same.
 pub(super) struct Sending {
     piece: Piece,

@@ -22,7 +22,7 @@ pub(super) const PIECE: usize = 32 * 1024;
 /// The same while the connection holds what it may.
 pub(super) const LEAST: usize = 8 * 1024;
 
-/// What a piece holds beside its bytes: the library's record of its frame, this
+/// What a piece holds beside its bytes: hyper's record of its frame, this
 /// module's, and what the allocator adds. Without it, pieces of one byte would count
 /// for nothing.
 const BESIDE: usize = 384;
@@ -43,7 +43,7 @@ struct State {
     streams: u64,
     /// The streams that wait for room, by number, longest first.
     waiting: VecDeque<(u64, Waker)>,
-    /// The response that has begun since [`SendBudget::begun`] was asked last.
+    /// The response that has begun since [`SendBudget::begun`] was called last.
     begun: Option<Arc<Wait>>,
 }
 
@@ -52,7 +52,7 @@ impl SendBudget {
         Self { most, sent: AtomicU64::new(0), state: Mutex::default() }
     }
 
-    /// How much content went out. What the library has taken and the client's windows
+    /// How much content went out. What hyper has taken and the client's windows
     /// keep here does not count: a client would have it for the price of asking.
     pub(super) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -194,7 +194,7 @@ impl Buf for Piece {
         self.bytes.chunk()
     }
 
-    /// The library does so as it writes a frame, within the client's windows.
+    /// Hyper does so as it writes a frame, within the client's windows.
     fn advance(&mut self, count: usize) {
         let budget = match &self.owner {
             Owner::Nobody(budget) => budget,

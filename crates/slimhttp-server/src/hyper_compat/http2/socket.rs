@@ -1,7 +1,7 @@
-//! The socket as the library sees it when it speaks HTTP/2: the heads of the frames
-//! that come in are looked at, and in one turn so much is read and written. Frames
-//! that answer nothing, such as PING, do not make a connection less idle: its time
-//! counts from the end of the last exchange.
+//! The socket as hyper has it when it speaks HTTP/2: the heads of the frames that come in
+//! are inspected, and in one turn so much is read and written. Frames that answer nothing,
+//! such as PING, do not make a connection less idle: its time counts from the end of the
+//! last exchange. Polled by hyper, in the connection's task.
 
 use std::io;
 use std::pin::Pin;
@@ -23,15 +23,15 @@ use crate::sys::clock;
 const TURN: usize = 32 * 1024;
 const TURN_WRITTEN: usize = 256 * 1024;
 
-/// Frames in one turn. Content is kept until the request that it belongs to is polled,
-/// and the library ends a connection on which some 2000 short pieces are kept.
+/// Frames in one turn. Content is held until the request that it belongs to is polled,
+/// and hyper ends a connection on which some 2000 short pieces are held.
 const TURN_FRAMES: usize = 200;
 
-/// For how long one turn reads: what the library does for a frame does not follow
+/// For how long one turn reads: what hyper does for a frame does not follow
 /// from the frame's length.
 const TURN_TIME: Duration = Duration::from_millis(1);
 
-/// Bytes read at once, all of which the library works off before the clock is looked
+/// Bytes read at once, all of which hyper works off before the clock is looked
 /// at again, where frames are as short on the average as [`SHORT`].
 const READ_OF_SHORT: usize = 2 * 1024;
 const SHORT: usize = 64;
@@ -73,7 +73,7 @@ impl Pace {
         u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
     }
 
-    fn note_read(&self, count: usize) {
+    fn record_read(&self, count: usize) {
         self.read.fetch_add(count, Ordering::Relaxed);
         if self.since.load(Ordering::Relaxed) == 0 {
             self.since.store(self.now(), Ordering::Relaxed);
@@ -113,7 +113,7 @@ pub(super) struct Socket<S> {
     /// Whether the frames that came last are short. The first ones are.
     short: bool,
     /// Whether no more is read: the client only keeps us busy.
-    deaf: bool,
+    stopped_reading: bool,
 }
 
 impl<S> Socket<S> {
@@ -125,10 +125,10 @@ impl<S> Socket<S> {
     ) -> Self {
         let born = clock::milliseconds();
         let frames = Frames::default();
-        Self { socket, frames, state, budget, pace, born, short: true, deaf: false }
+        Self { socket, frames, state, budget, pace, born, short: true, stopped_reading: false }
     }
 
-    fn judge(&mut self, bytes: &[u8]) {
+    fn inspect(&mut self, bytes: &[u8]) {
         let before = self.frames.begun();
         self.frames.feed(bytes);
         let begun = usize::try_from(self.frames.begun() - before).unwrap_or(usize::MAX);
@@ -139,7 +139,7 @@ impl<S> Socket<S> {
         if let Some(flood) = self.frames.flood(self.budget.sent(), seconds) {
             tracing::debug!("an HTTP/2 client is sent away: {flood:?}");
             self.state.request_close(CloseMode::Rejected);
-            self.deaf = true;
+            self.stopped_reading = true;
         }
     }
 }
@@ -151,8 +151,8 @@ impl<S: AsyncRead + Unpin> Read for Socket<S> {
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        // Its time is over: nobody need be woken for what it sends.
-        if this.deaf || gives_way(this.pace.has_read_enough(), context) {
+        // Its time is over: the task need not be woken for what it sends.
+        if this.stopped_reading || gives_way(this.pace.has_read_enough(), context) {
             return Poll::Pending;
         }
         read_buffer::with(|buffer| {
@@ -161,9 +161,9 @@ impl<S: AsyncRead + Unpin> Read for Socket<S> {
             let mut buffer = ReadBuf::new(&mut buffer[..size]);
             ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer))?;
             let bytes = buffer.filled();
-            this.pace.note_read(bytes.len());
-            this.judge(bytes);
-            if this.deaf {
+            this.pace.record_read(bytes.len());
+            this.inspect(bytes);
+            if this.stopped_reading {
                 return Poll::Pending;
             }
             cursor.put_slice(bytes);

@@ -1,10 +1,10 @@
-//! The requests of one HTTP/2 connection, run by the connection's own task. The
-//! library would have each be a task: then a client that asks for a hundred things at
-//! once has a hundred turns of the worker for each one of a client that asks for one.
+//! The requests of one HTTP/2 connection, run by the connection's own task. Hyper
+//! would have each be a task: then a client that asks for a hundred things at once
+//! has a hundred turns of the thread for each one of a client that asks for one.
 //!
 //! It works as a runtime does: a request is polled when its waker was called, and so
 //! many in one turn. One whose client takes nothing of its response for too long is
-//! dropped, by which the library resets its stream.
+//! dropped, by which hyper resets its stream.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -25,7 +25,7 @@ use crate::sys::clock;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Takes requests from the library, for the connection's task.
+/// Takes requests from hyper, for the connection's task.
 #[derive(Clone, Default)]
 pub(super) struct Spawner(Arc<Mutex<Vec<Running>>>);
 
@@ -39,39 +39,39 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner
 /// The requests that run. They end with it.
 pub(super) struct Streams {
     spawner: Spawner,
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     free: Vec<usize>,
     ready: Arc<Ready>,
     budget: Arc<SendBudget>,
     /// How long a stream may wait for its client.
-    patience: Box<dyn Fn() -> Duration + Send>,
+    timeout: Box<dyn Fn() -> Duration + Send>,
     /// When they are looked at for that; set while one waits. Kept for the next.
     timer: Option<Pin<Box<Sleep>>>,
     timed: bool,
 }
 
-struct Place {
+struct Slot {
     request: Option<Running>,
     /// How its response waits, once that has begun.
     wait: Option<Arc<Wait>>,
-    waker: Arc<PlaceWaker>,
+    waker: Arc<SlotWaker>,
 }
 
-/// The places to be polled next, and the task to be woken for them.
+/// The slots to be polled next, and the task to be woken for them.
 #[derive(Default)]
 struct Ready {
     queue: Mutex<VecDeque<usize>>,
     task: AtomicWaker,
 }
 
-struct PlaceWaker {
+struct SlotWaker {
     index: usize,
-    /// Whether the place stands in the queue.
+    /// Whether the slot stands in the queue.
     queued: AtomicBool,
     ready: Arc<Ready>,
 }
 
-impl Wake for PlaceWaker {
+impl Wake for SlotWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -86,7 +86,7 @@ impl Wake for PlaceWaker {
 
 impl Drop for Streams {
     fn drop(&mut self) {
-        // Each holds a spawner, and so the others that have come and have no place.
+        // Each holds a spawner, and so the others that have come and have no slot.
         lock(&self.spawner.0).clear();
     }
 }
@@ -95,15 +95,15 @@ impl Streams {
     pub(super) fn new(
         spawner: Spawner,
         budget: Arc<SendBudget>,
-        patience: impl Fn() -> Duration + Send + 'static,
+        timeout: impl Fn() -> Duration + Send + 'static,
     ) -> Self {
         Self {
             spawner,
-            places: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             ready: Arc::default(),
             budget,
-            patience: Box::new(patience),
+            timeout: Box::new(timeout),
             timer: None,
             timed: false,
         }
@@ -115,14 +115,14 @@ impl Streams {
         self.ready.task.register(context.waker());
         self.admit();
         let polled = self.poll_ready(most);
-        self.give_up(context);
+        self.drop_stalled(context);
         polled
     }
 
     fn poll_ready(&mut self, most: usize) -> usize {
         for polled in 0..most {
             let Some(index) = lock(&self.ready.queue).pop_front() else { return polled };
-            self.poll_place(index);
+            self.poll_slot(index);
         }
         most
     }
@@ -132,48 +132,48 @@ impl Streams {
         !lock(&self.ready.queue).is_empty()
     }
 
-    /// Gives a place to those that have come.
+    /// Gives a slot to those that have come.
     fn admit(&mut self) {
         let arrived = std::mem::take(&mut *lock(&self.spawner.0));
         for request in arrived {
-            let index = self.free.pop().unwrap_or(self.places.len());
-            if index == self.places.len() {
+            let index = self.free.pop().unwrap_or(self.slots.len());
+            if index == self.slots.len() {
                 let (queued, ready) = (AtomicBool::new(false), self.ready.clone());
-                let waker = Arc::new(PlaceWaker { index, queued, ready });
-                self.places.push(Place { request: None, wait: None, waker });
+                let waker = Arc::new(SlotWaker { index, queued, ready });
+                self.slots.push(Slot { request: None, wait: None, waker });
             }
-            let place = &mut self.places[index];
-            place.request = Some(request);
-            // One that an earlier request of this place has left there will do.
-            if !place.waker.queued.swap(true, Ordering::AcqRel) {
+            let slot = &mut self.slots[index];
+            slot.request = Some(request);
+            // One that an earlier request of this slot has left there will do.
+            if !slot.waker.queued.swap(true, Ordering::AcqRel) {
                 lock(&self.ready.queue).push_back(index);
             }
         }
     }
 
-    fn poll_place(&mut self, index: usize) {
-        let place = &mut self.places[index];
+    fn poll_slot(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
         // Before the poll: a waker that is called within it counts.
-        place.waker.queued.store(false, Ordering::Release);
-        let Some(request) = &mut place.request else { return };
-        let waker = Waker::from(place.waker.clone());
+        slot.waker.queued.store(false, Ordering::Release);
+        let Some(request) = &mut slot.request else { return };
+        let waker = Waker::from(slot.waker.clone());
         let mut context = Context::from_waker(&waker);
         // As tokio's tasks do: what one request panics about is no other's affair.
         let poll = AssertUnwindSafe(|| request.as_mut().poll(&mut context));
         let outcome = std::panic::catch_unwind(poll);
         if let Some(begun) = self.budget.begun() {
-            place.wait = Some(begun);
+            slot.wait = Some(begun);
         }
         if !matches!(outcome, Ok(Poll::Pending)) {
-            (place.request, place.wait) = (None, None);
+            (slot.request, slot.wait) = (None, None);
             self.free.push(index);
-        } else if !self.timed && place.waits_since().is_some() {
-            self.look_in((self.patience)());
+        } else if !self.timed && slot.waits_since().is_some() {
+            self.set_timer((self.timeout)());
         }
     }
 
     /// Sets the timer.
-    fn look_in(&mut self, time: Duration) {
+    fn set_timer(&mut self, time: Duration) {
         match &mut self.timer {
             Some(timer) => timer.as_mut().reset(Instant::now() + time),
             none => *none = Some(Box::pin(tokio::time::sleep(time))),
@@ -182,34 +182,33 @@ impl Streams {
     }
 
     /// Drops the requests whose clients have taken nothing for too long.
-    fn give_up(&mut self, context: &mut Context<'_>) {
+    fn drop_stalled(&mut self, context: &mut Context<'_>) {
         while self.timed
             && let Some(timer) = &mut self.timer
             && timer.as_mut().poll(context).is_ready()
         {
             self.timed = false;
-            let patience = (self.patience)();
+            let timeout = (self.timeout)();
             let (now, mut next) = (clock::milliseconds(), None::<Duration>);
-            for (index, place) in self.places.iter_mut().enumerate() {
-                let Some(since) = place.waits_since() else { continue };
-                let left =
-                    patience.saturating_sub(Duration::from_millis(now.saturating_sub(since)));
+            for (index, slot) in self.slots.iter_mut().enumerate() {
+                let Some(since) = slot.waits_since() else { continue };
+                let left = timeout.saturating_sub(Duration::from_millis(now.saturating_sub(since)));
                 if left.is_zero() {
                     tracing::debug!("a stream of HTTP/2 is reset: its client does not read it");
-                    (place.request, place.wait) = (None, None);
+                    (slot.request, slot.wait) = (None, None);
                     self.free.push(index);
                 } else {
                     next = Some(next.map_or(left, |next| next.min(left)));
                 }
             }
             if let Some(next) = next {
-                self.look_in(next);
+                self.set_timer(next);
             }
         }
     }
 }
 
-impl Place {
+impl Slot {
     /// Since when its response waits for the client, if it does.
     fn waits_since(&self) -> Option<u64> {
         self.wait.as_ref()?.since()

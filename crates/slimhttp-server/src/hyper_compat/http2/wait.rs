@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys::clock;
 
-/// How long one stream has been waiting, told by its body and looked at by whoever
-/// runs the connection's requests: the library does not ask a body while the client
+/// How long one stream has been waiting, recorded by its body and looked at by
+/// [`Streams`](super::streams::Streams): hyper does not poll a body while the client
 /// takes nothing, so that the body cannot end by itself. One thread's own.
 #[derive(Debug, Default)]
 pub(super) struct Wait {

@@ -135,7 +135,7 @@ fn a_stream_that_moves_waits_anew() {
     let wait = budget.begin();
     let share = Share::of(budget.clone(), wait.clone());
     let begun = budget.begun().and_then(|wait| wait.since()).expect("it waits from the beginning");
-    assert!(budget.begun().is_none(), "it is told once");
+    assert!(budget.begun().is_none(), "it is taken once");
     let mut piece = share.hold(Bytes::from_static(b"content"));
     while crate::sys::clock::milliseconds() == begun {
         std::thread::yield_now();

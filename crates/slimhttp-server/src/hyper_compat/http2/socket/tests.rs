@@ -4,7 +4,7 @@
 use std::task::Waker;
 
 use futures_util::task::noop_waker_ref;
-use hyper::rt::ReadBuf as LibraryBuf;
+use hyper::rt::ReadBuf as HyperBuf;
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
@@ -25,7 +25,7 @@ fn paced(pace: Pace) -> (Socket<DuplexStream>, DuplexStream, Arc<Pace>, Arc<Conn
 fn read(socket: &mut Socket<DuplexStream>) -> Option<usize> {
     let mut context = Context::from_waker(noop_waker_ref());
     let mut bytes = [0; 8192];
-    let mut buffer = LibraryBuf::new(&mut bytes);
+    let mut buffer = HyperBuf::new(&mut bytes);
     match Pin::new(&mut *socket).poll_read(&mut context, buffer.unfilled()) {
         Poll::Ready(outcome) => outcome.expect("a duplex does not fail"),
         Poll::Pending => return None,

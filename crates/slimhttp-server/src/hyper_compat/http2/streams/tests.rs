@@ -73,7 +73,7 @@ fn who_sleeps_is_polled_when_it_is_woken_and_its_task_is_too() {
 }
 
 #[test]
-fn a_place_serves_again_and_a_panic_is_one_requests_affair() {
+fn a_slot_serves_again_and_a_panic_is_one_requests_affair() {
     let (spawner, mut streams) = streams();
     let mut context = Context::from_waker(noop_waker_ref());
     let polls = Arc::new(AtomicUsize::new(0));
@@ -83,15 +83,15 @@ fn a_place_serves_again_and_a_panic_is_one_requests_affair() {
         assert_eq!(streams.poll(&mut context, 8), 2);
     }
     assert_eq!(polls.load(Ordering::Relaxed), 3);
-    assert_eq!(streams.places.len(), 2);
+    assert_eq!(streams.slots.len(), 2);
 }
 
 #[test]
-fn all_end_with_it_those_without_a_place_too() {
+fn all_end_with_it_those_without_a_slot_too() {
     let (spawner, mut streams) = streams();
     let held = Arc::new(());
     let holds = || {
-        // As the library's requests do.
+        // As hyper's requests do.
         let (held, spawner) = (held.clone(), spawner.clone());
         async move {
             std::future::pending::<()>().await;
