@@ -70,7 +70,7 @@ impl ConnectionContext {
         let judged = handler.authorize(data);
         let (state, peer) = (self.state.clone(), self.peer);
         Some(async move {
-            // It may take as long as a head: the I/O thread's sweep keeps the time.
+            // It may take as long as a head, see `ReadPhase::Head`.
             state.record_read(ReadPhase::Head);
             tokio::select! {
                 served = judged => {

@@ -78,7 +78,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
 /// A plain connection of a client on this machine, whose permit is its own.
 pub(crate) fn connection(shared: &Arc<Shared>) -> Arc<ConnectionContext> {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 2));
-    let address = AddressPermit::take(&shared.admission, peer.ip(), usize::MAX);
+    let address = AddressPermit::acquire(&shared.admission, peer.ip(), usize::MAX);
     let permit = address.expect("no bound").permit(&Arc::new(ConnectionCount::default()));
     Arc::new(ConnectionContext {
         shared: shared.clone(),

@@ -133,7 +133,7 @@ where
         }
         make_room();
         let soon = until.min(now + DESCRIPTOR_RETRY);
-        let _ = tokio::time::timeout_at(soon, descriptors::given_back()).await;
+        let _ = tokio::time::timeout_at(soon, descriptors::upstream_freed()).await;
     }
 }
 

@@ -1,4 +1,8 @@
-//! Accepting: on the first I/O thread, which deals connections out in turn.
+//! Accepting: one task for each listener, on the first I/O thread, which assigns connections to
+//! all threads in turn. A connection stays on its thread to its end.
+//!
+//! A full server accepts nobody more: who waits then waits in the system's queue. Once the server
+//! is asked to stop, what that queue holds is still served, and the listeners close.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,16 +14,16 @@ use futures_util::FutureExt;
 use tokio::net::TcpStream;
 
 use crate::context::server::Shared;
-use crate::net::admission::{AddressPermit, Idle};
+use crate::net::admission::{AddressPermit, IdleConnections};
 use crate::serve::admission;
 use crate::serve::connection;
 use crate::serve::io_thread::IoThread;
 use crate::sys::clock::LogThrottle;
 
 /// How long accepting pauses when the system has no more descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// The accepting side, on the first I/O thread.
+/// What the first I/O thread accepts by, moved to it when it starts.
 pub(super) struct Accepting {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) io_threads: Arc<[Arc<IoThread>]>,
@@ -27,6 +31,7 @@ pub(super) struct Accepting {
 }
 
 impl Accepting {
+    /// Starts a task for each listener; the port is free when all of them have ended.
     pub(super) fn spawn(self) {
         let Self { listeners, io_threads, shared } = self;
         let tasks: Vec<_> = listeners
@@ -47,8 +52,9 @@ async fn accept(listener: TcpListener, io_threads: Arc<[Arc<IoThread>]>, shared:
         Ok(listener) => listener,
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
     };
-    let mut turns = (0..io_threads.len()).cycle();
-    let (warning, mut idle) = (LogThrottle::default(), Idle::default());
+    let mut threads = (0..io_threads.len()).cycle();
+    let mut next_thread = || threads.next().unwrap_or(0);
+    let (warning, mut idle) = (LogThrottle::default(), IdleConnections::default());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -61,44 +67,44 @@ async fn accept(listener: TcpListener, io_threads: Arc<[Arc<IoThread>]>, shared:
                 tokio::select! {
                     biased;
                     () = shared.shutdown.requested() => {}
-                    () = admission::room(&shared, &io_threads, &mut idle) => {}
+                    () = admission::wait_for_room(&shared, &io_threads, &mut idle) => {}
                 }
-                deal(socket, peer, address, &io_threads, &shared, turns.next().unwrap_or(0));
+                assign(socket, peer, address, &io_threads, &shared, next_thread());
             }
-            Err(error) if client_has_gone(&error) => {}
+            Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
                 if warning.allow() {
                     tracing::error!("cannot accept connections: {error}");
                 }
-                tokio::time::sleep(EXHAUSTED).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
-    // Whoever has connected by now is not turned away.
+    // Whoever has connected by now is served.
     while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
         if let Some(address) = admission::admit(peer, &shared) {
-            deal(socket, peer, address, &io_threads, &shared, turns.next().unwrap_or(0));
+            assign(socket, peer, address, &io_threads, &shared, next_thread());
         }
     }
 }
 
 /// Whether an error in accepting is about one client only.
-fn client_has_gone(error: &io::Error) -> bool {
+fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// Hands a connection to the I/O thread whose turn it is. The first I/O thread, on
-/// whose thread this runs, keeps its own where they are.
-fn deal(
+/// Starts a connection on an I/O thread. This runs on the first one, whose own connections
+/// stay where they are.
+fn assign(
     socket: TcpStream,
     peer: SocketAddr,
     address: AddressPermit,
     io_threads: &[Arc<IoThread>],
     shared: &Arc<Shared>,
-    turn: usize,
+    thread: usize,
 ) {
-    if turn == 0 {
+    if thread == 0 {
         let permit = address.permit(&io_threads[0].active);
         let (shared, io_thread) = (shared.clone(), io_threads[0].clone());
         tokio::spawn(connection::serve(socket, peer, shared, io_thread, permit));
@@ -106,12 +112,13 @@ fn deal(
     }
     // A socket belongs to the runtime that watches it.
     if let Ok(socket) = socket.into_std() {
-        send_over(socket, peer, address, &io_threads[turn], shared);
+        hand_over(socket, peer, address, &io_threads[thread], shared);
     }
 }
 
-/// Serves a connection that somebody else has accepted; whether it is allowed.
-/// Its descriptor, as good as a die, says which I/O thread has it.
+/// Serves a connection that the program has accepted, called on a thread of its own; whether it
+/// is allowed. The number of its descriptor says which I/O thread has it, for there is no turn
+/// that threads share.
 pub(crate) fn serve_connection(
     socket: std::net::TcpStream,
     peer: SocketAddr,
@@ -119,13 +126,13 @@ pub(crate) fn serve_connection(
     shared: &Arc<Shared>,
 ) -> bool {
     let Some(address) = admission::admit(peer, shared) else { return false };
-    let turn = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
-    send_over(socket, peer, address, &io_threads[turn], shared);
+    let thread = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
+    hand_over(socket, peer, address, &io_threads[thread], shared);
     true
 }
 
-/// Hands a connection to an I/O thread on another thread.
-fn send_over(
+/// Starts a connection on an I/O thread that is not this one.
+fn hand_over(
     socket: std::net::TcpStream,
     peer: SocketAddr,
     address: AddressPermit,

@@ -1,5 +1,8 @@
-//! The I/O threads: one runtime each, and nothing shared between them while
-//! they answer. The first also accepts, and deals connections out in turn.
+//! The I/O threads: one runtime each, and nothing shared between them while they answer. The
+//! first also accepts, and assigns connections to all of them in turn.
+//!
+//! [`start`] is called once, by `Server::start`, on the program's thread; the rest of this file
+//! runs on the I/O threads, each from its first to its last moment.
 
 use std::io;
 use std::net::TcpListener;
@@ -9,21 +12,19 @@ use std::time::Duration;
 
 use slimhttp_site::site::Service;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
 
 use crate::context::server::Shared;
 use crate::http1;
-use crate::live::store::Live;
-use crate::net::connection_state::{CLOSE_TIMEOUT, CloseMode};
+use crate::live::Live;
 use crate::net::connections::Connections;
-use crate::net::shutdown::Stage;
 use crate::serve::accept::Accepting;
+use crate::serve::drain::drain;
 use crate::serve::io_thread::IoThread;
 use crate::sys::descriptors;
 use crate::sys::memory;
 
 /// How often the files of a certificate are looked at.
-const RENEWAL: Duration = Duration::from_secs(5);
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
 
 /// Starts `count` threads that serve `listeners` until the server stops.
 pub(crate) fn start(
@@ -46,28 +47,28 @@ pub(crate) fn start(
     let io_threads: Arc<[Arc<IoThread>]> = io_threads.into();
     let mut accepting =
         Some(Accepting { listeners, io_threads: io_threads.clone(), shared: shared.clone() });
-    let finished = Arc::new(Finished { left: AtomicUsize::new(count), shared: shared.clone() });
+    let running = Arc::new(Running { count: AtomicUsize::new(count), shared: shared.clone() });
     for (index, runtime) in runtimes.into_iter().enumerate() {
         let accepting = accepting.take();
-        let (shared, io_thread, finished) =
-            (shared.clone(), io_threads[index].clone(), finished.clone());
+        let (shared, io_thread, running) =
+            (shared.clone(), io_threads[index].clone(), running.clone());
         std::thread::Builder::new().name(format!("slimhttp-io-{index}")).spawn(move || {
             run(runtime, &shared, &io_thread, accepting);
-            finished.one();
+            running.one_has_ended();
         })?;
     }
     Ok(io_threads)
 }
 
-/// Tells the server when its last I/O thread has ended.
-struct Finished {
-    left: AtomicUsize,
+/// Completes the shutdown when the last I/O thread has ended.
+struct Running {
+    count: AtomicUsize,
     shared: Arc<Shared>,
 }
 
-impl Finished {
-    fn one(&self) {
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+impl Running {
+    fn one_has_ended(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shared.shutdown.finished();
         }
     }
@@ -86,10 +87,9 @@ fn run(
                 tokio::spawn(renew_certificate(shared.live.clone()));
             }
         }
-        let sweeping = sweep(shared, io_thread);
         tokio::select! {
             () = shared.shutdown.requested() => {}
-            () = sweeping => {}
+            () = housekeeping(shared, io_thread) => {}
         }
         drain(shared, io_thread).await;
     });
@@ -97,67 +97,36 @@ fn run(
     runtime.shutdown_background();
 }
 
-/// Looks at every connection once a tick.
-async fn sweep(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
+/// Looks at every connection, and at what the thread and the process hold, once a tick.
+async fn housekeeping(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
     loop {
-        // The look also lets go of the last site that this I/O thread saw.
+        // This also drops the last snapshot that the thread saw, if there was a change.
         let service = shared.live.cached().site.service.clone();
         io_thread.connections.enforce_timeouts(&service);
         http1::response_cache::sweep();
-        memory::give_back();
-        descriptors::look();
+        memory::release_freed();
+        descriptors::refresh_limit();
         tokio::time::sleep(tick(&service)).await;
     }
 }
 
-/// Looks now and then whether the certificate was renewed on disk; away from the
-/// I/O thread, for a disk may be slow.
+/// Looks now and then whether the certificate was renewed on disk: on a blocking thread, for a
+/// disk may be slow.
 async fn renew_certificate(live: Arc<Live>) {
     loop {
-        tokio::time::sleep(RENEWAL).await;
+        tokio::time::sleep(CERTIFICATE_CHECK).await;
         let live = live.clone();
         let _ = tokio::task::spawn_blocking(move || live.renew_certificate()).await;
     }
 }
 
-/// Fine enough for the shortest of the times, coarse enough to cost nothing.
-fn tick(service: &Service) -> Duration {
+/// How often housekeeping looks: fine enough for the shortest of the times, coarse enough to
+/// cost nothing.
+pub(super) fn tick(service: &Service) -> Duration {
     let shortest =
         [service.header_timeout, service.body_timeout, service.send_timeout, service.idle_timeout]
             .into_iter()
             .min()
             .unwrap_or(Duration::from_secs(1));
     (shortest / 8).clamp(Duration::from_millis(20), Duration::from_millis(500))
-}
-
-/// Lets exchanges in flight finish, within the grace period.
-async fn drain(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
-    // What was accepted just before the end is dealt with before the listeners
-    // close, so that every connection is known here by now.
-    shared.shutdown.accepting_ended().await;
-    let service = shared.live.cached().site.service.clone();
-    io_thread.connections.request_close(CloseMode::Gracefully);
-    let begin = Instant::now();
-    let end = begin + service.grace_period;
-    let finished = async {
-        while io_thread.active.any() {
-            let _ = tokio::time::timeout(tick(&service), io_thread.active.changed()).await;
-            io_thread.connections.enforce_timeouts(&service);
-            io_thread.connections.request_close(CloseMode::Gracefully);
-            // Those who take what is sent have seen its end by now.
-            if begin.elapsed() >= CLOSE_TIMEOUT {
-                io_thread.connections.cut_endless();
-            }
-        }
-    };
-    tokio::select! {
-        () = finished => {}
-        () = tokio::time::sleep_until(end) => {}
-        () = shared.shutdown.reached(Stage::Cut) => {}
-    }
-    io_thread.connections.request_close(CloseMode::Cut);
-    let end = Instant::now() + Duration::from_millis(200);
-    while io_thread.active.any() && Instant::now() < end {
-        let _ = tokio::time::timeout_at(end, io_thread.active.changed()).await;
-    }
 }

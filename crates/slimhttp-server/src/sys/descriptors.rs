@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 static UPSTREAMS: AtomicUsize = AtomicUsize::new(0);
 /// Requests that are at upstreams, each with a connection or about to have one.
-static CARRIED: AtomicUsize = AtomicUsize::new(0);
-/// The limit as it was when it was looked at last; 0: not yet.
+static UPSTREAM_REQUESTS: AtomicUsize = AtomicUsize::new(0);
+/// The limit as it was when it was read last; 0: not yet.
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
-/// Told when a connection to an upstream has ended.
-static GIVEN_BACK: Notify = Notify::const_new();
+/// Notified when a connection to an upstream has ended.
+static UPSTREAM_FREED: Notify = Notify::const_new();
 
 /// How the descriptors of a process are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +42,15 @@ impl Shares {
     /// Those of this process.
     fn now() -> Self {
         Self::of(match LIMIT.load(Ordering::Relaxed) {
-            0 => look(),
+            0 => refresh_limit(),
             limit => limit,
         })
     }
 }
 
-/// Looks at the limit in force, which may be changed from outside; called from the
-/// sweeps of the I/O threads, so that no request pays for it.
-pub(crate) fn look() -> usize {
+/// Reads the limit in force, which may be changed from outside; called from the
+/// housekeeping of the I/O threads, so that no request pays for it.
+pub(crate) fn refresh_limit() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     LIMIT.store(limit, Ordering::Relaxed);
@@ -62,27 +62,27 @@ fn open() -> usize {
 }
 
 /// Whether there is a descriptor for one more client.
-pub(crate) fn are_left_for_clients() -> bool {
+pub(crate) fn has_room_for_client() -> bool {
     open() < Shares::now().accepting
 }
 
 /// Whether one more connection to an upstream may be opened.
-fn are_left_for_upstreams() -> bool {
+fn has_room_for_upstream() -> bool {
     let Shares { opening, upstreams, .. } = Shares::now();
     UPSTREAMS.load(Ordering::Relaxed) < upstreams && open() < opening
 }
 
 /// How many requests upstreams may carry beside those that they do. Connections that
 /// rest do not count: they are used again, or make room.
-pub(crate) fn left_to_carry() -> usize {
+pub(crate) fn room_for_upstream_requests() -> usize {
     let Shares { opening, upstreams, .. } = Shares::now();
     let all = upstreams.min(opening.saturating_sub(CLIENTS.load(Ordering::Relaxed)));
-    all.saturating_sub(CARRIED.load(Ordering::Relaxed))
+    all.saturating_sub(UPSTREAM_REQUESTS.load(Ordering::Relaxed))
 }
 
 /// Waits until a connection to an upstream has ended; for one who waits each.
-pub(crate) async fn given_back() {
-    GIVEN_BACK.notified().await;
+pub(crate) async fn upstream_freed() {
+    UPSTREAM_FREED.notified().await;
 }
 
 /// A request that an upstream carries.
@@ -91,14 +91,14 @@ pub(crate) struct UpstreamRequestCount(());
 
 impl UpstreamRequestCount {
     pub(crate) fn take() -> Self {
-        CARRIED.fetch_add(1, Ordering::Relaxed);
+        UPSTREAM_REQUESTS.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
 impl Drop for UpstreamRequestCount {
     fn drop(&mut self) {
-        CARRIED.fetch_sub(1, Ordering::Relaxed);
+        UPSTREAM_REQUESTS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -127,7 +127,7 @@ impl UpstreamDescriptor {
     /// Takes one, where one is left. Those who ask in the same moment may together
     /// take a few more, one for each I/O thread: the reserve bears that.
     pub(crate) fn take() -> Option<Self> {
-        if !are_left_for_upstreams() {
+        if !has_room_for_upstream() {
             return None;
         }
         UPSTREAMS.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl UpstreamDescriptor {
 impl Drop for UpstreamDescriptor {
     fn drop(&mut self) {
         UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
-        GIVEN_BACK.notify_one();
+        UPSTREAM_FREED.notify_one();
     }
 }
 

@@ -78,8 +78,8 @@ impl BodyBuffer {
             // It would not fit if it were alone.
             return Err(Refusal::ContentTooLarge(self.most));
         }
-        static TOLD: LogThrottle = LogThrottle::new();
-        if TOLD.allow() {
+        static WARNING: LogThrottle = LogThrottle::new();
+        if WARNING.allow() {
             tracing::warn!(
                 "bodies of requests hold {held} bytes: others are answered 503, see \
                  `max_body_memory`"
@@ -135,13 +135,13 @@ impl BodyBuffer {
 }
 
 /// Lets the allocator give back what was freed, once a second at most; called from
-/// the sweeps of the I/O threads.
+/// the housekeeping of the I/O threads.
 ///
 /// mimalloc hands freed pages to the system a second later, but looks only while it
 /// frees a large block: when nobody asks for anything any more, the memory of the
 /// last crowd would stay for ever. Freeing a block of nothing is all that it takes.
 /// Other allocators do not mind.
-pub(crate) fn give_back() {
+pub(crate) fn release_freed() {
     const PAUSE: u64 = 1000;
     static LAST: AtomicU64 = AtomicU64::new(0);
     let (now, last) = (clock::milliseconds(), LAST.load(Ordering::Relaxed));

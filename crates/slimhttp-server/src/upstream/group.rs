@@ -41,7 +41,7 @@ impl State {
     /// Whether there is a permit: for the first request always, and for further ones as
     /// long as the group takes no more descriptors than it leaves for all the others.
     fn has_permit(&self) -> bool {
-        let most = self.max_requests.min(descriptors::left_to_carry()).max(1);
+        let most = self.max_requests.min(descriptors::room_for_upstream_requests()).max(1);
         self.active < most
     }
 
