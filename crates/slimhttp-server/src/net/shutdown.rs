@@ -1,16 +1,30 @@
-//! How a server ends. Asked for by any thread; the I/O threads wait for it as a future, threads
-//! outside of the runtimes by blocking.
+//! How a server ends: asked for by any thread, in stages that are only ever gone through forwards.
+//! I/O threads wait for a stage as a future; threads outside of the runtimes wait for the end by
+//! blocking, which an I/O thread must not.
 
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
 
-/// How a server ends: asked once, finished once.
+/// The end of one server, shared by all of its threads.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
-    state: tokio::sync::watch::Sender<Stage>,
-    /// The end as threads outside of the runtimes wait for it.
+    stage: watch::Sender<Stage>,
+    /// What threads outside of the runtimes wait for.
     end: (Mutex<End>, Condvar),
+}
+
+/// What I/O threads are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Serving,
+    /// To accept nobody more.
+    Requested,
+    /// To finish what is in flight: all that was accepted has its thread.
+    AcceptingEnded,
+    /// To drop what is in flight.
+    Cut,
 }
 
 /// How far the end is.
@@ -18,85 +32,79 @@ pub(crate) struct Shutdown {
 enum End {
     #[default]
     NotYet,
-    /// The listeners are closed: the port is free.
+    /// The listeners are closed.
     PortFree,
     /// Everything has ended.
     Complete,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
-    Serving,
-    Requested,
-    AcceptingEnded,
-    Cut,
-}
-
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { state: tokio::sync::watch::Sender::new(Stage::Serving), end: Default::default() }
+        Self { stage: watch::Sender::new(Stage::Serving), end: Default::default() }
     }
 }
 
 impl Shutdown {
-    fn raise(&self, stage: Stage) {
-        self.state.send_if_modified(|now| {
-            let raised = stage > *now;
-            *now = stage.max(*now);
-            raised
-        });
-    }
-
-    pub(crate) async fn reached(&self, stage: Stage) {
-        // The sender is `self`, so the channel cannot close meanwhile.
-        let _ = self.state.subscribe().wait_for(|now| *now >= stage).await;
-    }
-
     /// Asks everyone to finish.
     pub(crate) fn request(&self) {
-        self.raise(Stage::Requested);
+        self.advance(Stage::Requested);
     }
 
     /// Asks everyone to drop what they do.
     pub(crate) fn cut(&self) {
-        self.raise(Stage::Cut);
+        self.advance(Stage::Cut);
     }
 
-    pub(crate) fn is_requested(&self) -> bool {
-        *self.state.borrow() >= Stage::Requested
-    }
-
-    pub(crate) async fn requested(&self) {
-        self.reached(Stage::Requested).await;
-    }
-
+    /// The listeners are closed, and all that they accepted has its thread.
     pub(crate) fn no_more_accepting(&self) {
-        self.raise(Stage::AcceptingEnded);
-        self.reach(End::PortFree);
-    }
-
-    pub(crate) async fn accepting_ended(&self) {
-        self.reached(Stage::AcceptingEnded).await;
+        self.advance(Stage::AcceptingEnded);
+        self.advance_end(End::PortFree);
     }
 
     /// Everything has ended.
     pub(crate) fn finished(&self) {
-        self.reach(End::Complete);
+        self.advance_end(End::Complete);
     }
 
-    fn reach(&self, end: End) {
+    fn advance(&self, stage: Stage) {
+        self.stage.send_if_modified(|now| {
+            let is_later = stage > *now;
+            *now = stage.max(*now);
+            is_later
+        });
+    }
+
+    fn advance_end(&self, end: End) {
         let (reached, changed) = &self.end;
         let mut reached = reached.lock();
         *reached = end.max(*reached);
         changed.notify_all();
     }
 
-    /// Waits until everything has ended, at most `timeout`; whether it has.
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.stage.borrow() >= Stage::Requested
+    }
+
+    /// Waits for that stage, or a later one.
+    pub(crate) async fn reached(&self, stage: Stage) {
+        // The sender is `self`, so the channel cannot close meanwhile.
+        let _ = self.stage.subscribe().wait_for(|now| *now >= stage).await;
+    }
+
+    pub(crate) async fn requested(&self) {
+        self.reached(Stage::Requested).await;
+    }
+
+    pub(crate) async fn accepting_ended(&self) {
+        self.reached(Stage::AcceptingEnded).await;
+    }
+
+    /// Blocks until everything has ended, at most `timeout`; whether it has.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         self.wait_for(End::Complete, timeout)
     }
 
-    /// Waits until the port is free, at most `timeout`; whether it is.
+    /// Blocks until the port is free, at most `timeout`; whether it is.
     pub(crate) fn wait_for_port(&self, timeout: Duration) -> bool {
         self.wait_for(End::PortFree, timeout)
     }
@@ -108,3 +116,6 @@ impl Shutdown {
         *reached >= end
     }
 }
+
+#[cfg(test)]
+mod tests;
