@@ -57,7 +57,7 @@ impl PassedHandler {
 
     /// Names it in the log: nobody has answered `request`.
     pub(crate) fn log_unanswered(&self, request: &Request) {
-        if !self.logged.is_due_every(SPAN) {
+        if !self.logged.allow_every(SPAN) {
             return;
         }
         let (label, place) = (&self.label, &self.place);

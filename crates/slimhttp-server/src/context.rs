@@ -1,4 +1,5 @@
-//! What everything above knows: of the connection on which it works, and of the server.
+//! What everything above knows: of the connection on which it works, and of the server. Data and
+//! who hears of it; nothing here reads or writes a socket.
 
 pub(crate) mod connection;
 pub(crate) mod server;

@@ -1,4 +1,8 @@
-//! A server: one listener, its I/O threads and its live site.
+//! A server as a program holds it: one listener, its I/O threads and its live site.
+//!
+//! Everything here runs on the program's threads. Starting, stopping and changes may wait for the
+//! disk or for other threads; nothing here is called by an I/O thread but [`Server::stop`], of a
+//! program whose handler ends it.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -28,11 +32,11 @@ use crate::serve::{accept, threads};
 use crate::sys::privileges;
 
 /// How long the end of a server waits for the last lines of its access logs.
-const FLUSH: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for the port to be free: some microseconds, unless the
 /// machine is in trouble.
-const PORT: Duration = Duration::from_secs(1);
+const PORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a server is started with.
 pub struct ServerConfig {
@@ -100,7 +104,8 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// One listener with its I/O threads. Dropping it closes it.
+/// One listener with its I/O threads. Dropping it closes it. It may be used by several threads of
+/// the program at once.
 pub struct Server {
     shared: Arc<Shared>,
     /// The I/O threads, once they run.
@@ -123,13 +128,13 @@ impl Server {
     pub fn bind(setup: ServerConfig) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let ServerConfig { tls, address, port, config, base, handler } = setup;
-        let listening = |cause| StartError::Listen { address: address.clone(), port, cause };
-        let listeners = listener::bind(&address, port).map_err(listening)?;
+        let cannot_listen = |cause| StartError::Listen { address: address.clone(), port, cause };
+        let listeners = listener::bind(&address, port).map_err(cannot_listen)?;
         let bound = listeners
             .iter()
             .map(TcpListener::local_addr)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(listening)?;
+            .map_err(cannot_listen)?;
         let first = bound[0];
         let listener = Listener {
             tls,
@@ -175,7 +180,7 @@ impl Server {
             return Ok(());
         }
         // All that only root may open is open by now.
-        privileges::heed(&self.shared.live.current().site.service)?;
+        privileges::apply(&self.shared.live.current().site.service)?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.start_serving();
         let count = self.shared.live.current().site.service.io_threads.max(1);
@@ -192,9 +197,9 @@ impl Server {
         self.listeners.lock()
     }
 
-    /// Serves a connection that somebody else has accepted, as if it had come
-    /// by the listener. Whether it is served: not before [`Server::start`], not
-    /// while stopping, not from an address that is not allowed.
+    /// Serves a connection that the program has accepted, as if it had come
+    /// by the listener. Returns whether it is served: not before [`Server::start`],
+    /// not while stopping, not from an address that is not allowed.
     ///
     /// # Errors
     /// The system's, where the socket is not connected.
@@ -217,8 +222,8 @@ impl Server {
             // It never started, so there is nobody to say that all has ended.
             self.shared.shutdown.finished();
         } else if tokio::runtime::Handle::try_current().is_err() {
-            // On an I/O thread's own thread nobody could free it meanwhile.
-            self.shared.shutdown.wait_for_port(PORT);
+            // An I/O thread cannot wait for what it is to do itself.
+            self.shared.shutdown.wait_for_port(PORT_TIMEOUT);
         }
     }
 
@@ -237,7 +242,7 @@ impl Server {
     pub fn wait(&self, timeout: Duration) -> bool {
         let ended = self.shared.shutdown.wait(timeout);
         if ended {
-            self.shared.live.flush_access_logs(FLUSH);
+            self.shared.live.flush_access_logs(FLUSH_TIMEOUT);
         }
         ended
     }
@@ -250,7 +255,7 @@ impl Server {
 
     /// What the end of the server waits for, in a few words; `None` where there
     /// is nothing.
-    pub fn waits_for(&self) -> Option<String> {
+    pub fn in_flight(&self) -> Option<String> {
         let io_threads = self.io_threads.get().map(|io_threads| &**io_threads).unwrap_or_default();
         let in_flight = io_threads.iter().map(|io_thread| io_thread.connections.in_flight());
         let (requests, upgraded) = in_flight.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
@@ -264,17 +269,17 @@ impl Server {
         (!parts.is_empty()).then(|| parts.join(" and "))
     }
 
-    /// Begins to keep events (the newest 4,096).
+    /// Begins to record events (the newest 4,096).
     pub fn watch_events(&self) {
         self.shared.events.watch();
     }
 
-    /// Puts something among the events that only the caller knows.
-    pub fn note_event(&self, number: u64) {
+    /// Records an event of the caller's own, by a number that only the caller knows.
+    pub fn record_event(&self, number: u64) {
         self.shared.events.push(|| Event::Noted(number));
     }
 
-    /// Takes the events kept so far.
+    /// Takes the events recorded so far.
     pub fn take_events(&self) -> Vec<Event> {
         self.shared.events.take()
     }
@@ -284,12 +289,12 @@ impl Server {
         let snapshot = self.shared.live.current();
         let listener = self.shared.live.listener();
         let scheme = if listener.tls { "https" } else { "http" };
-        let whom =
+        let networks =
             if self.shared.address.ip().is_unspecified() { ", for every network" } else { "" };
         format!(
-            "slimHTTP serves {} at {scheme}://{}/{whom} (Ctrl-C stops)",
+            "slimHTTP serves {} at {scheme}://{}/{networks} (Ctrl-C stops)",
             summary(&snapshot.site),
-            reachable(self.shared.address)
+            authority(self.shared.address)
         )
     }
 }
@@ -356,8 +361,8 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// The address that a client would use for `address`.
-fn reachable(address: SocketAddr) -> String {
+/// Host and port as a client on this machine would use them in a URL.
+fn authority(address: SocketAddr) -> String {
     let port = address.port();
     match address.ip().to_canonical() {
         ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),

@@ -123,7 +123,7 @@ impl Hooks {
 
     /// Gives what Python knows by this number its place among the events.
     fn note_event(&self, number: u64) {
-        self.0.get().core.note_event(number);
+        self.0.get().core.record_event(number);
     }
 
     /// Serves a connection that the program has accepted; whether it is served.

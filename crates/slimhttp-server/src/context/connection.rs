@@ -1,5 +1,8 @@
-//! A connection's stay: who is told that it came and that it went, and who says
-//! whether it is served.
+//! One connection as everything above knows it, from its acceptance to the end of the last of its
+//! exchanges: whether a handler lets it be served, and that the handler hears of it and of its end.
+//!
+//! Lives on the connection's I/O thread; the last exchange that holds it, or the task of an
+//! upgrade, drops it. Whoever ends the connection from another thread has a handle of its own.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
@@ -24,15 +27,15 @@ pub(crate) struct ConnectionContext {
     pub(crate) tls: bool,
     /// The number of the socket's descriptor.
     pub(crate) descriptor: RawFd,
-    /// What the handler side keeps with the connection. Filled when it meets it: at
-    /// once, where it wants to know of each, else when an upgrade is asked for.
+    /// What the handler keeps with the connection. Filled when it hears of it: at
+    /// once, where it wants to hear of each, else when an upgrade is asked for.
     pub(crate) data: OnceLock<ConnectionData>,
     /// Held until the last exchange, or the tunnel of an upgrade, has ended.
     pub(crate) _permit: ConnectionPermit,
 }
 
 impl ConnectionContext {
-    /// A connection that was accepted. Its stay ends when this is dropped.
+    /// A connection that was accepted. It has ended when this is dropped.
     pub(crate) fn begin(
         shared: Arc<Shared>,
         state: Arc<ConnectionState>,
@@ -55,28 +58,28 @@ impl ConnectionContext {
         })
     }
 
-    /// Whether the connection is served, as far as the handler side has a say;
-    /// `None` where it has none.
+    /// Whether the handler lets the connection be served; `None` where it is not asked.
+    /// Nothing is read of the connection meanwhile.
     pub(crate) fn authorized(&self) -> Option<impl Future<Output = bool> + use<>> {
         let handler = self.shared.handler.as_ref()?;
-        let wants = handler.interests();
-        if !(wants.connections || wants.verdicts) {
+        let interests = handler.interests();
+        if !(interests.connections || interests.verdicts) {
             return None;
         }
         let data = self.connected(handler);
-        if !wants.verdicts {
+        if !interests.verdicts {
             return None;
         }
-        let judged = handler.authorize(data);
+        let authorized = handler.authorize(data);
         let (state, peer) = (self.state.clone(), self.peer);
         Some(async move {
             // It may take as long as a head, see `ReadPhase::Head`.
             state.record_read(ReadPhase::Head);
             tokio::select! {
-                served = judged => {
+                is_served = authorized => {
                     // What comes next has a time of its own.
                     state.record_read(ReadPhase::Idle);
-                    served && state.close_mode() == CloseMode::No
+                    is_served && state.close_mode() == CloseMode::No
                 }
                 () = state.until_cut() => {
                     if state.close_mode() == CloseMode::HeadTimeout {
@@ -90,7 +93,7 @@ impl ConnectionContext {
         })
     }
 
-    /// Lets the handler side meet the connection.
+    /// Lets the handler hear of the connection, once; what it keeps with it.
     pub(crate) fn connected(&self, handler: &Arc<dyn Handler>) -> &ConnectionData {
         self.data.get_or_init(|| {
             handler.on_connect(ConnectionInfo {

@@ -1,4 +1,5 @@
-//! What the threads of one server share.
+//! What the threads of one server share: made once, when it binds, and reached from every
+//! connection and exchange.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,30 +13,27 @@ use crate::net::admission::Admission;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
 
-/// What the threads of one server share. Nothing in it is changed by requests
-/// but counters of connections.
+/// What the threads of one server share. Each part may be used on any thread; requests change
+/// none of it but events and what is counted.
 pub(crate) struct Shared {
     pub(crate) live: Arc<Live>,
+    /// The first address that is listened on.
     pub(crate) address: SocketAddr,
+    /// Who answers calls.
     pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) events: Events,
     pub(crate) admission: Arc<Admission>,
     pub(crate) shutdown: Shutdown,
     /// What open pages are made of, where browsers load them anew.
     pub(crate) reload: Reload,
-    /// Tells this server from every other in `Via`.
+    /// Tells this server from every other, and from itself before a restart.
     pub(crate) id: u64,
 }
 
 impl Shared {
-    /// Tells this server from every other.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// The name under which a scope forwards (`Via`, RFC 9110 section 7.6.3):
-    /// one that comes back to the same scope has gone in a circle.
-    pub(crate) fn mark(&self, scope: &Scope) -> String {
+    /// The pseudonym under which a scope forwards (`Via`, RFC 9110 section 7.6.3): a request
+    /// that comes back to the same scope has gone in a loop.
+    pub(crate) fn pseudonym(&self, scope: &Scope) -> String {
         let scope = scope.name.as_deref().map_or(0, |name| {
             // FNV-1a: a short name that is the same for the same key.
             name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {

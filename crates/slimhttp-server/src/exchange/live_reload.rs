@@ -43,7 +43,7 @@ const QUIET: u32 = 50;
 /// What a page was made of, in short: this run of this server, the options of its
 /// scope, the files. Another version means that the page may be another one too.
 fn version(connection: &ConnectionContext, changes: u64) -> String {
-    format!("{:x}.{changes:x}", connection.shared.id())
+    format!("{:x}.{changes:x}", connection.shared.id)
 }
 
 /// What is done about a request of a browser that loads pages anew.

@@ -54,7 +54,7 @@ pub(crate) async fn forward(
 ) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
-    let mark = connection.shared.mark(&scope);
+    let mark = connection.shared.pseudonym(&scope);
     if let Some(chain) = forward::loop_chain(&headers, &mark) {
         return Err(error::loop_detected(chain, proxy, group));
     }

@@ -27,34 +27,34 @@ pub(crate) fn seconds() -> u64 {
     u64::try_from(clock_gettime(REALTIME).tv_sec).unwrap_or(0)
 }
 
-/// How long the same thing is not said again in the log, in milliseconds.
-pub(crate) const SELDOM: u64 = 10_000;
+/// How long the same thing is not logged again, in milliseconds.
+pub(crate) const LOG_INTERVAL: u64 = 10_000;
 
-/// Lets something be said in the log once in ten seconds at most, or as seldom as is
-/// asked for, however many requests give reason to say it.
+/// Lets something be logged once in ten seconds at most, or as seldom as is asked for, however
+/// many requests give reason to. An atomic, so that a `static` of any thread may be one.
 #[derive(Debug, Default)]
 pub struct LogThrottle(AtomicU64);
 
 impl LogThrottle {
-    /// Nothing was said yet.
+    /// Nothing was logged yet.
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// Whether it may be said now. Two who ask at one moment may both be told so.
+    /// Whether it may be logged now. Two threads that ask at one moment may both be allowed to.
     pub fn allow(&self) -> bool {
-        self.is_due_every(Duration::from_millis(SELDOM))
+        self.allow_every(Duration::from_millis(LOG_INTERVAL))
     }
 
-    /// Whether it may be said now, if it may be said once in `span`.
-    pub fn is_due_every(&self, span: Duration) -> bool {
-        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    /// Whether it may be logged now, if it may be once in `interval`.
+    pub fn allow_every(&self, interval: Duration) -> bool {
+        let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         // Never 0, which means "not yet".
         let (now, last) = (milliseconds() + 1, self.0.load(Ordering::Relaxed));
-        let due = last == 0 || now.saturating_sub(last) >= span;
-        if due {
+        let is_allowed = last == 0 || now.saturating_sub(last) >= interval;
+        if is_allowed {
             self.0.store(now, Ordering::Relaxed);
         }
-        due
+        is_allowed
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! A port below 1024 that is bound already stays bound. What is opened later (a
 //! renewed key, a new access log) is opened as that user; how it is opened before,
-//! while the process is still root, see `opening`.
+//! while the process is still root, see `opening`. Called on a thread of the program,
+//! before there are I/O threads; a look-up of a user may ask a server elsewhere.
 
 use std::ffi::CString;
 use std::fmt;
@@ -79,8 +80,8 @@ struct Account {
 /// See [`NotDropped`]; the process is then who it was, unless the system has
 /// refused the second half of what it allowed the first half of.
 pub fn drop_to(user: &str, group: Option<&str>) -> Result<(), NotDropped> {
-    let account = find(user, group)?;
-    if is(&account)? {
+    let account = resolve(user, group)?;
+    if has_become(&account)? {
         return Ok(());
     }
     if !Uid::effective().is_root() {
@@ -93,8 +94,8 @@ pub fn drop_to(user: &str, group: Option<&str>) -> Result<(), NotDropped> {
     // Real, effective and saved: from a saved one there is a way back.
     setresgid(account.group, account.group, account.group)?;
     setresuid(account.user, account.user, account.user)?;
-    let back = !account.user.is_root() && setresuid(ROOT, ROOT, ROOT).is_ok();
-    if back || !is(&account)? {
+    let can_return = !account.user.is_root() && setresuid(ROOT, ROOT, ROOT).is_ok();
+    if can_return || !has_become(&account)? {
         return Err(NotDropped::Refused(Errno::EPERM));
     }
     Ok(())
@@ -109,7 +110,7 @@ pub(crate) fn faults(service: &Service, before: Option<&Service>) -> Vec<Fault> 
     if before.is_some_and(|before| before.user == service.user && before.group == service.group) {
         return Vec::new();
     }
-    match find(user, group) {
+    match resolve(user, group) {
         Err(NotDropped::Unknown { option, name }) => vec![Fault {
             place: Place::default().key(option),
             expected: format!("a {option} that the system knows"),
@@ -125,8 +126,8 @@ pub(crate) fn faults(service: &Service, before: Option<&Service>) -> Vec<Fault> 
 /// a server answers.
 ///
 /// # Errors
-/// Root stays root: what was to be given up must not be kept unnoticed.
-pub(crate) fn heed(service: &Service) -> std::io::Result<()> {
+/// The process stays root: rights that were to be dropped must not be kept unnoticed.
+pub(crate) fn apply(service: &Service) -> std::io::Result<()> {
     let Some(user) = &service.user else { return Ok(()) };
     match drop_to(user, service.group.as_deref()) {
         Ok(()) => Ok(()),
@@ -138,7 +139,7 @@ pub(crate) fn heed(service: &Service) -> std::io::Result<()> {
     }
 }
 
-fn find(user: &str, group: Option<&str>) -> Result<Account, NotDropped> {
+fn resolve(user: &str, group: Option<&str>) -> Result<Account, NotDropped> {
     let unknown = |option, name: &str| NotDropped::Unknown { option, name: name.to_owned() };
     let found = User::from_name(user)?.ok_or_else(|| unknown("user", user))?;
     let group = match group {
@@ -151,7 +152,7 @@ fn find(user: &str, group: Option<&str>) -> Result<Account, NotDropped> {
 }
 
 /// Whether the process is that user already, with no way back and no group of root.
-fn is(account: &Account) -> Result<bool, NotDropped> {
+fn has_become(account: &Account) -> Result<bool, NotDropped> {
     let (user, group) = (getresuid()?, getresgid()?);
     let user = [user.real, user.effective, user.saved].iter().all(|id| *id == account.user);
     let group = [group.real, group.effective, group.saved].iter().all(|id| *id == account.group);

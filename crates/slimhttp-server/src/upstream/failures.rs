@@ -1,5 +1,5 @@
 //! Failures of the upstreams of a scope, logged as often as it helps: the same line once in a
-//! while ([`clock::SELDOM`]), with how many like it were suppressed since. An upstream that is
+//! while ([`clock::LOG_INTERVAL`]), with how many like it were suppressed since. An upstream that is
 //! down fails each request alike, and a log that fills the disk makes a second failure of it.
 //!
 //! Shared by all I/O threads; a failed request takes the lock for a moment. What tells failures
@@ -43,7 +43,7 @@ impl Entry {
     }
 
     fn is_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.logged_at) >= clock::SELDOM
+        now.saturating_sub(self.logged_at) >= clock::LOG_INTERVAL
     }
 
     /// It happened again: how often it was suppressed, if it is to be logged now.

@@ -17,7 +17,7 @@ use nix::unistd::{setfsgid, setfsuid};
 use rustix::fs::OFlags;
 use slimhttp_site::site::Service;
 
-use crate::sys::privileges::{Account, NotDropped, find, is};
+use crate::sys::privileges::{Account, NotDropped, has_become, resolve};
 
 /// Who the process will be, while it is root.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Successor {
         if !Uid::effective().is_root() {
             return Ok(None);
         }
-        let account = find(user, group)?;
-        if account.user.is_root() || is(&account)? {
+        let account = resolve(user, group)?;
+        if account.user.is_root() || has_become(&account)? {
             return Ok(None);
         }
         let groups = getgrouplist(&account.name, account.group)?;
@@ -57,7 +57,7 @@ impl Successor {
         self.account.name.to_string_lossy().into_owned()
     }
 
-    /// Opens what is at `path` by `open`, which heeds the further flags; gives with
+    /// Opens what is at `path` by `open`, which adds the further flags; returns with
     /// it whether it took the rights of root, which follow no link.
     ///
     /// # Errors

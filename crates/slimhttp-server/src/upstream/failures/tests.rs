@@ -1,6 +1,6 @@
 //! Which failures are logged, and how often.
 
-use crate::sys::clock::SELDOM;
+use crate::sys::clock::LOG_INTERVAL;
 use crate::upstream::failures::{FailureLog, MAX_DISTINCT, Suppressed};
 
 #[test]
@@ -10,11 +10,11 @@ fn the_same_is_logged_once_in_a_while() {
         ("refused", 5, Some(0)),
         ("refused", 6, None),
         ("reset", 6, Some(0)),
-        ("refused", 4 + SELDOM, None),
-        ("refused", 5 + SELDOM, Some(2)),
-        ("refused", 6 + SELDOM, None),
-        ("reset", 6 + SELDOM, Some(0)),
-        ("refused", 5 + 2 * SELDOM, Some(1)),
+        ("refused", 4 + LOG_INTERVAL, None),
+        ("refused", 5 + LOG_INTERVAL, Some(2)),
+        ("refused", 6 + LOG_INTERVAL, None),
+        ("reset", 6 + LOG_INTERVAL, Some(0)),
+        ("refused", 5 + 2 * LOG_INTERVAL, Some(1)),
     ] {
         let expected = suppressed.map(Suppressed::Same);
         assert_eq!(log.record(failure, now), expected, "{failure} at {now}");
@@ -29,7 +29,7 @@ fn what_is_different_each_time_is_bounded_and_never_silent_for_good() {
         (0..1000).filter(is_logged).count()
     };
     let expected = [MAX_DISTINCT + 1, 0, MAX_DISTINCT + 1];
-    assert_eq!([logged(7), logged(8), logged(8 + SELDOM)], expected);
+    assert_eq!([logged(7), logged(8), logged(8 + LOG_INTERVAL)], expected);
 }
 
 /// Sixteen that come again and again leave a line to each that comes beside them.
@@ -37,7 +37,7 @@ fn what_is_different_each_time_is_bounded_and_never_silent_for_good() {
 fn what_finds_no_place_is_counted_and_logged_once_in_a_while() {
     let log = FailureLog::default();
     for round in 0..3 {
-        let now = 7 + round * SELDOM;
+        let now = 7 + round * LOG_INTERVAL;
         for number in 0..MAX_DISTINCT {
             assert_eq!(log.record(&number.to_string(), now), Some(Suppressed::Same(0)));
         }
