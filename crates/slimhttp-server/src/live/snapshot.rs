@@ -1,5 +1,8 @@
 //! A site, opened: with its certificate and its access logs. What did not
 //! change since the snapshot before is carried over by reference.
+//!
+//! Compiled and opened on the thread that makes a change, which may wait for the disk. Immutable
+//! from then on and shared by all threads, until the last request that began with it has ended.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,8 +41,8 @@ pub struct Snapshot {
     pub(crate) tls: Option<Arc<Presented>>,
     /// The open access logs of every scope.
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
-    /// The open roots. None is kept from one snapshot to the next: what a change
-    /// names is looked at anew, and what it lets go of may be unmounted.
+    /// The open roots. None is taken over from one snapshot to the next: what a change
+    /// names is opened anew, and what it names no more may be unmounted.
     pub(crate) roots: Roots,
     /// The releases of the scopes that pin them.
     pub(crate) releases: Releases,
@@ -61,7 +64,7 @@ impl Snapshot {
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
         let site = compile_site(draft, listener, python, before)?;
-        let named = named(&site.service);
+        let files = certificate_files(&site.service);
         let same = |before: &Service| {
             before.certificate == site.service.certificate
                 && before.awaited_certificate == site.service.awaited_certificate
@@ -69,7 +72,7 @@ impl Snapshot {
         let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
             _ if !listener.tls => None,
             Some((before, presented)) if same(&before.site.service) => {
-                Some(presented.renewed(named))
+                Some(presented.renewed(files))
             }
             _ => Some(open_certificate(draft, &site.service)?),
         };
@@ -91,11 +94,11 @@ impl Snapshot {
     /// The same site with what stands in the files of its certificate by now;
     /// None where they are as they were.
     pub(crate) fn with_certificate_renewed(&self) -> Option<Self> {
-        let named = named(&self.site.service);
-        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(named))?;
+        let files = certificate_files(&self.site.service);
+        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(files))?;
         Some(Self {
             site: self.site.clone(),
-            tls: Some(presented.renewed(named)),
+            tls: Some(presented.renewed(files)),
             access_logs: self.access_logs.clone(),
             roots: self.roots.anew(),
             releases: self.releases.clone(),
@@ -105,10 +108,12 @@ impl Snapshot {
 }
 
 /// The files of the certificate: those that are named, or those that were awaited and
-/// have come, both of them.
-fn named(service: &Service) -> Option<&Named> {
-    let come = |pair: &&Named| look(&pair.0) == PathKind::File && look(&pair.1) == PathKind::File;
-    service.certificate.as_ref().or_else(|| service.awaited_certificate.as_ref().filter(come))
+/// are there by now, both of them.
+fn certificate_files(service: &Service) -> Option<&Named> {
+    let are_there = |pair: &&Named| {
+        [&pair.0, &pair.1].into_iter().all(|path| path_kind(path) == PathKind::File)
+    };
+    service.certificate.as_ref().or_else(|| service.awaited_certificate.as_ref().filter(are_there))
 }
 
 /// Reads the certificate that a draft names, or makes one.
@@ -116,7 +121,7 @@ fn named(service: &Service) -> Option<&Named> {
 /// # Errors
 /// Every fault of what is there.
 pub(crate) fn open_certificate(draft: &Draft, service: &Service) -> Result<Arc<Presented>, Faults> {
-    Presented::open(named(service)).map_err(|faults| {
+    Presented::open(certificate_files(service)).map_err(|faults| {
         let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
         Faults(faults.into_iter().map(|fault| fault.fault(in_table)).collect())
     })
@@ -170,7 +175,7 @@ pub(crate) fn compile_site(
         resolve_anew: draft.replaced,
         listener,
         python,
-        look: &look,
+        look: &path_kind,
         local_site: &local_site,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         memory: memory::of_machine(),
@@ -180,7 +185,7 @@ pub(crate) fn compile_site(
     if faults.is_empty() { Ok(site) } else { Err(Faults(faults)) }
 }
 
-fn look(path: &Path) -> PathKind {
+fn path_kind(path: &Path) -> PathKind {
     match std::fs::metadata(path) {
         Ok(facts) if facts.is_file() => PathKind::File,
         Ok(facts) if facts.is_dir() => PathKind::Folder,

@@ -1,4 +1,5 @@
-//! What the strict framing found wrong on a connection, as its parts tell one another.
+//! What the strict framing has found wrong on a connection: written once by whoever reads its
+//! socket for hyper, read by whoever answers it afterwards, on the connection's I/O thread.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,5 +16,5 @@ pub(crate) struct FramingFault {
     pub(crate) in_head: bool,
 }
 
-/// Shared with the connection, which outlives hyper's hold on the socket.
+/// Shared by the connection and the socket that hyper has for a while.
 pub(crate) type FaultCell = Arc<OnceLock<FramingFault>>;

@@ -1,12 +1,12 @@
-//! The listening sockets: bound once, at start, and handed out connection by
-//! connection.
+//! The listening sockets: bound by the program's thread, before root gives up its rights, and
+//! moved to the first I/O thread, which accepts from them. To look up a name may block.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many connections the system keeps for us until they are accepted; the
+/// How many connections wait in the system until they are accepted; the
 /// system's own bound (`somaxconn`) may be lower.
 const BACKLOG: i32 = 4096;
 

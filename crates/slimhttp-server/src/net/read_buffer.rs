@@ -1,5 +1,6 @@
 //! The buffer into which an I/O thread reads: one for all of its connections, so that
-//! a connection that rests holds none.
+//! a connection that is idle holds none. Whoever reads copies out what it needs before it
+//! returns to the runtime.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,8 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SIZE]);
 }
 
-/// Lends the buffer of this I/O thread. What is in it is of nobody any more.
+/// Lends the buffer of this I/O thread, with whatever was read into it last. `work` is not to
+/// come back here.
 pub(crate) fn with<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
     BUFFER.with_borrow_mut(|buffer| work(buffer))
 }

@@ -5,6 +5,9 @@
 //! While more is held than is allowed no further handler begins for the connection,
 //! unless few answers are held at all: one that a client leaves unread stops no other.
 //! Nobody waits for long: where nothing is sent, `send_timeout` ends the connection.
+//!
+//! The exchanges of the connection wait for room on its I/O thread; answers are counted where a
+//! handler gives them, and dropped, on any thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,35 +21,35 @@ const FEW: usize = 4;
 /// The answers that one connection holds.
 #[derive(Debug)]
 pub(crate) struct UnsentAnswers {
-    most: usize,
+    limit: usize,
     bytes: AtomicUsize,
     count: AtomicUsize,
-    /// Told whenever there is room again.
-    room: Notify,
+    /// Notified whenever there is room again.
+    freed: Notify,
 }
 
 impl UnsentAnswers {
-    /// None, of which `most` bytes may be held.
-    pub(crate) fn new(most: usize) -> Self {
+    /// None yet, of which `limit` bytes may be held.
+    pub(crate) fn new(limit: usize) -> Self {
         let (bytes, count) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { most, bytes, count, room: Notify::new() }
+        Self { limit, bytes, count, freed: Notify::new() }
     }
 
     /// Whether a handler may begin.
     pub(crate) fn has_room(&self) -> bool {
-        // All of one order with `release`: who finds no room is told of it later.
-        self.bytes.load(Ordering::SeqCst) < self.most || self.count.load(Ordering::SeqCst) < FEW
+        // In one order with `release`: who finds no room is notified of it later.
+        self.bytes.load(Ordering::SeqCst) < self.limit || self.count.load(Ordering::SeqCst) < FEW
     }
 
     /// Waits until a handler may begin.
     pub(crate) async fn room(&self) {
         loop {
-            // Made before the look: it is told of what happens behind it.
-            let told = self.room.notified();
+            // Made before the look: it is notified of what happens after it.
+            let freed = self.freed.notified();
             if self.has_room() {
                 return;
             }
-            told.await;
+            freed.await;
         }
     }
 
@@ -61,7 +64,7 @@ impl UnsentAnswers {
         self.bytes.fetch_sub(length, Ordering::SeqCst);
         self.count.fetch_sub(1, Ordering::SeqCst);
         if self.has_room() {
-            self.room.notify_waiters();
+            self.freed.notify_waiters();
         }
     }
 }
@@ -80,7 +83,7 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The memory first: then it is somebody else's to take.
+        // The memory first: who is notified may take as much again.
         let length = std::mem::take(&mut self.content).len();
         self.answers.release(length);
     }

@@ -12,7 +12,7 @@ use crate::serve::io_thread::IoThread;
 use crate::sys::clock;
 
 /// Admits a connection from `peer`, unless its client may not connect or has too
-/// many already. One that is not let in gets no word: dropping the socket closes it.
+/// many already. One that is not let in is answered nothing: dropping the socket closes it.
 pub(super) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> {
     // Not `cached()`: this may be a thread that lives long and seldom takes a snapshot.
     let snapshot = shared.live.current();

@@ -1,5 +1,9 @@
-//! One socket, many exchanges: TLS, and which protocol is spoken. Calls hyper for what
-//! [`http1`](crate::http1) leaves to it.
+//! One socket, many exchanges: TLS, and which protocol is spoken. Over HTTP/1 what
+//! [`http1`](crate::http1) leaves to hyper goes there and comes back.
+//!
+//! One task on the connection's I/O thread, started by `accept`. It ends with the connection, but
+//! for an upgrade, which goes on in a task of its own. What a request alone needs is boxed: the
+//! future of a connection that is idle stays small, for there may be thousands.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,15 +38,13 @@ pub(crate) async fn serve(
     let _ = socket.set_nodelay(true);
     let tls = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
     let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), permit);
-    // Boxed, so that a connection does not hold the room of it all its life.
-    if let Some(verdict) = context.authorized()
-        && !Box::pin(verdict).await
+    if let Some(is_authorized) = context.authorized()
+        && !Box::pin(is_authorized).await
     {
         return;
     }
     match tls {
         None => http1_until_end(socket, context).await,
-        // Boxed, so that a plain connection does not hold the room of a TLS one.
         Some(config) => Box::pin(handshake(socket, config, context)).await,
     }
 }
@@ -53,7 +55,7 @@ async fn handshake(
     context: Arc<ConnectionContext>,
 ) {
     let (state, peer) = (context.state.clone(), context.peer);
-    if !speaks(&socket, &state).await {
+    if !first_byte(&socket, &state).await {
         return;
     }
     // A handshake may take as long as a head.
@@ -71,9 +73,9 @@ async fn handshake(
     }
 }
 
-/// Waits for the first byte, which a client may send for as long as a head may take,
-/// and as long as nobody else needs its place; whether it has come, or the client left.
-async fn speaks(socket: &TcpStream, state: &ConnectionState) -> bool {
+/// Waits for the first byte, for as long as a head may take, and as long as no other connection
+/// needs the room; whether there is something to read, a byte or the end.
+async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> bool {
     state.record_read(ReadPhase::AwaitingTls);
     std::future::poll_fn(|context| {
         state.register(context.waker());
@@ -94,7 +96,7 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
     loop {
         let next = match run_until_cut(&context.state, connection.run()).await {
             Ok(next) => next,
-            // Who never sent a byte has asked for nothing.
+            // A client that never sent a byte has made no request.
             Err(CloseMode::HeadTimeout) if connection.has_received => {
                 let refusal = Refusal::RequestTimeout;
                 return Box::pin(send_error_and_close(

@@ -1,7 +1,9 @@
-//! The descriptors of the process and what they are kept for. Every connection
-//! takes one, ours to clients as theirs to upstreams; where the system gives no
+//! The descriptors of the process and what they are reserved for. Every connection
+//! takes one, those to clients and those to upstreams; where the system gives no
 //! more, nobody is accepted and no file is opened. So both kinds are counted, for
 //! the whole process, and each stops before the last descriptor is gone.
+//!
+//! Counts are atomics, taken and given back on any thread; nothing here opens or closes anything.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

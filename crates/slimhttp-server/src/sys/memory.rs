@@ -1,7 +1,9 @@
 //! The memory that the bodies of requests take while they are held whole: counted
-//! for the whole process, bounded by `max_body_memory`, and given back to the system
+//! for the whole process, bounded by `max_body_memory`, and released to the system
 //! soon after it is free. Who finds no room is refused and waits for nobody: half
 //! bodies that waited for each other would hold the memory for good.
+//!
+//! A body belongs to the task that reads it; the count that all of them share is an atomic.
 
 mod budget;
 mod machine;
@@ -27,7 +29,7 @@ const PIECE: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct BodyBuffer {
     /// What bodies may take together.
-    most: u64,
+    limit: u64,
     /// As the head has announced it.
     announced: Option<u64>,
     share: Share<&'static Budget>,
@@ -39,9 +41,9 @@ pub(crate) struct BodyBuffer {
 
 impl BodyBuffer {
     /// One of which nothing has come yet.
-    pub(crate) fn new(announced: Option<u64>, most: u64) -> Self {
+    pub(crate) fn new(announced: Option<u64>, limit: u64) -> Self {
         let (share, first, pieces) = (Share::new(&HELD), Bytes::new(), Vec::new());
-        Self { most, announced, share, first, pieces }
+        Self { limit, announced, share, first, pieces }
     }
 
     /// How much has come.
@@ -73,10 +75,10 @@ impl BodyBuffer {
 
     /// Makes its share larger.
     fn grow(&mut self, by: u64) -> Result<(), Refusal> {
-        let Err(held) = self.share.grow(by, self.most) else { return Ok(()) };
-        if self.len().saturating_add(by) > self.most {
+        let Err(held) = self.share.grow(by, self.limit) else { return Ok(()) };
+        if self.len().saturating_add(by) > self.limit {
             // It would not fit if it were alone.
-            return Err(Refusal::ContentTooLarge(self.most));
+            return Err(Refusal::ContentTooLarge(self.limit));
         }
         static WARNING: LogThrottle = LogThrottle::new();
         if WARNING.allow() {
@@ -134,7 +136,7 @@ impl BodyBuffer {
     }
 }
 
-/// Lets the allocator give back what was freed, once a second at most; called from
+/// Lets the allocator release what was freed, once a second at most; called from
 /// the housekeeping of the I/O threads.
 ///
 /// mimalloc hands freed pages to the system a second later, but looks only while it

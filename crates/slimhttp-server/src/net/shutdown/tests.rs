@@ -91,11 +91,9 @@ fn an_io_thread_hears_of_what_another_thread_asks() {
     let shutdown = Shutdown::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
-    let asks: [(fn(&Shutdown), Stage); 2] =
-        [(Shutdown::request, Stage::Requested), (Shutdown::cut, Stage::Cut)];
-    for (ask, stage) in asks {
+    for stage in [Stage::Requested, Stage::Cut] {
         thread::scope(|scope| {
-            scope.spawn(|| ask(&shutdown));
+            scope.spawn(|| shutdown.advance(stage));
             let hears = async { tokio::time::timeout(AGES, shutdown.reached(stage)).await };
             runtime.block_on(hears).expect("it is woken");
         });

@@ -1,4 +1,4 @@
-//! Who may begin, who waits, and who is told that there is room.
+//! Who may begin, who waits, and who is notified that there is room.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -19,7 +19,7 @@ fn what_is_held_is_what_is_not_dropped() {
     let content = answer(&answers, 100);
     let part = content.slice(20..30);
     drop(content);
-    assert_eq!(counted(&answers), (100, 1), "memory is given back as a whole");
+    assert_eq!(counted(&answers), (100, 1), "memory is released as a whole");
     drop(part);
     assert_eq!(counted(&answers), (0, 0));
 }
@@ -41,7 +41,7 @@ fn many_short_answers_or_few_long_ones_are_held() {
 }
 
 #[test]
-fn who_waits_is_told() {
+fn who_waits_is_notified() {
     let answers = Arc::new(UnsentAnswers::new(1));
     let mut held: Vec<_> = (0..=FEW).map(|_| answer(&answers, 1)).collect();
     let (mut first, mut second) = (pin!(answers.room()), pin!(answers.room()));

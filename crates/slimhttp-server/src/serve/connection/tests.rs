@@ -1,4 +1,4 @@
-//! What a connection costs that does nothing.
+//! What a connection costs that is idle.
 
 use super::*;
 
@@ -8,8 +8,8 @@ fn size<F: Future>(
     size_of::<F>()
 }
 
-/// Thousands of connections rest: whatever only a request needs stands in boxes
-/// that are gone by then.
+/// There may be thousands of them: what a request alone needs is in boxes that are
+/// gone by then.
 #[test]
 fn a_connection_holds_no_room_for_requests() {
     assert!(size(serve) <= 1536, "{} bytes", size(serve));

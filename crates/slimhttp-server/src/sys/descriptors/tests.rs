@@ -1,4 +1,4 @@
-//! How many descriptors are kept for what.
+//! How many descriptors are reserved for what.
 
 use crate::sys::descriptors::Shares;
 

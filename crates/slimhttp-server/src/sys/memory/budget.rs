@@ -1,5 +1,5 @@
 //! Bytes of one kind that are held together within a bound: each holder has a share
-//! of them, which is given back when it is dropped. Shares grow on any thread.
+//! of them, which is released when it is dropped. Shares grow and are dropped on any thread.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,19 +41,19 @@ impl<B: Deref<Target = Budget>> Share<B> {
         self.length
     }
 
-    /// Makes it larger, if all shares stay within `most`. What does not fit is never
+    /// Makes it larger, if all shares stay within `limit`. What does not fit is never
     /// counted, not even for a moment in which another one would fit.
     ///
     /// # Errors
     /// They would not; what they hold now.
-    pub(crate) fn grow(&mut self, by: u64, most: u64) -> Result<(), u64> {
-        let grown = |held: u64| held.checked_add(by).filter(|held| *held <= most);
+    pub(crate) fn grow(&mut self, by: u64, limit: u64) -> Result<(), u64> {
+        let grown = |held: u64| held.checked_add(by).filter(|held| *held <= limit);
         self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown)?;
         self.length += by;
         Ok(())
     }
 
-    /// `bytes`, for which it is held until the last who has a part of them lets go.
+    /// `bytes`, which count as this share until the last part of them is dropped.
     pub(crate) fn of(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes
     where
         B: Send + 'static,
