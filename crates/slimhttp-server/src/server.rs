@@ -20,7 +20,7 @@ use slimhttp_site::site::{Listener, Site};
 
 use crate::api::handler::Handler;
 use crate::context::server::Shared;
-use crate::fs::watcher::Reload;
+use crate::fs::watcher::FileWatcher;
 use crate::live::registry;
 use crate::live::snapshot;
 use crate::live::{Draft, Live};
@@ -154,7 +154,7 @@ impl Server {
             events: Events::default(),
             admission: Arc::default(),
             shutdown: Shutdown::default(),
-            reload: Reload::default(),
+            watcher: FileWatcher::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, io_threads: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })

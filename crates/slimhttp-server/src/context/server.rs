@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slimhttp_site::site::Scope;
 
 use crate::api::handler::Handler;
-use crate::fs::watcher::Reload;
+use crate::fs::watcher::FileWatcher;
 use crate::live::Live;
 use crate::net::admission::Admission;
 use crate::net::shutdown::Shutdown;
@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) shutdown: Shutdown,
     /// What open pages are made of, where browsers load them anew.
-    pub(crate) reload: Reload,
+    pub(crate) watcher: FileWatcher,
     /// Tells this server from every other, and from itself before a restart.
     pub(crate) id: u64,
 }

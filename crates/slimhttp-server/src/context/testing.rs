@@ -16,7 +16,7 @@ use slimhttp_site::value::{Table, Value};
 use crate::api::handler::Handler;
 use crate::context::connection::ConnectionContext;
 use crate::context::server::Shared;
-use crate::fs::watcher::Reload;
+use crate::fs::watcher::FileWatcher;
 use crate::live::{Draft, Live};
 use crate::net::admission::{AddressPermit, ConnectionCount};
 use crate::net::connection_state::ConnectionState;
@@ -70,7 +70,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
         events: Events::default(),
         admission: Arc::default(),
         shutdown: Shutdown::default(),
-        reload: Reload::default(),
+        watcher: FileWatcher::default(),
         id: 1,
     })
 }

@@ -108,7 +108,7 @@ impl LiveReload {
             return response;
         }
         let connection = exchange.connection;
-        let changes = connection.shared.reload.changes(exchange.scope);
+        let changes = connection.shared.watcher.changes(exchange.scope);
         let tail = Bytes::from(script_tag(&version(connection, changes)));
         let headers = response.headers_mut();
         for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
@@ -143,7 +143,7 @@ impl Exchange<'_> {
     /// Before they are read: what is changed afterwards is then found.
     pub(super) fn add_sources<F: IntoIterator<Item = PathBuf>>(&self, files: impl FnOnce() -> F) {
         if self.scope.options.live_reload {
-            self.connection.shared.reload.note(self.scope.name.as_ref(), files());
+            self.connection.shared.watcher.add(self.scope.name.as_ref(), files());
         }
     }
 
@@ -296,7 +296,7 @@ impl HttpBody for Events {
                 return Poll::Ready(sent.map(|_| last()));
             };
             let shared = self.connection.shared.clone();
-            let look = move || shared.reload.look(&scope);
+            let look = move || shared.watcher.check(&scope);
             self.looking = Some(tokio::task::spawn_blocking(look));
         }
     }

@@ -49,12 +49,12 @@ impl Exchange<'_> {
         let options = &self.scope.options;
         let web_root = options.web_root.as_deref();
         if let Some(root) = web_root
-            && let Some(path) = root::below(root, file)
+            && let Some(path) = root::path_below(root, file)
         {
             return Some((self.files_below(root), path));
         }
         let root = options.private_root.as_deref();
         let root = root.filter(|_| file.is_absolute() || web_root.is_none())?;
-        Some((self.files_below(root).for_handlers_only(), root::below(root, file)?))
+        Some((self.files_below(root).for_handlers_only(), root::path_below(root, file)?))
     }
 }

@@ -32,7 +32,7 @@ use crate::files::static_file::{StaticFile, StreamedFile};
 use crate::files::store::FileStore;
 use crate::fs::read::read_whole;
 use crate::fs::root::{Opened, Root};
-use crate::fs::root_cache::Roots;
+use crate::fs::root_cache::RootCache;
 use crate::message::refused::ErrorResponse;
 use crate::sys::clock;
 
@@ -47,7 +47,7 @@ const READ_WHOLE: u64 = 64 << 10;
 /// Where files are looked for, and by which rules.
 pub(crate) struct FileLookup<'a> {
     pub(super) store: &'a Arc<FileStore>,
-    roots: &'a Roots,
+    roots: &'a RootCache,
     pub(super) root: &'a Path,
     pub(super) rules: &'a Arc<FileRules>,
     /// Whether the client may be told why something is refused.
@@ -126,7 +126,7 @@ impl<'a> FileLookup<'a> {
     /// The folder at `root` as it is at this moment.
     pub(crate) fn new(
         store: &'a Arc<FileStore>,
-        roots: &'a Roots,
+        roots: &'a RootCache,
         root: &'a Path,
         options: &'a ScopeOptions,
         freshness: &'a FreshnessNote,

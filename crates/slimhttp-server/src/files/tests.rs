@@ -19,8 +19,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::files::releases::Releases;
-use crate::fs::root::Method as OpenMethod;
-use crate::fs::root_cache::Roots;
+use crate::fs::root::OpenMethod;
+use crate::fs::root_cache::RootCache;
 use crate::live::draft::Draft;
 use crate::live::snapshot::compile_site;
 use crate::message::body::Body;
@@ -66,7 +66,7 @@ pub(super) struct Fixture {
     folder: TempDir,
     pub(super) site: Site,
     pub(super) store: Arc<FileStore>,
-    roots: Roots,
+    roots: RootCache,
     releases: Releases,
     freshness: FreshnessNote,
 }
@@ -80,7 +80,7 @@ impl Fixture {
         let site = site(&root, options);
         Self {
             store: Arc::new(FileStore::new(&site.global.options.files)),
-            roots: Roots::new(OpenMethod::available()),
+            roots: RootCache::new(OpenMethod::available()),
             releases: Releases::open(&site, None, Instant::now()),
             freshness: FreshnessNote::default(),
             folder,

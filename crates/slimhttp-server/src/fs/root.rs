@@ -1,14 +1,18 @@
-//! Opening below a root: nothing outside it is ever opened, not by `..`, not by
-//! a symbolic link, not by a race. On Linux the kernel resolves beneath the
-//! root's handle (`openat2` with `RESOLVE_BENEATH`); elsewhere, and where a
-//! sandbox denies that call, [`steps`] opens name by name without following.
+//! Opening below a root, for every file that is sent, listed or run: nothing outside the root
+//! is ever opened, not by `..`, not by a symbolic link, not by a race. On Linux the kernel
+//! resolves beneath the root's handle (`openat2` with `RESOLVE_BENEATH`); elsewhere, and where
+//! a sandbox denies that call, [`component_walk`] opens name by name without following.
+//!
+//! All of it waits for the disk, on the thread that calls: the I/O thread of a request, for
+//! whom a path that the system knows is opened in microseconds, or one of the blocking pool.
 //!
 //! Nothing but regular files and folders is opened either: opening a FIFO would
 //! wake who waits at its other end, opening a device can do anything. So a path
 //! is looked at first. Whether a race exchanged it since is seen on what was
 //! opened, and `O_NONBLOCK` keeps such an opening from waiting.
 
-pub(crate) mod component_walk;
+mod component_walk;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -42,37 +46,37 @@ const ATTEMPTS: usize = 8;
 const LEADS_OUT: &str = "a symbolic link leads out of the root, and nothing outside it is served";
 const NOT_FOLLOWED: &str = "there is a symbolic link, and `follow_symlinks` is `never`";
 
-/// Who keeps a look-up beneath the root.
+/// How a look-up is kept beneath the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// The kernel, by `openat2`.
+pub(crate) enum OpenMethod {
+    /// The kernel does it, by `openat2`.
     #[cfg(target_os = "linux")]
-    Kernel,
-    /// We, name by name.
-    Steps,
+    Openat2,
+    /// We do it, name by name.
+    ComponentWalk,
 }
 
-impl Method {
+impl OpenMethod {
     /// The best that this machine, and the sandbox around us, allow.
     pub(crate) fn available() -> Self {
         #[cfg(target_os = "linux")]
         if beneath(CWD, Path::new("."), FOLDER).is_ok() {
             tracing::info!("files are opened by openat2, beneath their `web_root`");
-            return Self::Kernel;
+            return Self::Openat2;
         }
         tracing::info!("files are opened name by name beneath their `web_root`: no openat2 here");
-        Self::Steps
+        Self::ComponentWalk
     }
 }
 
-/// An open folder, below which files are opened. What it is called now does not
+/// An open folder, below which files are opened. Renaming it does not
 /// matter to it; see [`crate::fs::root_cache::Roots`] for that.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: Arc<Path>,
     folder: OwnedFd,
     facts: Facts,
-    method: Method,
+    method: OpenMethod,
 }
 
 /// What was opened below a root.
@@ -93,7 +97,7 @@ impl Root {
     ///
     /// # Errors
     /// As `open`.
-    pub(crate) fn at(path: Arc<Path>, method: Method) -> io::Result<Self> {
+    pub(crate) fn at(path: Arc<Path>, method: OpenMethod) -> io::Result<Self> {
         let folder = rustix::fs::openat(CWD, &*path, FOLDER, Mode::empty())?;
         let facts = Facts::of(&folder)?;
         Ok(Self { path, folder, facts, method })
@@ -104,14 +108,14 @@ impl Root {
         &self.path
     }
 
-    /// The same, for who keeps it.
+    /// The same, shared.
     pub(crate) fn shared_path(&self) -> Arc<Path> {
         self.path.clone()
     }
 
     /// Whether `other` are the facts of this very folder. Its number cannot be
     /// given to another one while it is open.
-    pub(crate) fn is(&self, other: &Facts) -> bool {
+    pub(crate) fn is_same_folder(&self, other: &Facts) -> bool {
         let (own, other) = (self.facts.identity(), other.identity());
         (own.device, own.inode) == (other.device, other.inode)
     }
@@ -121,15 +125,15 @@ impl Root {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] for what is not there, what is neither file nor
     /// folder, what lies outside, and links where `links` allows none; its text
-    /// tells them apart, for those who may know. Others as `open`.
+    /// says which it is, for those who may know. Others as `open`.
     pub(crate) fn open(&self, path: &SafePath, links: FollowSymlinks) -> io::Result<Opened> {
         let opened = match self.method {
             #[cfg(target_os = "linux")]
-            Method::Kernel => match self.open_plain(path) {
+            OpenMethod::Openat2 => match self.open_plain(path) {
                 Err(Errno::LOOP) => component_walk::open(self, path, links),
                 outcome => outcome,
             },
-            Method::Steps => component_walk::open(self, path, links),
+            OpenMethod::ComponentWalk => component_walk::open(self, path, links),
         };
         opened.map_err(|error| match error {
             // A name that is too long, or lies below a file, names nothing. Nor
@@ -157,15 +161,15 @@ impl Root {
             path => path,
         };
         // This look may lead over a link among the folders, and out of the root.
-        // So nothing that it says is told but "not here", which is all that is
+        // So nothing of what it finds is passed on but "not here", which is all that is
         // said of what lies outside.
-        match look(&self.folder, path) {
+        match lstat(&self.folder, path) {
             Ok(facts) if facts.is_link() => return Err(Errno::LOOP),
             Ok(facts) if !facts.is_file() && !facts.is_folder() => return Err(Errno::NOENT),
             Err(error @ (Errno::NOENT | Errno::NOTDIR)) => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        opened(beneath(&self.folder, path, READ)?, None)
+        file_or_folder(beneath(&self.folder, path, READ)?, None)
     }
 }
 
@@ -187,12 +191,12 @@ fn beneath(folder: impl std::os::fd::AsFd, path: &Path, flags: OFlags) -> Result
 }
 
 /// What stands at `path` itself, be it a link.
-fn look(folder: impl std::os::fd::AsFd, path: &Path) -> Result<Facts, Errno> {
+fn lstat(folder: impl std::os::fd::AsFd, path: &Path) -> Result<Facts, Errno> {
     statat(folder, path, AtFlags::SYMLINK_NOFOLLOW).map(Facts::from)
 }
 
-/// What was opened, if it is what may be.
-fn opened(file: OwnedFd, real_name: Option<SafePath>) -> Result<Opened, Errno> {
+/// What was opened, where it is a file or a folder.
+fn file_or_folder(file: OwnedFd, real_name: Option<SafePath>) -> Result<Opened, Errno> {
     let facts = Facts::of(&file)?;
     if facts.is_file() || facts.is_folder() {
         Ok(Opened { file: file.into(), facts, real_name })
@@ -203,7 +207,7 @@ fn opened(file: OwnedFd, real_name: Option<SafePath>) -> Result<Opened, Errno> {
 
 /// The path of `file` below `root`, where a handler names one: absolute or
 /// relative, but of plain names and below the root.
-pub(crate) fn below(root: &Path, file: &Path) -> Option<SafePath> {
+pub(crate) fn path_below(root: &Path, file: &Path) -> Option<SafePath> {
     let relative: PathBuf =
         if file.is_absolute() { file.strip_prefix(root).ok()?.into() } else { file.into() };
     let mut path = SafePath::root();

@@ -1,7 +1,10 @@
-//! The opened roots: one handle for each `web_root`, kept for as long as the
+//! The opened roots: one handle for each `web_root`, cached for as long as the
 //! path still leads to that folder. A path that is a link can be switched and a
-//! folder be removed and made anew at any moment, so a handle is never believed
-//! for longer than [`BELIEVED`], and not at all where it says "not found".
+//! folder be removed and made anew at any moment, so a handle is never used unchecked
+//! for longer than [`FRESH_FOR`], and not at all where it says "not found".
+//!
+//! A snapshot of the site holds one, and the I/O threads share it: a table with locks of its
+//! own, none of which is held while the disk is looked at.
 
 use std::fmt;
 use std::io;
@@ -16,74 +19,74 @@ use slimhttp_site::file_rules::FollowSymlinks;
 use slimhttp_site::path::SafePath;
 
 use crate::fs::file_id::Facts;
-use crate::fs::root::{Method, Opened, Root};
+use crate::fs::root::{OpenMethod, Opened, Root};
 
 /// For how long a path is taken to lead to the folder to which it led. What was
 /// opened there may be given as an answer for as long again.
-const BELIEVED: Duration = Duration::from_millis(10);
+const FRESH_FOR: Duration = Duration::from_millis(10);
 
-/// How many handles are kept; each is a descriptor.
-const MOST: usize = 512;
+/// How many handles are cached; each is a descriptor.
+const MAX_ROOTS: usize = 512;
 
 /// The roots that are open, by the path at which they were opened.
-pub(crate) struct Roots {
-    method: Method,
-    kept: Cache<Arc<Path>, Kept>,
+pub(crate) struct RootCache {
+    method: OpenMethod,
+    cache: Cache<Arc<Path>, CachedRoot>,
 }
 
-/// A handle, and when its path last led to it.
+/// A handle, and when its path was last seen to lead to it.
 #[derive(Clone)]
-struct Kept {
+struct CachedRoot {
     root: Arc<Root>,
-    seen: Instant,
+    checked_at: Instant,
 }
 
-impl fmt::Debug for Roots {
+impl fmt::Debug for RootCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Roots").field("open", &self.kept.len()).finish_non_exhaustive()
+        f.debug_struct("RootCache").field("open", &self.cache.len()).finish_non_exhaustive()
     }
 }
 
-impl Roots {
+impl RootCache {
     /// None opened yet.
-    pub(crate) fn new(method: Method) -> Self {
-        Self { method, kept: Cache::new(MOST) }
+    pub(crate) fn new(method: OpenMethod) -> Self {
+        Self { method, cache: Cache::new(MAX_ROOTS) }
     }
 
-    /// As many as none, with the same method.
-    pub(crate) fn anew(&self) -> Self {
+    /// An empty one with the same method.
+    pub(crate) fn new_empty(&self) -> Self {
         Self::new(self.method)
     }
 
-    /// The folder at `path`, as it was at most [`BELIEVED`] ago.
+    /// The folder at `path`, as it was at most [`FRESH_FOR`] ago.
     ///
     /// # Errors
     /// As `open`; [`io::ErrorKind::NotFound`] for what is not there or no folder.
     pub(crate) fn get(&self, path: &Path) -> io::Result<Arc<Root>> {
-        self.believed(path).map(|kept| kept.root)
+        self.fresh(path).map(|cached| cached.root)
     }
 
-    fn believed(&self, path: &Path) -> io::Result<Kept> {
+    fn fresh(&self, path: &Path) -> io::Result<CachedRoot> {
         let now = Instant::now();
-        match self.kept.get(path) {
-            Some(kept) if now.duration_since(kept.seen) < BELIEVED => Ok(kept),
-            kept => self.look(path, kept.map(|kept| kept.root), now),
+        match self.cache.get(path) {
+            Some(cached) if now.duration_since(cached.checked_at) < FRESH_FOR => Ok(cached),
+            cached => self.refresh(path, cached.map(|cached| cached.root), now),
         }
     }
 
     /// The folder that has taken the place of `root` since it was opened, if
     /// one has.
     fn successor(&self, root: &Arc<Root>) -> Option<Arc<Root>> {
-        let now = self.look(root.path(), Some(root.clone()), Instant::now()).ok()?.root;
+        let now = self.refresh(root.path(), Some(root.clone()), Instant::now()).ok()?.root;
         (!Arc::ptr_eq(&now, root)).then_some(now)
     }
 
     /// Opens the regular file or the folder at `path` below the root at `folder`,
-    /// and tells when that path was seen to lead to this root: what was opened is
+    /// and gives when that path was seen to lead to this root: what was opened is
     /// no newer than that.
     ///
     /// # Errors
-    /// As [`Roots::get`] and [`Root::open`]. What is not found was not there in
+    /// As [`RootCache::get`] and [`Root::open`]. What is not found was not there in
     /// the folder that the path leads to now.
     pub(crate) fn open(
         &self,
@@ -91,46 +94,51 @@ impl Roots {
         path: &SafePath,
         links: FollowSymlinks,
     ) -> io::Result<(Instant, Opened)> {
-        let Kept { root, seen } = self.believed(folder)?;
+        let CachedRoot { root, checked_at } = self.fresh(folder)?;
         match root.open(path, links) {
-            Ok(opened) => Ok((seen, opened)),
+            Ok(opened) => Ok((checked_at, opened)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let seen = Instant::now();
+                let checked_at = Instant::now();
                 let root = self.successor(&root).ok_or(error)?;
                 let opened = root.open(path, links)?;
-                Ok((seen, opened))
+                Ok((checked_at, opened))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Looks where `path` leads now, and keeps that.
-    fn look(&self, path: &Path, known: Option<Arc<Root>>, now: Instant) -> io::Result<Kept> {
-        let seen = stat(path).map(Facts::from).map_err(absent);
-        let root = match (seen, known) {
-            (Ok(facts), Some(root)) if root.is(&facts) => Ok(root),
+    /// Looks where `path` leads now, and caches that.
+    fn refresh(
+        &self,
+        path: &Path,
+        known: Option<Arc<Root>>,
+        now: Instant,
+    ) -> io::Result<CachedRoot> {
+        let found = stat(path).map(Facts::from).map_err(as_not_found);
+        let root = match (found, known) {
+            (Ok(facts), Some(root)) if root.is_same_folder(&facts) => Ok(root),
             (Ok(_), known) => {
                 let path = known.map_or_else(|| path.into(), |root| root.shared_path());
-                Root::at(path, self.method).map(Arc::new).map_err(absent)
+                Root::at(path, self.method).map(Arc::new).map_err(as_not_found)
             }
             (Err(error), _) => Err(error),
         };
         match root {
             Ok(root) => {
-                let kept = Kept { root, seen: now };
-                self.kept.insert(kept.root.shared_path(), kept.clone());
-                Ok(kept)
+                let cached = CachedRoot { root, checked_at: now };
+                self.cache.insert(cached.root.shared_path(), cached.clone());
+                Ok(cached)
             }
             Err(error) => {
-                self.kept.remove(path);
+                self.cache.remove(path);
                 Err(error)
             }
         }
     }
 }
 
-/// A path that cannot lead to a folder is as good as none.
-fn absent(error: impl Into<io::Error>) -> io::Error {
+/// A path that cannot lead to a folder is not found.
+fn as_not_found(error: impl Into<io::Error>) -> io::Error {
     let error = error.into();
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOTDIR | Errno::LOOP) => io::ErrorKind::NotFound.into(),

@@ -1,6 +1,10 @@
-//! What open pages are made of: files that are noted as pages are answered, and looked at while
-//! somebody has a page open. By looking and not by the system's notices: few files are noted,
+//! What open pages are made of: files are added as pages are answered, and looked at while
+//! somebody has a page open. By looking and not by the system's notifications: they are few,
 //! they may lie on any file system, and nobody pays for it while no page is open.
+//!
+//! A server has one, for all of its threads. Files are added on I/O threads and looked at on the
+//! blocking pool; the lock is held meanwhile, so a disk that makes the latter wait makes the
+//! former wait too. That is the price of `live_reload`, which goes with `debug`.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -13,33 +17,33 @@ use slimhttp_site::site::{Scope, ScopeOptions};
 use crate::fs::file_id::{Facts, FileId};
 
 /// The most files of one scope that are looked at; the oldest go first.
-const MOST: usize = 512;
+const MAX_FILES: usize = 512;
 
 /// What the open pages of one server are made of.
 #[derive(Debug, Default)]
-pub(crate) struct Reload {
+pub(crate) struct FileWatcher {
     /// By the name of the scope.
-    scopes: Mutex<HashMap<Option<Arc<str>>, Sources>>,
+    scopes: Mutex<HashMap<Option<Arc<str>>, WatchedFiles>>,
 }
 
 /// What is behind the pages of one scope, and how often it has changed.
 #[derive(Debug, Default)]
-struct Sources {
+struct WatchedFiles {
     options: Option<Arc<ScopeOptions>>,
-    files: VecDeque<(PathBuf, State)>,
+    files: VecDeque<(PathBuf, FileState)>,
     changes: u64,
 }
 
 /// What a path names at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum FileState {
     File(FileId),
     /// Whatever comes into it and goes.
     Folder,
     Missing,
 }
 
-impl State {
+impl FileState {
     fn of(path: &Path) -> Self {
         match rustix::fs::stat(path).map(Facts::from) {
             Ok(facts) if facts.is_folder() => Self::Folder,
@@ -49,8 +53,8 @@ impl State {
     }
 }
 
-impl Sources {
-    fn serve(&mut self, options: &Arc<ScopeOptions>) {
+impl WatchedFiles {
+    fn set_options(&mut self, options: &Arc<ScopeOptions>) {
         if self.options.as_ref().is_some_and(|known| known == options) {
             return;
         }
@@ -58,8 +62,8 @@ impl Sources {
         self.options = Some(options.clone());
     }
 
-    fn note(&mut self, path: PathBuf) {
-        let state = State::of(&path);
+    fn add(&mut self, path: PathBuf) {
+        let state = FileState::of(&path);
         match self.files.iter_mut().find(|(known, _)| *known == path) {
             Some((_, known)) if *known == state => {}
             Some((_, known)) => {
@@ -67,7 +71,7 @@ impl Sources {
                 self.changes += 1;
             }
             None => {
-                if self.files.len() >= MOST {
+                if self.files.len() >= MAX_FILES {
                     self.files.pop_front();
                 }
                 self.files.push_back((path, state));
@@ -75,9 +79,9 @@ impl Sources {
         }
     }
 
-    fn look(&mut self) {
+    fn check(&mut self) {
         for (path, known) in &mut self.files {
-            let state = State::of(path);
+            let state = FileState::of(path);
             if *known != state {
                 *known = state;
                 self.changes += 1;
@@ -86,33 +90,33 @@ impl Sources {
     }
 }
 
-impl Reload {
-    /// Notes that a page of a scope may be made of these files.
-    pub(crate) fn note(&self, scope: Option<&Arc<str>>, files: impl IntoIterator<Item = PathBuf>) {
+impl FileWatcher {
+    /// Adds files of which a page of a scope may be made.
+    pub(crate) fn add(&self, scope: Option<&Arc<str>>, added: impl IntoIterator<Item = PathBuf>) {
         let mut scopes = self.lock();
-        let sources = scopes.entry(scope.cloned()).or_default();
-        files.into_iter().for_each(|file| sources.note(file));
+        let files = scopes.entry(scope.cloned()).or_default();
+        added.into_iter().for_each(|file| files.add(file));
     }
 
-    /// Looks at what is behind the pages of a scope; gives how often any of it has
-    /// changed so far.
-    pub(crate) fn look(&self, scope: &Scope) -> u64 {
+    /// Looks at what is behind the pages of a scope, which waits for the disk; gives
+    /// how often any of it has changed so far.
+    pub(crate) fn check(&self, scope: &Scope) -> u64 {
         let mut scopes = self.lock();
-        let sources = scopes.entry(scope.name.clone()).or_default();
-        sources.serve(&scope.options);
-        sources.look();
-        sources.changes
+        let files = scopes.entry(scope.name.clone()).or_default();
+        files.set_options(&scope.options);
+        files.check();
+        files.changes
     }
 
-    /// The same without a look at the files: they have been noted just now.
+    /// The same without a look at the files: they have been added just now.
     pub(crate) fn changes(&self, scope: &Scope) -> u64 {
         let mut scopes = self.lock();
-        let sources = scopes.entry(scope.name.clone()).or_default();
-        sources.serve(&scope.options);
-        sources.changes
+        let files = scopes.entry(scope.name.clone()).or_default();
+        files.set_options(&scope.options);
+        files.changes
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Option<Arc<str>>, Sources>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<Arc<str>>, WatchedFiles>> {
         self.scopes.lock()
     }
 }

@@ -15,8 +15,8 @@ use slimhttp_site::site::{AccessLog, Listener, Service, Site};
 use slimhttp_site::value::Value;
 
 use crate::files::releases::Releases;
-use crate::fs::root::Method;
-use crate::fs::root_cache::Roots;
+use crate::fs::root::OpenMethod;
+use crate::fs::root_cache::RootCache;
 use crate::live::draft::Draft;
 use crate::live::registry::local_site;
 use crate::observe::access_log::{AccessLogs, AccessWriter};
@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
     /// The open roots. None is taken over from one snapshot to the next: what a change
     /// names is opened anew, and what it names no more may be unmounted.
-    pub(crate) roots: Roots,
+    pub(crate) roots: RootCache,
     /// The releases of the scopes that pin them.
     pub(crate) releases: Releases,
     /// What the upstreams of each scope carry.
@@ -81,8 +81,8 @@ impl Snapshot {
             tracing::warn!("{warning}");
         }
         let roots = match previous {
-            Some((before, _)) => before.roots.anew(),
-            None => Roots::new(Method::available()),
+            Some((before, _)) => before.roots.new_empty(),
+            None => RootCache::new(OpenMethod::available()),
         };
         let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
         let releases = Releases::open(&site, before, Instant::now());
@@ -100,7 +100,7 @@ impl Snapshot {
             site: self.site.clone(),
             tls: Some(presented.renewed(files)),
             access_logs: self.access_logs.clone(),
-            roots: self.roots.anew(),
+            roots: self.roots.new_empty(),
             releases: self.releases.clone(),
             upstreams: self.upstreams.clone(),
         })

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use super::*;
 
-const METHODS: &[Method] = &[
+const METHODS: &[OpenMethod] = &[
     #[cfg(target_os = "linux")]
-    Method::Kernel,
-    Method::Steps,
+    OpenMethod::Openat2,
+    OpenMethod::ComponentWalk,
 ];
 
 /// The tree of one test.
@@ -45,7 +45,7 @@ impl Tree {
         Self(tree)
     }
 
-    fn root(&self, method: Method) -> Root {
+    fn root(&self, method: OpenMethod) -> Root {
         Root::at(self.0.path().join("site").into(), method).expect("the root")
     }
 }
@@ -391,7 +391,7 @@ fn a_handlers_file_is_below_the_root_or_refused() {
         ("/srv/site/../x", None),
         ("/srv/site", Some("")),
     ] {
-        let found = below(root, Path::new(file));
+        let found = path_below(root, Path::new(file));
         assert_eq!(
             found.as_ref().map(|path| path.as_path().to_str().expect("text")),
             expected,

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use super::*;
 
 /// The folder of one test, with sites in it.
-struct Place(TempDir);
+struct Sites(TempDir);
 
-impl Place {
+impl Sites {
     fn new() -> Self {
         Self(TempDir::new().expect("a folder"))
     }
@@ -24,7 +24,7 @@ impl Place {
     }
 }
 
-fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
+fn read(roots: &RootCache, folder: &Path, page: &str) -> Option<String> {
     let path = SafePath::root().join(page).expect("a plain name");
     let (_, mut opened) = roots.open(folder, &path, FollowSymlinks::Inside).ok()?;
     let mut text = String::new();
@@ -34,11 +34,11 @@ fn read(roots: &Roots, folder: &Path, page: &str) -> Option<String> {
 
 #[test]
 fn what_is_opened_is_as_old_as_the_last_look_at_its_root() {
-    let place = Place::new();
-    let sites = [place.site("a", "page"), place.site("b", "page")];
-    let current = place.0.path().join("current");
+    let folders = Sites::new();
+    let sites = [folders.site("a", "page"), folders.site("b", "page")];
+    let current = folders.0.path().join("current");
     symlink(&sites[0], &current).expect("a link");
-    let roots = Roots::new(Method::available());
+    let roots = RootCache::new(OpenMethod::available());
     let page = SafePath::root().join("page").expect("a plain name");
     for turn in 1..20 {
         roots.get(&current).expect("opened");
@@ -51,54 +51,54 @@ fn what_is_opened_is_as_old_as_the_last_look_at_its_root() {
         opened.file.read_to_string(&mut text).expect("readable");
         let is_new = text == format!("page of {}", ["a", "b"][turn % 2]);
         assert!(is_new || seen < switched, "it was the root before the switch");
-        let_it_age(&roots, &current);
+        expire(&roots, &current);
     }
 }
 
-/// Makes what is kept for `path` too old to be believed.
-fn let_it_age(roots: &Roots, path: &Path) {
-    let mut kept = roots.kept.get(path).expect("it is kept");
-    kept.seen -= BELIEVED;
-    roots.kept.insert(path.into(), kept);
+/// Makes what is cached for `path` too old to be used unchecked.
+fn expire(roots: &RootCache, path: &Path) {
+    let mut cached = roots.cache.get(path).expect("it is cached");
+    cached.checked_at -= FRESH_FOR;
+    roots.cache.insert(path.into(), cached);
 }
 
 #[test]
-fn a_handle_is_kept() {
-    let place = Place::new();
-    let folder = place.site("a", "page");
-    let roots = Roots::new(Method::available());
+fn a_handle_is_cached() {
+    let folders = Sites::new();
+    let folder = folders.site("a", "page");
+    let roots = RootCache::new(OpenMethod::available());
     let first = roots.get(&folder).expect("opened");
     assert!(Arc::ptr_eq(&first, &roots.get(&folder).expect("opened")));
-    let_it_age(&roots, &folder);
+    expire(&roots, &folder);
     assert!(Arc::ptr_eq(&first, &roots.get(&folder).expect("opened")), "it is the same folder");
     assert!(roots.successor(&first).is_none());
-    assert!(!Arc::ptr_eq(&first, &roots.anew().get(&folder).expect("opened")));
+    assert!(!Arc::ptr_eq(&first, &roots.new_empty().get(&folder).expect("opened")));
 }
 
 #[test]
 fn c5_1_a_folder_made_anew_is_seen_at_once() {
-    let place = Place::new();
-    let folder = place.site("dist", "old");
-    let roots = Roots::new(Method::available());
+    let folders = Sites::new();
+    let folder = folders.site("dist", "old");
+    let roots = RootCache::new(OpenMethod::available());
     for _ in 0..3 {
         assert_eq!(read(&roots, &folder, "old").as_deref(), Some("old of dist"));
         std::fs::remove_dir_all(&folder).expect("removed");
         assert_eq!(read(&roots, &folder, "old"), None);
-        place.site("dist", "new");
+        folders.site("dist", "new");
         assert_eq!(read(&roots, &folder, "new").as_deref(), Some("new of dist"));
         assert_eq!(read(&roots, &folder, "old"), None);
         std::fs::remove_dir_all(&folder).expect("removed");
-        place.site("dist", "old");
+        folders.site("dist", "old");
     }
 }
 
 #[test]
 fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
-    let place = Place::new();
-    let (a, b) = (place.site("a", "page"), place.site("b", "page"));
+    let folders = Sites::new();
+    let (a, b) = (folders.site("a", "page"), folders.site("b", "page"));
     std::fs::write(b.join("only"), "b").expect("a file");
-    let current = place.0.path().join("current");
-    let roots = Roots::new(Method::available());
+    let current = folders.0.path().join("current");
+    let roots = RootCache::new(OpenMethod::available());
     let switch = |target: &Path| {
         let _ = std::fs::remove_file(&current);
         symlink(target, &current).expect("a link");
@@ -107,10 +107,10 @@ fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
     switch(&a);
     assert_eq!(read(&roots, &current, "page").as_deref(), Some("page of a"), "now there is");
     switch(&b);
-    let_it_age(&roots, &current);
+    expire(&roots, &current);
     assert_eq!(read(&roots, &current, "page").as_deref(), Some("page of b"));
     switch(&a);
-    let_it_age(&roots, &current);
+    expire(&roots, &current);
     assert_eq!(read(&roots, &current, "only"), None);
     switch(&b);
     assert_eq!(read(&roots, &current, "only").as_deref(), Some("b"), "at once where it matters");
@@ -118,26 +118,26 @@ fn c5_1_a_link_that_is_switched_leads_to_its_new_folder() {
 
 #[test]
 fn what_leads_to_no_folder_is_not_found() {
-    let place = Place::new();
-    let folder = place.site("a", "page");
-    symlink("circle", place.0.path().join("circle")).expect("a link");
-    let roots = Roots::new(Method::available());
-    for path in [folder.join("page"), folder.join("missing"), place.0.path().join("circle")] {
+    let folders = Sites::new();
+    let folder = folders.site("a", "page");
+    symlink("circle", folders.0.path().join("circle")).expect("a link");
+    let roots = RootCache::new(OpenMethod::available());
+    for path in [folder.join("page"), folder.join("missing"), folders.0.path().join("circle")] {
         let error = roots.get(&path).expect_err("no folder");
         assert_eq!(error.kind(), io::ErrorKind::NotFound, "{}", path.display());
     }
-    assert_eq!(roots.kept.len(), 0);
+    assert_eq!(roots.cache.len(), 0);
 }
 
 #[test]
-fn only_so_many_handles_are_kept() {
-    let place = Place::new();
-    let roots = Roots::new(Method::available());
-    for number in 0..MOST + 100 {
-        let folder = place.0.path().join(number.to_string());
+fn only_so_many_handles_are_cached() {
+    let folders = Sites::new();
+    let roots = RootCache::new(OpenMethod::available());
+    for number in 0..MAX_ROOTS + 100 {
+        let folder = folders.0.path().join(number.to_string());
         std::fs::create_dir(&folder).expect("a folder");
         roots.get(&folder).expect("opened");
     }
     // Each part of the table rounds its share up.
-    assert!(roots.kept.len() <= MOST + 64, "{}", roots.kept.len());
+    assert!(roots.cache.len() <= MAX_ROOTS + 64, "{}", roots.cache.len());
 }

@@ -1,26 +1,26 @@
-//! What may change behind a page is counted once; what is noted is bounded.
+//! What may change behind a page is counted once; what is watched is bounded.
 
 use std::fs;
 
 use super::*;
 
-/// What is done to a file after it has been noted, and whether that is a change.
+/// What is done to a file after it has been added, and whether that is a change.
 #[test]
 fn a_change_is_counted_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let (file, missing, within) = (folder.join("a"), folder.join("b"), folder.join("a/index"));
     fs::write(&file, "one").expect("a file");
-    let mut sources = Sources::default();
+    let mut files = WatchedFiles::default();
     for path in [&*file, &missing, &within, folder] {
-        sources.note(path.to_owned());
+        files.add(path.to_owned());
     }
     let mut check = |expected: u64, what: &str, change: &dyn Fn() -> std::io::Result<()>| {
         change().expect("the change");
-        sources.look();
-        sources.look();
-        sources.note(file.clone());
-        assert_eq!(sources.changes, expected, "{what}");
+        files.check();
+        files.check();
+        files.add(file.clone());
+        assert_eq!(files.changes, expected, "{what}");
     };
     check(0, "nothing", &|| Ok(()));
     check(0, "another file of the folder", &|| fs::write(folder.join("c"), "new"));
@@ -29,16 +29,16 @@ fn a_change_is_counted_once() {
     check(3, "it goes", &|| fs::remove_file(&missing));
     check(4, "another one moved over it", &|| fs::rename(folder.join("c"), &file));
     fs::write(&file, "once more").expect("a file");
-    sources.note(file.clone());
-    assert_eq!(sources.changes, 5, "seen when it is answered again");
+    files.add(file.clone());
+    assert_eq!(files.changes, 5, "seen when it is answered again");
 }
 
 #[test]
 fn the_oldest_files_go_first() {
-    let mut sources = Sources::default();
-    for number in 0..=MOST {
-        sources.note(format!("/nowhere/{number}").into());
+    let mut files = WatchedFiles::default();
+    for number in 0..=MAX_FILES {
+        files.add(format!("/nowhere/{number}").into());
     }
-    assert_eq!(sources.files.len(), MOST);
-    assert_eq!(sources.files[0].0, Path::new("/nowhere/1"));
+    assert_eq!(files.files.len(), MAX_FILES);
+    assert_eq!(files.files[0].0, Path::new("/nowhere/1"));
 }
