@@ -276,7 +276,7 @@ impl Server {
 
     /// Records an event of the caller's own, by a number that only the caller knows.
     pub fn record_event(&self, number: u64) {
-        self.shared.events.push(|| Event::Noted(number));
+        self.shared.events.push(|| Event::Custom(number));
     }
 
     /// Takes the events recorded so far.

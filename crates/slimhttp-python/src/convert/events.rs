@@ -22,7 +22,7 @@ pub(crate) fn tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, 
         Event::Accepted { peer } => named(intern!(py, "accepted"), peer),
         Event::Closed { peer } => named(intern!(py, "closed"), peer),
         Event::Malformed { peer } => named(intern!(py, "malformed"), peer),
-        Event::Noted(number) => (intern!(py, "noted"), number).into_pyobject(py),
+        Event::Custom(number) => (intern!(py, "noted"), number).into_pyobject(py),
         Event::Answered { peer, method, target, vhost, by, status } => {
             let kind = intern!(py, "answered");
             let by = match by {

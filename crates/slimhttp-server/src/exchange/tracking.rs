@@ -137,7 +137,7 @@ impl Record {
         // A client that left before there was an answer: nginx's 499.
         let status = if self.status == 0 { 499 } else { self.status };
         if let Some(log) = &self.log {
-            log.note(&Entry {
+            log.record(&Entry {
                 time: self.time,
                 peer: self.peer,
                 method: self.method.as_str(),
@@ -170,7 +170,7 @@ pub(crate) fn record_malformed(connection: &ConnectionContext, fault: &FramingFa
     let wanted = snapshot.site.global.options.access_log.as_ref();
     let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };
     let mut words = fault.request_line.split(' ');
-    log.note(&Entry {
+    log.record(&Entry {
         time: SystemTime::now(),
         peer: connection.peer,
         method: words.next().unwrap_or_default(),

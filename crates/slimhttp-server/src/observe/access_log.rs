@@ -41,26 +41,26 @@ const OVERHEAD: usize = 64;
 /// written; a snapshot that holds its writers thereby holds its logs.
 #[derive(Debug, Default)]
 pub(crate) struct AccessLogs {
-    open: Mutex<HashMap<LogFile, Known>>,
+    open: Mutex<HashMap<LogFile, OpenLog>>,
 }
 
 /// A log that was opened: whoever writes to it, and what is on the way. The
 /// latter may outlast the former.
 #[derive(Debug)]
-struct Known {
+struct OpenLog {
     log: Weak<Log>,
     backlog: Arc<Backlog>,
 }
 
 impl AccessLogs {
-    /// A writer for the log that `wanted` names; the file is created, readable by
+    /// A writer for the log that `config` names; the file is created, readable by
     /// its owner and group only (0640), where there is none.
     ///
     /// # Errors
     /// The file cannot be opened for appending, or no thread can be started.
     #[cfg(test)]
-    pub(crate) fn open(&self, wanted: &AccessLog) -> io::Result<AccessWriter> {
-        self.open_for(wanted, None)
+    pub(crate) fn open(&self, config: &AccessLog) -> io::Result<AccessWriter> {
+        self.open_for(config, None)
     }
 
     /// The same in a process of root that is about to be somebody else.
@@ -69,28 +69,28 @@ impl AccessLogs {
     /// As [`Self::open`]; that user may not open it, and could lead root elsewhere.
     pub(crate) fn open_for(
         &self,
-        wanted: &AccessLog,
+        config: &AccessLog,
         successor: Option<&Successor>,
     ) -> io::Result<AccessWriter> {
         let mut open = self.open.lock();
-        open.retain(|_, known| known.log.strong_count() > 0 || !known.backlog.is_empty());
-        let log = match open.get(&wanted.file).and_then(|known| known.log.upgrade()) {
+        open.retain(|_, opened| opened.log.strong_count() > 0 || !opened.backlog.is_empty());
+        let log = match open.get(&config.file).and_then(|opened| opened.log.upgrade()) {
             Some(log) => log,
             None => {
-                let log = Arc::new(Log::start(Sink::open(&wanted.file, successor)?)?);
+                let log = Arc::new(Log::start(Sink::open(&config.file, successor)?)?);
                 let backlog = log.backlog.clone();
-                open.insert(wanted.file.clone(), Known { log: Arc::downgrade(&log), backlog });
+                open.insert(config.file.clone(), OpenLog { log: Arc::downgrade(&log), backlog });
                 log
             }
         };
-        Ok(AccessWriter { format: wanted.format, log })
+        Ok(AccessWriter { format: config.format, log })
     }
 
     /// Opens every file anew by its path, as after a rotation; in a moment, on the
     /// threads that write them. Where that fails, the old file goes on.
     pub(crate) fn reopen(&self) {
         let open = self.open.lock();
-        for log in open.values().filter_map(|known| known.log.upgrade()) {
+        for log in open.values().filter_map(|opened| opened.log.upgrade()) {
             // Nobody is there only where the thread has panicked.
             let _ = log.lines.send(Message::Reopen);
         }
@@ -101,7 +101,7 @@ impl AccessLogs {
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let backlogs: Vec<_> = {
             let open = self.open.lock();
-            open.values().map(|known| known.backlog.clone()).collect()
+            open.values().map(|opened| opened.backlog.clone()).collect()
         };
         let deadline = Instant::now() + timeout;
         while !backlogs.iter().all(|backlog| backlog.is_empty()) {
@@ -114,7 +114,7 @@ impl AccessLogs {
     }
 }
 
-/// Notes requests in one log, in one format. Cloning shares the log.
+/// Records requests in one log, in one format. Cloning shares the log.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessWriter {
     format: AccessFormat,
@@ -122,9 +122,9 @@ pub(crate) struct AccessWriter {
 }
 
 impl AccessWriter {
-    /// Notes a request. Never waits.
-    pub(crate) fn note(&self, entry: &Entry<'_>) {
-        self.log.put(entry.render(self.format));
+    /// Records a request. Never waits.
+    pub(crate) fn record(&self, entry: &Entry<'_>) {
+        self.log.push(entry.render(self.format));
     }
 }
 
@@ -147,10 +147,10 @@ impl Log {
         Ok(Self { lines, backlog })
     }
 
-    fn put(&self, line: Vec<u8>) {
+    fn push(&self, line: Vec<u8>) {
         let cost = cost(&line);
         // Relaxed: the count is a bound, the channel orders the lines. It may be
-        // overshot by a line for each thread that puts at this moment.
+        // overshot by a line for each thread that pushes at this moment.
         if self.backlog.waiting.load(Ordering::Relaxed) + cost > BACKLOG {
             self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -164,7 +164,7 @@ impl Log {
     }
 }
 
-/// What the thread of a log is told.
+/// What is sent to the thread of a log.
 #[derive(Debug)]
 enum Message {
     /// Write this.
@@ -176,9 +176,9 @@ enum Message {
 /// What is on the way to one log.
 #[derive(Debug, Default)]
 struct Backlog {
-    /// The cost of the lines that are put and not yet written.
+    /// The cost of the lines that are sent and not yet written.
     waiting: AtomicUsize,
-    /// Lines that were dropped and not yet spoken of.
+    /// Lines that were dropped, and of which no warning was given yet.
     dropped: AtomicU64,
 }
 

@@ -1,5 +1,6 @@
 //! What happened, for whoever watches: a bounded ring that costs nothing while
-//! nobody does.
+//! nobody does. I/O threads push into it, a program takes from it on its own thread; a lock
+//! of a few instructions stands between them.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,8 +11,8 @@ use parking_lot::Mutex;
 
 use slimhttp_site::plan::Action;
 
-/// How many events are kept; the oldest make room.
-const KEPT: usize = 4096;
+/// How many events are held; the oldest make room.
+const CAPACITY: usize = 4096;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -31,9 +32,9 @@ pub enum Event {
         /// The client.
         peer: SocketAddr,
     },
-    /// Something that the handler side has noted and knows by this number: so it
-    /// has its place among the others.
-    Noted(u64),
+    /// Something that only the program knows, by this number: so it has its place
+    /// among the others.
+    Custom(u64),
     /// A request was answered.
     Answered {
         /// The client.
@@ -88,6 +89,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
+    /// From now on events are held.
     pub(crate) fn watch(&self) {
         self.watched.store(true, Ordering::Relaxed);
     }
@@ -96,18 +98,19 @@ impl Events {
         self.watched.load(Ordering::Relaxed)
     }
 
-    /// Keeps an event, made only where somebody watches.
+    /// Adds an event, made only where somebody watches.
     pub(crate) fn push(&self, event: impl FnOnce() -> Event) {
         if !self.is_watched() {
             return;
         }
         let mut ring = self.ring.lock();
-        if ring.len() == KEPT {
+        if ring.len() == CAPACITY {
             ring.pop_front();
         }
         ring.push_back(event());
     }
 
+    /// The events since the last call.
     pub(crate) fn take(&self) -> Vec<Event> {
         self.ring.lock().drain(..).collect()
     }

@@ -73,7 +73,7 @@ impl Entry<'_> {
     }
 
     /// `client - - [time] "request" status bytes`; the two hyphens are the
-    /// identity and the user, which nobody tells.
+    /// identity and the user, which are not known.
     fn common(&self, line: &mut Vec<u8>) {
         let _ = write!(line, "{} - - [", self.peer.ip().to_canonical());
         self.time(line, CLF_TIME);

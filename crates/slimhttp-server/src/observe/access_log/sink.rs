@@ -1,7 +1,8 @@
 //! Where lines end: the thread that takes them from the backlog and writes them
-//! to standard error, to standard output or to a file.
+//! to standard error, to standard output or to a file. Each log has one; it may wait for the
+//! disk, and ends when the last writer of the log is gone.
 //!
-//! The file is opened anew when it is asked for, and when another one, or none,
+//! The file is opened anew on request, and when another one, or none,
 //! stands at its path, so that a log may be rotated by moving it away; truncating
 //! it works as well, since every write appends.
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use slimhttp_site::site::LogFile as Named;
+use slimhttp_site::site::LogFile;
 
 use crate::observe::access_log::{Backlog, Message, cost};
 use crate::sys::privileges::Successor;
@@ -24,13 +25,13 @@ use crate::sys::privileges::Successor;
 /// How much is written at once; the last line may exceed it.
 const BATCH: usize = 64 << 10;
 /// How long lines are gathered once they come in quick succession. In this time
-/// a new line wakes nobody, which is what makes a line cheap under load.
-const PAUSE: Duration = Duration::from_millis(10);
+/// a new line wakes no thread, which is what makes a line cheap under load.
+const GATHER_TIME: Duration = Duration::from_millis(10);
 /// How often the path is looked at, and how often a warning is given, at most.
-const SELDOM: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a batch is, beside its bytes.
-struct Gathered {
+struct Batch {
     /// What its lines cost while they waited.
     cost: usize,
     /// Whether it ends with the order to open the file anew.
@@ -38,9 +39,9 @@ struct Gathered {
 }
 
 /// Puts the lines that are there into `batch`, from `first` on, until it is full or
-/// the file is to be opened anew: what was noted before belongs to the file before.
-fn gather(first: Message, lines: &Receiver<Message>, batch: &mut Vec<u8>) -> Gathered {
-    let mut gathered = Gathered { cost: 0, reopen: false };
+/// the file is to be opened anew: what was recorded before belongs to the file before.
+fn gather(first: Message, lines: &Receiver<Message>, batch: &mut Vec<u8>) -> Batch {
+    let mut gathered = Batch { cost: 0, reopen: false };
     let mut next = Some(first);
     while let Some(message) = next {
         let Message::Line(line) = message else {
@@ -62,39 +63,40 @@ pub(super) enum Sink {
     /// Standard output.
     Stdout,
     /// A file.
-    File(LogFile),
+    File(OpenFile),
 }
 
 /// An open log file.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(super) struct OpenFile {
     path: PathBuf,
     file: File,
     /// Device and inode of a regular file. `None` for anything else, which is
     /// not rotated.
     identity: Option<(u64, u64)>,
     /// Whether a write ended amidst a line.
-    torn: bool,
-    looked: Instant,
+    mid_line: bool,
+    /// When the path was looked at last.
+    checked_at: Instant,
 }
 
 impl Sink {
     /// Opens what is named; a file for appending.
-    pub(super) fn open(named: &Named, successor: Option<&Successor>) -> io::Result<Self> {
+    pub(super) fn open(named: &LogFile, successor: Option<&Successor>) -> io::Result<Self> {
         match named {
-            Named::Stderr => Ok(Self::Stderr),
-            Named::Stdout => Ok(Self::Stdout),
-            Named::Path(path) => LogFile::open(path, successor).map(Self::File),
+            LogFile::Stderr => Ok(Self::Stderr),
+            LogFile::Stdout => Ok(Self::Stdout),
+            LogFile::Path(path) => OpenFile::open(path, successor).map(Self::File),
         }
     }
 
     /// Writes what `lines` brings until its other end is dropped.
     pub(super) fn drain(mut self, lines: &Receiver<Message>, backlog: &Backlog) {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut complaints = Complaints::default();
+        let mut losses = LossReport::default();
         loop {
             // Idle: wait for a line and write it at once.
-            let mut next = match lines.recv_timeout(complaints.patience()) {
+            let mut next = match lines.recv_timeout(losses.timeout()) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -104,7 +106,7 @@ impl Sink {
                 let gathered = gather(first, lines, &mut batch);
                 if let Err(cause) = self.write(&batch, gathered.reopen) {
                     let count = batch.iter().filter(|&&byte| byte == b'\n').count();
-                    complaints.failed(count, cause);
+                    losses.failed(count, cause);
                 }
                 backlog.written(gathered.cost);
                 if gathered.reopen {
@@ -113,17 +115,17 @@ impl Sink {
                 let more = gathered.reopen || batch.len() >= BATCH;
                 batch.clear();
                 if !more {
-                    thread::sleep(PAUSE);
+                    thread::sleep(GATHER_TIME);
                 }
                 next = lines.try_recv().ok();
-                complaints.dropped(backlog);
-                complaints.voice(&self, SELDOM);
+                losses.dropped(backlog);
+                losses.warn(&self, CHECK_INTERVAL);
             }
-            complaints.dropped(backlog);
-            complaints.voice(&self, SELDOM);
+            losses.dropped(backlog);
+            losses.warn(&self, CHECK_INTERVAL);
         }
-        complaints.dropped(backlog);
-        complaints.voice(&self, Duration::ZERO);
+        losses.dropped(backlog);
+        losses.warn(&self, Duration::ZERO);
     }
 
     /// Opens a file anew.
@@ -143,7 +145,7 @@ impl Sink {
             }
             Self::File(log) => {
                 if !last {
-                    log.follow();
+                    log.reopen_if_moved();
                 }
                 log.write(batch)
             }
@@ -152,14 +154,14 @@ impl Sink {
 
     fn name(&self) -> String {
         match self {
-            Self::Stderr => Named::Stderr.to_string(),
-            Self::Stdout => Named::Stdout.to_string(),
+            Self::Stderr => LogFile::Stderr.to_string(),
+            Self::Stdout => LogFile::Stdout.to_string(),
             Self::File(log) => log.path.display().to_string(),
         }
     }
 }
 
-impl LogFile {
+impl OpenFile {
     fn open(path: &Path, successor: Option<&Successor>) -> io::Result<Self> {
         let (file, identity) = match successor {
             None => open(path, OFlags::empty())?,
@@ -176,20 +178,26 @@ impl LogFile {
                 opened
             }
         };
-        Ok(Self { path: path.to_owned(), file, identity, torn: false, looked: Instant::now() })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            identity,
+            mid_line: false,
+            checked_at: Instant::now(),
+        })
     }
 
     fn write(&mut self, batch: &[u8]) -> io::Result<()> {
-        if self.torn && !batch.is_empty() {
+        if self.mid_line && !batch.is_empty() {
             self.file.write_all(b"\n")?;
-            self.torn = false;
+            self.mid_line = false;
         }
         let mut rest = batch;
         while !rest.is_empty() {
             match self.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    self.torn = rest[count - 1] != b'\n';
+                    self.mid_line = rest[count - 1] != b'\n';
                     rest = &rest[count..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -201,11 +209,11 @@ impl LogFile {
 
     /// Opens the path anew where our file stands there no longer. Where that
     /// fails, the old file goes on and the next look tries again.
-    fn follow(&mut self) {
-        if self.identity.is_none() || self.looked.elapsed() < SELDOM {
+    fn reopen_if_moved(&mut self) {
+        if self.identity.is_none() || self.checked_at.elapsed() < CHECK_INTERVAL {
             return;
         }
-        self.looked = Instant::now();
+        self.checked_at = Instant::now();
         let there = std::fs::metadata(&self.path).ok().map(|found| identity(&found));
         if there != self.identity {
             self.reopen();
@@ -216,7 +224,7 @@ impl LogFile {
     fn reopen(&mut self) {
         match open(&self.path, OFlags::empty()) {
             Ok((file, identity)) => {
-                (self.file, self.identity, self.torn) = (file, identity, false);
+                (self.file, self.identity, self.mid_line) = (file, identity, false);
             }
             Err(cause) => tracing::warn!(
                 "the access log {} cannot be opened anew, so the file before goes on: {cause}",
@@ -250,15 +258,15 @@ fn identity(found: &Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 
-/// What is to be said of lines that were lost, and when it was said last.
+/// Lines that were lost, and when the last warning of it was given.
 #[derive(Debug, Default)]
-struct Complaints {
+struct LossReport {
     lost: u64,
     cause: Option<io::Error>,
-    last: Option<Instant>,
+    warned_at: Option<Instant>,
 }
 
-impl Complaints {
+impl LossReport {
     /// Counts the lines that found the backlog full.
     fn dropped(&mut self, backlog: &Backlog) {
         self.lost += backlog.dropped.swap(0, Ordering::Relaxed);
@@ -270,15 +278,15 @@ impl Complaints {
         self.cause = Some(cause);
     }
 
-    /// How long to wait for a line before something is to be said.
-    fn patience(&self) -> Duration {
-        if self.lost > 0 { SELDOM } else { Duration::from_secs(3600) }
+    /// How long to wait for a line before a warning is due.
+    fn timeout(&self) -> Duration {
+        if self.lost > 0 { CHECK_INTERVAL } else { Duration::from_secs(3600) }
     }
 
-    /// Warns, unless the last warning is younger than `interval`; what is kept
-    /// back is part of the next one.
-    fn voice(&mut self, sink: &Sink, interval: Duration) {
-        if self.lost == 0 || self.last.is_some_and(|last| last.elapsed() < interval) {
+    /// Warns, unless the last warning is younger than `interval`; what is left
+    /// out is part of the next one.
+    fn warn(&mut self, sink: &Sink, interval: Duration) {
+        if self.lost == 0 || self.warned_at.is_some_and(|last| last.elapsed() < interval) {
             return;
         }
         let (name, lost) = (sink.name(), self.lost);
@@ -291,7 +299,7 @@ impl Complaints {
             ),
         }
         self.lost = 0;
-        self.last = Some(Instant::now());
+        self.warned_at = Some(Instant::now());
     }
 }
 

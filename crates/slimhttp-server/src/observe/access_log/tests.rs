@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::observe::access_log::{AccessLogs, Entry};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// 22 November 2026, 14:04:19.123456 UTC.
 fn moment() -> SystemTime {
@@ -177,14 +177,14 @@ pub(super) fn numbered(status: u16) -> Entry<'static> {
 #[test]
 fn lines_are_appended_in_order_to_a_file_that_others_cannot_read() {
     let folder = Folder::new();
-    let wanted = folder.log("a.log", AccessFormat::Common);
+    let config = folder.log("a.log", AccessFormat::Common);
     for round in 0..2 {
         let logs = AccessLogs::default();
-        let writer = logs.open(&wanted).expect("a log");
+        let writer = logs.open(&config).expect("a log");
         for status in 0..1000 {
-            writer.note(&numbered(round * 1000 + status));
+            writer.record(&numbered(round * 1000 + status));
         }
-        assert!(logs.flush(PATIENCE));
+        assert!(logs.flush(TIMEOUT));
     }
     let path = folder.0.path().join("a.log");
     assert_eq!(statuses(&path), (0..2000).collect::<Vec<_>>());
@@ -202,13 +202,13 @@ fn a_file_is_opened_once_and_closed_with_its_last_writer() {
     assert!(Arc::ptr_eq(&common.log, &json.log));
     assert!(!Arc::ptr_eq(&common.log, &other.log));
 
-    common.note(&entry());
-    json.note(&entry());
+    common.record(&entry());
+    json.record(&entry());
     let log = Arc::downgrade(&common.log);
     drop((common, json));
     assert!(log.upgrade().is_none(), "nobody holds it");
-    // What was noted is written nevertheless.
-    assert!(logs.flush(PATIENCE));
+    // What was recorded is written nevertheless.
+    assert!(logs.flush(TIMEOUT));
     let text = fs::read_to_string(folder.0.path().join("a.log")).expect("a log");
     assert_eq!(
         text,
@@ -217,8 +217,8 @@ fn a_file_is_opened_once_and_closed_with_its_last_writer() {
 
     let again = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
     assert_eq!(logs.open.lock().len(), 2);
-    again.note(&entry());
-    assert!(logs.flush(PATIENCE));
+    again.record(&entry());
+    assert!(logs.flush(TIMEOUT));
 }
 
 #[test]
@@ -237,31 +237,31 @@ fn a_file_that_cannot_be_opened_is_an_error_at_once() {
 }
 
 #[test]
-fn logs_are_opened_anew_when_it_is_asked_for() {
+fn logs_are_opened_anew_on_request() {
     let folder = Folder::new();
     let logs = AccessLogs::default();
     let writer = logs.open(&folder.log("a.log", AccessFormat::Common)).expect("a log");
     let stdout = AccessLog { format: AccessFormat::Common, file: LogFile::Stdout };
     let _also = logs.open(&stdout).expect("standard output");
     let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
-    writer.note(&numbered(201));
-    assert!(logs.flush(PATIENCE));
+    writer.record(&numbered(201));
+    assert!(logs.flush(TIMEOUT));
     fs::rename(&path, &moved).expect("moved");
     // At once, and not with the next line: whoever has moved it may pack it now.
     logs.reopen();
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + TIMEOUT;
     while !path.exists() {
         assert!(std::time::Instant::now() < deadline, "no new file");
         thread::sleep(Duration::from_millis(1));
     }
-    writer.note(&numbered(202));
-    assert!(logs.flush(PATIENCE));
+    writer.record(&numbered(202));
+    assert!(logs.flush(TIMEOUT));
     assert_eq!((statuses(&moved), statuses(&path)), (vec![201], vec![202]));
     // Where it cannot be opened, the file before goes on.
     fs::rename(&path, &moved).expect("moved");
     fs::create_dir(&path).expect("a folder");
     logs.reopen();
-    writer.note(&numbered(203));
-    assert!(logs.flush(PATIENCE));
+    writer.record(&numbered(203));
+    assert!(logs.flush(TIMEOUT));
     assert_eq!(statuses(&moved), vec![202, 203]);
 }

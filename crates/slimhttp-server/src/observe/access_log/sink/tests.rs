@@ -16,16 +16,16 @@ use crate::observe::access_log::{BACKLOG, Log, OVERHEAD};
 /// Makes the time come at which the path is looked at once more.
 fn next_look(sink: &mut Sink) {
     let Sink::File(log) = sink else { return };
-    log.looked -= SELDOM;
+    log.checked_at -= CHECK_INTERVAL;
 }
 
 /// Those that wait together too, and though a second has gone since the path was
 /// looked at.
 #[test]
-fn what_was_noted_before_a_log_is_opened_anew_stands_in_the_file_before() {
+fn what_was_recorded_before_a_log_is_opened_anew_stands_in_the_file_before() {
     let folder = Folder::new();
     let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
-    let mut sink = Sink::open(&Named::Path(path.clone()), None).expect("a log");
+    let mut sink = Sink::open(&LogFile::Path(path.clone()), None).expect("a log");
     fs::rename(&path, &moved).expect("moved");
     next_look(&mut sink);
     let (lines, taken) = mpsc::channel();
@@ -42,7 +42,7 @@ fn what_was_noted_before_a_log_is_opened_anew_stands_in_the_file_before() {
 fn a_log_that_is_moved_or_removed_is_opened_anew() {
     let folder = Folder::new();
     let (path, moved) = (folder.0.path().join("a.log"), folder.0.path().join("a.log.1"));
-    let mut sink = Sink::open(&Named::Path(path.clone()), None).expect("a log");
+    let mut sink = Sink::open(&LogFile::Path(path.clone()), None).expect("a log");
     let write = |sink: &mut Sink, status| {
         let line = numbered(status).render(AccessFormat::Common);
         sink.write(&line, false).expect("written");
@@ -66,11 +66,11 @@ fn a_log_that_is_moved_or_removed_is_opened_anew() {
     assert_eq!(statuses(&path), [5]);
 }
 
-/// Keeps the messages of events.
+/// Collects the messages of log events.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
+struct Messages(Arc<Mutex<Vec<String>>>);
 
-impl Visit for Heard {
+impl Visit for Messages {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         if field.name() == "message" {
             self.0.lock().expect("no panic").push(format!("{value:?}"));
@@ -78,7 +78,7 @@ impl Visit for Heard {
     }
 }
 
-impl tracing::Subscriber for Heard {
+impl tracing::Subscriber for Messages {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
@@ -94,16 +94,16 @@ impl tracing::Subscriber for Heard {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// A log on `sink` whose warnings are heard, and its thread.
-fn heard_log(sink: Sink) -> (Log, Heard, thread::JoinHandle<()>) {
+/// A log on `sink` whose warnings are collected, and its thread.
+fn log_with_messages(sink: Sink) -> (Log, Messages, thread::JoinHandle<()>) {
     let backlog = Arc::new(Backlog::default());
     let (lines, taken) = mpsc::channel();
-    let heard = Heard::default();
-    let (shared, subscriber) = (backlog.clone(), heard.clone());
+    let messages = Messages::default();
+    let (shared, subscriber) = (backlog.clone(), messages.clone());
     let thread = thread::spawn(move || {
         tracing::subscriber::with_default(subscriber, || sink.drain(&taken, &shared));
     });
-    (Log { lines, backlog }, heard, thread)
+    (Log { lines, backlog }, messages, thread)
 }
 
 #[test]
@@ -117,14 +117,14 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
         .expect("a reader");
-    let (log, heard, thread) =
-        heard_log(Sink::open(&Named::Path(path.clone()), None).expect("a log"));
+    let (log, messages, thread) =
+        log_with_messages(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
 
     let line = entry().render(AccessFormat::Json);
     // Twice what the backlog can hold.
-    let noted = 2 * BACKLOG / (line.capacity() + OVERHEAD);
-    for _ in 0..noted {
-        log.put(entry().render(AccessFormat::Json));
+    let recorded = 2 * BACKLOG / (line.capacity() + OVERHEAD);
+    for _ in 0..recorded {
+        log.push(entry().render(AccessFormat::Json));
     }
     let waiting = log.backlog.waiting.load(Ordering::Relaxed);
     assert!(waiting <= BACKLOG, "{waiting}");
@@ -137,20 +137,20 @@ fn a_full_backlog_drops_lines_counts_them_and_never_waits() {
 
     assert_eq!(written.len() % line.len(), 0, "whole lines");
     assert!(written.chunks(line.len()).all(|found| found == line));
-    let heard = heard.0.lock().expect("no panic");
+    let messages = messages.0.lock().expect("no panic");
     let (before, after) = (
         format!("access log {}: ", path.display()),
         " lines dropped, requests come faster than they are written",
     );
-    let dropped: usize = heard
+    let dropped: usize = messages
         .iter()
         .map(|message| {
             let rest = message.strip_prefix(&before).and_then(|rest| rest.strip_suffix(after));
             rest.unwrap_or_else(|| panic!("{message}")).parse::<usize>().expect("a number")
         })
         .sum();
-    assert!(dropped >= noted / 3, "{dropped} of {noted}");
-    assert_eq!(written.len() / line.len() + dropped, noted);
+    assert!(dropped >= recorded / 3, "{dropped} of {recorded}");
+    assert_eq!(written.len() / line.len() + dropped, recorded);
 }
 
 #[test]
@@ -164,10 +164,10 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
         options.open(&path).expect("a reader")
     };
     let reader = open_reader();
-    let (log, heard, thread) =
-        heard_log(Sink::open(&Named::Path(path.clone()), None).expect("a log"));
+    let (log, messages, thread) =
+        log_with_messages(Sink::open(&LogFile::Path(path.clone()), None).expect("a log"));
     let put = |status| {
-        log.put(numbered(status).render(AccessFormat::Common));
+        log.push(numbered(status).render(AccessFormat::Common));
         while !log.backlog.is_empty() {
             thread::sleep(Duration::from_millis(1));
         }
@@ -183,8 +183,8 @@ fn lines_that_cannot_be_written_are_counted_and_the_next_ones_tried() {
     let mut written = String::new();
     reader.read_to_string(&mut written).expect("a line");
     assert_eq!(written, render(&numbered(2), AccessFormat::Common));
-    let heard = heard.0.lock().expect("no panic");
+    let messages = messages.0.lock().expect("no panic");
     let expected =
         format!("access log {}: up to 1 lines lost: Broken pipe (os error 32)", path.display());
-    assert_eq!(*heard, [expected]);
+    assert_eq!(*messages, [expected]);
 }
