@@ -1,5 +1,5 @@
-//! The file system: opening beneath a root and nowhere else, and what tells a file from
-//! every other. Reading blocks; who may block calls it.
+//! The file system: opening beneath a root and nowhere else, and what distinguishes a file
+//! from every other. Reading blocks; who may block calls it.
 
 pub(crate) mod file_id;
 pub(crate) mod read;

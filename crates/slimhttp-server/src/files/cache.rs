@@ -8,7 +8,7 @@
 //! made sure of is said at [`Cache::get`]. The bound counts everything that an
 //! entry takes: content, key, fields and the tables around it.
 //!
-//! Files that are asked for once do not push out those that are asked for often
+//! Files that are requested once do not evict those that are requested often
 //! (`quick_cache` keeps them in an order of the kind of Clock-PRO and S3-FIFO).
 
 use std::ffi::CStr;
@@ -54,7 +54,7 @@ pub(super) struct FileKey {
     text: SmallVec<[u8; 256]>,
     root: usize,
     links: FollowSymlinks,
-    /// The coding that a file beside the one asked for is in.
+    /// The coding that a file beside the requested one is in.
     coding: Option<Coding>,
 }
 

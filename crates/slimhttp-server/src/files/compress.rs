@@ -83,7 +83,7 @@ impl Compressor {
 
     /// Compresses on the blocking pool, when an encoder is free; only then is the
     /// content fetched, so that few are in memory at once. The permits belong to
-    /// the work: it goes on when whoever asked for it has left.
+    /// the work: it goes on when whoever waited for it has left.
     pub(super) async fn compress(
         &self,
         reserved: OwnedSemaphorePermit,

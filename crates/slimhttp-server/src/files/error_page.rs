@@ -17,7 +17,7 @@ use crate::message::body::Body;
 use crate::sys::clock::LogThrottle;
 
 /// What describes a page wherever it is sent. Its validators are not among them:
-/// what was asked for has none.
+/// what was requested has none.
 const DESCRIBES: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, VARY];
 
 /// Puts the page for the status of `response` in place of its body. Where there

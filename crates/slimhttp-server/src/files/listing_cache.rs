@@ -82,7 +82,7 @@ struct Key {
     coding: Option<Coding>,
     /// Whether scripts are run, and so listed.
     runs: bool,
-    /// The address of the rules: whether they are still there is asked of the
+    /// The address of the rules: whether they are still there is known by the
     /// listing itself.
     rules: usize,
 }

@@ -50,7 +50,7 @@ pub(crate) struct FileLookup<'a> {
     roots: &'a RootCache,
     pub(super) root: &'a Path,
     pub(super) rules: &'a Arc<FileRules>,
-    /// Whether the client may be told why something is refused.
+    /// Whether the client may learn why something is refused.
     debug: bool,
     /// Whether the disk is looked at each time: pages are loaded anew when it changes.
     pub(super) bypass_cache: bool,
@@ -87,7 +87,7 @@ pub(super) enum Resolved {
 }
 
 impl Resolved {
-    /// The name to which the one that was asked for leads over a link.
+    /// The name to which the requested one leads over a link.
     fn real_name(&self) -> Option<&SafePath> {
         match self {
             Self::File(file) => file.real_name(),
@@ -109,7 +109,7 @@ enum Purpose {
 
 /// How a file was opened, and by what it may be cached.
 struct Opening<'o> {
-    /// The path that was asked for; its name decides the media type.
+    /// The requested path; its name decides the media type.
     path: &'o SafePath,
     /// The path that was opened: another one for a sibling.
     opened_path: &'o SafePath,
@@ -234,7 +234,7 @@ impl<'a> FileLookup<'a> {
         resolved.real_name().filter(|real| is_withheld(self.rules, real))
     }
 
-    /// What `path` names, for whoever asks.
+    /// What `path` names.
     async fn resolve(
         &self,
         path: &SafePath,

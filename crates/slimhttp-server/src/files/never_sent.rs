@@ -1,4 +1,4 @@
-//! Which names are never sent, whoever asks.
+//! Which names are never sent to any client. By names alone; `lookup` and listings ask it.
 
 use slimhttp_site::coding::Coding;
 use slimhttp_site::path::SafePath;

@@ -6,7 +6,7 @@
 //! folders a request is looked for in is decided here, by names and times alone.
 //!
 //! Pages come from the release in force and set a cookie with its id. Whatever
-//! else is asked for with the cookie of an earlier release is looked for there
+//! else is requested with the cookie of an earlier release is looked for there
 //! first, and what the release in force lacks is looked for in the earlier ones.
 
 use std::collections::HashMap;

@@ -26,7 +26,7 @@ use crate::message::refused::ErrorResponse;
 use crate::sys::clock::LogThrottle;
 
 /// By what a navigation is known: a cache must not give the page of a fallback to
-/// a script that asks for the same path (RFC 9110 section 12.5.5).
+/// a script that requests the same path (RFC 9110 section 12.5.5).
 const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest");
 
 /// A search for what answers one request, in one root.
@@ -67,7 +67,7 @@ impl Search<'_> {
             };
             match outcome {
                 Err(refused) if refused.refusal == Refusal::NotFound => {
-                    // What the answer speaks of is what was asked for.
+                    // The answer speaks of the first candidate, which is what was requested.
                     missing.get_or_insert(refused);
                 }
                 outcome => return outcome,
@@ -83,7 +83,7 @@ impl Search<'_> {
         budget: &mut LookupBudget,
     ) -> Result<FileOutcome, ErrorResponse> {
         match candidate {
-            // A candidate may be a page though the name that was asked for is none.
+            // A candidate may be a page though the requested name is none.
             Candidate::Target(path) | Candidate::File(path)
                 if is_page_name(self.lookup.rules, path) =>
             {
@@ -112,7 +112,7 @@ impl Search<'_> {
             },
             Candidate::Folder(path) if !self.target.is_folder() => {
                 match self.lookup.find(path, budget).await? {
-                    // The folder that was asked for has its own name.
+                    // The requested folder has its own name.
                     Resolved::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
                         self.redirect_to_folder(path)
                     }
@@ -229,8 +229,8 @@ impl Search<'_> {
         }
     }
 
-    /// A file under the name that was asked for, unless it has a cleaner one. The
-    /// name that a rewrite gave it was not asked for, and stays inside.
+    /// A file under the requested name, unless it has a cleaner one. The
+    /// name that a rewrite gave it was not requested, and stays inside.
     async fn send_by_its_name(
         &self,
         path: &SafePath,

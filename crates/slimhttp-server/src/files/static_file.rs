@@ -32,7 +32,7 @@ pub(super) struct StreamedFile {
 }
 
 impl StaticFile {
-    /// The name to which the one that was asked for leads over a link.
+    /// The name to which the requested one leads over a link.
     pub(super) fn real_name(&self) -> Option<&SafePath> {
         match self {
             Self::InMemory(file) => file.real_name.as_ref(),

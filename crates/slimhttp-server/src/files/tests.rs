@@ -14,7 +14,7 @@ use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::path::Target;
 use slimhttp_site::site::{Listener, Site};
-use slimhttp_site::value::Value;
+use slimhttp_site::value::{Table, Value};
 use tempfile::TempDir;
 
 use super::*;
@@ -41,12 +41,10 @@ fn value(json: serde_json::Value) -> Value {
     }
 }
 
-/// A site of one scope, whose `web_root` is this folder.
-fn site(root: &Path, options: &serde_json::Value) -> Site {
-    let Value::Table(mut table) = value(options.clone()) else { panic!("options are a table") };
-    table.insert("web_root".into(), root.to_str().expect("text").into());
+/// The site that these options make, without routes.
+pub(super) fn compiled(options: Table) -> Site {
     let draft = Draft {
-        config: Config::new(table),
+        config: Config::new(options),
         routes: Routes::default(),
         base: PathBuf::from("/"),
         replaced: false,
@@ -59,6 +57,13 @@ fn site(root: &Path, options: &serde_json::Value) -> Site {
         port: 80,
     };
     compile_site(&draft, &listener, true, None).expect("a site")
+}
+
+/// A site of one scope, whose `web_root` is this folder.
+fn site(root: &Path, options: &serde_json::Value) -> Site {
+    let Value::Table(mut options) = value(options.clone()) else { panic!("options are a table") };
+    options.insert("web_root".into(), root.to_str().expect("text").into());
+    compiled(options)
 }
 
 /// A site over a temporary folder, and all that a request for its files needs.

@@ -1,5 +1,5 @@
 //! What the system says of a file, as small plain values: of what kind it is,
-//! and by what it is told from every other file and from itself after an edit.
+//! and what distinguishes it from every other file and from itself after an edit.
 
 use std::os::fd::AsFd;
 
@@ -55,7 +55,7 @@ impl Facts {
         fstat(file).map(Self::from)
     }
 
-    /// By what it is told from other files, and from itself after an edit.
+    /// What distinguishes it from other files, and from itself after an edit.
     pub(crate) fn identity(&self) -> FileId {
         self.identity
     }

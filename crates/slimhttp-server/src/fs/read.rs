@@ -13,15 +13,15 @@ use bytes::{Bytes, BytesMut};
 /// for as much on each of its streams, and read none of it.
 const SMALL: usize = 16 * 1024;
 
-/// How far apart the bytes are that tell whether a piece of a file is in memory: what
-/// the system reads ahead, unless told otherwise.
+/// How far apart the bytes are that show whether a piece of a file is in memory: what
+/// the system reads ahead, unless it is set otherwise.
 const STRIDE: u64 = 128 * 1024;
 
 /// Reads what the system has in memory, without waiting for a disk.
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] where a disk would have to be waited for, or the
-/// system cannot tell; others as reading.
+/// system does not say; others as reading.
 pub(crate) fn read_ready(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -98,7 +98,7 @@ pub(crate) async fn read_whole(file: &Arc<File>, length: usize) -> io::Result<By
 }
 
 /// Whether the system has the bytes from `offset` on in memory, as far as a look
-/// here and there can tell.
+/// here and there can show.
 ///
 /// # Errors
 /// As reading.

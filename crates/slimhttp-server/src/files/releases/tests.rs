@@ -1,35 +1,16 @@
 //! Which release a request sees, by the changes of the site and its cookie.
 
-use std::path::PathBuf;
-
-use slimhttp_site::compile::Routes;
-use slimhttp_site::config::Config;
 use slimhttp_site::host::HostKey;
-use slimhttp_site::site::Listener;
 use slimhttp_site::value::Table;
 
 use super::*;
-use crate::live::draft::Draft;
-use crate::live::snapshot::compile_site;
+use crate::files::tests::compiled;
 
 const PINNED: Duration = Duration::from_secs(60);
 
 /// A site: the root and the pinning of the global level, and of virtual hosts.
 fn site(root: &str, pinned: Duration, hosts: &[(&str, &str, Duration)]) -> Site {
-    let draft = Draft {
-        config: Config::new(Table::new()),
-        routes: Routes::default(),
-        base: PathBuf::from("/"),
-        replaced: false,
-    };
-    let listener = Listener {
-        tls: false,
-        address: String::new(),
-        bound: Vec::new(),
-        configured_port: 80,
-        port: 80,
-    };
-    let mut site = compile_site(&draft, &listener, false, None).expect("a site");
+    let mut site = compiled(Table::new());
     let scope = |name: Option<&str>, root: &str, pinned| {
         let mut scope = (*site.global).clone();
         scope.name = name.map(Into::into);

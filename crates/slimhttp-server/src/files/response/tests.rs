@@ -12,6 +12,23 @@ use super::*;
 
 const TEXT: &[u8] = b"0123456789";
 
+fn representation(
+    source: Source,
+    length: usize,
+    coding: Option<Coding>,
+) -> Representation<'static> {
+    Representation {
+        source,
+        length: length as u64,
+        etag: Cow::Owned(ETag::strong("tag").expect("a tag")),
+        content_length: None,
+        last_modified: None,
+        content_type: Cow::Owned(HeaderValue::from_static("text/plain")),
+        coding,
+        varies: coding.is_some(),
+    }
+}
+
 fn respond_to(
     source: Source,
     method: &Method,
@@ -19,17 +36,7 @@ fn respond_to(
 ) -> Response<Body> {
     let value = |text: &&'static str| HeaderValue::from_static(text);
     let headers = fields.iter().map(|(name, text)| (name.clone(), value(text))).collect();
-    let representation = Representation {
-        source,
-        length: TEXT.len() as u64,
-        etag: Cow::Owned(ETag::strong("tag").expect("a tag")),
-        content_length: None,
-        last_modified: None,
-        content_type: Cow::Owned(HeaderValue::from_static("text/plain")),
-        coding: Some(Coding::Gzip),
-        varies: true,
-    };
-    respond(representation, method, &headers)
+    respond(representation(source, TEXT.len(), Some(Coding::Gzip)), method, &headers)
 }
 
 fn file() -> Arc<File> {
@@ -95,18 +102,12 @@ async fn a_long_range_of_a_file_is_read_as_it_is_sent() {
     let mut file = tempfile::tempfile().expect("a file");
     let text = "0123456789".repeat(10_000);
     file.write_all(text.as_bytes()).expect("written");
-    let representation = |source| Representation {
-        source,
-        length: text.len() as u64,
-        etag: Cow::Owned(ETag::strong("tag").expect("a tag")),
-        content_length: None,
-        last_modified: None,
-        content_type: Cow::Owned(HeaderValue::from_static("text/plain")),
-        coding: None,
-        varies: false,
-    };
     let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=5-50004"))]);
-    let response = respond(representation(Source::File(Arc::new(file))), &Method::GET, &headers);
+    let response = respond(
+        representation(Source::File(Arc::new(file)), text.len(), None),
+        &Method::GET,
+        &headers,
+    );
     assert!(matches!(response.body(), Body::File(_)));
     assert_eq!(response.headers()[CONTENT_RANGE], "bytes 5-50004/100000");
     let body = response.into_body().collect().await.expect("a body").to_bytes();
