@@ -396,3 +396,6 @@ fn sibling_of(path: &SafePath, coding: Coding) -> Option<SafePath> {
 fn this_second() -> i64 {
     i64::try_from(clock::seconds()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

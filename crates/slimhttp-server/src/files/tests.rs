@@ -73,7 +73,7 @@ pub(super) struct Fixture {
     pub(super) store: Arc<FileStore>,
     roots: RootCache,
     releases: Releases,
-    freshness: FreshnessNote,
+    pub(super) freshness: FreshnessNote,
 }
 
 impl Fixture {
@@ -82,7 +82,17 @@ impl Fixture {
         let folder = TempDir::new().expect("a folder");
         let root = folder.path().join("site");
         write(&root, files);
-        let site = site(&root, options);
+        Self::over(&root, folder, options)
+    }
+
+    /// The sources of this crate as a `web_root`: files that nobody has changed just now.
+    pub(super) fn of_sources(options: &serde_json::Value) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self::over(root, TempDir::new().expect("a folder"), options)
+    }
+
+    fn over(root: &Path, folder: TempDir, options: &serde_json::Value) -> Self {
+        let site = site(root, options);
         Self {
             store: Arc::new(FileStore::new(&site.global.options.files)),
             roots: RootCache::new(OpenMethod::available()),
@@ -93,9 +103,19 @@ impl Fixture {
         }
     }
 
+    /// Puts other options in place, as a change of the site does.
+    pub(super) fn change(&mut self, options: &serde_json::Value) {
+        let root = self.site.global.options.web_root.clone().expect("there is one");
+        self.site = site(&root, options);
+    }
+
     /// The path of `name` below the first `web_root`.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("site").join(name)
+    }
+
+    pub(super) fn roots(&self) -> &RootCache {
+        &self.roots
     }
 
     pub(super) fn lookup(&self) -> FileLookup<'_> {

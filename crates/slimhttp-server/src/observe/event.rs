@@ -115,3 +115,6 @@ impl Events {
         self.ring.lock().drain(..).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
