@@ -180,7 +180,7 @@ impl Exchange<'_> {
             Answer::Reply(response) => Ok(response),
             Answer::File(path, fields) => self.send_named(&path, fields).await,
             Answer::WebSocket(pending) => {
-                Ok(websocket::begin(*pending, self.upgrade.take(), self.connection)?)
+                Ok(websocket::accept(*pending, self.upgrade.take(), self.connection)?)
             }
             Answer::Switch(response, carrier) => {
                 let Some(client) = self.upgrade.take() else {
@@ -193,7 +193,7 @@ impl Exchange<'_> {
                     // and too early to be anything else.
                     return Err(fault.refusal.clone().into());
                 }
-                takeover::begin(client, carrier, self.connection);
+                takeover::hand_over(client, carrier, self.connection);
                 Ok(response)
             }
             Answer::Pass => Err(Refusal::NotFound.into()),
@@ -206,7 +206,7 @@ impl Exchange<'_> {
         let Some(handler) = &self.connection.shared.handler else { return false };
         let is_asked = self.upgrade.is_some()
             && handler.interests().upgrades
-            && switching::is_asked(&self.headers);
+            && switching::is_requested(&self.headers);
         if is_asked {
             self.connection.connected(handler);
         }

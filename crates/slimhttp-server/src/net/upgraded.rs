@@ -34,3 +34,18 @@ pub(crate) type UpgradedFuture =
 
 /// Of a request that may be answered with 101.
 pub(crate) type OnUpgrade = Box<dyn PendingUpgrade>;
+
+/// One end of a pipe in memory, for tests, on which 101 has been written.
+#[cfg(test)]
+impl Upgraded for tokio::io::DuplexStream {
+    fn into_socket(self: Box<Self>) -> io::Result<(Box<dyn Stream>, [Bytes; 2])> {
+        Ok((self, [Bytes::new(), Bytes::new()]))
+    }
+}
+
+#[cfg(test)]
+impl PendingUpgrade for tokio::io::DuplexStream {
+    fn upgraded(self: Box<Self>) -> UpgradedFuture {
+        Box::pin(std::future::ready(Ok(self as Box<dyn Upgraded>)))
+    }
+}

@@ -22,7 +22,7 @@ use crate::message::request_body::RequestBody;
 use crate::net::upgraded::OnUpgrade;
 use crate::proxy::error;
 use crate::proxy::retry::{self, UpstreamRequest};
-use crate::upgrade::switching;
+use crate::upgrade::{switching, tunnel};
 use crate::upstream::body::ForwardedBody;
 use crate::upstream::group::{UpstreamGroup, UpstreamPermit};
 use crate::upstream::response_body::UpstreamBody;
@@ -61,7 +61,7 @@ pub(crate) async fn forward(
     let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, group))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
-    let upgrade = upgrade.filter(|_| switching::is_asked(&headers));
+    let upgrade = upgrade.filter(|_| switching::is_requested(&headers));
     let hop = Hop {
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
@@ -125,7 +125,7 @@ fn switch(
     let via = Via { received_version: response.version(), mark };
     let upstream = UpstreamUpgrade::of(&mut response);
     forward::response_headers(response.headers_mut(), true, &via);
-    switching::tunnel(client, upstream.upgraded(), permit, connection);
+    tunnel::open(client, upstream.upgraded(), permit, connection);
     Ok(response.map(|_| Body::Empty))
 }
 

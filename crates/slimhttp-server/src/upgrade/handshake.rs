@@ -1,4 +1,4 @@
-//! The 101 that opens a WebSocket.
+//! The 101 that opens a WebSocket. Pure: made of what the site has negotiated.
 
 use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,

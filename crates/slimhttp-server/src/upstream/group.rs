@@ -95,6 +95,12 @@ impl UpstreamGroup {
         self.acquire_of(proxy.max_requests, proxy.max_queue, proxy.queue_timeout).await
     }
 
+    /// A permit of a group that has any number of them.
+    #[cfg(test)]
+    pub(crate) async fn acquire_one(self: &Arc<Self>) -> UpstreamPermit {
+        self.acquire_of(usize::MAX, 0, Duration::ZERO).await.expect("has any number")
+    }
+
     async fn acquire_of(
         self: &Arc<Self>,
         max_requests: usize,

@@ -1,0 +1,40 @@
+//! A tunnel: the client's connection and the upstream's, joined once both have switched. Its
+//! task runs on the client's I/O thread; neither end has a time-out.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::context::connection::ConnectionContext;
+use crate::net::upgraded::OnUpgrade;
+use crate::upgrade::switching;
+use crate::upstream::group::UpstreamPermit;
+
+/// Copies bytes both ways until both sides have ended, or one fails. An end of one side is
+/// passed on to the other, which may go on sending. The permit is held for as long.
+pub(crate) fn open(
+    client: OnUpgrade,
+    upstream: impl Future<Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send>>
+    + Send
+    + 'static,
+    permit: UpstreamPermit,
+    connection: &Arc<ConnectionContext>,
+) {
+    let copied = async {
+        let mut client = client.upgraded().await?;
+        let mut upstream = upstream.await?;
+        tokio::io::copy_bidirectional(&mut client, &mut upstream).await?;
+        io::Result::Ok(())
+    };
+    switching::spawn(connection, async move {
+        let _permit = permit;
+        if let Err(error) = copied.await {
+            tracing::debug!("an upgraded connection ended: {error}");
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;
