@@ -4,8 +4,8 @@ what any document links to.
 A citation is a code span, outside of blocks. One that has the form of a path is looked for below
 the root of the project, below `src` of each crate, below the Python package and below `tests`; a
 `*` stands for any name, and `x` for any module. One that has the form of a name, such as
-`Live::update` or `_run.turn()`, is there if one file of the sources has all words of it. What is
-renamed or moved is found here.
+`Live::update` or `_run.turn()`, is there if one file of the sources has all words of it; what a
+type of ours has must be defined in that file. What is renamed or moved is found here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import pytest
 import tree
@@ -31,6 +32,11 @@ SPAN = re.compile(r'(?<!`)`([^`\n]+)`(?!`)')
 PATH = re.compile(r'^[\w.*-]+(?:/[\w.*-]+)*(?:/|\.(?:rs|pyi?|md|toml|sh|yml))$')
 ANY_MODULE = re.compile(r'^x(?:\.rs|/tests\.rs)?$')
 WORD = re.compile(r'[A-Za-z_]\w*')
+TYPE = re.compile(r'\b(?:struct|enum|trait|class) (\w+)')
+#: A function, or what stands at the beginning of a line as fields and variants do.
+MEMBER = re.compile(
+    r'\b(?:fn|def|const|type) (\w+)|^ +(?:pub(?:\(\w+\))? )?(\w+)(?:[:,(]| [{=]|$)', re.M
+)
 NAME = re.compile(r'^@?[A-Za-z_]\w*(?:(?:::|\.)[A-Za-z_]\w*)*(?:\([\w, =…]*\)|!)?$')
 LINK = re.compile(r'(?<!!)\[[^\]]*\]\(([^)\s]+)\)')
 HEADING = re.compile(r'^#+ (.+?)\s*$', re.M)
@@ -68,19 +74,43 @@ def places() -> frozenset[str]:
     return frozenset(found)
 
 
+class Source(NamedTuple):
+    """What can be cited of a file."""
+
+    words: frozenset[str]
+    types: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, name: str, text: str) -> Source:
+        """That of one file, the words of its path included."""
+        members = ''.join(f'{a or b} ' for a, b in MEMBER.findall(text)).split()
+        words = WORD.findall(name) + WORD.findall(text)
+        return cls(frozenset(words), frozenset(TYPE.findall(text)), frozenset(members))
+
+
 @functools.cache
-def words() -> tuple[frozenset[str], ...]:
-    """The words of each file of the sources, those of its path included."""
+def sources() -> tuple[Source, ...]:
+    """The files whose names may be cited."""
     return tuple(
-        frozenset(WORD.findall(name)) | frozenset(WORD.findall(tree.text(name) or ''))
+        Source.of(name, tree.text(name) or '')
         for name in tree.files()
         if SOURCES.search(name) and not name.startswith('tests/tidy/test_citations')
     )
 
 
-def missing(
-    document: str, known_places: frozenset[str], known: tuple[frozenset[str], ...]
-) -> list[str]:
+def is_named(span: str, known: tuple[Source, ...]) -> bool:
+    """Whether a file has the name that a code span is."""
+    named = WORD.findall(span.partition('(')[0])
+    owner, member = named[-2:] if len(named) > 1 else ('', named[0])
+    is_ours = any(owner in source.types for source in known)
+    return any(
+        source.words.issuperset(named) and (not is_ours or member in source.members)
+        for source in known
+    )
+
+
+def missing(document: str, known_places: frozenset[str], known: tuple[Source, ...]) -> list[str]:
     """The citations of a document that lead nowhere, each behind its line."""
     found = []
     for line, span in spans(document):
@@ -92,10 +122,8 @@ def missing(
             )
             if not there:
                 found.append(f'{line}: there is no `{span}`')
-        elif NAME.match(span):
-            named = set(WORD.findall(span.partition('(')[0]))
-            if not any(named <= of_file for of_file in known):
-                found.append(f'{line}: no file of the sources has `{span}`')
+        elif NAME.match(span) and not is_named(span, known):
+            found.append(f'{line}: no file of the sources has `{span}`')
     return found
 
 
@@ -104,7 +132,7 @@ def test_what_is_cited_is_there() -> None:
     for name in tree.files():
         if name.startswith(CITING) and name.endswith('.md'):
             document = tree.text(name) or ''
-            found += [f'{name}:{wrong}' for wrong in missing(document, places(), words())]
+            found += [f'{name}:{wrong}' for wrong in missing(document, places(), sources())]
     assert not found, '\n'.join(['', *found])
 
 
@@ -119,6 +147,7 @@ def test_what_is_cited_is_there() -> None:
         ('`Live::update`, `update()`, `@Live.update`', []),
         ('`Live::change`', ['1: no file of the sources has `Live::change`']),
         ('`Live::draw`, `draw`', ['1: no file of the sources has `Live::draw`']),
+        ('`Live::put`, `put`', ['1: no file of the sources has `Live::put`']),
         ('`Lively`', ['1: no file of the sources has `Lively`']),
         ('`x.rs` and `x/tests.rs`', []),
         ('`two words`, `x → y`, `--flag`', []),
@@ -127,7 +156,9 @@ def test_what_is_cited_is_there() -> None:
     ],
 )
 def test_a_citation_that_leads_nowhere_is_found(document: str, found: list[str]) -> None:
-    there, known = frozenset({'a/', 'a/b.rs'}), (frozenset({'Live', 'update'}), frozenset({'draw'}))
+    there = frozenset({'a/', 'a/b.rs'})
+    live = 'struct Live;\nimpl Live {\n    fn update() { table.put() }\n}\n'
+    known = (Source.of('a/b.rs', live), Source.of('a/c.rs', 'fn draw() {}\n'))
     assert missing(document, there, known) == found
 
 
