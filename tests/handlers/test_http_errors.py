@@ -10,21 +10,15 @@ import logging
 import os
 import pickle
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 from support import PATIENCE, Log, Program, Serving, serving, tree
-from support.sites import ask, module_site
+from support.sites import ask, module_site, site_fixture
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(response_headers={'X-Scope': 'kept'}) as site:
-        yield site
+site = site_fixture(response_headers={'X-Scope': 'kept'})
 
 
 def error(*args: Any, **more: Any) -> Exception:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support import Log, Serving, serving
+from support import Log, Serving
+from support.sites import site_fixture
 
 of = pytest.mark.parametrize
 
@@ -17,10 +17,7 @@ FORGED = b'HTTP/1.1 201 Mine\r\nSet-Cookie: evil=1\r\nContent-Type: text/plain\r
 BODY = b'<p>body'
 
 
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(response_headers={'X-Scope': 'kept'}) as site:
-        yield site
+site = site_fixture(response_headers={'X-Scope': 'kept'})
 
 
 def post(site: Serving, handler: Callable[[Any], Any], body: bytes = FORGED) -> Any:

@@ -8,24 +8,16 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support import Serving, serving, tree
+from support import Serving
 from support.sites import ask_handler as ask
+from support.sites import site_of_hosts
 
 of = pytest.mark.parametrize
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    folder = tmp_path_factory.mktemp('root')
-    tree(
-        folder,
-        {
-            'outside.txt': 'outside',
-            'root': {'file.txt': 'the file', 'index.html': 'index', 'a': {'page.html': '<p>'}},
-        },
-    )
-    root = os.fspath(folder / 'root')
-    with serving(web_root=root, vhosts={'a.example': {}, '*.b.example': {}}) as site:
+    with site_of_hosts(tmp_path_factory.mktemp('root')) as site:
         yield site
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 from support import (
@@ -20,14 +19,10 @@ from support import (
     settles,
     wait_until,
 )
+from support.sites import site_fixture
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(grace_period=1) as site:
-        yield site
+site = site_fixture(grace_period=1)
 
 
 # C8.3, streams

@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,16 +20,12 @@ from support import (
     wait_until,
     websocket_identity,
 )
+from support.sites import site_fixture
 from support.upgrades import MASK, Deaf, Hoarder, WebSocket, echo_websockets
 from support.websocket_frames import websocket_frame
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving() as site:
-        yield site
+site = site_fixture()
 
 
 def test_c9_an_identity_that_never_reads_stops_its_client_and_nobody_else() -> None:

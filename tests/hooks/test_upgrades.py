@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,16 +17,12 @@ from support import (
     wait_until,
     websocket_echo,
 )
+from support.sites import site_fixture
 from support.upgrades import ASKING, MASK, WebSocket, echo_websockets
 from support.websocket_frames import read_websocket_frame, websocket_frame
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving() as site:
-        yield site
+site = site_fixture()
 
 
 def test_c9_an_old_websocket_program_runs(site: Serving) -> None:

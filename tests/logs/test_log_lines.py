@@ -10,11 +10,11 @@ import os
 import re
 import sys
 import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import DATA, Cli, Log, Program, Serving, serving, tree
+from support import DATA, Cli, Log, Program, Serving, tree
+from support.sites import site_fixture
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,10 +31,7 @@ HOSTILE = 'x\n2026-01-01 ERROR forged\r\n\x1b[31mred\x9b31m\u202egnp.exe\x07\u20
 ASKED = urllib.parse.quote(HOSTILE)
 
 
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving() as site:
-        yield site
+site = site_fixture()
 
 
 def check(text: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+import pytest
+
 from support.response import Response
 from support.servers import Serving, serving, tree
 
@@ -24,6 +26,20 @@ FILES = {
 HOST = 'a.example'
 #: A module that answers what is put in.
 ANSWERS = 'def on_request(request):\n    return {!r}\n'
+
+
+def site_fixture(**config: Any) -> Any:
+    """A fixture: a server of this process under these options, to which a test adds handlers.
+
+    `site = site_fixture()` stands in a file of tests instead of the fixture of all files.
+    """
+
+    @pytest.fixture
+    def site() -> Iterator[Serving]:
+        with serving(**config) as served:
+            yield served
+
+    return site
 
 
 def write(path: Path, text: str, *, like: Optional[os.stat_result] = None) -> None:
@@ -48,6 +64,16 @@ def module_site(
         web_root=os.fspath(tree(folder / 'nothing', {})),
         vhosts={HOST: {'module': os.fspath(folder / 'vhost.py'), **vhost}},
     ) as site:
+        yield site
+
+
+@contextlib.contextmanager
+def site_of_hosts(folder: Path) -> Iterator[Serving]:
+    """Serve `folder/root`, with a file beside it, at the global level and of two virtual hosts."""
+    root = {'file.txt': 'the file', 'index.html': 'index', 'a': {'page.html': '<p>'}}
+    tree(folder, {'outside.txt': 'outside', 'root': root})
+    hosts: dict[str, Any] = {HOST: {}, '*.b.example': {}}
+    with serving(web_root=os.fspath(folder / 'root'), vhosts=hosts) as site:
         yield site
 
 

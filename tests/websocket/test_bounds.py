@@ -7,22 +7,17 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support import PATIENCE, Serving, serving, wait_until
+from support.sites import site_fixture
 from support.websocket_clients import client, closing
 from support.websocket_frames import handshake
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(grace_period=2) as site:
-        yield site
+site = site_fixture(grace_period=2)
 
 
 # Bounds.

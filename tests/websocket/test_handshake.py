@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import slimHTTP
 from support import CERTIFICATE, CERTIFICATE_KEY, PATIENCE, Log, Serving, serving, wait_until
+from support.sites import site_fixture
 from support.websocket_clients import client
 from support.websocket_frames import handshake
 from websockets.sync.client import ClientConnection
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(grace_period=2) as site:
-        yield site
+site = site_fixture(grace_period=2)
 
 
 # The handshake.

@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import slimHTTP
 from support import PATIENCE, Log, Program, Serving, at_once, serving, wait_until
+from support.sites import site_fixture
 from support.websocket_clients import client, closing
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import ClientConnection
 
 of = pytest.mark.parametrize
-
-
-@pytest.fixture
-def site() -> Iterator[Serving]:
-    with serving(grace_period=2) as site:
-        yield site
+site = site_fixture(grace_period=2)
 
 
 # Messages.
