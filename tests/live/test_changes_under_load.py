@@ -9,7 +9,18 @@ import time
 
 import pytest
 import slimHTTP
-from support import Program, Upstream, get, is_refused, says, serving, stall, tree, wait_until
+from support import (
+    Program,
+    Upstream,
+    get,
+    in_threads,
+    is_refused,
+    says,
+    serving,
+    stall,
+    tree,
+    wait_until,
+)
 from support.sites import FILES
 
 # --- C3.3 ------------------------------------------------------------------
@@ -230,27 +241,6 @@ def test_c3_5_requests_go_on_while_10000_are_changed(crowd):
 
 
 # --- C3.6 ------------------------------------------------------------------
-
-
-def in_threads(count, function):
-    """Call `function(number)` on `count` threads at once; nothing may be raised."""
-    barrier = threading.Barrier(count)
-    failures = []
-
-    def call(number):
-        try:
-            barrier.wait(10)
-            function(number)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    assert failures == []
 
 
 def test_c3_6_changes_from_many_threads_are_all_applied(s):

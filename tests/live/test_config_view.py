@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import pickle
-import threading
 from collections import ChainMap, UserDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
+from support import in_threads
 
 BASE = {
     'web_root': './a',
@@ -336,24 +336,6 @@ def test_c2_6_check_config_gives_the_error(http: slimHTTP.HTTP_SERVER) -> None:
     assert runtime(http) == BASE
 
 
-def in_threads(count: int, work: Any) -> list[Exception]:
-    """Call `work(n)` on `count` threads at once; gives what they raised."""
-    raised: list[Exception] = []
-
-    def call(number: int) -> None:
-        try:
-            work(number)
-        except Exception as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return raised
-
-
 def test_c3_6_no_edit_of_a_list_is_lost_between_threads(http: slimHTTP.HTTP_SERVER) -> None:
     http.config['exclude'] = ['first']
 
@@ -363,7 +345,7 @@ def test_c3_6_no_edit_of_a_list_is_lost_between_threads(http: slimHTTP.HTTP_SERV
             http.config['exclude'].insert(0, f'gone-{number}')
             http.config['exclude'].remove(f'gone-{number}')
 
-    assert in_threads(4, edit) == []
+    in_threads(4, edit)
     assert sorted(http.config['exclude']) == sorted(
         ['first', *(f'{number}-{turn}' for number in range(4) for turn in range(30))]
     )
@@ -379,7 +361,7 @@ def test_c3_6_keys_come_and_go_between_threads(http: slimHTTP.HTTP_SERVER) -> No
             vhosts.pop('x.example', None)
             vhosts.to_dict()
 
-    assert in_threads(4, edit) == []
+    in_threads(4, edit)
     assert vhosts == {}
 
 

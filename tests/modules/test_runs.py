@@ -16,6 +16,7 @@ import pytest
 import slimHTTP
 from slimHTTP import _modules
 from slimHTTP._callbacks import Callbacks
+from support import in_threads
 
 
 class Site:
@@ -125,14 +126,7 @@ def test_c6_1_two_threads_run_a_kept_module_once(site: Site) -> None:
         f'slimHTTP.memory.increment({str(site.folder)!r})\n'
         "def on_request(request): return 'ok'",
     )
-    threads = [
-        threading.Thread(target=site.ask, args=(path,), kwargs={'reload': 'changed'})
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, lambda _number: site.ask(path, reload='changed'))
     assert slimHTTP.memory.pop(str(site.folder)) == 1
 
 
@@ -368,15 +362,12 @@ for number in range(3):
 """
     answers = {}
 
-    def ask(name: str) -> None:
+    def ask(number: int) -> None:
+        name = f'n{number}'
         path = site.write(f'{name}.py', source % (f'{name}.example', name))
         answers[name] = site.ask(path, '/who', vhost=f'{name}.example')
 
-    threads = [threading.Thread(target=ask, args=(f'n{n}',)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(6, ask)
     assert answers == {f'n{n}': f'n{n}' for n in range(6)}
 
 

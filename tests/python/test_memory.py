@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import MutableMapping
 
 import pytest
 import slimHTTP
 from slimHTTP._state._memory import Memory
+from support import in_threads
 
 
 @pytest.fixture
@@ -91,10 +91,6 @@ def test_c6_4_every_operation_is_atomic_between_threads(memory: Memory) -> None:
             if memory.pop(f'prize {number}', None) is not None:
                 won.append(number)
 
-    threads = [threading.Thread(target=work, args=(me,)) for me in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(16, work)
     assert (memory['n'], memory['m'], memory['c']) == (8000, 8000, 8000)
     assert sorted(won) == sorted([*range(500)] * 2)

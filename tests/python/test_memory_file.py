@@ -8,13 +8,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import slimHTTP
 from slimHTTP._state._memory import Memory
+from support import in_threads
 
 
 class Opened:
@@ -321,15 +321,11 @@ os.kill(os.getpid(), 9)
 def test_c6_4_threads_take_turns_at_the_file(path: Path) -> None:
     with Opened(path) as memory:
 
-        def count() -> None:
+        def count(_number: int) -> None:
             for _ in range(300):
                 memory.increment('n')
 
-        threads = [threading.Thread(target=count) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(4, count)
     with Opened(path) as memory:
         assert memory == {'n': 1200}
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import Client, Program, get, lenient_tls, resident_memory, wait_until
+from support import Client, Program, get, in_threads, lenient_tls, resident_memory, wait_until
 from support.programs import check
 
 
@@ -136,19 +136,13 @@ def test_c1_5_many_instances_side_by_side() -> None:
 
 
 def test_c1_5_in_any_thread() -> None:
-    said: list[str] = []
+    names = ['sync', 'async', 'stream']
 
-    def program() -> None:
+    def program(_number: int) -> list[str]:
         with opened() as http:
-            said.extend(asked(http, name) for name in ('sync', 'async', 'stream'))
+            return [asked(http, name) for name in names]
 
-    threads = [threading.Thread(target=program) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
-    assert sorted(said) == ['async'] * 4 + ['stream'] * 4 + ['sync'] * 4
+    assert in_threads(4, program) == [names] * 4
 
 
 def test_c1_5_inside_a_running_loop() -> None:

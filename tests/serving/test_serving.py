@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import slimHTTP
-from support import Client, Program, get, is_refused, serving, wait_until
+from support import Client, Program, get, in_threads, is_refused, serving, wait_until
 
 IN_FLIGHT = """
 import asyncio, os, slimHTTP, sys, time
@@ -168,24 +168,8 @@ def test_c1_5_close_is_safe_twice_and_from_any_thread(serves):
     if serves:
         http.__enter__()
         assert get(('127.0.0.1', http.port)).status == 404
-    barrier = threading.Barrier(8)
-    failures = []
-
-    def close():
-        barrier.wait(10)
-        try:
-            http.close()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=close) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
+    in_threads(8, lambda _number: http.close())
     http.close()
-    assert failures == []
     assert is_refused(('127.0.0.1', http.port))
 
 

@@ -36,7 +36,7 @@ from support.servers import (
     settle,
     tree,
 )
-from support.threads import at_once, in_background
+from support.threads import at_once, in_background, in_threads
 from support.tls import CERTIFICATE, CERTIFICATE_KEY, lenient_tls, trusting_tls
 from support.upstreams import (
     BlackHole,
@@ -94,6 +94,7 @@ __all__ = [
     'get',
     'hang_up',
     'in_background',
+    'in_threads',
     'is_refused',
     'launch',
     'lenient_tls',

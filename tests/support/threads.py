@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,17 @@ def at_once(tasks: Iterable[Callable[[], Any]], patience: float = 4 * PATIENCE) 
     if errors:
         raise errors[0]
     return results
+
+
+def in_threads(count: int, task: Callable[[int], Any], patience: float = 4 * PATIENCE) -> list[Any]:
+    """Call `task(number)` in `count` threads that begin together; as `at_once` else."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> Any:
+        barrier.wait(PATIENCE)
+        return task(number)
+
+    return at_once([functools.partial(run, number) for number in range(count)], patience)
 
 
 @contextlib.contextmanager
