@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import slimHTTP
 from support import Serving, Upstream, says, serving, settle, tree, unused_port
+from support.websocket_frames import handshake
 
 of = pytest.mark.parametrize
 
@@ -208,12 +209,5 @@ def test_a_websocket_is_opened_by_its_own_rule(tmp_path) -> None:
         async def ws(socket):
             await socket.close()
 
-        fields = {
-            'Connection': 'Upgrade',
-            'Upgrade': 'websocket',
-            'Sec-WebSocket-Version': '13',
-            'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-            'Origin': APP,
-        }
         with site.client() as client:
-            assert client.request('GET', '/ws', headers=fields).status == 403
+            assert client.request('GET', '/ws', handshake(Origin=APP)).status == 403

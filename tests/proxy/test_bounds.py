@@ -27,14 +27,9 @@ from support import (
     websocket_echo,
 )
 from support.http2_client import Http2
+from support.websocket_frames import handshake
 
 of = pytest.mark.parametrize
-UPGRADE = {
-    'Connection': 'Upgrade',
-    'Upgrade': 'websocket',
-    'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-}
 
 
 class Gate:
@@ -188,14 +183,14 @@ def test_c7_3_a_tunnel_has_its_place_until_it_ends() -> None:
     with Upstream(websocket_echo) as upstream, serving(proxy=upstream.name, **config) as site:
         for _ in range(2):
             with site.client() as client:
-                client.send('GET', '/', UPGRADE)
+                client.send('GET', '/', handshake())
                 assert client.read_response().status == 101
                 assert site.get('/').status == 503
             with site.client() as client:
 
                 def is_free(client: Client = client) -> bool:
                     client.close()
-                    client.send('GET', '/', UPGRADE)
+                    client.send('GET', '/', handshake())
                     return client.read_response().status == 101
 
                 wait_until(is_free, 'the place of the tunnel')

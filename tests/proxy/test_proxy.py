@@ -25,7 +25,13 @@ from support import (
     wait_until,
     websocket_echo,
 )
-from support.websocket_frames import read_websocket_frame, websocket_accept, websocket_frame
+from support.websocket_frames import (
+    KEY,
+    handshake,
+    read_websocket_frame,
+    websocket_accept,
+    websocket_frame,
+)
 
 of = pytest.mark.parametrize
 TRUST = {'SSL_CERT_FILE': os.fspath(DATA / 'tls' / 'ca.pem')}
@@ -349,18 +355,12 @@ def test_c7_2_websockets_pass(site, size: int) -> None:
         running = site(
             {'vhosts': {'a.example': {'proxy': upstream.name}}}, {'mark': str(size)}, fresh=True
         )
-        key = 'dGhlIHNhbXBsZSBub25jZQ=='
         with running.client() as client:
-            fields = {
-                'Connection': 'keep-alive, Upgrade',
-                'Upgrade': 'websocket',
-                'Sec-WebSocket-Version': '13',
-                'Sec-WebSocket-Key': key,
-            }
+            fields = handshake(Connection='keep-alive, Upgrade')
             client.send('GET', '/chat', fields, host='a.example')
             response = client.read_response()
             assert response.status == 101
-            assert response.headers['Sec-WebSocket-Accept'] == websocket_accept(key)
+            assert response.headers['Sec-WebSocket-Accept'] == websocket_accept(KEY)
             assert response.headers['Upgrade'] == 'websocket'
             payload = b'p' * size
             for _ in range(3):

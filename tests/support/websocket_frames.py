@@ -58,6 +58,7 @@ def read_websocket_frame(receive_exactly: Callable[[int], bytes]) -> tuple[int, 
 
 
 def handshake(**changes: str) -> dict[str, str]:
+    """The fields that ask for a WebSocket; a keyword changes one, and leaves it out where it is empty."""
     fields = {
         'Connection': 'Upgrade',
         'Upgrade': 'websocket',
@@ -69,10 +70,8 @@ def handshake(**changes: str) -> dict[str, str]:
 
 
 def opened(client: Any, extension: Optional[str] = None) -> None:
-    fields = handshake()
-    if extension:
-        fields['Sec-WebSocket-Extensions'] = extension
-    client.send('GET', '/echo', fields)
+    """Open a WebSocket at `/echo`, and see that its extension is agreed on."""
+    client.send('GET', '/echo', handshake(Sec_WebSocket_Extensions=extension or ''))
     head = client.read_head()
     assert head.status == 101
     assert head.headers['Sec-WebSocket-Accept'] == websocket_accept(KEY)

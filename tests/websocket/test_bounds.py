@@ -131,13 +131,7 @@ def test_dead_clients_are_found() -> None:
 
         with client(site, '/ws?who=alive', ping_interval=None) as alive:
             with site.client() as dead:
-                fields = {
-                    'Connection': 'Upgrade',
-                    'Upgrade': 'websocket',
-                    'Sec-WebSocket-Version': '13',
-                    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-                }
-                dead.send('GET', '/ws?who=dead', fields)
+                dead.send('GET', '/ws?who=dead', handshake())
                 assert dead.read_head().status == 101
                 assert dead.expect_close() == b'\x89\x00'
             wait_until(lambda: told, 'the handler knows')

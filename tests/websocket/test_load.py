@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import PATIENCE, Client, Serving, quantile, serving
-from support.websocket_frames import DEFLATE, FIN, MORE, PING, RSV1, TEXT, frame, opened
+from support.websocket_frames import DEFLATE, FIN, MORE, PING, RSV1, TEXT, frame, handshake, opened
 
 of = pytest.mark.parametrize
 
@@ -117,14 +117,7 @@ def test_others_do_not_wait_for_a_flood(site: Serving, name: str) -> None:
 
 def test_others_do_not_wait_for_a_long_message(site: Serving) -> None:
     with site.client() as client:
-        fields = {
-            'Connection': 'Upgrade',
-            'Upgrade': 'websocket',
-            'Sec-WebSocket-Version': '13',
-            'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-            'Sec-WebSocket-Extensions': DEFLATE,
-        }
-        client.send('GET', '/much', fields)
+        client.send('GET', '/much', handshake(Sec_WebSocket_Extensions=DEFLATE))
         assert client.read_head().status == 101
         with floods([client], frame(FIN | PING)):
             others_have_their_turn(site, 1)
