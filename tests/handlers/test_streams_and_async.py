@@ -20,6 +20,7 @@ from support import (
     wait_until,
 )
 from support.sites import site_fixture
+from support.streams import WatchedStream
 
 of = pytest.mark.parametrize
 site = site_fixture(grace_period=1)
@@ -52,31 +53,17 @@ def test_c8_3_a_generator_streams_as_it_yields(site: Serving) -> None:
 
 @of('asynchronous', [False, True])
 def test_c8_3_a_slow_client_stops_the_generator(site: Serving, asynchronous: bool) -> None:
-    pulled = [0]
-    closed = threading.Event()
-
-    def chunks():
-        try:
-            while pulled[0] < 20_000:
-                pulled[0] += 1
-                yield b'x' * 65536
-        finally:
-            closed.set()
-
-    async def chunks_later():
-        for chunk in chunks():
-            yield chunk
-
-    site.http.route('/')(lambda request: chunks_later() if asynchronous else chunks())
+    stream = WatchedStream(b'x' * 65536, asynchronous=asynchronous)
+    site.http.route('/')(lambda request: stream(request))
     with narrow_client(site.address) as client:
         client.send('GET', '/')
         assert client.read_head().status == 200
-        assert settles(lambda: pulled[0]) < 1000, 'bounded by what sockets hold'
-        before = pulled[0]
+        assert settles(lambda: stream.pulled) < 1000, 'bounded by what sockets hold'
+        before = stream.pulled
         for _ in range(before + 50):
             client.read_chunk()
-        assert pulled[0] > before, 'and it goes on when the client does'
-    assert closed.wait(PATIENCE), 'and it is closed when the client leaves'
+        assert stream.pulled > before, 'and it goes on when the client does'
+    assert stream.closed.wait(PATIENCE), 'and it is closed when the client leaves'
 
 
 def test_c8_3_a_slow_client_holds_no_thread(site: Serving) -> None:

@@ -12,6 +12,7 @@ import pytest
 import slimHTTP
 from support import PATIENCE, settles, wait_until
 from support.http2_client import Http2
+from support.streams import WatchedStream
 
 
 def receive(client: Http2, stream: int, least: int) -> None:
@@ -60,28 +61,14 @@ def test_c8_5_a_request_that_is_taken_back_has_its_async_call_cancelled(
 def test_c8_3_a_window_that_stays_closed_stops_the_generator(
     http: slimHTTP.HTTP_SERVER, client: Http2, asynchronous: bool
 ) -> None:
-    pulled = [0]
-    closed = threading.Event()
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            while pulled[0] < 20_000:
-                pulled[0] += 1
-                yield b'x' * 4096
-        finally:
-            closed.set()
-
-    async def chunks_later() -> Any:
-        for chunk in chunks():
-            yield chunk
-
-    http.route('/large')(lambda request: chunks_later() if asynchronous else chunks())
+    large = WatchedStream(b'x' * 4096, asynchronous=asynchronous)
+    http.route('/large')(lambda request: large(request))
     stream = client.ask('/large')
-    wait_until(lambda: pulled[0])
-    before = settles(lambda: pulled[0])
+    wait_until(lambda: large.pulled)
+    before = settles(lambda: large.pulled)
     assert before < 1000, 'bounded by its window and what is on the way'
     receive(client, stream, (before + 50) * 4096)
-    assert pulled[0] > before, 'and it goes on when the client does'
+    assert large.pulled > before, 'and it goes on when the client does'
     client.take_back(stream)
-    assert closed.wait(PATIENCE), 'and it is closed when nobody wants it'
+    assert large.closed.wait(PATIENCE), 'and it is closed when nobody wants it'
     assert client.get('/well').body == b'well'
