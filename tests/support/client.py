@@ -16,6 +16,7 @@ from support.waiting import PATIENCE, Deadline
 
 Address = tuple  # (host, port)
 Body = Union[bytes, str, Iterable[bytes], None]
+Fields = Union[Mapping[str, str], Iterable[tuple[str, str]]]
 
 
 class Client:
@@ -79,7 +80,7 @@ class Client:
         self,
         method: str,
         target: str,
-        headers: Union[Mapping[str, str], Iterable[tuple[str, str]]] = (),
+        headers: Fields = (),
         body: Body = None,
         host: Optional[str] = '',
     ) -> Response:
@@ -98,7 +99,7 @@ class Client:
         self,
         method: str,
         target: str,
-        headers: Union[Mapping[str, str], Iterable[tuple[str, str]]] = (),
+        headers: Fields = (),
         body: Body = None,
         host: Optional[str] = '',
     ) -> None:
