@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from support import at_once, serving, tree
+from support import at_once, serving, tree, unix_socket
 
 SECRET = 'the secret outside'
 LONG = 'n' * 251 + '.txt'
@@ -290,14 +289,7 @@ def test_c5_2_what_is_no_file_cannot_hang_the_server(site) -> None:
     root = odd.folder / 'root'
     if not (root / 'fifo').exists():
         os.mkfifo(root / 'fifo')
-        listener = socket.socket(socket.AF_UNIX)
-        here = os.getcwd()
-        os.chdir(root)  # The name of a socket has at most 107 bytes.
-        try:
-            listener.bind('socket')
-        finally:
-            os.chdir(here)
-            listener.close()
+        unix_socket(root, 'socket').close()
     for target in ('/fifo', '/socket'):
         assert odd.get(target).status == 404
     assert odd.get('/file.txt').text == 'file'

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Client, Serving, serving, tree, wait_until
+from support import Client, Serving, serving, tree, unix_socket, wait_until
 from support.traversal import targets
 
 SECRET = b'5f1d-the-secret-outside-of-the-root'
@@ -266,13 +265,7 @@ def test_c5_2_a_fifo_is_never_opened(folder: Path, option) -> None:
     os.mkfifo(root / 'fifo')
     os.symlink('fifo', root / 'to-fifo')
     os.symlink('../fifo', root / 'folder' / 'to-fifo')
-    bound = socket.socket(socket.AF_UNIX)
-    here = os.getcwd()
-    os.chdir(root)  # The name of a socket has at most 107 bytes.
-    try:
-        bound.bind('socket')
-    finally:
-        os.chdir(here)
+    bound = unix_socket(root, 'socket')
     with contextlib.suppress(OSError):  # Only an administrator may make one.
         os.mknod(root / 'device', stat.S_IFCHR | 0o666, os.makedev(1, 5))
     for name, target in (('to-zero', '/dev/zero'), ('to-socket', 'socket')):

@@ -35,6 +35,7 @@ from support.servers import (
     serving,
     settle,
     tree,
+    unix_socket,
 )
 from support.threads import at_once, in_background, in_threads
 from support.tls import CERTIFICATE, CERTIFICATE_KEY, lenient_tls, trusting_tls
@@ -112,6 +113,7 @@ __all__ = [
     'tick',
     'tree',
     'trusting_tls',
+    'unix_socket',
     'unused_port',
     'wait_until',
     'websocket_echo',

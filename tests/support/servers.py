@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,6 +38,18 @@ def tree(folder: Union[str, Path], files: Mapping[str, Any]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return folder
+
+
+def unix_socket(folder: Path, name: str) -> socket.socket:
+    """A socket of this machine, whose file is `name` in `folder`."""
+    bound = socket.socket(socket.AF_UNIX)
+    here = os.getcwd()
+    os.chdir(folder)  # The name of a socket has at most 107 bytes.
+    try:
+        bound.bind(name)
+    finally:
+        os.chdir(here)
+    return bound
 
 
 #: How long ago a file must have changed for the server to keep it (s).
