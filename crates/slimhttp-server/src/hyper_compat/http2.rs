@@ -11,6 +11,7 @@ mod outgoing;
 mod send_budget;
 mod socket;
 mod streams;
+mod turn_waker;
 mod wait;
 
 use std::convert::Infallible;
@@ -33,6 +34,7 @@ use self::outgoing::Outgoing;
 use self::send_budget::SendBudget;
 use self::socket::{Pace, Socket};
 use self::streams::{Spawner, Streams};
+use self::turn_waker::TurnWaker;
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
 use crate::hyper_compat::request_body::request_body;
@@ -157,20 +159,24 @@ where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
     let mut is_closing = false;
+    let (mut of_connection, mut of_streams) = (TurnWaker::default(), TurnWaker::default());
     std::future::poll_fn(|context| {
+        // By the task's own waker: it is looked at once in a turn, before the parts are polled.
         state.register(context.waker());
         if let ending @ (CloseMode::Rejected | CloseMode::Cut) = state.close_mode() {
             return Poll::Ready(ending);
         }
         pace.begin();
+        of_connection.begin_turn(context.waker());
+        of_streams.begin_turn(context.waker());
         // Twice: what requests answer at once is then sent in the same turn.
         for _ in 0..2 {
-            let mut outcome = Pin::new(&mut *connection).poll(context);
+            let mut outcome = Pin::new(&mut *connection).poll(&mut of_connection.context());
             let ends = matches!(state.close_mode(), CloseMode::Gracefully | CloseMode::HeadTimeout);
             if outcome.is_pending() && ends && !is_closing {
                 shut_down(connection);
                 is_closing = true;
-                outcome = Pin::new(&mut *connection).poll(context);
+                outcome = Pin::new(&mut *connection).poll(&mut of_connection.context());
             }
             if let Poll::Ready(outcome) = outcome {
                 if let Err(error) = outcome {
@@ -178,11 +184,12 @@ where
                 }
                 return Poll::Ready(CloseMode::No);
             }
-            if streams.poll(context, POLLED) == 0 {
-                return Poll::Pending;
+            if streams.poll(&mut of_streams.context(), POLLED) == 0 {
+                break;
             }
         }
-        if streams.has_ready() {
+        let is_woken = of_connection.end_turn() | of_streams.end_turn();
+        if is_woken || streams.has_ready() {
             context.waker().wake_by_ref();
         }
         Poll::Pending
