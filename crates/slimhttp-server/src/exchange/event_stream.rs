@@ -3,7 +3,7 @@
 //! for it again. What is streamed is dropped at once, which closes a handler's iterator
 //! and an upstream's connection. Where the client takes nothing the stream is not polled,
 //! and so not dropped: its connection is counted as one with an endless answer, which the
-//! end of the I/O thread does not wait for.
+//! end of the I/O thread does not wait for. Polled as any body, on the connection's I/O thread.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Files that handlers name: where they may lie, and how they are sent.
+//! Files that handlers name: where they may lie, and how they are sent. Called once a handler has
+//! answered; waits for the disk as `files` does, on the blocking pool.
 
 use std::path::Path;
 

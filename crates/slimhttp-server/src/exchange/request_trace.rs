@@ -1,5 +1,6 @@
 //! What the log says of a request whose URL a program has marked by
-//! `debug(url)`: everything but the content, and but what is a secret by its name.
+//! `debug(url)`: everything but the content, and but what is a secret by its name. `answer` asks
+//! for it before the plan is performed, and gives it the response.
 
 use std::fmt::Write as _;
 use std::time::Duration;

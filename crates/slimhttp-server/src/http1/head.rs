@@ -1,5 +1,6 @@
 //! The bytes of a request's head → its parts. They have passed the strict
-//! framing, so all that is decided here is which requests hyper answers.
+//! framing, so all that is decided here is which requests hyper answers. Called by the
+//! driver with a complete head; nothing here waits.
 
 use std::mem::MaybeUninit;
 

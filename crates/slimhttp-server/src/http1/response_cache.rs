@@ -3,6 +3,9 @@
 //! a response are kept for the next one who asks. One table for each I/O thread, of a
 //! fixed size; what collides is overwritten.
 //!
+//! The driver of a connection looks a request up before there is an exchange for it, and
+//! `sending` puts its response here; both on their own thread, without a lock.
+//!
 //! `exchange` decides which responses may be repeated. Here stands what "the same"
 //! means: [`key`] names every field that an answer from files depends on. Whoever
 //! makes one depend on another field adds it there.

@@ -3,7 +3,7 @@
 //! The call waits for the disk where the system has not got the bytes in
 //! memory, so each window is looked at first, and one that is not there is read
 //! on the blocking pool. The look takes a byte here and there; what the system
-//! drops in between can cost one wait.
+//! drops in between can cost one wait. Called by `sending`, in the connection's task.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,5 @@
-//! A refusal on its way to its error page, see `error_page`.
+//! A refusal on its way to its error page, see `error_page`. Made wherever a request is refused:
+//! by the exchange, files, proxying, or a handler.
 
 use std::path::PathBuf;
 

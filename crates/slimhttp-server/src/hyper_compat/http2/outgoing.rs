@@ -1,5 +1,5 @@
 //! The body of a response as hyper sends it on a stream: what it was given and
-//! has not sent is counted.
+//! has not sent is counted. Polled by the request's own slot in [`super::streams`].
 
 use std::pin::Pin;
 use std::sync::Arc;

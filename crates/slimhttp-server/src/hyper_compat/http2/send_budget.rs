@@ -4,6 +4,9 @@
 //!
 //! While more is held than is allowed a stream gets no further piece, unless it has
 //! none at all: a stream whose client does not read it never stops another one.
+//!
+//! Shared by the bodies of the connection's responses and the pieces that hyper holds, all of
+//! them on the connection's I/O thread: no lock is ever contended.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
