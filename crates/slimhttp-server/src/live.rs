@@ -5,6 +5,8 @@ pub(crate) mod draft;
 pub(crate) mod registry;
 pub(crate) mod snapshot;
 pub(crate) mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use draft::Draft;
 pub use snapshot::Snapshot;

@@ -3,20 +3,21 @@
 //! [`Stream`](crate::net::stream::Stream) in tests, on the runtime of `#[tokio::test]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Wake, Waker};
 
 use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
 use slimhttp_site::route::{HandlerId, Route, RouteKind};
-use slimhttp_site::site::Listener;
 use slimhttp_site::value::{Table, Value};
 
 use crate::api::handler::Handler;
 use crate::context::connection::ConnectionContext;
 use crate::context::server::Shared;
 use crate::fs::watcher::FileWatcher;
+use crate::live::testing::listener;
 use crate::live::{Draft, Live};
 use crate::net::admission::{AddressPermit, ConnectionCount};
 use crate::net::connection_state::ConnectionState;
@@ -54,15 +55,9 @@ pub(crate) fn server_with_handler(
 }
 
 fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> Arc<Shared> {
-    let listener = Listener {
-        tls: false,
-        address: String::new(),
-        bound: vec![Ipv4Addr::LOCALHOST.into()],
-        configured_port: 0,
-        port: 1,
-    };
-    let draft = Draft { config, routes, base: PathBuf::from("/"), replaced: false };
-    let live = Live::new(listener, handler.is_some(), draft).expect("a valid configuration");
+    let draft = Draft { routes, ..Draft::new(config, "/".into()) };
+    let live = Live::new(listener(false), handler.is_some(), draft);
+    let live = live.expect("a valid configuration");
     Arc::new(Shared {
         live: Arc::new(live),
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
@@ -91,4 +86,25 @@ pub(crate) fn connection(shared: &Arc<Shared>) -> Arc<ConnectionContext> {
         data: OnceLock::new(),
         _permit: permit,
     })
+}
+
+/// A task that is polled by hand: counts how often it is woken.
+#[derive(Default)]
+pub(crate) struct Task(AtomicUsize);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Task {
+    pub(crate) fn new() -> (Arc<Self>, Waker) {
+        let task = Arc::<Self>::default();
+        (task.clone(), task.into())
+    }
+
+    pub(crate) fn wakes(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
 }

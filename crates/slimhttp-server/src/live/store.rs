@@ -235,4 +235,4 @@ impl LocalSite for Live {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -3,8 +3,7 @@
 use slimhttp_site::config::Config;
 
 use super::*;
-use crate::live::store::tests::listener;
-use crate::live::{Draft, Live};
+use crate::live::testing::live;
 
 /// A live site that is reached by one name. The registry is the process's, so each test has a name
 /// of its own.
@@ -20,9 +19,8 @@ impl LocalSite for Named {
 }
 
 fn named(host: &'static str) -> Arc<Named> {
-    let draft = Draft::new(Config::default(), "/".into());
-    let live = Live::new(listener(false), false, draft).expect("it is valid");
-    Arc::new(Named { host, site: live.current().site.clone() })
+    let site = live(false, Config::default()).current().site.clone();
+    Arc::new(Named { host, site })
 }
 
 #[test]

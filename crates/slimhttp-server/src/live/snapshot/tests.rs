@@ -1,16 +1,13 @@
 //! What a snapshot takes over from the one before, and what it opens anew.
 
-use slimhttp_site::config::Config;
 use slimhttp_site::value::Table;
 
 use super::*;
-use crate::live::Live;
-use crate::live::store::tests::listener;
+use crate::context::testing::config;
+use crate::live::{Live, testing};
 
-fn live(tls: bool, options: Vec<(&str, Value)>) -> Live {
-    let options = options.into_iter().map(|(key, value)| (Arc::from(key), value));
-    let draft = Draft::new(Config::new(options.collect::<Table>()), "/".into());
-    Live::new(listener(tls), false, draft).expect("it is valid")
+fn live(tls: bool, options: Vec<(&'static str, Value)>) -> Live {
+    testing::live(tls, config(options))
 }
 
 /// The snapshots before and after one option has changed.

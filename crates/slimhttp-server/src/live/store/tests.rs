@@ -1,28 +1,17 @@
 //! Changes of a site, one after the other and side by side: what is seen of them, and when.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::thread;
 
-use slimhttp_site::value::{Table, Value};
+use slimhttp_site::value::Value;
 
 use super::*;
+use crate::context::testing::config;
+use crate::live::testing;
 
-/// A server of plain HTTP at port 1 with these options.
+/// A server of plain HTTP with these options.
 fn live(options: impl IntoIterator<Item = (&'static str, Value)>) -> Live {
-    let options = options.into_iter().map(|(key, value)| (Arc::from(key), value));
-    let config = Config::new(options.collect::<Table>());
-    Live::new(listener(false), false, Draft::new(config, "/".into())).expect("it is valid")
-}
-
-pub(in crate::live) fn listener(tls: bool) -> Listener {
-    Listener {
-        tls,
-        address: String::new(),
-        bound: vec![Ipv4Addr::LOCALHOST.into()],
-        configured_port: 0,
-        port: 1,
-    }
+    testing::live(false, config(options))
 }
 
 /// Sets one option.
@@ -134,7 +123,7 @@ fn a_whole_replacement_is_one_for_that_change_only() {
 fn to_check_a_configuration_changes_nothing() {
     let live = live([]);
     let (before, draft, generation) = (live.current(), live.draft(), live.generation());
-    let config = |key: &str, value: Value| Config::new(Table::unit(key.into(), value));
+    let config = |key, value| config([(key, value)]);
     assert_eq!(live.check(&config("max_connections", 8.into())).expect("it is valid").len(), 0);
     let missing = live.check(&config("web_root", "/no/such/folder".into())).expect("it is valid");
     assert_eq!(missing.len(), 1, "{missing:?}");

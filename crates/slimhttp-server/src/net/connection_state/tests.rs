@@ -1,30 +1,16 @@
 //! When a connection is asked to end and when it is cut: at times that the tests set.
 
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
-
 use futures_util::FutureExt;
 use slimhttp_site::config::Config;
 
-use slimhttp_site::site::Listener;
-
 use super::*;
-use crate::live::{Draft, Live};
+use crate::live::testing::live;
 
 mod waking;
 
 /// The times that hold where none are configured.
 pub(in crate::net) fn limits() -> Service {
-    let listener = Listener {
-        tls: false,
-        address: String::new(),
-        bound: vec![Ipv4Addr::LOCALHOST.into()],
-        configured_port: 0,
-        port: 1,
-    };
-    let draft = Draft::new(Config::default(), PathBuf::from("/"));
-    let live = Live::new(listener, false, draft).expect("the defaults are valid");
-    let limits = Service::clone(&live.current().site.service);
+    let limits = Service::clone(&live(false, Config::default()).current().site.service);
     let seconds = Duration::from_secs;
     let expected = [seconds(20), seconds(60), seconds(60), seconds(75), seconds(10)];
     let Service { header_timeout, body_timeout, send_timeout, idle_timeout, grace_period, .. } =

@@ -1,35 +1,20 @@
 //! Which groups outlast a change of the site.
 
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
-
-use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
-use slimhttp_site::site::Listener;
 use slimhttp_site::value::{Table, Value};
 
 use super::*;
 use crate::live::snapshot::Snapshot;
-use crate::live::{Draft, Live};
+use crate::live::{Live, testing};
 
 /// A server whose hosts forward: `a.example` to one upstream, `b.example` to another.
 fn live() -> Live {
-    let listener = Listener {
-        tls: false,
-        address: String::new(),
-        bound: vec![Ipv4Addr::LOCALHOST.into()],
-        configured_port: 0,
-        port: 1,
-    };
     let forward = |upstream: &str| Value::from(Table::unit("proxy".into(), upstream.into()));
     let hosts = Table::from_iter([
         (Arc::from("a.example"), forward("127.0.0.1:11")),
         (Arc::from("b.example"), forward("127.0.0.1:12")),
     ]);
-    let config = Config::new(Table::unit("vhosts".into(), hosts.into()));
-    let routes = Routes::default();
-    let draft = Draft { config, routes, base: PathBuf::from("/"), replaced: false };
-    Live::new(listener, false, draft).expect("is valid")
+    testing::live(false, Config::new(Table::unit("vhosts".into(), hosts.into())))
 }
 
 fn set(live: &Live, keys: &[&str], value: impl Into<Value>) {

@@ -1,31 +1,21 @@
 //! What is held, who may have more, and who is woken for it.
 
-use std::task::Wake;
-
 use super::*;
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use crate::context::testing::Task;
 
 /// A stream as a test has it: its share, and how often it was woken.
 struct Stream {
     share: Arc<Share>,
-    woken: Arc<Woken>,
+    task: Arc<Task>,
 }
 
 impl Stream {
     fn of(budget: &Arc<SendBudget>) -> Self {
-        Self { share: Share::of(budget.clone(), Arc::default()), woken: Arc::default() }
+        Self { share: Share::of(budget.clone(), Arc::default()), task: Arc::default() }
     }
 
     fn room(&self) -> Option<usize> {
-        let waker = Waker::from(self.woken.clone());
+        let waker = Waker::from(self.task.clone());
         match self.share.poll_room(&mut Context::from_waker(&waker)) {
             Poll::Ready(room) => Some(room),
             Poll::Pending => None,
@@ -39,7 +29,7 @@ impl Stream {
     }
 
     fn woken(&self) -> usize {
-        self.woken.0.load(Ordering::Relaxed)
+        self.task.wakes()
     }
 }
 

@@ -6,16 +6,7 @@ use futures_util::task::noop_waker_ref;
 use hyper::rt::Executor as _;
 
 use super::*;
-
-/// Counts how often the task was woken.
-#[derive(Default)]
-struct Task(AtomicUsize);
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use crate::context::testing::Task;
 
 fn streams() -> (Spawner, Streams) {
     let (spawner, budget) = (Spawner::default(), Arc::new(SendBudget::new(1 << 20)));
@@ -60,14 +51,13 @@ fn who_sleeps_is_polled_when_it_is_woken_and_its_task_is_too() {
         receiver.await.expect("the sender is not dropped");
         sets.store(true, Ordering::Relaxed);
     });
-    let task = Arc::new(Task::default());
-    let waker = Waker::from(task.clone());
+    let (task, waker) = Task::new();
     let mut context = Context::from_waker(&waker);
     assert_eq!(streams.poll(&mut context, 8), 1);
     assert_eq!(streams.poll(&mut context, 8), 0, "nobody has woken it");
-    assert_eq!(task.0.load(Ordering::Relaxed), 0);
+    assert_eq!(task.wakes(), 0);
     sender.send(()).expect("it is received");
-    assert_eq!(task.0.load(Ordering::Relaxed), 1);
+    assert_eq!(task.wakes(), 1);
     assert_eq!(streams.poll(&mut context, 8), 1);
     assert!(done.load(Ordering::Relaxed));
 }

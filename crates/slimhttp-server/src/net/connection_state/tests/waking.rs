@@ -2,31 +2,10 @@
 //! between two polls.
 
 use std::pin::pin;
-use std::sync::atomic::AtomicUsize;
-use std::task::{Context, Wake};
+use std::task::Context;
 
 use super::*;
-
-/// A task that counts how often it is woken.
-#[derive(Default)]
-struct Task(AtomicUsize);
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Task {
-    fn new() -> (Arc<Self>, Waker) {
-        let task = Arc::<Self>::default();
-        (task.clone(), task.into())
-    }
-
-    fn wakes(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
+use crate::context::testing::Task;
 
 #[test]
 fn what_is_asked_for_before_the_first_poll_needs_no_wake_up() {
