@@ -1,5 +1,5 @@
-//! Contents of ten kinds and of many sizes, for the tests of whatever packs: what
-//! repeats itself and what does not, in the mixtures that programs send.
+//! Contents of ten kinds and of many sizes, for the tests of whatever packs: what repeats itself
+//! and what does not, in the mixtures that programs send. Compiled for tests alone.
 
 use std::fmt::Write;
 use std::{iter, thread};

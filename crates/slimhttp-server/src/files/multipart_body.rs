@@ -1,4 +1,6 @@
-//! Several ranges of a file, each behind its own head.
+//! Several ranges of a file, each behind its own head: the body of a `multipart/byteranges`
+//! response whose file is not in memory. Polled on the I/O thread of its connection; each part
+//! is a [`FileBody`], which waits for a disk on the blocking pool.
 
 use std::fs::File;
 use std::pin::Pin;

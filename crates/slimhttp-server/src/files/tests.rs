@@ -347,7 +347,7 @@ async fn a_folder_that_is_missing_is_not_looked_into_for_each_candidate() {
 
 /// Fields of a request for a file of ten bytes, and what is answered.
 #[tokio::test]
-async fn conditions_and_ranges_are_heeded() {
+async fn conditions_and_ranges_are_evaluated() {
     use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, RANGE};
 
     let site = Fixture::new(&[("a.txt", "0123456789")], &json!({}));

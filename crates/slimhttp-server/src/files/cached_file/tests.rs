@@ -43,7 +43,7 @@ fn types_are_compressed_by_their_names() {
 }
 
 #[test]
-fn what_rules_made_is_told_from_what_others_made() {
+fn what_rules_made_differs_from_what_equal_ones_made() {
     let (one, other) = (rules(), rules());
     let media = MediaInfo::new(&one, &path("a.html"));
     assert!(media.is_made_by(&one));

@@ -229,7 +229,7 @@ fn the_cookie_is_read_by_its_exact_name() {
 }
 
 #[test]
-fn the_cookie_is_set_for_as_long_as_releases_are_kept() {
+fn the_cookie_lives_as_long_as_releases_do() {
     for (pinned, seconds) in [(1500, "2"), (60_000, "60"), (1, "1")] {
         let site = site("/1", Duration::from_millis(pinned), &[]);
         let releases = Releases::open(&site, None, Instant::now());

@@ -37,7 +37,7 @@ async fn what_a_handler_names_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_for_handlers_only_is_kept_by_no_cache_between() {
+async fn what_is_for_handlers_only_is_stored_by_no_shared_cache() {
     let site = Fixture::new(TREE, &json!({}));
     let lookup = site.lookup().for_handlers_only();
     let path = SafePath::of_names(b"page.html").expect("a plain name");

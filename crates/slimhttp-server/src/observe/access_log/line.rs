@@ -1,4 +1,4 @@
-//! One request → one line.
+//! One request → one line. Rendered on the I/O thread of the request; it waits for nothing.
 //!
 //! Common and combined are the formats of NCSA httpd as nginx writes them; JSON
 //! is one object a line. What came from a client is escaped as nginx does in its
