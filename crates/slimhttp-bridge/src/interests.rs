@@ -10,16 +10,17 @@ use slimhttp_server::Interests;
 pub struct InterestFlags(AtomicU8);
 
 const CONNECTIONS: u8 = 1;
-const VERDICTS: u8 = 2;
+const AUTHORIZATION: u8 = 2;
 const UPGRADES: u8 = 4;
 
 impl InterestFlags {
     /// Changes them.
     pub fn set(&self, wants: Interests) {
-        let Interests { connections, verdicts, upgrades } = wants;
+        let Interests { connections, authorization, upgrades } = wants;
         let bit = |wanted: bool, bit: u8| if wanted { bit } else { 0 };
-        let bits =
-            bit(connections, CONNECTIONS) | bit(verdicts, VERDICTS) | bit(upgrades, UPGRADES);
+        let bits = bit(connections, CONNECTIONS)
+            | bit(authorization, AUTHORIZATION)
+            | bit(upgrades, UPGRADES);
         self.0.store(bits, Ordering::Relaxed);
     }
 
@@ -28,7 +29,7 @@ impl InterestFlags {
         let bits = self.0.load(Ordering::Relaxed);
         Interests {
             connections: bits & CONNECTIONS != 0,
-            verdicts: bits & VERDICTS != 0,
+            authorization: bits & AUTHORIZATION != 0,
             upgrades: bits & UPGRADES != 0,
         }
     }

@@ -28,7 +28,7 @@ pub struct RetainedRequest {
 impl RetainedRequest {
     /// That of a request.
     pub fn of(request: &Request) -> Option<&Self> {
-        request.companion.get()?.downcast_ref()
+        request.handler_data.get()?.downcast_ref()
     }
 }
 

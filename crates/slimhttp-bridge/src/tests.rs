@@ -43,7 +43,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         scope: site.global.clone(),
         connection: ConnectionHandle::default(),
         connection_data: None,
-        companion: OnceLock::new(),
+        handler_data: OnceLock::new(),
     })
 }
 

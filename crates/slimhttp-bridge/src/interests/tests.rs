@@ -8,12 +8,12 @@ fn each_interest_is_its_own() {
     for bits in 0..8 {
         let wants = Interests {
             connections: bits & 1 != 0,
-            verdicts: bits & 2 != 0,
+            authorization: bits & 2 != 0,
             upgrades: bits & 4 != 0,
         };
         flags.set(wants);
         let found = flags.get();
-        let found = (found.connections, found.verdicts, found.upgrades);
+        let found = (found.connections, found.authorization, found.upgrades);
         assert_eq!(found, (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0));
     }
 }

@@ -8,7 +8,7 @@ fn the_object_is_released_with_its_request() {
     let (request, id) = (crate::tests::request("/"), bridge.next_id());
     assert!(RetainedRequest::of(&request).is_none());
     let retained = RetainedRequest { bridge: bridge.clone(), id, passed: None };
-    assert!(request.companion.set(Box::new(retained)).is_ok());
+    assert!(request.handler_data.set(Box::new(retained)).is_ok());
     assert_eq!(RetainedRequest::of(&request).map(|retained| retained.id), Some(id));
     assert!(bridge.queue.take_released().is_empty());
     drop(request);

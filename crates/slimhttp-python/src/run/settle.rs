@@ -62,7 +62,7 @@ impl Dispatcher {
 
     fn keep_request(&self, call: &Call, request: &Bound<'_, HttpRequest>) {
         let source = &call.request;
-        if source.companion.get().is_some() {
+        if source.handler_data.get().is_some() {
             return;
         }
         request.get().detach_from_source();
@@ -75,6 +75,6 @@ impl Dispatcher {
         let retained = RetainedRequest { bridge: self.bridge.clone(), id, passed };
         // A request is asked about by one call at a time, so nobody was quicker;
         // had somebody been, what is dropped here releases its id.
-        let _ = source.companion.set(Box::new(retained));
+        let _ = source.handler_data.set(Box::new(retained));
     }
 }

@@ -42,7 +42,11 @@ impl Hooks {
 impl Hooks {
     /// Which hooks there are.
     fn want(&self, connections: bool, verdicts: bool, upgrades: bool) {
-        self.0.get().dispatcher.bridge.interests.set(Interests { connections, verdicts, upgrades });
+        self.0.get().dispatcher.bridge.interests.set(Interests {
+            connections,
+            authorization: verdicts,
+            upgrades,
+        });
     }
 
     /// Lets only these addresses and networks connect; None: everybody. ConfError

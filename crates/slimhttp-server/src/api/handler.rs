@@ -1,5 +1,10 @@
-//! The seam to whoever answers calls: the project's one open trait. Python
-//! stands behind it in `slimhttp-python`; a Rust program may stand there too.
+//! The trait [`Handler`], by which a program answers requests that neither files nor upstreams
+//! do, and what it is given: the project's one open trait. Python stands behind it in
+//! `slimhttp-python`, by way of `slimhttp-bridge`; a Rust program may stand there too.
+//!
+//! Everything here is called on I/O threads, each of which serves many connections: nothing may
+//! block there. A handler that has to wait gives a future that does, or hands the call to a
+//! thread of its own.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -25,9 +30,9 @@ use crate::message::refused::DebugPage;
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::websocket::PendingWebSocket;
 
-/// A request with its content, as handlers see it. Shared by every call of
-/// one exchange: a route that passes on and the module that is asked next get
-/// the same one.
+/// A request with its content, as handlers see it. It is shared by every call of
+/// one exchange: a route that passes on and the module that is called next get
+/// the same one. It may be kept and read on any thread, also when its client has left.
 #[derive(Debug)]
 pub struct Request {
     /// The method.
@@ -52,16 +57,16 @@ pub struct Request {
     pub scope: Arc<Scope>,
     /// The connection on which it came.
     pub connection: ConnectionHandle,
-    /// What the handler side keeps with that connection, if it met it.
+    /// What [`Handler::on_connect`] gave for that connection, if it was called.
     pub connection_data: Option<ConnectionData>,
-    /// Whatever the handler side keeps with the request between calls.
-    pub companion: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// Whatever the handler keeps with the request between its calls; dropped with it.
+    pub handler_data: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
-/// What the handler side keeps with a connection while it lasts.
+/// What a handler keeps with a connection while it lasts, see [`Handler::on_connect`].
 pub type ConnectionData = Arc<dyn Any + Send + Sync>;
 
-/// A connection as the handler side meets it.
+/// A connection, as [`Handler::on_connect`] learns of it.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo {
     /// The client's address.
@@ -77,7 +82,8 @@ pub struct ConnectionInfo {
     pub connection: ConnectionHandle,
 }
 
-/// A connection as those see it who may end it. Holding it keeps nothing open.
+/// A connection, to be asked about and ended from any thread. Holding it keeps nothing open,
+/// and on a connection that has ended its methods do nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionHandle(pub(crate) Weak<ConnectionState>);
 
@@ -87,15 +93,18 @@ impl ConnectionHandle {
         self.0.strong_count() > 0
     }
 
-    /// Whether a handler may begin to answer one of its requests: beyond a bound what
-    /// was answered is to be sent first. Where it may not, the verdict is
-    /// [`HandlerFault::NoRoom`].
+    /// Whether a handler may begin to answer one of its requests. It may not while the client
+    /// of an HTTP/2 connection has left too much unread of what was answered before. A call
+    /// that waits in a queue asks as it begins to run, and ends with [`HandlerFault::NoRoom`]
+    /// where it may not; the server calls again when there is room.
     pub fn has_room(&self) -> bool {
         let state = self.0.upgrade();
         state.is_none_or(|state| state.unsent_answers().is_none_or(|answers| answers.has_room()))
     }
 
-    /// Counts what an answer holds in memory from now on, until it is sent or given up.
+    /// Counts what an answer takes in memory, from now on until it is sent or dropped, for
+    /// [`Self::has_room`]. A handler passes its answer through this before it begins another
+    /// call; what does not pass through it is not bounded.
     pub fn hold(&self, answer: Answer) -> Answer {
         match self.0.upgrade().as_ref().and_then(|state| state.unsent_answers()) {
             Some(answers) => unsent_answers::held(answer, answers),
@@ -103,8 +112,8 @@ impl ConnectionHandle {
         }
     }
 
-    /// Ends it after the response in flight, at once where there is none. An
-    /// upgraded connection is not ended by this: whoever carries it ends it.
+    /// Ends it after the response in flight, at once where there is none; a WebSocket with a
+    /// close frame. A connection that was switched to another protocol is left to what runs it.
     pub fn close(&self) {
         if let Some(state) = self.0.upgrade() {
             state.request_close(CloseMode::Gracefully);
@@ -119,29 +128,31 @@ impl ConnectionHandle {
     }
 }
 
-/// What the handler side wants to be asked beside calls. Looked at for each
-/// connection and each request that asks for an upgrade.
+/// What a handler is called for beside requests. The server looks at it for each
+/// connection and for each request that asks for an upgrade, so it may change at any time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interests {
-    /// To meet each connection, and to be told of its end.
+    /// Each connection: [`Handler::on_connect`] and [`Handler::on_disconnect`].
     pub connections: bool,
-    /// To say whether a connection is served.
-    pub verdicts: bool,
-    /// To be asked about upgrades, by [`Callee::Upgrade`].
+    /// Whether a connection is served: [`Handler::authorize`].
+    pub authorization: bool,
+    /// Requests that ask for an upgrade: [`Callee::Upgrade`].
     pub upgrades: bool,
 }
 
-/// Whom to ask.
+/// Which function of a program is called. The site decides this; what a [`HandlerId`] names is
+/// known by the program that registered the route.
 #[derive(Clone, Debug)]
 pub enum Callee {
     /// The handler of a route, with what the pattern took from the path.
     Route(HandlerId, Params),
-    /// The handler of a route, to open a WebSocket.
+    /// The handler of a route, to open a WebSocket: it answers with [`Answer::WebSocket`], made
+    /// by [`crate::websocket::open`] of the handshake, or refuses.
     WebSocket(HandlerId, Params, Handshake),
     /// The scope's module.
     Module(Module),
-    /// A script below `web_root`: `file` is the opened file, read from there
-    /// and never by its path again; `path` is for messages and `__file__`.
+    /// A script below `web_root`. It is read from the opened file and never by its path again,
+    /// which may lead elsewhere by now; that is for messages and `__file__`.
     Script {
         /// Where it was found.
         path: PathBuf,
@@ -150,82 +161,130 @@ pub enum Callee {
         /// When it is run anew.
         reload: slimhttp_site::site::ModuleReload,
     },
-    /// Whoever takes upgrades. The request asks for one, and its connection has
-    /// been met.
+    /// What takes upgrades, before any route is asked. The request asks for one, and
+    /// [`Handler::on_connect`] was called for its connection.
     Upgrade,
 }
 
-/// What a handler says.
+/// What a handler answers.
 #[derive(Debug)]
 pub enum Answer {
-    /// This is the response.
+    /// This response. Fields that the site demands are added, and those that are the protocol's
+    /// own are set.
     Reply(Response<Body>),
-    /// Send this file: absolute, below the scope's `web_root` or `private_root`,
-    /// or relative to `web_root`; the fields are added to the response.
+    /// This file: absolute, below the scope's `web_root` or `private_root`, or relative to
+    /// `web_root`; the fields are added to the response. Conditions and ranges of the request
+    /// are answered as for files of the site.
     File(PathBuf, HeaderMap),
-    /// Open the WebSocket.
+    /// The WebSocket is opened, in answer to [`Callee::WebSocket`].
     WebSocket(Box<PendingWebSocket>),
-    /// The connection stops being HTTP: this is the 101, and the carrier goes on.
-    /// In answer to [`Callee::Upgrade`] only.
+    /// The connection switches protocols: this is the 101, and the other has the bytes behind
+    /// it. In answer to [`Callee::Upgrade`] only.
     Switch(Response<Body>, Box<dyn UpgradedConnection>),
-    /// Somebody else may answer.
+    /// This callee does not answer: what stands behind it in the site is asked, and in the end
+    /// the client gets 404.
     Pass,
 }
 
-/// Why a handler has no answer.
+/// Why a handler gives no answer.
 #[derive(Debug)]
 pub enum HandlerFault {
-    /// It raised or returned nonsense. The handler side has logged why; `page`
-    /// shows the traceback, present only with `debug`.
+    /// It failed: 500. The handler has logged why.
     Raised {
-        /// The debug page.
+        /// What shows the failure in place of an error page; only with `debug`.
         page: Option<DebugPage>,
     },
-    /// It says no; the text says why, in a line. It is shown with `debug` only, but
-    /// for a content that the client can mend.
+    /// It refuses, with that status. The text says why, in a line; the client sees it with
+    /// `debug` only, but where it is about a content that the client can mend.
     Refused(Refusal, Option<Cow<'static, str>>),
-    /// It has not begun: the connection holds too much that is not sent. It is asked
+    /// It has not begun, for the connection holds too much that is not sent. It is called
     /// again, see [`ConnectionHandle::has_room`].
     NoRoom,
-    /// Too many calls wait already.
+    /// Too many calls wait already: 503.
     QueueFull,
-    /// Nobody takes calls any more.
+    /// Nobody takes calls any more: 503.
     Stopped,
 }
 
-/// A future that a handler returns.
+/// What [`Handler::call`] returns. It is polled on the I/O thread of the connection. Dropping it
+/// cancels the call: the client has left, or the server's time to stop is over.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Result<Answer, HandlerFault>> + Send>>;
 
-/// A future that says whether a connection is served.
+/// What [`Handler::authorize`] returns. Dropping it cancels the question: the connection has
+/// ended, or `header_timeout` is over.
 pub type AuthorizeFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// Answers calls. Dropping the future means that the client has left.
+/// Answers the requests that a site leaves to its program. One handler serves all I/O threads
+/// of a server at once; each method returns soon, and what takes time is in the future that it
+/// gives.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use http::Response;
+/// use slimhttp_server::{Answer, AnswerFuture, Body, Callee, Handler, HandlerFault, Request};
+/// use slimhttp_site::refusal::Refusal;
+/// use slimhttp_site::route::HandlerId;
+///
+/// /// What the routes of this program name.
+/// const GREET: HandlerId = HandlerId(1);
+/// const COUNT: HandlerId = HandlerId(2);
+///
+/// struct Program;
+///
+/// impl Handler for Program {
+///     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture {
+///         Box::pin(async move {
+///             let text = match callee {
+///                 Callee::Route(GREET, _) => format!("Hello, {}!\n", request.peer),
+///                 // Work that blocks has a thread of its own; the client's leaving drops this
+///                 // future, and not that work.
+///                 Callee::Route(COUNT, _) => {
+///                     let count = move || request.path.iter().map(|&byte| u64::from(byte)).sum();
+///                     let counting = tokio::task::spawn_blocking(count);
+///                     let sum: u64 = counting
+///                         .await
+///                         .map_err(|_| HandlerFault::Refused(Refusal::Internal, None))?;
+///                     format!("{sum}\n")
+///                 }
+///                 // Files, or 404.
+///                 _ => return Ok(Answer::Pass),
+///             };
+///             Ok(Answer::Reply(Response::new(Body::from(text))))
+///         })
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Asks `callee` about `request`. What waits before it runs asks
-    /// [`ConnectionHandle::has_room`] as it begins, and whatever answers tells
-    /// [`ConnectionHandle::hold`] of it before it begins another.
+    /// Calls `callee` about `request`. The client has sent its whole content, unless the route
+    /// has it streamed ([`Content`]).
+    ///
+    /// # Errors
+    /// The future gives a [`HandlerFault`], and the client an error page. A panic in the future
+    /// ends the exchange and its connection, and no other.
     fn call(&self, callee: Callee, request: Arc<Request>) -> AnswerFuture;
 
-    /// Hears that a callee passed on and that nobody else answered `request`.
+    /// A callee passed on and nothing else answered `request`: the client gets 404.
     fn unanswered(&self, _request: &Request) {}
 
-    /// What it wants to be asked beside calls.
+    /// What it is called for beside requests. It is asked often, and so should only read.
     fn interests(&self) -> Interests {
         Interests::default()
     }
 
-    /// Meets a connection that was accepted, or that is to be upgraded. What it
-    /// gives comes with every request of that connection.
-    fn on_connect(&self, _visitor: ConnectionInfo) -> ConnectionData {
+    /// A connection was accepted, or is to be upgraded; only with [`Interests::connections`],
+    /// [`Interests::authorization`] or [`Interests::upgrades`]. What this gives comes with
+    /// every request of that connection.
+    fn on_connect(&self, _connection: ConnectionInfo) -> ConnectionData {
         Arc::new(())
     }
 
-    /// Says whether a connection is served; before that nothing of it is read.
-    /// Dropping the future means that the connection has ended.
+    /// Whether a connection is served; before that nothing of it is read. One that is not, or
+    /// not within `header_timeout`, is closed without an answer.
     fn authorize(&self, _data: &ConnectionData) -> AuthorizeFuture {
         Box::pin(std::future::ready(true))
     }
 
-    /// Hears that a connection which it met has ended.
+    /// A connection has ended for which [`Self::on_connect`] was called.
     fn on_disconnect(&self, _data: ConnectionData) {}
 }

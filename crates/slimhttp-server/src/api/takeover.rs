@@ -1,4 +1,4 @@
-//! Connections that a handler carries on when they stop being HTTP: the raw
+//! Connections that a handler has to itself when they stop being HTTP: the raw
 //! bytes are its affair from the 101 on. RFC 9110 section 7.8.
 
 use std::fmt;
@@ -12,10 +12,11 @@ pub trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytestream for S {}
 
-/// Whoever carries a connection on.
+/// What runs a connection that has switched protocols, see [`crate::Answer::Switch`].
 pub trait UpgradedConnection: Send + 'static {
-    /// Carries it until it ends. The future runs on the connection's I/O thread,
-    /// so it never blocks; when it is done, or dropped, the connection is closed.
+    /// Runs it until it ends. The future is polled on the connection's I/O thread,
+    /// so it never blocks. When it is done the connection is closed; it is dropped where the
+    /// connection is cut ([`crate::ConnectionHandle::cut`], or the end of the server).
     fn run(
         self: Box<Self>,
         connection: Box<dyn Bytestream>,

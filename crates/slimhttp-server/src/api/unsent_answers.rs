@@ -1,5 +1,6 @@
-//! Asks handlers within the bound on what they have answered and the client has not taken,
-//! see [`UnsentAnswers`].
+//! Calls handlers within the bound on what they have answered and the client has not taken,
+//! see [`UnsentAnswers`]. Called by the exchange, on the I/O thread of the connection; dropping
+//! the future cancels the call, or gives up the wait for room.
 
 use std::sync::Arc;
 
@@ -7,9 +8,9 @@ use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, HandlerFault, R
 use crate::message::body::Body;
 use crate::net::unsent_answers::UnsentAnswers;
 
-/// Asks a handler, once the connection of the request has room for its answer. Where
-/// other answers have taken it before the handler begins, it is asked again.
-pub(crate) fn ask(
+/// Calls a handler, once the connection of the request has room for its answer. Where
+/// other answers have taken it before the handler begins, it is called again.
+pub(crate) fn call(
     handler: &Arc<dyn Handler>,
     answers: Option<&Arc<UnsentAnswers>>,
     callee: Callee,
@@ -22,7 +23,7 @@ pub(crate) fn ask(
             answers.room().await;
             match handler.call(callee.clone(), request.clone()).await {
                 Err(HandlerFault::NoRoom) => {}
-                verdict => return verdict,
+                outcome => return outcome,
             }
         }
     })

@@ -63,11 +63,11 @@ impl ConnectionContext {
     pub(crate) fn authorized(&self) -> Option<impl Future<Output = bool> + use<>> {
         let handler = self.shared.handler.as_ref()?;
         let interests = handler.interests();
-        if !(interests.connections || interests.verdicts) {
+        if !(interests.connections || interests.authorization) {
             return None;
         }
         let data = self.connected(handler);
-        if !interests.verdicts {
+        if !interests.authorization {
             return None;
         }
         let authorized = handler.authorize(data);

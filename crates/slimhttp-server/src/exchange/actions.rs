@@ -290,7 +290,7 @@ impl Exchange<'_> {
         };
         let request = self.request(kind).await?;
         let answers = self.connection.state.unsent_answers();
-        let answer = unsent_answers::ask(handler, answers, callee, request).await;
+        let answer = unsent_answers::call(handler, answers, callee, request).await;
         answer.map_err(|fault| self.handler_failed(fault))
     }
 
@@ -313,7 +313,7 @@ impl Exchange<'_> {
             scope: self.scope.clone(),
             connection: self.connection.handle(),
             connection_data: self.connection.data.get().cloned(),
-            companion: OnceLock::new(),
+            handler_data: OnceLock::new(),
         });
         Ok(self.request.insert(request).clone())
     }

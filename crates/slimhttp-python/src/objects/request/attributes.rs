@@ -95,7 +95,7 @@ impl Attributes {
             scope: source.scope.clone(),
             connection: source.connection.clone(),
             connection_data: source.connection_data.clone(),
-            companion: OnceLock::new(),
+            handler_data: OnceLock::new(),
         });
         let source = std::mem::replace(&mut state.source, copy);
         drop(state);
