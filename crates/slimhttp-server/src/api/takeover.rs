@@ -1,5 +1,5 @@
-//! Connections that a handler has to itself when they stop being HTTP: the raw
-//! bytes are its affair from the 101 on. RFC 9110 section 7.8.
+//! Connections that a handler has to itself when they stop being HTTP: the raw bytes are its
+//! own from the 101 on (RFC 9110 section 7.8). Polled on the I/O thread of the connection.
 
 use std::fmt;
 use std::future::Future;

@@ -136,8 +136,8 @@ fn switch(
 pub(crate) fn sent_on(uri: &Uri, target: Option<&Target<'_>>) -> Result<Uri, Refusal> {
     const NONE: Refusal = Refusal::BadRequest("no target that can be sent on");
     let sent = target.map(Target::sent_on);
-    let asked = uri.path_and_query().map(PathAndQuery::as_str);
-    let Some(sent) = sent.filter(|sent| asked != Some(&**sent)) else {
+    let received = uri.path_and_query().map(PathAndQuery::as_str);
+    let Some(sent) = sent.filter(|sent| received != Some(&**sent)) else {
         return Ok(uri.clone());
     };
     let mut parts = uri.clone().into_parts();

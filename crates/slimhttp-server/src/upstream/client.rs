@@ -35,7 +35,7 @@ const READ_AHEAD: usize = 64 * 1024;
 pub(crate) struct UpstreamClient(Client<Connector, ForwardedBody>);
 
 impl UpstreamClient {
-    /// One without connections. Its upstreams are told apart by what the URI of a request says.
+    /// One without connections. Which upstream a request is for is in its URI.
     pub(super) fn new(timeouts: UpstreamTimeouts) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

@@ -42,7 +42,7 @@ pub(crate) struct UpstreamError {
 }
 
 impl UpstreamError {
-    /// One that was told by other means than hyper's client.
+    /// One that no connection has caused, for tests.
     #[cfg(test)]
     pub(crate) fn new(fault: UpstreamFault, progress: Progress) -> Self {
         Self { fault, progress, causes: format!("{fault:?}") }

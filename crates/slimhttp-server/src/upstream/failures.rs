@@ -1,10 +1,10 @@
 //! Failures of the upstreams of a scope, logged as often as it helps: the same line once in a
-//! while ([`clock::LOG_INTERVAL`]), with how many like it were suppressed since. An upstream that is
-//! down fails each request alike, and a log that fills the disk makes a second failure of it.
+//! while ([`clock::LOG_INTERVAL`]), with how many like it were suppressed since. An upstream that
+//! is down fails each request alike, and a log that fills the disk makes a second failure of it.
 //!
-//! Shared by all I/O threads; a failed request takes the lock for a moment. What tells failures
-//! apart is never a client's to choose: with a new one in each request it could take all the
-//! places here.
+//! Shared by all I/O threads; a failed request takes the lock for a moment. What makes two
+//! failures different is never a client's to choose: with a new one in each request it could
+//! take all the places here.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use crate::sys::clock;
 
-/// How many different failures are told apart. Those beyond them are counted together, and so
-/// are logged once in a while too.
+/// How many different failures are counted each by itself. Those beyond them are counted
+/// together, and so are logged once in a while too.
 const MAX_DISTINCT: usize = 16;
 
 /// The failures that were logged lately.

@@ -1,5 +1,5 @@
 //! A connection to an upstream that has answered 101: from there on its bytes are no HTTP (RFC
-//! 9110 section 7.8), and nobody's time-outs hold but those of its two ends.
+//! 9110 section 7.8), and no time-outs hold but those of its two ends.
 
 use std::io;
 

@@ -5,7 +5,7 @@
 //! All of it is behind one lock, which is held for a few instructions. Nobody is called and
 //! nothing long is freed with the lock held: a change says who is to be woken ([`Wake`]), and
 //! that is done once the lock is let go. The task is woken by its waker; a handler by `notify`,
-//! once for each time that it was told to come again, or on a condition variable where its
+//! once after a call of it that ended in "not yet", or on a condition variable where its
 //! thread waits.
 
 mod connection;

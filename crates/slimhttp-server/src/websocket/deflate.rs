@@ -20,7 +20,7 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// What a message is ended with: that block, and an empty one that says it is the
 /// last. It is only found where another block may begin, so a message that stops
-/// within one is told from a whole one.
+/// within one is not taken for a whole one.
 const ENDING: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
 
 /// The level of compression. The level below writes fixed codes only, by which what

@@ -79,7 +79,7 @@ impl Encoder {
             if self.sent == self.buffer.len() {
                 self.sent = 0;
                 self.buffer.clear();
-                // A connection at rest holds nothing.
+                // An idle connection holds no memory for it.
                 self.buffer.shrink_to(IDLE_CAPACITY);
             }
         } else {
@@ -153,8 +153,8 @@ impl Encoder {
         self.frame(OpCode::Control(Control::Pong), true, false, payload);
     }
 
-    /// Makes the close frame; `None` says no code. It is the last frame: a message of which not all has
-    /// been compressed is never complete.
+    /// Makes the close frame; without a code where there is `None`. It is the last frame: a
+    /// message of which not all has been compressed is never complete.
     pub(crate) fn close(&mut self, frame: Option<&CloseFrame>) {
         self.compressing = None;
         let payload = match frame {

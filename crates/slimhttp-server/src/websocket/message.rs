@@ -7,11 +7,11 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// Nothing wrong: the purpose is fulfilled.
 pub const NORMAL: u16 = 1000;
-/// The server goes, or nobody has said anything for long.
+/// The server goes, or no message has gone either way for long.
 pub const GOING_AWAY: u16 = 1001;
-/// In place of a code: the client has closed without one.
+/// In place of a code: the client's close frame has none.
 pub const NO_CODE: u16 = 1005;
-/// In place of a code: the connection is gone, and nobody has closed.
+/// In place of a code: the connection is gone without a close frame.
 pub const ABNORMAL: u16 = 1006;
 /// The handler has failed.
 pub const INTERNAL: u16 = 1011;
