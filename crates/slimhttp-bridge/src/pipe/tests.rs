@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
 
 use super::{MOST_RECEIVED, MOST_SENT, NotSent, Pipe, Received};
 
@@ -27,6 +28,17 @@ fn run<R>(work: impl Future<Output = R>) -> R {
     runtime
         .expect("has a runtime")
         .block_on(async { tokio::time::timeout(WHILE, work).await.expect("does not hang") })
+}
+
+/// Runs the pipe over this side of a connection; counts how often it says that bytes have come.
+fn carry(pipe: &Arc<Pipe>, server: DuplexStream) -> (JoinHandle<()>, Arc<AtomicUsize>) {
+    let announced = Arc::new(AtomicUsize::new(0));
+    let (pipe, count) = (pipe.clone(), announced.clone());
+    let carrying = tokio::spawn(async move {
+        let announce = move || _ = count.fetch_add(1, Ordering::SeqCst);
+        pipe.run(Box::new(server), WHILE, announce).await;
+    });
+    (carrying, announced)
 }
 
 #[test]
@@ -54,15 +66,7 @@ fn c9_bytes_go_both_ways_and_closing_sends_the_rest() {
     run(async {
         let pipe = opened("first ");
         let (mut client, server) = tokio::io::duplex(64);
-        let announced = Arc::new(AtomicUsize::new(0));
-        let count = announced.clone();
-        let carrying = tokio::spawn({
-            let pipe = pipe.clone();
-            async move {
-                let announce = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.run(Box::new(server), WHILE, announce).await;
-            }
-        });
+        let (carrying, announced) = carry(&pipe, server);
         pipe.send(bytes("second"), NOW).expect("has room");
         let mut read = [0; 12];
         client.read_exact(&mut read).await.expect("comes");
@@ -95,15 +99,7 @@ fn c9_a_client_that_ends_is_told_once_and_may_still_be_answered() {
     run(async {
         let pipe = opened("");
         let (mut client, server) = tokio::io::duplex(64);
-        let announced = Arc::new(AtomicUsize::new(0));
-        let count = announced.clone();
-        let carrying = tokio::spawn({
-            let pipe = pipe.clone();
-            async move {
-                let announce = move || _ = count.fetch_add(1, Ordering::SeqCst);
-                pipe.run(Box::new(server), WHILE, announce).await;
-            }
-        });
+        let (carrying, announced) = carry(&pipe, server);
         client.shutdown().await.expect("ends");
         while !pipe.arrivals().finished {
             tokio::task::yield_now().await;
