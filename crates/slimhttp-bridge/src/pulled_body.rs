@@ -20,6 +20,9 @@ use crate::outcome::ChunkOutcome;
 use crate::side::Side;
 use crate::submission;
 
+/// What polling a body gives.
+type NextFrame = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+
 /// The body.
 pub struct PulledBody {
     bridge: Arc<Bridge>,
@@ -60,7 +63,7 @@ impl PulledBody {
         }
     }
 
-    fn end_early(&mut self, why: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn end_early(&mut self, why: &'static str) -> NextFrame {
         self.ended = true;
         Poll::Ready(Some(Err(why.into())))
     }
@@ -70,10 +73,7 @@ impl Body for PulledBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> NextFrame {
         if let Some(first) = self.first.take()
             && !first.is_empty()
         {
@@ -147,7 +147,7 @@ struct MeasuredBody {
 }
 
 impl MeasuredBody {
-    fn break_off(&mut self, why: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn break_off(&mut self, why: &'static str) -> NextFrame {
         self.last = None;
         if let Some(body) = self.body.take() {
             let (subject, announced) = (&body.subject, self.announced);
@@ -161,10 +161,7 @@ impl Body for MeasuredBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> NextFrame {
         while let Some(body) = &mut self.body {
             let Some(frame) = ready!(Pin::new(body).poll_frame(context)?) else {
                 if self.left > 0 {
