@@ -12,6 +12,8 @@
 //! No Python in it, which its `Cargo.toml` sees to: an object of the interpreter is a
 //! number here. `slimhttp-python` takes the jobs and calls the handlers.
 
+#![forbid(unsafe_code)]
+
 pub mod bridge;
 pub mod completion;
 pub mod connection;
