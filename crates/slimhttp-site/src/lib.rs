@@ -11,9 +11,8 @@
 //! The folders say which module may use which; see the floors in ARCHITECTURE.md.
 
 #![forbid(unsafe_code)]
-#![warn(unused_qualifications)]
 // A test may be a table of any length.
-#![cfg_attr(not(test), warn(clippy::too_many_lines))]
+#![cfg_attr(test, allow(clippy::too_many_lines))]
 
 pub mod compile;
 pub mod config;

@@ -5,6 +5,7 @@
 //! (`-` for the global level), then the actions in turn.
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot be read is a broken test")]
+#![expect(clippy::too_many_lines, reason = "a test may be a table of any length")]
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};

@@ -44,7 +44,7 @@ impl Registration {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let methods: Option<Vec<&str>> = match &self.methods {
             Methods::Any => None,
-            Methods::Only(methods) => Some(methods.iter().map(http::Method::as_str).collect()),
+            Methods::Only(methods) => Some(methods.iter().map(Method::as_str).collect()),
         };
         (self.vhost.as_deref(), &*self.path, methods, self.prefix, handler).into_pyobject(py)
     }
