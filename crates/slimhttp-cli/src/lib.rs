@@ -1,5 +1,5 @@
 //! The command line: flags and files → configuration → server. The program
-//! `slimhttp` is [`run`]; the Python face takes [`prepare`] and starts what
+//! `slimhttp` is [`run`]; `python -m slimHTTP` takes [`prepare`] and starts what
 //! comes of it with Python behind it.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! A script is read from the descriptor that the jail opened, never by its path
+//! A script is read from the descriptor that was opened below its root, never by its path
 //! again: what is run is what was checked.
 
 use std::fs::File;

@@ -10,10 +10,9 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, LOCATION, SET_COO
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
-use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::path::Target;
-use slimhttp_site::site::{Listener, Site};
+use slimhttp_site::site::Site;
 use slimhttp_site::value::{Table, Value};
 use tempfile::TempDir;
 
@@ -23,6 +22,7 @@ use crate::fs::root::OpenMethod;
 use crate::fs::root_cache::RootCache;
 use crate::live::draft::Draft;
 use crate::live::snapshot::compile_site;
+use crate::live::testing::listener;
 use crate::message::body::Body;
 use crate::message::error_page;
 use crate::message::refused::ErrorResponse;
@@ -43,20 +43,8 @@ fn value(json: serde_json::Value) -> Value {
 
 /// The site that these options make, without routes.
 pub(super) fn compiled(options: Table) -> Site {
-    let draft = Draft {
-        config: Config::new(options),
-        routes: Routes::default(),
-        base: PathBuf::from("/"),
-        replaced: false,
-    };
-    let listener = Listener {
-        tls: false,
-        address: String::new(),
-        bound: Vec::new(),
-        configured_port: 80,
-        port: 80,
-    };
-    compile_site(&draft, &listener, true, None).expect("a site")
+    let draft = Draft::new(Config::new(options), "/".into());
+    compile_site(&draft, &listener(false), true, None).expect("a site")
 }
 
 /// A site of one scope, whose `web_root` is this folder.
