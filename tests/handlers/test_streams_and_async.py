@@ -20,7 +20,7 @@ from support import (
     wait_until,
 )
 from support.sites import site_fixture
-from support.streams import WatchedStream
+from support.watched import WatchedCall, WatchedStream
 
 of = pytest.mark.parametrize
 site = site_fixture(grace_period=1)
@@ -432,23 +432,14 @@ def test_c8_5_a_client_that_leaves_has_its_waiting_call_skipped(site: Serving) -
 
 @of('way', ['close', 'reset'])
 def test_c8_5_a_client_that_leaves_has_its_async_call_cancelled(site: Serving, way: str) -> None:
-    begun, cancelled = threading.Event(), threading.Event()
-
-    @site.http.route('/')
-    async def wait(request):
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
+    call = WatchedCall()
+    site.http.route('/')(call.handler)
     with Log() as log:
         client = site.client()
         client.send('GET', '/')
-        assert begun.wait(PATIENCE)
+        assert call.begun.wait(PATIENCE)
         getattr(client, way)()
-        assert cancelled.wait(PATIENCE)
+        assert call.cancelled.wait(PATIENCE)
         site.http.route('/well')(lambda request: 'well')
         assert site.get('/well').text == 'well'
         assert 'Traceback' not in log.text, 'that a client left is no fault'

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import slimHTTP
 from support import PATIENCE, settles, wait_until
 from support.http2_client import Http2
-from support.streams import WatchedStream
+from support.watched import WatchedCall, WatchedStream
 
 
 def receive(client: Http2, stream: int, least: int) -> None:
@@ -39,21 +36,12 @@ def client(http: slimHTTP.HTTP_SERVER) -> Iterator[Http2]:
 def test_c8_5_a_request_that_is_taken_back_has_its_async_call_cancelled(
     http: slimHTTP.HTTP_SERVER, client: Http2
 ) -> None:
-    begun, cancelled = threading.Event(), threading.Event()
-
-    @http.route('/wait')
-    async def wait(request: Any) -> None:
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
+    call = WatchedCall()
+    http.route('/wait')(call.handler)
     stream = client.ask('/wait')
-    assert begun.wait(PATIENCE)
+    assert call.begun.wait(PATIENCE)
     client.take_back(stream)
-    assert cancelled.wait(PATIENCE)
+    assert call.cancelled.wait(PATIENCE)
     assert client.get('/well').body == b'well'
 
 

@@ -1,7 +1,8 @@
-"""Handlers whose generator is watched: how far a client has pulled it, and that it is closed."""
+"""Handlers that are watched: how far a stream is pulled and that it is closed, that a call is cancelled."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -32,3 +33,19 @@ class WatchedStream:
     async def _chunks_later(self) -> AsyncIterator[bytes]:
         for chunk in self._chunks():
             yield chunk
+
+
+class WatchedCall:
+    """A call that waits; `handler` is what to route to."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.cancelled = threading.Event()
+
+    async def handler(self, request: Any) -> None:
+        self.begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
