@@ -97,7 +97,7 @@ class Hooks:
 
     def __init__(self) -> None:
         super().__init__()
-        self._connections = Connections(self._server.hooks.note_event)
+        self._connections = Connections(self._server.hooks.record_event)
         self._lifecycle = Lifecycle()
         self._methods = Methods(self._server)
         self._any_method: Callable[..., Any] | None = None
@@ -359,7 +359,7 @@ class Hooks:
                 _socket.send_fds(channel, [b'.'], [socket.fileno()])
 
         self._start(greeting=True)
-        self._server.hooks.adopt(send_descriptor)
+        self._server.hooks.serve_connection(send_descriptor)
         socket.close()
 
     def unregister(self, identity: Any) -> None:

@@ -97,10 +97,10 @@ def events_of(
     followed by what came of it, see `_answered`.
     """
     for what, *facts in seen:
-        if what == 'noted':
-            noted = take_recorded(*facts)
-            if noted is not None:
-                yield noted
+        if what == 'custom':
+            recorded = take_recorded(*facts)
+            if recorded is not None:
+                yield recorded
             continue
         address, port, *rest = facts
         client = EventClient(address, port, server)

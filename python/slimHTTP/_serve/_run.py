@@ -159,7 +159,7 @@ class _SignalHandler:
         it cannot be noticed, for the thread is in a call in C that never
         returns, the third one ends the process.
         """
-        repeated = self._server.signals.heed()
+        repeated = self._server.signals.handled()
         if self._ended.is_set():
             return
         if self._first_signal is not None:

@@ -9,7 +9,7 @@ use pyo3::types::{PyString, PyTuple};
 use slimhttp_server::{Event, Responder};
 
 /// `('accepted', address, port)`, `('closed', address, port)`,
-/// `('malformed', address, port)`, `('noted', number)`,
+/// `('malformed', address, port)`, `('custom', number)`,
 /// `('answered', address, port, method, url, vhost, by, status)`.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub(crate) fn tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, 
         Event::Accepted { peer } => named(intern!(py, "accepted"), peer),
         Event::Closed { peer } => named(intern!(py, "closed"), peer),
         Event::Malformed { peer } => named(intern!(py, "malformed"), peer),
-        Event::Custom(number) => (intern!(py, "noted"), number).into_pyobject(py),
+        Event::Custom(number) => (intern!(py, "custom"), number).into_pyobject(py),
         Event::Answered { peer, method, target, vhost, by, status } => {
             let kind = intern!(py, "answered");
             let by = match by {

@@ -126,7 +126,7 @@ impl Hooks {
     }
 
     /// Gives what Python knows by this number its place among the events.
-    fn note_event(&self, number: u64) {
+    fn record_event(&self, number: u64) {
         self.0.get().core.record_event(number);
     }
 
@@ -134,7 +134,7 @@ impl Hooks {
     /// `give` is called with a descriptor of which it is the owner, a UNIX socket,
     /// and sends the connection's over it (`SCM_RIGHTS`): so it comes as ours, and
     /// not as a number that anybody may close.
-    fn adopt(&self, py: Python<'_>, give: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn serve_connection(&self, py: Python<'_>, give: &Bound<'_, PyAny>) -> PyResult<bool> {
         let (ours, theirs) = UnixStream::pair()?;
         give.call1((theirs.into_raw_fd(),))?;
         let socket = received(&ours)?;

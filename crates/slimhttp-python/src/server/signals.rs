@@ -33,7 +33,7 @@ impl Signals {
 
     /// Python has reacted to the signals that came; whether one of them may have
     /// been sent once more by the server.
-    fn heed(&self) -> bool {
+    fn handled(&self) -> bool {
         self.pending().handled()
     }
 
