@@ -41,7 +41,7 @@ const FAILURE: i32 = 1;
 /// What the arguments ask for, ready to be started.
 pub struct Prepared {
     /// What to bind.
-    pub setup: ServerConfig,
+    pub server_config: ServerConfig,
     /// Where the configuration stands, to explain what is wrong with it.
     pub origin: Origin,
 }
@@ -142,19 +142,19 @@ pub fn prepare_wheel(
 pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
     match prepare(args, "slimhttp", false) {
         Ok(prepared) => {
-            let _written_at_the_end = log::init(&logging(&prepared.setup.config));
+            let _written_at_the_end = log::init(&logging(&prepared.server_config.config));
             serve(prepared)
         }
         Err(status) => status,
     }
 }
 
-fn serve(Prepared { setup, origin }: Prepared) -> i32 {
+fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(cause) => return fail(&format!("slimhttp: cannot wait for signals: {cause}\n")),
     };
-    let server = match Server::bind(setup) {
+    let server = match Server::bind(server_config) {
         Ok(server) => server,
         Err(error) => return fail(&origin.explain(&error)),
     };
@@ -238,7 +238,7 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
     let config = serve.config().map_err(|why| misuse(&format!("slimhttp: {why}\n")))?;
     let base = std::env::current_dir()
         .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))?;
-    let setup = ServerConfig {
+    let server_config = ServerConfig {
         tls: false,
         address: serve.listen.addr.clone().unwrap_or_default(),
         port: serve.listen.port.unwrap_or(8080),
@@ -246,23 +246,23 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
         base,
         handler: handler(python),
     };
-    Ok(Prepared { setup, origin: Origin(None) })
+    Ok(Prepared { server_config, origin: Origin(None) })
 }
 
 fn prepare_run(run: &Run, python: bool) -> Result<Prepared, i32> {
     let document = read(&run.file)?;
-    let (setup, faults) = setup_of(&document, &run.listen, python)?;
+    let (server_config, faults) = server_config_of(&document, &run.listen, python)?;
     if !faults.is_empty() {
-        let (all, _) = judge(&setup, faults);
+        let (all, _) = judge(&server_config, faults);
         return Err(fail(&document.show(&Faults(all))));
     }
-    Ok(Prepared { setup, origin: Origin(Some(document)) })
+    Ok(Prepared { server_config, origin: Origin(Some(document)) })
 }
 
 fn run_check(check: &Check, python: bool) -> i32 {
     let judged = read(&check.file).and_then(|document| {
-        let (setup, faults) = setup_of(&document, &Listen::default(), python)?;
-        let (faults, warnings) = judge(&setup, faults);
+        let (server_config, faults) = server_config_of(&document, &Listen::default(), python)?;
+        let (faults, warnings) = judge(&server_config, faults);
         if !faults.is_empty() {
             return Err(fail(&document.show(&Faults(faults))));
         }
@@ -288,7 +288,7 @@ fn read(path: &Path) -> Result<Document, i32> {
 
 /// What a file and the flags beside it say together, and what is wrong with the
 /// two options that are needed before any configuration is compiled.
-fn setup_of(
+fn server_config_of(
     document: &Document,
     listen: &Listen,
     python: bool,
@@ -344,10 +344,10 @@ fn names_certificate(config: &Config) -> bool {
         || matches!(root.get("ssl"), Some(Value::Table(_)))
 }
 
-/// Every fault of a setup, those in `known` and those that compiling finds, and
+/// Every fault of a configuration, those in `known` and those that compiling finds, and
 /// the warnings where there is none.
-fn judge(setup: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
-    match slimhttp_server::check(setup) {
+fn judge(server_config: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
+    match slimhttp_server::check(server_config) {
         Ok(warnings) => (known, warnings),
         Err(Faults(mut found)) => {
             let unseen = |fault: &Fault| !found.iter().any(|other| other.place == fault.place);

@@ -10,7 +10,7 @@ use slimhttp_site::value::Value;
 
 use crate::document::Document;
 use crate::options::Listen;
-use crate::{FAILURE, Origin, USAGE, prepare, setup_of};
+use crate::{FAILURE, Origin, USAGE, prepare, server_config_of};
 
 fn document(text: &str) -> Document {
     Document::parse(Path::new("conf/site.toml"), text.to_owned()).expect("TOML")
@@ -36,9 +36,14 @@ fn a_file_and_the_flags_beside_it_say_where_to_listen() {
         // This is TLS to an upstream.
         ("proxy = 'a:1'\nssl = true", flags(None, None), (false, "", 80)),
     ] {
-        let (setup, faults) = setup_of(&document(text), &listen, false).expect("a setup");
+        let (server_config, faults) =
+            server_config_of(&document(text), &listen, false).expect("a configuration");
         assert_eq!(faults, [], "{text}");
-        assert_eq!((setup.tls, setup.address.as_str(), setup.port), expected, "{text}");
+        assert_eq!(
+            (server_config.tls, server_config.address.as_str(), server_config.port),
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -46,10 +51,11 @@ fn a_file_and_the_flags_beside_it_say_where_to_listen() {
 fn c3_4_the_configuration_and_the_listener_agree() {
     let listen = Listen { addr: Some("127.0.0.1".into()), port: Some(8080) };
     let text = "addr = '::1'\nport = 1\nweb_root = 'a'";
-    let (setup, _) = setup_of(&document(text), &listen, false).expect("a setup");
-    assert_eq!(setup.config.get(&["addr".into()]), Some(&"127.0.0.1".into()));
-    assert_eq!(setup.config.get(&["port".into()]), Some(&Value::Integer(8080)));
-    assert_eq!(setup.config.get(&["web_root".into()]), Some(&"a".into()));
+    let (server_config, _) =
+        server_config_of(&document(text), &listen, false).expect("a configuration");
+    assert_eq!(server_config.config.get(&["addr".into()]), Some(&"127.0.0.1".into()));
+    assert_eq!(server_config.config.get(&["port".into()]), Some(&Value::Integer(8080)));
+    assert_eq!(server_config.config.get(&["web_root".into()]), Some(&"a".into()));
 }
 
 #[test]
@@ -61,7 +67,8 @@ fn c2_6_a_wrong_address_or_port_is_a_fault() {
         ("port = '80'", vec![(place("port"), "`80`")]),
         ("addr = 1\nport = 1.5", vec![(place("addr"), "`1`"), (place("port"), "`1.5`")]),
     ] {
-        let (_, faults) = setup_of(&document(text), &Listen::default(), false).expect("a setup");
+        let (_, faults) =
+            server_config_of(&document(text), &Listen::default(), false).expect("a configuration");
         let found: Vec<_> = faults
             .iter()
             .map(|fault| (fault.place.clone(), fault.found.as_deref().unwrap_or_default()))
@@ -73,19 +80,23 @@ fn c2_6_a_wrong_address_or_port_is_a_fault() {
 #[test]
 fn a_module_is_no_fault_where_python_is_to_come() {
     for python in [false, true] {
-        let (setup, _) = setup_of(&document(""), &Listen::default(), python).expect("a setup");
-        assert_eq!(setup.handler.is_some(), python);
+        let (server_config, _) =
+            server_config_of(&document(""), &Listen::default(), python).expect("a configuration");
+        assert_eq!(server_config.handler.is_some(), python);
     }
 }
 
 #[test]
 fn serve_listens_on_8080_and_starts_at_the_working_directory() {
     let prepared =
-        prepare(["serve", "src"].map(OsString::from), "slimhttp", false).expect("a setup");
-    let setup = prepared.setup;
-    assert_eq!((setup.tls, setup.address.as_str(), setup.port), (false, "", 8080));
-    assert_eq!(setup.base, std::env::current_dir().expect("a working directory"));
-    assert_eq!(setup.config.get(&["web_root".into()]), Some(&"src".into()));
+        prepare(["serve", "src"].map(OsString::from), "slimhttp", false).expect("a configuration");
+    let server_config = prepared.server_config;
+    assert_eq!(
+        (server_config.tls, server_config.address.as_str(), server_config.port),
+        (false, "", 8080)
+    );
+    assert_eq!(server_config.base, std::env::current_dir().expect("a working directory"));
+    assert_eq!(server_config.config.get(&["web_root".into()]), Some(&"src".into()));
 }
 
 #[test]

@@ -59,8 +59,8 @@ impl Server {
         callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let config = config::read_config(config)?;
-        let setup = ServerConfig { tls, address, port, config, base, handler: None };
-        Self::open(py, setup, callbacks)?.map_err(|error| errors::start_error(py, &error))
+        let server_config = ServerConfig { tls, address, port, config, base, handler: None };
+        Self::open(py, server_config, callbacks)?.map_err(|error| errors::start_error(py, &error))
     }
 
     /// The server that a command line asks for, or the exit status where it
@@ -76,7 +76,7 @@ impl Server {
             Ok(prepared) => prepared,
             Err(status) => return Ok(status.into_pyobject(py)?.into_any()),
         };
-        match Self::open(py, prepared.setup, callbacks)? {
+        match Self::open(py, prepared.server_config, callbacks)? {
             Ok(server) => Ok(Bound::new(py, server)?.into_any()),
             Err(error) => {
                 // With standard error gone there is nobody to read it.

@@ -125,9 +125,9 @@ impl Server {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn bind(setup: ServerConfig) -> Result<Self, StartError> {
+    pub fn bind(server_config: ServerConfig) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let ServerConfig { tls, address, port, config, base, handler } = setup;
+        let ServerConfig { tls, address, port, config, base, handler } = server_config;
         let cannot_listen = |cause| StartError::Listen { address: address.clone(), port, cause };
         let listeners = listener::bind(&address, port).map_err(cannot_listen)?;
         let bound = listeners
@@ -310,20 +310,20 @@ impl Drop for Server {
 ///
 /// # Errors
 /// Every fault at once.
-pub fn check(setup: &ServerConfig) -> Result<Vec<String>, Faults> {
-    let address = setup.address.trim_start_matches('[').trim_end_matches(']');
+pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
+    let address = server_config.address.trim_start_matches('[').trim_end_matches(']');
     let listener = Listener {
-        tls: setup.tls,
-        address: setup.address.clone(),
+        tls: server_config.tls,
+        address: server_config.address.clone(),
         bound: match address {
             "" => vec![Ipv6Addr::UNSPECIFIED.into()],
             address => address.parse().ok().into_iter().collect(),
         },
-        configured_port: setup.port,
-        port: setup.port,
+        configured_port: server_config.port,
+        port: server_config.port,
     };
-    let draft = Draft::new(setup.config.clone(), setup.base.clone());
-    let site = snapshot::compile_site(&draft, &listener, setup.handler.is_some(), None)?;
+    let draft = Draft::new(server_config.config.clone(), server_config.base.clone());
+    let site = snapshot::compile_site(&draft, &listener, server_config.handler.is_some(), None)?;
     if listener.tls {
         snapshot::open_certificate(&draft, &site.service)?;
     }

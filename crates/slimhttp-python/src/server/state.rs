@@ -42,17 +42,17 @@ impl Server {
     /// Where Python lacks something, or the system has no more descriptors.
     pub(super) fn open(
         py: Python<'_>,
-        mut setup: ServerConfig,
+        mut server_config: ServerConfig,
         callbacks: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Self, StartError>> {
-        let base = Mutex::new(setup.base.clone());
+        let base = Mutex::new(server_config.base.clone());
         let (wake_tx, wake_rx) = UnixStream::pair()?;
         wake_tx.set_nonblocking(true)?;
         let wakeup = wake_tx.try_clone()?;
         let bridge = Arc::new(Bridge::new(wake_tx));
         let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
-        setup.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
-        let core = match py.detach(|| Core::bind(setup)) {
+        server_config.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
+        let core = match py.detach(|| Core::bind(server_config)) {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };
