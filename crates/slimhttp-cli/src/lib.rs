@@ -165,7 +165,7 @@ fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
         say(&format!("{}\n", server.greeting()));
     }
 
-    while !heed(signals.wait(), &server) {}
+    while !react(signals.wait(), &server) {}
     tracing::info!("stopping");
     server.stop();
     let begin = Instant::now();
@@ -174,7 +174,7 @@ fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
         // Within a moment it is the first one once more: `timeout` and some supervisors
         // send a signal to the process and to its group.
         if let Some(asked) = signals.within(Duration::from_millis(20))
-            && heed(asked, &server)
+            && react(asked, &server)
             && begin.elapsed() >= A_MOMENT
         {
             server.close();
@@ -200,7 +200,7 @@ fn tell_of_waiting(server: &Server) {
 }
 
 /// Does what a signal asks for; whether it is to end.
-fn heed(asked: Asked, server: &Server) -> bool {
+fn react(asked: Asked, server: &Server) -> bool {
     match asked {
         Asked::End => return true,
         Asked::ReopenLogs => {
@@ -253,22 +253,22 @@ fn prepare_run(run: &Run, python: bool) -> Result<Prepared, i32> {
     let document = read(&run.file)?;
     let (server_config, faults) = server_config_of(&document, &run.listen, python)?;
     if !faults.is_empty() {
-        let (all, _) = judge(&server_config, faults);
+        let (all, _) = validate(&server_config, faults);
         return Err(fail(&document.show(&Faults(all))));
     }
     Ok(Prepared { server_config, origin: Origin(Some(document)) })
 }
 
 fn run_check(check: &Check, python: bool) -> i32 {
-    let judged = read(&check.file).and_then(|document| {
+    let validated = read(&check.file).and_then(|document| {
         let (server_config, faults) = server_config_of(&document, &Listen::default(), python)?;
-        let (faults, warnings) = judge(&server_config, faults);
+        let (faults, warnings) = validate(&server_config, faults);
         if !faults.is_empty() {
             return Err(fail(&document.show(&Faults(faults))));
         }
         Ok((document, warnings))
     });
-    match judged {
+    match validated {
         Ok((document, warnings)) => {
             let file = document.path.display();
             for warning in warnings {
@@ -346,7 +346,7 @@ fn names_certificate(config: &Config) -> bool {
 
 /// Every fault of a configuration, those in `known` and those that compiling finds, and
 /// the warnings where there is none.
-fn judge(server_config: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
+fn validate(server_config: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec<String>) {
     match slimhttp_server::check(server_config) {
         Ok(warnings) => (known, warnings),
         Err(Faults(mut found)) => {

@@ -1,4 +1,4 @@
-//! The signals that the program heeds. Ctrl-C (SIGINT) and SIGTERM ask it to end;
+//! The signals that the program reacts to. Ctrl-C (SIGINT) and SIGTERM ask it to end;
 //! so does SIGHUP where it comes because the terminal is gone. Sent by somebody,
 //! SIGHUP asks most programs to read their configuration, and must not end this
 //! one by surprise. SIGUSR1 has the access logs opened anew, as logrotate asks.
@@ -45,15 +45,15 @@ impl Signals {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
         let ignored = ignored();
-        let heed = |kind: SignalKind| {
+        let listen_to = |kind: SignalKind| {
             let bit = 1_u64.checked_shl(u32::try_from(kind.as_raw_value() - 1).unwrap_or(64));
             let is_ignored = bit.is_some_and(|bit| ignored & bit != 0);
             (!is_ignored).then(|| signal(kind)).transpose()
         };
-        let interrupt = heed(SignalKind::interrupt())?;
-        let terminate = heed(SignalKind::terminate())?;
-        let hang_up = heed(SignalKind::hangup())?;
-        let user1 = heed(SignalKind::user_defined1())?;
+        let interrupt = listen_to(SignalKind::interrupt())?;
+        let terminate = listen_to(SignalKind::terminate())?;
+        let hang_up = listen_to(SignalKind::hangup())?;
+        let user1 = listen_to(SignalKind::user_defined1())?;
         drop(inside);
         let terminal = Terminal::at_start();
         Ok(Self { runtime, interrupt, terminate, hang_up, user1, terminal })

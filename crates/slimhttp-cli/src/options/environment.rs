@@ -21,7 +21,7 @@ pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("io_threads", "SLIMHTTP_IO_THREADS"),
 ];
 
-/// The same commands, whose flags heed the environment.
+/// The same commands, whose flags may come from the environment.
 pub(super) fn heeded(command: Command) -> Command {
     command.mut_subcommands(|command| {
         command.mut_args(|arg| {
