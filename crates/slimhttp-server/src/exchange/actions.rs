@@ -150,8 +150,8 @@ impl Exchange<'_> {
             }
             Action::Proxy(upstreams) => {
                 let forwarded = self.forwarded()?;
-                let group = self.snapshot.upstreams.of(upstreams);
-                Box::pin(forward::forward(upstreams, group, forwarded)).await.map(Answer::Reply)
+                let group = self.connection.shared.live.upstream_groups().of(self.scope, upstreams);
+                Box::pin(forward::forward(upstreams, &group, forwarded)).await.map(Answer::Reply)
             }
             Action::File(path) => match self.send_file(path).await? {
                 FileOutcome::Response(response) => Ok(Answer::Reply(response)),

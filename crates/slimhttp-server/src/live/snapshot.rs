@@ -23,14 +23,6 @@ use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
 use crate::tls::presented::{Named, Presented};
-use crate::upstream::groups::{GroupTable, UpstreamGroups};
-
-/// What a server opens once and its snapshots use one after the other.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'l> {
-    pub(crate) access_logs: &'l AccessLogs,
-    pub(crate) upstreams: &'l GroupTable,
-}
 
 /// The site in force with what it opens.
 #[derive(Debug)]
@@ -46,8 +38,6 @@ pub struct Snapshot {
     pub(crate) roots: RootCache,
     /// The releases of the scopes that pin them.
     pub(crate) releases: Releases,
-    /// What the upstreams of each scope carry.
-    pub(crate) upstreams: UpstreamGroups,
 }
 
 impl Snapshot {
@@ -59,7 +49,7 @@ impl Snapshot {
         draft: &Draft,
         listener: &Listener,
         python: bool,
-        shared: Shared<'_>,
+        logs: &AccessLogs,
         previous: Option<(&Snapshot, &Routes)>,
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
@@ -76,7 +66,7 @@ impl Snapshot {
             }
             _ => Some(open_certificate(draft, &site.service)?),
         };
-        let access_logs = open_access_logs(&site, shared.access_logs)?;
+        let access_logs = open_access_logs(&site, logs)?;
         for warning in &site.warnings {
             tracing::warn!("{warning}");
         }
@@ -86,9 +76,7 @@ impl Snapshot {
         };
         let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
         let releases = Releases::open(&site, before, Instant::now());
-        let before = previous.map(|(snapshot, _)| &snapshot.upstreams);
-        let upstreams = UpstreamGroups::open(&site, shared.upstreams, before);
-        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases, upstreams })
+        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
     }
 
     /// The same site with what stands in the files of its certificate by now;
@@ -102,7 +90,6 @@ impl Snapshot {
             access_logs: self.access_logs.clone(),
             roots: self.roots.new_empty(),
             releases: self.releases.clone(),
-            upstreams: self.upstreams.clone(),
         })
     }
 }

@@ -20,9 +20,9 @@ use slimhttp_site::site::{Listener, Site};
 use crate::files::FileStore;
 use crate::live::draft::Draft;
 use crate::live::registry::LocalSite;
-use crate::live::snapshot::{self, Shared, Snapshot};
+use crate::live::snapshot::{self, Snapshot};
 use crate::observe::access_log::AccessLogs;
-use crate::upstream::groups::GroupTable;
+use crate::upstream::groups::UpstreamGroups;
 
 /// A snapshot as an exchange holds it. The outer count belongs to one I/O thread, so that taking
 /// and leaving a snapshot touches nothing that I/O threads share.
@@ -44,7 +44,7 @@ pub struct Live {
     listener: Arc<Listener>,
     python: bool,
     access_logs: AccessLogs,
-    upstreams: GroupTable,
+    upstream_groups: UpstreamGroups,
     files: Arc<FileStore>,
     /// Whether clients are answered already.
     is_serving: AtomicBool,
@@ -70,9 +70,7 @@ impl Live {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let listener = Arc::new(listener);
         let access_logs = AccessLogs::default();
-        let upstreams = GroupTable::default();
-        let shared = Shared { access_logs: &access_logs, upstreams: &upstreams };
-        let first = Snapshot::open(&draft, &listener, python, shared, None)?;
+        let first = Snapshot::open(&draft, &listener, python, &access_logs, None)?;
         let files = Arc::new(FileStore::new(&first.site.global.options.files));
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -82,7 +80,7 @@ impl Live {
             listener,
             python,
             access_logs,
-            upstreams,
+            upstream_groups: UpstreamGroups::default(),
             files,
             is_serving: AtomicBool::new(false),
         })
@@ -126,6 +124,11 @@ impl Live {
         &self.files
     }
 
+    /// What the upstreams of each scope carry.
+    pub(crate) fn upstream_groups(&self) -> &UpstreamGroups {
+        &self.upstream_groups
+    }
+
     /// Waits until every line of the access logs is written, at most `timeout`.
     pub(crate) fn flush_access_logs(&self, timeout: Duration) {
         self.access_logs.flush(timeout);
@@ -167,8 +170,8 @@ impl Live {
         next.replaced &= next.base != draft.base;
         let before = self.current.load_full();
         let previous = Some((&*before, &draft.routes));
-        let shared = Shared { access_logs: &self.access_logs, upstreams: &self.upstreams };
-        let snapshot = Snapshot::open(&next, &self.listener, self.python, shared, previous)?;
+        let snapshot =
+            Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
         self.files.resize(&snapshot.site.global.options.files);
         let presented = snapshot.tls.clone();
         self.publish(snapshot);

@@ -20,6 +20,7 @@
 //! | `net/read_buffer.rs` | the buffer into which sockets are read |
 //! | `proxy/retry.rs` | which upstream is next |
 //! | `upstream/control.rs` | its connections to upstreams, as they are asked to end |
+//! | `upstream/groups.rs` | the groups of upstreams that it has looked up |
 //! | `upstream/pool.rs` | its clients for upstreams, with the connections that are idle |
 //! | `websocket/deflate.rs` | what compresses and decompresses messages, and the buffer for it |
 //!

@@ -1,31 +1,60 @@
-//! Which group a scope's proxy has. Each snapshot owns the groups of its scopes, so that a scope
-//! that goes lets its group go, and what a request asks for is found without a lock; a table
-//! that lasts as long as the server gives the same group to the next snapshot as long as the
-//! scope has the same upstreams, whatever else of it changes.
+//! Which group a scope's proxy has: the same one as long as the scope has the same upstreams,
+//! whatever else of it changes, and anybody holds the group.
 //!
-//! Snapshots are made on the thread that changes the site, one after the other; requests look
-//! into theirs on any I/O thread.
+//! Requests ask on the I/O thread of their connection, which remembers what it was told: only a
+//! proxy that it has not seen takes a lock. Nothing is done for a group when the site changes,
+//! however many scopes it has.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use slimhttp_site::site::{Proxy, Scope, Site, Upstream};
+use slimhttp_site::site::{Proxy, Scope, Upstream};
 
 use crate::upstream::group::UpstreamGroup;
 
-/// The groups of a server that anybody holds: a snapshot, or a request that its upstreams
+thread_local! {
+    /// The groups that this thread has looked up, by the addresses of their proxies.
+    static LOOKED_UP: RefCell<HashMap<usize, LookedUp>> = RefCell::new(HashMap::new());
+}
+
+/// The proxy that an address stands for as long as it lives, and its group.
+type LookedUp = (Weak<Proxy>, Arc<UpstreamGroup>);
+
+/// The groups of one server that anybody holds: an I/O thread, or a request that upstreams
 /// carry.
 #[derive(Debug, Default)]
-pub(crate) struct GroupTable {
+pub(crate) struct UpstreamGroups {
     all: Mutex<HashMap<Key, Weak<UpstreamGroup>>>,
 }
 
 /// What a group is known by: its scope and its servers.
 type Key = (Option<Arc<str>>, Vec<Upstream>);
 
-impl GroupTable {
-    fn group_of(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
+impl UpstreamGroups {
+    /// The group of a scope's proxy.
+    pub(crate) fn of(&self, scope: &Scope, proxy: &Arc<Proxy>) -> Arc<UpstreamGroup> {
+        let address = Arc::as_ptr(proxy) as usize;
+        LOOKED_UP.with_borrow_mut(|known| {
+            // An address stands for its proxy while anybody holds on to that, and a weak hold
+            // is one.
+            if let Some((held, group)) = known.get(&address)
+                && held.strong_count() > 0
+            {
+                return group.clone();
+            }
+            let group = self.find(scope, proxy);
+            // Before it grows, what no site has any more is let go.
+            if known.len() == known.capacity() {
+                known.retain(|_, (held, _)| held.strong_count() > 0);
+            }
+            known.insert(address, (Arc::downgrade(proxy), group.clone()));
+            group
+        })
+    }
+
+    fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
         let mut all = self.all.lock();
         let key = (scope.name.clone(), proxy.upstreams.clone());
         if let Some(group) = all.get(&key).and_then(Weak::upgrade) {
@@ -39,37 +68,6 @@ impl GroupTable {
         all.insert(key, Arc::downgrade(&group));
         group
     }
-}
-
-/// The groups of one snapshot, by the addresses of its proxies, which its site keeps alive.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct UpstreamGroups(Arc<HashMap<usize, Arc<UpstreamGroup>>>);
-
-impl UpstreamGroups {
-    /// Those of `site`. A proxy that the site before had too keeps its group without a look
-    /// into the table.
-    pub(crate) fn open(site: &Site, table: &GroupTable, previous: Option<&Self>) -> Self {
-        let scopes = std::iter::once(&site.global).chain(site.hosts.iter().map(|(_, scope)| scope));
-        let groups = scopes.filter_map(|scope| {
-            let proxy = scope.options.proxy.as_ref()?;
-            let carried_over = previous.and_then(|previous| previous.0.get(&address(proxy)));
-            let group = match carried_over {
-                Some(group) => group.clone(),
-                None => table.group_of(scope, proxy),
-            };
-            Some((address(proxy), group))
-        });
-        Self(Arc::new(groups.collect()))
-    }
-
-    /// The group of a proxy of the snapshot's site.
-    pub(crate) fn of(&self, proxy: &Arc<Proxy>) -> &Arc<UpstreamGroup> {
-        self.0.get(&address(proxy)).expect("each proxy of the site has a group")
-    }
-}
-
-fn address(proxy: &Arc<Proxy>) -> usize {
-    Arc::as_ptr(proxy) as usize
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use slimhttp_site::config::Config;
 use slimhttp_site::value::{Table, Value};
 
 use super::*;
-use crate::live::snapshot::Snapshot;
 use crate::live::{Live, testing};
 
 /// A server whose hosts forward: `a.example` to one upstream, `b.example` to another.
@@ -23,21 +22,20 @@ fn set(live: &Live, keys: &[&str], value: impl Into<Value>) {
     assert!(set.expect("is valid"), "{keys:?}");
 }
 
-fn proxy_of<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Proxy>> {
-    snapshot.site.scope_for(host, 1).options.proxy.as_ref()
-}
-
-fn group_of(live: &Live, host: &str) -> Arc<UpstreamGroup> {
+/// As an I/O thread finds it that has looked up nothing before.
+fn group_of(groups: &UpstreamGroups, live: &Live, host: &str) -> Arc<UpstreamGroup> {
     let snapshot = live.current();
-    let proxy = proxy_of(&snapshot, host).expect("the host forwards");
-    snapshot.upstreams.of(proxy).clone()
+    let scope = snapshot.site.scope_for(host, 1);
+    let proxy = scope.options.proxy.as_ref().expect("the host forwards");
+    let look_up = || groups.of(scope, proxy);
+    std::thread::scope(|threads| threads.spawn(look_up).join()).expect("no panic")
 }
 
 #[test]
 fn a_scope_keeps_its_group_as_long_as_it_has_these_upstreams() {
-    let live = live();
-    let group = group_of(&live, "a.example");
-    assert!(!Arc::ptr_eq(&group, &group_of(&live, "b.example")));
+    let (live, groups) = (live(), UpstreamGroups::default());
+    let group = group_of(&groups, &live, "a.example");
+    assert!(!Arc::ptr_eq(&group, &group_of(&groups, &live, "b.example")));
     for (keys, value) in [
         (&["vhosts", "b.example", "proxy"][..], Value::from("127.0.0.1:13")),
         (&["vhosts", "a.example", "max_body"], Value::from(7)),
@@ -45,41 +43,51 @@ fn a_scope_keeps_its_group_as_long_as_it_has_these_upstreams() {
         (&["proxy_read_timeout"], Value::from(7)),
     ] {
         set(&live, keys, value);
-        assert!(Arc::ptr_eq(&group, &group_of(&live, "a.example")), "{keys:?}");
+        assert!(Arc::ptr_eq(&group, &group_of(&groups, &live, "a.example")), "{keys:?}");
     }
     // The group of the same servers in another scope is another one.
     set(&live, &["vhosts", "b.example", "proxy"], "127.0.0.1:11");
-    assert!(!Arc::ptr_eq(&group, &group_of(&live, "b.example")));
+    assert!(!Arc::ptr_eq(&group, &group_of(&groups, &live, "b.example")));
 }
 
 #[test]
 fn a_group_goes_with_its_scope_and_the_requests_that_it_carries() {
-    let live = live();
-    let idle = Arc::downgrade(&group_of(&live, "a.example"));
-    let busy = group_of(&live, "b.example");
+    let (live, groups) = (live(), UpstreamGroups::default());
+    let idle = Arc::downgrade(&group_of(&groups, &live, "a.example"));
+    let busy = group_of(&groups, &live, "b.example");
     for (host, port) in [("a.example", 21), ("b.example", 22)] {
         set(&live, &["vhosts", host, "proxy"], &*format!("127.0.0.1:{port}"));
     }
-    assert_eq!(idle.strong_count(), 0, "no snapshot has it");
+    assert_eq!(idle.strong_count(), 0, "no thread has it");
     // What it carries counts when its servers come back.
     set(&live, &["vhosts", "b.example", "proxy"], "127.0.0.1:12");
-    assert!(Arc::ptr_eq(&busy, &group_of(&live, "b.example")));
+    assert!(Arc::ptr_eq(&busy, &group_of(&groups, &live, "b.example")));
     let removed = live.update(|draft| draft.config.remove(&["vhosts".into(), "b.example".into()]));
     assert!(removed.expect("is valid").is_some());
-    assert_eq!(Arc::strong_count(&busy), 1, "its scope went");
+    assert_eq!(Arc::strong_count(&busy), 1, "nobody else has it");
 }
 
 #[test]
-fn the_table_forgets_what_nobody_holds() {
-    let live = live();
-    let site = |port: i64| {
-        set(&live, &["vhosts", "a.example", "proxy"], &*format!("127.0.0.1:{port}"));
-        live.current().site.clone()
-    };
-    let table = GroupTable::default();
+fn what_nobody_holds_is_forgotten() {
+    let (live, groups) = (live(), UpstreamGroups::default());
     for port in 1000..1100 {
-        UpstreamGroups::open(&site(port), &table, None);
+        set(&live, &["vhosts", "a.example", "proxy"], &*format!("127.0.0.1:{port}"));
+        group_of(&groups, &live, "a.example");
     }
-    let known = table.all.lock().len();
+    let known = groups.all.lock().len();
     assert!(known <= 8, "{known}");
+}
+
+#[test]
+fn an_io_thread_looks_a_proxy_up_once() {
+    let (live, groups) = (live(), UpstreamGroups::default());
+    let first = group_of_here(&groups, &live);
+    let _held = groups.all.lock();
+    assert!(Arc::ptr_eq(&first, &group_of_here(&groups, &live)), "without the lock");
+}
+
+fn group_of_here(groups: &UpstreamGroups, live: &Live) -> Arc<UpstreamGroup> {
+    let snapshot = live.current();
+    let scope = snapshot.site.scope_for("a.example", 1);
+    groups.of(scope, scope.options.proxy.as_ref().expect("the host forwards"))
 }
