@@ -27,8 +27,9 @@ use crate::live::{Draft, Live};
 use crate::net::listener;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
+use crate::serve::accept;
 use crate::serve::io_thread::IoThread;
-use crate::serve::{accept, threads};
+use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
 
 /// How long the end of a server waits for the last lines of its access logs.
@@ -108,7 +109,7 @@ impl std::error::Error for StartError {}
 /// the program at once.
 pub struct Server {
     shared: Arc<Shared>,
-    /// The I/O threads, once they run.
+    /// The I/O threads, from before the first of them runs.
     io_threads: OnceLock<Arc<[Arc<IoThread>]>>,
     /// Taken by [`Server::start`].
     listeners: Mutex<Option<Vec<TcpListener>>>,
@@ -184,9 +185,10 @@ impl Server {
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.start_serving();
         let count = self.shared.live.current().site.service.io_threads.max(1);
-        let io_threads = threads::start(&self.shared, listeners, count)?;
-        let _ = self.io_threads.set(io_threads);
-        Ok(())
+        let io_threads = IoThreads::new(count)?;
+        // Whom the first of them serves may ask for them at once.
+        let _ = self.io_threads.set(io_threads.known().clone());
+        io_threads.spawn(&self.shared, listeners)
     }
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {

@@ -1,8 +1,8 @@
 //! The I/O threads: one runtime each, and nothing shared between them while they answer. The
 //! first also accepts, and assigns connections to all of them in turn.
 //!
-//! [`start`] is called once, by `Server::start`, on the program's thread; the rest of this file
-//! runs on the I/O threads, each from its first to its last moment.
+//! [`IoThreads`] are made and spawned once, by `Server::start`, on the program's thread; the rest
+//! of this file runs on the I/O threads, each from its first to its last moment.
 
 use std::io;
 use std::net::TcpListener;
@@ -26,38 +26,61 @@ use crate::sys::memory;
 /// How often the files of a certificate are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
 
-/// Starts `count` threads that serve `listeners` until the server stops.
-pub(crate) fn start(
-    shared: &Arc<Shared>,
-    listeners: Vec<TcpListener>,
-    count: usize,
-) -> io::Result<Arc<[Arc<IoThread>]>> {
-    let mut io_threads = Vec::with_capacity(count);
-    let mut runtimes = Vec::with_capacity(count);
-    for _ in 0..count {
-        let runtime =
-            Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
-        io_threads.push(Arc::new(IoThread {
-            connections: Connections::default(),
-            handle: runtime.handle().clone(),
-            active: Arc::default(),
-        }));
-        runtimes.push(runtime);
+/// The I/O threads before they run. In two steps, so that the server knows them before the
+/// first of them serves anybody.
+pub(crate) struct IoThreads {
+    known: Arc<[Arc<IoThread>]>,
+    /// One for each of them.
+    runtimes: Vec<Runtime>,
+}
+
+impl IoThreads {
+    /// So many, with their runtimes.
+    ///
+    /// # Errors
+    /// The system's, where it gives no more descriptors.
+    pub(crate) fn new(count: usize) -> io::Result<Self> {
+        let mut known = Vec::with_capacity(count);
+        let mut runtimes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let runtime =
+                Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
+            known.push(Arc::new(IoThread {
+                connections: Connections::default(),
+                handle: runtime.handle().clone(),
+                active: Arc::default(),
+            }));
+            runtimes.push(runtime);
+        }
+        Ok(Self { known: known.into(), runtimes })
     }
-    let io_threads: Arc<[Arc<IoThread>]> = io_threads.into();
-    let mut accepting =
-        Some(Accepting { listeners, io_threads: io_threads.clone(), shared: shared.clone() });
-    let running = Arc::new(Running { count: AtomicUsize::new(count), shared: shared.clone() });
-    for (index, runtime) in runtimes.into_iter().enumerate() {
-        let accepting = accepting.take();
-        let (shared, io_thread, running) =
-            (shared.clone(), io_threads[index].clone(), running.clone());
-        std::thread::Builder::new().name(format!("slimhttp-io-{index}")).spawn(move || {
-            run(runtime, &shared, &io_thread, accepting);
-            running.one_has_ended();
-        })?;
+
+    /// Them as the other threads know them.
+    pub(crate) fn known(&self) -> &Arc<[Arc<IoThread>]> {
+        &self.known
     }
-    Ok(io_threads)
+
+    /// Starts them: they serve `listeners` until the server stops.
+    ///
+    /// # Errors
+    /// The system's, where it gives no more threads; those that run go on until the server stops.
+    pub(crate) fn spawn(self, shared: &Arc<Shared>, listeners: Vec<TcpListener>) -> io::Result<()> {
+        let Self { known, runtimes } = self;
+        let mut accepting =
+            Some(Accepting { listeners, io_threads: known.clone(), shared: shared.clone() });
+        let count = AtomicUsize::new(known.len());
+        let running = Arc::new(Running { count, shared: shared.clone() });
+        for (index, runtime) in runtimes.into_iter().enumerate() {
+            let accepting = accepting.take();
+            let (shared, io_thread, running) =
+                (shared.clone(), known[index].clone(), running.clone());
+            std::thread::Builder::new().name(format!("slimhttp-io-{index}")).spawn(move || {
+                run(runtime, &shared, &io_thread, accepting);
+                running.one_has_ended();
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// Completes the shutdown when the last I/O thread has ended.
