@@ -48,6 +48,8 @@ pub(super) struct Exchange<'x> {
     pub(super) body: Option<RequestBody>,
     /// The hold on a body that a handler reads as it comes in.
     pub(super) content_guard: Option<ContentGuard>,
+    /// Whether whoever has answered goes on while the response is sent, and may read on.
+    pub(super) is_streaming: bool,
     pub(super) upgrade: Option<OnUpgrade>,
     /// As handlers see it, once one was called; it then holds the method and the fields.
     pub(super) request: Option<Arc<Request>>,
@@ -86,6 +88,7 @@ impl<'x> Exchange<'x> {
             malformed: parts.extensions.remove(),
             body: None,
             content_guard: None,
+            is_streaming: false,
             upgrade: None,
             request: None,
             responder: Responder::Server,

@@ -70,7 +70,8 @@ pub(crate) async fn answer(
         error_page::omit_content(&mut response, exchange.responder == Responder::Proxy);
     }
     let cacheable = cacheable_for(&exchange, &tracker, trace.as_ref(), began);
-    tracker.finish(response, exchange.responder, cacheable, exchange.content_guard.take())
+    let content = exchange.content_guard.take().map(|guard| (guard, exchange.is_streaming));
+    tracker.finish(response, exchange.responder, cacheable, content)
 }
 
 /// For how long the response may be sent again to whoever asks the same, if it may be: what the
@@ -115,6 +116,9 @@ impl Exchange<'_> {
                 self.refuse(refused).await
             }
         };
+        // Of the response to HEAD no stream is sent: it is dropped, and its handler reads no more.
+        self.is_streaming =
+            matches!(response.body(), Body::Stream(_)) && *self.method() != Method::HEAD;
         error_page::finish(&mut response);
         answer_fields(rules, response.headers_mut(), self.connection.tls);
         if let Some(grant) = grant {
@@ -139,3 +143,6 @@ impl Exchange<'_> {
         self.expectations_are_known()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,9 @@ use crate::observe::event::{Event, Responder};
 pub(super) struct Tracker {
     state: Arc<ConnectionState>,
     record: Option<Box<Record>>,
-    /// The content that a handler may read until the response is sent.
-    content_guard: Option<ContentGuard>,
+    /// The content that a handler may read until the response is sent, and whether one may
+    /// still read it, as the exchange has decided.
+    content: Option<(ContentGuard, bool)>,
 }
 
 /// What the access log and the watchers of events get to know of an exchange.
@@ -69,7 +70,7 @@ impl Tracker {
 
     pub(super) fn begin(connection: &ConnectionContext) -> Self {
         connection.state.begin_exchange();
-        Self { state: connection.state.clone(), record: None, content_guard: None }
+        Self { state: connection.state.clone(), record: None, content: None }
     }
 
     /// Takes down what is reported once the response is sent, where anybody wants to know.
@@ -112,9 +113,9 @@ impl Tracker {
         response: Response<Body>,
         responder: Responder,
         cacheable_for: Option<Duration>,
-        content_guard: Option<ContentGuard>,
+        content: Option<(ContentGuard, bool)>,
     ) -> Response<Tracked> {
-        self.content_guard = content_guard;
+        self.content = content;
         if let Some(record) = &mut self.record {
             record.responder = responder;
             record.status = response.status().as_u16();
@@ -203,8 +204,8 @@ impl Tracked {
     /// Whether it is sent while content of the request may still come in that nobody will
     /// read: a response that streams is made by a handler that may read on meanwhile.
     pub(crate) fn leaves_content_unread(&self) -> bool {
-        let streams = matches!(self.body, Body::Stream(_));
-        !streams && self.tracker.content_guard.as_ref().is_some_and(ContentGuard::is_unread)
+        let content = self.tracker.content.as_ref();
+        content.is_some_and(|(guard, is_read_on)| !is_read_on && guard.is_unread())
     }
 
     /// The content, where all of it is in memory.
