@@ -60,7 +60,11 @@ pub(crate) async fn serve<S: Stream>(
         Pin::new(connection).graceful_shutdown();
     })
     .await;
-    let parts = connection.into_parts()?;
+    let Some(parts) = connection.into_parts() else {
+        // Another task has the socket from now on.
+        state.unregister();
+        return None;
+    };
     let (whole, gave_up) = (parts.io.message_complete(), parts.io.gave_up);
     let mut socket = parts.io.into_socket();
     match (ending, fault.get()) {

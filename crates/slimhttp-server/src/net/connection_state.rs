@@ -112,9 +112,11 @@ pub(crate) struct ConnectionState {
     unsent_answers: OnceLock<Arc<UnsentAnswers>>,
     /// By [`clock`].
     created_at: u64,
-    /// The task that ends the connection: its own, or after an upgrade the one that carries
-    /// its bytes. One task at a time registers, at each of its polls, and any thread wakes it.
+    /// The connection's own task, which registers at each of its polls; any thread wakes it.
     task: AtomicWaker,
+    /// The same for the task of its upgrade. For a while there are both: the upgrade's begins
+    /// when the 101 is made, and the connection's own goes on until it is sent.
+    upgrade_task: AtomicWaker,
 }
 
 impl ConnectionState {
@@ -142,6 +144,7 @@ impl ConnectionState {
             unsent_answers: OnceLock::new(),
             created_at,
             task: AtomicWaker::new(),
+            upgrade_task: AtomicWaker::new(),
         }
     }
 
@@ -315,21 +318,44 @@ impl ConnectionState {
         if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
             self.close_requested_at.store(self.now(), Ordering::Relaxed);
             self.task.wake();
+            self.upgrade_task.wake();
         }
     }
 
-    /// Registers the task that looks at [`Self::close_mode`] to be woken by the next change of
-    /// it. A wake-up takes the registration away, so a task registers in each of its polls, and
-    /// before it looks: what is asked for between the two is then not missed.
+    /// Registers the connection's task, which looks at [`Self::close_mode`], to be woken by the
+    /// next change of it. A wake-up takes the registration away, so a task registers in each of
+    /// its polls, and before it looks: what is asked for between the two is then not missed.
     pub(crate) fn register(&self, waker: &Waker) {
         self.task.register(waker);
     }
 
-    /// Waits until the connection is to be cut. For an upgraded one, whose own
-    /// task has ended.
+    /// The same for the task of the connection's upgrade.
+    pub(crate) fn register_upgrade(&self, waker: &Waker) {
+        self.upgrade_task.register(waker);
+    }
+
+    /// The connection's task ends, and its upgrade goes on: its memory is not kept for a
+    /// wake-up.
+    pub(crate) fn unregister(&self) {
+        drop(self.task.take());
+    }
+
+    /// Waits until the connection is to be cut. For its own task.
     pub(crate) async fn until_cut(&self) {
         // Work that never ends is ended by that only.
         let _ = run_until_cut(self, std::future::pending::<()>()).await;
+    }
+
+    /// The same for the task of its upgrade.
+    pub(crate) async fn until_upgrade_cut(&self) {
+        std::future::poll_fn(|context| {
+            self.register_upgrade(context.waker());
+            match self.close_mode() {
+                CloseMode::No | CloseMode::Gracefully => Poll::Pending,
+                CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => Poll::Ready(()),
+            }
+        })
+        .await;
     }
 
     /// Whether nothing is under way: no request has begun, and every answer is sent.
@@ -407,8 +433,8 @@ impl ConnectionState {
     }
 }
 
-/// Runs `work` unless the connection is to end at once before it is done; then the error says
-/// why. Dropped like any future, it leaves a registration behind that wakes nobody.
+/// Runs `work`, in the connection's task, unless the connection is to end at once before it is
+/// done; then the error says why. Dropped like any future, it leaves a registration behind that wakes nobody.
 pub(crate) async fn run_until_cut<T>(
     state: &ConnectionState,
     work: impl Future<Output = T>,

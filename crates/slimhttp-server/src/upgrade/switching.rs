@@ -31,7 +31,7 @@ pub(super) fn spawn(
             // In this order: what sees the cut by itself may end well.
             biased;
             () = work => {}
-            () = connection.state.until_cut() => {}
+            () = connection.state.until_upgrade_cut() => {}
         }
         connection.state.end_exchange();
     });

@@ -155,7 +155,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stop>> {
         let slice = TimeSlice::begin();
         self.channel.register(context.waker());
-        self.state.register(context.waker());
+        self.state.register_upgrade(context.waker());
         match self.state.close_mode() {
             CloseMode::No => {}
             CloseMode::Gracefully => self.close(CloseFrame::without_reason(GOING_AWAY)),

@@ -85,7 +85,10 @@ fn an_upgraded_connection_is_cut_by_whoever_carries_its_bytes() {
         state.set_upgraded();
     }
     // Its own task has ended. Before the other one is polled it cannot be woken, but it looks.
-    let mut cut = pin!(state.until_cut());
+    state.unregister();
+    drop(own_waker);
+    assert_eq!(Arc::strong_count(&own), 1, "nothing keeps it");
+    let mut cut = pin!(state.until_upgrade_cut());
     assert!(cut.as_mut().poll(&mut Context::from_waker(&other_waker)).is_pending());
     state.request_close(CloseMode::Gracefully);
     assert_eq!((own.wakes(), other.wakes()), (0, 1));
@@ -99,6 +102,29 @@ fn an_upgraded_connection_is_cut_by_whoever_carries_its_bytes() {
 }
 
 #[test]
+fn a_cut_while_the_101_is_sent_is_seen_by_both_tasks() {
+    for own_comes_last in [false, true] {
+        let state = ConnectionState::new();
+        let ((own, own_waker), (other, other_waker)) = (Task::new(), Task::new());
+        let (mut own_context, mut other_context) =
+            (Context::from_waker(&own_waker), Context::from_waker(&other_waker));
+        let mut own_work = pin!(run_until_cut(&state, std::future::pending::<()>()));
+        let mut cut = pin!(state.until_upgrade_cut());
+        state.set_upgraded();
+        assert!(own_work.as_mut().poll(&mut own_context).is_pending());
+        assert!(cut.as_mut().poll(&mut other_context).is_pending());
+        if own_comes_last {
+            assert!(own_work.as_mut().poll(&mut own_context).is_pending());
+        }
+        state.request_close(CloseMode::Cut);
+        assert_eq!((own.wakes(), other.wakes()), (1, 1));
+        let outcome = own_work.as_mut().poll(&mut own_context);
+        assert_eq!(outcome, Poll::Ready(Err(CloseMode::Cut)));
+        assert!(cut.as_mut().poll(&mut other_context).is_ready());
+    }
+}
+
+#[test]
 fn a_cut_between_the_two_tasks_of_an_upgraded_connection_is_seen() {
     let state = ConnectionState::new();
     let ((own, own_waker), (other, other_waker)) = (Task::new(), Task::new());
@@ -109,7 +135,7 @@ fn a_cut_between_the_two_tasks_of_an_upgraded_connection_is_seen() {
     }
     state.request_close(CloseMode::Cut);
     assert_eq!(own.wakes(), 1, "to wake a task that has ended does nothing");
-    let mut cut = pin!(state.until_cut());
+    let mut cut = pin!(state.until_upgrade_cut());
     assert!(cut.as_mut().poll(&mut Context::from_waker(&other_waker)).is_ready());
     assert_eq!(other.wakes(), 0);
 }
