@@ -1,7 +1,7 @@
 //! Files: finds one below the root, and sends it or hands it on as a script.
 //!
 //! `exchange` calls [`send`] for what a path names, [`send_named`] for what a handler names and
-//! [`error_page`] for refusals, each on the I/O thread of the request. From there it goes down:
+//! [`error_page()`] for refusals, each on the I/O thread of the request. From there it goes down:
 //! candidates (`search`) → what each names (`lookup`, from memory where `cache` has it) → which
 //! variant of it is sent (`representation`, `variant`) → status, fields and bytes (`response`).
 //! A future that is dropped half-way leaves nothing behind but work on the blocking pool that

@@ -41,7 +41,7 @@ pub(super) struct Search<'s> {
 /// Which release a root is of, where a scope pins them.
 #[derive(Clone, Copy)]
 pub(super) enum ReleaseRole<'s> {
-    /// It does not.
+    /// The scope pins none: its root is no release.
     Unpinned,
     /// The one in force, and the cookie that names it.
     Current(Option<&'s HeaderValue>),

@@ -70,7 +70,7 @@ impl OpenMethod {
 }
 
 /// An open folder, below which files are opened. Renaming it does not
-/// matter to it; see [`crate::fs::root_cache::Roots`] for that.
+/// matter to it; see [`crate::fs::root_cache`] for that.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: Arc<Path>,

@@ -1,6 +1,8 @@
 //! How a connection of HTTP/1 ends: which response is the last one, the error outside of any
-//! exchange, and the end of the bytes. Called on the connection's I/O thread, by this floor and
-//! by `hyper_compat` for the requests that hyper answers.
+//! exchange, and the end of the bytes. All of it runs on the connection's I/O thread.
+//! `announce_close` is called wherever a response of HTTP/1 gets its head. `refuse` and
+//! `send_error_and_close` are called once the protocol has given its socket back: by
+//! `serve/connection.rs` where [`super::connection`] served it, by `hyper_compat` where hyper did.
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Response, StatusCode};
