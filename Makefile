@@ -21,7 +21,7 @@ SOURCES := $(shell find crates python \( -name __pycache__ -prune \) -o \( -type
            Cargo.toml Cargo.lock pyproject.toml README.md LICENSE-MIT LICENSE-APACHE
 
 .PHONY: help run test lint bench wheel program dist clean lock fuzz sizes clients free-threaded \
-        format tested-program fmt clippy ruff mypy tidy stubs rust-tests outside-tests smoke
+        format tested-program fmt clippy doc-links ruff mypy tidy stubs rust-tests outside-tests smoke
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,7 +32,7 @@ run: $(VENV)/.installed ## build, install into .venv, serve the demo site (PORT=
 test: lint rust-tests outside-tests smoke ## build everything, pass every test
 	@$(TALLY) --sum
 
-lint: fmt clippy ruff mypy tidy stubs ## formatting, lints, types, the tidy tests
+lint: fmt clippy doc-links ruff mypy tidy stubs ## formatting, lints, links, types, the tidy tests
 
 bench: $(VENV)/.installed tested-program ## side by side with peers, and what one client can cost, see docs/performance.md
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benches/run
@@ -138,6 +138,11 @@ fmt:
 
 clippy:
 	PYO3_PYTHON=$(PYTHON) $(CARGO) clippy --quiet --workspace --all-targets --locked -- -D warnings
+
+# Comments link to what they speak of, private items too: a link to what has moved is an error.
+doc-links:
+	PYO3_PYTHON=$(PYTHON) RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links' $(CARGO) doc --quiet --workspace \
+	    --no-deps --document-private-items --locked
 
 ruff: $(VENV)/.tools
 	$(BIN)/ruff check --quiet .
