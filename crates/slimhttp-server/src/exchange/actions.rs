@@ -185,7 +185,7 @@ impl Exchange<'_> {
             Answer::WebSocket(pending) => {
                 Ok(websocket::accept(*pending, self.upgrade.take(), self.connection)?)
             }
-            Answer::Switch(response, carrier) => {
+            Answer::Switch(response, upgraded) => {
                 let Some(client) = self.upgrade.take() else {
                     let cause = "a handler switched protocols, which nobody asked for";
                     tracing::error!("{cause}");
@@ -196,7 +196,7 @@ impl Exchange<'_> {
                     // and too early to be anything else.
                     return Err(fault.refusal.clone().into());
                 }
-                takeover::hand_over(client, carrier, self.connection);
+                takeover::hand_over(client, upgraded, self.connection);
                 Ok(response)
             }
             Answer::Pass => Err(Refusal::NotFound.into()),

@@ -29,7 +29,7 @@ use crate::websocket::encoder::Encoder;
 use crate::websocket::{ABNORMAL, CloseFrame, GOING_AWAY, NO_CODE, PendingWebSocket};
 
 /// How long a client has to answer our close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long one connection is worked for before the others of its thread have
 /// their turns.
@@ -270,7 +270,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
                 }
                 Some(Outgoing::Close(frame)) => {
                     self.encoder.close(Some(&frame));
-                    self.enter(Stage::Closing, CLOSE_TIMEOUT);
+                    self.enter(Stage::Closing, CLOSE_FRAME_TIMEOUT);
                 }
             }
         }
@@ -385,7 +385,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
         }
         let frame = frame.unwrap_or_else(|| CloseFrame::without_reason(NO_CODE));
         self.channel.set_closed(frame);
-        self.enter(Stage::Over, CLOSE_TIMEOUT);
+        self.enter(Stage::Over, CLOSE_FRAME_TIMEOUT);
     }
 
     /// Does what is due, and sets the timer anew; says why it is over, if so.
@@ -408,7 +408,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
             Next::Silent => return Some("the client is silent"),
             Next::Idle => {
                 self.close(CloseFrame { code: GOING_AWAY, reason: "idle".into() });
-                now + CLOSE_TIMEOUT
+                now + CLOSE_FRAME_TIMEOUT
             }
         };
         self.timer.as_mut().reset(at);

@@ -185,7 +185,7 @@ async fn a_client_has_five_seconds_to_answer_a_close_frame() {
     let begun = Instant::now();
     served.handler.close(CloseFrame::without_reason(1000));
     served.task.await.expect("does not panic");
-    assert_eq!(begun.elapsed(), CLOSE_TIMEOUT);
+    assert_eq!(begun.elapsed(), CLOSE_FRAME_TIMEOUT);
     let how = served.handler.try_closed().expect("is closed");
     assert_eq!((how.code, &*how.reason), (ABNORMAL, "the closing was not answered"));
 }
