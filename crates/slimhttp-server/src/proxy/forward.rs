@@ -54,8 +54,8 @@ pub(crate) async fn forward(
 ) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
-    let mark = connection.shared.pseudonym(&scope);
-    if let Some(chain) = forward::loop_chain(&headers, &mark) {
+    let pseudonym = connection.shared.pseudonym(&scope);
+    if let Some(chain) = forward::loop_chain(&headers, &pseudonym) {
         return Err(error::loop_detected(chain, proxy, group));
     }
     let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, group))?;
@@ -68,14 +68,14 @@ pub(crate) async fn forward(
         host: &host_of(&headers, &uri),
         trusted: is_trusted(&scope, &connection),
         received_version: version,
-        mark: &mark,
+        pseudonym: &pseudonym,
         upgrade: upgrade.is_some(),
     };
     let headers = forward::request_headers(&headers, &hop);
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
     let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
-    let ends = Ends { upstream, upgrade, connection: &connection, mark: &mark };
+    let ends = Ends { upstream, upgrade, connection: &connection, pseudonym: &pseudonym };
     respond(response, ends, permit, group)
 }
 
@@ -85,7 +85,7 @@ struct Ends<'f> {
     /// What the client's connection becomes where the upstream switches.
     upgrade: Option<OnUpgrade>,
     connection: &'f Arc<ConnectionContext>,
-    mark: &'f str,
+    pseudonym: &'f str,
 }
 
 /// The response on its way back. It holds its permit until it has ended.
@@ -98,7 +98,7 @@ fn respond(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(response, ends, permit, group);
     }
-    let via = Via { received_version: response.version(), mark: ends.mark };
+    let via = Via { received_version: response.version(), pseudonym: ends.pseudonym };
     forward::response_headers(response.headers_mut(), false, &via);
     *response.version_mut() = Version::HTTP_11;
     response.extensions_mut().clear();
@@ -113,7 +113,7 @@ fn switch(
     permit: UpstreamPermit,
     group: &UpstreamGroup,
 ) -> Result<Response<Body>, ErrorResponse> {
-    let Ends { upstream, upgrade, connection, mark } = ends;
+    let Ends { upstream, upgrade, connection, pseudonym } = ends;
     let Some(client) = upgrade else {
         return Err(error::unasked_switch(upstream, group));
     };
@@ -122,7 +122,7 @@ fn switch(
         // early to be anything else.
         return Err(fault.refusal.clone().into());
     }
-    let via = Via { received_version: response.version(), mark };
+    let via = Via { received_version: response.version(), pseudonym };
     let upstream = UpstreamUpgrade::of(&mut response);
     forward::response_headers(response.headers_mut(), true, &via);
     tunnel::open(client, upstream.upgraded(), permit, connection);

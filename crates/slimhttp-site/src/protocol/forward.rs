@@ -39,7 +39,7 @@ pub struct Hop<'h> {
     pub received_version: Version,
     /// Our pseudonym in `Via`, a token; the same for every hop through us and
     /// different from any other server's, see [`loop_chain`].
-    pub mark: &'h str,
+    pub pseudonym: &'h str,
     /// Whether an upgrade that the client asks for may be asked of the upstream.
     pub upgrade: bool,
 }
@@ -49,12 +49,12 @@ pub struct Hop<'h> {
 pub struct Via<'m> {
     /// The version in which the message was received.
     pub received_version: Version,
-    /// Our pseudonym, as in [`Hop::mark`].
-    pub mark: &'m str,
+    /// Our pseudonym, as in [`Hop::pseudonym`].
+    pub pseudonym: &'m str,
 }
 
 impl Via<'_> {
-    /// The member as text: `1.1 mark`. `None` where the mark is no token.
+    /// The member as text: `1.1 pseudonym`. `None` where the pseudonym is no token.
     fn value(&self) -> Option<HeaderValue> {
         let version = match self.received_version {
             Version::HTTP_09 => "0.9",
@@ -63,7 +63,7 @@ impl Via<'_> {
             Version::HTTP_3 => "3",
             _ => "1.1",
         };
-        HeaderValue::try_from(format!("{version} {}", self.mark)).ok()
+        HeaderValue::try_from(format!("{version} {}", self.pseudonym)).ok()
     }
 
     fn append_to(&self, headers: &mut HeaderMap) {
@@ -109,7 +109,7 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
         host.insert(value);
     }
     add_forwarding_fields(&mut sent, hop);
-    Via { received_version: hop.received_version, mark: hop.mark }.append_to(&mut sent);
+    Via { received_version: hop.received_version, pseudonym: hop.pseudonym }.append_to(&mut sent);
     sent
 }
 
@@ -126,18 +126,18 @@ pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'
     via.append_to(headers);
 }
 
-/// Whether a message has come through the server with this mark before: one of
+/// Whether a message has come through the server with this pseudonym before: one of
 /// the members of `Via` has it as its received-by. Then the chain, in the order
 /// of the hops and cut to some hundred printable characters, for a person to
 /// read (the caller escapes it for HTML).
-pub fn loop_chain(headers: &HeaderMap, mark: &str) -> Option<String> {
+pub fn loop_chain(headers: &HeaderMap, pseudonym: &str) -> Option<String> {
     const BOUND: usize = 400;
     let hops = || {
         let lines = headers.get_all(header::VIA).iter();
         lines.flat_map(|line| via_members(line.as_bytes())).filter_map(received_by)
     };
     // A host in the place of a pseudonym is case-insensitive, so all are.
-    if !hops().any(|by| by.eq_ignore_ascii_case(mark.as_bytes())) {
+    if !hops().any(|by| by.eq_ignore_ascii_case(pseudonym.as_bytes())) {
         return None;
     }
     let mut chain = String::new();
@@ -315,7 +315,7 @@ fn received_by(member: &[u8]) -> Option<&[u8]> {
 /// 5.6.5: they nest, and a backslash quotes).
 ///
 /// A comment that is never closed is no comment: otherwise a client could hide
-/// our mark, and with it the loop, behind a single parenthesis.
+/// our pseudonym, and with it the loop, behind a single parenthesis.
 fn via_members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     let mut comments = true;

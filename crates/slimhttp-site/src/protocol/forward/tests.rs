@@ -8,7 +8,7 @@ const HOP: Hop<'static> = Hop {
     host: "a.example:8080",
     trusted: false,
     received_version: Version::HTTP_11,
-    mark: "slim-1",
+    pseudonym: "slim-1",
     upgrade: false,
 };
 const TRUSTED: Hop<'static> = Hop { trusted: true, ..HOP };
@@ -237,7 +237,7 @@ fn c7_6_hop_by_hop_fields_of_a_response() {
     ];
     for (sent, keep_upgrade, expect) in cases {
         let mut headers = fields(sent);
-        let via = Via { received_version: Version::HTTP_10, mark: "slim-1" };
+        let via = Via { received_version: Version::HTTP_10, pseudonym: "slim-1" };
         response_headers(&mut headers, keep_upgrade, &via);
         assert_eq!(text(&headers), expect, "{sent}");
     }
@@ -278,8 +278,8 @@ fn c7_4_a_loop_is_seen() {
 #[test]
 fn c7_4_our_own_request_is_recognized() {
     let once = request_headers(&HeaderMap::new(), &HOP);
-    assert_eq!(loop_chain(&HeaderMap::new(), HOP.mark), None);
-    assert_eq!(loop_chain(&once, HOP.mark).as_deref(), Some("slim-1"));
+    assert_eq!(loop_chain(&HeaderMap::new(), HOP.pseudonym), None);
+    assert_eq!(loop_chain(&once, HOP.pseudonym).as_deref(), Some("slim-1"));
     assert_eq!(loop_chain(&once, "slim-2"), None);
 }
 
