@@ -40,32 +40,32 @@ pub enum Candidate {
 /// What is tried, in this order. Behind the last one the answer is 404.
 pub type Candidates = SmallVec<[Candidate; 2]>;
 
-/// What is tried for `asked`, the path of `target`. None of it was asked
-/// [`is_withheld`] yet.
+/// What is tried for `path`, the path of `target`. It is the caller who leaves out what
+/// [`is_withheld`].
 ///
 /// A path as it stands costs nothing: without `try_files`, `clean_urls` and
-/// `fallback` the one candidate is `asked`.
+/// `fallback` the one candidate is `path`.
 pub fn candidates(
     rules: &FileRules,
-    asked: SafePath,
+    path: SafePath,
     target: &Target<'_>,
     request: &HeaderMap,
 ) -> Candidates {
     let mut tried = if !rules.try_files.is_empty() {
-        match listed(rules, &asked, target) {
+        match listed(rules, &path, target) {
             Listed::Open(tried) => tried,
             Listed::Closed(tried) => return tried,
         }
     } else {
-        match clean(rules, &asked, target) {
+        match clean(rules, &path, target) {
             // A file before the page, the page before a folder: `/about` is
             // `about.html` where there is a folder `about` beside it.
             Some(page) => smallvec![
-                Candidate::File(asked.clone()),
+                Candidate::File(path.clone()),
                 Candidate::Clean(page),
-                Candidate::Folder(asked),
+                Candidate::Folder(path),
             ],
-            None => smallvec![Candidate::Target(asked)],
+            None => smallvec![Candidate::Target(path)],
         }
     };
     if let Some(page) = &rules.fallback
@@ -85,7 +85,7 @@ enum Listed {
     Closed(Candidates),
 }
 
-fn listed(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Listed {
+fn listed(rules: &FileRules, path: &SafePath, target: &Target<'_>) -> Listed {
     let mut tried = Candidates::new();
     for entry in &*rules.try_files {
         let text = match entry {
@@ -96,13 +96,13 @@ fn listed(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Listed {
             }
         };
         // Names that no file can have are no candidates.
-        let Some(path) = SafePath::of_names(&text) else { continue };
+        let Some(named) = SafePath::of_names(&text) else { continue };
         if text.ends_with(b"/") {
-            tried.push(Candidate::Folder(path));
+            tried.push(Candidate::Folder(named));
             continue;
         }
-        let page = if path == *asked { clean(rules, asked, target) } else { None };
-        tried.push(Candidate::File(path));
+        let page = if named == *path { clean(rules, path, target) } else { None };
+        tried.push(Candidate::File(named));
         tried.extend(page.map(Candidate::Clean));
     }
     Listed::Open(tried)
@@ -121,11 +121,11 @@ fn filled_in(text: &str, path: &[u8]) -> Vec<u8> {
 }
 
 /// The page that a clean URL stands for.
-fn clean(rules: &FileRules, asked: &SafePath, target: &Target<'_>) -> Option<SafePath> {
+fn clean(rules: &FileRules, path: &SafePath, target: &Target<'_>) -> Option<SafePath> {
     if !rules.clean_urls || target.is_folder() {
         return None;
     }
-    SafePath::of_names(&[asked.as_bytes(), PAGE.as_bytes()].concat())
+    SafePath::of_names(&[path.as_bytes(), PAGE.as_bytes()].concat())
 }
 
 /// The clean URL of a page, for a permanent redirect: `/about` for

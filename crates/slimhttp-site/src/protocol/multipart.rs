@@ -121,7 +121,7 @@ impl Reader {
         }
     }
 
-    /// Takes the next piece, and tells what has come.
+    /// Takes the next piece, and passes on what has come.
     ///
     /// # Errors
     /// What is wrong with it, and what `take` says; the form is given up then.
@@ -133,17 +133,17 @@ impl Reader {
         for slice in piece.chunks(SLICE) {
             let mut held = mem::take(&mut self.held);
             held.extend_from_slice(slice);
-            let mut told = 0;
-            while let Some(used) = self.step(&held[told..], &mut take)? {
-                told += used;
+            let mut consumed = 0;
+            while let Some(used) = self.step(&held[consumed..], &mut take)? {
+                consumed += used;
             }
-            held.drain(..told);
+            held.drain(..consumed);
             self.held = held;
         }
         Ok(())
     }
 
-    /// Hears that all has come.
+    /// Ends the form: all has come.
     ///
     /// # Errors
     /// [`MultipartError::Incomplete`] where the last delimiter has not.

@@ -276,7 +276,7 @@ impl RequestLine {
         Ok(1)
     }
 
-    /// Judges the line as a whole. The version comes first: the preface of
+    /// Validates the line as a whole. The version comes first: the preface of
     /// HTTP/2 is a matter of version (RFC 9113 section 3.4).
     fn end_version(&mut self, at: usize) -> Result<(), Fault> {
         if !matches!(&self.version, b"10" | b"11") {
