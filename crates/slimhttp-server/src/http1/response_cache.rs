@@ -178,7 +178,7 @@ pub(super) fn put(key: Key, time: Duration, response: CachedResponse) {
 }
 
 /// Drops the responses whose time is over.
-pub(crate) fn sweep() {
+pub(crate) fn drop_expired() {
     let now = Instant::now();
     TABLE.with_borrow_mut(|table| {
         for slot in table {

@@ -126,7 +126,7 @@ async fn housekeeping(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
         // This also drops the last snapshot that the thread saw, if there was a change.
         let service = shared.live.cached().site.service.clone();
         io_thread.connections.enforce_timeouts(&service);
-        http1::response_cache::sweep();
+        http1::response_cache::drop_expired();
         memory::release_freed();
         descriptors::refresh_limit();
         tokio::time::sleep(tick(&service)).await;

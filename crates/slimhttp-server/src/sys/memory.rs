@@ -80,8 +80,8 @@ impl BodyBuffer {
             // It would not fit if it were alone.
             return Err(Refusal::ContentTooLarge(self.limit));
         }
-        static WARNING: LogThrottle = LogThrottle::new();
-        if WARNING.allow() {
+        static THROTTLE: LogThrottle = LogThrottle::new();
+        if THROTTLE.allow() {
             tracing::warn!(
                 "bodies of requests hold {held} bytes: others are answered 503, see \
                  `max_body_memory`"

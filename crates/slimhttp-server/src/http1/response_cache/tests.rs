@@ -107,10 +107,10 @@ fn a_response_is_repeated_until_its_time_is_over() {
         CachedResponse { head: Bytes::from_static(b"head"), content: Bytes::from_static(b"x") };
     put(key.clone(), Duration::from_secs(60), response.clone());
     assert_eq!(get(&key).map(|kept| kept.content), Some(response.content.clone()));
-    sweep();
+    drop_expired();
     assert!(get(&key).is_some());
     put(key.clone(), Duration::ZERO, response);
     assert!(get(&key).is_none());
-    sweep();
+    drop_expired();
     TABLE.with_borrow(|table| assert!(table.iter().all(Option::is_none)));
 }
