@@ -107,4 +107,4 @@ pub use observe::event::{Event, Responder};
 pub use server::{Server, ServerConfig, StartError, check};
 pub use sys::clock::LogThrottle;
 pub use sys::privileges;
-pub use tls::self_signed;
+pub use tls::certificate;

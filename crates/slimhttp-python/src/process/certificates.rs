@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use slimhttp_server::certificate::{CertificateSpec, Curve, Signer, generate};
 use slimhttp_server::privileges;
-use slimhttp_server::self_signed::{CertificateSpec, Curve, Signer, generate};
 
 /// Makes a key and a certificate: `(key, certificate, warning)`, the first two
 /// PEM, the last one a text or None. `subject` is country, state, city,

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 
 use crate::fs::file_id::{Facts, FileId};
 use crate::tls::fault::{CertificateFault, PairPart};
-use crate::tls::{key_pair, self_signed};
+use crate::tls::{certificate, key_pair};
 
 /// The certificate and the key, as a configuration names them.
 pub(crate) type Named = (PathBuf, PathBuf);
@@ -44,7 +44,7 @@ impl Presented {
                 (key_pair::read(certificate, key)?, None)
             }
             _ => {
-                let pair = self_signed::self_signed();
+                let pair = certificate::self_signed();
                 (pair.map_err(|error| vec![unusable(named, &error)])?, Some(missing(named)))
             }
         };

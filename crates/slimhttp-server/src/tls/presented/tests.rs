@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::tls::self_signed::{CertificateSpec, GeneratedCertificate, generate};
+use crate::tls::certificate::{CertificateSpec, GeneratedCertificate, generate};
 
 /// A folder with room for a certificate and its key.
 struct Files {
