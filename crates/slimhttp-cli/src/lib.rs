@@ -193,7 +193,7 @@ fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
 const A_MOMENT: Duration = Duration::from_millis(500);
 
 fn tell_of_waiting(server: &Server) {
-    if let Some(what) = server.in_flight() {
+    if let Some(what) = server.describe_in_flight() {
         let most = server.live().current().site.service.grace_period.as_secs_f64();
         tracing::info!("waiting for {what}, up to {most} s; Ctrl-C again to end now");
     }

@@ -257,7 +257,7 @@ impl Server {
 
     /// What the end of the server waits for, in a few words; `None` where there
     /// is nothing.
-    pub fn in_flight(&self) -> Option<String> {
+    pub fn describe_in_flight(&self) -> Option<String> {
         let io_threads = self.io_threads.get().map(|io_threads| &**io_threads).unwrap_or_default();
         let in_flight = io_threads.iter().map(|io_thread| io_thread.connections.in_flight());
         let (requests, upgraded) = in_flight.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));

@@ -52,7 +52,7 @@ impl Signals {
     fn waits_for(&self, py: Python<'_>) -> Option<String> {
         let server = self.0.get();
         py.detach(|| {
-            let what = server.core.in_flight()?;
+            let what = server.core.describe_in_flight()?;
             let mut running = server.dispatcher.bridge.queue.subjects();
             running.sort();
             running.dedup();
