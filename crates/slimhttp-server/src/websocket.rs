@@ -22,3 +22,5 @@ pub use message::{
     ABNORMAL, CloseFrame, GOING_AWAY, INTERNAL, Message, NO_CODE, NORMAL, PingId, TryRecvError,
     TrySendError,
 };
+/// The text of a message: [`bytes::Bytes`] that are known to be UTF-8.
+pub use tungstenite::Utf8Bytes;

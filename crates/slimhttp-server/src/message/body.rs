@@ -37,11 +37,14 @@ pub enum Body {
     #[default]
     Empty,
     /// What is not sent because the method is HEAD: the head says what is known of
-    /// its length.
+    /// its length. The server puts it in the place of what a handler has made.
+    #[doc(hidden)]
     Omitted,
     /// All of it, in memory.
     Full(Bytes),
-    /// Bytes of an open file.
+    /// Bytes of an open file. Only the server makes it: a handler names its file by
+    /// [`Answer::File`](crate::Answer::File), so that options hold for it.
+    #[doc(hidden)]
     File(FileBody),
     /// A stream; polled only when the client takes more.
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),

@@ -2,8 +2,9 @@
 //! sections 5.5, 5.6 and 7.4.
 
 use bytes::Bytes;
-use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use crate::websocket::Utf8Bytes;
 
 /// Nothing wrong: the purpose is fulfilled.
 pub const NORMAL: u16 = 1000;
