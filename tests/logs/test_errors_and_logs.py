@@ -412,6 +412,21 @@ def test_slimhttp_log_sets_how_much_is_said(
 
 
 @of('python', [False, True], ids=['program', 'python -m'])
+def test_directives_choose_what_is_logged_of_proxies_alone(tmp_path: Path, python: bool) -> None:
+    config = {'addr': '127.0.0.1', 'port': 0, 'proxy': f'127.0.0.1:{unused_port()}'}
+    tree(tmp_path, {'site.json': json.dumps(config)})
+    env = {'SLIMHTTP_LOG': 'json,slimhttp_server::proxy=trace,hyper=debug'}
+    with Cli('run', tmp_path / 'site.json', python=python, env=env) as running:
+        assert running.get('/').status == 502
+        assert running.stop() == 0
+    lines = [json.loads(line) for line in running.stderr.splitlines() if line.startswith('{')]
+    (failure,) = [line for line in lines if line['target'].startswith('slimhttp')]
+    assert failure['target'] == 'slimhttp_server::proxy'
+    assert failure['message'].startswith(f'upstream {config["proxy"]}: ')
+    assert any(line['target'].startswith('hyper') for line in lines), 'it connects'
+
+
+@of('python', [False, True], ids=['program', 'python -m'])
 @of('wish', ['verbose', 'slimhttp_server=loud', '=,,=[['])
 def test_a_word_that_slimhttp_log_does_not_take_is_an_error(
     tmp_path: Path, python: bool, wish: str

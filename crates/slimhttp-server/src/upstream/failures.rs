@@ -80,7 +80,8 @@ impl FailureLog {
     /// Logs `failure`, unless it was logged a moment ago.
     pub(crate) fn log(&self, failure: &str) {
         if let Some(suppressed) = self.should_log(failure) {
-            tracing::error!("{failure}{suppressed}");
+            // With all else that is logged of a proxy, which users choose by this target.
+            tracing::error!(target: "slimhttp_server::proxy", "{failure}{suppressed}");
         }
     }
 
