@@ -1,6 +1,7 @@
 //! A configuration file → [`Config`] and where each of its values stands, so
 //! that a fault found later is shown at its line. What the values mean is
-//! [`slimhttp_site::compile`]'s; here is only how TOML and JSON spell them.
+//! [`slimhttp_site::compile`]'s; here is only how TOML and JSON write them.
+//! Read on the main thread, before a server is bound.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -48,20 +49,22 @@ pub(crate) struct Document {
     /// What it says.
     pub(crate) config: Config,
     text: Text,
-    spots: Spots,
+    offsets: OffsetTable,
 }
 
 impl Document {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// See [`Unreadable`].
-    pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
-        let fail = |why| Err(Unreadable { path: path.to_owned(), why });
+    /// See [`ReadError`].
+    pub(crate) fn read(path: &Path) -> Result<Self, ReadError> {
+        let fail = |kind| Err(ReadError { path: path.to_owned(), kind });
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
-            Err(cause) if cause.kind() == io::ErrorKind::IsADirectory => return fail(Why::Folder),
-            Err(cause) => return fail(Why::Io(cause)),
+            Err(cause) if cause.kind() == io::ErrorKind::IsADirectory => {
+                return fail(ReadErrorKind::Folder);
+            }
+            Err(cause) => return fail(ReadErrorKind::Io(cause)),
         };
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(path, text),
@@ -69,7 +72,7 @@ impl Document {
                 let offset = error.utf8_error().valid_up_to();
                 let byte = error.as_bytes()[offset];
                 let valid = Text::new(String::from_utf8_lossy(&error.as_bytes()[..offset]).into());
-                fail(Why::NotUtf8 { position: valid.position(usize::MAX), byte })
+                fail(ReadErrorKind::NotUtf8 { position: valid.position(usize::MAX), byte })
             }
         }
     }
@@ -77,9 +80,9 @@ impl Document {
     /// Reads `text`, the content of the file at `path`.
     ///
     /// # Errors
-    /// [`Unreadable`] with the first offence against the grammar, or else with
+    /// [`ReadError`] with the first offence against the grammar, or else with
     /// every value that no configuration can have.
-    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Unreadable> {
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, ReadError> {
         let text = Text::new(text);
         let mut reading = Reading::default();
         let root = match Syntax::of(path, text.as_str()) {
@@ -89,11 +92,11 @@ impl Document {
         match root {
             Some(root) if reading.mistakes.is_empty() => {
                 let config = Config::new(root);
-                Ok(Self { path: path.to_owned(), config, text, spots: reading.spots })
+                Ok(Self { path: path.to_owned(), config, text, offsets: reading.offsets })
             }
             _ => {
-                let why = Why::Mistakes { text, mistakes: reading.mistakes };
-                Err(Unreadable { path: path.to_owned(), why })
+                let kind = ReadErrorKind::Mistakes { text, mistakes: reading.mistakes };
+                Err(ReadError { path: path.to_owned(), kind })
             }
         }
     }
@@ -124,9 +127,9 @@ impl Document {
     /// key is wrong or nothing was found; at the nearest table around a place
     /// that is not in the file.
     pub(crate) fn position(&self, fault: &Fault) -> Position {
-        let offset = match self.spots.get(&fault.place) {
-            Some(spot) if blames_value(fault) => spot.value,
-            Some(spot) => spot.key,
+        let offset = match self.offsets.get(&fault.place) {
+            Some(offsets) if concerns_value(fault) => offsets.value,
+            Some(offsets) => offsets.key,
             None => self.nearest(&fault.place),
         };
         self.text.position(offset)
@@ -135,8 +138,8 @@ impl Document {
     fn nearest(&self, place: &Place) -> usize {
         let mut steps = place.0.as_slice();
         while let Some((_, around)) = steps.split_last() {
-            if let Some(spot) = self.spots.get(&Place(around.to_vec())) {
-                return spot.key;
+            if let Some(offsets) = self.offsets.get(&Place(around.to_vec())) {
+                return offsets.key;
             }
             steps = around;
         }
@@ -145,7 +148,7 @@ impl Document {
 }
 
 /// Whether a fault is about the value at its place rather than about its key.
-fn blames_value(fault: &Fault) -> bool {
+fn concerns_value(fault: &Fault) -> bool {
     match (&fault.found, fault.place.0.last()) {
         (None, _) => false,
         (Some(found), Some(Step::Key(key))) => *found != format!("`{key}`"),
@@ -156,23 +159,23 @@ fn blames_value(fault: &Fault) -> bool {
 /// Where the key and the value of one place begin, as byte offsets. In a list
 /// both are the item's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Spot {
+struct Offsets {
     key: usize,
     value: usize,
 }
 
-type Spots = HashMap<Place, Spot>;
+type OffsetTable = HashMap<Place, Offsets>;
 
 /// What reading a file gathers besides its values.
 #[derive(Debug, Default)]
 struct Reading {
-    spots: Spots,
+    offsets: OffsetTable,
     mistakes: Vec<Mistake>,
 }
 
 impl Reading {
-    fn spot(&mut self, place: &Place, key: usize, value: usize) {
-        self.spots.insert(place.clone(), Spot { key, value });
+    fn locate(&mut self, place: &Place, key: usize, value: usize) {
+        self.offsets.insert(place.clone(), Offsets { key, value });
     }
 
     fn mistake(&mut self, span: Range<usize>, message: impl Into<String>) {
@@ -189,13 +192,13 @@ struct Mistake {
 
 /// Why a file gave no configuration.
 #[derive(Debug)]
-pub(crate) struct Unreadable {
+pub(crate) struct ReadError {
     path: PathBuf,
-    why: Why,
+    kind: ReadErrorKind,
 }
 
 #[derive(Debug)]
-enum Why {
+enum ReadErrorKind {
     Io(io::Error),
     Folder,
     NotUtf8 { position: Position, byte: u8 },
@@ -203,20 +206,20 @@ enum Why {
 }
 
 /// What the user reads, each line with its end.
-impl fmt::Display for Unreadable {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        match &self.why {
-            Why::Io(cause) => writeln!(f, "{path}: cannot be read: {cause}"),
-            Why::Folder => writeln!(
+        match &self.kind {
+            ReadErrorKind::Io(cause) => writeln!(f, "{path}: cannot be read: {cause}"),
+            ReadErrorKind::Folder => writeln!(
                 f,
                 "{path}: expected a configuration file (TOML or JSON), found a folder\n  \
                  hint: `serve {path}` serves a folder"
             ),
-            Why::NotUtf8 { position: Position { line, column }, byte } => {
+            ReadErrorKind::NotUtf8 { position: Position { line, column }, byte } => {
                 writeln!(f, "{path}:{line}:{column}: expected UTF-8, found the byte 0x{byte:02x}")
             }
-            Why::Mistakes { text, mistakes } => {
+            ReadErrorKind::Mistakes { text, mistakes } => {
                 for Mistake { span, message } in mistakes {
                     let Position { line, column } = text.position(span.start);
                     writeln!(f, "{path}:{line}:{column}: {message}")?;
@@ -228,4 +231,4 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for ReadError {}

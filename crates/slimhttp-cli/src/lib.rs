@@ -1,6 +1,10 @@
 //! The command line: flags and files → configuration → server. The program
 //! `slimhttp` is [`run`]; `python -m slimHTTP` takes [`prepare`] and starts what
 //! comes of it with Python behind it.
+//!
+//! All of it runs on the main thread, which only waits for signals once the server has started:
+//! that has threads of its own. What is wrong with arguments or a file is written to standard
+//! error here and becomes the status to exit with.
 
 #![forbid(unsafe_code)]
 // A test may be a table of any length.
@@ -22,7 +26,7 @@ use slimhttp_site::value::Value;
 
 use crate::document::Document;
 use crate::options::{Check, Command, Listen, Options, Run, Serve};
-use crate::signals::{Asked, Signals};
+use crate::signals::{SignalAction, Signals};
 
 mod document;
 pub mod log;
@@ -35,7 +39,7 @@ mod text;
 
 /// The status of a program that was called wrongly.
 const USAGE: i32 = 2;
-/// The status of a program that could not do what was asked.
+/// The status of a program that could not do what its arguments ask for.
 const FAILURE: i32 = 1;
 
 /// What the arguments ask for, ready to be started.
@@ -89,12 +93,12 @@ fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
 }
 
 /// Reads the arguments that follow the program's `name`, by which it was called, and
-/// says what they ask to start. With `python` it is the program of the wheel: a `module` in the
+/// prepares what they are to start. With `python` it is the program of the wheel: a `module` in the
 /// configuration is no fault, and the caller puts its own handler in
 /// [`ServerConfig::handler`], where a stand-in waits.
 ///
 /// # Errors
-/// The status to exit with; everything has been said already. That is also how
+/// The status to exit with; what is to be read is written already. That is also how
 /// `check`, `completion`, `man`, `--help` and `--version` end.
 pub fn prepare(
     args: impl IntoIterator<Item = OsString>,
@@ -102,24 +106,24 @@ pub fn prepare(
     python: bool,
 ) -> Result<Prepared, i32> {
     let options = Options::read(args, name).map_err(|error| {
-        // Whoever closed the terminal does not want to know.
+        // That the terminal is closed is no reason to fail.
         let _ = error.print();
         error.exit_code()
     })?;
-    if options.command.is_served()
-        && let Err(complaint) = log::wish()
+    if options.command.starts_server()
+        && let Err(fault) = log::from_environment()
     {
-        return Err(misuse(&format!("slimhttp: {complaint}\n")));
+        return Err(usage_error(&format!("slimhttp: {fault}\n")));
     }
     match options.command {
         Command::Serve(serve) => prepare_serve(&serve, python),
         Command::Run(run) => prepare_run(&run, python),
         Command::Check(check) => Err(run_check(&check, python)),
         Command::Completion(wanted) => {
-            Err(print(&manual::completion(Options::whole(name), wanted.shell)))
+            Err(write_stdout(&manual::completion(Options::full_command(name), wanted.shell)))
         }
-        Command::Man => Err(match manual::page(Options::whole(name)) {
-            Ok(page) => print(&page),
+        Command::Man => Err(match manual::page(Options::full_command(name)) {
+            Ok(page) => write_stdout(&page),
             Err(cause) => fail(&format!("slimhttp: {cause}\n")),
         }),
     }
@@ -162,63 +166,64 @@ fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
         return fail(&format!("slimhttp: cannot start: {cause}\n"));
     }
     if !server.live().current().site.service.quiet {
-        say(&format!("{}\n", server.greeting()));
+        write_stderr(&format!("{}\n", server.greeting()));
     }
 
     while !react(signals.wait(), &server) {}
     tracing::info!("stopping");
     server.stop();
     let begin = Instant::now();
-    let mut told = false;
+    let mut is_logged = false;
     while !server.wait(Duration::ZERO) {
-        // Within a moment it is the first one once more: `timeout` and some supervisors
-        // send a signal to the process and to its group.
-        if let Some(asked) = signals.within(Duration::from_millis(20))
-            && react(asked, &server)
-            && begin.elapsed() >= A_MOMENT
+        if let Some(action) = signals.wait_timeout(Duration::from_millis(20))
+            && react(action, &server)
+            && begin.elapsed() >= REPEATED_SIGNAL
         {
             server.close();
             return FAILURE;
         }
-        // What ends by itself in a moment is not waited for.
-        if !told && begin.elapsed() >= A_MOMENT {
-            told = true;
-            tell_of_waiting(&server);
+        if !is_logged && begin.elapsed() >= UNREMARKED_WAIT {
+            is_logged = true;
+            log_in_flight(&server);
         }
     }
     0
 }
 
-/// How long what is under way may take before a person is told what is waited for.
-const A_MOMENT: Duration = Duration::from_millis(500);
+/// A signal that comes so soon is the first one once more: `timeout` and some supervisors send it
+/// to the process and to its group.
+const REPEATED_SIGNAL: Duration = Duration::from_millis(500);
 
-fn tell_of_waiting(server: &Server) {
+/// How long the end may take before the log says what it waits for.
+const UNREMARKED_WAIT: Duration = Duration::from_millis(500);
+
+fn log_in_flight(server: &Server) {
     if let Some(what) = server.describe_in_flight() {
         let most = server.live().current().site.service.grace_period.as_secs_f64();
         tracing::info!("waiting for {what}, up to {most} s; Ctrl-C again to end now");
     }
 }
 
-/// Does what a signal asks for; whether it is to end.
-fn react(asked: Asked, server: &Server) -> bool {
-    match asked {
-        Asked::End => return true,
-        Asked::ReopenLogs => {
+/// Does what is to be done at a signal, but for stopping: then it is `true`.
+fn react(action: SignalAction, server: &Server) -> bool {
+    match action {
+        SignalAction::Stop => return true,
+        SignalAction::ReopenLogs => {
             tracing::info!("SIGUSR1: the access logs are opened anew");
             server.reopen_access_logs();
         }
-        Asked::Reload => tracing::warn!(
+        SignalAction::Reload => tracing::warn!(
             "SIGHUP: nothing is read anew while it runs; start it again for another configuration"
         ),
     }
     false
 }
 
-/// What is logged: as the environment says, else as the configuration does. What is
-/// wrong with either is said elsewhere.
+/// What is logged: as the environment says, else as the configuration does. What is wrong with
+/// the one is reported by [`prepare`], with the other where the configuration is compiled.
 fn logging(config: &Config) -> Logging {
     let configured = || Logging::parse(config.root().get("log")?.as_str()?).ok();
-    log::wish().ok().flatten().or_else(configured).unwrap_or_default()
+    log::from_environment().ok().flatten().or_else(configured).unwrap_or_default()
 }
 
 fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
@@ -226,16 +231,16 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
     match std::fs::metadata(&serve.folder) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => {
-            return Err(misuse(&format!(
+            return Err(usage_error(&format!(
                 "slimhttp: expected a folder, found the file {folder}\n  \
                  hint: `run {folder}` takes a configuration file\n"
             )));
         }
         Err(cause) => {
-            return Err(misuse(&format!("slimhttp: {folder} cannot be served: {cause}\n")));
+            return Err(usage_error(&format!("slimhttp: {folder} cannot be served: {cause}\n")));
         }
     }
-    let config = serve.config().map_err(|why| misuse(&format!("slimhttp: {why}\n")))?;
+    let config = serve.config().map_err(|why| usage_error(&format!("slimhttp: {why}\n")))?;
     let base = std::env::current_dir()
         .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))?;
     let server_config = ServerConfig {
@@ -272,9 +277,9 @@ fn run_check(check: &Check, python: bool) -> i32 {
         Ok((document, warnings)) => {
             let file = document.path.display();
             for warning in warnings {
-                say(&format!("{file}: warning: {warning}\n"));
+                write_stderr(&format!("{file}: warning: {warning}\n"));
             }
-            // The one answer that goes to standard output: it is what was asked for.
+            // The one answer that goes to standard output: it is the result of the command.
             let _ = writeln!(io::stdout().lock(), "{file}: fine");
             0
         }
@@ -286,7 +291,7 @@ fn read(path: &Path) -> Result<Document, i32> {
     Document::read(path).map_err(|unreadable| fail(&unreadable.to_string()))
 }
 
-/// What a file and the flags beside it say together, and what is wrong with the
+/// A file with the flags beside it, which win, and what is wrong with the
 /// two options that are needed before any configuration is compiled.
 fn server_config_of(
     document: &Document,
@@ -322,15 +327,15 @@ fn server_config_of(
             String::new()
         }
     };
-    let usual = if tls { 443 } else { 80 };
+    let default = if tls { 443 } else { 80 };
     let port = match config.root().get("port") {
-        None | Some(Value::Null) => usual,
+        None | Some(Value::Null) => default,
         Some(Value::Integer(port)) if u16::try_from(*port).is_ok() => {
-            u16::try_from(*port).unwrap_or(usual)
+            u16::try_from(*port).unwrap_or(default)
         }
         Some(other) => {
             wrong("port", "a whole number from 0 to 65535", other);
-            usual
+            default
         }
     };
     Ok((ServerConfig { tls, address, port, config, base, handler: handler(python) }, faults))
@@ -358,12 +363,13 @@ fn validate(server_config: &ServerConfig, known: Vec<Fault>) -> (Vec<Fault>, Vec
     }
 }
 
-/// Who stands for Python until Python comes.
+/// The stand-in for Python's handler, in the program of the wheel.
 fn handler(python: bool) -> Option<Arc<dyn Handler>> {
     python.then(|| Arc::new(StandIn) as Arc<dyn Handler>)
 }
 
-/// Nobody, in Python's place: with it, a `module` is no fault.
+/// Keeps the place of Python's handler in a configuration that is only prepared: while there is a
+/// handler, a `module` is no fault. It is replaced before a server starts, and never called.
 struct StandIn;
 
 impl Handler for StandIn {
@@ -372,24 +378,23 @@ impl Handler for StandIn {
     }
 }
 
-/// Writes what was asked for to standard output. Who reads no further has enough.
-fn print(bytes: &[u8]) -> i32 {
+/// Writes the result of a command to standard output. A reader that has closed it has enough.
+fn write_stdout(bytes: &[u8]) -> i32 {
     let _ = io::stdout().lock().write_all(bytes);
     0
 }
 
-/// Says `text` to the person in front of the program. A standard error that is
-/// gone is no reason to fail.
-fn say(text: &str) {
+/// Writes to standard error. That it is gone is no reason to fail.
+fn write_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn fail(text: &str) -> i32 {
-    say(text);
+    write_stderr(text);
     FAILURE
 }
 
-fn misuse(text: &str) -> i32 {
-    say(text);
+fn usage_error(text: &str) -> i32 {
+    write_stderr(text);
     USAGE
 }

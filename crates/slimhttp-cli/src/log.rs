@@ -21,17 +21,17 @@ mod tests;
 /// The variable that chooses what is logged.
 pub const VARIABLE: &str = "SLIMHTTP_LOG";
 
-/// What `SLIMHTTP_LOG` says; `None` where it is not set, or empty.
+/// What `SLIMHTTP_LOG` chooses; `None` where it is not set, or empty.
 ///
 /// # Errors
-/// A sentence about a word that it does not take.
-pub fn wish() -> Result<Option<Logging>, String> {
-    let said = std::env::var_os(VARIABLE).unwrap_or_default();
-    let said = said.to_string_lossy();
-    if said.trim().is_empty() {
+/// A sentence about the word that it does not take.
+pub fn from_environment() -> Result<Option<Logging>, String> {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    let value = value.to_string_lossy();
+    if value.trim().is_empty() {
         return Ok(None);
     }
-    Logging::parse(&said).map(Some).map_err(|unknown| format!("{VARIABLE}: {unknown}"))
+    Logging::parse(&value).map(Some).map_err(|unknown| format!("{VARIABLE}: {unknown}"))
 }
 
 /// Begins to log. A second call does nothing, nor does a call in a program that
@@ -43,9 +43,9 @@ pub fn wish() -> Result<Option<Logging>, String> {
 pub fn init(logging: &Logging) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let filter = filter(&logging.filter);
-    // Who asks for details wants to know whose they are.
+    // Among details the target says whose they are.
     let detailed = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
-    let begun = tracing_subscriber::fmt()
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(detailed)
         .with_ansi(colour(std::env::var_os("NO_COLOR"), std::io::stderr().is_terminal()))
@@ -54,8 +54,8 @@ pub fn init(logging: &Logging) -> WorkerGuard {
         .with_writer(writer);
     // Both fail only where somebody else has set up `tracing`.
     let _ = match logging.json {
-        true => begun.event_format(json::Lines).try_init(),
-        false => begun.compact().fmt_fields(contained::fields()).try_init(),
+        true => builder.event_format(json::Lines).try_init(),
+        false => builder.compact().fmt_fields(contained::fields()).try_init(),
     };
     guard
 }
@@ -63,10 +63,10 @@ pub fn init(logging: &Logging) -> WorkerGuard {
 /// The filter of events that these words of the option stand for.
 pub fn filter(filter: &LogFilter) -> EnvFilter {
     match filter {
-        LogFilter::Default => standard(LevelFilter::INFO),
+        LogFilter::Default => with_level(LevelFilter::INFO),
         LogFilter::Level(name) => match name.parse().unwrap_or(LevelFilter::INFO) {
             LevelFilter::OFF => EnvFilter::default().add_directive(LevelFilter::OFF.into()),
-            level => standard(level),
+            level => with_level(level),
         },
         // Directives are made of targets and levels, all of which it takes.
         LogFilter::Directives(directives) => EnvFilter::new(directives),
@@ -74,7 +74,7 @@ pub fn filter(filter: &LogFilter) -> EnvFilter {
 }
 
 /// slimHTTP's events from `level` on, those of the libraries from `warn` on.
-fn standard(level: LevelFilter) -> EnvFilter {
+fn with_level(level: LevelFilter) -> EnvFilter {
     let libraries = level.min(LevelFilter::WARN);
     // A client could fill the log: each frame that it should not send is a warning.
     let http2 = level.min(LevelFilter::ERROR);

@@ -1,5 +1,6 @@
-//! What the program says of itself to others: to shells, which complete its flags,
-//! and to `man`. Both are made of the flags as they are read, see `options`.
+//! What shells complete by, and the page for `man`. Both are generated from the commands and
+//! flags of `options`, so that nothing can be missing; asked for by the commands `completion`
+//! and `man`, which start no server.
 
 use std::io::{self, Write as _};
 
@@ -7,7 +8,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-/// The name under which it is called, whoever runs it.
+/// The name of the program in both, whatever it was called by.
 const NAME: &str = "slimhttp";
 
 /// The completion for a shell.

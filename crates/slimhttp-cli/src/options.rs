@@ -1,4 +1,5 @@
-//! The flags, and what they say in a configuration's words.
+//! The flags, as clap reads them, and the configuration that those of `serve` stand for. The
+//! comments on commands and fields are what `--help` and the page for `man` show.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,8 +40,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it is a server that is asked for.
-    pub(crate) fn is_served(&self) -> bool {
+    /// Whether it starts a server.
+    pub(crate) fn starts_server(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Run(_))
     }
 
@@ -156,13 +157,13 @@ impl Options {
         name: &'static str,
     ) -> Result<Self, clap::Error> {
         let args: Vec<_> = args.into_iter().collect();
-        let mut command = environment::heeded(Self::whole(name));
+        let mut command = environment::with_environment(Self::full_command(name));
         let read = command
             .try_get_matches_from_mut(&args)
             .map_err(|error| {
                 // What is fine without the environment is wrong in it.
-                match Self::whole(name).try_get_matches_from(&args) {
-                    Ok(_) => environment::blamed(error),
+                match Self::full_command(name).try_get_matches_from(&args) {
+                    Ok(_) => environment::name_variable(error),
                     Err(_) => error,
                 }
             })
@@ -173,11 +174,11 @@ impl Options {
                 }
                 Ok(options)
             });
-        read.map_err(|error| direct(error.format(&mut command)))
+        read.map_err(|error| suggest_command(error.format(&mut command)))
     }
 
-    /// Everything that can be written, for the program of this `name`.
-    pub(crate) fn whole(name: &'static str) -> clap::Command {
+    /// The command with all its subcommands, for the program of this `name`.
+    pub(crate) fn full_command(name: &'static str) -> clap::Command {
         Self::command()
             .name(name)
             .bin_name(name)
@@ -186,9 +187,9 @@ impl Options {
     }
 }
 
-/// Points somebody who named no command to the one that fits: to `serve` for a
-/// folder, to `run` for a file.
-fn direct(mut error: clap::Error) -> clap::Error {
+/// Suggests the command that fits where there is none: `serve` for a folder, `run` for a
+/// file.
+fn suggest_command(mut error: clap::Error) -> clap::Error {
     let given = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(given))) => given.clone(),
         _ => return error,
@@ -221,10 +222,10 @@ fn examples(name: &str) -> String {
 }
 
 impl Serve {
-    /// The configuration that these flags spell.
+    /// The configuration that these flags stand for.
     ///
     /// # Errors
-    /// The folder's name is not UTF-8, which no configuration can say.
+    /// The folder's name is not UTF-8, as texts of a configuration are.
     pub(crate) fn config(&self) -> Result<Config, String> {
         let Some(folder) = self.folder.to_str() else {
             return Err(format!("expected a name in UTF-8, found {:?}", self.folder));

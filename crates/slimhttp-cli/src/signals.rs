@@ -1,7 +1,10 @@
-//! The signals that the program reacts to. Ctrl-C (SIGINT) and SIGTERM ask it to end;
+//! The signals that the program reacts to. Ctrl-C (SIGINT) and SIGTERM stop it;
 //! so does SIGHUP where it comes because the terminal is gone. Sent by somebody,
-//! SIGHUP asks most programs to read their configuration, and must not end this
-//! one by surprise. SIGUSR1 has the access logs opened anew, as logrotate asks.
+//! SIGHUP has most programs read their configuration anew, and must not end this
+//! one by surprise. SIGUSR1 has the access logs opened anew, for logrotate.
+//!
+//! The main thread waits here for as long as the server runs; what a signal stands for
+//! is done there too, by `lib.rs`.
 //!
 //! What was ignored when the program began stays ignored: `nohup` has SIGHUP
 //! ignored, and a shell has its background jobs ignore Ctrl-C.
@@ -15,14 +18,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(test)]
 mod tests;
 
-/// What a signal asks for.
+/// What is to be done at a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// To end.
-    End,
-    /// To open the access logs anew.
+pub(crate) enum SignalAction {
+    /// Stop the server, or cut it off where it is stopping already.
+    Stop,
+    /// Open the access logs anew.
     ReopenLogs,
-    /// To read the configuration anew, as far as one can tell.
+    /// Read the configuration anew, which the program does not do: it is a warning.
     Reload,
 }
 
@@ -60,35 +63,35 @@ impl Signals {
     }
 
     /// Waits for a signal.
-    pub(crate) fn wait(&mut self) -> Asked {
+    pub(crate) fn wait(&mut self) -> SignalAction {
         loop {
-            if let Some(asked) = self.within(Duration::from_secs(3600)) {
-                return asked;
+            if let Some(action) = self.wait_timeout(Duration::from_secs(3600)) {
+                return action;
             }
         }
     }
 
-    /// Waits for a signal, at most `patience`. The runtime runs only here, so that a
+    /// Waits for a signal, for `timeout` at most. The runtime runs only here, so that a
     /// server may be stopped between two calls by code that runs one of its own.
-    pub(crate) fn within(&mut self, patience: Duration) -> Option<Asked> {
+    pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Option<SignalAction> {
         let Self { runtime, interrupt, terminate, hang_up, user1, terminal } = self;
         runtime.block_on(async {
             let any = async {
                 tokio::select! {
-                    () = next(interrupt) => Asked::End,
-                    () = next(terminate) => Asked::End,
+                    () = next(interrupt) => SignalAction::Stop,
+                    () = next(terminate) => SignalAction::Stop,
                     () = next(hang_up) => {
-                        if terminal.is_gone() { Asked::End } else { Asked::Reload }
+                        if terminal.is_gone() { SignalAction::Stop } else { SignalAction::Reload }
                     }
-                    () = next(user1) => Asked::ReopenLogs,
+                    () = next(user1) => SignalAction::ReopenLogs,
                 }
             };
-            tokio::time::timeout(patience, any).await.ok()
+            tokio::time::timeout(timeout, any).await.ok()
         })
     }
 }
 
-/// Waits for a signal that is heeded; one that is not never comes.
+/// Waits for a signal; one that is ignored never comes.
 async fn next(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => {
@@ -99,7 +102,7 @@ async fn next(signal: &mut Option<Signal>) {
 }
 
 /// The signals that this process ignores, a bit for each from SIGHUP on; none where
-/// the system does not tell.
+/// the system does not say.
 fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| read_ignored(&status))
 }
@@ -117,7 +120,7 @@ impl Terminal {
         Self(streams())
     }
 
-    /// Whether it has been closed: what is asked of it fails from then on.
+    /// Whether it has been closed: asking whether it is a terminal fails from then on.
     fn is_gone(&self) -> bool {
         self.0.iter().zip(streams()).any(|(was, is)| *was && !is)
     }

@@ -18,7 +18,7 @@ pub(crate) struct Position {
     pub(crate) column: usize,
 }
 
-/// A text that knows where its lines begin.
+/// A text, and where each of its lines begins.
 #[derive(Debug)]
 pub(crate) struct Text {
     text: String,

@@ -1,7 +1,7 @@
 //! JSON (RFC 8259) → [`Value`] with the places of keys and values.
 //!
 //! Two readers, each for what it does best: `jsonc-parser` gives the tree with
-//! its places and errors that say what was expected; `serde_json` then judges
+//! its places and errors that say what was expected; `serde_json` then checks
 //! the fine print of the grammar (control characters in strings, escapes),
 //! where the former is lenient.
 
@@ -46,8 +46,8 @@ pub(super) fn read(text: &Text, reading: &mut Reading) -> Option<Table> {
         && let Err(error) = serde_json::from_str::<serde_json::Value>(text.as_str())
     {
         let offset = text.offset(error.line(), error.column());
-        let said = error.to_string();
-        let message = said.split(" at line ").next().unwrap_or(&said);
+        let original = error.to_string();
+        let message = original.split(" at line ").next().unwrap_or(&original);
         reading.mistake(offset..offset + 1, message);
         return None;
     }
@@ -80,7 +80,7 @@ fn object(object: &ast::Object<'_>, place: &Place, reading: &mut Reading) -> Tab
             continue;
         }
         let place = place.key(&name);
-        reading.spot(&place, key.start, span(&property.value).start);
+        reading.locate(&place, key.start, span(&property.value).start);
         values.insert(name, from_value(&property.value, &place, reading));
     }
     values
@@ -104,7 +104,7 @@ fn from_value(value: &ast::Value<'_>, place: &Place, reading: &mut Reading) -> V
             for (index, inner) in list.elements.iter().enumerate() {
                 let place = place.index(index);
                 let start = span(inner).start;
-                reading.spot(&place, start, start);
+                reading.locate(&place, start, start);
                 items.push(from_value(inner, &place, reading));
             }
             Value::List(items.into())
@@ -147,8 +147,8 @@ fn explain(error: &ParseError, text: &Text) -> (Range<usize>, String) {
             );
         }
         ParseErrorKind::String(fault) => {
-            let said = fault.to_string();
-            return (span, said[..1].to_lowercase() + &said[1..]);
+            let original = fault.to_string();
+            return (span, original[..1].to_lowercase() + &original[1..]);
         }
         ParseErrorKind::ExpectedComma => {
             // It is reported where the comma belongs; what stands there instead

@@ -6,7 +6,7 @@ use std::path::Path;
 use slimhttp_site::fault::{Fault, Faults, Place, Step};
 use slimhttp_site::value::Value;
 
-use super::{Document, Spot, Syntax};
+use super::{Document, Offsets, Syntax};
 use crate::text::Position;
 
 fn parse(path: &str, text: &str) -> Result<Document, String> {
@@ -28,10 +28,10 @@ fn places(document: &Document) -> BTreeMap<String, String> {
         let Position { line, column } = document.text.position(offset);
         format!("{line}:{column}")
     };
-    let entry = |(place, spot): (&Place, &Spot)| {
-        (place.to_string(), format!("{} {}", show(spot.key), show(spot.value)))
+    let entry = |(place, offsets): (&Place, &Offsets)| {
+        (place.to_string(), format!("{} {}", show(offsets.key), show(offsets.value)))
     };
-    document.spots.iter().map(entry).collect()
+    document.offsets.iter().map(entry).collect()
 }
 
 fn check_places(path: &str, text: &str, expected: &[(&str, &str)]) {

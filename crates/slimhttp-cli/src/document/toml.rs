@@ -18,14 +18,16 @@ pub(super) fn read(text: &Text, reading: &mut Reading) -> Option<Table> {
             let span = error.span().unwrap_or(0..0);
             let found = text.lexeme(span.start);
             let message = match error.message() {
-                // The library takes the nothing behind `key =` for a string.
-                said if said.starts_with("string values") && found.starts_with("the end") => {
+                // `toml_edit` takes the nothing behind `key =` for a string.
+                original
+                    if original.starts_with("string values") && found.starts_with("the end") =>
+                {
                     format!("expected a value, found {found}")
                 }
-                said if said.contains("expected") => {
-                    format!("{said}, found {found}")
+                original if original.contains("expected") => {
+                    format!("{original}, found {found}")
                 }
-                said => said.to_owned(),
+                original => original.to_owned(),
             };
             reading.mistake(span, message);
             None
@@ -40,7 +42,7 @@ fn table(table: &dyn TableLike, place: &Place, reading: &mut Reading) -> Table {
         let key = table.key(name).and_then(toml_edit::Key::span).map_or(0, |span| span.start);
         // A table that only headers below it imply has no span of its own.
         let own = item.span().unwrap_or(key..key);
-        reading.spot(&place, key, own.start);
+        reading.locate(&place, key, own.start);
         let value = from_item(item, own, &place, reading);
         values.insert(name.into(), value);
     }
@@ -57,7 +59,7 @@ fn from_item(item: &Item, span: Range<usize>, place: &Place, reading: &mut Readi
             for (index, inner) in tables.iter().enumerate() {
                 let place = place.index(index);
                 let start = inner.span().unwrap_or(span.clone()).start;
-                reading.spot(&place, start, start);
+                reading.locate(&place, start, start);
                 items.push(Value::Table(table(inner, &place, reading)));
             }
             Value::List(items.into())
@@ -96,7 +98,7 @@ fn from_value(
             for (index, inner) in list.iter().enumerate() {
                 let place = place.index(index);
                 let own = inner.span().unwrap_or(span.clone());
-                reading.spot(&place, own.start, own.start);
+                reading.locate(&place, own.start, own.start);
                 items.push(from_value(inner, own, &place, reading));
             }
             Value::List(items.into())

@@ -1,6 +1,6 @@
-//! Lines of the log of which nobody can break out. What is logged may hold what a
+//! Lines of the log into which nothing can be injected. What is logged may hold what a
 //! client has sent: a line end in it would begin a line of the client's own, and an
-//! escape would tell the terminal what to do.
+//! escape sequence would be obeyed by the terminal. Called by `tracing` on the thread that logs.
 
 use std::fmt::{self, Write};
 

@@ -1,5 +1,6 @@
 //! The log as JSON lines: an object an event, with the time and the names that the
-//! access log has too. What an event carries beside its message stands beside it.
+//! access log has too. Further fields of an event are keys beside its message. Called by `tracing`
+//! on the thread that logs.
 
 use std::fmt::{self, Write as _};
 
@@ -43,7 +44,7 @@ where
     }
 }
 
-/// Writes JSON of which nobody breaks out. What JSON must escape is so already; the
+/// Writes JSON into which nothing can be injected. What JSON must escape is so already; the
 /// rest of what is not printable (C1 controls, what turns the writing or hides) only
 /// stands in texts, where `\u` and four digits mean the same (RFC 8259 section 7).
 struct Escaping<'a, 'w>(&'a mut Writer<'w>);

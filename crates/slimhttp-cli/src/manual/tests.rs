@@ -11,7 +11,7 @@ const COMMANDS: &[&str] = &["serve", "run", "check", "completion", "man"];
 #[test]
 fn every_shell_completes_every_command_and_flag() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-        let script = completion(Options::whole("python -m slimHTTP"), shell);
+        let script = completion(Options::full_command("python -m slimHTTP"), shell);
         let script = String::from_utf8(script).expect("UTF-8");
         for word in FLAGS.iter().chain(COMMANDS) {
             assert!(script.contains(word), "{shell}: {word}");
@@ -22,7 +22,7 @@ fn every_shell_completes_every_command_and_flag() {
 
 #[test]
 fn the_page_has_the_options_of_every_command() {
-    let page = page(Options::whole("python -m slimHTTP")).expect("a page");
+    let page = page(Options::full_command("python -m slimHTTP")).expect("a page");
     let page = String::from_utf8(page).expect("UTF-8");
     assert!(page.contains(".TH slimhttp 1"), "{page}");
     for flag in FLAGS {

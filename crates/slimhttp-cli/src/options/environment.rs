@@ -1,7 +1,7 @@
-//! What the environment says in place of flags: `SLIMHTTP_PORT` is `--port`, and so
+//! Flags from the environment: `SLIMHTTP_PORT` is `--port`, and so
 //! on. A flag wins over it; it wins over a configuration file. `PORT`, which
-//! platforms set for every program alike, comes behind `SLIMHTTP_PORT`. What is
-//! empty says nothing.
+//! platforms set for every program alike, comes behind `SLIMHTTP_PORT`. A
+//! variable that is empty is none. Read once, on the main thread, before anything else runs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,13 +22,13 @@ pub(super) const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// The same commands, whose flags may come from the environment.
-pub(super) fn heeded(command: Command) -> Command {
+pub(super) fn with_environment(command: Command) -> Command {
     command.mut_subcommands(|command| {
         command.mut_args(|arg| {
             let named = VARIABLES.iter().find(|(flag, _)| arg.get_id() == flag);
-            let spoken = |name| std::env::var_os(name).is_some_and(|said| speaks(name, &said));
-            match named.filter(|(_, name)| spoken(name)) {
-                // Said in words, for a word that is neither would switch something on.
+            let is_given = |name| std::env::var_os(name).is_some_and(|value| is_set(name, &value));
+            match named.filter(|(_, name)| is_given(name)) {
+                // `1`, `no` and so on: by default whatever is in it would switch the flag on.
                 Some((_, name)) if matches!(arg.get_action(), ArgAction::SetTrue) => {
                     arg.env(name).value_parser(BoolishValueParser::new())
                 }
@@ -39,8 +39,8 @@ pub(super) fn heeded(command: Command) -> Command {
     })
 }
 
-/// The same error of a value, which names the variable that holds it and not its flag.
-pub(super) fn blamed(mut error: clap::Error) -> clap::Error {
+/// An error of a value that names the variable that holds it, in place of the flag.
+pub(super) fn name_variable(mut error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
@@ -53,13 +53,13 @@ pub(super) fn blamed(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Whether a variable holds what somebody has said with it. Kubernetes sets
+/// Whether somebody has set a variable for this program. Kubernetes sets
 /// `NAME_PORT=tcp://10.0.0.1:80` in every pod beside a Service of this name, so one
-/// that is called `slimhttp` seems to speak to us and does not.
-pub(super) fn speaks(name: &str, said: &OsStr) -> bool {
-    let of_service = |scheme: &&str| said.as_bytes().starts_with(scheme.as_bytes());
+/// that is called `slimhttp` seems to set our port and does not.
+pub(super) fn is_set(name: &str, value: &OsStr) -> bool {
+    let of_service = |scheme: &&str| value.as_bytes().starts_with(scheme.as_bytes());
     let is_link = name == "SLIMHTTP_PORT" && SERVICES.iter().any(of_service);
-    !said.is_empty() && !is_link
+    !value.is_empty() && !is_link
 }
 
 /// How Kubernetes names the protocols of Services.
@@ -73,12 +73,12 @@ pub(super) fn port(
     given: Option<u16>,
     variable: Option<OsString>,
 ) -> Result<Option<u16>, clap::Error> {
-    let Some(said) = variable.filter(|said| given.is_none() && !said.is_empty()) else {
+    let Some(value) = variable.filter(|value| given.is_none() && !value.is_empty()) else {
         return Ok(given);
     };
-    let said = said.to_string_lossy();
-    said.trim().parse().map(Some).map_err(|_| {
-        let text = format!("PORT: expected a number from 0 to 65535, found `{said}`\n");
+    let value = value.to_string_lossy();
+    value.trim().parse().map(Some).map_err(|_| {
+        let text = format!("PORT: expected a number from 0 to 65535, found `{value}`\n");
         clap::Error::raw(ErrorKind::ValueValidation, text)
     })
 }

@@ -147,9 +147,9 @@ fn the_port_of_the_platform_comes_last() {
 
 #[test]
 fn what_kubernetes_says_of_a_service_is_not_meant_for_us() {
-    use super::environment::speaks;
+    use super::environment::is_set;
 
-    for (name, said, expected) in [
+    for (name, value, expected) in [
         ("SLIMHTTP_PORT", "8080", true),
         ("SLIMHTTP_PORT", "http", true),
         ("SLIMHTTP_PORT", "", false),
@@ -159,6 +159,6 @@ fn what_kubernetes_says_of_a_service_is_not_meant_for_us() {
         // No Service sets these.
         ("SLIMHTTP_INDEX", "tcp://10.0.0.1:80", true),
     ] {
-        assert_eq!(speaks(name, said.as_ref()), expected, "{name}={said}");
+        assert_eq!(is_set(name, value.as_ref()), expected, "{name}={value}");
     }
 }

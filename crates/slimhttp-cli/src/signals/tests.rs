@@ -1,4 +1,4 @@
-//! What the system tells of signals that are ignored.
+//! Which signals are ignored, as the system lists them.
 
 use super::read_ignored;
 

@@ -20,7 +20,7 @@ static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 /// program that has a subscriber of its own keeps it. What is wrong with
 /// `SLIMHTTP_LOG` is said when a server starts, see `_log.follow_wish`.
 pub(crate) fn install() {
-    let wished = slimhttp_cli::log::wish().ok().flatten().unwrap_or_default();
+    let wished = slimhttp_cli::log::from_environment().ok().flatten().unwrap_or_default();
     let (filter, handle) = reload::Layer::new(slimhttp_cli::log::filter(&wished.filter));
     if Registry::default().with(filter).with(ToRing).try_init().is_ok() {
         let _ = FILTER.set(handle);
@@ -33,8 +33,8 @@ pub(crate) fn install() {
 ///
 /// # Errors
 /// A sentence about a word that it does not take.
-pub(crate) fn choose(wish: &str) -> Result<(u8, bool), String> {
-    let chosen = Logging::parse(wish).map_err(|unknown| unknown.to_string())?;
+pub(crate) fn choose(words: &str) -> Result<(u8, bool), String> {
+    let chosen = Logging::parse(words).map_err(|unknown| unknown.to_string())?;
     let filter = slimhttp_cli::log::filter(&chosen.filter);
     let level = filter.max_level_hint().and_then(|hint| hint.into_level());
     if let Some(handle) = FILTER.get() {
