@@ -301,3 +301,6 @@ impl HttpBody for Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,34 +3,16 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http_body::{Frame, SizeHint};
+use http_body_util::StreamBody;
 use slimhttp_site::route::RouteKind;
-use slimhttp_site::value::Value;
+use slimhttp_site::value::{Table, Value};
 
 use super::*;
 use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
+use crate::context::server::Shared;
 use crate::context::testing;
-use crate::message::body::{BodyError, FileBody};
+use crate::message::body::FileBody;
 use crate::message::testing::body;
-
-/// A stream of which nothing has come yet.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        std::task::Poll::Pending
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
 
 /// Reads nothing, and answers with a page: in memory, of a file, or as a stream.
 struct Unread;
@@ -43,7 +25,7 @@ impl Handler for Unread {
                 let file = tempfile::tempfile().expect("a file");
                 Body::File(FileBody::new(Arc::new(file), 0, 1 << 20))
             }
-            _ => Body::stream(Endless),
+            _ => Body::stream(StreamBody::new(futures_util::stream::pending())),
         };
         let mut response = Response::new(body);
         response.headers_mut().insert(CONTENT_TYPE, "text/html".parse().expect("a value"));
@@ -80,4 +62,101 @@ async fn content_that_nobody_reads_is_known_however_the_response_is_sent() {
             assert_eq!(is_unread, is_left, "{method} {page}, live reload: {live_reload}");
         }
     }
+}
+
+#[tokio::test]
+async fn who_may_not_ask_is_refused_before_what_is_asked_is_looked_at() {
+    let forbidden = [("allow", Value::from("10.0.0.1")), ("max_body", 4.into())];
+    let allowed = [("max_body", Value::from(4))];
+    let [forbidden, allowed] = [testing::server(forbidden), testing::server(allowed)];
+    // Each row has one fault less than the one before.
+    for (shared, is_malformed, length, expected, status) in [
+        (&forbidden, true, "5", "more", 403),
+        (&allowed, true, "5", "more", 400),
+        (&allowed, false, "5", "more", 413),
+        (&allowed, false, "4", "more", 417),
+        (&allowed, false, "4", "100-continue", 405),
+    ] {
+        let mut request = request(Method::POST, "/none")
+            .header("content-length", length)
+            .header("expect", expected)
+            .body(RequestBody::Collected(Bytes::from_static(b"1234")))
+            .expect("a request");
+        if is_malformed {
+            request.extensions_mut().insert(Refusal::BadRequest("a fault"));
+        }
+        let connection = testing::connection(shared);
+        let response = answer(connection.clone(), request, None).await;
+        assert_eq!(response.status(), status);
+        let close_mode = connection.state.close_mode();
+        assert_eq!(close_mode == CloseMode::Gracefully, status == 403, "{status}: {close_mode:?}");
+    }
+}
+
+/// Leaves every request to whoever is next.
+struct Passing;
+
+impl Handler for Passing {
+    fn call(&self, _callee: Callee, _request: Arc<Call>) -> AnswerFuture {
+        Box::pin(async { Ok(Answer::Pass) })
+    }
+}
+
+/// For how long what this server answers may be sent again.
+async fn cacheable(shared: &Arc<Shared>, method: Method, target: &str) -> Option<Duration> {
+    let request = request(method, target).body(RequestBody::Collected(Bytes::new()));
+    let connection = testing::connection(shared);
+    answer(connection, request.expect("a request"), None).await.body().cacheable_for()
+}
+
+/// The sources of this crate: files that nobody has changed just now.
+const SOURCES: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The options of a server of these files, which are taken as unchanged for a minute.
+fn files_in(folder: &str) -> [(&'static str, Value); 2] {
+    let cache = Table::unit("revalidate".into(), 60.into());
+    [("web_root", folder.into()), ("file_cache", cache.into())]
+}
+
+#[tokio::test]
+async fn only_what_files_answer_alike_to_all_may_be_sent_again() {
+    let redirects = || Table::unit("/old".into(), "/new".into()).into();
+    for (option, target, may) in [
+        (None, "/Cargo.toml", true),
+        (None, "/none", true),
+        (None, "/handled/none", false),
+        (Some(("redirects", redirects())), "/Cargo.toml", true),
+        (Some(("redirects", redirects())), "/old", false),
+        (Some(("debug", true.into())), "/Cargo.toml", false),
+        (Some(("pin_releases", 60.into())), "/Cargo.toml", false),
+        (Some(("file_cache", false.into())), "/Cargo.toml", false),
+        (Some(("max_body", 7.into())), "/Cargo.toml", true),
+    ] {
+        let row = format!("{option:?} {target}");
+        let options = files_in(SOURCES).into_iter().chain(option);
+        let shared = testing::server_with_handler(options, RouteKind::Whole, Passing);
+        let left = cacheable(&shared, Method::GET, target).await;
+        assert_eq!(left.is_some(), may, "{row}");
+        // What was looked at is half as old as it may be.
+        assert!(left.is_none_or(|left| left <= Duration::from_secs(30)), "{row}: {left:?}");
+        assert_eq!(cacheable(&shared, Method::POST, target).await, None, "POST: {row}");
+        let path = Arc::from(target);
+        let marked = shared
+            .live
+            .update(|draft| Arc::make_mut(&mut draft.routes.instance).debugged.insert(path));
+        assert!(marked.expect("it is valid"));
+        assert_eq!(cacheable(&shared, Method::GET, target).await, None, "traced: {row}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_hears_of_or_has_just_changed_is_not_sent_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("new.txt"), "text").expect("a file");
+    let fresh = testing::server(files_in(folder.path().to_str().expect("text")));
+    assert_eq!(cacheable(&fresh, Method::GET, "/new.txt").await, None);
+    let watched = testing::server(files_in(SOURCES));
+    assert!(cacheable(&watched, Method::GET, "/Cargo.toml").await.is_some());
+    watched.events.watch();
+    assert_eq!(cacheable(&watched, Method::GET, "/Cargo.toml").await, None);
 }
