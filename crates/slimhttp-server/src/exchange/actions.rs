@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::EXPECT;
@@ -33,6 +33,8 @@ use crate::upgrade::{switching, takeover, websocket};
 
 /// A request on its way through the actions of its plan. One task's own.
 pub(super) struct Exchange<'x> {
+    /// When it was made, before anything was looked for.
+    pub(super) began: Instant,
     pub(super) connection: &'x Arc<ConnectionContext>,
     pub(super) snapshot: &'x Snapshot,
     pub(super) scope: &'x Arc<Scope>,
@@ -62,6 +64,8 @@ pub(super) struct Exchange<'x> {
     pub(super) from_files: bool,
     /// Whether the answer is a refusal, and not that there is nothing.
     pub(super) has_failed: bool,
+    /// Whether the log says all of it, see `request_trace`.
+    pub(super) is_traced: bool,
     pub(super) freshness: FreshnessNote,
 }
 
@@ -76,6 +80,7 @@ impl<'x> Exchange<'x> {
         mut parts: Parts,
     ) -> Self {
         Self {
+            began: Instant::now(),
             connection,
             snapshot,
             scope,
@@ -95,6 +100,7 @@ impl<'x> Exchange<'x> {
             passed_on: false,
             from_files: false,
             has_failed: false,
+            is_traced: false,
             freshness: FreshnessNote::default(),
         }
     }

@@ -3,7 +3,7 @@
 //! be dropped at any moment, which means that the client has left.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Method, Request, Response};
 use slimhttp_site::plan::{Actions, Head, Plan};
@@ -29,7 +29,6 @@ pub(crate) async fn answer(
     request: Request<RequestBody>,
     upgrade: Option<OnUpgrade>,
 ) -> Response<Tracked> {
-    let began = Instant::now();
     let tracker = Tracker::begin(&connection);
     let snapshot = connection.shared.live.cached();
 
@@ -57,31 +56,22 @@ pub(crate) async fn answer(
     exchange.body = Some(body);
     exchange.upgrade = upgrade;
     let reload = LiveReload::of(&mut exchange, &actions, &requested);
-    let trace = RequestTrace::begin(&exchange, &actions);
     let mut response = match reload {
         None => exchange.respond(actions).await,
         Some(reload) => reload.respond(&mut exchange, actions).await,
     };
 
-    if let Some(trace) = &trace {
-        trace.answered(&response, began.elapsed());
-    }
     if *exchange.method() == Method::HEAD {
         error_page::omit_content(&mut response, exchange.responder == Responder::Proxy);
     }
-    let cacheable = cacheable_for(&exchange, &tracker, trace.as_ref(), began);
+    let cacheable = cacheable_for(&exchange, &tracker);
     let content = exchange.content_guard.take().map(|guard| (guard, exchange.is_streaming));
     tracker.finish(response, exchange.responder, cacheable, content)
 }
 
 /// For how long the response may be sent again to whoever asks the same, if it may be: what the
 /// same is says `http1::response_cache`.
-fn cacheable_for(
-    exchange: &Exchange<'_>,
-    tracker: &Tracker,
-    trace: Option<&RequestTrace>,
-    began: Instant,
-) -> Option<Duration> {
+fn cacheable_for(exchange: &Exchange<'_>, tracker: &Tracker) -> Option<Duration> {
     let options = &exchange.scope.options;
     // Files have answered, or that there is none; no handler was called, for an upgrade or to run
     // a script.
@@ -91,17 +81,19 @@ fn cacheable_for(
     // No cookie chooses among releases, and no page is to be made for live reload.
     let same_for_all = options.files.pin_releases.is_zero() && !options.live_reload;
     // Each request is to be logged, or reported to who watches.
-    let is_observed = tracker.is_recorded() || trace.is_some();
+    let is_observed = tracker.is_recorded() || exchange.is_traced;
     let may = from_files && is_stable && same_for_all && !is_observed;
     let cache = options.files.cache.filter(|_| may)?;
     // What took long to answer was looked at long ago.
-    cache.step().checked_sub(began.elapsed())
+    cache.step().checked_sub(exchange.began.elapsed())
 }
 
 impl Exchange<'_> {
     /// The response, with all that is said in every response of the scope. What is of one
     /// protocol is added by that.
     pub(super) async fn respond(&mut self, actions: Actions<'_>) -> Response<Body> {
+        let trace = RequestTrace::begin(self, &actions);
+        self.is_traced = trace.is_some();
         let rules = &self.scope.options.answers;
         // Before the fields of the request are handed on.
         let grant = rules.cors.as_ref().map(|cors| cors.grant(self.headers()));
@@ -125,6 +117,9 @@ impl Exchange<'_> {
             grant.apply(response.headers_mut());
         }
         error_page::keep_policy(&mut response);
+        if let Some(trace) = &trace {
+            trace.answered(&response, self.began.elapsed());
+        }
         response
     }
 

@@ -1,6 +1,8 @@
 //! What the log says of a request whose URL a program has marked by
-//! `debug(url)`: everything but the content, and but what is a secret by its name. `answer` asks
-//! for it before the plan is performed, and gives it the response.
+//! `debug(url)`: everything but the content, and but what is a secret by its name.
+//! `Exchange::respond` asks for it before the plan is performed, and gives it the response as the
+//! site answers: before live reload edits a page, and before a protocol adds what is its own, as
+//! HTTP/1 its `Connection`. The requests by which live reload listens are not logged.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use slimhttp_site::live_reload::HASH;
+use slimhttp_site::plan::{Head, Plan};
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::value::Value;
 
@@ -134,5 +135,42 @@ async fn what_is_no_page_for_a_browser_stays_as_it_is() {
         assert_eq!(content, PAGE, "{request}");
         assert_eq!(text(&headers, ETAG), "\"1\"", "{request}");
         assert_eq!(text(&headers, CONTENT_SECURITY_POLICY), "script-src 'self'", "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_listener_is_not_traced() {
+    let shared = testing::server([("debug", true.into())]);
+    let mark = |path: &'static str| {
+        let marked = shared.live.update(|draft| {
+            let instance = Arc::make_mut(&mut draft.routes.instance);
+            instance.debugged.insert(path.into())
+        });
+        assert!(marked.expect("it is valid"));
+    };
+    mark(PATH);
+    mark("/page");
+    let (connection, snapshot) = (testing::connection(&shared), shared.live.current());
+    for (target, listens, is_traced) in
+        [(PATH, true, false), ("/page", false, true), ("/other", false, false)]
+    {
+        let request = Request::builder().uri(target).header("host", "a").body(());
+        let (parts, ()) = request.expect("a request").into_parts();
+        let requested = parts.uri.clone();
+        let head = Head {
+            method: &parts.method,
+            uri: &requested,
+            version: parts.version,
+            headers: &parts.headers,
+        };
+        let Plan { scope, target: planned, actions } = snapshot.site.plan(&head);
+        let mut exchange = Exchange::new(&connection, &snapshot, scope, &requested, planned, parts);
+        let reload = LiveReload::of(&mut exchange, &actions, &requested);
+        assert_eq!(reload == Some(LiveReload::Listen), listens, "{target}");
+        match reload {
+            Some(reload) => drop(reload.respond(&mut exchange, actions).await),
+            None => drop(exchange.respond(actions).await),
+        }
+        assert_eq!(exchange.is_traced, is_traced, "{target}");
     }
 }
