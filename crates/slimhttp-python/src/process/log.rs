@@ -27,7 +27,7 @@ pub(crate) fn install() {
     }
 }
 
-/// Lets through what `wish` asks for, in the words of `SLIMHTTP_LOG`. Gives the level
+/// Lets through what `words` choose, as those of `SLIMHTTP_LOG` do. Gives the level
 /// in Python's numbers that it takes to hear all of it, and whether lines are to be
 /// JSON.
 ///
