@@ -19,7 +19,7 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Site};
 
 use crate::api::handler::Handler;
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::registry;
 use crate::live::snapshot;
@@ -108,7 +108,7 @@ impl std::error::Error for StartError {}
 /// One listener with its I/O threads. Dropping it closes it. It may be used by several threads of
 /// the program at once.
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Arc<ServerContext>,
     /// The I/O threads, from before the first of them runs.
     io_threads: OnceLock<Arc<[Arc<IoThread>]>>,
     /// Taken by [`Server::start`].
@@ -148,7 +148,7 @@ impl Server {
         let live =
             Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
         registry::register(&live);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerContext {
             live,
             address: first,
             handler,

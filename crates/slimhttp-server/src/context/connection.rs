@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Handler};
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::framing_fault::FaultCell;
@@ -19,7 +19,7 @@ use crate::observe::event::Event;
 
 /// What every exchange of one connection knows.
 pub(crate) struct ConnectionContext {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<ServerContext>,
     pub(crate) state: Arc<ConnectionState>,
     pub(crate) fault: FaultCell,
     pub(crate) peer: SocketAddr,
@@ -37,7 +37,7 @@ pub(crate) struct ConnectionContext {
 impl ConnectionContext {
     /// A connection that was accepted. It has ended when this is dropped.
     pub(crate) fn begin(
-        shared: Arc<Shared>,
+        shared: Arc<ServerContext>,
         state: Arc<ConnectionState>,
         socket: &TcpStream,
         peer: SocketAddr,

@@ -15,7 +15,7 @@ use crate::observe::event::Events;
 
 /// What the threads of one server share. Each part may be used on any thread; requests change
 /// none of it but events and what is counted.
-pub(crate) struct Shared {
+pub(crate) struct ServerContext {
     pub(crate) live: Arc<Live>,
     /// The first address that is listened on.
     pub(crate) address: SocketAddr,
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) id: u64,
 }
 
-impl Shared {
+impl ServerContext {
     /// The pseudonym under which a scope forwards (`Via`, RFC 9110 section 7.6.3): a request
     /// that comes back to the same scope has gone in a loop.
     pub(crate) fn pseudonym(&self, scope: &Scope) -> String {

@@ -15,7 +15,7 @@ use slimhttp_site::value::{Table, Value};
 
 use crate::api::handler::Handler;
 use crate::context::connection::ConnectionContext;
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::testing::listener;
 use crate::live::{Draft, Live};
@@ -32,7 +32,9 @@ pub(crate) fn config(options: impl IntoIterator<Item = (&'static str, Value)>) -
 }
 
 /// A server of plain HTTP with these options, and no handlers.
-pub(crate) fn server(options: impl IntoIterator<Item = (&'static str, Value)>) -> Arc<Shared> {
+pub(crate) fn server(
+    options: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Arc<ServerContext> {
     shared(config(options), Routes::default(), None)
 }
 
@@ -41,7 +43,7 @@ pub(crate) fn server_with_handler(
     options: impl IntoIterator<Item = (&'static str, Value)>,
     kind: RouteKind,
     handler: impl Handler,
-) -> Arc<Shared> {
+) -> Arc<ServerContext> {
     let route = Route {
         pattern: "/handled".into(),
         methods: Methods::Any,
@@ -54,11 +56,11 @@ pub(crate) fn server_with_handler(
     shared(config(options), routes, Some(Arc::new(handler)))
 }
 
-fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> Arc<Shared> {
+fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> Arc<ServerContext> {
     let draft = Draft { routes, ..Draft::new(config, "/".into()) };
     let live = Live::new(listener(false), handler.is_some(), draft);
     let live = live.expect("a valid configuration");
-    Arc::new(Shared {
+    Arc::new(ServerContext {
         live: Arc::new(live),
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
         handler,
@@ -71,7 +73,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
 }
 
 /// A plain connection of a client on this machine, whose permit is its own.
-pub(crate) fn connection(shared: &Arc<Shared>) -> Arc<ConnectionContext> {
+pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 2));
     let address = AddressPermit::acquire(&shared.admission, peer.ip(), usize::MAX);
     let permit = address.expect("no bound").permit(&Arc::new(ConnectionCount::default()));

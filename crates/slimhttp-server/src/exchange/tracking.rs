@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::site::Scope;
 
 use crate::context::connection::ConnectionContext;
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::ContentGuard;
@@ -36,7 +36,7 @@ pub(super) struct Tracker {
 
 /// What the access log and the watchers of events get to know of an exchange.
 struct Record {
-    shared: Arc<Shared>,
+    shared: Arc<ServerContext>,
     log: Option<AccessWriter>,
     started: Instant,
     time: SystemTime,

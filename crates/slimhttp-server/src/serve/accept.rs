@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::net::TcpStream;
 
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::net::admission::{AddressPermit, IdleConnections};
 use crate::serve::admission;
 use crate::serve::connection;
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Accepting {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) io_threads: Arc<[Arc<IoThread>]>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ServerContext>,
 }
 
 impl Accepting {
@@ -47,7 +47,11 @@ impl Accepting {
     }
 }
 
-async fn accept(listener: TcpListener, io_threads: Arc<[Arc<IoThread>]>, shared: Arc<Shared>) {
+async fn accept(
+    listener: TcpListener,
+    io_threads: Arc<[Arc<IoThread>]>,
+    shared: Arc<ServerContext>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("cannot accept connections: {error}"),
@@ -101,7 +105,7 @@ fn assign(
     peer: SocketAddr,
     address: AddressPermit,
     io_threads: &[Arc<IoThread>],
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
     thread: usize,
 ) {
     if thread == 0 {
@@ -123,7 +127,7 @@ pub(crate) fn serve_connection(
     socket: std::net::TcpStream,
     peer: SocketAddr,
     io_threads: &[Arc<IoThread>],
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
 ) -> bool {
     let Some(address) = admission::admit(peer, shared) else { return false };
     let thread = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
@@ -137,7 +141,7 @@ fn hand_over(
     peer: SocketAddr,
     address: AddressPermit,
     io_thread: &Arc<IoThread>,
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
 ) {
     let permit = address.permit(&io_thread.active);
     let (shared, io_thread) = (shared.clone(), io_thread.clone());

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use slimhttp_site::access;
 
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::net::admission::{AddressPermit, IdleConnections};
 use crate::serve::io_thread::IoThread;
 use crate::sys::clock;
 
 /// Admits a connection from `peer`, unless its client may not connect or has too
 /// many already. One that is not let in is answered nothing: dropping the socket closes it.
-pub(super) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> {
+pub(super) fn admit(peer: SocketAddr, shared: &ServerContext) -> Option<AddressPermit> {
     // Not `cached()`: this may be a thread that lives long and seldom takes a snapshot.
     let snapshot = shared.live.current();
     let (ip, admission) = (peer.ip().to_canonical(), &shared.admission);
@@ -37,7 +37,7 @@ pub(super) fn admit(peer: SocketAddr, shared: &Shared) -> Option<AddressPermit> 
 /// Waits until there is room for one more connection: another has ended, was idle and is asked
 /// to close, or a change of the configuration allows more.
 pub(super) async fn wait_for_room(
-    shared: &Shared,
+    shared: &ServerContext,
     io_threads: &[Arc<IoThread>],
     idle: &mut IdleConnections,
 ) {

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::http1::close::{refuse, send_error_and_close};
 use crate::http1::{Http1, Next};
 use crate::hyper_compat::{http1, http2};
@@ -29,7 +29,7 @@ use crate::serve::io_thread::IoThread;
 pub(crate) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerContext>,
     io_thread: Arc<IoThread>,
     permit: ConnectionPermit,
 ) {

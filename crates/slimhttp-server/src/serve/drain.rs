@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::net::connection_state::{CLOSE_TIMEOUT, CloseMode};
 use crate::net::shutdown::Stage;
 use crate::serve::io_thread::IoThread;
@@ -16,7 +16,7 @@ use crate::serve::threads::tick;
 const DROPPED: Duration = Duration::from_millis(200);
 
 /// Lets exchanges in flight finish, within the grace period, and cuts what is left.
-pub(super) async fn drain(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
+pub(super) async fn drain(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
     // What was accepted just before the end is assigned before the listeners close, so that
     // every connection is known here by now.
     shared.shutdown.accepting_ended().await;

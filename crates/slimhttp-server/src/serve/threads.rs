@@ -13,7 +13,7 @@ use std::time::Duration;
 use slimhttp_site::site::Service;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::http1;
 use crate::live::Live;
 use crate::net::connections::Connections;
@@ -64,7 +64,11 @@ impl IoThreads {
     ///
     /// # Errors
     /// The system's, where it gives no more threads; those that run go on until the server stops.
-    pub(crate) fn spawn(self, shared: &Arc<Shared>, listeners: Vec<TcpListener>) -> io::Result<()> {
+    pub(crate) fn spawn(
+        self,
+        shared: &Arc<ServerContext>,
+        listeners: Vec<TcpListener>,
+    ) -> io::Result<()> {
         let Self { known, runtimes } = self;
         let mut accepting =
             Some(Accepting { listeners, io_threads: known.clone(), shared: shared.clone() });
@@ -86,7 +90,7 @@ impl IoThreads {
 /// Completes the shutdown when the last I/O thread has ended.
 struct Running {
     count: AtomicUsize,
-    shared: Arc<Shared>,
+    shared: Arc<ServerContext>,
 }
 
 impl Running {
@@ -99,7 +103,7 @@ impl Running {
 
 fn run(
     runtime: Runtime,
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
     io_thread: &Arc<IoThread>,
     accepting: Option<Accepting>,
 ) {
@@ -121,7 +125,7 @@ fn run(
 }
 
 /// Looks at every connection, and at what the thread and the process hold, once a tick.
-async fn housekeeping(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) {
+async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
     loop {
         // This also drops the last snapshot that the thread saw, if there was a change.
         let service = shared.live.cached().site.service.clone();

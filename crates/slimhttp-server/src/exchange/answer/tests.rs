@@ -9,7 +9,7 @@ use slimhttp_site::value::{Table, Value};
 
 use super::*;
 use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::context::testing;
 use crate::message::body::FileBody;
 use crate::message::testing::body;
@@ -103,7 +103,7 @@ impl Handler for Passing {
 }
 
 /// For how long what this server answers may be sent again.
-async fn cacheable(shared: &Arc<Shared>, method: Method, target: &str) -> Option<Duration> {
+async fn cacheable(shared: &Arc<ServerContext>, method: Method, target: &str) -> Option<Duration> {
     let request = request(method, target).body(RequestBody::Collected(Bytes::new()));
     let connection = testing::connection(shared);
     answer(connection, request.expect("a request"), None).await.body().cacheable_for()

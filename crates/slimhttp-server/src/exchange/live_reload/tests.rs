@@ -11,7 +11,7 @@ use slimhttp_site::value::Value;
 
 use super::*;
 use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::context::testing;
 use crate::exchange::answer;
 use crate::message::request_body::RequestBody;
@@ -44,7 +44,7 @@ impl Handler for Pages {
 }
 
 /// A server that loads pages anew, of handlers and of `web_root`.
-fn server(web_root: &std::path::Path) -> Arc<Shared> {
+fn server(web_root: &std::path::Path) -> Arc<ServerContext> {
     let web_root = web_root.to_str().expect("text");
     let options = [("debug", true.into()), ("web_root", Value::from(web_root))];
     testing::server_with_handler(options, RouteKind::Whole, Pages)
@@ -53,7 +53,7 @@ fn server(web_root: &std::path::Path) -> Arc<Shared> {
 /// The fields and the content of the response to a browser's request for a page, or to another
 /// program's.
 async fn fetch(
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
     request: &str,
     is_navigation: bool,
 ) -> (StatusCode, HeaderMap, String) {
@@ -73,7 +73,7 @@ async fn fetch(
 }
 
 /// What is at the end of each page of this server, whose sources have not changed.
-fn tail(shared: &Arc<Shared>) -> String {
+fn tail(shared: &Arc<ServerContext>) -> String {
     script_tag(&version(&testing::connection(shared), 0))
 }
 

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
-use crate::context::server::Shared;
+use crate::context::server::ServerContext;
 use crate::context::testing;
 use crate::http1::close;
 use crate::message::body::Body;
@@ -73,7 +73,7 @@ fn connect(room: usize) -> Client {
 }
 
 fn connect_to(
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerContext>,
     room: usize,
 ) -> (DuplexStream, JoinHandle<Next>, Arc<ConnectionContext>) {
     let context = testing::connection(shared);

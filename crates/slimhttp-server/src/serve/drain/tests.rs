@@ -13,7 +13,7 @@ use crate::net::connection_state::{ConnectionState, run_until_cut};
 use crate::net::connections::Connections;
 
 /// A server with a grace period of ten seconds, and one I/O thread of it: this one.
-fn server() -> (Arc<Shared>, Arc<IoThread>) {
+fn server() -> (Arc<ServerContext>, Arc<IoThread>) {
     let shared = testing::server([("grace_period", Value::from(10))]);
     let io_thread = IoThread {
         connections: Connections::default(),
@@ -25,7 +25,7 @@ fn server() -> (Arc<Shared>, Arc<IoThread>) {
 
 /// A connection that begins by `prepare`, goes on until it is cut, and ends `late` after that.
 fn connection(
-    shared: &Shared,
+    shared: &ServerContext,
     io_thread: &IoThread,
     prepare: fn(&ConnectionState),
     late: Duration,
@@ -49,7 +49,7 @@ fn connection(
 }
 
 /// The stop of a server, and how long its I/O thread then takes to end.
-async fn stop(shared: &Arc<Shared>, io_thread: &Arc<IoThread>) -> Duration {
+async fn stop(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) -> Duration {
     shared.shutdown.request();
     shared.shutdown.no_more_accepting();
     let begin = Instant::now();
