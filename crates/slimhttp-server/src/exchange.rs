@@ -1,21 +1,23 @@
 //! One request, one response: from the head of a request to the response that a protocol sends.
 //!
-//! `answer` goes through these stages, each of which has one place. A new
-//! concern belongs to the stage whose question it answers.
+//! `answer` goes through these stages, each of which has one place; docs/internals/requests.md
+//! explains them. A new concern belongs to the stage whose question it answers.
 //!
-//! 1. **Snapshot** (`live`): the site in force, taken once, for all of the request.
-//! 2. **Plan** (`slimhttp_site::plan`, pure): the target, perhaps rewritten; the scope, by the
+//! 1. **Counted** (`tracking`): the connection has one more exchange in flight.
+//! 2. **Snapshot** (`live`): the site in force, taken once, for all of the request.
+//! 3. **Plan** (`slimhttp_site::plan`, pure): the target, perhaps rewritten; the scope, by the
 //!    host; the actions, in order. What is decided by the head alone is decided here: routes,
-//!    redirects, mounts.
-//! 3. **Record** (`tracking`): what the access log, watchers of events and counters get to
-//!    know once the response is sent, or given up.
-//! 4. **Admit** (`Exchange::admit`): whether the request is answered at all, whatever its plan
-//!    says: addresses, malformed heads, announced lengths; rates and credentials.
-//! 5. **Perform** (`actions`): the actions in turn, until one replies.
-//! 6. **Refuse** (`Exchange::refuse`): what failed becomes a page.
-//! 7. **Finish** (`Exchange::respond`): the fields of every response of the scope.
-//! 8. **Wrap** (`live_reload`): around 4 to 7, where the scope says so.
-//! 9. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
+//!    redirects, preflights.
+//! 4. **Record** (`tracking`): what the access log and the watchers of events get to know once
+//!    the response is sent, or given up.
+//! 5. **Admit** (`Exchange::admit`): whether the request is answered at all, whatever its plan
+//!    says: addresses, malformed heads, announced lengths, expectations.
+//! 6. **Perform** (`actions`): the actions in turn, until one replies.
+//! 7. **Refuse** (`Exchange::refuse`): what failed becomes a page.
+//! 8. **Finish** (`Exchange::respond`): the fields of every response of the scope.
+//! 9. **Wrap** (`live_reload`): around 5 to 8, where the scope says so.
+//! 10. **HEAD** (`error_page::omit_content`): the content is left out.
+//! 11. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
 //!
 //! What is of one protocol (framing, the end of a connection) is no stage: `http1` and
 //! `hyper_compat` see to it, before and after.

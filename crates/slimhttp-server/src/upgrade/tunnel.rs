@@ -1,5 +1,6 @@
 //! A tunnel: the client's connection and the upstream's, joined once both have switched. Its
-//! task runs on the client's I/O thread; neither end has a time-out.
+//! task runs on the client's I/O thread. Silence has no time-out; a client that takes no byte of
+//! what is sent to it has `send_timeout`, as before the upgrade, and the upstream's end has none.
 
 use std::future::Future;
 use std::io;

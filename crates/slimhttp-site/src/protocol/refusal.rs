@@ -1,5 +1,6 @@
-//! Every way to refuse a request, and its status. No other file chooses a failure status,
-//! so that the list of what a client can be told is complete here.
+//! Every way to refuse a request, and its status. No other file chooses a failure status, but for
+//! 412 and 416 of files and listings, which follow from their validators and ranges (`file_reply`,
+//! and the listings of slimhttp-server); so the list of what a client can be told is complete here.
 
 use http::{HeaderMap, StatusCode};
 
