@@ -152,7 +152,7 @@ mypy: $(VENV)/.tools
 	$(BIN)/mypy --no-error-summary
 
 # No build, and no conftest but its own.
-tidy: $(VENV)/.tools ## the rules of the house, from the source alone
+tidy: $(VENV)/.tools ## the project lints, from the source alone
 	$(TALLY) tidy $(BIN)/python -m pytest --quiet --confcutdir=tests/tidy tests/tidy
 
 # From the installed package, so that what is judged is what is shipped.
