@@ -7,10 +7,12 @@
 ...     return 'Hello!'
 >>> http.close()    # a program says `http.run()` instead, and serves
 
-This file is names only; each stands where it is defined.
+This file is names only; each stands where it is defined, and says that it is of `slimHTTP`.
 """
 
 from __future__ import annotations
+
+from types import FunctionType as _FunctionType
 
 from slimHTTP._errors import (
     ClientDisconnected,
@@ -97,3 +99,10 @@ __all__ = [
     'server',
     'slimHTTP_Error',
 ]
+
+# Pickles and texts that a program keeps name a class by its module: by the one that it
+# imports, and not by the file in which it stands, which another version may call otherwise.
+for _public in [globals()[_name] for _name in __all__]:
+    if isinstance(_public, (type, _FunctionType)) and _public.__module__ != __name__:
+        _public.__module__ = __name__
+del _public

@@ -171,6 +171,10 @@ def _unpickle(kind: type[HTTPError], args: tuple[Any, ...]) -> HTTPError:
     return kind.__new__(kind, *args)
 
 
+#: What pickles that were written before it had that name call it.
+_remade = _unpickle
+
+
 class WebSocketClosed(slimHTTP_Error):
     """A WebSocket that takes and gives no more messages.
 

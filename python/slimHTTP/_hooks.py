@@ -184,7 +184,7 @@ class Hooks:
         >>> _ = http.allow(['127.0.0.1', '10.0.0.0/8', 'fd00::/8'])
         >>> http.allow(['10.0.0'])
         Traceback (most recent call last):
-        slimHTTP._errors.ConfError: allow[0]: expected an address or a network such as \
+        slimHTTP.ConfError: allow[0]: expected an address or a network such as \
 `10.0.0.0/8`, found `10.0.0`
         >>> http.close()
         """

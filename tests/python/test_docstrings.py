@@ -31,7 +31,7 @@ def test_there_are_examples_at_all() -> None:
     finder = doctest.DocTestFinder()
     found = [
         test
-        for name in MODULES
+        for name in ('slimHTTP', *MODULES)
         for test in finder.find(importlib.import_module(name))
         if test.examples
     ]

@@ -61,6 +61,17 @@ IDENTITY: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def test_what_is_public_is_of_the_package_wherever_it_stands() -> None:
+    # By this name it is pickled, and shown.
+    elsewhere = {
+        name: thing.__module__
+        for name in slimHTTP.__all__
+        if callable(thing := getattr(slimHTTP, name)) and thing.__module__ != 'slimHTTP'
+    }
+    assert elsewhere == {}
+    assert repr(slimHTTP.HTTP_RESPONSE) == "<class 'slimHTTP.HTTP_RESPONSE'>"
+
+
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tree(tmp_path_factory.mktemp('site'), {'public': {'index.html': 'i', 'b.html': 'b'}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -129,6 +130,45 @@ def test_c6_4_other_values_only_where_pickle_is_allowed(path: Path) -> None:
     path.chmod(0o622)
     with pytest.raises(slimHTTP.slimHTTP_Error, match='others may write'):
         Opened(path, pickle=True).__enter__()
+
+
+#: What was written while classes named the module in which they are defined.
+FORMER_PICKLES = {
+    'refusal': (
+        b'\x80\x04\x95h\x00\x00\x00\x00\x00\x00\x00\x8c\x10slimHTTP._errors\x94\x8c\x07_remade\x94\x93'
+        b'\x94h\x00\x8c\tHTTPError\x94\x93\x94M\x94\x01\x8c\x04gone\x94N\x87\x94\x86\x94R\x94}\x94(\x8c\x06'
+        b'status\x94M\x94\x01\x8c\x06detail\x94h\x05\x8c\x07headers\x94Nub.'
+    ),
+    'answer': (
+        b'\x80\x04\x95j\x00\x00\x00\x00\x00\x00\x00\x8c\x12slimHTTP._response\x94\x8c\rHTTP_RESPONSE\x94'
+        b'\x93\x94)\x81\x94}\x94(\x8c\x07headers\x94}\x94\x8c\x07payload\x94\x8c\x01x\x94\x8c\x08ret_code\x94K'
+        b'\xc8\x8c\x04args\x94)\x8c\x06kwargs\x94}\x94ub.'
+    ),
+    'raw': (
+        b'\x80\x04\x953\x00\x00\x00\x00\x00\x00\x00\x8c\rslimHTTP._raw\x94\x8c\x03Raw\x94\x93\x94C\x13HTTP/1.1'
+        b' 200 OK\r\n\r\n\x94\x85\x94\x81\x94.'
+    ),
+    'class': (
+        b'\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x10slimHTTP._events\x94\x8c\x06Events\x94\x93\x94.'
+    ),
+}
+
+
+def test_c6_4_pickles_of_a_version_whose_modules_had_other_names_are_read(path: Path) -> None:
+    with Opened(path) as memory:
+        memory.update(dict.fromkeys(FORMER_PICKLES))
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        for key, value in FORMER_PICKLES.items():
+            database.execute('UPDATE memory SET value = ? WHERE key = ?', (value, f'"{key}"'))
+    with Opened(path, pickle=True) as memory:
+        refusal, answer = memory['refusal'], memory['answer']
+        assert type(refusal) is slimHTTP.HTTPError
+        assert (refusal.status, refusal.detail, refusal.headers) == (404, 'gone', None)
+        assert type(answer) is slimHTTP.HTTP_RESPONSE
+        assert (answer.payload, answer.ret_code) == ('x', 200)
+        assert memory['raw'] == slimHTTP.Raw(b'HTTP/1.1 200 OK\r\n\r\n')
+        assert type(memory['raw']) is slimHTTP.Raw
+        assert memory['class'] is slimHTTP.Events
 
 
 @pytest.mark.parametrize('name', ['', '-wal', '-shm', '-journal'])

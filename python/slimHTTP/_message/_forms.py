@@ -147,6 +147,7 @@ class UploadedFile(io.BufferedReader):
         itself, at most 255 bytes; letters in their usual form (NFKC). `upload` where
         nothing is left. It is its own safe name.
 
+        >>> import io
         >>> UploadedFile(io.BytesIO(), '../../etc/.passwd', 0).safe_filename
         'passwd'
         """

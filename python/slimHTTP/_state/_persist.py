@@ -185,9 +185,9 @@ class Store:
                 f'memory: `{self.path}` has pickled values, and reading them runs code; where'
                 ' nobody else can have written it: `persist(path, pickle=True)`'
             )
-        import pickle
+        from slimHTTP._state import _unpickler
 
-        return pickle.loads(encoded)
+        return _unpickler.loads(encoded)
 
 
 class _NotJson(Exception):
