@@ -466,8 +466,11 @@ def _close_servers() -> None:
         if instance._python_threads is None:
             _log.logger.warning('%r never served: the program ended without `run()`', instance)
         instance.close()
-        # A block that was never left does not do it any more, and the loop would be waited for.
-        _loop.detach(instance._server)
+        # A block that was never left does not let the loop go any more, which would be waited
+        # for. A thread in `run()` does, once the functions of `on_stop` have run there.
+        instance._with_block.close()
+        if not instance._lifecycle.finish_is_deferred:
+            _loop.detach(instance._server)
     _threads.end_all()
     _persist.close_all()
 

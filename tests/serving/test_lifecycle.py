@@ -337,6 +337,40 @@ def test_c1_5_then_they_are_cancelled_and_named() -> None:
         assert 'for_ever' not in told
 
 
+#: A program that ends while a thread of its own is in `run()`.
+PROGRAM_THAT_ENDS_FIRST = """
+import asyncio, threading, urllib.request, slimHTTP
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True, grace_period=5)
+async def mail():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.1)
+        print('cleaned up', flush=True)
+@http.route('/')
+async def send(request):
+    global task
+    task = asyncio.create_task(mail())
+    return 'well'
+@http.on_stop
+async def end():
+    print('stop', flush=True)
+    await asyncio.sleep(0.3)
+    print('stopped', flush=True)
+threading.Thread(target=http.run, daemon=True).start()
+with urllib.request.urlopen(f'http://127.0.0.1:{http.port}/', timeout=20) as answer:
+    print(answer.read().decode(), flush=True)
+"""
+
+
+def test_c1_5_the_end_of_the_program_leaves_on_stop_to_the_thread_in_run() -> None:
+    with Program(PROGRAM_THAT_ENDS_FIRST) as program:
+        assert program.wait() == 0, program.stderr
+        assert program.stdout.split('\n') == ['well', 'cleaned up', 'stop', 'stopped', '']
+        told = program.wait_for('still running at the end of the grace period.*')[0]
+        assert told.count('`mail` (Task-') == 1
+
+
 def test_c1_5_a_second_interrupt_waits_for_nothing() -> None:
     with Program(PROGRAM, '60') as program:
         assert program.get('/3600000').text == 'well'
