@@ -12,6 +12,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::value::{Table, Value};
 
 mod environment;
+mod former;
 #[cfg(test)]
 mod tests;
 
@@ -174,7 +175,7 @@ impl Options {
                 }
                 Ok(options)
             });
-        read.map_err(|error| suggest_command(error.format(&mut command)))
+        read.map_err(|error| former::suggest_flag(suggest_command(error.format(&mut command))))
     }
 
     /// The command with all its subcommands, for the program of this `name`.

@@ -107,6 +107,17 @@ fn help_and_version_are_no_failure_and_bear_the_programs_name() {
 }
 
 #[test]
+fn a_former_flag_leads_to_the_one_of_today() {
+    for line in ["serve --workers 2", "serve --workers=2 a", "serve --threads 3"] {
+        let said = read(line).expect_err(line).to_string();
+        assert!(said.contains("  tip: did you mean `--io-threads`?\n"), "{said}");
+        assert_eq!(said.matches("tip: ").count(), 1, "{said}");
+    }
+    let said = read("serve --io-thread 2").expect_err("no such flag").to_string();
+    assert!(said.contains("a similar argument exists: '--io-threads'"), "{said}");
+}
+
+#[test]
 fn every_flag_has_its_variable() {
     use super::environment::VARIABLES;
 
