@@ -136,14 +136,15 @@ def test_a_file_that_becomes_unreadable_or_a_folder_is_not_sent_from_memory(
         assert site.get('/a.txt').status == 404
 
 
-def test_memory_is_bounded_over_many_files(tmp_path: Path) -> None:
+@of('entry_point', ['import', 'cli'])
+def test_memory_is_bounded_over_many_files(entry_point: str, tmp_path: Path) -> None:
     size = 4 << 20
     count, length = 1500, 16_000
     config = {'web_root': 'root', 'file_cache': {'size': size}, 'io_threads': 1}
     files = {
         'root': {f'{number}.bin': b'%07d\n' % number * (length // 8) for number in range(count)}
     }
-    with launch('cli', tmp_path, config, files) as program, program.client() as client:
+    with launch(entry_point, tmp_path, config, files) as program, program.client() as client:
         settle(tmp_path / 'root' / f'{count - 1}.bin')
         for number in range(150):
             client.get(f'/{number}.bin')

@@ -25,7 +25,7 @@ def https(**config: Any) -> Any:
 def presented(served: Serving) -> bytes:
     """The certificate that a new connection gets, DER."""
     with Client(served.address, tls=lenient_tls()) as client:
-        client.get('/')
+        assert client.get('/').status == 404
         certificate = client.socket.getpeercert(binary_form=True)
     assert certificate
     return certificate
