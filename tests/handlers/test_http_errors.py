@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support import PATIENCE, Log, Program, Serving, serving, tree
+from support import (
+    PATIENCE,
+    Log,
+    Program,
+    Serving,
+    serving,
+    tick,
+    tick_async,
+    tree,
+    wait_until_async,
+)
 from support.sites import ask, module_site, site_fixture
 
 of = pytest.mark.parametrize
@@ -325,12 +335,12 @@ def refusals() -> dict[str, Callable[[Any], Any]]:
         raise error(401, {'error': 'who?'}, {'WWW-Authenticate': 'Bearer'})
 
     async def after_a_look(ws):
-        await asyncio.sleep(0.05)
+        await tick_async()
         ws.request.query.get('token')
         raise error(401, {'error': 'who?'}, {'WWW-Authenticate': 'Bearer'})
 
     def plain(ws):
-        threading.Event().wait(0.05)
+        tick()
         raise error(401, {'error': 'who?'}, {'WWW-Authenticate': 'Bearer'})
 
     return {'at once': at_once, 'after a look': after_a_look, 'plain': plain}
@@ -407,8 +417,7 @@ def test_c8_4_a_handler_that_only_waits_lets_its_client_in(site: Serving, plain:
         async def serve_async(ws):
             members.append(ws)
             there.set()
-            while not done.is_set():
-                await asyncio.sleep(0.01)
+            await wait_until_async(done.is_set)
 
     try:
         with connect(f'ws://127.0.0.1:{site.http.port}/', open_timeout=PATIENCE) as client:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import PATIENCE, Log, Program, Serving, serving, wait_until
+from support import PATIENCE, Log, Program, Serving, serving, tick_async, wait_until
 
 of = pytest.mark.parametrize
 
@@ -49,7 +49,7 @@ def routes(http: Any, endings: Endings) -> None:
         with endings.one():
             while True:
                 yield 'data: now\n\n'
-                await asyncio.sleep(0.001)
+                await tick_async(0.001)
 
     @http.route('/rests')
     async def rests(request):
@@ -74,7 +74,7 @@ def routes(http: Any, endings: Endings) -> None:
             try:
                 while True:
                     yield 'data: now\n\n'
-                    await asyncio.sleep(0.001)
+                    await tick_async(0.001)
             except asyncio.CancelledError:
                 return
 
@@ -182,7 +182,7 @@ def test_c8_5_what_goes_wrong_while_it_cleans_up_is_told() -> None:
             try:
                 while True:
                     yield 'data: now\n\n'
-                    await asyncio.sleep(0.001)
+                    await tick_async(0.001)
             finally:
                 raise RuntimeError('in async')
 

@@ -17,6 +17,7 @@ from support import (
     narrow_client,
     serving,
     settles,
+    tick_async,
     wait_until,
 )
 from support.sites import site_fixture
@@ -454,7 +455,7 @@ def test_c8_5_a_client_that_leaves_ends_an_async_stream(site: Serving) -> None:
             while True:
                 yield b'tick'
                 begun.set()
-                await asyncio.sleep(0.01)
+                await tick_async(0.01)
         finally:
             ended.set()
 

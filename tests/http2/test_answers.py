@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -11,7 +10,15 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import PATIENCE, Serving, resident_memory, serving, settles, wait_until
+from support import (
+    PATIENCE,
+    Serving,
+    resident_memory,
+    serving,
+    settles,
+    wait_until,
+    wait_until_async,
+)
 from support.http2_client import WIDEST, Http2
 
 of = pytest.mark.parametrize
@@ -132,8 +139,7 @@ def test_a_handler_that_waits_holds_nothing(site: Answering, path: str) -> None:
     gate = threading.Event()
 
     async def poll(request: Any) -> str:
-        while not gate.is_set():
-            await asyncio.sleep(0.01)
+        await wait_until_async(gate.is_set)
         return 'well'
 
     site.http.route('/poll')(poll)

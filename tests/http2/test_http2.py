@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import slimHTTP
+from support import wait_until_async
 from support.http2_client import Http2
 
 
@@ -94,8 +94,7 @@ def test_many_at_once_on_one_connection(served: slimHTTP.HTTP_SERVER) -> None:
 
     @served.route('/wait')
     async def wait(request: slimHTTP.HTTP_REQUEST) -> str:
-        while not gate.is_set():
-            await asyncio.sleep(0.01)
+        await wait_until_async(gate.is_set)
         return 'waited'
 
     # Not by httpx, whose tasks queue to read the connection: one whose answer is

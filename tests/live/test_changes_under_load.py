@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from support import (
     stall,
     tree,
     wait_until,
+    wait_until_async,
 )
 from support.sites import FILES
 
@@ -66,8 +66,7 @@ class AsyncGate(Gate):
     async def __call__(self, request):
         if not self.arrived.is_set():
             self.arrived.set()
-            while not self.open.is_set():
-                await asyncio.sleep(0.01)
+            await wait_until_async(self.open.is_set, patience=30)
         return
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 import slimHTTP
 from slimHTTP._callbacks import Callbacks
+from support import tick_async
 
 #: What every program here begins with. `ask` is a client that does not wait.
 START = """
@@ -285,7 +286,7 @@ def test_c8_4_a_handler_that_stops_the_loop_stops_nothing(how: str) -> None:
 
     @server.route('/ok')
     async def ok(request: Any) -> str:
-        await asyncio.sleep(0.1)
+        await tick_async(0.1)
         return 'ok'
 
     with server:

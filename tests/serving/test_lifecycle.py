@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE, Log, Program, Serving, get, serving, wait_until
+from support import PATIENCE, Log, Program, Serving, get, serving, tick_async, wait_until
 from support.sites import module_site
 
 of = pytest.mark.parametrize
@@ -85,7 +85,7 @@ def test_c1_5_nobody_is_answered_before(http: Any) -> None:
     @http.on_start
     async def slow():
         client.start()
-        await asyncio.sleep(0.1)
+        await tick_async(0.1)
         ready.append(True)
 
     http.route('/')(lambda request: f'ready {ready}')

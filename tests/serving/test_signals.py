@@ -34,6 +34,7 @@ from support import (
     lenient_tls,
     narrow_client,
     serving,
+    tick,
     tree,
     wait_until,
 )
@@ -236,7 +237,7 @@ def sync_events(request):
             yield 'data: first\n\n'
             while True:
                 yield ': still here\n\n'
-                threading.Event().wait(0.05)
+                tick()
         except GeneratorExit:
             ended.set()
             raise

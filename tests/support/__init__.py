@@ -56,7 +56,16 @@ from support.upstreams import (
     unused_port,
     websocket_echo,
 )
-from support.waiting import PATIENCE, START_PATIENCE, Deadline, settles, tick, wait_until
+from support.waiting import (
+    PATIENCE,
+    START_PATIENCE,
+    Deadline,
+    settles,
+    tick,
+    tick_async,
+    wait_until,
+    wait_until_async,
+)
 
 __all__ = [
     'CERTIFICATE',
@@ -111,10 +120,12 @@ __all__ = [
     'settles',
     'stall',
     'tick',
+    'tick_async',
     'tree',
     'trusting_tls',
     'unix_socket',
     'unused_port',
     'wait_until',
+    'wait_until_async',
     'websocket_echo',
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Callable
 
@@ -39,9 +40,25 @@ def settles(value: Callable[[], Any], quiet: float = 0.4, patience: float = PATI
 def tick(seconds: float = 0.05) -> None:
     """Let the clock go on by which a server orders what happens, and which shows in nothing else.
 
-    The one wait for time and for nothing but time.
+    The one wait for time and for nothing but time, in a handler that takes its time too.
     """
     time.sleep(seconds)
+
+
+async def wait_until_async(
+    condition: Callable[[], Any], what: str = 'it', patience: float = PATIENCE
+) -> Any:
+    """Give the first true value of `condition`, as `wait_until`, to a handler on an event loop."""
+    deadline = time.monotonic() + patience
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f'{what} did not come about within {patience} s'
+        await asyncio.sleep(0.01)
+    return value
+
+
+async def tick_async(seconds: float = 0.05) -> None:
+    """Let the clock go on, as `tick`, in a handler on an event loop that takes its time."""
+    await asyncio.sleep(seconds)
 
 
 class Deadline:

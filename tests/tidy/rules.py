@@ -101,7 +101,11 @@ def without_strings(text: str) -> str:
     return b'\n'.join(lines).decode(errors='replace')
 
 
-SLEEPING = re.compile(r'\btime\.sleep\(|\bfrom time import [^\n]*\bsleep\b')
+# A task that sleeps for a minute or more is one that nobody waits for: it is cancelled.
+SLEEPING = re.compile(
+    r'\btime\.sleep\(|\bfrom time import [^\n]*\bsleep\b|\bfrom asyncio import [^\n]*\bsleep\b'
+    r'|\basyncio\.sleep\((?!(?:0|[6-9]\d|\d{3,})\))[\d.]+\)|\bEvent\(\)\.wait\((?!\))'
+)
 
 
 @rule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import struct
@@ -10,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from support import PATIENCE, Serving, serving, wait_until
+from support import PATIENCE, Serving, serving, tick_async, wait_until, wait_until_async
 from support.sites import site_fixture
 from support.websocket_clients import client, closing
 from support.websocket_frames import handshake
@@ -67,7 +66,7 @@ def test_a_handler_is_no_faster_than_its_client(path: str) -> None:
         async def handler(ws):
             while ws.send_nowait(bytes(100_000)):
                 sent[0] += 1
-                await asyncio.sleep(0.001)
+                await tick_async(0.001)
             full.set()
             await ws.send('the last')
 
@@ -145,8 +144,7 @@ def test_a_client_that_has_gone_is_found_though_its_messages_are_not_taken() -> 
 
         @site.http.websocket('/ws')
         async def handler(ws):
-            while not ws.closed:
-                await asyncio.sleep(0.01)
+            await wait_until_async(lambda: ws.closed)
             ended.append(ws.close_code)
 
         with client(site, ping_interval=None) as ws:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import PATIENCE, Log, Program, Serving, at_once, serving, wait_until
+from support import PATIENCE, Log, Program, Serving, at_once, serving, tick_async, wait_until
 from support.sites import site_fixture
 from support.websocket_clients import client, closing
 from websockets.asyncio.client import connect as connect_async
@@ -263,7 +263,7 @@ def test_a_server_that_stops_says_1001_and_lets_handlers_end() -> None:
     async def handler(ws):
         async for _message in ws:
             pass
-        await asyncio.sleep(0.05)  # saves something
+        await tick_async()  # saves something
         ended.append(ws.close_code)
 
     def handler_sync(ws):
