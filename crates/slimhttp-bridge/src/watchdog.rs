@@ -17,8 +17,8 @@ use crate::bridge::{ARM, Bridge, EXIT};
 
 /// How long a job may run while others wait, before it is named in the log.
 const ALLOWANCE: Duration = Duration::from_secs(2);
-/// How often it polls while it is armed, and how long an answer may lie in its completion queue while the
-/// thread that made it goes on with another job.
+/// How often it polls while it is armed, and how long an answer may lie in its completion queue
+/// while the thread that made it goes on with another job.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Starts the watchdog of `bridge`, which reads `wake_rx`.

@@ -3,7 +3,7 @@
 A client that could write a line feed into a URL could write records of its own into the log.
 Escaped are control characters, and characters that end a line, turn the direction of writing,
 or are not seen; letters of whatever writing stay. Rust has the same rule,
-`slimhttp_site::harmless`, and tests/data/harmless.toml holds both against it. Pure functions,
+`slimhttp_site::escape`, and tests/data/harmless.toml holds both against it. Pure functions,
 called on whatever thread logs.
 """
 

@@ -127,7 +127,7 @@ async def _with_timeout(work: Awaitable[Any], timeout: float | None) -> Any:
     import asyncio
 
     this = asyncio.current_task()
-    assert this is not None  # Nobody calls this but `complete`.
+    assert this is not None  # Nobody calls this but `run_coroutine`.
     _exempt.add(this)
     task = asyncio.ensure_future(work)
     try:

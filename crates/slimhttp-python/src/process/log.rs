@@ -18,7 +18,7 @@ static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Begins to gather what this process logs; a second call does nothing, and a
 /// program that has a subscriber of its own keeps it. What is wrong with
-/// `SLIMHTTP_LOG` is said when a server starts, see `_log.follow_wish`.
+/// `SLIMHTTP_LOG` is said when a server starts, see `_log.configure`.
 pub(crate) fn install() {
     let wished = slimhttp_cli::log::from_environment().ok().flatten().unwrap_or_default();
     let (filter, handle) = reload::Layer::new(slimhttp_cli::log::filter(&wished.filter));
