@@ -102,13 +102,13 @@ class Callbacks:
         if http is not None:
             http._connections.upgraded(http, number, socket, identity)
 
-    def data(self, number: int, finished: bool) -> None:
+    def data_received(self, number: int, finished: bool) -> None:
         """Let an identity take what its client has sent."""
         http = self.instance
         if http is not None:
             http._connections.data_received(number, finished)
 
-    def left(self, number: int, socket: CLIENT_SOCKET) -> None:
+    def connection_lost(self, number: int, socket: CLIENT_SOCKET) -> None:
         """Hear that a connection has ended."""
         http = self.instance
         if http is not None:

@@ -91,7 +91,7 @@ impl Queued for Job {
         match self {
             Self::Call(call) | Self::Open(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
-            Self::Connection(hook) => hook.is_abandoned(),
+            Self::Connection(job) => job.is_abandoned(),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Job {
         match self {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
-            Self::Connection(hook) => Subject::Connection(hook.subject()),
+            Self::Connection(job) => Subject::Connection(job.subject()),
         }
     }
 }

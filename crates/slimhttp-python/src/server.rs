@@ -177,11 +177,11 @@ impl Server {
             self.dispatcher.drop_released(py);
             return Ok(false);
         }
-        let mut patience = turn::seconds(timeout);
+        let mut timeout = turn::seconds(timeout);
         if self.stopping.load(Ordering::Acquire) {
-            patience = patience.min(STOP_INTERVAL);
+            timeout = timeout.min(STOP_INTERVAL);
         }
-        let mut outcome = turn::take(py, &self.dispatcher, patience, most);
+        let mut outcome = turn::take(py, &self.dispatcher, timeout, most);
         if self.stopping.load(Ordering::Acquire) && py.detach(|| self.core.wait(Duration::ZERO)) {
             outcome = outcome.and_then(|()| turn::take_last(py, &self.dispatcher));
         }

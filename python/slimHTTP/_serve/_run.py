@@ -204,7 +204,7 @@ class _SignalHandler:
             self._ended.set()
             with self._lock:
                 pass
-            self._server.signals.release()
+            self._server.signals.end_serving()
             # What has been sent arrives on the way back from a system call.
             os.getppid()
 
@@ -261,7 +261,7 @@ def _handling_signals(signals: _SignalHandler, server: Server) -> Iterator[float
             # was not set from Python (None) could not be put back.
             if handler is not signal.SIG_IGN and handler is not None:
                 before[number] = signal.signal(number, signals.stop)
-        server.signals.guard()
+        server.signals.begin_serving()
         with _waking_on_signals(server) as woken:
             yield _MAX_WAIT if woken else _POLL_INTERVAL
     finally:

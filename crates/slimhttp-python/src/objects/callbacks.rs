@@ -215,7 +215,7 @@ impl PyCallbacks {
     }
 
     /// Calls what there is for connections, within `context`: `accept`,
-    /// `upgrade`, `upgraded`, `data`, `left`.
+    /// `upgrade`, `upgraded`, `data_received`, `connection_lost`.
     ///
     /// # Errors
     /// Whatever it raises.

@@ -18,7 +18,7 @@ use crate::convert::bytes::read_bytes;
 use crate::convert::errors;
 
 /// Seconds that `send` waits for room unless `settimeout` says otherwise.
-const PATIENCE: f64 = 60.0;
+const DEFAULT_TIMEOUT: f64 = 60.0;
 
 /// One connection.
 #[pyclass(frozen, weakref, name = "CLIENT_SOCKET", module = "slimHTTP")]
@@ -32,10 +32,10 @@ impl Socket {
     /// The socket of a connection.
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         connection.is_exposed.store(true, Ordering::SeqCst);
-        Self { connection, timeout: AtomicU64::new(PATIENCE.to_bits()) }
+        Self { connection, timeout: AtomicU64::new(DEFAULT_TIMEOUT.to_bits()) }
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         let seconds = f64::from_bits(self.timeout.load(Ordering::Relaxed));
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
@@ -62,12 +62,12 @@ impl Socket {
             }
         };
         let count = bytes.len();
-        let patience = self.patience();
-        match py.detach(|| self.connection.pipe.send(bytes, patience)) {
+        let timeout = self.timeout();
+        match py.detach(|| self.connection.pipe.send(bytes, timeout)) {
             Ok(()) => Ok(count),
             Err(NotSent::Http) => Err(errors::speaks_http(py)),
             Err(NotSent::Ended) => Err(PyConnectionError::new_err("the connection has ended")),
-            Err(NotSent::Full) if patience.is_zero() => {
+            Err(NotSent::Full) if timeout.is_zero() => {
                 Err(PyBlockingIOError::new_err("the client takes no more for now"))
             }
             Err(NotSent::Full) => Err(PyTimeoutError::new_err("the client takes too little")),

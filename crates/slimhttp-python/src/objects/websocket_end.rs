@@ -1,5 +1,5 @@
-//! The handler's end of a WebSocket, for `_websocket.py`: what does not wait, for
-//! the event loop, and what does, with Python released, for threads.
+//! The handler's end of a WebSocket, for `_net/_websocket.py`: what does not wait,
+//! for the event loop, and what does, with Python released, for threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn closed(py: Python<'_>, closure: &CloseFrame) -> PyErr {
 }
 
 /// Seconds as Python gives them; None, and what no clock can count, is for ever.
-fn read_patience(seconds: Option<f64>) -> Option<Duration> {
+fn read_timeout(seconds: Option<f64>) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds?.max(0.0)).ok()
 }
 
@@ -103,7 +103,7 @@ impl WebSocketEnd {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let received = py.detach(|| self.used().recv_timeout(read_patience(timeout)));
+        let received = py.detach(|| self.used().recv_timeout(read_timeout(timeout)));
         write_received(py, received)
     }
 
@@ -121,7 +121,7 @@ impl WebSocketEnd {
     /// Waits until a message may be sent; False where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn room_within(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        let room = py.detach(|| self.used().ready_timeout(read_patience(timeout)));
+        let room = py.detach(|| self.used().ready_timeout(read_timeout(timeout)));
         Ok(self.taken(py, room)?.is_some())
     }
 
@@ -147,8 +147,8 @@ impl WebSocketEnd {
     /// Waits until it is; False where `timeout` seconds have passed.
     #[pyo3(signature = (ping, timeout))]
     fn answered_within(&self, py: Python<'_>, ping: u64, timeout: Option<f64>) -> PyResult<bool> {
-        let patience = read_patience(timeout);
-        py.detach(|| self.used().pong_timeout(PingId(ping), patience))
+        let timeout = read_timeout(timeout);
+        py.detach(|| self.used().pong_timeout(PingId(ping), timeout))
             .map_err(|closure| closed(py, &closure))
     }
 
@@ -171,7 +171,7 @@ impl WebSocketEnd {
     /// Waits until it has; None where `timeout` seconds have passed.
     #[pyo3(signature = (timeout))]
     fn ended_within(&self, py: Python<'_>, timeout: Option<f64>) -> Option<(u16, String)> {
-        py.detach(|| self.used().closed_timeout(read_patience(timeout)))
+        py.detach(|| self.used().closed_timeout(read_timeout(timeout)))
             .map(|closure| (closure.code, closure.reason.into()))
     }
 

@@ -29,9 +29,9 @@ use crate::run::dispatcher::Dispatcher;
 ///
 /// # Errors
 /// `KeyboardInterrupt`, and nothing else that a hook raises.
-pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) -> PyResult<()> {
+pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, job: ConnectionJob) -> PyResult<()> {
     let callbacks = &dispatcher.callbacks;
-    let what = hook.subject();
+    let what = job.subject();
     let context = match callbacks.contexts.copy(py) {
         Ok(context) => context,
         Err(no_memory) => {
@@ -39,7 +39,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
             return Ok(());
         }
     };
-    match hook {
+    match job {
         ConnectionJob::Authorize(connection, reply) => {
             let asked = socket(py, &connection).and_then(|socket| {
                 let arguments = (connection.id.0, socket);
@@ -52,7 +52,7 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
         ConnectionJob::Data(connection) => {
             let before = connection.pipe.arrivals();
             let arguments = (connection.id.0, before.finished);
-            let looked = callbacks.hook(&context, intern!(py, "data"), arguments);
+            let looked = callbacks.hook(&context, intern!(py, "data_received"), arguments);
             if result_of(callbacks, &context, &what, looked)?.is_none() {
                 // What its identity does not understand nobody else will.
                 connection.pipe.close();
@@ -65,10 +65,10 @@ pub(crate) fn run(dispatcher: &Dispatcher, py: Python<'_>, hook: ConnectionJob) 
             dispatcher.bridge.close_backlog.remove();
             // First: whoever registers an identity looks after that whether it comes too late.
             connection.is_end_reported.store(true, Ordering::SeqCst);
-            let told = socket(py, &connection).and_then(|socket| {
-                callbacks.hook(&context, intern!(py, "left"), (connection.id.0, socket))
+            let outcome = socket(py, &connection).and_then(|socket| {
+                callbacks.hook(&context, intern!(py, "connection_lost"), (connection.id.0, socket))
             });
-            result_of(callbacks, &context, &what, told)?;
+            result_of(callbacks, &context, &what, outcome)?;
         }
     }
     Ok(())

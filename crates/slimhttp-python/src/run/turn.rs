@@ -19,7 +19,7 @@ const TURN: Duration = Duration::from_millis(10);
 /// How long the last turn goes on with what is left to do.
 const LAST: Duration = Duration::from_millis(500);
 
-/// Takes a turn: waits at most `patience` for a job, then does what waits, `most`
+/// Takes a turn: waits at most `timeout` for a job, then does what waits, `most`
 /// jobs if that is not 0.
 ///
 /// # Errors
@@ -27,13 +27,13 @@ const LAST: Duration = Duration::from_millis(500);
 pub(crate) fn take(
     py: Python<'_>,
     dispatcher: &Dispatcher,
-    patience: Duration,
+    timeout: Duration,
     most: usize,
 ) -> PyResult<()> {
     let bridge = &*dispatcher.bridge;
     let mut taken = bridge.next(None);
     if taken.is_none() {
-        py.detach(|| bridge.queue.wait(patience));
+        py.detach(|| bridge.queue.wait(timeout));
         py.check_signals()?;
         taken = bridge.next(None);
     }
@@ -75,7 +75,7 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
         },
         Job::Open(call) => dispatcher.open_left(py, call),
         Job::Pull(pull) => dispatcher.pull(py, pull),
-        Job::Connection(hook) => connection_hooks::run(dispatcher, py, hook),
+        Job::Connection(job) => connection_hooks::run(dispatcher, py, job),
     })
     .unwrap_or(Ok(()))
 }

@@ -41,10 +41,10 @@ impl Hooks {
 #[pymethods]
 impl Hooks {
     /// Which hooks there are.
-    fn want(&self, connections: bool, verdicts: bool, upgrades: bool) {
+    fn want(&self, connections: bool, authorization: bool, upgrades: bool) {
         self.0.get().dispatcher.bridge.interests.set(Interests {
             connections,
-            authorization: verdicts,
+            authorization,
             upgrades,
         });
     }

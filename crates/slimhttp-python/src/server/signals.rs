@@ -22,12 +22,12 @@ impl Signals {
 #[pymethods]
 impl Signals {
     /// Begins to see to it that signals are handled.
-    fn guard(&self) {
+    fn begin_serving(&self) {
         self.pending().begin_serving();
     }
 
     /// Ends that.
-    fn release(&self) {
+    fn end_serving(&self) {
         self.pending().end_serving();
     }
 
