@@ -86,6 +86,18 @@ fn an_io_thread_looks_a_proxy_up_once() {
     assert!(Arc::ptr_eq(&first, &group_of_here(&groups, &live)), "without the lock");
 }
 
+/// What was logged of its upstreams a moment ago is not logged again.
+#[test]
+fn a_scope_that_comes_back_has_its_group_on_threads_that_looked_it_up() {
+    let (live, groups) = (live(), UpstreamGroups::default());
+    let first = Arc::downgrade(&group_of_here(&groups, &live));
+    let removed = live.update(|draft| draft.config.remove(&["vhosts".into(), "a.example".into()]));
+    assert!(removed.expect("is valid").is_some());
+    set(&live, &["vhosts", "a.example"], Table::unit("proxy".into(), "127.0.0.1:11".into()));
+    let second = group_of_here(&groups, &live);
+    assert!(first.upgrade().is_some_and(|first| Arc::ptr_eq(&first, &second)));
+}
+
 fn group_of_here(groups: &UpstreamGroups, live: &Live) -> Arc<UpstreamGroup> {
     let snapshot = live.current();
     let scope = snapshot.site.scope_for("a.example", 1);
