@@ -1,9 +1,9 @@
 //! Which group a scope's proxy has: the same one as long as the scope has the same upstreams,
 //! whatever else of it changes, and anybody holds the group.
 //!
-//! Requests ask on the I/O thread of their connection, which remembers what it was told: only a
-//! proxy that it has not seen takes a lock. Nothing is done for a group when the site changes,
-//! however many scopes it has.
+//! Requests look it up on the I/O thread of their connection, which keeps what it has found: only
+//! a proxy that it has not looked up before takes a lock. A change of the site does nothing for
+//! groups, however many scopes forward.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
