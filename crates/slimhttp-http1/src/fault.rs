@@ -1,0 +1,62 @@
+//! What can be wrong: with what a peer sends, and with what an owner of an engine asks for.
+
+use std::fmt;
+
+/// What is wrong with the bytes of the peer. Nothing that comes behind it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is malformed; the text says how.
+    Malformed(&'static str),
+    /// A request target is longer than [`Limits::max_target`](crate::Limits::max_target).
+    TargetTooLong,
+    /// A head or a trailer section is longer than
+    /// [`Limits::max_head`](crate::Limits::max_head).
+    HeadTooLong,
+    /// It has more field lines than [`Limits::max_fields`](crate::Limits::max_fields).
+    TooManyFields,
+    /// A method that is longer than any that is known.
+    MethodTooLong,
+    /// A transfer coding other than `chunked` (RFC 9112 section 6.1).
+    UnknownCoding,
+    /// A major version other than 1.
+    UnsupportedVersion,
+    /// A length of content that no server takes.
+    ContentTooLong,
+    /// The bytes ended within a message.
+    Incomplete,
+    /// More interim responses than anybody needs, and none that is final.
+    TooManyInterim,
+    /// Bytes of a server that no request has asked for.
+    Unsolicited,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        todo!()
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What an engine does not write, for it would be no message, or not the one that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// Nothing of the kind may be sent in the present state.
+    OutOfTurn,
+    /// More content than was announced.
+    TooMuch,
+    /// The end of the content before all that was announced.
+    TooLittle,
+    /// A target with bytes that no target has.
+    InvalidTarget,
+    /// A status that is none of a final, or of an interim, response.
+    InvalidStatus,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        todo!()
+    }
+}
+
+impl std::error::Error for SendError {}
