@@ -1,14 +1,31 @@
 //! The client's side of a connection: writes requests, reads responses.
 
-use http::{HeaderMap, Method};
+use http::header::{HOST, UPGRADE};
+use http::{HeaderMap, Method, StatusCode};
 
+use crate::reader::{Piece, Reader};
+use crate::scratch::Part;
+use crate::state::{Event, OutOfTurn, Side, Sides};
+use crate::write::{self, Outgoing};
 use crate::{
     DataFrame, Fault, Fields, Framing, Limits, Received, ResponseHead, Scratch, SendError, State,
 };
 
+/// How many interim responses come before a final one, at most.
+const MOST_INTERIM: u8 = 16;
+
 /// The client's side of a connection.
 #[derive(Debug)]
-pub struct Client {}
+pub struct Client {
+    reader: Reader,
+    sides: Sides,
+    outgoing: Outgoing,
+    /// Whether the request is HEAD: its response has no content.
+    is_head: bool,
+    /// Whether the request is CONNECT: its response may end HTTP.
+    is_connect: bool,
+    interim: u8,
+}
 
 /// What a server has sent.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +52,9 @@ pub struct Request<'r> {
     pub method: &'r Method,
     /// The target as it is to be sent: `/path?query`, `*`, an authority or an absolute URI.
     pub target: &'r str,
-    /// Its fields, `Host` among them. `Content-Length` and `Transfer-Encoding` are not sent.
+    /// Its fields, `Host` among them; where it is missing, an empty one is sent (RFC 9112 section
+    /// 3.2). `Content-Length` and `Transfer-Encoding` are not sent. `Connection` is, and heeded:
+    /// `close` ends the connection with this exchange, `upgrade` offers what `Upgrade` names.
     pub fields: &'r HeaderMap,
     /// [`Framing::None`], its length, or chunked. `None` says `Content-Length: 0` where the method
     /// means content (RFC 9110 section 8.6).
@@ -44,33 +63,81 @@ pub struct Request<'r> {
 
 impl Client {
     /// The beginning of a connection.
-    pub fn new(_limits: Limits) -> Self {
-        todo!()
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            reader: Reader::new(limits),
+            sides: Sides::new(),
+            outgoing: Outgoing::Length(0),
+            is_head: false,
+            is_connect: false,
+            interim: 0,
+        }
     }
 
-    /// Sets new limits, from the next head on.
-    pub fn set_limits(&mut self, _limits: Limits) {
-        todo!()
+    /// Sets new limits, from the next head or trailer section on; one that has begun to come in
+    /// is read on by them too.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.reader.set_limits(limits);
     }
 
-    /// Writes the head of a request, in HTTP/1.1.
+    /// Writes the head of a request, in HTTP/1.1. One whose framing is [`Framing::None`] is
+    /// complete.
     ///
     /// # Errors
-    /// Out of turn; a target that is none.
+    /// Out of turn; a target that is none; content until the close of the connection.
     pub fn send_request(
         &mut self,
-        _out: &mut Vec<u8>,
-        _request: &Request<'_>,
+        out: &mut Vec<u8>,
+        request: &Request<'_>,
     ) -> Result<(), SendError> {
-        todo!()
+        let Request { method, target, fields, framing } = *request;
+        if target.is_empty() || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SendError::InvalidTarget);
+        }
+        if framing == Framing::UntilClose {
+            return Err(SendError::OutOfTurn);
+        }
+        let is_connect = method == Method::CONNECT;
+        let offers_upgrade =
+            fields.contains_key(UPGRADE) && write::connection_says(fields, b"upgrade");
+        let persistent = !write::connection_says(fields, b"close");
+        self.sides.request(persistent, is_connect || offers_upgrade)?;
+        (self.is_head, self.is_connect) = (method == Method::HEAD, is_connect);
+        self.interim = 0;
+
+        out.extend_from_slice(method.as_str().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(target.as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        if !fields.contains_key(HOST) {
+            write::field(out, "host", b"");
+        }
+        for (name, value) in fields {
+            if !write::is_framing(name) {
+                write::field(out, name.as_str(), value.as_bytes());
+            }
+        }
+        match framing {
+            Framing::Length(length) => write::content_length(out, length),
+            Framing::Chunked => write::field(out, "transfer-encoding", b"chunked"),
+            _ if means_content(method) => write::content_length(out, 0),
+            _ => {}
+        }
+        out.extend_from_slice(b"\r\n");
+        self.outgoing = Outgoing::new(framing);
+        if framing == Framing::None {
+            self.sides.apply(Side::Client, Event::End)?;
+        }
+        Ok(())
     }
 
     /// See [`Server::send_data`](crate::Server::send_data).
     ///
     /// # Errors
     /// Out of turn, or more than was announced.
-    pub fn send_data(&mut self, _length: u64) -> Result<DataFrame, SendError> {
-        todo!()
+    pub fn send_data(&mut self, length: u64) -> Result<DataFrame, SendError> {
+        self.sides.allow(Side::Client, Event::Data)?;
+        self.outgoing.data(length)
     }
 
     /// See [`Server::send_end`](crate::Server::send_end).
@@ -79,10 +146,12 @@ impl Client {
     /// Out of turn, or less than was announced.
     pub fn send_end(
         &mut self,
-        _out: &mut Vec<u8>,
-        _trailers: Option<&HeaderMap>,
+        out: &mut Vec<u8>,
+        trailers: Option<&HeaderMap>,
     ) -> Result<(), SendError> {
-        todo!()
+        self.sides.allow(Side::Client, Event::End)?;
+        self.outgoing.end(out, trailers)?;
+        Ok(self.sides.apply(Side::Client, Event::End)?)
     }
 
     /// Reads the next event from `bytes`, as [`Server::read`](crate::Server::read) does.
@@ -92,33 +161,160 @@ impl Client {
     /// returns the same fault.
     pub fn read<'a>(
         &mut self,
-        _bytes: &'a [u8],
-        _scratch: &'a mut Scratch,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
     ) -> Result<Received<ResponseEvent<'a>>, Fault> {
-        todo!()
+        if let Some(fault) = self.reader.fault() {
+            return Err(fault.clone());
+        }
+        let read = match self.sides.server {
+            State::SendResponse => self.read_head(bytes, scratch),
+            State::SendBody => self.read_content(bytes, scratch),
+            State::Switched => Ok(Received { consumed: 0, event: ResponseEvent::Switched }),
+            _ if bytes.is_empty() => Ok(Received { consumed: 0, event: ResponseEvent::Incomplete }),
+            _ => Err(Fault::Unsolicited),
+        };
+        read.map_err(|fault| {
+            self.sides.fail(Side::Server);
+            self.reader.fail(fault)
+        })
     }
 
-    /// The server has closed its side. `true` where that ends a response whose content is framed
-    /// by it, which is complete then; `false` between two exchanges.
+    fn read_head<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Received<ResponseEvent<'a>>, Fault> {
+        let read = self.reader.read_head(Part::Response, bytes, scratch)?;
+        let skipped = read.skipped;
+        let Some(end) = read.end else {
+            return Ok(Received { consumed: skipped, event: ResponseEvent::Incomplete });
+        };
+        let consumed = skipped + end;
+        let status = scratch.status.status();
+        let is_switch = self.is_switch(status);
+        let framing = self.framing(status, is_switch, scratch);
+        let head = ResponseHead::new(&bytes[skipped..consumed], scratch, framing);
+        if is_switch {
+            self.sides
+                .apply(Side::Server, Event::Switch)
+                .map_err(|OutOfTurn| Fault::Malformed("101 to a request that offers nothing"))?;
+        } else if status.is_informational() {
+            self.apply(Event::Interim)?;
+            self.interim += 1;
+            if self.interim > MOST_INTERIM {
+                return Err(Fault::TooManyInterim);
+            }
+            return Ok(Received { consumed, event: ResponseEvent::Interim(head) });
+        } else {
+            self.apply(Event::Head)?;
+            if !head.keeps_alive() {
+                self.sides.end_with_exchange();
+            }
+            match framing {
+                Framing::None => self.end(consumed < bytes.len())?,
+                framing => self.reader.begin_content(framing),
+            }
+        }
+        Ok(Received { consumed, event: ResponseEvent::Head(head) })
+    }
+
+    fn read_content<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Received<ResponseEvent<'a>>, Fault> {
+        Ok(match self.reader.read_content(bytes, scratch)? {
+            Piece::Incomplete(consumed) => Received { consumed, event: ResponseEvent::Incomplete },
+            Piece::Data(consumed, data) => {
+                self.apply(Event::Data)?;
+                Received { consumed, event: ResponseEvent::Data(data) }
+            }
+            Piece::End(consumed, trailers) => {
+                self.end(consumed < bytes.len())?;
+                let fields = Fields::new(&bytes[consumed - trailers..consumed], scratch);
+                Received { consumed, event: ResponseEvent::End(fields) }
+            }
+        })
+    }
+
+    /// The server has closed its side; all of its bytes were given to [`Client::read`], and those
+    /// that were not consumed are `left`. `true` where that ends a response whose content is
+    /// framed by it, which is complete then; `false` between two exchanges.
     ///
     /// # Errors
     /// [`Fault::Incomplete`]: it closed within a response, or before it.
-    pub fn read_end(&mut self, _left: &[u8]) -> Result<bool, Fault> {
-        todo!()
+    pub fn read_end(&mut self, left: &[u8]) -> Result<bool, Fault> {
+        if let Some(fault) = self.reader.fault() {
+            return Err(fault.clone());
+        }
+        if self.sides.server == State::Switched {
+            return Ok(false);
+        }
+        let ends = self.sides.server == State::SendBody && self.reader.is_until_close();
+        let ended = if ends { self.sides.apply(Side::Server, Event::End) } else { Ok(()) };
+        let closed = ended.and_then(|()| self.sides.apply(Side::Server, Event::Close));
+        if closed.is_err() || !left.is_empty() {
+            self.sides.fail(Side::Server);
+            return Err(self.reader.fail(Fault::Incomplete));
+        }
+        Ok(ends)
     }
 
     /// Where this side stands.
     pub fn client_state(&self) -> State {
-        todo!()
+        self.sides.client
     }
 
     /// Where the server stands.
     pub fn server_state(&self) -> State {
-        todo!()
+        self.sides.server
     }
 
     /// Whether the exchange is complete, in both directions, and another may follow.
     pub fn is_reusable(&self) -> bool {
-        todo!()
+        self.sides.is_ready()
+    }
+
+    fn apply(&mut self, event: Event) -> Result<(), Fault> {
+        self.sides
+            .apply(Side::Server, event)
+            .map_err(|OutOfTurn| Fault::Malformed("a response out of turn"))
+    }
+
+    /// The response is complete. Bytes behind it are of no response that was asked for: the
+    /// connection is not used again.
+    fn end(&mut self, has_more: bool) -> Result<(), Fault> {
+        if has_more {
+            self.sides.end_with_exchange();
+        }
+        self.apply(Event::End)
+    }
+
+    /// Whether HTTP ends with a response of this status.
+    fn is_switch(&self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS || (self.is_connect && status.is_success())
+    }
+
+    /// How the content of a response is framed (RFC 9112 section 6.3).
+    fn framing(&self, status: StatusCode, is_switch: bool, scratch: &Scratch) -> Framing {
+        let facts = &scratch.section.facts;
+        if is_switch || self.is_head || !write::has_content(status) {
+            return Framing::None;
+        }
+        match facts.length {
+            _ if facts.is_chunked => Framing::Chunked,
+            Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilClose,
+        }
     }
 }
+
+/// Whether a method means content, so that none is worth saying (RFC 9110 section 8.6).
+fn means_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+#[cfg(test)]
+mod tests;

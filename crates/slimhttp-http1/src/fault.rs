@@ -31,8 +31,20 @@ pub enum Fault {
 }
 
 impl fmt::Display for Fault {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed(why) => why,
+            Self::TargetTooLong => "too long a request target",
+            Self::HeadTooLong => "too long a head or trailer section",
+            Self::TooManyFields => "too many fields",
+            Self::MethodTooLong => "too long a method",
+            Self::UnknownCoding => "a transfer coding other than chunked",
+            Self::UnsupportedVersion => "a version other than HTTP/1",
+            Self::ContentTooLong => "too large a Content-Length",
+            Self::Incomplete => "the bytes end within a message",
+            Self::TooManyInterim => "too many interim responses",
+            Self::Unsolicited => "bytes that no request has asked for",
+        })
     }
 }
 
@@ -54,8 +66,14 @@ pub enum SendError {
 }
 
 impl fmt::Display for SendError {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfTurn => "nothing of the kind may be sent now",
+            Self::TooMuch => "more content than was announced",
+            Self::TooLittle => "less content than was announced",
+            Self::InvalidTarget => "a request target with bytes that none has",
+            Self::InvalidStatus => "a status that such a response does not have",
+        })
     }
 }
 

@@ -4,15 +4,88 @@
 //! [`Client`] the other way about. It performs no I/O, has no clock, and waits for nothing: its
 //! owner reads a socket and hands the bytes to `read`, and writes what `send_…` has put into a
 //! buffer. What may come when is one table, see [`state`].
+//!
+//! Requests are read strictly: what two recipients could understand differently is a [`Fault`],
+//! found at the earliest byte that shows it, however the bytes were cut into reads. Responses are
+//! read as RFC 9112 has a proxy read them, and as strictly wherever it is about where one ends.
+//! What is written is valid by its types, and framed by the engine.
+//!
+//! What an engine does not check: the syntax of `Host`, percent-encoding and dot segments of a
+//! target, what methods and fields mean.
+//!
+//! ```
+//! use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+//! use slimhttp_http1::{
+//!     Client, Framing, Limits, Request, RequestEvent, Response, ResponseEvent, Scratch, Server,
+//! };
+//!
+//! let limits = Limits { max_head: 8192, max_fields: 100, max_target: 4096 };
+//! let (mut client, mut server) = (Client::new(limits), Server::new(limits));
+//! let mut scratch = Scratch::default();
+//!
+//! // The client asks.
+//! let mut to_server = Vec::new();
+//! let fields = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("example.org"))]);
+//! let (method, target, framing) = (&Method::GET, "/hello", Framing::None);
+//! client.send_request(&mut to_server, &Request { method, target, fields: &fields, framing })?;
+//!
+//! // The server reads what has come in, and answers.
+//! let received = server.read(&to_server, &mut scratch)?;
+//! let RequestEvent::Head(head) = received.event else { panic!("a whole head") };
+//! assert_eq!((head.method(), head.target()), ("GET", "/hello"));
+//! to_server.drain(..received.consumed);
+//!
+//! let mut to_client = Vec::new();
+//! let (status, fields) = (StatusCode::OK, &HeaderMap::new());
+//! let response = Response { status, fields, length: None, date: None };
+//! assert_eq!(server.send_response(&mut to_client, &response)?, Framing::Chunked);
+//! for piece in ["Hello, ", "world"] {
+//!     let frame = server.send_data(piece.len() as u64)?;
+//!     to_client.extend_from_slice(frame.before());
+//!     to_client.extend_from_slice(piece.as_bytes());
+//!     to_client.extend_from_slice(frame.behind());
+//! }
+//! server.send_end(&mut to_client, None)?;
+//! assert!(server.is_ready_for_next());
+//!
+//! // The client reads the answer.
+//! let mut content = Vec::new();
+//! while !client.is_reusable() {
+//!     let received = client.read(&to_client, &mut scratch)?;
+//!     match received.event {
+//!         ResponseEvent::Head(head) => assert_eq!(head.status(), StatusCode::OK),
+//!         ResponseEvent::Data(data) => content.extend_from_slice(data),
+//!         ResponseEvent::End(trailers) => assert!(trailers.is_empty()),
+//!         other => panic!("{other:?}"),
+//!     }
+//!     let consumed = received.consumed;
+//!     to_client.drain(..consumed);
+//! }
+//! assert_eq!(content, b"Hello, world");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+// A table of cases is one function.
+#![cfg_attr(test, allow(clippy::too_many_lines))]
+
+mod authority;
+mod chunks;
+mod class;
 mod client;
+mod coding;
 mod fault;
 mod framing;
 mod head;
+mod known;
 mod limits;
+mod reader;
+mod request_line;
 mod scratch;
+mod section;
 mod server;
+mod span;
 pub mod state;
+mod status_line;
 mod write;
 
 pub use client::{Client, Request, ResponseEvent};
@@ -20,6 +93,7 @@ pub use fault::{Fault, SendError};
 pub use framing::Framing;
 pub use head::{Field, Fields, RequestHead, ResponseHead};
 pub use limits::Limits;
+pub use request_line::request_line;
 pub use scratch::Scratch;
 pub use server::{Received, RequestEvent, Response, Server};
 pub use state::State;

@@ -1,7 +1,92 @@
 //! Where a head is read to.
 
+use crate::Fault;
+use crate::limits::Bounds;
+use crate::request_line::RequestLine;
+use crate::section::{Rules, Section};
+use crate::span::Stop;
+use crate::status_line::StatusLine;
+
 /// The spans of one head, and how far it was read. What an engine needs only while a head comes
 /// in: connections that are read on one thread share one, and an engine keeps what it needs of it
 /// to itself where a head comes in pieces. So an engine at rest is small.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    start: Start,
+    pub(crate) request: RequestLine,
+    pub(crate) status: StatusLine,
+    pub(crate) section: Section,
+}
+
+/// What stands before the fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// A request line.
+    #[default]
+    Request,
+    /// A status line.
+    Status,
+    /// Nothing: these are trailers, or the line was read.
+    Nothing,
+}
+
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Request,
+    Response,
+    Trailers,
+}
+
+impl Scratch {
+    /// Forgets what was read.
+    pub(crate) fn begin(&mut self, part: Part) {
+        self.start = match part {
+            Part::Request => Start::Request,
+            Part::Response => Start::Status,
+            Part::Trailers => Start::Nothing,
+        };
+        self.request = RequestLine::default();
+        self.status = StatusLine::default();
+        self.section.begin(0);
+    }
+
+    /// Reads on: `bytes` are those of before, and more. Returns where the part ends.
+    pub(crate) fn read(
+        &mut self,
+        part: Part,
+        bytes: &[u8],
+        bounds: Bounds,
+    ) -> Result<Option<usize>, Fault> {
+        let window = &bytes[..bytes.len().min(bounds.head as usize)];
+        let end = self.read_within(part, window, bounds)?;
+        if end.is_none() && window.len() < bytes.len() {
+            let in_target = self.start == Start::Request && self.request.in_target();
+            return Err(if in_target { Fault::TargetTooLong } else { Fault::HeadTooLong });
+        }
+        Ok(end)
+    }
+
+    fn read_within(
+        &mut self,
+        part: Part,
+        bytes: &[u8],
+        bounds: Bounds,
+    ) -> Result<Option<usize>, Stop> {
+        if self.start != Start::Nothing {
+            let line = match self.start {
+                Start::Request => self.request.read(bytes, bounds.target)?,
+                _ => self.status.read(bytes)?,
+            };
+            let Some(behind) = line else { return Ok(None) };
+            self.start = Start::Nothing;
+            self.section.begin(behind);
+        }
+        let rules = match part {
+            Part::Request => Rules::Request(&self.request),
+            Part::Response => Rules::Response { is_http_1_1: self.status.is_http_1_1() },
+            Part::Trailers => Rules::Trailers,
+        };
+        self.section.read(bytes, rules, bounds.fields)
+    }
+}

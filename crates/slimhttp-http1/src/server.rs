@@ -1,16 +1,47 @@
 //! The server's side of a connection: reads requests, writes responses.
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CONNECTION, DATE};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
+use crate::reader::{Piece, Reader};
+use crate::scratch::Part;
+use crate::state::{Event, OutOfTurn, Side, Sides};
+use crate::write::{self, Outgoing};
 use crate::{
     DataFrame, Fault, Fields, Framing, Limits, PreparedHead, RequestHead, Scratch, SendError, State,
 };
+
+/// How many bytes of a message are sent before they are due, see [`Server::send_probe`].
+const MOST_PROBES: u8 = 4;
 
 /// The server's side of a connection.
 ///
 /// Between two requests it holds no memory but its own few words.
 #[derive(Debug)]
-pub struct Server {}
+pub struct Server {
+    reader: Reader,
+    sides: Sides,
+    outgoing: Outgoing,
+    /// The request that is being answered, or was.
+    request: Asked,
+    /// Whether the byte that was sent ahead has not been followed by the rest of its line.
+    has_probed: bool,
+    /// How many bytes of this message were sent ahead.
+    probes: u8,
+}
+
+/// What of a request decides how it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    is_http_1_1: bool,
+    is_head: bool,
+    is_connect: bool,
+}
+
+impl Asked {
+    /// What is assumed where a request could not be read.
+    const NOTHING: Self = Self { is_http_1_1: true, is_head: false, is_connect: false };
+}
 
 /// An event, and how many bytes it took.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +65,7 @@ pub enum RequestEvent<'a> {
     /// The end of the content, with the trailers (RFC 9112 section 7.1.2), if it was chunked.
     End(Fields<'a>),
     /// A further request, or its beginning: it is read once the response to the one before is
-    /// complete. Takes no byte.
+    /// complete, or never, where that response is the last one. Takes no byte.
     Paused,
     /// Not HTTP: the response was 101, or 2xx to CONNECT. Takes no byte.
     Switched,
@@ -57,13 +88,21 @@ pub struct Response<'r> {
 
 impl Server {
     /// The beginning of a connection.
-    pub fn new(_limits: Limits) -> Self {
-        todo!()
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            reader: Reader::new(limits),
+            sides: Sides::new(),
+            outgoing: Outgoing::Length(0),
+            request: Asked::NOTHING,
+            has_probed: false,
+            probes: 0,
+        }
     }
 
-    /// Sets new limits, from the next head on.
-    pub fn set_limits(&mut self, _limits: Limits) {
-        todo!()
+    /// Sets new limits, from the next head or trailer section on; one that has begun to come in
+    /// is read on by them too.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.reader.set_limits(limits);
     }
 
     /// Reads the next event from `bytes`: what was received and not consumed, in order.
@@ -73,40 +112,112 @@ impl Server {
     /// response may still be sent, and is the last one.
     pub fn read<'a>(
         &mut self,
-        _bytes: &'a [u8],
-        _scratch: &'a mut Scratch,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
     ) -> Result<Received<RequestEvent<'a>>, Fault> {
-        todo!()
+        if let Some(fault) = self.reader.fault() {
+            return Err(fault.clone());
+        }
+        let read = match self.sides.client {
+            State::Idle => self.read_head(bytes, scratch),
+            State::SendBody => self.read_content(bytes, scratch),
+            State::Switched => Ok(Received { consumed: 0, event: RequestEvent::Switched }),
+            _ if bytes.is_empty() => Ok(Received { consumed: 0, event: RequestEvent::Incomplete }),
+            _ => Ok(Received { consumed: 0, event: RequestEvent::Paused }),
+        };
+        read.map_err(|fault| {
+            self.sides.fail(Side::Client);
+            self.reader.fail(fault)
+        })
+    }
+
+    fn read_head<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Received<RequestEvent<'a>>, Fault> {
+        let read = self.reader.read_head(Part::Request, bytes, scratch)?;
+        let skipped = read.skipped;
+        let Some(end) = read.end else {
+            return Ok(Received { consumed: skipped, event: RequestEvent::Incomplete });
+        };
+        let head = RequestHead::new(&bytes[skipped..skipped + end], scratch);
+        self.request = Asked {
+            is_http_1_1: head.version() == Version::HTTP_11,
+            is_head: head.method() == "HEAD",
+            is_connect: scratch.request.is_connect(),
+        };
+        let offers = self.request.is_connect || head.offers_upgrade();
+        self.sides.request(head.keeps_alive(), offers).map_err(|OutOfTurn| Fault::Unsolicited)?;
+        (self.has_probed, self.probes) = (false, 0);
+        match head.framing() {
+            Framing::None => self.apply(Side::Client, Event::End)?,
+            framing => self.reader.begin_content(framing),
+        }
+        Ok(Received { consumed: skipped + end, event: RequestEvent::Head(head) })
+    }
+
+    fn read_content<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Received<RequestEvent<'a>>, Fault> {
+        Ok(match self.reader.read_content(bytes, scratch)? {
+            Piece::Incomplete(consumed) => Received { consumed, event: RequestEvent::Incomplete },
+            Piece::Data(consumed, data) => {
+                self.apply(Side::Client, Event::Data)?;
+                Received { consumed, event: RequestEvent::Data(data) }
+            }
+            Piece::End(consumed, trailers) => {
+                self.apply(Side::Client, Event::End)?;
+                let fields = Fields::new(&bytes[consumed - trailers..consumed], scratch);
+                Received { consumed, event: RequestEvent::End(fields) }
+            }
+        })
     }
 
     /// The client has closed its side; all of its bytes were given to [`Server::read`], and those
-    /// that were not consumed are `left`.
+    /// that were not consumed are `left`. Where these are a further request, nothing changes
+    /// until it is read: then call this again.
     ///
     /// # Errors
     /// [`Fault::Incomplete`]: it closed within a request.
-    pub fn read_end(&mut self, _left: &[u8]) -> Result<(), Fault> {
-        todo!()
+    pub fn read_end(&mut self, left: &[u8]) -> Result<(), Fault> {
+        if let Some(fault) = self.reader.fault() {
+            return Err(fault.clone());
+        }
+        let is_within = match self.sides.client {
+            State::Switched => return Ok(()),
+            State::Idle => !matches!(left, b"" | b"\r" | b"\r\n") || self.reader.is_within(),
+            State::Done | State::MightSwitch if !left.is_empty() => return Ok(()),
+            _ => false,
+        };
+        if is_within || self.sides.apply(Side::Client, Event::Close).is_err() {
+            self.sides.fail(Side::Client);
+            return Err(self.reader.fail(Fault::Incomplete));
+        }
+        Ok(())
     }
 
     /// Where the client stands.
     pub fn client_state(&self) -> State {
-        todo!()
+        self.sides.client
     }
 
     /// Where the server stands.
     pub fn server_state(&self) -> State {
-        todo!()
+        self.sides.server
     }
 
     /// Whether a head has begun to come in.
     pub fn is_in_head(&self) -> bool {
-        todo!()
+        self.sides.client == State::Idle && self.reader.is_within()
     }
 
     /// The next final response, or the one that is being sent, is the last one of the
     /// connection. It says so if its head is not sent yet.
     pub fn close(&mut self) {
-        todo!()
+        self.sides.end_with_exchange();
     }
 
     /// Writes an interim response. To a client of HTTP/1.0 nothing is written (RFC 9110 section
@@ -116,24 +227,77 @@ impl Server {
     /// Out of turn, or no interim status; 101 is none of these.
     pub fn send_interim(
         &mut self,
-        _out: &mut Vec<u8>,
-        _status: StatusCode,
-        _fields: &HeaderMap,
+        out: &mut Vec<u8>,
+        status: StatusCode,
+        fields: &HeaderMap,
     ) -> Result<(), SendError> {
-        todo!()
+        if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(SendError::InvalidStatus);
+        }
+        self.sides.apply(Side::Server, Event::Interim)?;
+        if !self.request.is_http_1_1 {
+            return Ok(());
+        }
+        let start = out.len();
+        write::status_line(out, status);
+        for (name, value) in fields {
+            if !write::is_framing(name) && name != CONNECTION {
+                write::field(out, name.as_str(), value.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        self.end_probe(out, start);
+        Ok(())
     }
 
     /// Writes the head of a final response, or of 101, and returns how its content is framed: to
-    /// HEAD, and of 204, 304 and 101, there is none.
+    /// HEAD, and of 204, 304 and 101, there is none. What has none is complete.
     ///
     /// # Errors
     /// Out of turn; an interim status.
     pub fn send_response(
         &mut self,
-        _out: &mut Vec<u8>,
-        _response: &Response<'_>,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
     ) -> Result<Framing, SendError> {
-        todo!()
+        let Response { status, fields, length, date } = *response;
+        let is_switch = self.is_switch(status);
+        if status.is_informational() && !is_switch {
+            return Err(SendError::InvalidStatus);
+        }
+        self.begin_response(if is_switch { Event::Switch } else { Event::Head })?;
+        if write::connection_says(fields, b"close") {
+            self.sides.end_with_exchange();
+        }
+        let framing = self.framing(status, length, is_switch);
+        if framing == Framing::UntilClose {
+            self.sides.end_with_exchange();
+        }
+
+        let start = out.len();
+        write::status_line(out, status);
+        let says_connection = is_switch || status == StatusCode::UPGRADE_REQUIRED;
+        for (name, value) in fields {
+            if !write::is_framing(name) && (says_connection || name != CONNECTION) {
+                write::field(out, name.as_str(), value.as_bytes());
+            }
+        }
+        if framing == Framing::Chunked {
+            write::field(out, "transfer-encoding", b"chunked");
+        } else if let Some(length) = length.filter(|_| !is_switch && write::may_say_length(status))
+        {
+            write::content_length(out, length);
+        }
+        if !is_switch {
+            self.write_connection(out, says_connection && write::connection_says(fields, b"close"));
+        }
+        if let Some(value) = date.filter(|_| !fields.contains_key(DATE)) {
+            write::date(out, value);
+        }
+        out.extend_from_slice(b"\r\n");
+        self.end_probe(out, start);
+        self.begin_content(framing, is_switch)?;
+        Ok(framing)
     }
 
     /// The same with a head that was prepared. Whether it may be sent on this connection, see
@@ -143,17 +307,31 @@ impl Server {
     /// Out of turn.
     pub fn send_prepared(
         &mut self,
-        _out: &mut Vec<u8>,
-        _head: &PreparedHead,
-        _date: &HeaderValue,
+        out: &mut Vec<u8>,
+        head: &PreparedHead,
+        date: &HeaderValue,
     ) -> Result<Framing, SendError> {
-        todo!()
+        if !self.may_send_prepared() {
+            return Err(SendError::OutOfTurn);
+        }
+        self.begin_response(Event::Head)?;
+        let start = out.len();
+        out.extend_from_slice(head.bytes());
+        write::date(out, date);
+        out.extend_from_slice(b"\r\n");
+        self.end_probe(out, start);
+        let framing = if self.request.is_head { Framing::None } else { head.framing() };
+        self.begin_content(framing, false)?;
+        Ok(framing)
     }
 
     /// Whether a prepared head says what the next response has to: a request of HTTP/1.1 waits
     /// for it, and the connection stays behind it.
     pub fn may_send_prepared(&self) -> bool {
-        todo!()
+        self.sides.server == State::SendResponse
+            && self.sides.is_persistent()
+            && self.request.is_http_1_1
+            && !self.request.is_connect
     }
 
     /// Frames the next piece of content, of so many bytes, which the owner sends in between. A
@@ -161,8 +339,11 @@ impl Server {
     ///
     /// # Errors
     /// Out of turn, or more than was announced.
-    pub fn send_data(&mut self, _length: u64) -> Result<DataFrame, SendError> {
-        todo!()
+    pub fn send_data(&mut self, length: u64) -> Result<DataFrame, SendError> {
+        self.sides.allow(Side::Server, Event::Data)?;
+        let frame = self.outgoing.data(length)?;
+        self.has_probed &= length == 0;
+        Ok(frame)
     }
 
     /// Ends the content. Where it is chunked, its last chunk and the trailers are written; else
@@ -172,21 +353,101 @@ impl Server {
     /// Out of turn, or less than was announced.
     pub fn send_end(
         &mut self,
-        _out: &mut Vec<u8>,
-        _trailers: Option<&HeaderMap>,
+        out: &mut Vec<u8>,
+        trailers: Option<&HeaderMap>,
     ) -> Result<(), SendError> {
-        todo!()
+        self.sides.allow(Side::Server, Event::End)?;
+        self.outgoing.end(out, trailers)?;
+        Ok(self.sides.apply(Side::Server, Event::End)?)
     }
 
     /// Writes a byte with which anything that may be sent next begins: of a status line, or of
-    /// the size of a chunk. By that an owner whose client has closed its side finds out whether
-    /// it has gone. Whether there is such a byte, at most a few times for each message.
-    pub fn send_probe(&mut self, _out: &mut Vec<u8>) -> bool {
-        todo!()
+    /// the size of a chunk (RFC 9112 section 7.1 has zeros before it). By that an owner whose
+    /// client has closed its side finds out whether it has gone. Whether there is such a byte, at
+    /// most a few times for each message.
+    pub fn send_probe(&mut self, out: &mut Vec<u8>) -> bool {
+        let byte = match (self.sides.server, self.outgoing) {
+            (State::SendResponse, _) => b'H',
+            (State::SendBody, Outgoing::Chunked) => b'0',
+            _ => return false,
+        };
+        let may_probe = !self.has_probed && self.probes < MOST_PROBES;
+        if may_probe {
+            out.push(byte);
+            self.has_probed = true;
+            self.probes += 1;
+        }
+        may_probe
     }
 
     /// Whether the exchange is complete and another may follow.
     pub fn is_ready_for_next(&self) -> bool {
-        todo!()
+        self.sides.is_ready()
+    }
+
+    fn apply(&mut self, side: Side, event: Event) -> Result<(), Fault> {
+        self.sides.apply(side, event).map_err(|OutOfTurn| Fault::Malformed("out of turn"))
+    }
+
+    /// Whether HTTP ends with a response of this status.
+    fn is_switch(&self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.request.is_connect && status.is_success())
+    }
+
+    /// A final response is due.
+    fn begin_response(&mut self, event: Event) -> Result<(), SendError> {
+        if self.sides.server == State::Idle {
+            // The request that it refuses was never read.
+            self.request = Asked::NOTHING;
+            (self.has_probed, self.probes) = (false, 0);
+            self.sides.end_with_exchange();
+        }
+        Ok(self.sides.apply(Side::Server, event)?)
+    }
+
+    /// How the content of a response is framed (RFC 9112 section 6).
+    fn framing(&self, status: StatusCode, length: Option<u64>, is_switch: bool) -> Framing {
+        match length {
+            _ if is_switch || self.request.is_head || !write::has_content(status) => Framing::None,
+            Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+            None if self.request.is_http_1_1 => Framing::Chunked,
+            None => Framing::UntilClose,
+        }
+    }
+
+    /// Says what becomes of the connection (RFC 9112 section 9.3), unless that was said.
+    fn write_connection(&self, out: &mut Vec<u8>, was_said: bool) {
+        if was_said {
+        } else if !self.sides.is_persistent() {
+            write::field(out, "connection", b"close");
+        } else if !self.request.is_http_1_1 {
+            write::field(out, "connection", b"keep-alive");
+        }
+    }
+
+    fn begin_content(&mut self, framing: Framing, is_switch: bool) -> Result<(), SendError> {
+        self.outgoing = Outgoing::new(framing);
+        if framing == Framing::None && !is_switch {
+            self.sides.apply(Side::Server, Event::End)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out the first byte of a head that begins at `start`, if it was sent ahead.
+    fn end_probe(&mut self, out: &mut Vec<u8>, start: usize) {
+        if std::mem::take(&mut self.has_probed) {
+            out.remove(start);
+        }
     }
 }
+
+impl From<OutOfTurn> for SendError {
+    fn from(OutOfTurn: OutOfTurn) -> Self {
+        Self::OutOfTurn
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! and the listings of slimhttp-server); so the list of what a client can be told is complete here.
 
 use http::{HeaderMap, StatusCode};
+use slimhttp_http1::Fault;
 
 use crate::protocol::methods::Methods;
 
@@ -88,6 +89,23 @@ impl Refusal {
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::Raised(raised) => raised.status,
+        }
+    }
+}
+
+/// What is answered to a request that is none.
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed(why) => Self::BadRequest(why),
+            Fault::TargetTooLong => Self::UriTooLong,
+            Fault::HeadTooLong | Fault::TooManyFields => Self::HeaderTooLarge,
+            // RFC 9112 sections 3 and 6.1.
+            Fault::MethodTooLong | Fault::UnknownCoding => Self::NotImplemented,
+            Fault::UnsupportedVersion => Self::VersionNotSupported,
+            Fault::ContentTooLong => Self::ContentTooLarge(u64::MAX - 2),
+            Fault::Incomplete => Self::BadRequest("the body ended early"),
+            Fault::TooManyInterim | Fault::Unsolicited => Self::BadRequest("no request"),
         }
     }
 }
