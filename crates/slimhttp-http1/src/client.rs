@@ -74,8 +74,7 @@ impl Client {
         }
     }
 
-    /// Sets new limits, from the next head or trailer section on; one that has begun to come in
-    /// is read on by them too.
+    /// Sets new limits, from the next head or trailer section on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.reader.set_limits(limits);
     }
@@ -91,7 +90,8 @@ impl Client {
         request: &Request<'_>,
     ) -> Result<(), SendError> {
         let Request { method, target, fields, framing } = *request;
-        if target.is_empty() || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if target.is_empty() || !target.bytes().all(fits) {
             return Err(SendError::InvalidTarget);
         }
         if framing == Framing::UntilClose {

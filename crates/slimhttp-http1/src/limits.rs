@@ -17,7 +17,7 @@ pub struct Limits {
 const LONGEST_TARGET: u16 = u16::MAX - 1;
 
 /// [`Limits`], in few bytes: an engine at rest is small.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bounds {
     pub(crate) head: u32,
     pub(crate) fields: u16,

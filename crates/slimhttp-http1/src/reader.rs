@@ -148,11 +148,11 @@ impl Reader {
                 Some(kept)
             }
             None => {
-                scratch.begin(part);
+                scratch.begin(part, self.bounds);
                 None
             }
         };
-        let end = scratch.read(part, bytes, self.bounds)?;
+        let end = scratch.read(part, bytes)?;
         if end.is_none() {
             match kept.as_deref_mut() {
                 Some(Kept::Part(part)) => mem::swap(part, scratch),
@@ -186,7 +186,7 @@ impl Reader {
     ) -> Result<Piece<'a>, Fault> {
         match &mut self.content {
             Content::Nothing | Content::NothingSkipped | Content::Length(0) => {
-                scratch.begin(Part::Trailers);
+                scratch.begin(Part::Trailers, self.bounds);
                 Ok(Piece::End(0, 0))
             }
             _ if bytes.is_empty() => Ok(Piece::Incomplete(0)),

@@ -12,6 +12,8 @@ use crate::status_line::StatusLine;
 /// to itself where a head comes in pieces. So an engine at rest is small.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// What holds from the first byte of a head to its last.
+    bounds: Bounds,
     start: Start,
     pub(crate) request: RequestLine,
     pub(crate) status: StatusLine,
@@ -40,7 +42,8 @@ pub(crate) enum Part {
 
 impl Scratch {
     /// Forgets what was read.
-    pub(crate) fn begin(&mut self, part: Part) {
+    pub(crate) fn begin(&mut self, part: Part, bounds: Bounds) {
+        self.bounds = bounds;
         self.start = match part {
             Part::Request => Start::Request,
             Part::Response => Start::Status,
@@ -52,14 +55,9 @@ impl Scratch {
     }
 
     /// Reads on: `bytes` are those of before, and more. Returns where the part ends.
-    pub(crate) fn read(
-        &mut self,
-        part: Part,
-        bytes: &[u8],
-        bounds: Bounds,
-    ) -> Result<Option<usize>, Fault> {
-        let window = &bytes[..bytes.len().min(bounds.head as usize)];
-        let end = self.read_within(part, window, bounds)?;
+    pub(crate) fn read(&mut self, part: Part, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+        let window = &bytes[..bytes.len().min(self.bounds.head as usize)];
+        let end = self.read_within(part, window)?;
         if end.is_none() && window.len() < bytes.len() {
             let in_target = self.start == Start::Request && self.request.in_target();
             return Err(if in_target { Fault::TargetTooLong } else { Fault::HeadTooLong });
@@ -67,15 +65,10 @@ impl Scratch {
         Ok(end)
     }
 
-    fn read_within(
-        &mut self,
-        part: Part,
-        bytes: &[u8],
-        bounds: Bounds,
-    ) -> Result<Option<usize>, Stop> {
+    fn read_within(&mut self, part: Part, bytes: &[u8]) -> Result<Option<usize>, Stop> {
         if self.start != Start::Nothing {
             let line = match self.start {
-                Start::Request => self.request.read(bytes, bounds.target)?,
+                Start::Request => self.request.read(bytes, self.bounds.target)?,
                 _ => self.status.read(bytes)?,
             };
             let Some(behind) = line else { return Ok(None) };
@@ -87,6 +80,6 @@ impl Scratch {
             Part::Response => Rules::Response { is_http_1_1: self.status.is_http_1_1() },
             Part::Trailers => Rules::Trailers,
         };
-        self.section.read(bytes, rules, bounds.fields)
+        self.section.read(bytes, rules, self.bounds.fields)
     }
 }

@@ -99,8 +99,7 @@ impl Server {
         }
     }
 
-    /// Sets new limits, from the next head or trailer section on; one that has begun to come in
-    /// is read on by them too.
+    /// Sets new limits, from the next head or trailer section on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.reader.set_limits(limits);
     }
@@ -397,6 +396,7 @@ impl Server {
 
     /// A final response is due.
     fn begin_response(&mut self, event: Event) -> Result<(), SendError> {
+        self.sides.allow(Side::Server, event)?;
         if self.sides.server == State::Idle {
             // The request that it refuses was never read.
             self.request = Asked::NOTHING;

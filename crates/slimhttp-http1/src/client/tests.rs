@@ -86,7 +86,7 @@ fn a_request_says_how_its_content_is_framed() {
 #[test]
 fn a_target_is_visible_ascii() {
     let fields = HeaderMap::new();
-    for target in ["", "/ ", "/a b", "/\r\n", "/\u{e9}", "/\x7f"] {
+    for target in ["", "/ ", "/a b", "/\r\n", "/\u{e9}", "/\x7f", "/#a"] {
         let request =
             Request { method: &Method::GET, target, fields: &fields, framing: Framing::None };
         let mut client = Client::new(LIMITS);

@@ -146,3 +146,15 @@ fn a_fault_is_found_at_the_earliest_byte_that_shows_it() {
         assert_ne!(Verdict::of(LIMITS, &[&with_one_more]).fault, None, "{shown}");
     }
 }
+
+#[test]
+fn new_limits_hold_from_the_next_head_on() {
+    let request = b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (mut server, mut scratch) = (Server::new(LIMITS), Scratch::default());
+    server.read(&request[..5], &mut scratch).unwrap();
+    server.set_limits(Limits { max_target: 3, ..LIMITS });
+    let received = server.read(request, &mut scratch).unwrap();
+    assert!(matches!(received.event, RequestEvent::Head(_)));
+    answer(&mut server, StatusCode::OK, Some(0));
+    assert_eq!(server.read(request, &mut scratch).unwrap_err(), Fault::TargetTooLong);
+}
