@@ -237,3 +237,6 @@ impl Sides {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
