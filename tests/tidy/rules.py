@@ -156,7 +156,7 @@ def places(name: str, text: str) -> Iterator[Finding]:
     )
 
 
-SITE = 'crates/slimhttp-site/'
+PURE = ('crates/slimhttp-http1/', 'crates/slimhttp-site/')
 OUTSIDE = (
     'tokio', 'hyper', 'hyper_util', 'pyo3', 'rustls', 'rustix', 'socket2', 'mio', 'tracing',
     'std::fs', 'std::thread', 'std::process', 'std::env', 'std::io', 'std::os::fd', 'std::os::linux',
@@ -172,16 +172,17 @@ TOUCHING = re.compile(
 
 
 @rule
-def pure_site(name: str, text: str) -> Iterator[Finding]:
-    """The site decides: no socket, file, clock, thread, environment, async or Python."""
-    if not name.startswith(SITE) or not name.endswith('.rs') or rust.is_test(name):
+def pure_crates(name: str, text: str) -> Iterator[Finding]:
+    """The site decides, an engine translates: no socket, file, clock, thread, environment, async or
+    Python."""
+    if not name.startswith(PURE) or not name.endswith('.rs') or rust.is_test(name):
         return
     code = rust.code(text)
     for line, path in rust.paths(code):
         for banned in OUTSIDE:
             if path == banned or path.startswith(banned + '::') or path.endswith('::' + banned):
                 yield Finding(line, path, 'make it an argument, or move it to slimhttp-server')
-    yield from matches(ASYNC, code, 'the site waits for nothing')
+    yield from matches(ASYNC, code, 'a pure crate waits for nothing')
     yield from matches(TOUCHING, code, 'facts about a file are an argument')
 
 

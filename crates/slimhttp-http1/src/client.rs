@@ -3,13 +3,14 @@
 use http::header::{HOST, UPGRADE};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::reader::{Piece, Reader};
-use crate::scratch::Part;
-use crate::state::{Event, OutOfTurn, Side, Sides};
-use crate::write::{self, Outgoing};
-use crate::{
-    DataFrame, Fault, Fields, Framing, Limits, Received, ResponseHead, Scratch, SendError, State,
-};
+use crate::fault::{Fault, SendError};
+use crate::framing::Framing;
+use crate::head::{Fields, ResponseHead};
+use crate::limits::Limits;
+use crate::reader::{Piece, Reader, Received};
+use crate::scratch::{Part, Scratch};
+use crate::state::{Event, OutOfTurn, Side, Sides, State};
+use crate::write::{self, DataFrame, Outgoing};
 
 /// How many interim responses come before a final one, at most.
 const MOST_INTERIM: u8 = 16;

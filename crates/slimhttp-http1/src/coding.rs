@@ -1,7 +1,8 @@
 //! `Content-Length` and `Transfer-Encoding`, which give the length of content (RFC 9112 section
 //! 6). Whatever two recipients could read differently is a fault.
 
-use crate::{Fault, class};
+use crate::class;
+use crate::fault::Fault;
 
 /// The value of a request's `Content-Length`: digits alone, within 64 bits. A list is none, not
 /// even of equal members (RFC 9110 section 8.6 lets us refuse it).

@@ -8,9 +8,10 @@ use http::{
     request, response,
 };
 
+use crate::fault::Fault;
+use crate::framing::Framing;
 use crate::scratch::Scratch;
 use crate::section::Line;
-use crate::{Fault, Framing};
 
 /// The field lines of a head or of a trailer section, in their order.
 #[derive(Clone, Copy, Debug)]

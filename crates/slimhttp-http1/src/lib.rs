@@ -65,7 +65,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// A table of cases is one function.
+#![forbid(unsafe_code)]
+// A test may be a table of any length.
 #![cfg_attr(test, allow(clippy::too_many_lines))]
 
 mod authority;
@@ -93,8 +94,9 @@ pub use fault::{Fault, SendError};
 pub use framing::Framing;
 pub use head::{Field, Fields, RequestHead, ResponseHead};
 pub use limits::Limits;
+pub use reader::Received;
 pub use request_line::request_line;
 pub use scratch::Scratch;
-pub use server::{Received, RequestEvent, Response, Server};
+pub use server::{RequestEvent, Response, Server};
 pub use state::State;
 pub use write::{DataFrame, PreparedHead};

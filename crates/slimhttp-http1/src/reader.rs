@@ -4,9 +4,20 @@
 use std::mem;
 
 use crate::chunks::{Chunk, Chunks};
-use crate::limits::Bounds;
+use crate::fault::Fault;
+use crate::framing::Framing;
+use crate::limits::{Bounds, Limits};
 use crate::scratch::{Part, Scratch};
-use crate::{Fault, Framing, Limits};
+
+/// An event, and how many bytes it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<E> {
+    /// So many bytes, from the first, are done with: they are not given again. Behind
+    /// `Incomplete` the others are given again, with what comes next, unchanged.
+    pub consumed: usize,
+    /// What they mean.
+    pub event: E,
+}
 
 /// Reads the messages of one peer.
 #[derive(Debug)]

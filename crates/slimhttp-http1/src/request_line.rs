@@ -2,9 +2,9 @@
 //! (RFC 9112 section 3). Read strictly, as far as it has come in; the fields behind it are read by
 //! `section`.
 
-use crate::Fault;
 use crate::authority;
 use crate::class::{self, AUTHORITY, PATH, QUERY, TOKEN};
+use crate::fault::Fault;
 use crate::span::{Span, Stop, index};
 
 /// No method known to anyone is longer; RFC 9112 section 3 has 501 answered then.

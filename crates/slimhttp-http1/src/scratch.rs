@@ -1,6 +1,6 @@
 //! Where a head is read to.
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::limits::Bounds;
 use crate::request_line::RequestLine;
 use crate::section::{Rules, Section};

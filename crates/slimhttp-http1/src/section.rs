@@ -7,9 +7,9 @@
 //! that end with a bare LF (2.2); but nothing of the kind in a field that says where the content
 //! ends, or whether the connection does.
 
-use crate::Fault;
 use crate::class::{self, TOKEN};
 use crate::coding;
+use crate::fault::Fault;
 use crate::known::Known;
 use crate::request_line::RequestLine;
 use crate::span::{Span, Stop, index};

@@ -3,13 +3,14 @@
 use http::header::{CONNECTION, DATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
-use crate::reader::{Piece, Reader};
-use crate::scratch::Part;
-use crate::state::{Event, OutOfTurn, Side, Sides};
-use crate::write::{self, Outgoing};
-use crate::{
-    DataFrame, Fault, Fields, Framing, Limits, PreparedHead, RequestHead, Scratch, SendError, State,
-};
+use crate::fault::{Fault, SendError};
+use crate::framing::Framing;
+use crate::head::{Fields, RequestHead};
+use crate::limits::Limits;
+use crate::reader::{Piece, Reader, Received};
+use crate::scratch::{Part, Scratch};
+use crate::state::{Event, OutOfTurn, Side, Sides, State};
+use crate::write::{self, DataFrame, Outgoing, PreparedHead};
 
 /// How many bytes of a message are sent before they are due, see [`Server::send_probe`].
 const MOST_PROBES: u8 = 4;
@@ -41,16 +42,6 @@ struct Asked {
 impl Asked {
     /// What is assumed where a request could not be read.
     const NOTHING: Self = Self { is_http_1_1: true, is_head: false, is_connect: false };
-}
-
-/// An event, and how many bytes it took.
-#[derive(Clone, Copy, Debug)]
-pub struct Received<E> {
-    /// So many bytes, from the first, are done with: they are not given again. Behind
-    /// `Incomplete` the others are given again, with what comes next, unchanged.
-    pub consumed: usize,
-    /// What they mean.
-    pub event: E,
 }
 
 /// What a client has sent.

@@ -1,6 +1,6 @@
 //! Pieces of a head, and where reading it stops.
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// A fault, and the index of the byte that shows it.
 #[derive(Debug)]

@@ -5,8 +5,8 @@
 
 use http::StatusCode;
 
-use crate::Fault;
 use crate::class;
+use crate::fault::Fault;
 use crate::span::Stop;
 
 /// A status line that is being read, or was.

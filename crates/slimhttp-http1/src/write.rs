@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::fault::SendError;
+use crate::framing::Framing;
 use crate::section::names;
-use crate::{Framing, SendError};
 
 /// What stands around a piece of content: the size of a chunk and its end, or nothing.
 #[derive(Clone, Copy, Debug, Default)]
