@@ -63,3 +63,6 @@ pub(crate) fn transfer_encoding(value: &[u8]) -> Result<(), Fault> {
     }
     Err(Fault::UnknownCoding)
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,3 +246,6 @@ impl<'a> ResponseHead<'a> {
 fn version(is_http_1_1: bool) -> Version {
     if is_http_1_1 { Version::HTTP_11 } else { Version::HTTP_10 }
 }
+
+#[cfg(test)]
+mod tests;

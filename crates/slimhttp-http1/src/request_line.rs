@@ -291,3 +291,6 @@ fn stray_in_target(byte: u8) -> &'static str {
         _ => "a byte in the target that must be percent-encoded",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,3 +209,6 @@ pub(crate) fn content_length(out: &mut Vec<u8>, length: u64) {
 pub(crate) fn date(out: &mut Vec<u8>, date: &HeaderValue) {
     field(out, "date", date.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Requests as they are written, and responses as they are read.
 
+mod vectors;
+
 use http::HeaderValue;
 
 use super::*;
+use vectors::{ACCEPTED, Asked, REFUSED};
 
 const LIMITS: Limits = Limits { max_head: 8192, max_fields: 100, max_target: 4096 };
 
@@ -25,6 +28,19 @@ fn sent(method: &Method, fields: &HeaderMap, framing: Framing) -> (Client, Strin
 
 fn asked(method: &Method) -> Client {
     sent(method, &map(&[("host", "a")]), Framing::None).0
+}
+
+impl Asked {
+    /// A client that has sent such a request.
+    fn client(self) -> Client {
+        let fields = map(&[("host", "a"), ("connection", "x, Upgrade"), ("upgrade", "y")]);
+        match self {
+            Self::Get => asked(&Method::GET),
+            Self::Head => asked(&Method::HEAD),
+            Self::Connect => asked(&Method::CONNECT),
+            Self::Upgrade => sent(&Method::GET, &fields, Framing::None).0,
+        }
+    }
 }
 
 /// What was read of responses, as text.
@@ -96,98 +112,53 @@ fn a_target_is_visible_ascii() {
     }
 }
 
+/// Reads a response at once, byte by byte and cut at every place; what was read of it, and whether
+/// the connection may be used again.
+fn read_cut(asked: Asked, response: &str) -> (Result<String, Fault>, bool) {
+    let bytes = response.as_bytes();
+    let of = |pieces: &[&[u8]]| {
+        let mut client = asked.client();
+        (read(&mut client, pieces), client.is_reusable())
+    };
+    let whole = of(&[bytes]);
+    let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
+    assert_eq!(of(&pieces), whole, "{response:?}");
+    for cut in 0..=bytes.len() {
+        let (one, other) = bytes.split_at(cut);
+        assert_eq!(of(&[one, other]), whole, "{cut}: {response:?}");
+    }
+    whole
+}
+
 #[test]
-fn a_response_is_read_to_its_end() {
-    for (method, response, shown, is_reusable) in [
-        (
-            Method::GET,
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-            "head 200 HTTP/1.1 Length(2) Content-Length=2>hi|",
-            true,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.1 200\r\nContent-Length: 2, 2\r\n\r\nhi",
-            "head 200 HTTP/1.1 Length(2) Content-Length=2, 2>hi|",
-            true,
-        ),
-        (Method::GET, "HTTP/1.1 204 No Content\r\n\r\n", "head 204 HTTP/1.1 None>", true),
-        (
-            Method::GET,
-            "HTTP/1.1 304 x\r\nContent-Length: 7\r\n\r\n",
-            "head 304 HTTP/1.1 None Content-Length=7>",
-            true,
-        ),
-        (
-            Method::HEAD,
-            "HTTP/1.1 200 x\r\nContent-Length: 7\r\n\r\n",
-            "head 200 HTTP/1.1 None Content-Length=7>",
-            true,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n",
-            "head 200 HTTP/1.1 Chunked Transfer-Encoding=chunked>hi|A=b|",
-            true,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.1 200 x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "head 200 HTTP/1.1 Chunked Content-Length=1 Transfer-Encoding=chunked>|",
-            false,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
-            "head 200 HTTP/1.1 Length(2) Connection=close Content-Length=2>hi|",
-            false,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
-            "head 200 HTTP/1.0 None Content-Length=0>",
-            false,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
-            "head 200 HTTP/1.0 None Connection=keep-alive Content-Length=0>",
-            true,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.7 200 OK\r\nContent-Length: 0\r\n\r\n",
-            "head 200 HTTP/1.1 None Content-Length=0>",
-            true,
-        ),
-        (
-            Method::GET,
-            "HTTP/1.1 103 x\r\nA: b\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
-            "interim 103 HTTP/1.1 None A=b>interim 100 HTTP/1.1 None>head 204 HTTP/1.1 None>",
-            true,
-        ),
-        (Method::GET, "\r\nHTTP/1.1 204 x\r\n\r\n", "head 204 HTTP/1.1 None>", true),
-        (Method::GET, "\nHTTP/1.1 204 x\n\n", "head 204 HTTP/1.1 None>", true),
-        (
-            Method::GET,
-            "HTTP/1.1 204 x\nA : b\nC: d\r\n\te\r\n f \r\n\nF",
-            "head 204 HTTP/1.1 None A=b C=d e f>",
-            false,
-        ),
+fn responses_are_read_to_their_end_however_they_are_cut() {
+    for &(asked, response, shown, is_reusable) in ACCEPTED {
+        let read = read_cut(asked, response);
+        assert_eq!(read, (Ok(shown.to_owned()), is_reusable), "{asked:?} {response:?}");
+    }
+}
+
+#[test]
+fn what_is_no_response_is_a_fault_however_it_is_cut() {
+    for (response, fault) in REFUSED {
+        let read = read_cut(Asked::Get, response);
+        assert_eq!(read, (Err(fault.clone()), false), "{response:?}");
+    }
+}
+
+#[test]
+fn limits_hold_for_responses() {
+    const SMALL: Limits = Limits { max_head: 40, max_fields: 2, max_target: 0 };
+    for (response, fault) in [
+        ("HTTP/1.1 200 OK\r\nA: 0123456789012345\r\n\r\n", None),
+        ("HTTP/1.1 200 OK\r\nA: 01234567890123456\r\n\r\n", Some(Fault::HeadTooLong)),
+        ("HTTP/1.1 200 a reason that is too long to be read", Some(Fault::HeadTooLong)),
+        ("HTTP/1.1 200 OK\nA: b\n c\n d\nA: b\n\n", None),
+        ("HTTP/1.1 200 OK\nA: b\nA: b\nA: b\n\n", Some(Fault::TooManyFields)),
     ] {
-        let mut client = asked(&method);
-        // What is behind a response may come in the same piece or later.
-        let whole = response.strip_suffix("F").unwrap_or(response);
-        let bytes: Vec<&[u8]> = whole.as_bytes().chunks(1).collect();
-        let mut bytewise = asked(&method);
-        assert_eq!(read(&mut bytewise, &bytes).as_deref(), Ok(shown), "{response}");
-        if whole == response {
-            assert_eq!(read(&mut client, &[response.as_bytes()]).as_deref(), Ok(shown));
-            assert_eq!(client.is_reusable(), is_reusable, "{response}");
-            assert_eq!(bytewise.is_reusable(), is_reusable, "{response}");
-        } else {
-            assert_eq!(read(&mut client, &[response.as_bytes()]), Err(Fault::Unsolicited));
-        }
+        let mut client = asked(&Method::GET);
+        client.set_limits(SMALL);
+        assert_eq!(read(&mut client, &[response.as_bytes()]).err(), fault, "{response}");
     }
 }
 
@@ -207,72 +178,6 @@ fn content_without_a_length_ends_with_the_connection() {
     let mut client = Client::new(LIMITS);
     assert_eq!(client.read_end(b""), Ok(false));
     assert_eq!(client.client_state(), State::MustClose);
-}
-
-#[test]
-fn what_is_no_response_is_a_fault_however_it_is_cut() {
-    use Fault::{Malformed, UnknownCoding, UnsupportedVersion};
-    for (response, fault) in [
-        ("HTTP/2.0 200 x\r\n", UnsupportedVersion),
-        ("HTTP/1.1 099 x\r\n", Malformed("malformed status")),
-        ("HTTP/1.1 20 x\r\n", Malformed("malformed status")),
-        ("HTTP/1.1 2000 x\r\n", Malformed("malformed status")),
-        ("HTTP/1.1  200 x\r\n", Malformed("malformed status")),
-        ("HTTP 200\r\n", Malformed("no version of HTTP in the status line")),
-        ("ICY 200 OK\r\n", Malformed("no version of HTTP in the status line")),
-        ("HTTP/1.1 200 a\0\r\n", Malformed("a control byte in the reason")),
-        ("HTTP/1.1 200 a\rb\r\n", Malformed("bare CR in the status line")),
-        ("HTTP/1.1 200 x\r\n A: b\r\n\r\n", Malformed("space before the first field")),
-        ("HTTP/1.1 200 x\r\nA: b\rc\r\n\r\n", Malformed("bare CR in a field")),
-        ("HTTP/1.1 200 x\r\nA b: c\r\n\r\n", Malformed("a field without a colon")),
-        ("HTTP/1.1 200 x\r\nA\r\n\r\n", Malformed("a field without a colon")),
-        ("HTTP/1.1 200 x\r\n: b\r\n\r\n", Malformed("a field without a name")),
-        (
-            "HTTP/1.1 200 x\r\nContent-Length: 1, 2\r\n\r\n",
-            Malformed("Content-Length says different lengths"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-            Malformed("Content-Length says different lengths"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nContent-Length: +1\r\n\r\n",
-            Malformed("Content-Length is not a number"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nContent-Length: 1\r\n 2\r\n\r\n",
-            Malformed("a folded field of framing or of the connection"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
-            Malformed("Transfer-Encoding does not end with chunked"),
-        ),
-        ("HTTP/1.1 200 x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", UnknownCoding),
-        (
-            "HTTP/1.1 200 x\r\nTransfer-Encoding: gzip\r\n\r\n",
-            Malformed("Transfer-Encoding does not end with chunked"),
-        ),
-        (
-            "HTTP/1.0 200 x\r\nTransfer-Encoding: chunked\r\n\r\n",
-            Malformed("Transfer-Encoding in HTTP/1.0"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi\r\n",
-            Malformed("malformed chunk size"),
-        ),
-        (
-            "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n",
-            Malformed("bare LF"),
-        ),
-        ("HTTP/1.1 101 x\r\n\r\n", Malformed("101 to a request that offers nothing")),
-        ("\r\n\r\nHTTP/1.1 200 x\r\n\r\n", Malformed("empty lines before a start line")),
-    ] {
-        let bytes = response.as_bytes();
-        let whole = read(&mut asked(&Method::GET), &[bytes]);
-        assert_eq!(whole, Err(fault.clone()), "{response}");
-        let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
-        assert_eq!(read(&mut asked(&Method::GET), &pieces), Err(fault), "{response}");
-    }
 }
 
 #[test]
