@@ -42,7 +42,8 @@ pub enum ResponseEvent<'a> {
     Data(&'a [u8]),
     /// The end of the content, with the trailers, if it was chunked.
     End(Fields<'a>),
-    /// Not HTTP. Takes no byte.
+    /// Not HTTP: the response was 101 (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6).
+    /// Takes no byte.
     Switched,
 }
 
@@ -51,7 +52,8 @@ pub enum ResponseEvent<'a> {
 pub struct Request<'r> {
     /// The method.
     pub method: &'r Method,
-    /// The target as it is to be sent: `/path?query`, `*`, an authority or an absolute URI.
+    /// The target as it is to be sent: `/path?query`, `*`, an authority or an absolute URI (RFC
+    /// 9112 section 3.2).
     pub target: &'r str,
     /// Its fields, `Host` among them; where it is missing, an empty one is sent (RFC 9112 section
     /// 3.2). `Content-Length` and `Transfer-Encoding` are not sent. `Connection` is, and heeded:
@@ -244,7 +246,7 @@ impl Client {
     /// framed by it, which is complete then; `false` between two exchanges.
     ///
     /// # Errors
-    /// [`Fault::Incomplete`]: it closed within a response, or before it.
+    /// [`Fault::Incomplete`]: it closed within a response, or before it (RFC 9112 section 8).
     pub fn read_end(&mut self, left: &[u8]) -> Result<bool, Fault> {
         if let Some(fault) = self.reader.fault() {
             return Err(fault.clone());
@@ -272,7 +274,8 @@ impl Client {
         self.sides.server
     }
 
-    /// Whether the exchange is complete, in both directions, and another may follow.
+    /// Whether the exchange is complete, in both directions, and another may follow (RFC 9112
+    /// section 9.3). Not where bytes of the server were left over.
     pub fn is_reusable(&self) -> bool {
         self.sides.is_ready()
     }

@@ -7,26 +7,27 @@ use std::fmt;
 pub enum Fault {
     /// It is malformed; the text says how.
     Malformed(&'static str),
-    /// A request target is longer than [`Limits::max_target`](crate::Limits::max_target).
+    /// A request target is longer than [`Limits::max_target`](crate::Limits::max_target) (RFC 9112
+    /// section 3: 414).
     TargetTooLong,
     /// A head or a trailer section is longer than
-    /// [`Limits::max_head`](crate::Limits::max_head).
+    /// [`Limits::max_head`](crate::Limits::max_head) (RFC 6585 section 5: 431).
     HeadTooLong,
     /// It has more field lines than [`Limits::max_fields`](crate::Limits::max_fields).
     TooManyFields,
-    /// A method that is longer than any that is known.
+    /// A method that is longer than any that is known (RFC 9112 section 3: 501).
     MethodTooLong,
-    /// A transfer coding other than `chunked` (RFC 9112 section 6.1).
+    /// A transfer coding other than `chunked` (RFC 9112 section 6.1: 501).
     UnknownCoding,
-    /// A major version other than 1.
+    /// A major version other than 1 (RFC 9110 section 15.6.6: 505).
     UnsupportedVersion,
-    /// A length of content that no server takes.
+    /// A length of content that no recipient takes (RFC 9110 section 15.5.14: 413).
     ContentTooLong,
-    /// The bytes ended within a message.
+    /// The bytes ended within a message (RFC 9112 section 8).
     Incomplete,
-    /// More interim responses than anybody needs, and none that is final.
+    /// More interim responses than anybody needs, and none that is final (RFC 9110 section 15.2).
     TooManyInterim,
-    /// Bytes of a server that no request has asked for.
+    /// Bytes of a server that no request has asked for (RFC 9112 section 9.2).
     Unsolicited,
 }
 

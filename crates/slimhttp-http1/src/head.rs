@@ -215,12 +215,12 @@ impl<'a> ResponseHead<'a> {
         Fields::new(self.bytes, self.scratch)
     }
 
-    /// How its content is delimited, the method of its request considered.
+    /// How its content is delimited, the method of its request considered (RFC 9112 section 6.3).
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
-    /// Whether the server takes a further request on this connection.
+    /// Whether the server takes a further request on this connection (RFC 9112 section 9.3).
     pub fn keeps_alive(&self) -> bool {
         let facts = &self.scratch.section.facts;
         !facts.says_close

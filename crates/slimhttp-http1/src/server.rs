@@ -55,10 +55,12 @@ pub enum RequestEvent<'a> {
     Data(&'a [u8]),
     /// The end of the content, with the trailers (RFC 9112 section 7.1.2), if it was chunked.
     End(Fields<'a>),
-    /// A further request, or its beginning: it is read once the response to the one before is
-    /// complete, or never, where that response is the last one. Takes no byte.
+    /// A further request, or its beginning (RFC 9112 section 9.3.2): it is read once the response
+    /// to the one before is complete, or never, where that response is the last one (section 9.6).
+    /// Takes no byte.
     Paused,
-    /// Not HTTP: the response was 101, or 2xx to CONNECT. Takes no byte.
+    /// Not HTTP: the response was 101 (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6).
+    /// Takes no byte.
     Switched,
 }
 
@@ -71,7 +73,7 @@ pub struct Response<'r> {
     /// among them are not sent: `close` in the latter is heeded as [`Server::close`].
     pub fields: &'r HeaderMap,
     /// How long its content is, where that is known. Of a response to HEAD, and of 304, what a
-    /// GET would have; said only where it is known.
+    /// GET would have; said only where it is known (RFC 9110 section 8.6).
     pub length: Option<u64>,
     /// The time of the response, where `fields` have none (RFC 9110 section 6.6.1).
     pub date: Option<&'r HeaderValue>,
@@ -168,10 +170,11 @@ impl Server {
 
     /// The client has closed its side; all of its bytes were given to [`Server::read`], and those
     /// that were not consumed are `left`. Where these are a further request, nothing changes
-    /// until it is read: then call this again.
+    /// until it is read: then call this again. What it has asked for is answered all the same (RFC
+    /// 9112 section 9.6), but an offer to switch protocols is taken back.
     ///
     /// # Errors
-    /// [`Fault::Incomplete`]: it closed within a request.
+    /// [`Fault::Incomplete`]: it closed within a request (RFC 9112 section 8).
     pub fn read_end(&mut self, left: &[u8]) -> Result<(), Fault> {
         if let Some(fault) = self.reader.fault() {
             return Err(fault.clone());
@@ -205,7 +208,7 @@ impl Server {
     }
 
     /// The next final response, or the one that is being sent, is the last one of the
-    /// connection. It says so if its head is not sent yet.
+    /// connection (RFC 9112 section 9.6). It says so if its head is not sent yet.
     pub fn close(&mut self) {
         self.sides.end_with_exchange();
     }
@@ -240,8 +243,9 @@ impl Server {
         Ok(())
     }
 
-    /// Writes the head of a final response, or of 101, and returns how its content is framed: to
-    /// HEAD, and of 204, 304 and 101, there is none. What has none is complete.
+    /// Writes the head of a final response, or of 101, and returns how its content is framed (RFC
+    /// 9112 section 6.3): to HEAD, and of 204, 304 and 101, there is none. What has none is
+    /// complete.
     ///
     /// # Errors
     /// Out of turn; an interim status.

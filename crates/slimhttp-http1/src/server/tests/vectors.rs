@@ -474,6 +474,11 @@ pub(super) const STREAMS: &[(&[u8], u64, u16)] = &[
     (b"GET http://[::1]:81/ HTTP/1.1\r\nHost: [::1]\r\n\r\n", 0, 400),
     (b"GET http://[::1]/ HTTP/1.1\r\nHost: [::2]\r\n\r\n", 0, 400),
     (b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n", 2, 200),
+    // A name of RFC 3986 section 3.2.2 is more than one of DNS.
+    (b"GET / HTTP/1.1\r\nHost: a=b\r\n\r\n", 1, 200),
+    (b"GET http://a=b/ HTTP/1.1\r\nHost: a=b\r\n\r\n", 1, 200),
+    (b"GET http://-._~!$&'()*+,;=/ HTTP/1.1\r\nHost: -._~!$&'()*+,;=\r\n\r\n", 1, 200),
+    (b"CONNECT a=b:1 HTTP/1.1\r\nHost: a=b\r\n\r\n", 1, 200),
     // Empty lines before a request line.
     (b"\r\n", 0, 200),
     (b"\r", 0, 200),
