@@ -234,3 +234,66 @@ fn protocols_are_switched_where_that_was_offered() {
     read(&mut client, &[b"HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\nx"]).unwrap();
     assert!(client.is_reusable());
 }
+
+#[test]
+fn bytes_behind_a_response_are_known_without_reading_them() {
+    for response in ["HTTP/1.1 204 x\r\n\r\n", "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nx"] {
+        let (mut client, mut scratch) = (asked(&Method::GET), Scratch::default());
+        let bytes = [response.as_bytes(), b"!"].concat();
+        let mut at = 0;
+        while client.server_state() != State::MustClose {
+            at += client.read(&bytes[at..], &mut scratch).unwrap().consumed;
+        }
+        assert_eq!((at, client.is_reusable()), (response.len(), false));
+    }
+}
+
+#[test]
+fn each_response_has_its_own_interim_ones() {
+    let mut client = asked(&Method::GET);
+    let responses = "HTTP/1.1 102 x\r\n\r\n".repeat(16) + "HTTP/1.1 204 x\r\n\r\n";
+    for _ in 0..2 {
+        read(&mut client, &[responses.as_bytes()]).unwrap();
+        let fields = map(&[("host", "a")]);
+        let request =
+            Request { method: &Method::GET, target: "/", fields: &fields, framing: Framing::None };
+        client.send_request(&mut Vec::new(), &request).unwrap();
+    }
+}
+
+#[test]
+fn a_response_says_whether_its_connection_persists() {
+    for (head, keeps_alive) in [
+        ("HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\n", true),
+        ("HTTP/1.1 200 x\r\n\r\n", false),
+        ("HTTP/1.0 200 x\r\nConnection: keep-alive\r\n\r\n", false),
+    ] {
+        let (mut client, mut scratch) = (asked(&Method::GET), Scratch::default());
+        let received = client.read(head.as_bytes(), &mut scratch).unwrap();
+        let ResponseEvent::Head(read) = received.event else { panic!("{head}") };
+        assert_eq!(read.keeps_alive(), keeps_alive, "{head}");
+    }
+}
+
+#[test]
+fn a_fault_is_found_at_the_earliest_byte_that_shows_it() {
+    for (fine, stray) in [
+        ("HT", "X"),
+        ("HTTP/1.1 ", "0"),
+        ("HTTP/1.1 20", "x"),
+        ("HTTP/1.1 200", "0"),
+        ("HTTP/2.0", " "),
+        ("HTTP/1.1 200 x\r", "H"),
+        ("HTTP/1.1 200 x\r\n", " "),
+        ("HTTP/1.1 200 x\r\nA ", "b"),
+        ("HTTP/1.1 200 x\r\nContent-Length: 1x", "\r"),
+        ("HTTP/1.1 200 x\r\nContent-Length: 1\nContent-Length: 2", "\n"),
+        ("HTTP/1.0 200 x\r\nTransfer-Encoding", ":"),
+        ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n", " "),
+        ("HTTP/1.1 204 x\r\n\r\n", "\r"),
+    ] {
+        assert!(read(&mut asked(&Method::GET), &[fine.as_bytes()]).is_ok(), "{fine:?}");
+        let with_one_more = [fine, stray].concat();
+        assert!(read(&mut asked(&Method::GET), &[with_one_more.as_bytes()]).is_err(), "{fine:?}");
+    }
+}

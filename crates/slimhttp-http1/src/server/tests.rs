@@ -383,3 +383,43 @@ fn a_prepared_head_is_sent_again_and_again() {
     assert!(PreparedHead::new(StatusCode::OK, &map(&[("connection", "x")]), None).is_none());
     assert!(PreparedHead::new(StatusCode::CONTINUE, &fields, None).is_none());
 }
+
+#[test]
+fn each_response_has_its_own_bytes_ahead() {
+    let mut server = Server::new(LIMITS);
+    for _ in 0..2 {
+        ask(&mut server, GET);
+        let mut probes = 0;
+        for _ in 0..6 {
+            probes += usize::from(server.send_probe(&mut Vec::new()));
+            server
+                .send_interim(&mut Vec::new(), StatusCode::PROCESSING, &HeaderMap::new())
+                .unwrap();
+        }
+        assert_eq!(probes, 4);
+        answer(&mut server, StatusCode::OK, Some(0));
+    }
+}
+
+#[test]
+fn a_refusal_knows_nothing_of_the_request_before_it() {
+    let mut server = asked("HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    answer(&mut server, StatusCode::OK, Some(5));
+    assert!(server.read(b"\0", &mut Scratch::default()).is_err());
+    let (out, framing) = respond(&mut server, StatusCode::BAD_REQUEST, &HeaderMap::new(), None);
+    assert_eq!(framing, Framing::Chunked, "{out}");
+}
+
+#[test]
+fn what_is_out_of_turn_is_not_written_and_changes_nothing() {
+    let (mut server, mut out, fields) = (Server::new(LIMITS), Vec::new(), HeaderMap::new());
+    let status = StatusCode::SWITCHING_PROTOCOLS;
+    let response = Response { status, fields: &fields, length: None, date: None };
+    assert_eq!(server.send_response(&mut out, &response), Err(SendError::OutOfTurn));
+    let interim = server.send_interim(&mut out, StatusCode::CONTINUE, &fields);
+    assert_eq!(interim, Err(SendError::OutOfTurn));
+    assert_eq!(server.send_end(&mut out, None), Err(SendError::OutOfTurn));
+    assert!(out.is_empty());
+    ask(&mut server, GET);
+    assert!(!answer(&mut server, StatusCode::OK, Some(0)).contains("connection"));
+}
