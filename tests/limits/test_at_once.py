@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 from hyperframe.frame import DataFrame
@@ -19,6 +19,7 @@ from support import (
     REPOSITORY,
     BlackHole,
     Closed,
+    Exchange,
     ProtocolError,
     Serving,
     Upstream,
@@ -200,7 +201,8 @@ def passed_on(protocol: str, **config: Any) -> Iterator[tuple[Serving, Upstream]
     """A server before an upstream that answers when it is released."""
     with Upstream(stall) as upstream:
         vhosts = {'p': {'proxy': upstream.name, **config}}
-        with site_for(protocol, vhosts=vhosts) as site:
+        # One thread, which has all connections to the upstream.
+        with site_for(protocol, io_threads=1, vhosts=vhosts) as site:
             yield site, upstream
 
 
@@ -258,6 +260,73 @@ def a_connection_to_an_upstream(protocol: str) -> None:
             assert LIMIT <= time.monotonic() - began < 5, 'the default'
 
 
+def answers_with(fields: bytes) -> Callable[[Exchange], None]:
+    """An upstream whose head is `HTTP/1.1 200 OK`, a length, these fields, and a blank line."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.send(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n' + fields + b'\r\n')
+
+    return behave
+
+
+def status_by_head(protocol: str, fields: bytes, **config: Any) -> Optional[int]:
+    """What a client is told where an upstream answers with such a head."""
+    with Upstream(answers_with(fields)) as upstream:
+        vhosts = {'p': {'proxy': upstream.name, **config}}
+        with site_for(protocol, vhosts=vhosts) as site:
+            return status_of(site, protocol, TO_UPSTREAM)
+
+
+def head_of_an_answer(protocol: str) -> None:
+    def status(length: int, **config: Any) -> Optional[int]:
+        return status_by_head(protocol, b'X: ' + b'y' * length + b'\r\n', **config)
+
+    assert status(7_000, proxy_max_response_head='8KiB') == 200
+    assert status(8_192, proxy_max_response_head='8KiB') == 502
+    assert status(60_000) == 200, 'the default'
+    assert status(66_000) == 502, 'the default'
+    assert status(200_000) == 502, 'by far'
+
+
+def fields_of_an_answer(protocol: str) -> None:
+    def status(count: int, **config: Any) -> Optional[int]:
+        fields = b''.join(b'X-%d: y\r\n' % number for number in range(count))
+        return status_by_head(protocol, fields, **config)
+
+    # The length is one of them.
+    assert status(9, proxy_max_response_headers=10) == 200
+    assert status(10, proxy_max_response_headers=10) == 502
+    assert status(255) == 200, 'the default'
+    assert status(256) == 502, 'the default'
+
+
+def connections_without_a_request(protocol: str) -> None:
+    def keeps(most: int) -> None:
+        with (
+            passed_on(protocol, proxy_max_idle=most) as (site, upstream),
+            begun(site, protocol, TO_UPSTREAM) as first,
+            begun(site, protocol, TO_UPSTREAM) as second,
+        ):
+            upstream.wait_for(2)
+            upstream.released.set()
+            assert (first(), second()) == (200, 200)
+            wait_until(lambda: upstream.open_connections == most, 'the end of the others')
+            assert status_of(site, protocol, TO_UPSTREAM) == 200
+            assert upstream.connections == 3 - most
+
+    keeps(0)
+    keeps(1)
+
+
+def rest_of_a_connection(protocol: str) -> None:
+    with passed_on(protocol, proxy_idle_timeout=LIMIT) as (site, upstream):
+        upstream.released.set()
+        began = time.monotonic()
+        assert status_of(site, protocol, TO_UPSTREAM) == 200
+        wait_until(lambda: not upstream.open_connections, 'its end')
+        assert LIMIT <= time.monotonic() - began < PATIENCE
+
+
 def requests_as_the_server_stops(protocol: str) -> None:
     ends: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -291,6 +360,10 @@ AT_ONCE: dict[str, Callable[[str], None]] = {
     'proxy_queue_timeout': a_wait_for_upstreams,
     'proxy_read_timeout': silence_of_an_upstream,
     'proxy_connect_timeout': a_connection_to_an_upstream,
+    'proxy_max_response_head': head_of_an_answer,
+    'proxy_max_response_headers': fields_of_an_answer,
+    'proxy_max_idle': connections_without_a_request,
+    'proxy_idle_timeout': rest_of_a_connection,
     'grace_period': requests_as_the_server_stops,
 }
 

@@ -155,6 +155,12 @@ class Upstream:
                 connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections neither end has closed yet."""
+        with self._arrived:
+            return len(self._open)
+
     def wait_for(self, count: int = 1, patience: float = PATIENCE) -> Exchange:
         """Wait until `count` requests have arrived; give the last of these."""
         with self._arrived:

@@ -185,6 +185,14 @@ pub struct Proxy {
     pub max_queue: usize,
     /// How long one of them waits.
     pub queue_timeout: Duration,
+    /// The longest status line and header section of an answer together, in bytes.
+    pub max_response_head: usize,
+    /// How many header fields an answer may have.
+    pub max_response_headers: usize,
+    /// How many connections without a request each I/O thread keeps to each server.
+    pub max_idle: usize,
+    /// How long such a connection is kept.
+    pub idle_timeout: Duration,
 }
 
 /// One server behind us.

@@ -26,6 +26,10 @@ const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(60);
 const PROXY_MAX_REQUESTS: usize = 1024;
 const PROXY_MAX_QUEUE: usize = 1024;
 const PROXY_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+const PROXY_MAX_RESPONSE_HEAD: usize = 64 << 10;
+const PROXY_MAX_RESPONSE_HEADERS: usize = 256;
+const PROXY_MAX_IDLE: usize = 64;
+const PROXY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The ways of answering. A virtual host that names one inherits neither
 /// `module` nor `proxy`.
@@ -331,6 +335,11 @@ fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
         max_requests: number("proxy_max_requests").unwrap_or(PROXY_MAX_REQUESTS),
         max_queue: number("proxy_max_queue").unwrap_or(PROXY_MAX_QUEUE),
         queue_timeout: layers.seconds("proxy_queue_timeout").unwrap_or(PROXY_QUEUE_TIMEOUT),
+        max_response_head: number("proxy_max_response_head").unwrap_or(PROXY_MAX_RESPONSE_HEAD),
+        max_response_headers: number("proxy_max_response_headers")
+            .unwrap_or(PROXY_MAX_RESPONSE_HEADERS),
+        max_idle: number("proxy_max_idle").unwrap_or(PROXY_MAX_IDLE),
+        idle_timeout: layers.seconds("proxy_idle_timeout").unwrap_or(PROXY_IDLE_TIMEOUT),
     })
 }
 

@@ -199,6 +199,33 @@ const SCOPE: &[OptionSpec] = &[
         aliases: &["queue_timeout", "timeout_queue"],
         ..everywhere("proxy_queue_timeout", TIMEOUT)
     },
+    OptionSpec {
+        default: "`64KiB`",
+        doc: "The longest status line and header section of an upstream's answer together; a longer one \
+              is answered 502.",
+        aliases: &["proxy_buffer_size", "proxy_max_head", "max_response_header_bytes"],
+        ..everywhere("proxy_max_response_head", Shape::Bytes { least: 1024, most: 16 << 20 })
+    },
+    OptionSpec {
+        default: "`256`",
+        doc: "Header fields of an upstream's answer; more are answered 502.",
+        aliases: &["proxy_max_headers", "max_response_headers"],
+        ..everywhere("proxy_max_response_headers", Shape::WholeNumber { least: 8, most: 10_000 })
+    },
+    OptionSpec {
+        default: "`64`",
+        doc: "Connections without a request that each I/O thread keeps to each upstream; further ones are \
+              closed.",
+        aliases: &["max_idle_conns_per_host", "pool_max_idle_per_host", "pool_max_conn"],
+        ..everywhere("proxy_max_idle", Shape::WholeNumber { least: 0, most: MANY })
+    },
+    OptionSpec {
+        default: "`30`",
+        doc: "Seconds that a connection to an upstream is kept without a request. Shorter than what the \
+              upstream allows, so that it does not close one in the moment of its next request.",
+        aliases: &["idle_conn_timeout", "pool_idle_timeout", "pool_purge_delay"],
+        ..everywhere("proxy_idle_timeout", TIMEOUT)
+    },
 ];
 
 /// The server as a whole.

@@ -70,13 +70,17 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
         "proxy_read_timeout": 2,
         "proxy_max_requests": 30,
         "proxy_queue_timeout": 4,
+        "proxy_max_response_head": "4KiB",
+        "proxy_max_response_headers": 9,
+        "proxy_max_idle": 5,
         "vhosts": {
             "same": {},
             "own": {
                 "module": "app.py", "index": "c", "module_reload": "changed", "scripts": false,
                 "debug": false, "max_body": 8, "form_parts": 3, "access_log": false, "trusted_proxies": [],
             },
-            "proxied": {"proxy": "a:1", "proxy_read_timeout": 3, "proxy_max_queue": 0},
+            "proxied": {"proxy": "a:1", "proxy_read_timeout": 3, "proxy_max_queue": 0,
+                        "proxy_max_idle": 0, "proxy_idle_timeout": 6},
         },
     }));
     assert!(
@@ -95,6 +99,8 @@ fn c2_2_every_other_option_is_inherited_on_its_own() {
     let proxy = proxied.proxy.as_ref().expect("a proxy");
     assert_eq!((proxy.connect_timeout.as_secs(), proxy.read_timeout.as_secs()), (1, 3));
     assert_eq!((proxy.max_requests, proxy.max_queue, proxy.queue_timeout.as_secs()), (30, 0, 4));
+    assert_eq!((proxy.max_response_head, proxy.max_response_headers), (4096, 9));
+    assert_eq!((proxy.max_idle, proxy.idle_timeout.as_secs()), (0, 6));
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn c2_1_every_option_has_an_effect() {
             "live_reload" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
-            key if key.starts_with("proxy_") => (json!(7), &proxied),
+            key if key.starts_with("proxy_") => (json!(1777), &proxied),
             "persist" => (json!("state.db"), &plain),
             "log" => (json!("json"), &plain),
             "user" => (json!("nobody"), &plain),
