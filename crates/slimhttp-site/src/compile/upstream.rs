@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str) -> Result<Endpoint, Wrong> {
             None => return Err(HOST_AND_PORT),
         },
     };
-    match Authority::parse(host.as_bytes()) {
+    match Authority::parse_configured(host.as_bytes()) {
         Some(Authority { host, port: None }) => Ok(Endpoint { tls, host: host.into(), port }),
         _ => Err(HOST_AND_PORT),
     }

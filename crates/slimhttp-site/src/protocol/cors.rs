@@ -106,7 +106,7 @@ impl OriginPattern {
             Some(name) => (true, name),
             None => (false, rest),
         };
-        let Some(authority) = Authority::parse(host.as_bytes()) else {
+        let Some(authority) = Authority::parse_configured(host.as_bytes()) else {
             let hint = "`*` stands for the names below a host only: `https://*.example.com`";
             return Err(host.contains('*').then_some(hint));
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::protocol::authority::{Authority, canonical_ipv6, is_name_byte};
+use crate::protocol::authority::{Authority, canonical_ipv6, is_dns_byte};
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ impl HostKey {
         };
         let Authority { host, port } = match canonical_ipv6(named) {
             Some(host) => Authority { host, port: None },
-            None => Authority::parse(named.as_bytes())
+            None => Authority::parse_configured(named.as_bytes())
                 // What a request may leave open or empty is a mistake in a key.
                 .filter(|authority| authority.port != Some(0) && !named.ends_with(':'))
                 .ok_or_else(|| expectation(key))?,
@@ -79,7 +79,7 @@ fn expectation(key: &str) -> &'static str {
         "an IPv6 address: `[::1]`, with a port `[::1]:8080`"
     } else if colons == 1 && !below.starts_with(':') {
         "a port from 1 to 65535 behind a host name"
-    } else if below.bytes().all(is_name_byte) {
+    } else if below.bytes().all(is_dns_byte) {
         "a host name of at most 253 characters, 1 to 63 between its dots"
     } else {
         "a host name"
