@@ -30,6 +30,7 @@ LINES: list[tuple[str, bytes, int]] = [
     ('absolute form, default port', b'GET http://a.example:80/x HTTP/1.1', 200),
     ('absolute form, scheme and host in capitals', b'GET HTTP://A.Example/x HTTP/1.1', 200),
     ('absolute form without a path', b'GET http://a.example HTTP/1.1', 200),
+    ('absolute form without a path, with a query', b'GET http://a.example?x HTTP/1.1', 200),
     # Space.
     ('leading space', b' GET / HTTP/1.1', 400),
     ('leading tab', b'\tGET / HTTP/1.1', 400),

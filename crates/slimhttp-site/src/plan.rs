@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::uri::Scheme;
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::files::file_rules::TryFile;
@@ -88,7 +88,7 @@ impl Site {
         if answers.rewrites.is_empty() {
             return None;
         }
-        let target = Target::parse(head.uri.path_and_query()?.as_str()).ok()?;
+        let target = target(head, head.uri.path_and_query()?).ok()?;
         if answers.redirects.find(&target).is_some() {
             return None;
         }
@@ -131,7 +131,7 @@ impl Site {
         if path_and_query.as_str() == "*" {
             return Plan::only(scope, None, asterisk_action(scope, head.method));
         }
-        let target = match Target::parse(path_and_query.as_str()) {
+        let target = match target(head, path_and_query) {
             Ok(target) => target,
             Err(refusal) => return Plan::refuse(scope, None, refusal),
         };
@@ -220,6 +220,15 @@ impl<'s, 'r> Plan<'s, 'r> {
 
     fn only(scope: &'s Arc<Scope>, target: Option<Target<'r>>, action: Action<'s>) -> Self {
         Self { scope, target, actions: smallvec::smallvec![action] }
+    }
+}
+
+/// The target of a request. Only an absolute form may leave the path out: in HTTP/2 `:path` has
+/// it always (RFC 9113 section 8.3.1).
+fn target<'u>(head: &Head<'u, '_>, raw: &'u PathAndQuery) -> Result<Target<'u>, Refusal> {
+    match head.uri.authority() {
+        Some(_) if head.version < Version::HTTP_2 => Target::parse_behind_authority(raw.as_str()),
+        _ => Target::parse(raw.as_str()),
     }
 }
 

@@ -264,6 +264,11 @@ fn c4_2_a_request_names_one_well_formed_host() {
             ("GET http://a.example/x Host: a.example", "a.example | file x"),
             ("GET http://a.example:80/x Host: a.example", "a.example | file x"),
             ("GET http://a.example/x Host: A.EXAMPLE:80", "a.example | file x"),
+            ("GET http://a.example Host: a.example", "a.example | file"),
+            ("GET http://a.example?q Host: a.example", "a.example | file"),
+            ("GET http://a.example?/x Host: a.example", "a.example | file"),
+            // There `:path` has what stands behind the authority, and always begins with a slash.
+            ("GET https://a.example?q HTTP/2", "a.example | 400"),
             ("GET http://a.example/x Host: b.example", "- | 400"),
             ("GET http://a.example/x Host: a.example:81", "- | 400"),
             ("GET http://a.example/x", "- | 400"),

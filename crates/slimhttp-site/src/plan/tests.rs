@@ -96,6 +96,7 @@ fn c8_1_redirects_are_decided_first_and_rewrites_before_all_else() {
         ("GET", "/app/a/b?q", "/app.html?q: file app.html"),
         ("GET", "/to-route/a%26b", "/routed?x=a%26b: call 1"),
         ("GET", "http://r.example/app/x", "http://r.example/app.html: file app.html"),
+        ("GET", "http://r.example?q", "http://r.example/home.html?q: file home.html"),
         ("POST", "/app/x", "/app.html: 405"),
         ("GET", "/app/x%2Fy", "404"),
         ("GET", "/other", "file other"),

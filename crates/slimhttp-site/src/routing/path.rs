@@ -79,16 +79,33 @@ impl<'r> Target<'r> {
     /// [`Refusal::BadRequest`] for a bad percent-encoding, an encoded NUL, a
     /// byte that no target may have, no leading slash, or `..` above the root.
     pub fn parse(raw: &'r str) -> Result<Self, Refusal> {
-        if !raw.starts_with('/') {
-            return Err(Refusal::BadRequest("the target does not begin with a slash"));
-        }
-        if raw.bytes().any(|byte| matches!(byte, 0..=b' ' | b'#' | 0x7f)) {
-            return Err(Refusal::BadRequest("the target holds a control byte, a space or a `#`"));
-        }
         let (raw_path, query) = match memchr::memchr(b'?', raw.as_bytes()) {
             Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
             None => (raw, None),
         };
+        if !raw_path.starts_with('/') {
+            return Err(Refusal::BadRequest("the target does not begin with a slash"));
+        }
+        Self::of_parts(raw_path, query)
+    }
+
+    /// Reads what stands behind the authority of an absolute form. Where that is a query alone
+    /// (`http://a.example?x`), the path is `/` (RFC 9110 section 4.2.3).
+    ///
+    /// # Errors
+    /// As [`Target::parse`].
+    pub fn parse_behind_authority(raw: &'r str) -> Result<Self, Refusal> {
+        match raw.strip_prefix('?') {
+            Some(query) => Self::of_parts("/", Some(query)),
+            None => Self::parse(raw),
+        }
+    }
+
+    fn of_parts(raw_path: &'r str, query: Option<&'r str>) -> Result<Self, Refusal> {
+        let mut bytes = raw_path.bytes().chain(query.unwrap_or_default().bytes());
+        if bytes.any(|byte| matches!(byte, 0..=b' ' | b'#' | 0x7f)) {
+            return Err(Refusal::BadRequest("the target holds a control byte, a space or a `#`"));
+        }
         let (path, encoded_slash) = if is_normal(raw_path.as_bytes()) {
             (Cow::Borrowed(raw_path.as_bytes()), false)
         } else {

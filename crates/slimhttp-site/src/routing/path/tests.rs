@@ -364,3 +364,18 @@ fn c5_3_a_path_goes_back_into_a_url() {
         assert_eq!(target(raw).safe_path().expect("a path").url_path(), url, "{raw:?}");
     }
 }
+
+#[test]
+fn a_query_behind_an_authority_is_one_of_the_root() {
+    for (raw, query) in [("?a=b", "a=b"), ("?", ""), ("?/..?x", "/..?x")] {
+        let target = Target::parse_behind_authority(raw).expect("a target");
+        assert_eq!((target.raw_path, target.query, &*target.path), ("/", Some(query), &b"/"[..]));
+        assert_eq!(target.sent_on(), format!("/{raw}"));
+        assert!(target.is_folder(), "{raw}");
+    }
+    for raw in ["/", "/a?b", "/a%2fb", "", "a", "..", "/..", "/#"] {
+        assert_eq!(Target::parse_behind_authority(raw), Target::parse(raw), "{raw}");
+    }
+    assert!(Target::parse_behind_authority("?a b").is_err());
+    assert!(Target::parse_behind_authority("?#").is_err());
+}
