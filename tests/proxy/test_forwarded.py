@@ -152,3 +152,44 @@ def test_c7_6_all_other_fields_of_a_response_pass_as_they_are() -> None:
         assert response.headers.all('Set-Cookie') == ['a=b; Path=/', 'c=d']
         for name in ('Date', 'Server', 'Location'):
             assert response.headers.all(name) == [dict(fields)[name]]
+
+
+def test_c7_6_options_of_the_server_reach_the_upstream() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            asked = client.request('OPTIONS', '*').json()
+        assert (asked['method'], asked['target']) == ('OPTIONS', '*')
+
+
+@of(('method', 'most', 'reaches'), [
+    ('OPTIONS', '2', '1'), ('TRACE', '1', '0'), ('GET', '0', '0'), ('OPTIONS', 'many', 'many'),
+])  # fmt: skip
+def test_c7_6_a_request_that_may_be_forwarded_has_one_step_less(
+    method: str, most: str, reaches: str
+) -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            client.request(method, '/', {'Max-Forwards': most})
+        assert upstream.wait_for().headers['Max-Forwards'] == reaches
+
+
+@of('target', ['/x', '*'])
+def test_c7_6_a_request_that_may_be_forwarded_no_more_is_answered_here(target: str) -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            told = client.request('OPTIONS', target, {'Max-Forwards': '0'})
+            assert (told.status, told.body) == (204, b'')
+            assert 'OPTIONS' in told.headers['Allow']
+            if target != '*':
+                traced = client.request('TRACE', target, {'Max-Forwards': '0', 'X-Own': 'secret'})
+                assert traced.status == 405
+                assert b'secret' not in traced.body
+                assert 'TRACE' not in traced.headers['Allow']
+        assert not upstream.exchanges
+
+
+def test_c7_1_an_absolute_target_with_a_query_alone_is_one_of_the_root() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            asked = client.request('GET', 'http://a.example?x=1', host='a.example').json()
+        assert asked['target'] == '/?x=1'

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::files::file_rules::TryFile;
 use crate::protocol::authority::Authority;
+use crate::protocol::max_forwards;
 use crate::protocol::methods::Methods;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake};
@@ -38,7 +39,7 @@ pub struct Head<'u, 'h> {
 pub struct Plan<'s, 'r> {
     /// The scope that the host picked.
     pub scope: &'s Arc<Scope>,
-    /// The target; `None` only where the sole action refuses it.
+    /// The target; `None` where the sole action refuses it, and for `*`.
     pub target: Option<Target<'r>>,
     /// The actions: the first that replies ends the request.
     pub actions: Actions<'s>,
@@ -67,8 +68,8 @@ pub enum Action<'s> {
     /// Tell a browser what a page of another origin may ask for: these fields,
     /// beside what every answer of the scope says ([`crate::protocol::cors::Cors::grant`]).
     Preflight(Box<HeaderMap>),
-    /// Tell which methods there are, see [`options`](crate::files::file_reply::options).
-    Options,
+    /// Tell these methods, see [`options`](crate::files::file_reply::options).
+    Options(Methods),
     /// Say no.
     Refuse(Refusal),
 }
@@ -122,14 +123,12 @@ impl Site {
             Err(refusal) => return Plan::refuse(&self.global, None, refusal),
         };
         let scope = self.scope_of(authority.as_ref());
-        // CONNECT is for forward proxies (RFC 9110 section 9.3.6), and `*` names
-        // no resource (section 7.1): nothing here answers either, but for files,
-        // which tell their methods.
+        // CONNECT is for forward proxies (RFC 9110 section 9.3.6): nothing here answers it.
         let Some(path_and_query) = head.uri.path_and_query() else {
-            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(Methods::of_files()));
+            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(self.methods_of(scope)));
         };
         if path_and_query.as_str() == "*" {
-            return Plan::only(scope, None, asterisk_action(scope, head.method));
+            return Plan::only(scope, None, self.asterisk_action(scope, head));
         }
         let target = match target(head, path_and_query) {
             Ok(target) => target,
@@ -185,7 +184,7 @@ impl Site {
             RouteMatch::Nothing => {}
         }
         if let Some(proxy) = &scope.options.proxy {
-            actions.push(Action::Proxy(proxy));
+            actions.push(proxy_action(proxy, head));
             return Ok(actions);
         }
         if let Some(module) = &scope.options.module {
@@ -198,6 +197,44 @@ impl Site {
             actions.push(file_action(scope, target, head.method));
         }
         Ok(actions)
+    }
+}
+
+impl Site {
+    /// What answers the target `*`, which names no resource but the server itself (RFC 9110
+    /// section 7.1): who answers for the whole scope. Routes have paths, and are not asked.
+    fn asterisk_action<'s>(&self, scope: &'s Scope, head: &Head<'_, '_>) -> Action<'s> {
+        if *head.method != Method::OPTIONS {
+            return Action::Refuse(Refusal::BadRequest("the target * is for OPTIONS"));
+        }
+        match &scope.options.proxy {
+            Some(proxy) => proxy_action(proxy, head),
+            None => Action::Options(self.methods_of(scope)),
+        }
+    }
+
+    /// The methods that anything in a scope answers, `OPTIONS` among them: it answers that to `*`.
+    fn methods_of(&self, scope: &Scope) -> Methods {
+        if scope.options.proxy.is_some() || scope.options.module.is_some() {
+            return Methods::Any;
+        }
+        let routes = scope.routes.iter().map(|route| &route.methods);
+        let all = routes.fold(Methods::of_files(), |all, more| all.union(more));
+        match self.instance.methods.methods() {
+            Some(methods) => all.union(&methods),
+            None => all,
+        }
+    }
+}
+
+/// Forwards a request, unless it says that it has come as far as it is to go (RFC 9110 section
+/// 7.6.2). Then this server is who answers: it tells the methods, all of which the upstreams are
+/// asked, and it reflects no request (section 9.3.8), which could hold what no script is to read.
+fn proxy_action<'s>(proxy: &'s Arc<Proxy>, head: &Head<'_, '_>) -> Action<'s> {
+    match max_forwards::of(head.method, head.headers) {
+        Some(0) if *head.method == Method::OPTIONS => Action::Options(Methods::Any),
+        Some(0) => Action::Refuse(Refusal::MethodNotAllowed(Methods::Any)),
+        _ => Action::Proxy(proxy),
     }
 }
 
@@ -229,18 +266,6 @@ fn target<'u>(head: &Head<'u, '_>, raw: &'u PathAndQuery) -> Result<Target<'u>, 
     match head.uri.authority() {
         Some(_) if head.version < Version::HTTP_2 => Target::parse_behind_authority(raw.as_str()),
         _ => Target::parse(raw.as_str()),
-    }
-}
-
-/// What answers the target `*`: files tell their methods.
-fn asterisk_action(scope: &Scope, method: &Method) -> Action<'static> {
-    let options = &scope.options;
-    let is_of_files =
-        options.web_root.is_some() && options.proxy.is_none() && options.module.is_none();
-    if *method == Method::OPTIONS && is_of_files {
-        Action::Options
-    } else {
-        Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod forward;
 pub mod framing;
 pub mod http2;
 pub mod list_field;
+pub(crate) mod max_forwards;
 pub mod media_type;
 pub mod methods;
 pub mod multipart;

@@ -177,7 +177,7 @@ impl Exchange<'_> {
                 Ok(Answer::Reply(error_page::redirect(location, status)))
             }
             Action::Preflight(fields) => Ok(Answer::Reply(error_page::preflight(*fields))),
-            Action::Options => Ok(Answer::Reply(files::options())),
+            Action::Options(methods) => Ok(Answer::Reply(files::options(&methods))),
             Action::Refuse(Refusal::Forbidden) => Err(self.foreign_origin()),
             Action::Refuse(refusal) => Err(refusal.into()),
         }
@@ -414,6 +414,6 @@ impl Exchange<'_> {
 fn is_decided(action: &Action<'_>) -> bool {
     matches!(
         action,
-        Action::Refuse(_) | Action::Redirect { .. } | Action::Preflight(_) | Action::Options
+        Action::Refuse(_) | Action::Redirect { .. } | Action::Preflight(_) | Action::Options(_)
     )
 }

@@ -7,6 +7,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use slimhttp_site::content_type::stored;
 use slimhttp_site::file_reply;
+use slimhttp_site::methods::Methods;
 use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Scope;
@@ -115,9 +116,9 @@ pub(crate) async fn send_named(
     Ok(response)
 }
 
-/// The answer to `OPTIONS` about files.
-pub(crate) fn options() -> Response<Body> {
-    let reply = file_reply::options();
+/// The answer to `OPTIONS` that tells these methods.
+pub(crate) fn options(methods: &Methods) -> Response<Body> {
+    let reply = file_reply::options(methods);
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -60,10 +60,7 @@ pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
 fn refusal_fields(refusal: &Refusal, headers: &mut HeaderMap) {
     match refusal {
         Refusal::MethodNotAllowed(methods) => {
-            // Method names are tokens, so the list is always a valid value.
-            if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
-                headers.insert(ALLOW, allow);
-            }
+            headers.insert(ALLOW, methods.allow());
         }
         Refusal::UpgradeRequired => {
             // RFC 9110 section 15.5.22, RFC 6455 section 4.4.

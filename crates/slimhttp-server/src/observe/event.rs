@@ -75,7 +75,7 @@ impl Responder {
             Action::File(_)
             | Action::Redirect { .. }
             | Action::Preflight(_)
-            | Action::Options
+            | Action::Options(_)
             | Action::Refuse(_) => Self::Server,
         }
     }

@@ -63,6 +63,7 @@ pub(crate) async fn forward(
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_requested(&headers));
     let hop = Hop {
+        method: &method,
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
         host: &host_of(&headers, &uri),

@@ -86,7 +86,7 @@ pub struct FileReply {
 /// that means otherwise has refused it.
 pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -> FileReply {
     if *method == Method::OPTIONS {
-        return options();
+        return options(&Methods::of_files());
     }
     let last_modified = facts.last_modified.map(LastModified::seconds);
     let current = Validators { etag: Some(facts.etag), last_modified };
@@ -118,11 +118,11 @@ pub fn file_reply(method: &Method, request: &HeaderMap, facts: &FileFacts<'_>) -
     }
 }
 
-/// How a file answers OPTIONS, and a scope of files `OPTIONS *`: 204 with the
-/// methods that it knows (RFC 9110 section 9.3.7).
-pub fn options() -> FileReply {
+/// How a file answers OPTIONS, and a scope `OPTIONS *`: 204 with the methods that there
+/// are (RFC 9110 section 9.3.7).
+pub fn options(methods: &Methods) -> FileReply {
     let mut headers = HeaderMap::with_capacity(2);
-    headers.insert(header::ALLOW, HeaderValue::from_static(Methods::OF_FILES));
+    headers.insert(header::ALLOW, methods.allow());
     bare(StatusCode::NO_CONTENT, headers)
 }
 

@@ -11,11 +11,12 @@
 
 use std::net::IpAddr;
 
-use http::Version;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Version};
 use smallvec::SmallVec;
 
 use crate::protocol::list_field::{list, members, names};
+use crate::protocol::max_forwards;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -26,6 +27,8 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// The hop from a client to us.
 #[derive(Clone, Copy, Debug)]
 pub struct Hop<'h> {
+    /// The method of the request.
+    pub method: &'h Method,
     /// The address of the peer of the connection.
     pub client: IpAddr,
     /// Whether the connection is TLS.
@@ -103,6 +106,7 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
         sent.insert(header::CONNECTION, HeaderValue::from_static(options));
     }
 
+    max_forwards::decrement(hop.method, &mut sent);
     remove_lookalikes(&mut sent);
     join_cookies(&mut sent);
     if let (Entry::Vacant(host), Some(value)) = (sent.entry(header::HOST), host_value(hop)) {

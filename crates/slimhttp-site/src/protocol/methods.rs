@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 /// The methods that something answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +16,7 @@ pub enum Methods {
 }
 
 impl Methods {
-    /// The `Allow` of files.
-    pub const OF_FILES: &'static str = "GET, HEAD, OPTIONS";
-
-    /// What files answer: [`Methods::OF_FILES`].
+    /// What files answer.
     pub fn of_files() -> Self {
         Self::Only(Arc::new([Method::GET, Method::HEAD, Method::OPTIONS]))
     }
@@ -33,6 +30,11 @@ impl Methods {
                     || (method == Method::HEAD && methods.contains(&Method::GET))
             }
         }
+    }
+
+    /// The value of an `Allow` field.
+    pub fn allow(&self) -> HeaderValue {
+        HeaderValue::try_from(self.to_string()).expect("tokens, joined by commas")
     }
 
     /// The methods as named, or `None` where every one is answered.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::Method;
 use smallvec::SmallVec;
 
+use crate::protocol::methods::Methods;
 use crate::routing::route::HandlerId;
 use crate::site::access::Networks;
 
@@ -60,6 +61,16 @@ impl MethodTable {
     /// Who was set to answer exactly this.
     pub fn get(&self, method: Option<&Method>) -> Option<HandlerId> {
         self.handlers.iter().find(|(known, _)| known.as_ref() == method).map(|(_, id)| *id)
+    }
+
+    /// The methods that are answered so; `None` where there are none.
+    pub fn methods(&self) -> Option<Methods> {
+        if self.handlers.is_empty() {
+            return None;
+        }
+        let named = self.handlers.iter().map(|(method, _)| method.clone());
+        // One for every method answers all.
+        Some(named.collect::<Option<_>>().map_or(Methods::Any, Methods::Only))
     }
 
     /// Who answers `method`. `HEAD` is answered by whom `GET` is.

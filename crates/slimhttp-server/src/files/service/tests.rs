@@ -85,7 +85,7 @@ async fn a_handler_that_names_the_coding_gets_the_file_as_it_is() {
 
 #[test]
 fn the_methods_of_files_are_said() {
-    let response = options();
+    let response = options(&Methods::of_files());
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(response.headers()[http::header::ALLOW], "GET, HEAD, OPTIONS");
 }

@@ -3,6 +3,7 @@
 use super::*;
 
 const HOP: Hop<'static> = Hop {
+    method: &Method::GET,
     client: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     tls: false,
     host: "a.example:8080",
@@ -92,6 +93,16 @@ fn c7_6_hop_by_hop_fields_stay() {
     ];
     for (sent, expect) in cases {
         check(&HOP, sent, expect);
+    }
+}
+
+#[test]
+fn max_forwards_is_of_options_and_trace() {
+    for (method, left) in
+        [(Method::OPTIONS, "2"), (Method::TRACE, "2"), (Method::GET, "3"), (Method::POST, "3")]
+    {
+        let hop = Hop { method: &method, ..HOP };
+        check(&hop, "max-forwards: 3", &format!("max-forwards: {left}"));
     }
 }
 

@@ -121,3 +121,21 @@ fn c9_who_may_connect_is_said_by_the_configuration_and_by_the_program() {
         assert_eq!(site.admits(client), admitted, "{address}: {config} and {program:?}");
     }
 }
+
+#[test]
+fn c9_which_methods_are_answered() {
+    for (methods, expected) in [
+        (&[][..], None),
+        (&["PURGE", "BREW"], Some("PURGE, BREW")),
+        (&["GET"], Some("GET, HEAD")),
+        (&["PURGE", "*"], Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")),
+    ] {
+        let mut table = MethodTable::default();
+        for method in methods {
+            let method = (*method != "*").then(|| method.parse().expect("a method"));
+            table.set(method, HandlerId(1));
+        }
+        let told = table.methods().map(|methods| methods.to_string());
+        assert_eq!(told.as_deref(), expected, "{methods:?}");
+    }
+}
