@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
+use http::header::{Entry, HOST};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Upstream};
 use tokio::time::Instant;
@@ -46,12 +47,17 @@ pub(super) struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
-    /// For the upstream whose URI this is. The body is shared with those made before.
+    /// For the upstream whose URI this is. The body is shared with those made before. Where an
+    /// HTTP/1.0 client has named no host, the upstream's own is the one that it asks for.
     fn to(&self, uri: &Uri) -> Request<ForwardedBody> {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.clone();
+        if let (Entry::Vacant(host), Some(own)) = (request.headers_mut().entry(HOST), host_of(uri))
+        {
+            host.insert(own);
+        }
         request
     }
 
@@ -174,6 +180,18 @@ fn uri_at(upstream: &Upstream, uri: &Uri) -> Option<Uri> {
     parts.path_and_query =
         Some(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
     Uri::from_parts(parts).ok()
+}
+
+/// The `Host` of an upstream by its URI, without the port that its scheme has anyway (RFC 9110
+/// section 4.2.3).
+fn host_of(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let is_default = matches!(
+        (uri.scheme_str(), uri.port_u16()),
+        (Some("http"), Some(80)) | (Some("https"), Some(443))
+    );
+    let host = if is_default { authority.host() } else { authority.as_str() };
+    HeaderValue::from_str(host).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
+use crate::message::request_body::RequestBody;
 
 fn upstream(host: &str, port: u16, tls: bool) -> Upstream {
     Upstream { host: host.into(), port, tls }
@@ -21,6 +22,32 @@ fn an_upstream_gets_the_path_and_the_query() {
         assert_eq!(found.as_deref(), Some(uri), "{target}");
     }
     assert_eq!(uri_at(&upstream("no host", 80, false), &Uri::from_static("/")), None);
+}
+
+#[test]
+fn a_request_without_a_host_has_that_of_the_upstream() {
+    for (upstream, host, expected) in [
+        (upstream("app", 8000, false), None, "app:8000"),
+        (upstream("app", 80, false), None, "app"),
+        (upstream("app", 443, true), None, "app"),
+        (upstream("app", 80, true), None, "app:80"),
+        (upstream("app", 443, false), None, "app:443"),
+        (upstream("::1", 8000, false), None, "[::1]:8000"),
+        (upstream("::1", 80, false), None, "[::1]"),
+        (upstream("app", 8000, false), Some("a.example"), "a.example"),
+        (upstream("app", 8000, false), Some(""), ""),
+    ] {
+        let uri = uri_at(&upstream, &Uri::from_static("/")).expect("a name of a host");
+        let headers = host.map(|host| (HOST, HeaderValue::from_static(host))).into_iter();
+        let body = RequestBody::Collected(bytes::Bytes::new());
+        let request = UpstreamRequest {
+            method: Method::GET,
+            uri: Uri::from_static("/"),
+            headers: headers.collect(),
+            body: ForwardedBody::new(body, 0, Duration::ZERO),
+        };
+        assert_eq!(request.to(&uri).headers()[HOST], expected, "{upstream:?}, {host:?}");
+    }
 }
 
 /// Attempts that end as they are listed, and how many were made.
