@@ -4,3 +4,4 @@
 mod error;
 pub(crate) mod forward;
 mod retry;
+mod trailers;

@@ -22,6 +22,7 @@ use crate::message::request_body::RequestBody;
 use crate::net::upgraded::OnUpgrade;
 use crate::proxy::error;
 use crate::proxy::retry::{self, UpstreamRequest};
+use crate::proxy::trailers::WithTrailers;
 use crate::upgrade::{switching, tunnel};
 use crate::upstream::body::ForwardedBody;
 use crate::upstream::group::{UpstreamGroup, UpstreamPermit};
@@ -73,6 +74,10 @@ pub(crate) async fn forward(
         upgrade: upgrade.is_some(),
     };
     let headers = forward::request_headers(&headers, &hop);
+    let body = match body {
+        RequestBody::Incoming(body) => RequestBody::Incoming(Box::pin(WithTrailers(body))),
+        collected @ RequestBody::Collected(_) => collected,
+    };
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
     let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
@@ -104,7 +109,10 @@ fn respond(
     *response.version_mut() = Version::HTTP_11;
     response.extensions_mut().clear();
     response.body_mut().hold(permit);
-    Ok(response.map(|body| if body.is_end_stream() { Body::Empty } else { Body::stream(body) }))
+    Ok(response.map(|body| match body.is_end_stream() {
+        true => Body::Empty,
+        false => Body::stream(WithTrailers(body)),
+    }))
 }
 
 /// The 101, behind which both connections are joined.

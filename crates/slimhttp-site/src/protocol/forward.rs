@@ -5,9 +5,13 @@
 //! Fields of a single connection (hop by hop) are removed; who the client is is added and
 //! cannot be forged; every other field passes as it came.
 //!
-//! `Proxy-Authenticate`, `Proxy-Authorization` and `Expect` pass: RFC 9110 does not tie
-//! them to a connection (sections 11.7 and 10.1.1), and half of a challenge would be worse
-//! than none.
+//! `Proxy-Authenticate` and `Proxy-Authorization` pass: RFC 9110 does not tie them to a
+//! connection (section 11.7), and half of a challenge would be worse than none. `Expect` does
+//! not: this server has met the expectation itself, and no upstream is to ask for content that
+//! is on its way.
+//!
+//! Trailers pass both ways, but for those that mean something only ahead of the content
+//! ([`trailers`]).
 
 use std::net::IpAddr;
 
@@ -92,14 +96,14 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
         && hop.received_version == Version::HTTP_11
         && !names(headers, &header::UPGRADE, "h2c");
     // Section 10.1.4: of `TE`, only `trailers` is not about the connection's
-    // codings, and it has to be listed in `Connection` again.
-    let trailers = members(headers, &header::TE).any(|member| {
-        let coding = member.split(|&byte| byte == b';').next().unwrap_or_default();
-        coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
-    });
+    // codings, and it has to be listed in `Connection` again. HTTP/1.0 knows no trailers.
+    let trailers = hop.received_version >= Version::HTTP_11
+        && members(headers, &header::TE).any(|member| {
+            let coding = member.split(|&byte| byte == b';').next().unwrap_or_default();
+            coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
+        });
     remove_hop_by_hop(&mut sent, upgrade);
-    // A client's trailers need not be kept (section 6.5.1), so none is announced.
-    sent.remove(header::TRAILER);
+    sent.remove(header::EXPECT);
     if trailers {
         sent.insert(header::TE, HeaderValue::from_static("trailers"));
         let options = if sent.contains_key(header::UPGRADE) { "upgrade, te" } else { "te" };
@@ -119,8 +123,6 @@ pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
 
 /// The header of a response as it goes back to the client. `keep_upgrade` is for
 /// 101 and 426, whose `Upgrade` is meant for the client (RFC 9110 section 7.8).
-///
-/// `Trailer` stays: `TE: trailers` told the upstream that trailers arrive.
 pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'_>) {
     // RFC 9112 section 6.3: the coding overrides the length, which must not go on.
     if headers.contains_key(header::TRANSFER_ENCODING) {
@@ -128,6 +130,53 @@ pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'
     }
     remove_hop_by_hop(headers, keep_upgrade);
     via.append_to(headers);
+}
+
+/// The trailer section of a request or a response as it goes on. Fields that mean something only
+/// ahead of the content are removed (RFC 9110 section 6.5.1: framing, routing, modifiers of the
+/// request, control of the response, authentication, the format of the content, the connection),
+/// since whoever merges trailers into the header would act on them; and so is who the client is,
+/// which is said in the header alone. `_` counts as `-`, see [`remove_lookalikes`].
+///
+/// `Trailer`, which announces them, stays in the header in both directions.
+pub fn trailers(mut fields: HeaderMap) -> HeaderMap {
+    let forbidden = |name: &&HeaderName| !may_trail(&name.as_str().replace('_', "-"));
+    let forbidden: SmallVec<[HeaderName; 4]> = fields.keys().filter(forbidden).cloned().collect();
+    for name in forbidden {
+        fields.remove(name);
+    }
+    fields
+}
+
+/// Whether a field may stand in a trailer section. `name` is lower case.
+fn may_trail(name: &str) -> bool {
+    // Their definitions allow it: RFC 9530 section 2, RFC 9110 sections 8.8.3, 11.6.3 and 14.3.
+    const DEFINED: &[&str] = &["accept-ranges", "authentication-info", "content-digest", "etag"];
+    const PREFIXES: &[&str] = &["accept", "proxy-", "www-"];
+    const NAMES: &[&str] = &[
+        "age",
+        "allow",
+        "alt-svc",
+        "clear-site-data",
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "max-forwards",
+        "pragma",
+        "refresh",
+        "retry-after",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "warning",
+    ];
+    DEFINED.contains(&name)
+        || !(NAMES.contains(&name)
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || is_end_to_end(name)
+            || is_forwarding_field(name))
 }
 
 /// Whether a message has come through the server with this pseudonym before: one of

@@ -68,12 +68,12 @@ fn c7_6_hop_by_hop_fields_stay() {
         ("connection: ö, a b, \"x\" | x: 1", "x: 1"),
         // Known ones, though not named.
         ("keep-alive: 5 | proxy-connection: a | transfer-encoding: chunked", ""),
-        ("upgrade: websocket | trailer: x-sum", ""),
+        ("upgrade: websocket | trailer: x-sum", "trailer: x-sum"),
+        // Section 10.1.1: what is expected of this server is met here.
+        ("expect: 100-continue", ""),
+        ("expect: 100-continue | expect: 100-continue | connection: expect", ""),
         // Not tied to a connection.
-        (
-            "proxy-authorization: a | expect: 100-continue",
-            "expect: 100-continue | proxy-authorization: a",
-        ),
+        ("proxy-authorization: a", "proxy-authorization: a"),
         // Connection takes nothing away that is meant for the upstream.
         (
             "connection: authorization, Cookie | authorization: a | cookie: b",
@@ -93,6 +93,92 @@ fn c7_6_hop_by_hop_fields_stay() {
     ];
     for (sent, expect) in cases {
         check(&HOP, sent, expect);
+    }
+}
+
+#[test]
+fn trailers_are_for_clients_that_take_them() {
+    for (version, expect) in [
+        (Version::HTTP_10, ""),
+        (Version::HTTP_11, "connection: te | te: trailers"),
+        (Version::HTTP_2, "connection: te | te: trailers"),
+    ] {
+        let hop = Hop { received_version: version, ..HOP };
+        let mut found = request_headers(&fields("te: trailers"), &hop);
+        ["via", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
+            .into_iter()
+            .for_each(|name| drop(found.remove(name)));
+        assert_eq!(text(&found), expect, "{version:?}");
+        assert!(!request_headers(&HeaderMap::new(), &hop).contains_key("te"), "{version:?}");
+    }
+}
+
+#[test]
+fn trailers_that_mean_something_only_ahead_of_the_content_stay() {
+    let kept = "content-digest: a | etag: b | grpc-message: c | grpc-status: 0 | \
+                repr-digest: d | server-timing: e | x-sum: f | x-sum: g";
+    assert_eq!(text(&trailers(fields(kept))), kept);
+    assert_eq!(trailers(HeaderMap::new()), HeaderMap::new());
+    for name in [
+        // Framing and routing.
+        "content-length",
+        "transfer-encoding",
+        "trailer",
+        "host",
+        // Modifiers of the request, control of the response.
+        "cache-control",
+        "expect",
+        "max-forwards",
+        "pragma",
+        "range",
+        "te",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "if-unmodified-since",
+        "if-range",
+        "accept",
+        "accept-encoding",
+        "age",
+        "expires",
+        "date",
+        "location",
+        "retry-after",
+        "vary",
+        // Authentication, and who asks.
+        "authorization",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "www-authenticate",
+        "cookie",
+        "set-cookie",
+        "origin",
+        "referer",
+        // The format of the content.
+        "content-type",
+        "content-encoding",
+        "content-range",
+        "content-location",
+        // The connection.
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "upgrade",
+        "http2-settings",
+        // What servers on the way say, and what looks like it.
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-real-ip",
+        "x_forwarded_for",
+        "x_real_ip",
+        "content_length",
+        "transfer_encoding",
+        "content_type",
+    ] {
+        let sent = fields(&format!("x-sum: a | {name}: b"));
+        assert_eq!(text(&trailers(sent)), "x-sum: a", "{name}");
     }
 }
 
