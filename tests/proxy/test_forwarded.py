@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import Upstream, says, serving
+from support import Exchange, Upstream, says, serving
 
 of = pytest.mark.parametrize
 
@@ -193,3 +193,36 @@ def test_c7_1_an_absolute_target_with_a_query_alone_is_one_of_the_root() -> None
         with site.client() as client:
             asked = client.request('GET', 'http://a.example?x=1', host='a.example').json()
         assert asked['target'] == '/?x=1'
+
+
+def test_c7_6_an_upstream_is_asked_for_itself_where_the_client_names_no_host() -> None:
+    with Upstream() as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            client.send_raw(b'GET / HTTP/1.0\r\n\r\n')
+            assert client.read_response().status == 200
+        asked = upstream.wait_for()
+        assert (asked.version, asked.headers['Host']) == ('HTTP/1.1', upstream.name)
+
+
+@of(('offered', 'answered'), [
+    ('h2c', 'h2c'), ('websocket, h2c', 'websocket'), ('websocket', 'h2c'), ('websocket', None),
+])  # fmt: skip
+def test_c7_2_a_switch_to_what_was_not_offered_is_502(offered: str, answered: str | None) -> None:
+    def switches(exchange: Exchange) -> None:
+        upgrade = f'Upgrade: {answered}\r\n' if answered else ''
+        head = f'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{upgrade}\r\n'
+        exchange.send(head.encode())
+        exchange.wait_until_gone()
+
+    with Upstream(switches) as upstream, serving(proxy=upstream.name) as site:
+        with site.client() as client:
+            response = client.request('GET', '/', {'Connection': 'Upgrade', 'Upgrade': offered})
+            assert response.status == 502
+        assert 'h2c' not in (upstream.wait_for().headers.get('Upgrade') or '')
+
+
+def test_c7_2_the_upgrade_that_an_upstream_requires_is_told() -> None:
+    answer = says('x', '426 Upgrade Required', ('Connection', 'upgrade'), ('Upgrade', 'a/2'))
+    with Upstream(answer) as upstream, serving(proxy=upstream.name) as site:
+        response = site.get('/')
+        assert (response.status, response.headers['Upgrade']) == (426, 'a/2')

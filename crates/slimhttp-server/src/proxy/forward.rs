@@ -81,13 +81,16 @@ pub(crate) async fn forward(
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
     let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
-    let ends = Ends { upstream, upgrade, connection: &connection, pseudonym: &pseudonym };
+    let (sent, pseudonym) = (&request.headers, &*pseudonym);
+    let ends = Ends { upstream, sent, upgrade, connection: &connection, pseudonym };
     respond(response, ends, permit, group)
 }
 
 /// The two ends between which a response goes.
 struct Ends<'f> {
     upstream: &'f Upstream,
+    /// The header of the request as the upstream got it.
+    sent: &'f HeaderMap,
     /// What the client's connection becomes where the upstream switches.
     upgrade: Option<OnUpgrade>,
     connection: &'f Arc<ConnectionContext>,
@@ -105,7 +108,8 @@ fn respond(
         return switch(response, ends, permit, group);
     }
     let via = Via { received_version: response.version(), pseudonym: ends.pseudonym };
-    forward::response_headers(response.headers_mut(), false, &via);
+    let keep_upgrade = response.status() == StatusCode::UPGRADE_REQUIRED;
+    forward::response_headers(response.headers_mut(), keep_upgrade, &via);
     *response.version_mut() = Version::HTTP_11;
     response.extensions_mut().clear();
     response.body_mut().hold(permit);
@@ -122,7 +126,9 @@ fn switch(
     permit: UpstreamPermit,
     group: &UpstreamGroup,
 ) -> Result<Response<Body>, ErrorResponse> {
-    let Ends { upstream, upgrade, connection, pseudonym } = ends;
+    let Ends { upstream, sent, upgrade, connection, pseudonym } = ends;
+    // What the client offers is not all offered to the upstream.
+    let upgrade = upgrade.filter(|_| forward::is_offered(sent, response.headers()));
     let Some(client) = upgrade else {
         return Err(error::unasked_switch(upstream, group));
     };

@@ -179,6 +179,16 @@ fn may_trail(name: &str) -> bool {
             || is_forwarding_field(name))
 }
 
+/// Whether every protocol that a 101 switches to was offered in the request to the upstream, and
+/// there is one: no server may switch to another (RFC 9110 section 7.8).
+pub fn is_offered(sent: &HeaderMap, answered: &HeaderMap) -> bool {
+    let is_one = |protocol: &[u8]| {
+        members(sent, &header::UPGRADE).any(|offered| offered.eq_ignore_ascii_case(protocol))
+    };
+    let mut protocols = members(answered, &header::UPGRADE).peekable();
+    protocols.peek().is_some() && protocols.all(is_one)
+}
+
 /// Whether a message has come through the server with this pseudonym before: one of
 /// the members of `Via` has it as its received-by. Then the chain, in the order
 /// of the hops and cut to some hundred printable characters, for a person to

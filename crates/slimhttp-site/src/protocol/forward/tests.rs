@@ -183,6 +183,27 @@ fn trailers_that_mean_something_only_ahead_of_the_content_stay() {
 }
 
 #[test]
+fn c7_2_a_switch_is_to_what_was_offered() {
+    for (offered, answered, expected) in [
+        ("upgrade: websocket", "upgrade: websocket", true),
+        ("upgrade: websocket", "upgrade: WebSocket", true),
+        ("upgrade: a/1, b | upgrade: c", "upgrade: c", true),
+        ("upgrade: a/1, b", "upgrade: b, a/1", true),
+        ("upgrade: a/1", "upgrade: a/2", false),
+        ("upgrade: a/1", "upgrade: a", false),
+        ("upgrade: websocket", "upgrade: h2c", false),
+        ("upgrade: websocket", "upgrade: websocket, h2c", false),
+        ("upgrade: websocket", "connection: upgrade", false),
+        ("upgrade: websocket", "upgrade:", false),
+        ("connection: upgrade", "upgrade: websocket", false),
+        ("", "", false),
+    ] {
+        let found = is_offered(&fields(offered), &fields(answered));
+        assert_eq!(found, expected, "{offered} answered {answered}");
+    }
+}
+
+#[test]
 fn max_forwards_is_of_options_and_trace() {
     for (method, left) in
         [(Method::OPTIONS, "2"), (Method::TRACE, "2"), (Method::GET, "3"), (Method::POST, "3")]
