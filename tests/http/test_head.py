@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import pytest
 import slimHTTP
@@ -69,8 +69,26 @@ KINDS = {
 }
 
 
+#: What an upstream says of a length in its answer to a HEAD, and what the client is told.
+LENGTHS: dict[str, tuple[str, str, Optional[str]]] = {
+    '/a-length': ('200 OK', 'Content-Length: 5\r\n', '5'),
+    '/none': ('200 OK', '', None),
+    '/nothing-at-all': ('200 OK', 'Content-Length: 0\r\n', '0'),
+    '/not-modified': ('304 Not Modified', 'Content-Length: 5\r\n', '5'),
+    '/not-modified-and-none': ('304 Not Modified', '', None),
+    '/no-content': ('204 No Content', '', None),
+    # RFC 9110 section 8.6: a 204 has none.
+    '/no-content-and-a-length': ('204 No Content', 'Content-Length: 0\r\n', None),
+    '/missing': ('404 Not Found', '', None),
+}
+
+
 def upstream(exchange: Exchange) -> Any:
     """As a well-behaved server: HEAD gets the head of a GET."""
+    if exchange.target in LENGTHS:
+        status, length, _ = LENGTHS[exchange.target]
+        exchange.send(f'HTTP/1.1 {status}\r\nX-Own: x\r\n{length}\r\n'.encode())
+        return None
     head, body = {
         '/length': ('Content-Length: 5\r\n', b'hello'),
         '/chunked': ('Transfer-Encoding: chunked\r\n', b'5\r\nhello\r\n0\r\n\r\n'),
@@ -79,6 +97,7 @@ def upstream(exchange: Exchange) -> Any:
     exchange.send(f'HTTP/1.1 200 OK\r\n{head}\r\n'.encode())
     if exchange.method != 'HEAD':
         exchange.send(body)
+    return None
 
 
 def add_routes(http: Any, vhost: Any = None) -> None:
@@ -233,6 +252,18 @@ def test_the_length_of_what_is_known_is_told(sites: dict[str, Serving], protocol
     lengths |= {'proxy with a length': 5, 'proxy without content': 0}
     for name, length in lengths.items():
         assert ASK[protocol](sites, 'HEAD', KINDS[name]).fields['content-length'] == str(length)
+
+
+@pytest.mark.parametrize('protocol', ASK)
+@pytest.mark.parametrize('target', LENGTHS)
+def test_of_a_length_the_client_is_told_what_the_upstream_says(
+    sites: dict[str, Serving], target: str, protocol: str
+) -> None:
+    status, _, length = LENGTHS[target]
+    head = ASK[protocol](sites, 'HEAD', Kind(target, host='proxy'))
+    assert (head.status, head.body) == (int(status[:3]), b'')
+    assert head.fields['x-own'] == 'x'
+    assert head.fields.get('content-length') == length
 
 
 def test_a_connection_goes_on_behind_a_head(sites: dict[str, Serving]) -> None:

@@ -21,7 +21,6 @@ use crate::message::error_page;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::CloseMode;
 use crate::net::upgraded::OnUpgrade;
-use crate::observe::event::Responder;
 
 /// Answers one request, always.
 pub(crate) async fn answer(
@@ -62,7 +61,7 @@ pub(crate) async fn answer(
     };
 
     if *exchange.method() == Method::HEAD {
-        error_page::omit_content(&mut response, exchange.responder == Responder::Proxy);
+        error_page::omit_content(&mut response);
     }
     let cacheable = cacheable_for(&exchange, &tracker);
     let content = exchange.content_guard.take().map(|guard| (guard, exchange.is_streaming));

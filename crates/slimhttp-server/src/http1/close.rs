@@ -12,17 +12,18 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use crate::context::connection::ConnectionContext;
 use crate::exchange::{self, Tracked};
 use crate::message::body::Extent;
-use crate::message::error_page;
+use crate::message::error_page::{self, CloseConnection};
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::framing_fault::FramingFault;
 use crate::net::linger::{LINGER, linger};
 
 /// Says in a response that it is the last one of its connection, where it is: the connection
-/// is to end, or the request has content that nobody reads, which leaves no place for a further
-/// request (RFC 9112 section 9.3).
+/// is to end, or the request is malformed or has content that nobody reads, which leaves no place
+/// for a further request (RFC 9112 section 9.3).
 pub(crate) fn announce_close(response: &mut Response<Tracked>, connection: &ConnectionState) {
-    let is_last =
-        connection.close_mode() != CloseMode::No || response.body().leaves_content_unread();
+    let is_last = connection.close_mode() != CloseMode::No
+        || response.extensions().get::<CloseConnection>().is_some()
+        || response.body().leaves_content_unread();
     // After a 101 the connection is no longer HTTP.
     if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -37,7 +37,8 @@ pub enum Body {
     #[default]
     Empty,
     /// What is not sent because the method is HEAD: the head says what is known of
-    /// its length. The server puts it in the place of what a handler has made.
+    /// its length. The server puts it in the place of what a handler has made, or an upstream
+    /// would have sent.
     #[doc(hidden)]
     Omitted,
     /// All of it, in memory.

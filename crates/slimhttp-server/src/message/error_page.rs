@@ -10,7 +10,6 @@ use http::header::{
     LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SERVER, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body::Body as _;
 use slimhttp_site::refusal::Refusal;
 
 use crate::message::body::{Body, Extent};
@@ -25,7 +24,6 @@ pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that
 /// inside, or with `debug` everything.
 pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
     let ErrorResponse { refusal, page, detail } = refused;
-    let status = refusal.status();
     limits::log(&refusal, Within::Body);
     let detail = match debug {
         true => detail.or_else(|| limits::describe(&refusal, Within::Body)),
@@ -33,27 +31,63 @@ pub(crate) fn refuse(refused: ErrorResponse, debug: bool) -> Response<Body> {
     };
     let shows_detail =
         debug || matches!(refusal, Refusal::LoopDetected | Refusal::MalformedContent);
-    let mut policy = None;
-    let html = match (debug, page) {
-        (true, Some(page)) => {
-            policy = HeaderValue::try_from(page.policy).ok().map(OwnPolicy);
-            page.html.into()
-        }
-        _ if shows_detail => small_page(&refusal, detail.as_deref(), debug).into(),
-        _ => plain_page(&refusal),
+    let (html, policy) = match (debug, page) {
+        (true, Some(page)) => (page.html.into(), HeaderValue::try_from(page.policy).ok()),
+        _ if shows_detail => (small_page(&refusal, detail.as_deref(), debug).into(), None),
+        _ => (plain_page(&refusal), None),
     };
-    let mut response = Response::new(Body::from(html));
-    *response.status_mut() = status;
+    let mut response = page_response(&refusal, html, debug);
     if let Some(policy) = policy {
-        response.extensions_mut().insert(policy);
+        response.extensions_mut().insert(OwnPolicy(policy));
     }
+    response
+}
+
+/// The response to a head that is refused before there is a request. The host was not known yet,
+/// so `debug` is that of the global level.
+pub(crate) fn refuse_head(refusal: &Refusal, debug: bool) -> Response<Body> {
+    limits::log(refusal, Within::Head);
+    let html = match debug {
+        true => {
+            small_page(refusal, limits::describe(refusal, Within::Head).as_deref(), true).into()
+        }
+        false => plain_page(refusal),
+    };
+    page_response(refusal, html, debug)
+}
+
+fn page_response(refusal: &Refusal, html: Bytes, debug: bool) -> Response<Body> {
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = refusal.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    refusal_fields(&refusal, headers);
+    refusal_fields(refusal, headers);
     if debug {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    if ends_connection(refusal) {
+        response.extensions_mut().insert(CloseConnection);
+    }
     response
+}
+
+/// In the extensions of a response: where requests follow each other on a connection, none follows
+/// this one, for its request is malformed or has content that is not read. HTTP/1 says so and
+/// closes (RFC 9112 section 9.6); in HTTP/2 it is a matter of the stream alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CloseConnection;
+
+/// Whether what is left of a refused request is not read, or where it ends is not known.
+fn ends_connection(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::BadRequest(_)
+            | Refusal::UriTooLong
+            | Refusal::HeaderTooLarge
+            | Refusal::ContentTooLarge(_)
+            | Refusal::RequestTimeout
+            | Refusal::MemoryFull
+    )
 }
 
 /// Puts on a response what RFC 9110 demands of its status, and what a handler has given with it.
@@ -68,26 +102,14 @@ fn refusal_fields(refusal: &Refusal, headers: &mut HeaderMap) {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        Refusal::Unavailable => {
+        Refusal::Unavailable | Refusal::MemoryFull => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        Refusal::MemoryFull => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            // The rest of its body is not read.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Refusal::Raised(raised) => {
             for name in raised.fields.keys() {
                 headers.remove(name);
             }
             headers.extend(raised.fields.clone());
-        }
-        Refusal::BadRequest(_)
-        | Refusal::UriTooLong
-        | Refusal::HeaderTooLarge
-        | Refusal::ContentTooLarge(_)
-        | Refusal::RequestTimeout => {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
     }
@@ -128,51 +150,49 @@ pub(crate) fn finish(response: &mut Response<Body>) {
 
 /// Leaves the content out of the final response to a HEAD, whoever has made it
 /// and whichever protocol carries it: the fields are those of a GET (RFC 9110
-/// section 9.3.2). `relayed` is a response without content because an upstream, too,
-/// was sent a HEAD: of the length it has said all that there is to say.
-pub(crate) fn omit_content(response: &mut Response<Body>, relayed: bool) {
-    if !(relayed && response.body().is_end_stream()) {
-        announce_length(response);
-    }
+/// section 9.3.2). Where an upstream has answered, it has left the content out itself, and of
+/// its length it has said all that there is to say.
+pub(crate) fn omit_content(response: &mut Response<Body>) {
+    announce_length(response);
     *response.body_mut() = Body::Omitted;
 }
 
 /// Says how long the content is, where that is known and may be said (RFC 9110
-/// section 8.6).
+/// section 8.6). A 204 and an interim response have none, and say no length; a 304 says the one
+/// of a 200, which whoever has made it knows.
 pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
     let status = response.status();
-    let has_length = !status.is_informational()
-        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if let Some(length) = response.body().size_hint().exact().filter(|_| has_length) {
+    if status.is_informational() || status == StatusCode::NO_CONTENT {
+        response.headers_mut().remove(CONTENT_LENGTH);
+        return;
+    }
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|_| status != StatusCode::NOT_MODIFIED) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
     }
 }
 
 /// A response as bytes, for a connection on which no further request can be
-/// read: it ends with this. The host was not known yet, so `debug` is that of the global
-/// level.
+/// read: it ends with this.
 pub(crate) fn raw_error(refusal: &Refusal, extent: Extent, debug: bool) -> Vec<u8> {
-    limits::log(refusal, Within::Head);
-    let status = refusal.status();
-    let html = match debug {
-        true => {
-            small_page(refusal, limits::describe(refusal, Within::Head).as_deref(), true).into()
-        }
-        false => plain_page(refusal),
-    };
+    let mut response = refuse_head(refusal, debug);
+    finish(&mut response);
+    announce_length(&mut response);
+    let (parts, body) = response.into_parts();
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let mut response = format!(
-        "HTTP/1.1 {} {}\r\nserver: slimHTTP\r\ndate: {date}\r\ncontent-type: text/html; charset=utf-8\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n",
-        status.as_u16(),
-        status.canonical_reason().unwrap_or_default(),
-        html.len()
-    )
-    .into_bytes();
-    if extent == Extent::Whole {
-        response.extend_from_slice(&html);
+    let reason = parts.status.canonical_reason().unwrap_or_default();
+    let mut raw = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();
+    for (name, value) in &parts.headers {
+        raw.extend_from_slice(name.as_str().as_bytes());
+        raw.extend_from_slice(b": ");
+        raw.extend_from_slice(value.as_bytes());
+        raw.extend_from_slice(b"\r\n");
     }
-    response
+    raw.extend_from_slice(format!("date: {date}\r\nconnection: close\r\n\r\n").as_bytes());
+    if let (Body::Full(html), Extent::Whole) = (body, extent) {
+        raw.extend_from_slice(&html);
+    }
+    raw
 }
 
 /// The page of a status without any detail; made once, but for what a handler says.
@@ -249,3 +269,6 @@ pub(crate) fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,16 +81,16 @@ pub(crate) async fn forward(
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
     let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
-    let (sent, pseudonym) = (&request.headers, &*pseudonym);
-    let ends = Ends { upstream, sent, upgrade, connection: &connection, pseudonym };
+    let ends =
+        Ends { upstream, sent: &request, upgrade, connection: &connection, pseudonym: &pseudonym };
     respond(response, ends, permit, group)
 }
 
 /// The two ends between which a response goes.
 struct Ends<'f> {
     upstream: &'f Upstream,
-    /// The header of the request as the upstream got it.
-    sent: &'f HeaderMap,
+    /// The request as the upstream got it.
+    sent: &'f UpstreamRequest,
     /// What the client's connection becomes where the upstream switches.
     upgrade: Option<OnUpgrade>,
     connection: &'f Arc<ConnectionContext>,
@@ -114,6 +114,8 @@ fn respond(
     response.extensions_mut().clear();
     response.body_mut().hold(permit);
     Ok(response.map(|body| match body.is_end_stream() {
+        // There is content, of which the upstream has said how long it is, or has not.
+        _ if ends.sent.method == Method::HEAD => Body::Omitted,
         true => Body::Empty,
         false => Body::stream(WithTrailers(body)),
     }))
@@ -128,7 +130,7 @@ fn switch(
 ) -> Result<Response<Body>, ErrorResponse> {
     let Ends { upstream, sent, upgrade, connection, pseudonym } = ends;
     // What the client offers is not all offered to the upstream.
-    let upgrade = upgrade.filter(|_| forward::is_offered(sent, response.headers()));
+    let upgrade = upgrade.filter(|_| forward::is_offered(&sent.headers, response.headers()));
     let Some(client) = upgrade else {
         return Err(error::unasked_switch(upstream, group));
     };
