@@ -2,6 +2,7 @@
 //! what RFC 9113 calls malformed and hyper lets pass.
 
 use http::header::{COOKIE, HOST};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 
 use crate::protocol::framing::Limits;
@@ -19,7 +20,9 @@ pub fn validate(
     headers: &HeaderMap,
     limits: &Limits,
 ) -> Result<(), Refusal> {
-    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    validate_target(method, target)?;
+    let target = target.len();
     if target > limits.max_uri {
         return Err(Refusal::UriTooLong);
     }
@@ -46,6 +49,23 @@ pub fn validate(
         .any(|value| is_blank(value.first()) || is_blank(value.last()))
     {
         return Err(Refusal::BadRequest("a field value that begins or ends with white space"));
+    }
+    Ok(())
+}
+
+/// Validates `:path` as the target of HTTP/1 is (RFC 9113 section 8.3.1): what is refused there
+/// is refused here. What else a target may not hold (control bytes, spaces, `<`) has its stream
+/// reset before. `target` is empty for `CONNECT`, which has none.
+fn validate_target(method: &Method, target: &str) -> Result<(), Refusal> {
+    let is_asterisk = target == "*";
+    if is_asterisk && *method != Method::OPTIONS {
+        return Err(Refusal::BadRequest("the target * is for OPTIONS"));
+    }
+    if !(is_asterisk || target.is_empty() || target.starts_with('/')) {
+        return Err(Refusal::BadRequest("the target does not begin with a slash"));
+    }
+    if !target.is_ascii() {
+        return Err(Refusal::BadRequest("a byte beyond ASCII in the target"));
     }
     Ok(())
 }

@@ -29,6 +29,37 @@ fn the_target_is_bounded_by_max_uri() {
 }
 
 #[test]
+fn a_target_is_one_that_http_1_takes() {
+    let check = |method, target: &str| {
+        let uri = Uri::builder().scheme("https").authority("a.example").path_and_query(target);
+        validate(&method, &uri.build().expect("a target of a test"), &HeaderMap::new(), &LIMITS)
+    };
+    for (method, target) in [
+        (Method::GET, "/"),
+        (Method::GET, "/a/b?c=d"),
+        (Method::GET, "/%C3%A9"),
+        (Method::GET, "/a\\b"),
+        (Method::GET, "/\"{|}^"),
+        (Method::OPTIONS, "*"),
+        (Method::OPTIONS, "/"),
+    ] {
+        assert_eq!(check(method, target), Ok(()), "{target}");
+    }
+    for (method, target) in [
+        (Method::GET, "?x"),
+        (Method::GET, "*"),
+        (Method::POST, "*"),
+        (Method::GET, "/é"),
+        (Method::GET, "/?é"),
+        // Longer than `max_uri` besides.
+        (Method::GET, &format!("/{}", "é".repeat(40))),
+    ] {
+        let judged = check(method, target);
+        assert!(matches!(judged, Err(Refusal::BadRequest(_))), "{target}: {judged:?}");
+    }
+}
+
+#[test]
 fn fields_are_counted_with_the_authority() {
     let three = [("a", "1"), ("a", "2"), ("b", "3")];
     assert_eq!(check("/", &three), Ok(()));
