@@ -108,7 +108,7 @@ fn respond(
         return switch(response, ends, permit, group);
     }
     let via = Via { received_version: response.version(), pseudonym: ends.pseudonym };
-    let keep_upgrade = response.status() == StatusCode::UPGRADE_REQUIRED;
+    let keep_upgrade = response.status() == Refusal::UpgradeRequired.status();
     forward::response_headers(response.headers_mut(), keep_upgrade, &via);
     *response.version_mut() = Version::HTTP_11;
     response.extensions_mut().clear();

@@ -1,6 +1,7 @@
 //! Redirects and rewrites in a plan: what is decided first, and by which target.
 //! The other plans stand in `tests/plan.rs`.
 
+use http::header::MAX_FORWARDS;
 use serde_json::json;
 
 use super::*;
@@ -327,5 +328,110 @@ fn c7_6_a_target_with_two_routes_before_a_proxy_is_refused() {
         (r"/files\b", "400"),
     ] {
         assert_eq!(before_a_proxy(&routes, target), answer, "{target}");
+    }
+}
+
+/// The actions for a request of a method to a target, with `Max-Forwards` or without, in a word
+/// or two each. The routes are those of `r.example`: their methods, and handlers from 1.
+fn asked(host: &str, routes: &[&str], method: &str, uri: &str, most: Option<&str>) -> String {
+    let mut site = site(json!({"web_root": "w", "vhosts": {
+        "r.example": {"web_root": "r"}, "p.example": {"proxy": "a:1"}, "m.example": {"module": "app.py"},
+    }}));
+    for (number, methods) in (1..).zip(routes) {
+        let named = methods.split(',').map(|name| name.parse().unwrap());
+        let route = Route {
+            pattern: format!("/{number}").into(),
+            methods: if *methods == "*" { Methods::Any } else { Methods::Only(named.collect()) },
+            prefix: false,
+            kind: RouteKind::Whole,
+            handler: HandlerId(number),
+        };
+        let hosts = site.hosts.iter().map(|(key, scope)| (key.clone(), Scope::clone(scope)));
+        for (key, mut scope) in hosts.collect::<Vec<_>>() {
+            if &*key.name != "m.example" {
+                scope.routes.insert(route.clone()).unwrap();
+                site.hosts.insert(key, Arc::new(scope));
+            }
+        }
+    }
+    let fields = [(HOST, Some(host)), (MAX_FORWARDS, most)].into_iter();
+    let fields = fields.filter_map(|(name, value)| Some((name, value?.parse().unwrap())));
+    let (method, uri, headers) = (method.parse().unwrap(), uri.parse().unwrap(), fields.collect());
+    let version = Version::HTTP_11;
+    let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+    let described = |action: &Action<'_>| match action {
+        Action::Call(handler, ..) => handler.0.to_string(),
+        Action::Proxy(_) => "up".to_owned(),
+        Action::Options(methods) => format!("told {methods}"),
+        Action::Refuse(Refusal::MethodNotAllowed(methods)) => format!("405 {methods}"),
+        Action::Refuse(refusal) => refusal.status().as_u16().to_string(),
+        other => format!("{other:?}"),
+    };
+    plan.actions.iter().map(described).collect::<Vec<_>>().join(", ")
+}
+
+const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+#[test]
+fn the_target_asterisk_is_told_the_methods_of_all_that_answers() {
+    let all = format!("told {ALL}");
+    for (host, routes, expected) in [
+        ("h", &[][..], "told GET, HEAD, OPTIONS"),
+        ("m.example", &[], &all),
+        ("p.example", &[], "up"),
+        ("p.example", &["OPTIONS"], "up"),
+        ("r.example", &["GET", "POST,PURGE"], "told GET, HEAD, OPTIONS, POST, PURGE"),
+        ("r.example", &["*"], &all),
+    ] {
+        assert_eq!(asked(host, routes, "OPTIONS", "*", None), expected, "{host} {routes:?}");
+        assert_eq!(asked(host, routes, "GET", "*", None), "400", "{host} {routes:?}");
+    }
+    for (host, routes, expected) in [
+        ("r.example", &["PUT"][..], "405 GET, HEAD, OPTIONS, PUT"),
+        ("p.example", &[], &format!("405 {ALL}")),
+    ] {
+        let target = format!("{host}:443");
+        assert_eq!(asked(host, routes, "CONNECT", &target, None), expected, "{host} {routes:?}");
+    }
+}
+
+#[test]
+fn c7_6_max_forwards_ends_a_request_here() {
+    let (told, refused) = (format!("told {ALL}"), format!("405 {ALL}"));
+    let called = format!("1, {told}");
+    for (method, uri, most, expected) in [
+        ("OPTIONS", "/x", "0", &*told),
+        ("OPTIONS", "*", "0", &told),
+        ("OPTIONS", "/1", "0", &called),
+        ("OPTIONS", "/x", "1", "up"),
+        ("OPTIONS", "/x", "many", "up"),
+        ("TRACE", "/x", "0", &refused),
+        ("TRACE", "/x", "1", "up"),
+        ("GET", "/x", "0", "up"),
+        ("POST", "/x", "0", "up"),
+    ] {
+        let found = asked("p.example", &["OPTIONS"], method, uri, Some(most));
+        assert_eq!(found, expected, "{method} {uri} {most}");
+    }
+    // Who forwards nothing is asked as ever.
+    assert_eq!(asked("h", &[], "TRACE", "/x", Some("0")), "405 GET, HEAD, OPTIONS");
+}
+
+#[test]
+fn only_an_absolute_form_leaves_the_path_out() {
+    let site = site(json!({"web_root": "w"}));
+    let headers = HeaderMap::from_iter([(HOST, "h".parse().unwrap())]);
+    let uri = Uri::from_static("http://h?q");
+    for (version, expected) in [
+        (Version::HTTP_10, Action::File(SafePath::root())),
+        (Version::HTTP_11, Action::File(SafePath::root())),
+        // `:path` has it always, and what it begins with is checked.
+        (
+            Version::HTTP_2,
+            Action::Refuse(Refusal::BadRequest("the target does not begin with a slash")),
+        ),
+    ] {
+        let plan = site.plan(&Head { method: &Method::GET, uri: &uri, version, headers: &headers });
+        assert_eq!(plan.actions[0], expected, "{version:?}");
     }
 }
