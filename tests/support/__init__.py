@@ -22,7 +22,7 @@ from support.client import (
     outlast,
 )
 from support.log import Log
-from support.measuring import quantile, resident_memory
+from support.measuring import connections_at_rest, quantile, resident_memory
 from support.paths import DATA, REPOSITORY
 from support.response import Closed, Headers, ProtocolError, Response
 from support.servers import (
@@ -95,6 +95,7 @@ __all__ = [
     'answer',
     'at_once',
     'check_not_whole',
+    'connections_at_rest',
     'drip',
     'echo',
     'ended',

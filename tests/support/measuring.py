@@ -1,8 +1,9 @@
-"""Figures: what a process takes, and what most of many times are below."""
+"""Figures: what a process takes, what rests in it, and what most of many times are below."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Union
 
@@ -11,6 +12,24 @@ def resident_memory(pid: Union[int, str] = 'self') -> int:
     """The resident memory of a process in bytes."""
     fields = Path(f'/proc/{pid}/statm').read_text().split()
     return int(fields[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def connections_at_rest(pid: Union[int, str] = 'self') -> int:
+    """How many connections of a process's servers rest.
+
+    Of each I/O thread these are the descriptors of an epoll that the epoll of its runtime watches.
+    """
+    watched: dict[int, set[int]] = {}
+    for link in Path(f'/proc/{pid}/fd').iterdir():
+        try:
+            if os.readlink(link) == 'anon_inode:[eventpoll]':
+                information = Path(f'/proc/{pid}/fdinfo/{link.name}').read_text()
+                found = re.findall(r'^tfd: *(\d+)', information, re.MULTILINE)
+                watched[int(link.name)] = set(map(int, found))
+        except FileNotFoundError:
+            continue  # It was closed meanwhile.
+    inner = {descriptor for found in watched.values() for descriptor in found} & set(watched)
+    return sum(len(watched[descriptor]) for descriptor in inner)
 
 
 def quantile(times: list[float], part: float) -> float:

@@ -1,9 +1,10 @@
 //! The threads that serve: accepting, assigning connections to threads, one connection from its
-//! first byte on, and the end.
+//! first byte on, those that rest, and the end.
 
 pub(crate) mod accept;
 mod admission;
 mod connection;
 mod drain;
 pub(crate) mod io_thread;
+mod resting;
 pub(crate) mod threads;

@@ -66,6 +66,8 @@ pub(crate) enum Next {
     },
     /// With a request for hyper; these bytes begin with its head.
     Hyper(Bytes),
+    /// With nothing begun and nothing coming, for a while: the socket is to rest.
+    Rest,
     /// With a head that is not HTTP.
     Fault(FramingFault),
 }
@@ -94,7 +96,7 @@ impl<S: Stream> Http1<S> {
         }
     }
 
-    /// Answers requests until there is one for hyper, or no more.
+    /// Answers requests until there is one for hyper, or none for a while, or no more.
     pub(crate) async fn run(&mut self) -> Next {
         loop {
             let sent = match std::future::poll_fn(|context| self.poll_head(context)).await {
@@ -145,6 +147,9 @@ impl<S: Stream> Http1<S> {
                     let waits = self.framing.phase() == Phase::Idle;
                     if waits && self.context.state.close_mode() != CloseMode::No {
                         return Poll::Ready(HeadOutcome::Leave(Next::Close { unread: false }));
+                    }
+                    if waits && self.unread.is_empty() && self.context.state.take_rest_request() {
+                        return Poll::Ready(HeadOutcome::Leave(Next::Rest));
                     }
                     return Poll::Pending;
                 };

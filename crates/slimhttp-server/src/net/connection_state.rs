@@ -20,6 +20,8 @@
 //! Every field is an atomic, read and written on any thread. A time is kept as milliseconds since
 //! the connection was created, plus one: 0 stands for none.
 
+mod rest;
+
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
@@ -105,6 +107,8 @@ pub(crate) struct ConnectionState {
     unsent: AtomicU32,
     /// When one of them moved last.
     unsent_at: AtomicU64,
+    /// Whether its task is to end while nothing comes, see [`rest`].
+    rest: AtomicU8,
     close_mode: AtomicU8,
     close_requested_at: AtomicU64,
     is_upgraded: AtomicBool,
@@ -138,6 +142,7 @@ impl ConnectionState {
             is_engine_idle: AtomicBool::new(false),
             unsent: AtomicU32::new(0),
             unsent_at: AtomicU64::new(0),
+            rest: AtomicU8::new(0),
             close_mode: AtomicU8::new(CloseMode::No as u8),
             close_requested_at: AtomicU64::new(0),
             is_upgraded: AtomicBool::new(false),

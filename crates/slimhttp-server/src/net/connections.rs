@@ -37,6 +37,16 @@ impl Connections {
         }
     }
 
+    /// Asks those to rest that have been idle for a while, `now` by
+    /// [`clock`](crate::sys::clock): from number `from` of the list on, and `limit` of them at
+    /// most. From where on the others are to be asked, if there may be any.
+    pub(crate) fn request_rest(&self, from: usize, limit: usize, now: u64) -> Option<usize> {
+        let states = self.states.lock();
+        let rest = states.iter().enumerate().skip(from);
+        let last = rest.filter(|(_, state)| state.request_rest(now)).nth(limit.saturating_sub(1));
+        last.map(|(index, _)| index + 1)
+    }
+
     /// Adds those that have been idle longest, and for `least` or more at `now` by
     /// [`clock`](crate::sys::clock), to `found`: up to `limit` of them, each with since when.
     pub(crate) fn longest_idle(

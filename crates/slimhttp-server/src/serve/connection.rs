@@ -2,7 +2,8 @@
 //! [`http1`](crate::http1) leaves to hyper goes there and comes back.
 //!
 //! One task on the connection's I/O thread, started by `accept`. It ends with the connection, but
-//! for an upgrade, which goes on in a task of its own. What a request alone needs is boxed: the
+//! for an upgrade, which goes on in a task of its own, and for a plain connection on which nothing
+//! comes for a while: that one rests, and `resting` starts the next task for it. What a request alone needs is boxed: the
 //! future of a connection that is idle stays small, for there may be thousands.
 
 use std::net::SocketAddr;
@@ -17,13 +18,14 @@ use crate::context::connection::ConnectionContext;
 use crate::context::server::ServerContext;
 use crate::http1::close::{refuse, send_error_and_close};
 use crate::http1::{Http1, Next};
-use crate::hyper_compat::{http1, http2};
+use crate::hyper_compat::{http1 as hyper_http1, http2};
 use crate::message::body::Extent;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::serve::io_thread::IoThread;
+use crate::serve::resting;
 
 /// Serves one accepted connection until it ends.
 pub(crate) async fn serve(
@@ -44,7 +46,10 @@ pub(crate) async fn serve(
         return;
     }
     match tls {
-        None => http1_until_end(socket, context).await,
+        None => {
+            context.state.record_read(ReadPhase::Idle);
+            plain_http1(socket, context, &io_thread).await;
+        }
         Some(config) => Box::pin(handshake(socket, config, context)).await,
     }
 }
@@ -67,7 +72,10 @@ async fn handshake(
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 http2::serve(stream, context).await;
             }
-            Ok(stream) => http1_until_end(stream, context).await,
+            Ok(stream) => {
+                state.record_read(ReadPhase::Idle);
+                http1(stream, context).await;
+            }
             Err(error) => tracing::debug!("TLS with {peer}: {error}"),
         },
     }
@@ -90,8 +98,22 @@ async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> bool {
     .await
 }
 
-async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) {
-    context.state.record_read(ReadPhase::Idle);
+/// Serves a plain connection until it ends or rests, see [`resting`](crate::serve::resting).
+pub(super) async fn plain_http1(
+    mut socket: TcpStream,
+    context: Arc<ConnectionContext>,
+    io_thread: &Arc<IoThread>,
+) {
+    context.state.set_may_rest(true);
+    while let Some(idle) = http1(socket, context.clone()).await {
+        let Err(idle) = resting::rest(io_thread, idle, &context) else { return };
+        // The system has no room for it there; the connection keeps its task.
+        socket = idle;
+    }
+}
+
+/// Speaks HTTP/1 until the end of the connection, or until its socket is to rest.
+async fn http1<S: Stream>(socket: S, context: Arc<ConnectionContext>) -> Option<S> {
     let mut connection = Http1::new(socket, context.clone());
     loop {
         let next = match run_until_cut(&context.state, connection.run()).await {
@@ -99,32 +121,29 @@ async fn http1_until_end<S: Stream>(socket: S, context: Arc<ConnectionContext>) 
             // A client that never sent a byte has made no request.
             Err(CloseMode::HeadTimeout) if connection.has_received => {
                 let refusal = Refusal::RequestTimeout;
-                return Box::pin(send_error_and_close(
-                    &context,
-                    &mut connection.socket,
-                    &refusal,
-                    Extent::Whole,
-                ))
-                .await;
+                let socket = &mut connection.socket;
+                Box::pin(send_error_and_close(&context, socket, &refusal, Extent::Whole)).await;
+                return None;
             }
-            Err(_) => return,
+            Err(_) => return None,
         };
         let unread = match next {
             Next::Hyper(unread) => unread,
+            Next::Rest => return Some(connection.socket),
             Next::Close { unread: false } => {
                 let _ = connection.socket.shutdown().await;
-                return;
+                return None;
             }
             Next::Close { unread: true } => {
-                return Box::pin(linger(&mut connection.socket)).await;
+                Box::pin(linger(&mut connection.socket)).await;
+                return None;
             }
             Next::Fault(fault) => {
-                return Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
+                Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
+                return None;
             }
         };
-        let Some(socket) = Box::pin(http1::serve(connection.socket, unread, &context)).await else {
-            return;
-        };
+        let socket = Box::pin(hyper_http1::serve(connection.socket, unread, &context)).await?;
         connection = Http1::new(socket, context.clone());
     }
 }

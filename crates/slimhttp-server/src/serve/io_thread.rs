@@ -32,6 +32,7 @@ use tokio::runtime::Handle;
 
 use crate::net::admission::ConnectionCount;
 use crate::net::connections::Connections;
+use crate::serve::resting::Resting;
 
 /// One I/O thread. Shared by all threads of the server: the one that accepts hands it connections,
 /// any thread may ask what is under way on it.
@@ -39,6 +40,8 @@ use crate::net::connections::Connections;
 pub(crate) struct IoThread {
     /// Its connections, as its housekeeping and the end of the server look at them.
     pub(crate) connections: Connections,
+    /// Those among them that rest, and have no task.
+    pub(super) resting: Resting,
     /// By which other threads start tasks on it.
     pub(super) handle: Handle,
     /// How many connections it has, those included whose task has not begun.

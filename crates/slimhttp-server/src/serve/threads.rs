@@ -20,11 +20,16 @@ use crate::net::connections::Connections;
 use crate::serve::accept::Accepting;
 use crate::serve::drain::drain;
 use crate::serve::io_thread::IoThread;
+use crate::serve::resting::Resting;
+use crate::sys::clock;
 use crate::sys::descriptors;
 use crate::sys::memory;
 
 /// How often the files of a certificate are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
+
+/// How many connections are asked to rest in one turn: some microseconds of work each.
+const REST_AT_ONCE: usize = 128;
 
 /// The I/O threads before they run. In two steps, so that the server knows them before the
 /// first of them serves anybody.
@@ -47,6 +52,7 @@ impl IoThreads {
                 Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
             known.push(Arc::new(IoThread {
                 connections: Connections::default(),
+                resting: Resting::default(),
                 handle: runtime.handle().clone(),
                 active: Arc::default(),
             }));
@@ -122,6 +128,8 @@ fn run(
     });
     // A read from a dead disk must not hold the end up.
     runtime.shutdown_background();
+    // What is left has no task that was dropped with the runtime.
+    io_thread.resting.clear();
 }
 
 /// Looks at every connection, and at what the thread and the process hold, once a tick.
@@ -130,10 +138,21 @@ async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
         // This also drops the last snapshot that the thread saw, if there was a change.
         let service = shared.live.cached().site.service.clone();
         io_thread.connections.enforce_timeouts(&service);
+        request_rest(io_thread).await;
         http1::response_cache::drop_expired();
         memory::release_freed();
         descriptors::refresh_limit();
         tokio::time::sleep(tick(&service)).await;
+    }
+}
+
+/// Asks connections to rest that have been idle for a while. After a crowd there may be thousands,
+/// so that others have a turn in between.
+async fn request_rest(io_thread: &IoThread) {
+    let (now, mut from) = (clock::milliseconds(), 0);
+    while let Some(next) = io_thread.connections.request_rest(from, REST_AT_ONCE, now) {
+        from = next;
+        tokio::task::yield_now().await;
     }
 }
 

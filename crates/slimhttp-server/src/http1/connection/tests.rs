@@ -14,7 +14,8 @@ use crate::context::server::ServerContext;
 use crate::context::testing;
 use crate::http1::close;
 use crate::message::body::Body;
-use crate::net::connection_state::run_until_cut;
+use crate::net::connection_state::{ConnectionState, run_until_cut};
+use crate::net::connections::Connections;
 
 /// What the handler and its test share.
 #[derive(Default)]
@@ -226,6 +227,42 @@ async fn a_connection_that_rests_ends_at_once_where_it_is_asked_to() {
     client.context.state.request_close(CloseMode::Gracefully);
     assert_eq!(client.rest().await, "");
     assert!(matches!(client.ended().await, Next::Close { unread: false }));
+}
+
+/// A connection that has been idle since the machine began, on which that has come, and which is
+/// asked to rest.
+async fn asked_to_rest(sent: &str) -> (DuplexStream, JoinHandle<Result<Next, CloseMode>>) {
+    let mut context = testing::connection(&testing::server([]));
+    let state = Arc::new(ConnectionState::created_at(0));
+    Arc::get_mut(&mut context).expect("nobody else has it").state = state.clone();
+    let (mut client, socket) = tokio::io::duplex(4096);
+    let mut connection = Http1::new(socket, context);
+    client.write_all(sent.as_bytes()).await.expect("is open");
+    let connections = Connections::default();
+    connections.add(&state);
+    state.set_may_rest(true);
+    let served = tokio::spawn(async move { run_until_cut(&state, connection.run()).await });
+    settle().await;
+    connections.request_rest(0, 1, 1000).expect("is idle");
+    settle().await;
+    (client, served)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_rests_where_it_is_asked_to() {
+    let (_client, served) = asked_to_rest("").await;
+    assert!(matches!(served.await.expect("no panic"), Ok(Next::Rest)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_which_something_was_read_does_not_rest() {
+    // An empty line before a request is no part of one (RFC 9112 section 2.2).
+    let (mut client, served) = asked_to_rest("\r\n").await;
+    assert!(!served.is_finished());
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("is open");
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 404");
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,3 +102,23 @@ fn all_are_asked_to_end() {
     let modes: Vec<_> = states.iter().map(|state| state.close_mode()).collect();
     assert_eq!(modes, [CloseMode::Gracefully, CloseMode::Cut, CloseMode::Gracefully]);
 }
+
+#[test]
+fn those_that_could_rest_are_asked_to_a_few_at_a_time() {
+    let connections = Connections::default();
+    let states: Vec<_> = (0..6).map(|_| Arc::new(ConnectionState::created_at(0))).collect();
+    states.iter().for_each(|state| connections.add(state));
+    states.iter().for_each(|state| state.set_may_rest(true));
+    states[1].begin_exchange();
+    let asked = |which: &[usize]| {
+        let asked: Vec<_> = (0..6).filter(|&index| states[index].take_rest_request()).collect();
+        assert_eq!(asked, which);
+    };
+    assert_eq!(connections.request_rest(0, 2, 1000), Some(3));
+    asked(&[0, 2]);
+    assert_eq!(connections.request_rest(3, 2, 1000), Some(5));
+    asked(&[3, 4]);
+    assert_eq!(connections.request_rest(5, 2, 1000), None);
+    asked(&[5]);
+    assert_eq!(connections.request_rest(9, 2, 1000), None, "the list may be shorter by then");
+}

@@ -11,12 +11,14 @@ use crate::context::testing;
 use crate::net::admission::AddressPermit;
 use crate::net::connection_state::{ConnectionState, run_until_cut};
 use crate::net::connections::Connections;
+use crate::serve::resting::Resting;
 
 /// A server with a grace period of ten seconds, and one I/O thread of it: this one.
 fn server() -> (Arc<ServerContext>, Arc<IoThread>) {
     let shared = testing::server([("grace_period", Value::from(10))]);
     let io_thread = IoThread {
         connections: Connections::default(),
+        resting: Resting::default(),
         handle: Handle::current(),
         active: Arc::default(),
     };
