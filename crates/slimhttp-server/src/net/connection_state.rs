@@ -17,8 +17,9 @@
 //! While an exchange is in flight whose answer is not there yet, and once the connection is
 //! upgraded, only a client that takes no bytes ends it.
 //!
-//! Every field is an atomic, read and written on any thread. A time is kept as milliseconds since
-//! the connection was created, plus one: 0 stands for none.
+//! Every field is an atomic, read and written on any thread. A time is kept as milliseconds by
+//! [`clock`]: 0 stands for none. What few connections need is in a box that is made when they do,
+//! for there may be thousands of connections that are idle.
 
 mod rest;
 
@@ -86,40 +87,45 @@ pub(crate) enum CloseMode {
 /// who hold a handle to it, on whichever thread.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    read_phase: AtomicU8,
-    /// When the phase was entered or last made progress.
+    /// When the read phase was entered or last made progress.
     read_at: AtomicU64,
-    /// Since when a header block of HTTP/2 is not complete. Nothing else can come before it is,
-    /// so that it has a time of its own.
-    header_block_since: AtomicU64,
     /// Since when a write waits for the client.
     write_blocked_since: AtomicU64,
-    in_flight: AtomicU32,
-    /// Those among them whose answer is endless: a stream of events.
-    endless: AtomicU32,
+    close_requested_at: AtomicU64,
     exchanges_begun: AtomicU64,
+    /// The connection's own task, which registers at each of its polls; any thread wakes it.
+    task: AtomicWaker,
+    in_flight: AtomicU32,
+    read_phase: AtomicU8,
+    close_mode: AtomicU8,
+    /// Whether its task is to end while nothing comes, see [`rest`].
+    rest: AtomicU8,
     /// Whether reading waits for the exchange in flight to end.
     is_reading_parked: AtomicBool,
     /// Whether hyper has nothing to do for this connection.
     is_engine_idle: AtomicBool,
+    is_upgraded: AtomicBool,
+    rare: OnceLock<Box<RareState>>,
+}
+
+/// What only connections of HTTP/2, upgraded ones and those with an endless answer need.
+#[derive(Debug, Default)]
+struct RareState {
+    /// Since when a header block of HTTP/2 is not complete. Nothing else can come before it is,
+    /// so that it has a time of its own.
+    header_block_since: AtomicU64,
+    /// Those exchanges in flight whose answer is endless: a stream of events.
+    endless: AtomicU32,
     /// Pieces of responses that hyper has and has not sent, because the client takes its time.
     /// For HTTP/2, whose streams stall while the socket does not.
     unsent: AtomicU32,
     /// When one of them moved last.
     unsent_at: AtomicU64,
-    /// Whether its task is to end while nothing comes, see [`rest`].
-    rest: AtomicU8,
-    close_mode: AtomicU8,
-    close_requested_at: AtomicU64,
-    is_upgraded: AtomicBool,
     /// What handlers have answered; bounded where requests come side by side.
     unsent_answers: OnceLock<Arc<UnsentAnswers>>,
-    /// By [`clock`].
-    created_at: u64,
-    /// The connection's own task, which registers at each of its polls; any thread wakes it.
-    task: AtomicWaker,
-    /// The same for the task of its upgrade. For a while there are both: the upgrade's begins
-    /// when the 101 is made, and the connection's own goes on until it is sent.
+    /// What the connection's own task is, for the task of its upgrade. For a while there are both:
+    /// the upgrade's begins when the 101 is made, and the connection's own goes on until it is
+    /// sent.
     upgrade_task: AtomicWaker,
 }
 
@@ -131,32 +137,31 @@ impl ConnectionState {
     /// One that was accepted at that time by [`clock`].
     pub(crate) fn created_at(created_at: u64) -> Self {
         Self {
-            read_phase: AtomicU8::new(ReadPhase::Idle as u8),
-            read_at: AtomicU64::new(0),
-            header_block_since: AtomicU64::new(0),
+            read_at: AtomicU64::new(created_at),
             write_blocked_since: AtomicU64::new(0),
-            in_flight: AtomicU32::new(0),
-            endless: AtomicU32::new(0),
+            close_requested_at: AtomicU64::new(0),
             exchanges_begun: AtomicU64::new(0),
+            task: AtomicWaker::new(),
+            in_flight: AtomicU32::new(0),
+            read_phase: AtomicU8::new(ReadPhase::Idle as u8),
+            close_mode: AtomicU8::new(CloseMode::No as u8),
+            rest: AtomicU8::new(0),
             is_reading_parked: AtomicBool::new(false),
             is_engine_idle: AtomicBool::new(false),
-            unsent: AtomicU32::new(0),
-            unsent_at: AtomicU64::new(0),
-            rest: AtomicU8::new(0),
-            close_mode: AtomicU8::new(CloseMode::No as u8),
-            close_requested_at: AtomicU64::new(0),
             is_upgraded: AtomicBool::new(false),
-            unsent_answers: OnceLock::new(),
-            created_at,
-            task: AtomicWaker::new(),
-            upgrade_task: AtomicWaker::new(),
+            rare: OnceLock::new(),
         }
     }
 
+    /// What few connections need, for one that does.
+    fn rare(&self) -> &RareState {
+        self.rare.get_or_init(Box::default)
+    }
+
     /// The time as the fields have it.
-    pub(super) fn now(&self) -> u64 {
+    pub(super) fn now() -> u64 {
         // Never 0, which means that there is none.
-        clock::milliseconds().saturating_sub(self.created_at) + 1
+        clock::milliseconds().max(1)
     }
 }
 
@@ -167,18 +172,24 @@ impl ConnectionState {
     pub(crate) fn record_read(&self, phase: ReadPhase) {
         let before = self.read_phase.swap(phase as u8, Ordering::Relaxed);
         if before != phase as u8 || phase != ReadPhase::Head {
-            self.read_at.store(self.now(), Ordering::Relaxed);
+            self.read_at.store(Self::now(), Ordering::Relaxed);
         }
     }
 
     /// Whether a header block of HTTP/2 has begun and not ended. Its time counts from its first
     /// byte.
     pub(crate) fn set_in_header_block(&self, is_within: bool) {
-        let since = self.header_block_since.load(Ordering::Relaxed);
+        let header_block_since = &self.rare().header_block_since;
+        let since = header_block_since.load(Ordering::Relaxed);
         if is_within != (since != 0) {
-            let since = if is_within { self.now() } else { 0 };
-            self.header_block_since.store(since, Ordering::Relaxed);
+            let since = if is_within { Self::now() } else { 0 };
+            header_block_since.store(since, Ordering::Relaxed);
         }
+    }
+
+    fn is_in_header_block(&self) -> bool {
+        let since = |rare: &RareState| rare.header_block_since.load(Ordering::Relaxed);
+        self.rare.get().is_some_and(|rare| since(rare) != 0)
     }
 
     /// Reading is not to go on before the exchange in flight has ended: then the
@@ -208,7 +219,7 @@ impl ConnectionState {
     /// One exchange has ended; the time of what comes next counts from now.
     pub(crate) fn end_exchange(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.read_at.store(self.now(), Ordering::Relaxed);
+        self.read_at.store(Self::now(), Ordering::Relaxed);
         if self.is_reading_parked.swap(false, Ordering::AcqRel) {
             self.task.wake();
         }
@@ -230,28 +241,28 @@ impl ConnectionState {
 
     /// The answer of an exchange is endless.
     pub(crate) fn begin_endless(&self) {
-        self.endless.fetch_add(1, Ordering::Relaxed);
+        self.rare().endless.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It is over, which comes before [`Self::end_exchange`].
     pub(crate) fn end_endless(&self) {
-        self.endless.fetch_sub(1, Ordering::Relaxed);
+        self.rare().endless.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether nothing is in flight but endless answers.
     pub(super) fn is_endless(&self) -> bool {
-        let endless = self.endless.load(Ordering::Relaxed);
+        let endless = self.rare.get().map_or(0, |rare| rare.endless.load(Ordering::Relaxed));
         endless > 0 && endless == self.in_flight()
     }
 
     /// Bounds what handlers answer and the client does not take, in bytes.
     pub(crate) fn limit_unsent_answers(&self, limit: usize) {
-        self.unsent_answers.get_or_init(|| Arc::new(UnsentAnswers::new(limit)));
+        self.rare().unsent_answers.get_or_init(|| Arc::new(UnsentAnswers::new(limit)));
     }
 
     /// What they have answered, where it is bounded.
     pub(crate) fn unsent_answers(&self) -> Option<&Arc<UnsentAnswers>> {
-        self.unsent_answers.get()
+        self.rare.get()?.unsent_answers.get()
     }
 
     /// From now on the bytes are not HTTP.
@@ -270,11 +281,11 @@ impl ConnectionState {
     pub(crate) fn set_write_blocked(&self, is_blocked: bool) {
         let since = self.write_blocked_since.load(Ordering::Relaxed);
         if is_blocked && since == 0 {
-            self.write_blocked_since.store(self.now(), Ordering::Relaxed);
+            self.write_blocked_since.store(Self::now(), Ordering::Relaxed);
         } else if !is_blocked && since != 0 {
             self.write_blocked_since.store(0, Ordering::Relaxed);
             if self.read_phase.load(Ordering::Relaxed) == ReadPhase::Idle as u8 {
-                self.read_at.store(self.now(), Ordering::Relaxed);
+                self.read_at.store(Self::now(), Ordering::Relaxed);
             }
         }
     }
@@ -285,24 +296,24 @@ impl ConnectionState {
 
     /// A piece of a response waits for the client.
     pub(crate) fn begin_unsent(&self) {
-        self.unsent.fetch_add(1, Ordering::Relaxed);
+        self.rare().unsent.fetch_add(1, Ordering::Relaxed);
         self.record_sent();
     }
 
     /// It does no more: it is sent, or given up.
     pub(crate) fn end_unsent(&self) {
-        self.unsent.fetch_sub(1, Ordering::Relaxed);
-        self.read_at.store(self.now(), Ordering::Relaxed);
+        self.rare().unsent.fetch_sub(1, Ordering::Relaxed);
+        self.read_at.store(Self::now(), Ordering::Relaxed);
         self.record_sent();
     }
 
     /// Some of such a piece was taken.
     pub(crate) fn record_sent(&self) {
-        self.unsent_at.store(self.now(), Ordering::Relaxed);
+        self.rare().unsent_at.store(Self::now(), Ordering::Relaxed);
     }
 
     fn has_unsent(&self) -> bool {
-        self.unsent.load(Ordering::Relaxed) > 0
+        self.rare.get().is_some_and(|rare| rare.unsent.load(Ordering::Relaxed) > 0)
     }
 }
 
@@ -321,9 +332,11 @@ impl ConnectionState {
     /// Asks the connection to end; a stronger reason replaces a weaker one.
     pub(crate) fn request_close(&self, mode: CloseMode) {
         if self.close_mode.fetch_max(mode as u8, Ordering::AcqRel) < mode as u8 {
-            self.close_requested_at.store(self.now(), Ordering::Relaxed);
+            self.close_requested_at.store(Self::now(), Ordering::Relaxed);
             self.task.wake();
-            self.upgrade_task.wake();
+            // Made where it is not there yet: by it alone a task that registers in this moment
+            // and looks is sure to see the mode, or to be woken.
+            self.rare().upgrade_task.wake();
         }
     }
 
@@ -336,7 +349,7 @@ impl ConnectionState {
 
     /// The same for the task of the connection's upgrade.
     pub(crate) fn register_upgrade(&self, waker: &Waker) {
-        self.upgrade_task.register(waker);
+        self.rare().upgrade_task.register(waker);
     }
 
     /// The connection's task ends, and its upgrade goes on: its memory is not kept for a
@@ -367,7 +380,7 @@ impl ConnectionState {
     fn is_idle(&self) -> bool {
         let phase = ReadPhase::from_number(self.read_phase.load(Ordering::Relaxed));
         matches!(phase, ReadPhase::Idle | ReadPhase::AwaitingTls)
-            && self.header_block_since.load(Ordering::Relaxed) == 0
+            && !self.is_in_header_block()
             && !self.is_busy()
             && !self.is_upgraded()
             && !self.is_write_blocked()
@@ -378,22 +391,25 @@ impl ConnectionState {
     /// to stay.
     pub(crate) fn idle_since(&self) -> Option<u64> {
         let is_idle = self.close_mode() == CloseMode::No && self.is_idle();
-        is_idle.then(|| self.created_at + self.read_at.load(Ordering::Relaxed))
+        is_idle.then(|| self.read_at.load(Ordering::Relaxed))
     }
 
-    /// Asks the connection to end if one of its times is over, `now` by [`Self::now`].
+    /// Asks the connection to end if one of its times is over, `now` by [`clock`].
     pub(super) fn enforce_timeouts(&self, now: u64, limits: &Service) {
         let is_over = |since: &AtomicU64, limit| {
             let since = since.load(Ordering::Relaxed);
             since != 0 && has_elapsed(now, since, limit)
         };
+        let rare = self.rare.get();
+        let has_stalled =
+            |rare: &RareState| self.has_unsent() && is_over(&rare.unsent_at, limits.send_timeout);
         if is_over(&self.write_blocked_since, limits.send_timeout)
-            || self.has_unsent() && is_over(&self.unsent_at, limits.send_timeout)
+            || rare.is_some_and(|rare| has_stalled(rare))
             || self.is_close_overdue(now, limits)
         {
             return self.request_close(CloseMode::Cut);
         }
-        if is_over(&self.header_block_since, limits.header_timeout) {
+        if rare.is_some_and(|rare| is_over(&rare.header_block_since, limits.header_timeout)) {
             return self.request_close(CloseMode::HeadTimeout);
         }
         // While an exchange is in flight the client owes us no head; whoever reads a body for

@@ -30,7 +30,7 @@ impl Connections {
         let mut states = self.states.lock();
         states.retain(|state| Arc::strong_count(state) > 1);
         for state in states.iter() {
-            state.enforce_timeouts(state.now(), limits);
+            state.enforce_timeouts(ConnectionState::now(), limits);
         }
         if states.capacity() > 64 && states.len() * 4 < states.capacity() {
             states.shrink_to_fit();

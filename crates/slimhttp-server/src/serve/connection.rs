@@ -3,8 +3,9 @@
 //!
 //! One task on the connection's I/O thread, started by `accept`. It ends with the connection, but
 //! for an upgrade, which goes on in a task of its own, and for a plain connection on which nothing
-//! comes for a while: that one rests, and `resting` starts the next task for it. What a request alone needs is boxed: the
-//! future of a connection that is idle stays small, for there may be thousands.
+//! comes for a while: that one rests, and [`resting`] starts the next task for it. What a request
+//! alone needs is boxed: the future of a connection that is idle stays small, for there may be
+//! thousands.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -98,7 +99,7 @@ async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> bool {
     .await
 }
 
-/// Serves a plain connection until it ends or rests, see [`resting`](crate::serve::resting).
+/// Serves a plain connection until it ends or rests, see [`resting`].
 pub(super) async fn plain_http1(
     mut socket: TcpStream,
     context: Arc<ConnectionContext>,

@@ -325,3 +325,19 @@ async fn one_whose_time_is_over_ends() {
     rested.closed().await;
     site.emptied().await;
 }
+
+/// There may be thousands of them: what few need is in boxes that these do not have.
+#[test]
+fn a_connection_holds_little_at_rest() {
+    /// Before each value that is shared: how many share it.
+    const COUNTS: usize = 16;
+    let held = [
+        size_of::<ConnectionState>() + COUNTS,
+        size_of::<ConnectionContext>() + COUNTS,
+        size_of::<RestingWaker>() + COUNTS,
+        // In the list of the thread, and in the table, each of which may be half empty.
+        2 * size_of::<Arc<ConnectionState>>(),
+        2 * size_of::<IdleConnection>(),
+    ];
+    assert!(held.iter().sum::<usize>() <= 400, "{held:?}");
+}
