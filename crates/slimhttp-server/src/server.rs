@@ -151,6 +151,7 @@ impl Server {
         let shared = Arc::new(ServerContext {
             live,
             address: first,
+            last_local: Mutex::default(),
             handler,
             events: Events::default(),
             admission: Arc::default(),

@@ -23,7 +23,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) state: Arc<ConnectionState>,
     pub(crate) fault: FaultCell,
     pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
+    /// Shared with most other connections.
+    pub(crate) local: Arc<SocketAddr>,
     pub(crate) tls: bool,
     /// The number of the socket's descriptor.
     pub(crate) descriptor: RawFd,
@@ -49,7 +50,7 @@ impl ConnectionContext {
             state,
             fault: FaultCell::default(),
             peer,
-            local: socket.local_addr().unwrap_or(shared.address),
+            local: shared.local_address(socket.local_addr().unwrap_or(shared.address)),
             tls,
             descriptor: socket.as_raw_fd(),
             data: OnceLock::new(),
@@ -98,7 +99,7 @@ impl ConnectionContext {
         self.data.get_or_init(|| {
             handler.on_connect(ConnectionInfo {
                 peer: self.peer,
-                local: self.local,
+                local: *self.local,
                 tls: self.tls,
                 descriptor: self.descriptor,
                 connection: self.handle(),

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use slimhttp_site::site::Scope;
 
 use crate::api::handler::Handler;
@@ -19,6 +20,8 @@ pub(crate) struct ServerContext {
     pub(crate) live: Arc<Live>,
     /// The first address that is listened on.
     pub(crate) address: SocketAddr,
+    /// Our address on the connection that was accepted last, see [`Self::local_address`].
+    pub(crate) last_local: Mutex<Option<Arc<SocketAddr>>>,
     /// Who answers calls.
     pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) events: Events,
@@ -31,6 +34,15 @@ pub(crate) struct ServerContext {
 }
 
 impl ServerContext {
+    /// Our address on a connection that is accepted. Most have the same one, and then share it.
+    pub(crate) fn local_address(&self, address: SocketAddr) -> Arc<SocketAddr> {
+        let mut last = self.last_local.lock();
+        match &*last {
+            Some(local) if **local == address => local.clone(),
+            _ => last.insert(Arc::new(address)).clone(),
+        }
+    }
+
     /// The pseudonym under which a scope forwards (`Via`, RFC 9110 section 7.6.3): a request
     /// that comes back to the same scope has gone in a loop.
     pub(crate) fn pseudonym(&self, scope: &Scope) -> String {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
+use parking_lot::Mutex;
 use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
@@ -63,6 +64,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
     Arc::new(ServerContext {
         live: Arc::new(live),
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        last_local: Mutex::default(),
         handler,
         events: Events::default(),
         admission: Arc::default(),
@@ -82,7 +84,7 @@ pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> 
         state: Arc::new(ConnectionState::new()),
         fault: FaultCell::default(),
         peer,
-        local: shared.address,
+        local: shared.local_address(shared.address),
         tls: false,
         descriptor: -1,
         data: OnceLock::new(),

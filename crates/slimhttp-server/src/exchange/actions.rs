@@ -317,7 +317,7 @@ impl Exchange<'_> {
             path: self.path().to_vec(),
             body,
             peer: self.connection.peer,
-            local: self.connection.local,
+            local: *self.connection.local,
             tls: self.connection.tls,
             scope: self.scope.clone(),
             connection: self.connection.handle(),

@@ -2,7 +2,7 @@
 //! connection has no task, no buffer and no registration with the runtime. Its socket and its
 //! context wait in a table of its I/O thread, and a poller of that table tells when the client
 //! sends something or leaves. To the rest of the server it is an idle connection like any other:
-//! its [`ConnectionState`] is in the list of the thread, its permit is held, and whoever asks it to end is heard.
+//! its [`ConnectionState`](crate::net::connection_state::ConnectionState) is in the list of the thread, its permit is held, and whoever asks it to end is heard.
 //!
 //! [`rest`] is called by the task of a connection as the last thing that it does. One task of the
 //! I/O thread, [`watch`], waits for all that rest: it starts a task anew for a connection whose
@@ -18,7 +18,8 @@ use std::io;
 use std::net::TcpStream as StdTcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::task::{Poll, Wake};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -31,12 +32,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
-use crate::net::connection_state::{CloseMode, ConnectionState, run_until_cut};
+use crate::net::connection_state::{CloseMode, run_until_cut};
 use crate::serve::connection::plain_http1;
 use crate::serve::io_thread::IoThread;
 
 /// How many connections are looked at in one turn, of those that have something to read and of
-/// those that are to end: some microseconds of work each.
+/// those that may be to end: some microseconds of work each.
 const AT_ONCE: usize = 64;
 
 /// The connections of one I/O thread that rest.
@@ -50,6 +51,8 @@ pub(super) struct Resting {
 /// The connections, each by a key, which its events carry.
 struct Table {
     connections: Slab<IdleConnection>,
+    /// What stands in their states in place of the waker of a task: one for each [`AT_ONCE`] keys.
+    wakers: Vec<Arc<GroupWaker>>,
     registry: Registry,
 }
 
@@ -84,10 +87,13 @@ pub(super) fn rest(
             Err(_) => return Err(socket),
         },
     };
-    if let Some(key) = table.insert(socket, context)?
-        && requests.register(key, &context.state)
-    {
-        requests.push(key);
+    if let Some(key) = table.insert(socket, context)? {
+        let waker = Waker::from(table.waker(key, requests));
+        // Registered before it looks, as a task does: what is asked in between is not missed.
+        context.state.register(&waker);
+        if context.state.close_mode() != CloseMode::No {
+            waker.wake();
+        }
     }
     Ok(())
 }
@@ -104,7 +110,7 @@ impl Table {
         )]
         let poller = AsyncFd::with_interest(poller, Interest::READABLE)?;
         tokio::spawn(watch(io_thread.clone(), poller));
-        Ok(Self { connections: Slab::new(), registry })
+        Ok(Self { connections: Slab::new(), wakers: Vec::new(), registry })
     }
 
     /// Takes a connection in: its key, or `None` where it is broken and was dropped.
@@ -125,6 +131,16 @@ impl Table {
         let Ok(socket) = socket.into_std() else { return Ok(None) };
         vacant.insert(IdleConnection { socket, context: context.clone() });
         Ok(Some(key))
+    }
+
+    /// The waker of the group to which a key belongs.
+    fn waker(&mut self, key: usize, requests: &Arc<EndRequests>) -> Arc<GroupWaker> {
+        let group = key / AT_ONCE;
+        for group in self.wakers.len()..=group {
+            let (requests, is_queued) = (requests.clone(), AtomicBool::new(false));
+            self.wakers.push(Arc::new(GroupWaker { requests, group, is_queued }));
+        }
+        self.wakers[group].clone()
     }
 
     /// Takes a connection out.
@@ -159,15 +175,20 @@ impl Resting {
         self.table.lock().as_mut()?.remove(key)
     }
 
-    /// Takes out a connection that is asked to end. The waker that named it may have been that of
-    /// one that had the key before.
-    fn take_ending(&self, key: usize) -> Option<IdleConnection> {
+    /// Takes out those of a group that are asked to end. There may be none: a waker stands in the
+    /// state of a connection that has gone on until its next task registers.
+    fn take_ending(&self, group: usize) -> Vec<IdleConnection> {
         let mut table = self.table.lock();
-        let table = table.as_mut()?;
-        let state = &table.connections.get(key)?.context.state;
-        // A wake-up has taken the registration away.
-        let is_to_end = state.close_mode() != CloseMode::No || self.requests.register(key, state);
-        if is_to_end { table.remove(key) } else { None }
+        let Some(table) = &mut *table else { return Vec::new() };
+        // Before it looks, so that who is asked from now on is looked at again.
+        table.wakers[group].is_queued.swap(false, Ordering::AcqRel);
+        let keys = group * AT_ONCE..(group + 1) * AT_ONCE;
+        let is_to_end = |table: &Table, key| {
+            let connection: Option<&IdleConnection> = table.connections.get(key);
+            connection.is_some_and(|it| it.context.state.close_mode() != CloseMode::No)
+        };
+        keys.filter_map(|key| if is_to_end(table, key) { table.remove(key) } else { None })
+            .collect()
     }
 
     /// Drops all of them, at the end of the I/O thread.
@@ -201,8 +222,8 @@ async fn watch(io_thread: Arc<IoThread>, mut poller: AsyncFd<mio::Poll>) {
                     }
                 }
             }
-            keys = resting.requests.take() => {
-                for connection in keys.into_iter().filter_map(|key| resting.take_ending(key)) {
+            group = resting.requests.next() => {
+                for connection in resting.take_ending(group) {
                     // Whose request has come in time is answered first.
                     let may_ask = connection.context.state.close_mode() == CloseMode::Gracefully;
                     if may_ask && connection.unread() == Unread::Bytes {
@@ -220,9 +241,9 @@ async fn watch(io_thread: Arc<IoThread>, mut poller: AsyncFd<mio::Poll>) {
 /// Starts a task for a connection on which there is something to read.
 fn resume(connection: IdleConnection, io_thread: &Arc<IoThread>) {
     let IdleConnection { socket, context } = connection;
-    let Ok(socket) = TcpStream::from_std(socket) else { return };
     let io_thread = io_thread.clone();
     tokio::spawn(async move {
+        let Ok(socket) = TcpStream::from_std(socket) else { return };
         // The runtime has yet to see it. Until then the connection would look idle, and one that
         // is asked to end would do so without an answer.
         let readable = run_until_cut(&context.state, socket.readable()).await;
@@ -237,51 +258,44 @@ fn end(connection: IdleConnection) {
     tokio::spawn(async move { drop(connection) });
 }
 
-/// The keys of connections that are asked to end, by any thread.
+/// The groups in which any thread has asked a connection to end, each once.
 #[derive(Debug, Default)]
 struct EndRequests {
-    keys: Mutex<Vec<usize>>,
+    groups: Mutex<Vec<usize>>,
     watch: AtomicWaker,
 }
 
 impl EndRequests {
-    /// Registers a connection that rests, to be named here when it is asked to end; whether it was
-    /// asked by now. Registered before it looks, as a task does: nothing in between is missed.
-    fn register(self: &Arc<Self>, key: usize, state: &ConnectionState) -> bool {
-        state.register(&Arc::new(RestingWaker { requests: self.clone(), key }).into());
-        state.close_mode() != CloseMode::No
-    }
-
-    fn push(&self, key: usize) {
-        self.keys.lock().push(key);
-        self.watch.wake();
-    }
-
-    /// Waits until there are some, and takes them, [`AT_ONCE`] at most.
-    async fn take(&self) -> Vec<usize> {
+    /// Waits until there is a group, and takes it.
+    async fn next(&self) -> usize {
         std::future::poll_fn(|context| {
             self.watch.register(context.waker());
-            let mut keys = self.keys.lock();
-            if keys.is_empty() {
-                return Poll::Pending;
-            }
-            let from = keys.len().saturating_sub(AT_ONCE);
-            Poll::Ready(keys.drain(from..).collect())
+            self.groups.lock().pop().map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 }
 
-/// What is woken when a connection that rests is asked to end, as its task would be. It is
-/// registered in the state of the connection until the next task is.
-struct RestingWaker {
+/// What is woken when a connection that rests is asked to end, as its task would be. It names no
+/// connection but a group of them, which are then looked at: one for each would take as much
+/// memory as all else that is kept for it in the table.
+struct GroupWaker {
     requests: Arc<EndRequests>,
-    key: usize,
+    group: usize,
+    /// Whether the group is among the requests.
+    is_queued: AtomicBool,
 }
 
-impl Wake for RestingWaker {
+impl Wake for GroupWaker {
     fn wake(self: Arc<Self>) {
-        self.requests.push(self.key);
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::AcqRel) {
+            self.requests.groups.lock().push(self.group);
+            self.requests.watch.wake();
+        }
     }
 }
 
