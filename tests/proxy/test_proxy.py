@@ -337,7 +337,7 @@ def test_c7_2_a_client_that_leaves_ends_the_exchange() -> None:
     gone = threading.Event()
 
     def wait(exchange: Exchange) -> bool:
-        exchange.send(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst')
+        exchange.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n')
         if exchange.wait_until_gone():
             gone.set()
         return False

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod content;
 pub(crate) mod error_page;
 pub(crate) mod file_body;
+pub(crate) mod interim;
 pub(crate) mod limits;
 pub(crate) mod refused;
 pub(crate) mod request_body;

@@ -4,11 +4,12 @@
 pub(crate) mod admission;
 pub(crate) mod connection_state;
 pub(crate) mod connections;
-pub(crate) mod framing_fault;
 pub(crate) mod linger;
 pub(crate) mod listener;
+pub(crate) mod peer_reset;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
 pub(crate) mod stream;
+pub(crate) mod time_slice;
 pub(crate) mod unsent_answers;
 pub(crate) mod upgraded;

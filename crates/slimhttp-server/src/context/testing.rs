@@ -20,9 +20,9 @@ use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::testing::listener;
 use crate::live::{Draft, Live};
+use crate::message::interim::InterimQueue;
 use crate::net::admission::{AddressPermit, ConnectionCount};
 use crate::net::connection_state::ConnectionState;
-use crate::net::framing_fault::FaultCell;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
 
@@ -82,7 +82,7 @@ pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> 
     Arc::new(ConnectionContext {
         shared: shared.clone(),
         state: Arc::new(ConnectionState::new()),
-        fault: FaultCell::default(),
+        interim: InterimQueue::default(),
         peer,
         local: shared.local_address(shared.address),
         tls: false,

@@ -197,11 +197,6 @@ impl Exchange<'_> {
                     tracing::error!("{cause}");
                     return Err(ErrorResponse::because(Refusal::Internal, cause));
                 };
-                if let Some(fault) = self.connection.fault.get() {
-                    // What came behind the request, before the 101, is no HTTP,
-                    // and too early to be anything else.
-                    return Err(fault.refusal.clone().into());
-                }
                 takeover::hand_over(client, upgraded, self.connection);
                 Ok(response)
             }
@@ -352,27 +347,20 @@ impl Exchange<'_> {
     async fn content(&mut self, kind: RouteKind) -> Result<Content, Refusal> {
         let max_body = self.scope.options.max_body;
         let max_memory = self.snapshot.site.service.max_body_memory;
-        let (timeout, connection) = (self.body_timeout(), self.connection);
-        match self.body.take() {
-            Some(RequestBody::Incoming(incoming))
-                if kind == RouteKind::Streamed && !http_body::Body::is_end_stream(&incoming) =>
-            {
-                let (stream, guard) = ContentStream::open(
-                    incoming,
-                    max_body,
-                    timeout,
-                    (connection.state.clone(), connection.fault.clone()),
-                );
-                self.content_guard = Some(guard);
-                Ok(Content::Streamed(stream))
-            }
-            Some(mut body) => {
-                let bytes = body.collect(max_body, max_memory, timeout, &connection.fault).await?;
-                self.body = Some(body);
-                Ok(bytes.into())
-            }
-            None => Ok(Bytes::new().into()),
+        let timeout = self.body_timeout();
+        let Some(body) = self.body.take() else { return Ok(Bytes::new().into()) };
+        // Of every content that there is, however it came: whoever reads it as a stream sees the
+        // same each time.
+        if kind == RouteKind::Streamed && !body.is_empty() {
+            let state = self.connection.state.clone();
+            let (stream, guard) =
+                ContentStream::open(body.into_incoming(), max_body, timeout, state);
+            self.content_guard = Some(guard);
+            return Ok(Content::Streamed(stream));
         }
+        let bytes = body.collect(max_body, max_memory, timeout).await?;
+        self.body = Some(RequestBody::Collected(bytes.clone()));
+        Ok(bytes.into())
     }
 
     fn body_timeout(&self) -> Duration {

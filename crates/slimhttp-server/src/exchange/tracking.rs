@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::{HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Scope;
 
 use crate::context::connection::ConnectionContext;
@@ -21,7 +22,6 @@ use crate::live::snapshot::Snapshot;
 use crate::message::body::{Body, BodyError};
 use crate::message::content::ContentGuard;
 use crate::net::connection_state::ConnectionState;
-use crate::net::framing_fault::FramingFault;
 use crate::observe::access_log::{AccessWriter, Entry};
 use crate::observe::event::{Event, Responder};
 
@@ -164,20 +164,25 @@ impl Record {
     }
 }
 
-/// Records a request that was refused before there was an exchange.
-pub(crate) fn record_malformed(connection: &ConnectionContext, fault: &FramingFault) {
+/// Records a request that was refused before there was an exchange, by its first line as far as
+/// that has come.
+pub(crate) fn record_malformed(
+    connection: &ConnectionContext,
+    request_line: &str,
+    refusal: &Refusal,
+) {
     connection.shared.events.push(|| Event::Malformed { peer: connection.peer });
     let snapshot = connection.shared.live.cached();
     let wanted = snapshot.site.global.options.access_log.as_ref();
     let Some(log) = wanted.and_then(|log| snapshot.access_logs.get(log)) else { return };
-    let mut words = fault.request_line.split(' ');
+    let mut words = request_line.split(' ');
     log.record(&Entry {
         time: SystemTime::now(),
         peer: connection.peer,
         method: words.next().unwrap_or_default(),
         target: words.next().unwrap_or_default(),
         version: Version::HTTP_11,
-        status: fault.refusal.status().as_u16(),
+        status: refusal.status().as_u16(),
         bytes: 0,
         referer: None,
         user_agent: None,

@@ -1,60 +1,115 @@
-//! How a connection of HTTP/1 ends: which response is the last one, the error outside of any
-//! exchange, and the end of the bytes. All of it runs on the connection's I/O thread.
-//! `announce_close` is called wherever a response of HTTP/1 gets its head. `refuse` and
-//! `send_error_and_close` are called once the protocol has given its socket back: by
-//! `serve/connection.rs` where [`super::connection`] served it, by `hyper_compat` where hyper did.
+//! How a connection of HTTP/1 ends: the error outside of any exchange, and the end of the bytes.
+//! Called by `serve/connection.rs` once [`super::connection`] has nothing more to do for it, in
+//! the connection's task on its I/O thread.
 
-use http::header::CONNECTION;
-use http::{HeaderValue, Response, StatusCode};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use slimhttp_http1::Response;
 use slimhttp_site::refusal::Refusal;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
-use crate::context::connection::ConnectionContext;
-use crate::exchange::{self, Tracked};
-use crate::message::body::Extent;
-use crate::message::error_page::{self, CloseConnection};
-use crate::net::connection_state::{CloseMode, ConnectionState};
-use crate::net::framing_fault::FramingFault;
-use crate::net::linger::{LINGER, linger};
+use crate::exchange;
+use crate::http1::Http1;
+use crate::http1::connection::{Ending, HeadFault, Next};
+use crate::http1::date::date;
+use crate::message::body::{Body, Extent};
+use crate::message::error_page;
+use crate::net::connection_state::ReadPhase;
+use crate::net::linger::linger;
+use crate::net::stream::Stream;
+use crate::net::upgraded::Upgraded;
 
-/// Says in a response that it is the last one of its connection, where it is: the connection
-/// is to end, or the request is malformed or has content that nobody reads, which leaves no place
-/// for a further request (RFC 9112 section 9.3).
-pub(crate) fn announce_close(response: &mut Response<Tracked>, connection: &ConnectionState) {
-    let is_last = connection.close_mode() != CloseMode::No
-        || response.extensions().get::<CloseConnection>().is_some()
-        || response.body().leaves_content_unread();
-    // After a 101 the connection is no longer HTTP.
-    if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+/// How long a client may take for the last bytes: an error outside of any exchange, or the end
+/// that TLS has.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+
+impl<S: Stream> Http1<S> {
+    /// Ends the connection, or lets it go on otherwise; the socket, where that is to rest.
+    pub(crate) async fn end(self, next: Next) -> Option<S> {
+        match next {
+            Next::Rest => return Some(self.socket),
+            Next::Close(ending) => self.close(ending).await,
+            Next::Refuse(fault) => self.refuse(fault).await,
+            Next::Upgrade(sender) => {
+                let state = self.context.state.clone();
+                state.record_read(ReadPhase::Upgraded);
+                let unread = self.unread.freeze();
+                sender.hand_over(Upgraded::new(self.socket, unread, state.clone()));
+                // Another task has the connection from now on.
+                state.unregister();
+            }
+        }
+        None
+    }
+
+    /// Closes it.
+    async fn close(mut self, ending: Ending) {
+        match ending {
+            Ending::Orderly => {
+                let _ = tokio::time::timeout(LAST_BYTES, self.socket.shutdown()).await;
+            }
+            Ending::Unread { announced } => {
+                linger(&mut self.socket, &self.context.state, announced).await;
+            }
+            Ending::Abrupt => {}
+        }
+    }
+
+    /// Answers a head that is not HTTP with its error, and closes.
+    async fn refuse(mut self, fault: HeadFault) {
+        let HeadFault { refusal, request_line } = fault;
+        tracing::debug!("{}: {refusal:?} in {request_line:?}", self.context.peer);
+        exchange::record_malformed(&self.context, &request_line, &refusal);
+        // Methods are case-sensitive (RFC 9110 section 9.1).
+        let extent = match request_line.starts_with("HEAD ") {
+            true => Extent::HeadOnly,
+            false => Extent::Whole,
+        };
+        self.send_error(&refusal, extent).await;
+        self.close(Ending::Unread { announced: 0 }).await;
+    }
+
+    /// Answers a client that took too long for a head, and closes.
+    pub(crate) async fn time_out(mut self) {
+        self.send_error(&Refusal::RequestTimeout, Extent::Whole).await;
+        self.close(Ending::Unread { announced: 0 }).await;
+    }
+
+    /// Sends an error that no exchange has made. The host is not known yet, so `debug` is that of
+    /// the global level.
+    pub(super) async fn send_error(&mut self, refusal: &Refusal, extent: Extent) {
+        let debug = self.context.shared.live.current().site.global.options.debug;
+        let (parts, page) = page(refusal, debug);
+        let response = Response {
+            status: parts.status,
+            fields: &parts.headers,
+            length: Some(page.len() as u64),
+            date: Some(&date()),
+        };
+        let mut out = Vec::with_capacity(1024);
+        self.engine.close();
+        if self.engine.send_response(&mut out, &response).is_err() {
+            return;
+        }
+        self.write_queue.push(out.into());
+        self.write_queue.push(match extent {
+            Extent::Whole => page,
+            Extent::HeadOnly => Bytes::new(),
+        });
+        let sent = std::future::poll_fn(|context| self.poll_write_queue(context));
+        let _ = tokio::time::timeout(LAST_BYTES, sent).await;
     }
 }
 
-/// Answers a head that is not HTTP with its error, and closes.
-pub(crate) async fn refuse(
-    context: &ConnectionContext,
-    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    fault: &FramingFault,
-) {
-    tracing::debug!("{}: {:?} in {:?}", context.peer, fault.refusal, fault.request_line);
-    exchange::record_malformed(context, fault);
-    // Methods are case-sensitive (RFC 9110 section 9.1).
-    let extent = match fault.request_line.starts_with("HEAD ") {
-        true => Extent::HeadOnly,
-        false => Extent::Whole,
-    };
-    send_error_and_close(context, socket, &fault.refusal, extent).await;
-}
-
-/// Sends an error, closes our side and reads on for a moment, so that the client gets it.
-pub(crate) async fn send_error_and_close(
-    context: &ConnectionContext,
-    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    refusal: &Refusal,
-    extent: Extent,
-) {
-    let debug = context.shared.live.current().site.global.options.debug;
-    let response = error_page::raw_error(refusal, extent, debug);
-    let _ = tokio::time::timeout(LINGER.0, socket.write_all(&response)).await;
-    linger(socket).await;
+/// The response to what no exchange answers, and its content.
+pub(super) fn page(refusal: &Refusal, debug: bool) -> (Parts, Bytes) {
+    let mut response = error_page::refuse_head(refusal, debug);
+    error_page::finish(&mut response);
+    let (parts, body) = response.into_parts();
+    match body {
+        Body::Full(page) => (parts, page),
+        _ => (parts, Bytes::new()),
+    }
 }

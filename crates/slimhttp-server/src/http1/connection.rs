@@ -1,142 +1,255 @@
-//! One HTTP/1 connection. Every byte read passes the strict framing; a request
-//! without content is answered here, and what is rarer (content, upgrades,
-//! expectations, HTTP/1.0) is left to hyper, which gets the connection from that
-//! request's first byte on and gives it back when it has nothing more to do.
-//!
-//! It reads a head, calls [`exchange`], sends, and begins anew. Nothing is read
-//! ahead while a response is on its way but to see that the client leaves, and a
-//! connection between two requests holds no buffer.
+//! One HTTP/1 connection: it reads a head, calls [`exchange`], sends, and begins anew. What the
+//! bytes mean, and what may be sent when, the engine says; here they are read and written.
 //!
 //! Called by `serve::connection`, in the connection's task on its I/O thread. Its future is
-//! dropped where the connection is to end at once.
+//! dropped where the connection is to end at once. A connection between two requests holds no
+//! buffer, and what a request alone needs is boxed: there may be thousands that rest.
 
-use std::io;
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::header::TE;
 use http::request::Parts;
 use http::{Request, Response};
-use slimhttp_site::framing::{Framing, HeadRead, Phase};
+use slimhttp_http1::{
+    Framing, Limits, Received, RequestEvent, RequestHead, Scratch, Server, State,
+};
+use slimhttp_site::list_field;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::Site;
+use slimhttp_site::site::{Service, Site};
 use tokio::io::ReadBuf;
 
 use crate::context::connection::ConnectionContext;
-use crate::exchange;
-use crate::exchange::Tracked;
-use crate::http1::close::announce_close;
-use crate::http1::head;
-use crate::http1::response::Persistence;
+use crate::exchange::{self, Tracked};
+use crate::http1::client::{ClientEvent, SendingSide};
+use crate::http1::content::IncomingContent;
 use crate::http1::response_cache::{self, CachedResponse, Key};
+use crate::http1::sending::{Broken, Terms};
 use crate::http1::write_queue::WriteQueue;
 use crate::message::body::Extent;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ReadPhase};
-use crate::net::framing_fault::FramingFault;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
+use crate::net::time_slice::TimeSlice;
+use crate::net::upgraded::{self, OnUpgrade, UpgradeSender};
 
-/// Bytes of further requests that are taken while one is being answered, only
-/// to see whether the client leaves.
-const READ_AHEAD: usize = 64 * 1024;
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Lends what heads are read to on this I/O thread.
+pub(super) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
+    SCRATCH.with_borrow_mut(work)
+}
 
 /// One connection.
 pub(crate) struct Http1<S> {
-    pub(crate) socket: S,
+    pub(super) socket: S,
     pub(super) context: Arc<ConnectionContext>,
-    framing: Framing,
-    /// Read and not answered yet: the head that is coming in, or what a client
+    pub(super) engine: Server,
+    /// Read, and not consumed by the engine: the head that is coming in, content, or what a client
     /// sent ahead.
     pub(super) unread: BytesMut,
-    /// How many of them the framing has read.
-    parsed: usize,
     pub(super) write_queue: WriteQueue,
+    /// Of the request in flight, while some is still to come.
+    pub(super) content: Option<Box<IncomingContent>>,
+    pub(super) client: SendingSide,
     /// Whether the client has sent anything.
     pub(crate) has_received: bool,
 }
 
-/// How the requests on a connection end, as far as they are answered here.
+/// How a connection goes on that answers no more requests.
 pub(crate) enum Next {
-    /// With the last response, or because the client has left.
-    Close {
-        /// Whether the client has sent what nobody has read.
-        unread: bool,
-    },
-    /// With a request for hyper; these bytes begin with its head.
-    Hyper(Bytes),
+    /// Not at all.
+    Close(Ending),
     /// With nothing begun and nothing coming, for a while: the socket is to rest.
     Rest,
     /// With a head that is not HTTP.
-    Fault(FramingFault),
+    Refuse(HeadFault),
+    /// As another protocol, whose 101 is sent.
+    Upgrade(UpgradeSender),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing is left to say or to hear.
+    Orderly,
+    /// The client has sent, or is sending, what nobody reads. So much of it, as far as was
+    /// announced, is to come.
+    Unread { announced: u64 },
+    /// The client has left, or what is sent cannot be ended well.
+    Abrupt,
+}
+
+/// What is wrong with a head.
+#[derive(Debug)]
+pub(crate) struct HeadFault {
+    /// What to answer.
+    pub(crate) refusal: Refusal,
+    /// As far as it has come, for the log.
+    pub(crate) request_line: String,
 }
 
 /// A head, and who answers it.
 enum HeadOutcome {
     /// A response that was sent before.
     Cached(CachedResponse),
-    /// The exchange; its response may be kept under the key.
-    Exchange(Box<(Parts, Option<Key>)>),
-    /// Nobody here: the connection goes on elsewhere, or ends.
+    /// The exchange.
+    Exchange(Box<PendingRequest>),
+    /// Nobody: the connection goes on otherwise.
     Leave(Next),
+}
+
+/// A request that an exchange is to answer.
+struct PendingRequest {
+    parts: Parts,
+    body: RequestBody,
+    /// Under which its response may be kept.
+    key: Option<Key>,
+    offers_upgrade: bool,
+}
+
+/// Why an exchange is not polled on.
+enum Pause {
+    /// The client has left.
+    Gone,
+    /// There is more to do, and others have their turns first.
+    Yield,
 }
 
 impl<S: Stream> Http1<S> {
     pub(crate) fn new(socket: S, context: Arc<ConnectionContext>) -> Self {
-        let framing = Framing::new(context.shared.live.cached().site.service.head_limits());
+        let engine = Server::new(limits(&context.shared.live.cached().site.service));
         Self {
             socket,
             context,
-            framing,
+            engine,
             unread: BytesMut::new(),
-            parsed: 0,
             write_queue: WriteQueue::default(),
+            content: None,
+            client: SendingSide::default(),
             has_received: false,
         }
     }
 
-    /// Answers requests until there is one for hyper, or none for a while, or no more.
+    /// Answers requests until there are no more, or none comes for a while.
     pub(crate) async fn run(&mut self) -> Next {
         loop {
-            let sent = match std::future::poll_fn(|context| self.poll_head(context)).await {
-                HeadOutcome::Cached(response) => {
-                    self.send_cached(response).await.map(|()| Persistence::KeepAlive)
-                }
+            let next = match std::future::poll_fn(|context| self.poll_head(context)).await {
+                HeadOutcome::Cached(response) => match self.send_cached(response).await {
+                    Ok(()) => None,
+                    Err(_) => Some(Next::Close(Ending::Abrupt)),
+                },
                 // Boxed, so that a connection that rests does not hold the room of it.
                 HeadOutcome::Exchange(request) => Box::pin(self.exchange(request)).await,
-                HeadOutcome::Leave(next) => return next,
+                HeadOutcome::Leave(next) => Some(next),
             };
-            if !matches!(sent, Ok(Persistence::KeepAlive)) {
-                return Next::Close { unread: self.has_unread().await };
+            if let Some(next) = next {
+                return next;
             }
         }
     }
 
-    /// Answers one request.
-    async fn exchange(&mut self, request: Box<(Parts, Option<Key>)>) -> io::Result<Persistence> {
-        let (parts, key) = *request;
-        let extent = Extent::of(&parts.method);
-        let persistence = match head::says_close(&parts.headers) {
-            true => Persistence::Close,
-            false => Persistence::KeepAlive,
+    /// Answers one request; `None` where another may follow.
+    async fn exchange(&mut self, request: Box<PendingRequest>) -> Option<Next> {
+        let PendingRequest { parts, body, key, offers_upgrade } = *request;
+        self.tell_end();
+        let terms = Terms {
+            extent: Extent::of(&parts.method),
+            key,
+            takes_trailers: parts.headers.contains_key(TE)
+                && list_field::names(&parts.headers, &TE, "trailers"),
         };
-        let request = Request::from_parts(parts, RequestBody::Collected(Bytes::new()));
-        let Some(mut response) = self.answer(request).await else { return Ok(Persistence::Close) };
-        announce_close(&mut response, &self.context.state);
-        self.send(response, extent, persistence, key).await
+        let (sender, upgrade) = offers_upgrade.then(upgraded::channel).unzip();
+        let request = Request::from_parts(parts, body);
+        let Some(response) = self.answer(request, upgrade).await else {
+            return Some(Next::Close(Ending::Abrupt));
+        };
+        let sent = self.send(response, terms).await;
+        match (sent, sender) {
+            (Ok(()), Some(sender)) if self.engine.server_state() == State::Switched => {
+                return Some(Next::Upgrade(sender));
+            }
+            (Ok(()), _) | (Err(Broken::Visibly), _) => {}
+            (Err(Broken::Silently), _) => return Some(Next::Close(Ending::Abrupt)),
+        }
+        // The response is complete; the request may not be.
+        if self.engine.server_state() == State::Done && self.drop_content().await {
+            self.tell_end();
+        }
+        match self.engine.is_ready_for_next() {
+            true => None,
+            false => Some(Next::Close(self.ending().await)),
+        }
     }
 
-    /// Reads a head.
+    /// How the connection is closed behind the last response.
+    async fn ending(&mut self) -> Ending {
+        if let Some(content) = &self.content {
+            return Ending::Unread { announced: content.announced() };
+        }
+        match self.has_unread().await {
+            true => Ending::Unread { announced: 0 },
+            false => Ending::Orderly,
+        }
+    }
+
+    /// The response; `None` where the client leaves before there is one.
+    async fn answer(
+        &mut self,
+        request: Request<RequestBody>,
+        upgrade: Option<OnUpgrade>,
+    ) -> Option<Response<Tracked>> {
+        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request, upgrade));
+        loop {
+            match std::future::poll_fn(|context| self.poll_answer(answer.as_mut(), context)).await {
+                Ok(response) => return Some(response),
+                Err(Pause::Gone) => return None,
+                Err(Pause::Yield) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    /// Polls the exchange, and brings it the content that it asks for.
+    fn poll_answer(
+        &mut self,
+        mut answer: Pin<&mut impl Future<Output = Response<Tracked>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Response<Tracked>, Pause>> {
+        let mut slice = None;
+        loop {
+            let answered = answer.as_mut().poll(context);
+            if self.send_interims(context).is_err() {
+                return Poll::Ready(Err(Pause::Gone));
+            }
+            if let Poll::Ready(response) = answered {
+                return Poll::Ready(Ok(response));
+            }
+            match ready!(self.poll_client(context)) {
+                ClientEvent::Gone => return Poll::Ready(Err(Pause::Gone)),
+                ClientEvent::Content if slice.get_or_insert_with(TimeSlice::begin).is_over() => {
+                    return Poll::Ready(Err(Pause::Yield));
+                }
+                ClientEvent::Content => {}
+            }
+        }
+    }
+
+    /// Reads a head, and as much of its content as has come with it.
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<HeadOutcome> {
-        if self.unread.len() > self.parsed {
-            let bytes = std::mem::take(&mut self.unread);
-            if let Some((outcome, end)) = self.parse_head(&bytes[self.parsed..], &bytes) {
-                self.keep_behind(bytes, end);
+        if !self.unread.is_empty() && !self.engine.is_in_head() {
+            let unread = std::mem::take(&mut self.unread);
+            if let Some(outcome) = self.read_unread(unread) {
                 return Poll::Ready(outcome);
             }
-            self.unread = bytes;
-            self.parsed = self.unread.len();
+        }
+        if let SendingSide::Closed(_) = self.client {
+            return Poll::Ready(HeadOutcome::Leave(Next::Close(Ending::Orderly)));
         }
         read_buffer::with(|buffer| {
             loop {
@@ -144,9 +257,9 @@ impl<S: Stream> Http1<S> {
                 let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(context, &mut buffer)
                 else {
                     // Whose request has come in time, or has begun, is answered first.
-                    let waits = self.framing.phase() == Phase::Idle;
+                    let waits = !self.engine.is_in_head();
                     if waits && self.context.state.close_mode() != CloseMode::No {
-                        return Poll::Ready(HeadOutcome::Leave(Next::Close { unread: false }));
+                        return Poll::Ready(HeadOutcome::Leave(Next::Close(Ending::Orderly)));
                     }
                     if waits && self.unread.is_empty() && self.context.state.take_rest_request() {
                         return Poll::Ready(HeadOutcome::Leave(Next::Rest));
@@ -155,85 +268,129 @@ impl<S: Stream> Http1<S> {
                 };
                 let bytes = buffer.filled();
                 if read.is_err() || bytes.is_empty() {
-                    return Poll::Ready(HeadOutcome::Leave(Next::Close { unread: false }));
+                    let ending = if read.is_err() { Ending::Abrupt } else { Ending::Orderly };
+                    return Poll::Ready(HeadOutcome::Leave(Next::Close(ending)));
                 }
                 self.has_received = true;
-                if self.unread.is_empty() {
-                    if let Some((outcome, end)) = self.parse_head(bytes, bytes) {
-                        self.unread.extend_from_slice(&bytes[end..]);
-                        return Poll::Ready(outcome);
-                    }
-                    self.unread.extend_from_slice(bytes);
+                let outcome = if self.unread.is_empty() {
+                    self.read_head(bytes)
                 } else {
-                    let mut whole = std::mem::take(&mut self.unread);
-                    whole.extend_from_slice(bytes);
-                    if let Some((outcome, end)) = self.parse_head(bytes, &whole) {
-                        self.keep_behind(whole, end);
-                        return Poll::Ready(outcome);
-                    }
-                    self.unread = whole;
+                    let mut unread = std::mem::take(&mut self.unread);
+                    unread.extend_from_slice(bytes);
+                    self.read_unread(unread)
+                };
+                if let Some(outcome) = outcome {
+                    return Poll::Ready(outcome);
                 }
-                self.parsed = self.unread.len();
             }
         })
     }
 
-    /// Keeps what the client sent behind a head that ends at `end`.
-    fn keep_behind(&mut self, mut bytes: BytesMut, end: usize) {
-        self.parsed = 0;
-        if end < bytes.len() {
-            bytes.advance(end);
-            self.unread = bytes;
+    /// Reads a head of `unread`, and keeps what is not consumed of it.
+    fn read_unread(&mut self, mut unread: BytesMut) -> Option<HeadOutcome> {
+        let (consumed, head) = self.parse_head(&unread);
+        unread.advance(consumed);
+        if !unread.is_empty() {
+            self.unread = unread;
+        }
+        head.map(|head| self.outcome(head))
+    }
+
+    /// The same of what was just read, with nothing unread before it.
+    fn read_head(&mut self, bytes: &[u8]) -> Option<HeadOutcome> {
+        let (consumed, head) = self.parse_head(bytes);
+        self.unread.extend_from_slice(&bytes[consumed..]);
+        head.map(|head| self.outcome(head))
+    }
+}
+
+/// A head that is complete, or none.
+enum ParsedHead {
+    Cached(CachedResponse),
+    Request { request: Box<PendingRequest>, framing: Framing, expects_continue: bool },
+    Fault(HeadFault),
+}
+
+impl<S: Stream> Http1<S> {
+    /// Who answers a head. Its content is begun, of which some may have come.
+    fn outcome(&mut self, head: ParsedHead) -> HeadOutcome {
+        match head {
+            ParsedHead::Cached(response) => {
+                self.context.state.record_read(ReadPhase::Idle);
+                HeadOutcome::Cached(response)
+            }
+            ParsedHead::Request { request, framing: Framing::None, .. } => {
+                self.context.state.record_read(ReadPhase::Idle);
+                HeadOutcome::Exchange(request)
+            }
+            ParsedHead::Request { mut request, framing, expects_continue } => {
+                request.body = self.begin_content(framing, expects_continue);
+                // The content belongs to HTTP still, so the connection cannot switch behind a 101.
+                request.offers_upgrade &= self.content.is_none();
+                HeadOutcome::Exchange(request)
+            }
+            ParsedHead::Fault(fault) => HeadOutcome::Leave(Next::Refuse(fault)),
         }
     }
 
-    /// Reads `new`, which ends `whole`, in which the head begins. Once it is complete: who
-    /// answers it, and behind how many bytes of `whole` the next one begins.
-    fn parse_head(&mut self, new: &[u8], whole: &[u8]) -> Option<(HeadOutcome, usize)> {
-        let site = &self.context.shared.live.cached().site;
-        if new.len() == whole.len() {
-            self.framing.set_limits(site.service.head_limits());
+    /// Reads `bytes`, which begin with the head that is coming in, if any is. How many of them
+    /// are done with, and the head once it is complete.
+    fn parse_head(&mut self, bytes: &[u8]) -> (usize, Option<ParsedHead>) {
+        let snapshot = self.context.shared.live.cached();
+        let site = &snapshot.site;
+        if !self.engine.is_in_head() {
+            self.engine.set_limits(limits(&site.service));
         }
-        let (length, has_content) = match self.framing.feed_head(new) {
-            HeadRead::Partial => {
-                if self.framing.phase() == Phase::Head {
+        with_scratch(|scratch| match self.engine.read(bytes, scratch) {
+            Ok(Received { consumed, event: RequestEvent::Head(head) }) => {
+                (consumed, Some(self.request(&head, site)))
+            }
+            Ok(Received { consumed, .. }) => {
+                if self.engine.is_in_head() {
                     self.context.state.record_read(ReadPhase::Head);
                 }
-                return None;
+                (consumed, None)
             }
-            HeadRead::Fault(refusal) => return Some((self.fault(refusal), whole.len())),
-            HeadRead::Complete { length, has_content } => (length, has_content),
-        };
-        self.context.state.record_read(ReadPhase::Idle);
-        if has_content {
-            return Some(Self::for_hyper(whole));
-        }
-        let end = whole.len() - new.len() + length;
-        Some(match self.outcome(&whole[..end], site) {
-            Ok(HeadOutcome::Exchange(request)) if head::is_for_hyper(&request.0) => {
-                Self::for_hyper(whole)
+            Err(fault) => {
+                let request_line = slimhttp_http1::request_line(bytes);
+                let fault = HeadFault { refusal: fault.into(), request_line };
+                (0, Some(ParsedHead::Fault(fault)))
             }
-            Ok(outcome) => (outcome, end),
-            Err(refusal) => (self.fault(refusal), whole.len()),
         })
     }
 
-    /// Who answers a complete head.
-    fn outcome(&self, head: &[u8], site: &Site) -> Result<HeadOutcome, Refusal> {
-        head::read(head, site.service.max_headers, |request| {
-            let key = self.key(request, site);
-            match key.as_ref().and_then(response_cache::get) {
-                Some(response) => Ok(HeadOutcome::Cached(response)),
-                None => Ok(HeadOutcome::Exchange(Box::new((head::parts(request, head)?, key)))),
-            }
-        })?
+    /// What a complete head asks for.
+    fn request(&self, head: &RequestHead<'_>, site: &Site) -> ParsedHead {
+        let key = self.key(head, site);
+        if let Some(response) = key.as_ref().and_then(response_cache::get) {
+            return ParsedHead::Cached(response);
+        }
+        match head.to_parts() {
+            Ok(parts) => ParsedHead::Request {
+                request: Box::new(PendingRequest {
+                    parts,
+                    body: RequestBody::Collected(Bytes::new()),
+                    key,
+                    offers_upgrade: head.offers_upgrade(),
+                }),
+                framing: head.framing(),
+                expects_continue: head.expects_continue(),
+            },
+            Err(fault) => ParsedHead::Fault(HeadFault {
+                refusal: fault.into(),
+                request_line: slimhttp_http1::request_line(head.bytes()),
+            }),
+        }
     }
 
     /// The key under which the response may be kept. `None` where each exchange counts: watchers
-    /// of events are to know of it, the client is to be refused, or the connection is to end.
-    fn key(&self, request: &httparse::Request<'_, '_>, site: &Site) -> Option<Key> {
+    /// of events are to know of it, the client is to be refused, or the connection ends or may
+    /// have to.
+    fn key(&self, head: &RequestHead<'_>, site: &Site) -> Option<Key> {
         let ConnectionContext { shared, state, peer, tls, .. } = &*self.context;
-        let may_repeat = !shared.events.is_watched()
+        let may_repeat = self.engine.may_send_prepared()
+            && matches!(self.client, SendingSide::Open)
+            && !shared.events.is_watched()
             && site.admits(peer.ip())
             && state.close_mode() == CloseMode::No;
         if !may_repeat {
@@ -244,66 +401,14 @@ impl<S: Stream> Http1<S> {
             tls: *tls,
             varies_by_origin: site.shares,
         };
-        response_cache::key(request, conditions)
+        response_cache::key(head, conditions)
     }
+}
 
-    /// All that was read goes to hyper; nothing of it stays here.
-    fn for_hyper(whole: &[u8]) -> (HeadOutcome, usize) {
-        (HeadOutcome::Leave(Next::Hyper(Bytes::copy_from_slice(whole))), whole.len())
-    }
-
-    /// The end that a head makes with which something is wrong.
-    fn fault(&self, refusal: Refusal) -> HeadOutcome {
-        let request_line = self.framing.request_line().to_string();
-        HeadOutcome::Leave(Next::Fault(FramingFault { refusal, request_line, in_head: true }))
-    }
-
-    /// The response; `None` where the client leaves before there is one.
-    async fn answer(&mut self, request: Request<RequestBody>) -> Option<Response<Tracked>> {
-        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request, None));
-        std::future::poll_fn(|context| match answer.as_mut().poll(context) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => self.poll_disconnect(context).map(|()| None),
-        })
-        .await
-    }
-
-    /// Ready when the client has left. What it sends meanwhile is kept, within a
-    /// bound; behind that it is not looked at.
-    pub(super) fn poll_disconnect(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        read_buffer::with(|buffer| {
-            while self.unread.len() < READ_AHEAD {
-                let mut buffer = ReadBuf::new(buffer);
-                let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
-                if read.is_err() || buffer.filled().is_empty() {
-                    return Poll::Ready(());
-                }
-                self.unread.extend_from_slice(buffer.filled());
-            }
-            Poll::Pending
-        })
-    }
-
-    /// Whether the client has sent what nobody has read.
-    async fn has_unread(&mut self) -> bool {
-        std::future::poll_fn(|context| {
-            let _ = self.poll_disconnect(context);
-            Poll::Ready(!self.unread.is_empty())
-        })
-        .await
-    }
-
-    /// Sends whatever waits.
-    pub(super) fn poll_write_queue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let before = self.write_queue.len();
-        let outcome = self.write_queue.poll_send(&mut self.socket, context);
-        if self.write_queue.len() < before {
-            // A client that takes a little is slow, and has not stalled.
-            self.context.state.set_write_blocked(false);
-        }
-        self.context.state.set_write_blocked(outcome.is_pending());
-        outcome
-    }
+/// How much of a head is read.
+fn limits(service: &Service) -> Limits {
+    let Service { max_head, max_headers, max_uri, .. } = *service;
+    Limits { max_head, max_fields: max_headers, max_target: max_uri }
 }
 
 #[cfg(test)]

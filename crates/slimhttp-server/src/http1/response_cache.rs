@@ -13,9 +13,11 @@
 //! [`FileCache::revalidate`]: slimhttp_site::file_rules::FileCache::revalidate
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use slimhttp_http1::{PreparedHead, RequestHead};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -39,8 +41,7 @@ pub(super) struct Key {
 /// A response that is kept.
 #[derive(Clone, Debug)]
 pub(super) struct CachedResponse {
-    /// The head but for its `Date` and its end.
-    pub(super) head: Bytes,
+    pub(super) head: Arc<PreparedHead>,
     pub(super) content: Bytes,
 }
 
@@ -67,22 +68,20 @@ pub(super) struct Conditions {
     pub(super) varies_by_origin: bool,
 }
 
-/// The key of a request; `None` where its response is never repeated.
-pub(super) fn key(head: &httparse::Request<'_, '_>, conditions: Conditions) -> Option<Key> {
+/// The key of a request to which a prepared head may be sent; `None` where its response is never
+/// repeated.
+pub(super) fn key(head: &RequestHead<'_>, conditions: Conditions) -> Option<Key> {
     let Conditions { generation, tls, varies_by_origin } = conditions;
-    if head.version != Some(1) {
-        return None;
-    }
-    let is_head = match head.method? {
+    let is_head = match head.method() {
         "GET" => false,
         "HEAD" => true,
         _ => return None,
     };
     let mut bytes = SmallVec::new();
     bytes.push(u8::from(is_head) | u8::from(tls) << 1);
-    bytes.extend_from_slice(head.path?.as_bytes());
+    bytes.extend_from_slice(head.target().as_bytes());
     let (mut etag, mut date) = (false, false);
-    for field in &*head.headers {
+    for field in head.fields().iter() {
         let mark = match Field::of(field.name) {
             Field::Ignored => continue,
             Field::Varies(ORIGIN) if !varies_by_origin => continue,
@@ -95,9 +94,9 @@ pub(super) fn key(head: &httparse::Request<'_, '_>, conditions: Conditions) -> O
             Field::Connection | Field::Uncacheable => return None,
         };
         etag |= mark == IF_NONE_MATCH;
-        // Neither a target nor a value holds such a byte: the framing sees to it.
+        // Neither a target nor a value holds such a byte: the engine sees to it.
         bytes.push(mark);
-        bytes.extend_from_slice(field.value);
+        bytes.extend_from_slice(&field.value);
     }
     // RFC 9110 section 13.1.3: only without an If-None-Match does the date count.
     ((etag || !date) && bytes.len() <= MAX_KEY).then_some(Key { bytes, generation })

@@ -11,32 +11,32 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
+use slimhttp_http1::Framing;
 use tokio::io::Interest;
 
 use crate::exchange::Tracked;
 use crate::fs::read;
 use crate::http1::Http1;
-use crate::http1::response::Framed;
 use crate::net::stream::Stream;
 
 /// Bytes that are sent by one call: enough to fill any send buffer.
 const WINDOW: u64 = 1024 * 1024;
 
 impl<S: Stream> Http1<S> {
-    /// Sends what is left of a file; `false` where the body is none, where the
-    /// response promises another length than the file has, and where this socket
-    /// or this file system does not do it: all that is left still is.
+    /// Sends what is left of a file, and returns what is left to be sent: all of it where the
+    /// body is none, where the response promises another length than the file has, and where this
+    /// socket or this file system does not do it.
     ///
     /// # Errors
     /// The socket's, the disk's, or that the file became shorter.
     pub(super) async fn send_file(
         &mut self,
         body: &mut Tracked,
-        framed: Framed,
-    ) -> io::Result<bool> {
-        let left = body.file().map(|(.., left)| Framed::Length(left));
-        if left != Some(framed) || self.socket.tcp().is_none() {
-            return Ok(false);
+        framing: Framing,
+    ) -> io::Result<Framing> {
+        let left = body.file().map(|(.., left)| Framing::Length(left));
+        if left != Some(framing) || self.socket.tcp().is_none() {
+            return Ok(framing);
         }
         std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
         // Where what was found in memory, or was read into it, ends.
@@ -57,6 +57,7 @@ impl<S: Stream> Http1<S> {
             {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(sent) => {
+                    self.engine.send_data(sent).map_err(io::Error::other)?;
                     body.file_sent(sent);
                     turn += sent;
                 }
@@ -67,7 +68,7 @@ impl<S: Stream> Http1<S> {
                         Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
                     ) =>
                 {
-                    return Ok(false);
+                    return Ok(Framing::Length(left));
                 }
                 Err(error) => return Err(error),
             }
@@ -77,7 +78,8 @@ impl<S: Stream> Http1<S> {
                 tokio::task::yield_now().await;
             }
         }
-        Ok(true)
+        self.engine.send_end(&mut Vec::new(), None).map_err(io::Error::other)?;
+        Ok(Framing::None)
     }
 
     fn poll_sendfile(

@@ -1,24 +1,32 @@
 //! A response → the socket. Runs in the connection's task, and waits where the client takes no
-//! more or the body has no more yet; meanwhile the client is watched. Dropping it breaks the
-//! response off.
+//! more or the body has no more yet; meanwhile the client is watched, and its content read where
+//! somebody asks for it. Dropping it breaks the response off.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
+use slimhttp_http1::{Framing, PreparedHead, SendError, Server};
+use slimhttp_site::refusal::Refusal;
 
 use crate::exchange::Tracked;
 use crate::http1::Http1;
-use crate::http1::response::{self, Framed, Persistence};
+use crate::http1::client::ClientEvent;
+use crate::http1::close::page;
+use crate::http1::date::date;
 use crate::http1::response_cache::{self, CachedResponse, Key, MAX_CONTENT};
 use crate::message::body::Extent;
+use crate::message::error_page::CloseConnection;
+use crate::net::connection_state::CloseMode;
 use crate::net::stream::Stream;
+use crate::net::time_slice::TimeSlice;
 
 /// Content up to this size is copied behind its head, so that both go out in one piece.
 const COALESCED: usize = 4 * 1024;
@@ -30,56 +38,95 @@ thread_local! {
     static HEAD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2 * COALESCED));
 }
 
+/// What a request says of how its response is sent.
+pub(super) struct Terms {
+    pub(super) extent: Extent,
+    /// Under which the response may be kept.
+    pub(super) key: Option<Key>,
+    /// Whether the client takes trailers (`TE`, RFC 9110 section 10.1.4).
+    pub(super) takes_trailers: bool,
+}
+
+/// A response that could not be sent whole, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Its end is missing.
+    Visibly,
+    /// It would take the end of the connection for that of the content, or is gone.
+    Silently,
+}
+
+impl From<io::Error> for Broken {
+    /// The socket's error.
+    fn from(_: io::Error) -> Self {
+        Self::Silently
+    }
+}
+
 /// A piece of a body, or its end.
 enum Piece {
     Data(Bytes),
+    Trailers(HeaderMap),
     End,
     /// The client has left.
-    Disconnected,
+    Gone,
+    /// There is more to do, and others have their turns first.
+    Yield,
 }
 
 impl<S: Stream> Http1<S> {
-    /// Sends a response, and keeps it under `key` where it may be repeated. Returns whether
-    /// another request may follow.
+    /// Sends a response, and keeps it where it may be repeated.
     ///
     /// # Errors
     /// The socket's, or a body that broke off: then nothing more can be said.
     pub(super) async fn send(
         &mut self,
         response: Response<Tracked>,
-        extent: Extent,
-        persistence: Persistence,
-        key: Option<Key>,
-    ) -> io::Result<Persistence> {
+        terms: Terms,
+    ) -> Result<(), Broken> {
         let (parts, mut body) = response.into_parts();
-        let persistence = if response::closes(&parts) { Persistence::Close } else { persistence };
-        if persistence == Persistence::KeepAlive
-            && let (Some(key), Some(time)) = (key, body.cacheable_for())
-        {
-            cache(key, time, &parts, &body, extent);
-        }
+        let Terms { extent, key, takes_trailers } = terms;
+        let mut key = key;
         let mut parts = Some(parts);
-        let mut framed = Framed::Nothing;
+        let mut framing = Framing::None;
         std::future::poll_fn(|context| {
             if let Some(parts) = parts.take() {
-                framed = self.send_head(context, &parts, &mut body, extent, persistence)?;
+                self.close_if_last(context, &parts, &body);
+                if self.engine.may_send_prepared()
+                    && let (Some(key), Some(time)) = (key.take(), body.cacheable_for())
+                {
+                    cache(key, time, &parts, &body, extent);
+                }
+                framing = self.send_head(context, &parts, &mut body)?;
             }
-            if framed == Framed::Nothing {
-                self.poll_write_queue(context)
-            } else {
-                Poll::Ready(Ok(()))
+            match framing {
+                Framing::None => self.poll_write_queue(context),
+                _ => Poll::Ready(Ok(())),
             }
         })
         .await?;
-        if framed == Framed::Nothing {
-            return Ok(persistence);
-        }
         #[cfg(target_os = "linux")]
-        if self.send_file(&mut body, framed).await? {
-            return Ok(persistence);
+        {
+            framing = self.send_file(&mut body, framing).await?;
         }
-        self.send_stream(&mut body, framed).await?;
-        Ok(persistence)
+        match framing {
+            Framing::None => Ok(()),
+            framing => self.send_stream(&mut body, framing, takes_trailers).await,
+        }
+    }
+
+    /// Lets the response be the last one of its connection, where it is: the connection is to
+    /// end, or the request is malformed or has content that nobody reads, which leaves no place
+    /// for a further request (RFC 9112 section 9.3). It says so then.
+    fn close_if_last(&mut self, context: &mut Context<'_>, parts: &Parts, body: &Tracked) {
+        // After a 101 the connection is no longer HTTP.
+        if parts.status != StatusCode::SWITCHING_PROTOCOLS
+            && (self.context.state.close_mode() != CloseMode::No
+                || parts.extensions.get::<CloseConnection>().is_some()
+                || self.ends_with_content(context, body))
+        {
+            self.engine.close();
+        }
     }
 
     /// Sends a response that was sent before.
@@ -89,9 +136,9 @@ impl<S: Stream> Http1<S> {
             if let Some(CachedResponse { head, content }) = cached.take() {
                 HEAD.with_borrow_mut(|out| {
                     out.clear();
-                    out.extend_from_slice(&head);
-                    response::end_head(out);
-                    self.write_coalesced(context, out, content)
+                    let framing =
+                        self.engine.send_prepared(out, &head, &date()).map_err(io::Error::other)?;
+                    self.send_whole(context, out, framing, content)
                 })?;
             }
             self.poll_write_queue(context)
@@ -106,38 +153,80 @@ impl<S: Stream> Http1<S> {
         context: &mut Context<'_>,
         parts: &Parts,
         body: &mut Tracked,
-        extent: Extent,
-        persistence: Persistence,
-    ) -> io::Result<Framed> {
-        HEAD.with_borrow_mut(|head| {
-            head.clear();
-            let framed = response::write_head(head, parts, &body.size_hint(), extent, persistence);
-            let Framed::Length(length) = framed else {
-                if framed == Framed::Nothing {
-                    self.write(context, head, Bytes::new())?;
-                } else {
-                    self.write_queue.push(Bytes::copy_from_slice(head));
+    ) -> io::Result<Framing> {
+        HEAD.with_borrow_mut(|out| {
+            out.clear();
+            let framing = match self.write_head(out, parts, length_of(parts, body)) {
+                Ok(framing) => framing,
+                Err(error) => return self.send_internal_error(context, out, parts.status, error),
+            };
+            let whole = match framing {
+                Framing::None => Some(Bytes::new()),
+                Framing::Length(length) => {
+                    body.take_whole().filter(|whole| whole.len() as u64 >= length)
                 }
-                return Ok(framed);
+                Framing::Chunked | Framing::UntilClose => None,
             };
-            let Some(mut whole) = body.take_whole().filter(|whole| whole.len() as u64 >= length)
-            else {
-                self.write_queue.push(Bytes::copy_from_slice(head));
-                return Ok(framed);
-            };
-            whole.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-            self.write_coalesced(context, head, whole)?;
-            Ok(Framed::Nothing)
+            match whole {
+                Some(whole) => {
+                    self.send_whole(context, out, framing, whole)?;
+                    Ok(Framing::None)
+                }
+                None => {
+                    self.write_queue.push(Bytes::copy_from_slice(out));
+                    Ok(framing)
+                }
+            }
         })
     }
 
-    /// Gives a head and its content to the system, short ones in one piece.
-    fn write_coalesced(
+    fn write_head(
+        &mut self,
+        out: &mut Vec<u8>,
+        parts: &Parts,
+        length: Option<u64>,
+    ) -> Result<Framing, SendError> {
+        let (status, fields) = (parts.status, &parts.headers);
+        let response = slimhttp_http1::Response { status, fields, length, date: Some(&date()) };
+        self.engine.send_response(out, &response)
+    }
+
+    /// In the place of a response that is none: whoever has made it is wrong.
+    fn send_internal_error(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        status: StatusCode,
+        error: SendError,
+    ) -> io::Result<Framing> {
+        tracing::error!("a response of the status {status} cannot be sent: {error}");
+        self.engine.close();
+        let (parts, page) = page(&Refusal::Internal, false);
+        let framing =
+            self.write_head(out, &parts, Some(page.len() as u64)).map_err(io::Error::other)?;
+        self.send_whole(context, out, framing, page)?;
+        Ok(Framing::None)
+    }
+
+    /// Gives a head and all of its content to the system, short ones in one piece.
+    fn send_whole(
         &mut self,
         context: &mut Context<'_>,
         head: &mut Vec<u8>,
+        framing: Framing,
         mut content: Bytes,
     ) -> io::Result<()> {
+        match framing {
+            Framing::None => content = Bytes::new(),
+            Framing::Length(length) => {
+                content.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+                self.engine.send_data(content.len() as u64).map_err(io::Error::other)?;
+                self.engine.send_end(head, None).map_err(io::Error::other)?;
+            }
+            Framing::Chunked | Framing::UntilClose => {
+                return Err(io::Error::other("a content in memory has a length"));
+            }
+        }
         if content.len() <= COALESCED {
             head.extend_from_slice(&content);
             content = Bytes::new();
@@ -147,6 +236,11 @@ impl<S: Stream> Http1<S> {
 
     /// Gives a head and its content to the system; what it does not take waits.
     fn write(&mut self, context: &mut Context<'_>, head: &[u8], content: Bytes) -> io::Result<()> {
+        if !self.write_queue.is_empty() {
+            self.write_queue.push(Bytes::copy_from_slice(head));
+            self.write_queue.push(content);
+            return Ok(());
+        }
         let socket = Pin::new(&mut self.socket);
         let written = if content.is_empty() {
             socket.poll_write(context, head)
@@ -157,6 +251,7 @@ impl<S: Stream> Http1<S> {
             Poll::Ready(written) => written?,
             Poll::Pending => 0,
         };
+        self.write_queue.set_unflushed();
         if written < head.len() {
             self.write_queue.push(Bytes::copy_from_slice(&head[written..]));
             self.write_queue.push(content);
@@ -167,97 +262,187 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Sends a body piece by piece, as the client takes it.
-    async fn send_stream(&mut self, body: &mut Tracked, mut framed: Framed) -> io::Result<()> {
+    async fn send_stream(
+        &mut self,
+        body: &mut Tracked,
+        framing: Framing,
+        takes_trailers: bool,
+    ) -> Result<(), Broken> {
+        let mut left = match framing {
+            Framing::Length(length) => Some(length),
+            _ => None,
+        };
         loop {
             if self.write_queue.len() >= HIGH_WATER {
-                std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
+                self.send_queue().await?;
             }
-            let broken = match std::future::poll_fn(|context| self.poll_piece(body, context)).await
-            {
+            let piece = std::future::poll_fn(|context| self.poll_piece(body, context)).await;
+            let trailers = match piece {
                 Ok(Piece::Data(data)) => {
-                    self.push_piece(data, &mut framed);
+                    self.push_piece(data, &mut left)?;
+                    if left != Some(0) {
+                        continue;
+                    }
                     None
                 }
-                Ok(Piece::End) if framed == Framed::Chunked => {
-                    self.write_queue.push(Bytes::from_static(b"0\r\n\r\n"));
-                    framed = Framed::Nothing;
-                    None
+                Ok(Piece::Trailers(trailers)) if left.is_none() => {
+                    Some(trailers).filter(|_| takes_trailers)
                 }
-                // Fewer bytes than were promised: all that is left is to break off.
-                Ok(Piece::End) => Some(io::ErrorKind::UnexpectedEof.into()),
-                Ok(Piece::Disconnected) => return Err(io::ErrorKind::ConnectionAborted.into()),
-                Err(error) => Some(error),
+                Ok(Piece::End) if left.is_none() => None,
+                Ok(Piece::Gone) => return Err(Broken::Silently),
+                Ok(Piece::Yield) => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                // Fewer bytes than were promised among them: all that is left is to break off.
+                Ok(Piece::Trailers(_) | Piece::End) | Err(_) => {
+                    // What there was is sent: who got nothing at all of an answer may
+                    // ask once more (RFC 9112 section 9.3.1).
+                    self.send_queue().await?;
+                    return Err(match framing {
+                        Framing::UntilClose => Broken::Silently,
+                        _ => Broken::Visibly,
+                    });
+                }
             };
-            if let Some(error) = broken {
-                // What there was is sent: who got nothing at all of an answer may
-                // ask once more (RFC 9112 section 9.3.1).
-                std::future::poll_fn(|context| self.poll_write_queue(context)).await?;
-                return Err(error);
-            }
-            if framed == Framed::Nothing {
-                return std::future::poll_fn(|context| self.poll_write_queue(context)).await;
-            }
+            self.queue(|engine, out| engine.send_end(out, trailers.as_ref()))?;
+            return Ok(self.send_queue().await?);
         }
     }
 
-    /// The next piece of a body. While there is none, what waits is sent, and the
-    /// client is watched.
+    /// The next piece of a body. While there is none, what waits is sent, and the client has its
+    /// turn.
     fn poll_piece(
         &mut self,
         body: &mut Tracked,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Piece>> {
-        match Pin::new(body).poll_frame(context) {
-            // Trailers are left out: no request has said that it takes them.
-            Poll::Ready(Some(Ok(frame))) => {
-                Poll::Ready(Ok(Piece::Data(frame.into_data().unwrap_or_default())))
-            }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io::Error::other(error))),
-            Poll::Ready(None) => Poll::Ready(Ok(Piece::End)),
-            Poll::Pending => {
-                if !self.write_queue.is_empty()
-                    && let Poll::Ready(sent) = self.poll_write_queue(context)
-                {
-                    sent?;
+        let mut slice = None;
+        loop {
+            match Pin::new(&mut *body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    return Poll::Ready(Ok(match frame.into_data() {
+                        Ok(data) => Piece::Data(data),
+                        Err(frame) => frame.into_trailers().map_or(Piece::End, Piece::Trailers),
+                    }));
                 }
-                self.poll_disconnect(context).map(|()| Ok(Piece::Disconnected))
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(Piece::End)),
+                Poll::Pending => {}
+            }
+            match ready!(self.poll_client(context)) {
+                ClientEvent::Gone => return Poll::Ready(Ok(Piece::Gone)),
+                ClientEvent::Content if slice.get_or_insert_with(TimeSlice::begin).is_over() => {
+                    return Poll::Ready(Ok(Piece::Yield));
+                }
+                ClientEvent::Content => {}
             }
         }
     }
 
-    /// Puts a piece behind what waits, in its frame. More than was promised is
-    /// not sent.
-    fn push_piece(&mut self, mut data: Bytes, framed: &mut Framed) {
-        match framed {
-            Framed::Length(left) => {
-                data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= data.len() as u64;
-                if *left == 0 {
-                    *framed = Framed::Nothing;
-                }
-                self.write_queue.push(data);
-            }
-            // An empty chunk would be the last one.
-            Framed::Chunked if !data.is_empty() => {
-                self.write_queue.push(format!("{:x}\r\n", data.len()).into());
-                self.write_queue.push(data);
-                self.write_queue.push(Bytes::from_static(b"\r\n"));
-            }
-            _ => {}
+    /// Puts a piece behind what waits, in its frame. More than was promised is not sent.
+    fn push_piece(&mut self, mut data: Bytes, left: &mut Option<u64>) -> io::Result<()> {
+        if let Some(left) = left {
+            data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= data.len() as u64;
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        let frame = self.engine.send_data(data.len() as u64).map_err(io::Error::other)?;
+        self.write_queue.push_short(frame.before());
+        self.write_queue.push(data);
+        self.write_queue.push_short(frame.behind());
+        Ok(())
+    }
+
+    /// Sends the interim responses that the exchange has given.
+    pub(super) fn send_interims(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        for (status, fields) in self.context.interim.take() {
+            self.send_interim(context, status, &fields)?;
+        }
+        Ok(())
+    }
+
+    /// Sends an interim response (RFC 9110 section 15.2), if one may be sent now.
+    pub(super) fn send_interim(
+        &mut self,
+        context: &mut Context<'_>,
+        status: StatusCode,
+        fields: &HeaderMap,
+    ) -> io::Result<()> {
+        let queued = self.queue(|engine, out| engine.send_interim(out, status, fields));
+        if let Err(error) = queued {
+            tracing::debug!("an interim response of the status {status} is not sent: {error}");
+        }
+        self.send_now(context)
+    }
+
+    /// Sends a byte early with which anything begins that may be sent next, if there is one: a
+    /// client that has gone answers it with a reset.
+    pub(super) fn send_probe(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.queue(|engine, out| {
+            engine.send_probe(out);
+            Ok(())
+        })?;
+        self.send_now(context)
+    }
+
+    /// Puts what the engine writes behind what waits.
+    fn queue(
+        &mut self,
+        write: impl FnOnce(&mut Server, &mut Vec<u8>) -> Result<(), SendError>,
+    ) -> io::Result<()> {
+        HEAD.with_borrow_mut(|out| {
+            out.clear();
+            write(&mut self.engine, out).map_err(io::Error::other)?;
+            self.write_queue.push(Bytes::copy_from_slice(out));
+            Ok(())
+        })
+    }
+
+    /// Sends what waits, as far as the client takes it now.
+    fn send_now(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.poll_write_queue(context) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
         }
     }
+
+    async fn send_queue(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|context| self.poll_write_queue(context)).await
+    }
+
+    /// Sends whatever waits.
+    pub(super) fn poll_write_queue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let before = self.write_queue.len();
+        let outcome = self.write_queue.poll_send(&mut self.socket, context);
+        if self.write_queue.len() < before {
+            // A client that takes a little is slow, and has not stalled.
+            self.context.state.set_write_blocked(false);
+        }
+        self.context.state.set_write_blocked(outcome.is_pending());
+        outcome
+    }
+}
+
+/// How long the content is, where that is known: as the response itself announces it, else as its
+/// body says.
+fn length_of(parts: &Parts, body: &Tracked) -> Option<u64> {
+    let announced = parts.headers.get(CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
+    // A 304 may say what a 200 would (RFC 9110 section 8.6), and it alone knows.
+    announced.or_else(|| body.size_hint().exact().filter(|_| parts.status != 304))
 }
 
 /// Keeps a response to be repeated, if it is whole and short.
 fn cache(key: Key, time: Duration, parts: &Parts, body: &Tracked, extent: Extent) {
     let Some(content) = body.whole().filter(|whole| whole.len() <= MAX_CONTENT) else { return };
-    let mut head = Vec::new();
-    let hint = body.size_hint();
-    let content =
-        match response::write_fields(&mut head, parts, &hint, extent, Persistence::KeepAlive) {
-            Framed::Nothing => Bytes::new(),
-            Framed::Length(length) if length == content.len() as u64 => content,
-            _ => return,
-        };
-    response_cache::put(key, time, CachedResponse { head: head.into(), content });
+    let length = length_of(parts, body);
+    if extent == Extent::Whole && content.len() as u64 != length.unwrap_or(0) {
+        return;
+    }
+    if let Some(head) = PreparedHead::new(parts.status, &parts.headers, length) {
+        response_cache::put(key, time, CachedResponse { head: head.into(), content });
+    }
 }

@@ -12,16 +12,51 @@ use tokio::io::AsyncWrite;
 /// Slices given to the system at once.
 const SLICES: usize = 16;
 
+/// What stands around a chunk is no longer than this: the digits of its size, and a line's end.
+const SHORT: usize = 18;
+
 /// Bytes in the order of sending. Holds no memory while it is empty.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     length: usize,
+    /// Whether the socket may hold bytes of its own, as TLS does.
+    is_unflushed: bool,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Shared(Bytes),
+    /// Bytes that stand here, and how many of them are sent, and are there.
+    Short([u8; SHORT], u8, u8),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Short(bytes, sent, length) => &bytes[usize::from(*sent)..usize::from(*length)],
+        }
+    }
+
+    /// So many more of its bytes are sent, but not all.
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Shared(bytes) => bytes.advance(count),
+            Self::Short(_, sent, _) => *sent += u8::try_from(count).expect("it is short"),
+        }
+    }
 }
 
 impl WriteQueue {
+    /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.length == 0 && !self.is_unflushed
+    }
+
+    /// Bytes were given to the socket before any that are pushed from now on.
+    pub(super) fn set_unflushed(&mut self) {
+        self.is_unflushed = true;
     }
 
     /// How many bytes wait.
@@ -32,7 +67,21 @@ impl WriteQueue {
     pub(super) fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.length += bytes.len();
-            self.pieces.push_back(bytes);
+            self.pieces.push_back(Piece::Shared(bytes));
+        }
+    }
+
+    /// The same of few bytes, which are copied.
+    pub(super) fn push_short(&mut self, bytes: &[u8]) {
+        if bytes.len() > SHORT {
+            return self.push(Bytes::copy_from_slice(bytes));
+        }
+        if !bytes.is_empty() {
+            let mut short = [0; SHORT];
+            short[..bytes.len()].copy_from_slice(bytes);
+            self.length += bytes.len();
+            let length = u8::try_from(bytes.len()).expect("it is short");
+            self.pieces.push_back(Piece::Short(short, 0, length));
         }
     }
 
@@ -46,7 +95,7 @@ impl WriteQueue {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut count = 0;
             for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                *slice = IoSlice::new(piece);
+                *slice = IoSlice::new(piece.bytes());
                 count += 1;
             }
             let sent =
@@ -54,21 +103,28 @@ impl WriteQueue {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.is_unflushed = true;
             self.advance(sent);
         }
         self.pieces = VecDeque::new();
-        Pin::new(socket).poll_flush(context)
+        ready!(Pin::new(socket).poll_flush(context))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut sent: usize) {
         self.length -= sent;
         while let Some(piece) = self.pieces.front_mut() {
-            if sent < piece.len() {
+            let length = piece.bytes().len();
+            if sent < length {
                 piece.advance(sent);
                 return;
             }
-            sent -= piece.len();
+            sent -= length;
             self.pieces.pop_front();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,6 @@ use tokio::runtime::Handle;
 
 use crate::message::request_body::{BodyFault, IncomingBody, ReadTimeout, RequestBody};
 use crate::net::connection_state::{CloseMode, ConnectionState};
-use crate::net::framing_fault::FaultCell;
 
 /// The content of a request.
 #[derive(Clone, Debug)]
@@ -88,7 +87,6 @@ struct Source {
     length: Option<u64>,
     timeout: ReadTimeout,
     connection: Arc<ConnectionState>,
-    fault: FaultCell,
 }
 
 impl fmt::Debug for Source {
@@ -121,11 +119,11 @@ impl ContentStream {
         incoming: IncomingBody,
         max_body: u64,
         timeout: Duration,
-        (connection, fault): (Arc<ConnectionState>, FaultCell),
+        connection: Arc<ConnectionState>,
     ) -> (Arc<Self>, ContentGuard) {
         let length = incoming.size_hint().exact();
-        let source =
-            Source { incoming, length, timeout: ReadTimeout::new(timeout), connection, fault };
+        let timeout = ReadTimeout::new(timeout);
+        let source = Source { incoming, length, timeout, connection };
         let state = State { source: Some(source), received: 0, fault: None, waker: None };
         let stream =
             Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
@@ -199,15 +197,12 @@ impl ContentStream {
                 let cut = source.connection.close_mode() == CloseMode::Cut;
                 return Poll::Ready(if short || cut { Err(ContentFault::Over) } else { Ok(None) });
             };
-            let frame = match (source.fault.get(), frame) {
-                (_, Ok(frame)) => frame,
-                (Some(fault), Err(_)) => {
-                    return Poll::Ready(Err(ContentFault::Refused(fault.refusal.clone())));
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(BodyFault::Off(_)) => return Poll::Ready(Err(ContentFault::Over)),
+                Err(fault) => {
+                    return Poll::Ready(Err(ContentFault::Refused(fault.into_refusal())));
                 }
-                (None, Err(BodyFault::Stalled)) => {
-                    return Poll::Ready(Err(ContentFault::Refused(Refusal::RequestTimeout)));
-                }
-                (None, Err(BodyFault::Off(_))) => return Poll::Ready(Err(ContentFault::Over)),
             };
             // Trailers are not part of the content (RFC 9110 section 6.5).
             let Ok(data) = frame.into_data() else { continue };

@@ -12,7 +12,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use slimhttp_site::refusal::Refusal;
 
-use crate::message::body::{Body, Extent};
+use crate::message::body::Body;
 use crate::message::limits::{self, Within};
 use crate::message::refused::ErrorResponse;
 
@@ -170,29 +170,6 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
     if let Some(length) = length.filter(|_| status != StatusCode::NOT_MODIFIED) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
     }
-}
-
-/// A response as bytes, for a connection on which no further request can be
-/// read: it ends with this.
-pub(crate) fn raw_error(refusal: &Refusal, extent: Extent, debug: bool) -> Vec<u8> {
-    let mut response = refuse_head(refusal, debug);
-    finish(&mut response);
-    announce_length(&mut response);
-    let (parts, body) = response.into_parts();
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let reason = parts.status.canonical_reason().unwrap_or_default();
-    let mut raw = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();
-    for (name, value) in &parts.headers {
-        raw.extend_from_slice(name.as_str().as_bytes());
-        raw.extend_from_slice(b": ");
-        raw.extend_from_slice(value.as_bytes());
-        raw.extend_from_slice(b"\r\n");
-    }
-    raw.extend_from_slice(format!("date: {date}\r\nconnection: close\r\n\r\n").as_bytes());
-    if let (Body::Full(html), Extent::Whole) = (body, extent) {
-        raw.extend_from_slice(&html);
-    }
-    raw
 }
 
 /// The page of a status without any detail; made once, but for what a handler says.

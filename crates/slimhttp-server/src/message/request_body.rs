@@ -9,12 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use http_body::{Body as HttpBody, Frame};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::refusal::Refusal;
 use tokio::time::Sleep;
 
 use crate::message::body::BodyError;
-use crate::net::framing_fault::FaultCell;
 use crate::sys::memory::BodyBuffer;
 
 /// A body as an engine of HTTP reads it from a connection. It may be read on any thread, by
@@ -24,9 +23,9 @@ pub(crate) type IncomingBody =
 
 /// A request body.
 pub(crate) enum RequestBody {
-    /// Not read yet.
+    /// It comes in as it is read.
     Incoming(IncomingBody),
-    /// All of it.
+    /// All of it: it came with the head, or was collected.
     Collected(Bytes),
 }
 
@@ -61,56 +60,86 @@ impl RequestBody {
         }
     }
 
-    /// Reads all of it, at most `max_body` bytes, and keeps it for who is called
-    /// next. All bodies that are held take `max_memory` bytes at most. Each
-    /// pause of the client may last for `timeout`.
+    /// Whether it is known to have no content.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Collected(bytes) => bytes.is_empty(),
+        }
+    }
+
+    /// As it comes in, or would.
+    pub(crate) fn into_incoming(self) -> IncomingBody {
+        match self {
+            Self::Incoming(incoming) => incoming,
+            Self::Collected(bytes) => Box::pin(Whole(bytes)),
+        }
+    }
+
+    /// Reads all of it, at most `max_body` bytes. All bodies that are held take `max_memory`
+    /// bytes at most, and this one counts until the last who holds it lets go. Each pause of the
+    /// client may last for `timeout`.
     ///
     /// # Errors
     /// Too long, too slow, malformed, no memory for it, or the client has left.
     pub(crate) async fn collect(
-        &mut self,
+        self,
         max_body: u64,
         max_memory: u64,
         timeout: Duration,
-        fault: &FaultCell,
     ) -> Result<Bytes, Refusal> {
-        let incoming = match self {
-            Self::Collected(bytes) => return Ok(bytes.clone()),
-            Self::Incoming(incoming) => incoming,
-        };
-        let bytes = if incoming.is_end_stream() {
-            Bytes::new()
-        } else {
-            read(incoming, max_body, max_memory, timeout, fault).await?
-        };
-        *self = Self::Collected(bytes.clone());
-        Ok(bytes)
+        match self {
+            body if body.is_empty() => Ok(Bytes::new()),
+            Self::Collected(bytes) => {
+                let mut body = BodyBuffer::new(Some(bytes.len() as u64), max_memory);
+                push(&mut body, bytes, max_body)?;
+                Ok(body.finish())
+            }
+            Self::Incoming(incoming) => read(incoming, max_body, max_memory, timeout).await,
+        }
+    }
+}
+
+/// A body that has come whole.
+struct Whole(Bytes);
+
+impl HttpBody for Whole {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let whole = std::mem::take(&mut self.0);
+        Poll::Ready((!whole.is_empty()).then(|| Ok(Frame::data(whole))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
     }
 }
 
 async fn read(
-    incoming: &mut IncomingBody,
+    mut incoming: IncomingBody,
     max_body: u64,
     max_memory: u64,
     timeout: Duration,
-    fault: &FaultCell,
 ) -> Result<Bytes, Refusal> {
     let mut timeout = ReadTimeout::new(timeout);
     let mut body = BodyBuffer::new(incoming.size_hint().exact(), max_memory);
     while let Some(frame) =
-        std::future::poll_fn(|context| timeout.poll_frame(incoming, context)).await
+        std::future::poll_fn(|context| timeout.poll_frame(&mut incoming, context)).await
     {
-        let frame = frame.map_err(|broken| match (fault.get(), broken) {
-            (Some(fault), _) => fault.refusal.clone(),
-            (None, BodyFault::Stalled) => Refusal::RequestTimeout,
-            (None, BodyFault::Off(_)) => Refusal::BadRequest("the body ended early"),
-        })?;
+        let frame = frame.map_err(BodyFault::into_refusal)?;
         // Trailers are not part of the content (RFC 9110 section 6.5).
-        let Ok(data) = frame.into_data() else { continue };
-        if body.len() + data.len() as u64 > max_body {
-            return Err(Refusal::ContentTooLarge(max_body));
+        if let Ok(data) = frame.into_data() {
+            push(&mut body, data, max_body)?;
         }
-        body.push(data)?;
     }
     if !body.is_long() {
         return Ok(body.finish());
@@ -120,13 +149,58 @@ async fn read(
     work.await.map_err(|_| Refusal::Unavailable)
 }
 
+/// Puts what has come behind what came before.
+fn push(body: &mut BodyBuffer, data: Bytes, max_body: u64) -> Result<(), Refusal> {
+    if body.len() + data.len() as u64 > max_body {
+        return Err(Refusal::ContentTooLarge(max_body));
+    }
+    body.push(data)
+}
+
+/// What is wrong with a body, as the protocol that reads it has found: the error of such a body.
+#[derive(Debug)]
+pub(crate) struct MalformedBody(pub(crate) Refusal);
+
+impl fmt::Display for MalformedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Refusal::BadRequest(what) => f.write_str(what),
+            other => write!(f, "{}", other.status()),
+        }
+    }
+}
+
+impl std::error::Error for MalformedBody {}
+
 /// Why no more of a body comes.
 #[derive(Debug)]
 pub(crate) enum BodyFault {
     /// The client paused for too long.
     Stalled,
-    /// It left, or sent what is no body.
+    /// What it sent is no body: what it is to be answered.
+    Refused(Refusal),
+    /// It left, or its body ended early.
     Off(BodyError),
+}
+
+impl BodyFault {
+    /// What the client is answered.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Stalled => Refusal::RequestTimeout,
+            Self::Refused(refusal) => refusal,
+            Self::Off(_) => Refusal::BadRequest("the body ended early"),
+        }
+    }
+}
+
+impl From<BodyError> for BodyFault {
+    fn from(error: BodyError) -> Self {
+        match error.downcast::<MalformedBody>() {
+            Ok(malformed) => Self::Refused(malformed.0),
+            Err(error) => Self::Off(error),
+        }
+    }
 }
 
 /// Times the pauses of a client in which we wait for its body, and no others:
@@ -156,7 +230,7 @@ impl ReadTimeout {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(context) {
             self.timer = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::Off)));
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::from)));
         }
         let limit = self.limit;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use slimhttp_site::refusal::Refusal;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::message::body::BodyError;
-use crate::message::request_body::{IncomingBody, RequestBody};
+use crate::message::request_body::{IncomingBody, MalformedBody, RequestBody};
 
 /// The client's end of a body. Dropping it ends the body.
 pub(crate) struct BodySender(UnboundedSender<Result<Frame<Bytes>, BodyError>>);
@@ -25,6 +26,11 @@ impl BodySender {
 
     pub(crate) fn break_off(&self) {
         self.push(Err("the connection was reset".into()));
+    }
+
+    /// Breaks it off, as malformed.
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        self.push(Err(MalformedBody(refusal).into()));
     }
 
     /// Whether nobody will read more of it.

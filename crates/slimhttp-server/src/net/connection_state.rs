@@ -92,7 +92,6 @@ pub(crate) struct ConnectionState {
     /// Since when a write waits for the client.
     write_blocked_since: AtomicU64,
     close_requested_at: AtomicU64,
-    exchanges_begun: AtomicU64,
     /// The connection's own task, which registers at each of its polls; any thread wakes it.
     task: AtomicWaker,
     in_flight: AtomicU32,
@@ -100,10 +99,6 @@ pub(crate) struct ConnectionState {
     close_mode: AtomicU8,
     /// Whether its task is to end while nothing comes, see [`rest`].
     rest: AtomicU8,
-    /// Whether reading waits for the exchange in flight to end.
-    is_reading_parked: AtomicBool,
-    /// Whether hyper has nothing to do for this connection.
-    is_engine_idle: AtomicBool,
     is_upgraded: AtomicBool,
     rare: OnceLock<Box<RareState>>,
 }
@@ -140,14 +135,11 @@ impl ConnectionState {
             read_at: AtomicU64::new(created_at),
             write_blocked_since: AtomicU64::new(0),
             close_requested_at: AtomicU64::new(0),
-            exchanges_begun: AtomicU64::new(0),
             task: AtomicWaker::new(),
             in_flight: AtomicU32::new(0),
             read_phase: AtomicU8::new(ReadPhase::Idle as u8),
             close_mode: AtomicU8::new(CloseMode::No as u8),
             rest: AtomicU8::new(0),
-            is_reading_parked: AtomicBool::new(false),
-            is_engine_idle: AtomicBool::new(false),
             is_upgraded: AtomicBool::new(false),
             rare: OnceLock::new(),
         }
@@ -191,28 +183,12 @@ impl ConnectionState {
         let since = |rare: &RareState| rare.header_block_since.load(Ordering::Relaxed);
         self.rare.get().is_some_and(|rare| since(rare) != 0)
     }
-
-    /// Reading is not to go on before the exchange in flight has ended: then the
-    /// connection's task is woken.
-    pub(crate) fn park_reading(&self) {
-        self.is_reading_parked.store(true, Ordering::Release);
-    }
-
-    /// Whether hyper waits for a further request.
-    pub(crate) fn set_engine_idle(&self, is_idle: bool) {
-        self.is_engine_idle.store(is_idle, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_engine_idle(&self) -> bool {
-        self.is_engine_idle.load(Ordering::Relaxed)
-    }
 }
 
 /// Answering
 impl ConnectionState {
     /// One more exchange has begun.
     pub(crate) fn begin_exchange(&self) {
-        self.exchanges_begun.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -220,14 +196,6 @@ impl ConnectionState {
     pub(crate) fn end_exchange(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.read_at.store(Self::now(), Ordering::Relaxed);
-        if self.is_reading_parked.swap(false, Ordering::AcqRel) {
-            self.task.wake();
-        }
-    }
-
-    /// How many exchanges have begun since the connection was created.
-    pub(crate) fn exchanges_begun(&self) -> u64 {
-        self.exchanges_begun.load(Ordering::Relaxed)
     }
 
     /// How many exchanges are in flight.

@@ -9,6 +9,12 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn tcp(&self) -> Option<&TcpStream> {
         None
     }
+
+    /// The bare socket, whatever stands between it and the bytes sent: to watch it, and not to
+    /// read or write. `None` where there is none, as in tests.
+    fn bare(&self) -> Option<&TcpStream> {
+        self.tcp()
+    }
 }
 
 impl Stream for TcpStream {
@@ -21,9 +27,17 @@ impl Stream for Box<dyn Stream> {
     fn tcp(&self) -> Option<&TcpStream> {
         (**self).tcp()
     }
+
+    fn bare(&self) -> Option<&TcpStream> {
+        (**self).bare()
+    }
 }
 
-impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
+impl Stream for tokio_rustls::server::TlsStream<TcpStream> {
+    fn bare(&self) -> Option<&TcpStream> {
+        Some(self.get_ref().0)
+    }
+}
 
 /// Both ends of a connection in memory, for tests.
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) async fn forward(
     };
     let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let request = UpstreamRequest { method, uri, headers, body };
-    let (response, upstream) = retry::send_round_robin(proxy, &request, &connection, group).await?;
+    let (response, upstream) = retry::send_round_robin(proxy, &request, group).await?;
     let ends =
         Ends { upstream, sent: &request, upgrade, connection: &connection, pseudonym: &pseudonym };
     respond(response, ends, permit, group)
@@ -134,11 +134,6 @@ fn switch(
     let Some(client) = upgrade else {
         return Err(error::unasked_switch(upstream, group));
     };
-    if let Some(fault) = connection.fault.get() {
-        // What came behind the request, before the 101, is no HTTP, and too
-        // early to be anything else.
-        return Err(fault.refusal.clone().into());
-    }
     let via = Via { received_version: response.version(), pseudonym };
     let upstream = UpstreamUpgrade::of(&mut response);
     forward::response_headers(response.headers_mut(), true, &via);

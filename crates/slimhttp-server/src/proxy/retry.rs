@@ -14,7 +14,6 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Upstream};
 use tokio::time::Instant;
 
-use crate::context::connection::ConnectionContext;
 use crate::message::refused::ErrorResponse;
 use crate::proxy::error;
 use crate::sys::descriptors;
@@ -76,7 +75,6 @@ impl UpstreamRequest {
 pub(super) async fn send_round_robin<'p>(
     proxy: &'p Proxy,
     request: &UpstreamRequest,
-    connection: &ConnectionContext,
     group: &UpstreamGroup,
 ) -> Result<(Response<UpstreamBody>, &'p Upstream), ErrorResponse> {
     let count = proxy.upstreams.len();
@@ -89,9 +87,6 @@ pub(super) async fn send_round_robin<'p>(
             Ok(response) => return Ok((response, upstream)),
             Err(failure) => failure,
         };
-        if let Some(fault) = connection.fault.get() {
-            return Err(fault.refusal.clone().into());
-        }
         // It broke off for the client's part: no upstream is to blame.
         if let Some(refusal) = request.body.refusal() {
             return Err(refusal.into());

@@ -1,5 +1,4 @@
-//! One socket, many exchanges: TLS, and which protocol is spoken. Over HTTP/1 what
-//! [`http1`](crate::http1) leaves to hyper goes there and comes back.
+//! One socket, many exchanges: TLS, and which protocol is spoken.
 //!
 //! One task on the connection's I/O thread, started by `accept`. It ends with the connection, but
 //! for an upgrade, which goes on in a task of its own, and for a plain connection on which nothing
@@ -11,19 +10,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use slimhttp_site::refusal::Refusal;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
 use crate::context::server::ServerContext;
-use crate::http1::close::{refuse, send_error_and_close};
-use crate::http1::{Http1, Next};
-use crate::hyper_compat::{http1 as hyper_http1, http2};
-use crate::message::body::Extent;
+use crate::http1::Http1;
+use crate::hyper_compat::http2;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
-use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::serve::io_thread::IoThread;
 use crate::serve::resting;
@@ -116,36 +110,14 @@ pub(super) async fn plain_http1(
 /// Speaks HTTP/1 until the end of the connection, or until its socket is to rest.
 async fn http1<S: Stream>(socket: S, context: Arc<ConnectionContext>) -> Option<S> {
     let mut connection = Http1::new(socket, context.clone());
-    loop {
-        let next = match run_until_cut(&context.state, connection.run()).await {
-            Ok(next) => next,
-            // A client that never sent a byte has made no request.
-            Err(CloseMode::HeadTimeout) if connection.has_received => {
-                let refusal = Refusal::RequestTimeout;
-                let socket = &mut connection.socket;
-                Box::pin(send_error_and_close(&context, socket, &refusal, Extent::Whole)).await;
-                return None;
-            }
-            Err(_) => return None,
-        };
-        let unread = match next {
-            Next::Hyper(unread) => unread,
-            Next::Rest => return Some(connection.socket),
-            Next::Close { unread: false } => {
-                let _ = connection.socket.shutdown().await;
-                return None;
-            }
-            Next::Close { unread: true } => {
-                Box::pin(linger(&mut connection.socket)).await;
-                return None;
-            }
-            Next::Fault(fault) => {
-                Box::pin(refuse(&context, &mut connection.socket, &fault)).await;
-                return None;
-            }
-        };
-        let socket = Box::pin(hyper_http1::serve(connection.socket, unread, &context)).await?;
-        connection = Http1::new(socket, context.clone());
+    match run_until_cut(&context.state, connection.run()).await {
+        Ok(next) => Box::pin(connection.end(next)).await,
+        // A client that never sent a byte has made no request.
+        Err(CloseMode::HeadTimeout) if connection.has_received => {
+            Box::pin(connection.time_out()).await;
+            None
+        }
+        Err(_) => None,
     }
 }
 

@@ -13,7 +13,8 @@
 //!
 //! | file | what a thread has of its own |
 //! | --- | --- |
-//! | `http1/response.rs` | the line `Date`, made once a second |
+//! | `http1/connection.rs` | what the heads of requests are read to |
+//! | `http1/date.rs` | the field `Date`, made once a second |
 //! | `http1/response_cache.rs` | responses of files that are sent again as they are |
 //! | `http1/sending.rs` | the buffer in which a head is written |
 //! | `live/store.rs` | the snapshot that it saw last, with a count of references of its own |

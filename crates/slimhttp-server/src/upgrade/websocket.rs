@@ -42,24 +42,14 @@ pub(crate) fn accept(
     Ok(response)
 }
 
-/// Runs the connection on the bare socket, without the engine that spoke HTTP on it.
-async fn run(
-    pending: &PendingWebSocket,
-    upgraded: Box<dyn Upgraded>,
-    connection: &ConnectionContext,
-) {
-    let (socket, read) = match upgraded.into_socket() {
-        Ok(parts) => parts,
-        Err(error) => return tracing::error!("a WebSocket was not opened: {error}"),
-    };
-    let has_fault = connection.fault.get().is_some();
-    let unread = [&read[0][..], &read[1]].concat();
-    // They are slices of the buffers of the handshake.
-    drop(read);
-    let mut task = WebSocketTask::new(pending, socket, &unread, &connection.state, connection.peer);
-    if has_fault {
+/// Runs the connection on the bare socket.
+async fn run(pending: &PendingWebSocket, upgraded: Upgraded, connection: &ConnectionContext) {
+    let (socket, unread) = upgraded.into_socket();
+    let mut task = WebSocketTask::new(pending, socket, &connection.state, connection.peer);
+    if !unread.is_empty() {
         task.refuse_early_frames();
     }
+    drop(unread);
     task.run().await;
 }
 

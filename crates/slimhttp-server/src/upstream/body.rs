@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use slimhttp_site::refusal::Refusal;
 
 use crate::message::body::BodyError;
-use crate::message::request_body::{BodyFault, ReadTimeout, RequestBody};
+use crate::message::request_body::{BodyFault, MalformedBody, ReadTimeout, RequestBody};
 
 /// A body on its way to an upstream. Clones share it, and nothing of it is read before one of
 /// them is polled, so that after a failed connection the next upstream can have it.
@@ -93,6 +93,10 @@ impl HttpBody for ForwardedBody {
             Some(Err(BodyFault::Stalled)) => {
                 state.refusal = Some(Refusal::RequestTimeout);
                 return Poll::Ready(Some(Err("the client paused for too long".into())));
+            }
+            Some(Err(BodyFault::Refused(refusal))) => {
+                state.refusal = Some(refusal.clone());
+                return Poll::Ready(Some(Err(MalformedBody(refusal).into())));
             }
             Some(Err(BodyFault::Off(error))) => {
                 state.refusal = Some(Refusal::BadRequest("the body ended early"));

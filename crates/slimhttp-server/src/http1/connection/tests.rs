@@ -1,7 +1,12 @@
 //! One connection of HTTP/1 from end to end, over a pipe in memory.
 
+mod content;
+mod leaving;
+mod switching;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::{HeaderMap, HeaderValue, StatusCode};
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::value::{Table, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -9,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
-use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call};
+use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Interests, Request as Call};
 use crate::context::server::ServerContext;
 use crate::context::testing;
-use crate::http1::close;
 use crate::message::body::Body;
+use crate::message::content::Content;
 use crate::net::connection_state::{ConnectionState, run_until_cut};
 use crate::net::connections::Connections;
 
@@ -27,7 +32,8 @@ struct Events {
     dropped: AtomicUsize,
 }
 
-/// Answers with the target of the request: `/handled/held` once it is released.
+/// Answers with the content of the request, or with its target where there is none:
+/// `/handled/held` once it is released, `/handled/unread` without reading.
 struct Echo(Arc<Events>);
 
 struct Running(Arc<Events>);
@@ -39,36 +45,75 @@ impl Drop for Running {
 }
 
 impl Handler for Echo {
-    fn call(&self, _callee: Callee, request: Arc<Call>) -> AnswerFuture {
+    fn call(&self, callee: Callee, request: Arc<Call>) -> AnswerFuture {
         let running = Running(self.0.clone());
         Box::pin(async move {
             let Running(events) = &running;
+            if let Callee::Upgrade = callee {
+                return Ok(switching::answer(&request));
+            }
             events.begun.fetch_add(1, Ordering::Relaxed);
-            if request.uri.path() == "/handled/held" {
+            let path = request.uri.path();
+            if path == "/handled/held" {
                 events.release.notified().await;
             }
-            let content = match request.uri.path() {
-                "/handled/long" => "x".repeat(10_000),
-                path => path.into(),
+            let content = match (path, &request.body) {
+                ("/handled/long", _) => "x".repeat(10_000).into(),
+                ("/handled/tick", _) => leaving::tick(events),
+                ("/handled/unread", _) => Body::from(path.to_string()),
+                ("/handled/stream", _) => content::streamed(&request, 3),
+                ("/handled/broken", _) => content::streamed(&request, 0),
+                (_, Content::Streamed(stream)) => match content::read(stream).await {
+                    Ok(content) if content.is_empty() => path.to_string().into(),
+                    Ok(content) => content.into(),
+                    Err(fault) => Body::from(format!("{fault:?}")),
+                },
+                (_, Content::Whole(content)) if content.is_empty() => path.to_string().into(),
+                (_, Content::Whole(content)) => content.clone().into(),
             };
-            Ok(Answer::Reply(Response::new(Body::from(content))))
+            Ok(Answer::Reply(Response::new(content)))
         })
+    }
+
+    fn interests(&self) -> Interests {
+        Interests { upgrades: true, ..Interests::default() }
     }
 }
 
 /// A client's end of a connection that is served.
 struct Client {
     socket: DuplexStream,
-    served: JoinHandle<Next>,
+    served: JoinHandle<Ended>,
     context: Arc<ConnectionContext>,
     events: Arc<Events>,
 }
 
+/// How the server's part has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ended {
+    Closed(Ending),
+    /// With a head that is none, of this first line.
+    Refused(String),
+    Upgraded,
+}
+
+const UNREAD: Ended = Ended::Closed(Ending::Unread { announced: 0 });
+const ORDERLY: Ended = Ended::Closed(Ending::Orderly);
+const ABRUPT: Ended = Ended::Closed(Ending::Abrupt);
+
 /// Connects to a server with this handler; either side holds at most `room` bytes that the
 /// other has not read.
 fn connect(room: usize) -> Client {
+    connect_with(room, RouteKind::Whole, [])
+}
+
+fn connect_with(
+    room: usize,
+    kind: RouteKind,
+    options: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Client {
     let events = Arc::<Events>::default();
-    let shared = testing::server_with_handler([], RouteKind::Whole, Echo(events.clone()));
+    let shared = testing::server_with_handler(options, kind, Echo(events.clone()));
     let (socket, served, context) = connect_to(&shared, room);
     Client { socket, served, context, events }
 }
@@ -76,7 +121,7 @@ fn connect(room: usize) -> Client {
 fn connect_to(
     shared: &Arc<ServerContext>,
     room: usize,
-) -> (DuplexStream, JoinHandle<Next>, Arc<ConnectionContext>) {
+) -> (DuplexStream, JoinHandle<Ended>, Arc<ConnectionContext>) {
     let context = testing::connection(shared);
     let (socket, server) = tokio::io::duplex(room);
     let mut connection = Http1::new(server, context.clone());
@@ -84,14 +129,14 @@ fn connect_to(
         // As `serve::connection` does.
         let next = run_until_cut(&connection.context.clone().state, connection.run()).await;
         let next = next.expect("nothing is cut here");
-        match &next {
-            Next::Close { unread: false } => connection.socket.shutdown().await.unwrap_or(()),
-            Next::Fault(fault) => {
-                close::refuse(&connection.context, &mut connection.socket, fault).await;
-            }
-            _ => {}
-        }
-        next
+        let ended = match &next {
+            Next::Rest => panic!("nothing is to rest here"),
+            Next::Close(ending) => Ended::Closed(*ending),
+            Next::Refuse(fault) => Ended::Refused(fault.request_line.clone()),
+            Next::Upgrade(_) => Ended::Upgraded,
+        };
+        connection.end(next).await;
+        ended
     });
     (socket, served, context)
 }
@@ -101,17 +146,31 @@ impl Client {
         self.socket.write_all(bytes.as_ref()).await.expect("the server reads");
     }
 
-    /// The next response: its head, and as many bytes as that announces.
-    async fn response(&mut self) -> (String, String) {
+    /// The next head.
+    async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.socket.read_u8().await.expect("a whole head"));
         }
-        let head = String::from_utf8(head).expect("a head in ASCII");
+        String::from_utf8(head).expect("a head in ASCII")
+    }
+
+    /// The next response: its head, and as many bytes as that announces.
+    async fn response(&mut self) -> (String, String) {
+        let head = self.head().await;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let mut content = vec![0; length.expect("a length").parse().expect("a number")];
         self.socket.read_exact(&mut content).await.expect("a whole content");
         (head, String::from_utf8(content).expect("a content in ASCII"))
+    }
+
+    /// Nothing has come of the server.
+    async fn nothing(&mut self) {
+        settle().await;
+        let read = self.socket.read_u8();
+        tokio::time::timeout(std::time::Duration::from_millis(1), read)
+            .await
+            .expect_err("nothing is to be said");
     }
 
     /// All that comes until the server closes its side.
@@ -121,10 +180,21 @@ impl Client {
         String::from_utf8(rest).expect("an answer in ASCII")
     }
 
+    /// Closes the client's sending side.
+    async fn shutdown(&mut self) {
+        self.socket.shutdown().await.expect("open until now");
+    }
+
     /// How the server's part has ended.
-    async fn ended(self) -> Next {
+    async fn ended(self) -> Ended {
         let Self { served, socket: _open, .. } = self;
         served.await.expect("no panic")
+    }
+
+    /// The same of a client that has nothing more to say.
+    async fn closed(mut self) -> Ended {
+        self.shutdown().await;
+        self.ended().await
     }
 }
 
@@ -149,8 +219,7 @@ async fn a_connection_is_kept_for_the_next_request() {
         assert!(!head.contains("connection: close"), "{head}");
         assert_eq!(content, "/handled/now");
     }
-    client.socket.shutdown().await.expect("open until now");
-    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+    assert_eq!(client.closed().await, ORDERLY);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +265,7 @@ async fn a_client_that_leaves_ends_the_call_that_is_made_for_it() {
     assert!(client.context.state.is_busy());
     let (events, context) = (client.events.clone(), client.context.clone());
     drop(client.socket);
-    assert!(matches!(client.served.await.expect("no panic"), Next::Close { unread: false }));
+    assert_eq!(client.served.await.expect("no panic"), ABRUPT);
     assert_eq!(events.dropped.load(Ordering::Relaxed), 1);
     assert!(!context.state.is_busy());
 }
@@ -208,7 +277,7 @@ async fn the_connection_ends_where_the_client_says_so() {
     let answer = client.rest().await;
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n/handled/now"), "{answer}");
-    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+    assert_eq!(client.ended().await, ORDERLY);
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,7 +286,7 @@ async fn what_was_sent_behind_the_last_request_is_known_to_be_unread() {
     let last = "GET /handled/now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     client.send(last.to_string() + &get("1")).await;
     assert!(client.response().await.0.contains("connection: close"));
-    assert!(matches!(client.ended().await, Next::Close { unread: true }));
+    assert_eq!(client.ended().await, UNREAD);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +295,7 @@ async fn a_connection_that_rests_ends_at_once_where_it_is_asked_to() {
     settle().await;
     client.context.state.request_close(CloseMode::Gracefully);
     assert_eq!(client.rest().await, "");
-    assert!(matches!(client.ended().await, Next::Close { unread: false }));
+    assert_eq!(client.ended().await, ORDERLY);
 }
 
 /// A connection that has been idle since the machine began, on which that has come, and which is
@@ -256,10 +325,10 @@ async fn a_connection_rests_where_it_is_asked_to() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_of_which_something_was_read_does_not_rest() {
-    // An empty line before a request is no part of one (RFC 9112 section 2.2).
-    let (mut client, served) = asked_to_rest("\r\n").await;
+    // Half of an empty line before a request, which is no part of one (RFC 9112 section 2.2).
+    let (mut client, served) = asked_to_rest("\r").await;
     assert!(!served.is_finished());
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("is open");
+    client.write_all(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("is open");
     let mut answer = [0; 12];
     client.read_exact(&mut answer).await.expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 404");
@@ -291,17 +360,6 @@ async fn a_client_that_does_not_read_is_known_to_be_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_with_content_goes_elsewhere_with_all_that_was_read() {
-    let mut client = connect(4096);
-    client.send(get("now")).await;
-    client.response().await;
-    let post = "POST /handled/now HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel";
-    client.send(post).await;
-    let Next::Hyper(read) = client.ended().await else { panic!("not answered here") };
-    assert_eq!(read, post);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_head_that_is_not_http_is_answered_and_read_past() {
     let mut client = connect(4096);
     client.send(get("now") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n").await;
@@ -313,9 +371,61 @@ async fn a_head_that_is_not_http_is_answered_and_read_past() {
     client.send(get("now")).await;
     settle().await;
     assert!(!client.served.is_finished());
-    client.socket.shutdown().await.expect("open until now");
-    let Next::Fault(fault) = client.ended().await else { panic!("a fault") };
-    assert_eq!(fault.request_line, "GET / HTTP/1.1");
+    assert_eq!(client.closed().await, Ended::Refused("GET / HTTP/1.1".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_refusal_of_a_head_has_no_content_where_the_method_is_head() {
+    let mut client = connect(4096);
+    client.send("HEAD / HTTP/1.1\r\nHost : a\r\n\r\n").await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_http_1_0_gets_the_end_of_the_connection() {
+    let mut client = connect(4096);
+    client.send("GET /handled/now HTTP/1.0\r\n\r\n").await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n/handled/now"), "{answer}");
+    assert_eq!(client.ended().await, ORDERLY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_keeps_the_connection_is_told_that_it_stays() {
+    let mut client = connect(4096);
+    for _ in 0..2 {
+        client.send("GET /handled/now HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await;
+        let (head, content) = client.response().await;
+        assert!(head.contains("\r\nconnection: keep-alive\r\n"), "{head}");
+        assert_eq!(content, "/handled/now");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn interim_responses_come_before_the_response() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    settle().await;
+    let fields = HeaderMap::from_iter([(http::header::LINK, HeaderValue::from_static("</a>"))]);
+    client.context.interim.push(StatusCode::EARLY_HINTS, fields);
+    client.events.release.notify_one();
+    assert_eq!(client.head().await, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+    assert_eq!(client.response().await.1, "/handled/held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_interim_response_goes_to_a_client_of_http_1_0() {
+    let mut client = connect(4096);
+    client.send("GET /handled/held HTTP/1.0\r\n\r\n").await;
+    settle().await;
+    client.context.interim.push(StatusCode::EARLY_HINTS, HeaderMap::new());
+    client.events.release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,21 @@
 //! Which requests are the same, and when a response is over.
 
+use http::{HeaderMap, StatusCode};
+use slimhttp_http1::{Limits, RequestEvent, Scratch, Server};
+
 use super::*;
 
 fn key_of(head: &str) -> Option<Key> {
-    let mut fields = [httparse::EMPTY_HEADER; 16];
-    let mut request = httparse::Request::new(&mut fields);
-    let whole = format!("{head}\r\n\r\n");
-    assert!(request.parse(whole.as_bytes()).expect("a head").is_complete());
-    key(&request, OVER_PLAIN_TCP)
+    key_under(head, OVER_PLAIN_TCP)
+}
+
+fn key_under(head: &str, conditions: Conditions) -> Option<Key> {
+    let mut engine = Server::new(Limits { max_head: 1000, max_fields: 10, max_target: 100 });
+    let (whole, mut scratch) = (format!("{head}\r\n\r\n"), Scratch::default());
+    match engine.read(whole.as_bytes(), &mut scratch).expect("a request").event {
+        RequestEvent::Head(head) => key(&head, conditions).filter(|_| engine.may_send_prepared()),
+        event => panic!("{event:?}"),
+    }
 }
 
 const OVER_PLAIN_TCP: Conditions = Conditions { generation: 1, tls: false, varies_by_origin: true };
@@ -50,29 +58,18 @@ fn what_files_look_at_makes_another_key() {
             assert_ne!(key, key_of(other), "{one} {other}");
         }
     }
-    let mut fields = [httparse::EMPTY_HEADER; 16];
-    let mut request = httparse::Request::new(&mut fields);
-    request.parse(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").expect("a head");
-    assert_ne!(
-        key(&request, OVER_PLAIN_TCP),
-        key(&request, Conditions { tls: true, ..OVER_PLAIN_TCP }),
-        "over TLS"
-    );
-    let changed = Conditions { generation: 2, ..OVER_PLAIN_TCP };
-    assert_ne!(key(&request, OVER_PLAIN_TCP), key(&request, changed), "after a change");
+    let tls = key_under(PLAIN, Conditions { tls: true, ..OVER_PLAIN_TCP });
+    assert_ne!(key_of(PLAIN), tls, "over TLS");
+    let changed = key_under(PLAIN, Conditions { generation: 2, ..OVER_PLAIN_TCP });
+    assert_ne!(key_of(PLAIN), changed, "after a change");
 }
 
 #[test]
 fn an_origin_makes_no_difference_where_no_scope_has_cors() {
-    let key_of = |head: &[u8]| {
-        let mut fields = [httparse::EMPTY_HEADER; 16];
-        let mut request = httparse::Request::new(&mut fields);
-        request.parse(head).expect("a head");
-        key(&request, Conditions { varies_by_origin: false, ..OVER_PLAIN_TCP })
-    };
-    let plain = key_of(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let conditions = Conditions { varies_by_origin: false, ..OVER_PLAIN_TCP };
+    let plain = key_under(PLAIN, conditions);
     assert!(plain.is_some());
-    let origin = key_of(b"GET /a HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n");
+    let origin = key_under(&format!("{PLAIN}\r\nOrigin: https://a.example"), conditions);
     assert_eq!(plain, origin);
 }
 
@@ -103,8 +100,8 @@ fn what_is_rare_is_never_repeated() {
 #[test]
 fn a_response_is_repeated_until_its_time_is_over() {
     let key = key_of(PLAIN).expect("a plain request");
-    let response =
-        CachedResponse { head: Bytes::from_static(b"head"), content: Bytes::from_static(b"x") };
+    let head = PreparedHead::new(StatusCode::OK, &HeaderMap::new(), Some(1)).expect("is plain");
+    let response = CachedResponse { head: head.into(), content: Bytes::from_static(b"x") };
     put(key.clone(), Duration::from_secs(60), response.clone());
     assert_eq!(get(&key).map(|kept| kept.content), Some(response.content.clone()));
     drop_expired();

@@ -5,7 +5,6 @@ use std::task::Wake;
 
 use super::*;
 use crate::message::testing::{BodySender, body};
-use crate::net::framing_fault::FramingFault;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -16,15 +15,13 @@ struct Opened {
     stream: Arc<ContentStream>,
     guard: ContentGuard,
     connection: Arc<ConnectionState>,
-    fault: FaultCell,
 }
 
 fn open(length: Option<u64>) -> Opened {
     let (client, incoming) = body(length);
-    let (connection, fault) = (Arc::new(ConnectionState::new()), FaultCell::default());
-    let of = (connection.clone(), fault.clone());
-    let (stream, guard) = ContentStream::open(incoming, 10, TIMEOUT, of);
-    Opened { client, stream, guard, connection, fault }
+    let connection = Arc::new(ConnectionState::new());
+    let (stream, guard) = ContentStream::open(incoming, 10, TIMEOUT, connection.clone());
+    Opened { client, stream, guard, connection }
 }
 
 async fn next(stream: &ContentStream) -> Result<Option<Bytes>, ContentFault> {
@@ -152,17 +149,14 @@ async fn a_connection_that_is_cut_has_no_whole_content() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_breaks_off_is_over_unless_the_framing_says_what_is_wrong() {
+async fn what_breaks_off_is_over_unless_the_protocol_says_what_is_wrong() {
     let Opened { client, stream, guard: _guard, .. } = open(None);
     client.break_off();
     assert_eq!(next(&stream).await, Err(ContentFault::Over));
 
-    let Opened { client, stream, fault, guard: _guard, .. } = open(None);
+    let Opened { client, stream, guard: _guard, .. } = open(None);
     let refusal = Refusal::BadRequest("a chunk");
-    let wrong =
-        FramingFault { refusal: refusal.clone(), request_line: String::new(), in_head: false };
-    fault.set(wrong).expect("empty until now");
-    client.break_off();
+    client.refuse(refusal.clone());
     assert_eq!(next(&stream).await, Err(ContentFault::Refused(refusal)));
 }
 

@@ -1,6 +1,5 @@
 //! What a refusal becomes, and what is said of lengths.
 
-use http::Method;
 use http_body::{Body as _, SizeHint};
 use slimhttp_site::methods::Methods;
 use slimhttp_site::refusal::Raised;
@@ -99,27 +98,4 @@ fn the_content_of_a_head_is_left_out_and_its_length_told() {
     let length = response.body().size_hint().exact().expect("a page").to_string();
     omit_content(&mut response);
     assert_eq!(response.headers()[CONTENT_LENGTH], length);
-}
-
-#[test]
-fn a_head_that_is_refused_is_answered_as_its_method_has_it() {
-    let text = |extent| {
-        let raw = raw_error(&Refusal::UriTooLong, extent, false);
-        String::from_utf8(raw).expect("text")
-    };
-    let (whole, head) = (text(Extent::of(&Method::GET)), text(Extent::of(&Method::HEAD)));
-    let (fields, page) = whole.split_once("\r\n\r\n").expect("the end of the head");
-    assert!(fields.starts_with("HTTP/1.1 414 URI Too Long\r\n"), "{fields}");
-    for field in [
-        format!("content-length: {}", page.len()).as_str(),
-        "content-type: text/html; charset=utf-8",
-        "server: slimHTTP",
-        "connection: close",
-    ] {
-        assert!(fields.lines().any(|line| line == field), "{field}: {fields}");
-    }
-    assert!(page.starts_with("<!doctype html>"));
-    let (alike, nothing) = head.split_once("\r\n\r\n").expect("the end of the head");
-    assert_eq!(nothing, "");
-    assert!(alike.contains(&format!("content-length: {}\r\n", page.len())), "{alike}");
 }

@@ -1,17 +1,14 @@
 //! A body that is collected: its bounds, and the pauses of the client.
 
-use std::sync::Arc;
-
 use http_body_util::{BodyExt, Empty};
 
 use super::*;
 use crate::message::testing::body;
-use crate::net::framing_fault::FramingFault;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-async fn collect(body: &mut RequestBody, max_body: u64) -> Result<Bytes, Refusal> {
-    body.collect(max_body, 1 << 30, TIMEOUT, &FaultCell::default()).await
+async fn collect(body: RequestBody, max_body: u64) -> Result<Bytes, Refusal> {
+    body.collect(max_body, 1 << 30, TIMEOUT).await
 }
 
 #[test]
@@ -22,15 +19,24 @@ fn a_body_that_is_empty_is_not_boxed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_collected_once() {
+async fn a_body_is_collected() {
     let (sender, incoming) = body(None);
     sender.send("one ");
     sender.send("two");
     sender.send_trailers();
     drop(sender);
-    let mut body = RequestBody::Incoming(incoming);
-    assert_eq!(collect(&mut body, 7).await, Ok(Bytes::from_static(b"one two")));
-    assert_eq!(collect(&mut body, 7).await, Ok(Bytes::from_static(b"one two")));
+    let body = RequestBody::Incoming(incoming);
+    assert_eq!(collect(body, 7).await, Ok(Bytes::from_static(b"one two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_came_with_its_head_has_the_same_bounds() {
+    let body = |bytes| RequestBody::Collected(Bytes::from_static(bytes));
+    assert_eq!(collect(body(b""), 0).await, Ok(Bytes::new()));
+    assert_eq!(collect(body(b"seven b"), 7).await, Ok(Bytes::from_static(b"seven b")));
+    assert_eq!(collect(body(b"seven by"), 7).await, Err(Refusal::ContentTooLarge(7)));
+    let held = body(b"seven b").collect(10, 6, TIMEOUT).await;
+    assert_eq!(held, Err(Refusal::ContentTooLarge(6)), "more than all bodies may take");
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,14 +44,14 @@ async fn a_body_that_is_too_long_is_not_read_on() {
     let (sender, incoming) = body(None);
     sender.send("one ");
     sender.send("two");
-    let mut body = RequestBody::Incoming(incoming);
-    assert_eq!(collect(&mut body, 6).await, Err(Refusal::ContentTooLarge(6)));
+    let body = RequestBody::Incoming(incoming);
+    assert_eq!(collect(body, 6).await, Err(Refusal::ContentTooLarge(6)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_pause_has_its_time() {
     let (sender, incoming) = body(None);
-    let mut body = RequestBody::Incoming(incoming);
+    let body = RequestBody::Incoming(incoming);
     let began = tokio::time::Instant::now();
     let sending = async {
         for _ in 0..3 {
@@ -55,7 +61,7 @@ async fn each_pause_has_its_time() {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        outcome = collect(&mut body, 100) => assert_eq!(outcome, Err(Refusal::RequestTimeout)),
+        outcome = collect(body, 100) => assert_eq!(outcome, Err(Refusal::RequestTimeout)),
         () = sending => unreachable!("it goes on for ever"),
     }
     let expected = 3 * (TIMEOUT - Duration::from_secs(1)) + TIMEOUT;
@@ -63,23 +69,17 @@ async fn each_pause_has_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_broke_off_is_malformed_unless_the_framing_says_what_is_wrong() {
+async fn what_broke_off_is_malformed_in_a_way_that_the_protocol_may_name() {
     let (sender, incoming) = body(None);
     sender.send("one");
     sender.break_off();
-    let mut body = RequestBody::Incoming(incoming);
     let early = Refusal::BadRequest("the body ended early");
-    assert_eq!(collect(&mut body, 100).await, Err(early));
+    assert_eq!(collect(RequestBody::Incoming(incoming), 100).await, Err(early));
 
-    let (sender, incoming) = crate::message::testing::body(None);
-    sender.break_off();
-    let fault = Arc::new(std::sync::OnceLock::new());
+    let (sender, incoming) = body(None);
     let refusal = Refusal::BadRequest("a chunk");
-    let wrong =
-        FramingFault { refusal: refusal.clone(), request_line: String::new(), in_head: false };
-    fault.set(wrong).expect("empty until now");
-    let mut body = RequestBody::Incoming(incoming);
-    assert_eq!(body.collect(100, 1 << 30, TIMEOUT, &fault).await, Err(refusal));
+    sender.refuse(refusal.clone());
+    assert_eq!(collect(RequestBody::Incoming(incoming), 100).await, Err(refusal));
 }
 
 #[tokio::test(start_paused = true)]

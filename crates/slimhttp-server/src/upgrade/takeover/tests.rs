@@ -10,6 +10,7 @@ use super::*;
 use crate::api::takeover::Bytestream;
 use crate::context::testing;
 use crate::net::connection_state::CloseMode;
+use crate::net::upgraded::switched;
 
 /// Sends back what comes, until the client ends; drops its sender with its future.
 struct Echo(oneshot::Sender<()>);
@@ -32,7 +33,7 @@ async fn the_handler_has_the_bytes_until_it_returns() {
     let (mut client, ours) = tokio::io::duplex(16);
     let connection = testing::connection(&testing::server([]));
     let (held, dropped) = oneshot::channel();
-    hand_over(Box::new(ours), Box::new(Echo(held)), &connection);
+    hand_over(switched(ours, b""), Box::new(Echo(held)), &connection);
     client.write_all(b"hello").await.expect("is open");
     client.read_exact(&mut [0; 5]).await.expect("comes back");
     assert!(connection.state.is_busy() && connection.state.is_upgraded());
@@ -49,7 +50,7 @@ async fn a_cut_drops_the_future_of_the_handler() {
     let (mut client, ours) = tokio::io::duplex(16);
     let connection = testing::connection(&testing::server([]));
     let (held, dropped) = oneshot::channel();
-    hand_over(Box::new(ours), Box::new(Echo(held)), &connection);
+    hand_over(switched(ours, b""), Box::new(Echo(held)), &connection);
     connection.state.request_close(CloseMode::Gracefully);
     client.write_all(b"hello").await.expect("is open");
     client.read_exact(&mut [0; 5]).await.expect("is the handler's to end");

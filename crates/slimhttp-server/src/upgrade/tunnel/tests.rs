@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use super::*;
 use crate::context::testing;
 use crate::net::connection_state::CloseMode;
+use crate::net::upgraded::switched;
 use crate::upstream::group::UpstreamGroup;
 
 /// The far ends of a tunnel, its connection, and the group that carries it.
@@ -21,7 +22,7 @@ async fn tunnel() -> Tunnel {
     let connection = testing::connection(&testing::server([]));
     let group = Arc::new(UpstreamGroup::default());
     let permit = group.acquire_one().await;
-    open(Box::new(ours), std::future::ready(Ok(theirs)), permit, &connection);
+    open(switched(ours, b""), std::future::ready(Ok(theirs)), permit, &connection);
     assert!(connection.state.is_upgraded() && connection.state.is_busy());
     Tunnel { client, upstream, connection, group }
 }
@@ -83,7 +84,7 @@ async fn an_upstream_that_does_not_switch_ends_the_client() {
     let connection = testing::connection(&testing::server([]));
     let group = Arc::new(UpstreamGroup::default());
     let failed = std::future::ready(Err::<DuplexStream, _>(io::ErrorKind::ConnectionReset.into()));
-    open(Box::new(ours), failed, group.acquire_one().await, &connection);
+    open(switched(ours, b""), failed, group.acquire_one().await, &connection);
     assert_eq!(rest(&mut client).await, b"");
     Tunnel { client, upstream: tokio::io::duplex(1).0, connection, group }.ended().await;
 }

@@ -1,6 +1,6 @@
 //! The task of one WebSocket, on the I/O thread that has its connection: it reads while the
 //! handler takes messages, writes while the client takes bytes, and looks at the clock in
-//! between. Whatever a client sends, the thread is its own for no more than a [`TIME_SLICE`]:
+//! between. Whatever a client sends, the thread is its own for no more than a [`TimeSlice`]:
 //! the task is made of steps that are short, and yields between two of them.
 //!
 //! It is woken by its socket, by the handler (`websocket::channel`), by what asks the connection
@@ -19,9 +19,9 @@ use tokio::time::{Instant, Sleep};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::net::connection_state::{CloseMode, ConnectionState};
-use crate::net::linger::LINGER;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
+use crate::net::time_slice::TimeSlice;
 use crate::upgrade::websocket::keep_alive::{Due, KeepAlive, NEVER, Next};
 use crate::websocket::channel::{Channel, Outgoing};
 use crate::websocket::decoder::{Decoder, Event};
@@ -31,9 +31,9 @@ use crate::websocket::{ABNORMAL, CloseFrame, GOING_AWAY, NO_CODE, PendingWebSock
 /// How long a client has to answer our close frame.
 const CLOSE_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long one connection is worked for before the others of its thread have
-/// their turns.
-const TIME_SLICE: Duration = Duration::from_millis(1);
+/// For how long, and how many bytes of it, what a client sends is discarded that has broken the
+/// protocol; and how long the last bytes may take.
+const DISCARD: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Bytes given to the system at a time: what it copies in a small part of a time slice.
 const MAX_WRITE: usize = 256 * 1024;
@@ -45,8 +45,8 @@ enum Stage {
     /// Our close frame is made; the client's is waited for.
     Closing,
     /// The client has broken the protocol and our close frame says so. What it sends is
-    /// discarded, this many bytes more of it at most, as `net::linger` does; but while that
-    /// frame is still being written, for a client may write all it has before it reads.
+    /// discarded, this many bytes more of it at most, see [`DISCARD`]; but while that frame is
+    /// still being written, for a client may write all it has before it reads.
     Failed(usize),
     /// All is said: the connection ends when the last byte is sent.
     Over,
@@ -64,19 +64,6 @@ enum Stop {
 enum Read {
     Some,
     End,
-}
-
-/// The time for which the task may work, see [`TIME_SLICE`].
-struct TimeSlice(std::time::Instant);
-
-impl TimeSlice {
-    fn begin() -> Self {
-        Self(std::time::Instant::now())
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.elapsed() >= TIME_SLICE
-    }
 }
 
 pub(super) struct WebSocketTask<'c, S> {
@@ -97,11 +84,10 @@ pub(super) struct WebSocketTask<'c, S> {
 }
 
 impl<'c, S: Stream> WebSocketTask<'c, S> {
-    /// Of an open WebSocket, from whose socket `unread` was read already.
+    /// Of an open WebSocket, of whose client nothing was read.
     pub(super) fn new(
         pending: &'c PendingWebSocket,
         socket: S,
-        unread: &[u8],
         state: &'c ConnectionState,
         peer: SocketAddr,
     ) -> Self {
@@ -114,7 +100,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
             peer,
             decoder: Decoder::new(limits.max_message, compressed),
             encoder: Encoder::new(compressed),
-            unread: unread.into(),
+            unread: BytesMut::new(),
             stage: Stage::Open,
             pong: None,
             keep_alive: KeepAlive::new(limits, Instant::now()),
@@ -124,8 +110,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
         task
     }
 
-    /// The client has sent frames before it had our answer, for which it waits (section 4.1).
-    /// They were read as a further request, and are lost.
+    /// The client has sent something before it had our answer, for which it waits (section 4.1).
     pub(super) fn refuse_early_frames(&mut self) {
         self.fail(CloseFrame {
             code: CloseCode::Protocol.into(),
@@ -149,7 +134,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
         }
         self.channel.disconnected();
         // Closing the other way, after the close frames (section 7.1.1).
-        let _ = tokio::time::timeout(LINGER.0, self.socket.shutdown()).await;
+        let _ = tokio::time::timeout(DISCARD.0, self.socket.shutdown()).await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stop>> {
@@ -208,7 +193,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
         }
         self.channel.set_closed(why);
         self.unread = BytesMut::new();
-        let (time, bytes) = LINGER;
+        let (time, bytes) = DISCARD;
         self.enter(Stage::Failed(bytes), time);
     }
 

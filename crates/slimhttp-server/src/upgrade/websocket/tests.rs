@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::context::testing;
-use crate::net::framing_fault::FramingFault;
+use crate::net::upgraded::switched;
 use crate::websocket::{self, HandlerGuard, TryRecvError, WebSocket};
 
 fn pending() -> (WebSocket, HandlerGuard, PendingWebSocket) {
@@ -30,7 +30,7 @@ async fn the_exchange_lasts_until_the_handler_has_ended() {
     let (mut client, ours) = tokio::io::duplex(1000);
     let connection = testing::connection(&testing::server([]));
     let (handler, guard, pending) = pending();
-    let response = accept(pending, Some(Box::new(ours)), &connection).expect("may switch");
+    let response = accept(pending, Some(switched(ours, b"")), &connection).expect("may switch");
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     let field = |name| response.headers().get(name).map(HeaderValue::as_bytes);
     assert_eq!(field(UPGRADE), Some(&b"websocket"[..]));
@@ -58,16 +58,14 @@ async fn a_connection_that_cannot_switch_is_refused_and_its_handler_learns_of_it
     assert!(handler.is_closed() && !connection.state.is_busy());
 }
 
-/// What came behind the handshake was read as a request, and was none.
+/// A client waits for the 101 before it sends anything (RFC 6455 section 4.1).
 #[tokio::test(start_paused = true)]
 async fn frames_before_the_101_fail_the_websocket() {
     let (mut client, ours) = tokio::io::duplex(1000);
     let connection = testing::connection(&testing::server([]));
-    let refusal = Refusal::BadRequest("a line that is no request line");
-    let fault = FramingFault { refusal, request_line: String::new(), in_head: true };
-    connection.fault.set(fault).expect("is the first");
     let (handler, _guard, pending) = pending();
-    accept(pending, Some(Box::new(ours)), &connection).expect("may switch");
+    let upgrade = switched(ours, b"\x88\x82\0\0\0\0\x03\xe8");
+    accept(pending, Some(upgrade), &connection).expect("may switch");
     let mut frame = Vec::new();
     client.read_to_end(&mut frame).await.expect("is a pipe");
     let reason = b"frames before the answer to the handshake";

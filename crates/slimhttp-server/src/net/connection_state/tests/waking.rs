@@ -140,23 +140,6 @@ fn a_cut_between_the_two_tasks_of_an_upgraded_connection_is_seen() {
     assert_eq!(other.wakes(), 0);
 }
 
-#[test]
-fn the_end_of_an_exchange_wakes_who_has_stopped_reading_for_it() {
-    let (state, (task, waker)) = (ConnectionState::new(), Task::new());
-    state.register(&waker);
-    state.begin_exchange();
-    state.end_exchange();
-    assert_eq!(task.wakes(), 0, "nobody waits for it");
-    state.begin_exchange();
-    state.park_reading();
-    state.end_exchange();
-    assert_eq!(task.wakes(), 1);
-    state.register(&waker);
-    state.begin_exchange();
-    state.end_exchange();
-    assert_eq!(task.wakes(), 1, "reading goes on");
-}
-
 #[tokio::test]
 async fn another_thread_that_asks_at_any_moment_is_heard() {
     for round in 0..500 {

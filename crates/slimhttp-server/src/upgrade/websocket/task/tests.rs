@@ -62,16 +62,11 @@ impl Client {
 }
 
 fn serve() -> Served {
-    serve_with(64 * 1024, Duration::ZERO, Duration::ZERO, &[])
+    serve_with(64 * 1024, Duration::ZERO, Duration::ZERO)
 }
 
-/// Serves over a pipe that holds so many bytes either way; some may have come already.
-fn serve_with(
-    room: usize,
-    ping_interval: Duration,
-    idle_timeout: Duration,
-    unread: &'static [u8],
-) -> Served {
+/// Serves over a pipe that holds so many bytes either way.
+fn serve_with(room: usize, ping_interval: Duration, idle_timeout: Duration) -> Served {
     let limits = WebSocketLimits {
         max_message: 1000,
         queue: QUEUE,
@@ -92,7 +87,7 @@ fn serve_with(
     let state = Arc::new(ConnectionState::new());
     let (task_state, peer) = (state.clone(), (Ipv4Addr::LOCALHOST, 1).into());
     let task = tokio::spawn(async move {
-        WebSocketTask::new(&pending, socket, unread, &task_state, peer).run().await;
+        WebSocketTask::new(&pending, socket, &task_state, peer).run().await;
     });
     Served { client: Client(client), handler, _guard: guard, state, notified, task }
 }
@@ -144,14 +139,6 @@ async fn messages_go_both_ways_and_pings_are_answered() {
     served.client.send(0x8a, &payload).await;
     served.settle().await;
     assert_eq!(served.handler.has_pong(ping), Ok(true));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_came_with_the_handshake_is_decoded_first() {
-    let mut served =
-        serve_with(1000, Duration::ZERO, Duration::ZERO, b"\x81\x82\0\0\0\0ab\x81\x82");
-    served.client.0.write_all(b"\0\0\0\0cd").await.expect("the server reads");
-    assert_eq!([served.message().await, served.message().await], ["ab", "cd"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +199,7 @@ async fn a_broken_frame_is_answered_and_the_rest_discarded() {
     let why = "a frame without a mask";
     assert_eq!(served.closed(), closed(1002, why));
     served.task.await.expect("does not panic");
-    assert_eq!(begun.elapsed(), LINGER.0);
+    assert_eq!(begun.elapsed(), DISCARD.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,14 +212,14 @@ async fn no_more_than_a_mebibyte_is_discarded() {
         sent += 1024;
     }
     let pipe = 64 * 1024;
-    assert!((LINGER.1..=LINGER.1 + 2 * pipe).contains(&sent), "{sent}");
+    assert!((DISCARD.1..=DISCARD.1 + 2 * pipe).contains(&sent), "{sent}");
     served.task.await.expect("does not panic");
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_is_notified_when_the_client_reads() {
-    let mut served = serve_with(16, Duration::ZERO, Duration::ZERO, &[]);
+    let mut served = serve_with(16, Duration::ZERO, Duration::ZERO);
     let message = "x".repeat(100);
     let mut sent = 0;
     while served.try_send(&message).is_ok() {
@@ -254,7 +241,7 @@ async fn a_full_queue_is_notified_when_the_client_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_is_read_as_far_as_the_handler_takes_messages() {
-    let mut served = serve_with(16, Duration::ZERO, Duration::ZERO, &[]);
+    let mut served = serve_with(16, Duration::ZERO, Duration::ZERO);
     let client = async {
         for number in 0..100_u8 {
             served.client.send(0x82, &[number; 10]).await;
@@ -279,7 +266,7 @@ async fn a_client_is_read_as_far_as_the_handler_takes_messages() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_is_pinged_and_given_up() {
-    let mut served = serve_with(1000, PING_INTERVAL, Duration::ZERO, &[]);
+    let mut served = serve_with(1000, PING_INTERVAL, Duration::ZERO);
     let begun = Instant::now();
     assert_eq!(served.client.frame().await, (0x89, Vec::new()));
     assert_eq!(begun.elapsed(), PING_INTERVAL);
@@ -293,7 +280,7 @@ async fn a_silent_client_is_pinged_and_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_without_messages_is_closed() {
-    let mut served = serve_with(1000, Duration::ZERO, IDLE_TIMEOUT, &[]);
+    let mut served = serve_with(1000, Duration::ZERO, IDLE_TIMEOUT);
     let begun = Instant::now();
     assert_eq!(served.client.frame().await, (0x88, b"\x03\xe9idle".to_vec()));
     assert_eq!((begun.elapsed(), served.closed()), (IDLE_TIMEOUT, closed(GOING_AWAY, "idle")));

@@ -1,0 +1,98 @@
+//! Clients that close their sending side, or leave.
+
+use http_body::{Body as HttpBody, Frame};
+
+use super::*;
+use crate::message::body::BodyError;
+
+/// A stream of one word, which comes once it is released.
+pub(super) fn tick(events: &Arc<Events>) -> Body {
+    let events = events.clone();
+    let released = async move { events.release.notified().await };
+    Body::stream(Tick(Some(Box::pin(released))))
+}
+
+struct Tick(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl HttpBody for Tick {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(released) = &mut self.0 else { return Poll::Ready(None) };
+        ready!(released.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"tick")))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_no_more_to_ask_is_answered() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    client.shutdown().await;
+    settle().await;
+    assert_eq!(client.events.dropped.load(Ordering::Relaxed), 0);
+    // It may have left, so something was sent to it.
+    assert_eq!(client.socket.read_u8().await.expect("a byte"), b'H');
+    client.nothing().await;
+    client.events.release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.starts_with("TTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("/handled/held"), "{answer}");
+    assert_eq!(client.ended().await, ORDERLY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_it_has_asked_before_is_answered() {
+    let mut client = connect(4096);
+    client.send(get("held") + &get("1") + &get("2") + &get("3")[..10]).await;
+    client.shutdown().await;
+    client.events.release.notify_one();
+    assert_eq!(client.response().await.1, "/handled/held");
+    assert_eq!(client.response().await.1, "/handled/1");
+    assert_eq!(client.response().await.1, "/handled/2");
+    assert_eq!(client.rest().await, "", "what never was a request is not answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_says_that_it_is_the_last() {
+    let mut client = connect(4096);
+    client.send(get("held") + &get("1")).await;
+    client.shutdown().await;
+    settle().await;
+    client.events.release.notify_one();
+    assert!(!client.response().await.0.contains("connection: close"));
+    assert!(client.response().await.0.contains("connection: close"));
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_while_a_stream_rests_ends_it() {
+    let mut client = connect(4096);
+    client.send(get("tick")).await;
+    assert!(client.head().await.contains("\r\ntransfer-encoding: chunked\r\n"));
+    settle().await;
+    assert!(client.context.state.is_busy());
+    let context = client.context.clone();
+    drop(client.socket);
+    assert_eq!(client.served.await.expect("no panic"), ABRUPT);
+    assert!(!context.state.is_busy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_rests_may_be_probed_and_goes_on() {
+    let mut client = connect(4096);
+    client.send(get("tick")).await;
+    client.head().await;
+    client.shutdown().await;
+    settle().await;
+    client.events.release.notify_one();
+    // Zeros in front of the size of a chunk say nothing (RFC 9112 section 7.1).
+    assert_eq!(client.rest().await, "04\r\ntick\r\n0\r\n\r\n");
+    assert_eq!(client.ended().await, ORDERLY);
+}
