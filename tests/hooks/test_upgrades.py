@@ -258,16 +258,18 @@ def test_c9_unregister_ends_an_upgraded_connection(site: Serving) -> None:
         assert ws.client.read_rest() == b''
 
 
-def test_c9_bytes_before_the_101_are_refused(site: Serving) -> None:
-    """What follows a request before its answer is HTTP, or a fault."""
+def test_c9_bytes_before_the_101_belong_to_the_new_protocol(site: Serving) -> None:
     echo_websockets(site)
     with site.client() as client:
         lines = [f'{name}: {value}\r\n' for name, value in ASKING]
         client.send_raw(
             ('GET /ws HTTP/1.1\r\nHost: a\r\n' + ''.join(lines) + '\r\n').encode()
-            + b'\x81\x00\r\n\r\n'
+            + websocket_frame(b'early', 1, MASK)
+            + websocket_frame(b'and late', 1, MASK)
         )
-        assert client.read_response().status == 400
+        assert client.read_head().status == 101
+        for payload in (b'early', b'and late'):
+            assert read_websocket_frame(client.read_exactly) == (1, payload)
     with WebSocket(site.address) as ws:
         assert ws.ask(b'after') == b'after'
 
