@@ -216,7 +216,7 @@ def pyo3_elsewhere(name: str, text: str) -> Iterator[Finding]:
 
 SERVER = 'crates/slimhttp-server/src/'
 # Hyper's server is named in the first of them, its client in the second.
-OF_HYPER = ('hyper_compat', 'upstream')
+OF_HYPER = ('http2', 'upstream')
 HYPERS_SERVER = ('hyper::server', 'hyper::service', 'hyper_util::server', 'hyper_util::service')
 
 
@@ -230,7 +230,7 @@ def hyper_elsewhere(name: str, text: str) -> Iterator[Finding]:
         if path.split('::')[0] not in ('hyper', 'hyper_util', 'hyper_rustls'):
             continue
         if path.startswith(HYPERS_SERVER) and room != OF_HYPER[0]:
-            yield Finding(line, path, 'stay behind `hyper_compat`')
+            yield Finding(line, path, 'stay behind `http2`')
         elif room not in OF_HYPER:
             yield Finding(line, path, 'take a type of `message`, `net` or `upstream`')
 

@@ -20,7 +20,7 @@
 //! 11. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
 //!
 //! What is of one protocol (framing, the end of a connection) is no stage: `http1` and
-//! `hyper_compat` see to it, before and after.
+//! `http2` see to it, before and after.
 
 mod actions;
 mod answer;

@@ -64,7 +64,7 @@
 //! # }
 //! ```
 //!
-//! A request runs downhill: `serve` (accepting, TLS) → `http1`, or hyper behind `hyper_compat` →
+//! A request runs downhill: `serve` (accepting, TLS) → `http1`, or hyper behind `http2` →
 //! `exchange` → files, `proxy`, a handler or `upgrade` → the socket. The folders say which module
 //! may use which; see the floors in ARCHITECTURE.md.
 
@@ -78,7 +78,7 @@ mod exchange;
 mod files;
 mod fs;
 mod http1;
-mod hyper_compat;
+mod http2;
 mod live;
 mod message;
 mod net;

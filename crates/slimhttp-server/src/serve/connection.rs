@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::context::connection::ConnectionContext;
 use crate::context::server::ServerContext;
 use crate::http1::Http1;
-use crate::hyper_compat::http2;
+use crate::http2;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
 use crate::net::stream::Stream;

@@ -19,8 +19,8 @@ use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, Sleep};
 
-use crate::hyper_compat::http2::send_budget::SendBudget;
-use crate::hyper_compat::http2::wait::Wait;
+use crate::http2::send_budget::SendBudget;
+use crate::http2::wait::Wait;
 use crate::sys::clock;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;

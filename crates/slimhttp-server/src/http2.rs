@@ -1,5 +1,5 @@
-//! One HTTP/2 connection. Hyper frames and multiplexes; what stands here is
-//! what it leaves open: the bounds that a client meets in HTTP/1 too, what is held
+//! One HTTP/2 connection, and all that names hyper's server. It frames and multiplexes; what stands
+//! here is what it leaves open: the bounds that a client meets in HTTP/1 too, what is held
 //! for a client that does not read, and for how long the connection has the thread.
 //!
 //! A connection is one task, its requests included ([`streams`]): so the I/O thread's
@@ -8,6 +8,7 @@
 //! and polls so many of its requests; then it goes to the end of the queue.
 
 mod outgoing;
+mod request_body;
 mod send_budget;
 mod socket;
 mod streams;
@@ -37,7 +38,7 @@ use self::streams::{Spawner, Streams};
 use self::turn_waker::TurnWaker;
 use crate::context::connection::ConnectionContext;
 use crate::exchange;
-use crate::hyper_compat::request_body::request_body;
+use crate::http2::request_body::request_body;
 use crate::message::error_page;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::net::stream::Stream;

@@ -9,8 +9,8 @@ use bytes::Buf;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::exchange::Tracked;
-use crate::hyper_compat::http2::send_budget::{Piece, SendBudget, Share};
-use crate::hyper_compat::http2::wait::Wait;
+use crate::http2::send_budget::{Piece, SendBudget, Share};
+use crate::http2::wait::Wait;
 use crate::message::body::BodyError;
 use crate::net::connection_state::ConnectionState;
 

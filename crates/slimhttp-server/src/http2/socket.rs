@@ -14,7 +14,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use slimhttp_site::http2::frames::Frames;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::hyper_compat::http2::send_budget::SendBudget;
+use crate::http2::send_budget::SendBudget;
 use crate::net::connection_state::{CloseMode, ConnectionState};
 use crate::net::read_buffer;
 use crate::sys::clock;

@@ -17,7 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use bytes::{Buf, Bytes};
 
-use crate::hyper_compat::http2::wait::Wait;
+use crate::http2::wait::Wait;
 
 /// The longest piece of a file that is read at once.
 pub(super) const PIECE: usize = 32 * 1024;
