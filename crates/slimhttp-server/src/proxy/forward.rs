@@ -73,7 +73,7 @@ pub(crate) async fn forward(
         pseudonym: &pseudonym,
         upgrade: upgrade.is_some(),
     };
-    let headers = forward::request_headers(&headers, &hop);
+    let headers = forward::request_headers(headers, &hop);
     let body = match body {
         RequestBody::Incoming(body) => RequestBody::Incoming(Box::pin(WithTrailers(body))),
         collected @ RequestBody::Collected(_) => collected,

@@ -70,7 +70,7 @@ impl Via<'_> {
             Version::HTTP_3 => "3",
             _ => "1.1",
         };
-        HeaderValue::try_from(format!("{version} {}", self.pseudonym)).ok()
+        HeaderValue::try_from([version, " ", self.pseudonym].concat()).ok()
     }
 
     fn append_to(&self, headers: &mut HeaderMap) {
@@ -80,25 +80,25 @@ impl Via<'_> {
     }
 }
 
-/// The header of a request as it goes upstream over HTTP/1.1.
+/// The header of a request as it goes upstream over HTTP/1.1: that of the client, changed.
 ///
 /// `Host` stays as the client sent it. A client that is not trusted cannot say
 /// anything about where the request came from: its `X-Forwarded-*`, `Forwarded`
 /// and `X-Real-IP` are dropped. Those of a trusted proxy are kept; to its
 /// `X-Forwarded-For` its own address is appended.
-pub fn request_headers(headers: &HeaderMap, hop: &Hop<'_>) -> HeaderMap {
-    let mut sent = headers.clone();
+pub fn request_headers(headers: HeaderMap, hop: &Hop<'_>) -> HeaderMap {
+    let mut sent = headers;
     sent.reserve(6);
 
     // RFC 9110 section 7.8: HTTP/1.0 knows no upgrade. `h2c` is never passed on:
     // behind it, requests would travel that nobody here looks at.
     let upgrade = hop.upgrade
         && hop.received_version == Version::HTTP_11
-        && !names(headers, &header::UPGRADE, "h2c");
+        && !names(&sent, &header::UPGRADE, "h2c");
     // Section 10.1.4: of `TE`, only `trailers` is not about the connection's
     // codings, and it has to be listed in `Connection` again. HTTP/1.0 knows no trailers.
     let trailers = hop.received_version >= Version::HTTP_11
-        && members(headers, &header::TE).any(|member| {
+        && members(&sent, &header::TE).any(|member| {
             let coding = member.split(|&byte| byte == b';').next().unwrap_or_default();
             coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
         });
@@ -139,13 +139,17 @@ pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'
 /// which is said in the header alone. `_` counts as `-`, see [`remove_lookalikes`].
 ///
 /// `Trailer`, which announces them, stays in the header in both directions.
-pub fn trailers(mut fields: HeaderMap) -> HeaderMap {
-    let forbidden = |name: &&HeaderName| !may_trail(&name.as_str().replace('_', "-"));
-    let forbidden: SmallVec<[HeaderName; 4]> = fields.keys().filter(forbidden).cloned().collect();
-    for name in forbidden {
-        fields.remove(name);
+pub fn trailers(fields: HeaderMap) -> HeaderMap {
+    let may_trail = |name: &HeaderName| may_trail(&name.as_str().replace('_', "-"));
+    if fields.keys().all(may_trail) {
+        return fields;
     }
-    fields
+    // Anew, for whatever is removed from a map changes the order of what stays.
+    let mut kept = HeaderMap::new();
+    for (name, value) in fields.iter().filter(|(name, _)| may_trail(name)) {
+        kept.append(name, value.clone());
+    }
+    kept
 }
 
 /// Whether a field may stand in a trailer section. `name` is lower case.
@@ -332,7 +336,7 @@ fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
     }
 
     // One line: many a program reads only the first.
-    let mut chain = Vec::new();
+    let mut chain = Vec::with_capacity(64);
     for line in headers.get_all(FORWARDED_FOR) {
         chain.extend_from_slice(line.as_bytes());
         chain.extend_from_slice(b", ");
