@@ -215,24 +215,18 @@ def pyo3_elsewhere(name: str, text: str) -> Iterator[Finding]:
 
 
 SERVER = 'crates/slimhttp-server/src/'
-# Hyper's server is named in the first of them, its client in the second.
-OF_HYPER = ('http2', 'upstream')
-HYPERS_SERVER = ('hyper::server', 'hyper::service', 'hyper_util::server', 'hyper_util::service')
+OF_HYPER = 'http2'
 
 
 @rule
 def hyper_elsewhere(name: str, text: str) -> Iterator[Finding]:
-    """Hyper stays in two folders, so that each can be replaced as one folder."""
+    """Hyper stays in one folder, so that it can be replaced as one folder."""
     if not name.startswith(SERVER) or not name.endswith('.rs') or rust.is_test(name):
         return
     room = name[len(SERVER) :].removesuffix('.rs').partition('/')[0]
     for line, path in rust.paths(rust.code(text)):
-        if path.split('::')[0] not in ('hyper', 'hyper_util', 'hyper_rustls'):
-            continue
-        if path.startswith(HYPERS_SERVER) and room != OF_HYPER[0]:
-            yield Finding(line, path, 'stay behind `http2`')
-        elif room not in OF_HYPER:
-            yield Finding(line, path, 'take a type of `message`, `net` or `upstream`')
+        if room != OF_HYPER and path.split('::')[0] in ('hyper', 'hyper_util'):
+            yield Finding(line, path, 'take a type of `message` or `net`')
 
 
 READING = re.compile(

@@ -4,4 +4,3 @@
 mod error;
 pub(crate) mod forward;
 mod retry;
-mod trailers;

@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 
 /// So many wait for their client at most: further ones are dropped, for a client needs none of
 /// them.
-#[cfg_attr(not(test), allow(dead_code, reason = "upstreams are to push"))]
 const MOST: usize = 8;
 
 /// Interim responses that are to be sent for the exchange in flight of one connection. Of
@@ -20,7 +19,6 @@ pub(crate) struct InterimQueue(Mutex<Vec<(StatusCode, HeaderMap)>>);
 
 impl InterimQueue {
     /// One more.
-    #[cfg_attr(not(test), allow(dead_code, reason = "upstreams are to push"))]
     pub(crate) fn push(&self, status: StatusCode, fields: HeaderMap) {
         let mut queue = self.0.lock();
         if queue.len() < MOST {

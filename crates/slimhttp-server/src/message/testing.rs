@@ -24,6 +24,11 @@ impl BodySender {
         self.push(Ok(Frame::trailers(HeaderMap::new())));
     }
 
+    /// Ends it with these.
+    pub(crate) fn end_with(self, trailers: HeaderMap) {
+        self.push(Ok(Frame::trailers(trailers)));
+    }
+
     pub(crate) fn break_off(&self) {
         self.push(Err("the connection was reset".into()));
     }

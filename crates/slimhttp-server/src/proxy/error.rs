@@ -2,19 +2,18 @@
 //! once in a while however many requests fail (`upstream::failures`).
 
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::{Proxy, Upstream};
 
 use crate::message::refused::ErrorResponse;
 use crate::upstream::error::{UpstreamError, UpstreamFault};
 use crate::upstream::group::{NoPermit, UpstreamGroup};
 
-/// The status for a request that got no response from `upstream`.
+/// The status for a request that got no response from an upstream.
 pub(super) fn failed(
     error: &UpstreamError,
-    upstream: &Upstream,
+    upstream: usize,
     group: &UpstreamGroup,
 ) -> ErrorResponse {
-    let failure = format!("{}: {error}", name(upstream));
+    let failure = format!("{}: {error}", group.name(upstream));
     group.failures.log(&format!("upstream {failure}"));
     ErrorResponse::because(refusal(error.fault), failure)
 }
@@ -28,15 +27,15 @@ fn refusal(fault: UpstreamFault) -> Refusal {
 }
 
 /// 502: the upstream switches protocols, and the client has not asked for that.
-pub(super) fn unasked_switch(upstream: &Upstream, group: &UpstreamGroup) -> ErrorResponse {
+pub(super) fn unasked_switch(upstream: usize, group: &UpstreamGroup) -> ErrorResponse {
     let cause = "101 Switching Protocols, which nobody asked for";
-    group.failures.log(&format!("upstream {}: {cause}", name(upstream)));
+    group.failures.log(&format!("upstream {}: {cause}", group.name(upstream)));
     ErrorResponse::because(Refusal::BadGateway, cause)
 }
 
 /// 508: the request has been in this scope before, as its chain of `Via` says.
-pub(super) fn loop_detected(chain: String, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
-    let failure = format!("upstream {}: a request came back", names(proxy));
+pub(super) fn loop_detected(chain: String, group: &UpstreamGroup) -> ErrorResponse {
+    let failure = format!("upstream {}: a request came back", group.names());
     if let Some(suppressed) = group.failures.should_log(&failure) {
         tracing::error!("{failure}: {chain}{suppressed}");
     }
@@ -44,12 +43,12 @@ pub(super) fn loop_detected(chain: String, proxy: &Proxy, group: &UpstreamGroup)
 }
 
 /// 503: the upstreams carry as many requests as they may.
-pub(super) fn no_permit(why: NoPermit, proxy: &Proxy, group: &UpstreamGroup) -> ErrorResponse {
+pub(super) fn no_permit(why: NoPermit, group: &UpstreamGroup) -> ErrorResponse {
     let cause = match why {
         NoPermit::QueueFull => "too many requests wait for the upstreams: see `proxy_max_queue`",
         NoPermit::TimedOut => "the upstreams had no place in time: see `proxy_max_requests`",
     };
-    let failure = format!("upstream {}: requests are answered 503", names(proxy));
+    let failure = format!("upstream {}: requests are answered 503", group.names());
     if let Some(suppressed) = group.failures.should_log(&failure) {
         let (active, queued) = group.load();
         tracing::warn!(
@@ -57,12 +56,4 @@ pub(super) fn no_permit(why: NoPermit, proxy: &Proxy, group: &UpstreamGroup) -> 
         );
     }
     ErrorResponse::because(Refusal::Unavailable, cause)
-}
-
-fn name(upstream: &Upstream) -> String {
-    format!("{}:{}", upstream.host, upstream.port)
-}
-
-fn names(proxy: &Proxy) -> String {
-    proxy.upstreams.iter().map(name).collect::<Vec<_>>().join(", ")
 }

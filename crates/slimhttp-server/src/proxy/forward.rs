@@ -4,16 +4,18 @@
 //! one delays nobody else. How many requests a scope's upstreams carry is counted for all
 //! threads (`upstream::group`). Dropping the future gives the request up, and its permit back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::HOST;
+use http::response::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, StatusCode, Uri, Version};
-use http_body::Body as HttpBody;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use slimhttp_site::forward::{self, Hop, Via};
 use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::{Proxy, Scope, Upstream};
+use slimhttp_site::site::{Proxy, Scope};
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
@@ -21,12 +23,11 @@ use crate::message::refused::ErrorResponse;
 use crate::message::request_body::RequestBody;
 use crate::net::upgraded::OnUpgrade;
 use crate::proxy::error;
-use crate::proxy::retry::{self, UpstreamRequest};
-use crate::proxy::trailers::WithTrailers;
+use crate::proxy::retry::{self, Outgoing};
 use crate::upgrade::{switching, tunnel};
-use crate::upstream::body::ForwardedBody;
 use crate::upstream::group::{UpstreamGroup, UpstreamPermit};
-use crate::upstream::response_body::UpstreamBody;
+use crate::upstream::request_body::ForwardedBody;
+use crate::upstream::send::{UpstreamContent, UpstreamRequest};
 use crate::upstream::upgrade::UpstreamUpgrade;
 
 /// A request on its way upstream.
@@ -55,90 +56,112 @@ pub(crate) async fn forward(
 ) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
-    let pseudonym = connection.shared.pseudonym(&scope);
-    if let Some(chain) = forward::loop_chain(&headers, &pseudonym) {
-        return Err(error::loop_detected(chain, proxy, group));
+    let pseudonym = group.pseudonym(|| connection.shared.pseudonym(&scope));
+    if let Some(chain) = forward::loop_chain(&headers, pseudonym) {
+        return Err(error::loop_detected(chain, group));
     }
-    let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, proxy, group))?;
+    let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, group))?;
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_requested(&headers));
+    let host = headers.get(HOST).cloned();
     let hop = Hop {
         method: &method,
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
-        host: &host_of(&headers, &uri),
+        host: &host_of(host.as_ref(), &uri),
         trusted: is_trusted(&scope, &connection),
         received_version: version,
-        pseudonym: &pseudonym,
+        pseudonym,
         upgrade: upgrade.is_some(),
     };
     let headers = forward::request_headers(headers, &hop);
-    let body = match body {
-        RequestBody::Incoming(body) => RequestBody::Incoming(Box::pin(WithTrailers(body))),
-        collected @ RequestBody::Collected(_) => collected,
+    let mut body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
+    let on_interim = |interim| forward_interim(interim, version, pseudonym, &connection);
+    let request = UpstreamRequest {
+        method: &method,
+        target: &target_of(&uri),
+        fields: &headers,
+        on_interim: &on_interim,
     };
-    let body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
-    let request = UpstreamRequest { method, uri, headers, body };
-    let (response, upstream) = retry::send_round_robin(proxy, &request, group).await?;
-    let ends =
-        Ends { upstream, sent: &request, upgrade, connection: &connection, pseudonym: &pseudonym };
+    let outgoing = Outgoing { proxy, group, request };
+    let (response, upstream) = retry::send_round_robin(outgoing, &mut body).await?;
+    let sent = &request;
+    let ends = Ends { upstream, sent, upgrade, connection: &connection, pseudonym };
     respond(response, ends, permit, group)
+}
+
+/// An interim response on its way to the client (RFC 9110 section 15.2), which HTTP/1.0 does not
+/// know. Over HTTP/2 there is no way to send it.
+fn forward_interim(
+    mut interim: Parts,
+    version: Version,
+    pseudonym: &str,
+    connection: &ConnectionContext,
+) {
+    if version == Version::HTTP_11 {
+        let via = Via { received_version: interim.version, pseudonym };
+        forward::response_headers(&mut interim.headers, false, &via);
+        connection.interim.push(interim.status, interim.headers);
+    }
 }
 
 /// The two ends between which a response goes.
 struct Ends<'f> {
-    upstream: &'f Upstream,
+    /// Which of the group's upstreams.
+    upstream: usize,
     /// The request as the upstream got it.
-    sent: &'f UpstreamRequest,
+    sent: &'f UpstreamRequest<'f>,
     /// What the client's connection becomes where the upstream switches.
     upgrade: Option<OnUpgrade>,
     connection: &'f Arc<ConnectionContext>,
     pseudonym: &'f str,
 }
 
-/// The response on its way back. It holds its permit until it has ended.
+/// The response on its way back. It holds its permit until all of it is here.
 fn respond(
-    mut response: Response<UpstreamBody>,
+    response: Response<UpstreamContent>,
     ends: Ends<'_>,
     permit: UpstreamPermit,
     group: &UpstreamGroup,
 ) -> Result<Response<Body>, ErrorResponse> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, ends, permit, group);
-    }
-    let via = Via { received_version: response.version(), pseudonym: ends.pseudonym };
-    let keep_upgrade = response.status() == Refusal::UpgradeRequired.status();
-    forward::response_headers(response.headers_mut(), keep_upgrade, &via);
-    *response.version_mut() = Version::HTTP_11;
-    response.extensions_mut().clear();
-    response.body_mut().hold(permit);
-    Ok(response.map(|body| match body.is_end_stream() {
+    let (mut parts, content) = response.into_parts();
+    let body = match content {
         // There is content, of which the upstream has said how long it is, or has not.
-        _ if ends.sent.method == Method::HEAD => Body::Omitted,
-        true => Body::Empty,
-        false => Body::stream(WithTrailers(body)),
-    }))
+        UpstreamContent::Empty if *ends.sent.method == Method::HEAD => Body::Omitted,
+        UpstreamContent::Empty => Body::Empty,
+        UpstreamContent::Whole(bytes) => Body::Full(bytes),
+        UpstreamContent::Streamed(mut body) => {
+            body.hold(permit);
+            Body::Stream(Box::into_pin(body))
+        }
+        UpstreamContent::Switched(upgraded) => return switch(parts, upgraded, ends, permit, group),
+    };
+    let via = Via { received_version: parts.version, pseudonym: ends.pseudonym };
+    let keep_upgrade = parts.status == StatusCode::UPGRADE_REQUIRED;
+    forward::response_headers(&mut parts.headers, keep_upgrade, &via);
+    parts.version = Version::HTTP_11;
+    Ok(Response::from_parts(parts, body))
 }
 
 /// The 101, behind which both connections are joined.
 fn switch(
-    mut response: Response<UpstreamBody>,
+    mut parts: Parts,
+    upgraded: UpstreamUpgrade,
     ends: Ends<'_>,
     permit: UpstreamPermit,
     group: &UpstreamGroup,
 ) -> Result<Response<Body>, ErrorResponse> {
     let Ends { upstream, sent, upgrade, connection, pseudonym } = ends;
     // What the client offers is not all offered to the upstream.
-    let upgrade = upgrade.filter(|_| forward::is_offered(&sent.headers, response.headers()));
+    let upgrade = upgrade.filter(|_| forward::is_offered(sent.fields, &parts.headers));
     let Some(client) = upgrade else {
         return Err(error::unasked_switch(upstream, group));
     };
-    let via = Via { received_version: response.version(), pseudonym };
-    let upstream = UpstreamUpgrade::of(&mut response);
-    forward::response_headers(response.headers_mut(), true, &via);
-    tunnel::open(client, upstream.upgraded(), permit, connection);
-    Ok(response.map(|_| Body::Empty))
+    let via = Via { received_version: parts.version, pseudonym };
+    forward::response_headers(&mut parts.headers, true, &via);
+    tunnel::open(client, upgraded, permit, connection);
+    Ok(Response::from_parts(parts, Body::Empty))
 }
 
 /// The target of a request as upstreams are to read it.
@@ -157,10 +180,18 @@ pub(crate) fn sent_on(uri: &Uri, target: Option<&Target<'_>>) -> Result<Uri, Ref
     Uri::from_parts(parts).map_err(|_| NONE)
 }
 
-fn host_of(headers: &HeaderMap, uri: &Uri) -> String {
-    match headers.get(http::header::HOST) {
-        Some(host) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
-        None => uri.authority().map(ToString::to_string).unwrap_or_default(),
+/// The target of a request in origin form (RFC 9112 section 3.2.1), or `*`.
+fn target_of(uri: &Uri) -> Cow<'_, str> {
+    match uri.path_and_query().map_or("/", PathAndQuery::as_str) {
+        query if query.starts_with('?') => format!("/{query}").into(),
+        target => target.into(),
+    }
+}
+
+fn host_of<'h>(host: Option<&'h HeaderValue>, uri: &'h Uri) -> Cow<'h, str> {
+    match host {
+        Some(host) => String::from_utf8_lossy(host.as_bytes()),
+        None => uri.authority().map(|authority| authority.as_str().into()).unwrap_or_default(),
     }
 }
 

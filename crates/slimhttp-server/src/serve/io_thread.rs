@@ -19,10 +19,10 @@
 //! | `http1/sending.rs` | the buffer in which a head is written |
 //! | `live/store.rs` | the snapshot that it saw last, with a count of references of its own |
 //! | `net/read_buffer.rs` | the buffer into which sockets are read |
-//! | `proxy/retry.rs` | which upstream is next |
-//! | `upstream/control.rs` | its connections to upstreams, as they are asked to end |
+//! | `upstream/connection.rs` | where heads of responses are read to |
 //! | `upstream/groups.rs` | the groups of upstreams that it has looked up |
-//! | `upstream/pool.rs` | its clients for upstreams, with the connections that are idle |
+//! | `upstream/pool.rs` | its idle connections to upstreams, and whose turn it is among these |
+//! | `upstream/send_queue.rs` | the buffer in which the head of a request is written |
 //! | `websocket/deflate.rs` | what compresses and decompresses messages, and the buffer for it |
 //!
 //! `tests/tidy/test_thread_locals.py` holds the table.

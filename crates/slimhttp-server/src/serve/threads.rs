@@ -24,6 +24,7 @@ use crate::serve::resting::Resting;
 use crate::sys::clock;
 use crate::sys::descriptors;
 use crate::sys::memory;
+use crate::upstream;
 
 /// How often the files of a certificate are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
@@ -140,6 +141,7 @@ async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
         io_thread.connections.enforce_timeouts(&service);
         request_rest(io_thread).await;
         http1::response_cache::drop_expired();
+        upstream::drop_expired().await;
         memory::release_freed();
         descriptors::refresh_limit();
         tokio::time::sleep(tick(&service)).await;

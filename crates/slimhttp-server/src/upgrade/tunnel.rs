@@ -2,7 +2,6 @@
 //! task runs on the client's I/O thread. Silence has no time-out; a client that takes no byte of
 //! what is sent to it has `send_timeout`, as before the upgrade, and the upstream's end has none.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -17,15 +16,12 @@ use crate::upstream::group::UpstreamPermit;
 /// passed on to the other, which may go on sending. The permit is held for as long.
 pub(crate) fn open(
     client: OnUpgrade,
-    upstream: impl Future<Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send>>
-    + Send
-    + 'static,
+    mut upstream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     permit: UpstreamPermit,
     connection: &Arc<ConnectionContext>,
 ) {
-    let copied = async {
+    let copied = async move {
         let mut client = client.upgraded().await?;
-        let mut upstream = upstream.await?;
         tokio::io::copy_bidirectional(&mut client, &mut upstream).await?;
         io::Result::Ok(())
     };

@@ -1,14 +1,12 @@
 //! Why an upstream gave no response, and how far the request had come: what `proxy` chooses a
-//! status by, and whether the request may be sent once more. The errors of hyper's client are
-//! read here and nowhere else.
+//! status by, and whether the request may be sent once more. The text is one line for the person
+//! who runs the server.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
-use hyper_util::client::legacy::Error as ClientError;
-
-use crate::upstream::connector::Exhausted;
+use slimhttp_http1::{Fault, Limits};
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,78 +24,76 @@ pub(crate) enum UpstreamFault {
 pub(crate) enum Progress {
     /// There was no connection: no upstream has seen any of it.
     NotConnected,
+    /// There was one, and it took no byte.
+    Unsent,
     /// The connection ended before a byte of the response. A kept connection that the upstream
     /// closes in the very moment of its next request ends so.
-    ClosedUnanswered,
+    Unanswered,
     /// The upstream may have acted on it.
     Unknown,
 }
 
-/// A request that got no response. As text it is the chain of its causes on one line.
+/// A request that got no response, or not all of it.
 #[derive(Debug)]
 pub(crate) struct UpstreamError {
     pub(crate) fault: UpstreamFault,
     pub(crate) progress: Progress,
-    causes: String,
+    cause: String,
 }
 
 impl UpstreamError {
-    /// One that no connection has caused, for tests.
-    #[cfg(test)]
-    pub(crate) fn new(fault: UpstreamFault, progress: Progress) -> Self {
-        Self { fault, progress, causes: format!("{fault:?}") }
+    pub(crate) fn new(fault: UpstreamFault, progress: Progress, cause: impl Into<String>) -> Self {
+        Self { fault, progress, cause: cause.into() }
+    }
+
+    /// There is no descriptor left for a connection: no upstream can help that.
+    pub(super) fn exhausted() -> Self {
+        let cause = "no descriptor is left for a connection: see the limit of open files";
+        Self::new(UpstreamFault::Exhausted, Progress::NotConnected, cause)
+    }
+
+    /// Nothing has moved on its connection for `limit`.
+    pub(super) fn silent(limit: Duration) -> Self {
+        let cause = format!("nothing came for {limit:?}: see `proxy_read_timeout`");
+        Self::new(UpstreamFault::TimedOut, Progress::Unknown, cause)
+    }
+
+    /// Its connection has failed.
+    pub(super) fn broken(error: &io::Error, progress: Progress) -> Self {
+        Self::new(UpstreamFault::Failed, progress, format!("the connection broke off: {error}"))
+    }
+
+    /// It has closed its connection.
+    pub(super) fn closed(progress: Progress) -> Self {
+        let cause = match progress {
+            Progress::Unanswered => "it closed the connection before it answered",
+            _ => "it closed the connection within its answer",
+        };
+        Self::new(UpstreamFault::Failed, progress, cause)
+    }
+
+    /// It has sent what is no response, or one beyond the limits.
+    pub(super) fn invalid(fault: &Fault, limits: Limits) -> Self {
+        let cause = match fault {
+            Fault::HeadTooLong => format!(
+                "it sent a head longer than `proxy_max_response_head` ({} bytes)",
+                limits.max_head
+            ),
+            Fault::TooManyFields => format!(
+                "it sent more header fields than `proxy_max_response_headers` ({})",
+                limits.max_fields
+            ),
+            Fault::Incomplete => return Self::closed(Progress::Unknown),
+            other => format!("it sent no valid answer: {other}"),
+        };
+        Self::new(UpstreamFault::Failed, Progress::Unknown, cause)
     }
 }
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.causes)
+        f.write_str(&self.cause)
     }
 }
 
-impl From<ClientError> for UpstreamError {
-    fn from(error: ClientError) -> Self {
-        let chain: Vec<_> = causes(&error).map(ToString::to_string).collect();
-        Self {
-            fault: fault(&error),
-            progress: progress(&error, error.is_connect()),
-            causes: chain.join(": "),
-        }
-    }
-}
-
-/// An error and what caused it, outermost first.
-pub(super) fn causes<'e>(
-    error: &'e (dyn Error + 'static),
-) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
-}
-
-fn fault(error: &(dyn Error + 'static)) -> UpstreamFault {
-    let timed_out = |io: &io::Error| io.kind() == io::ErrorKind::TimedOut;
-    if causes(error).any(|cause| cause.is::<Exhausted>()) {
-        UpstreamFault::Exhausted
-    } else if causes(error).any(|cause| cause.downcast_ref().is_some_and(timed_out)) {
-        UpstreamFault::TimedOut
-    } else {
-        UpstreamFault::Failed
-    }
-}
-
-fn progress(error: &(dyn Error + 'static), is_connect: bool) -> Progress {
-    if is_connect {
-        return Progress::NotConnected;
-    }
-    let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
-    let reset = |error: &io::Error| {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-    };
-    let is_closed = |cause: &(dyn Error + 'static)| {
-        cause.downcast_ref().is_some_and(closed) || cause.downcast_ref().is_some_and(reset)
-    };
-    if causes(error).any(is_closed) { Progress::ClosedUnanswered } else { Progress::Unknown }
-}
-
-#[cfg(test)]
-mod tests;
+impl std::error::Error for UpstreamError {}

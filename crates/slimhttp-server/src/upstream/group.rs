@@ -5,15 +5,17 @@
 //! else leaves its permits and its queue as they are. A request that waits delays none
 //! of another group. Dropping the future of [`UpstreamGroup::acquire`] leaves the queue.
 //!
+//! The connections to its upstreams are each I/O thread's own (`pool`).
+//!
 //! All I/O threads share a group behind one lock, which is held for a few instructions; a
 //! request that waits is woken on its own thread, by the one that gives a permit back.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use slimhttp_site::site::Proxy;
+use slimhttp_site::site::{Proxy, Upstream};
 use tokio::sync::oneshot;
 
 use crate::sys::descriptors::{self, UpstreamRequestCount};
@@ -22,6 +24,9 @@ use crate::upstream::failures::FailureLog;
 /// The upstreams of a scope, all together.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamGroup {
+    upstreams: Vec<Upstream>,
+    /// What marks requests and responses that pass through it, once there was one.
+    pseudonym: OnceLock<String>,
     state: Mutex<State>,
     /// What went wrong with them lately.
     pub(crate) failures: FailureLog,
@@ -84,6 +89,28 @@ pub(crate) enum NoPermit {
 }
 
 impl UpstreamGroup {
+    /// That of these upstreams, which carries nothing yet.
+    pub(super) fn new(upstreams: Vec<Upstream>) -> Self {
+        Self { upstreams, ..Self::default() }
+    }
+
+    /// The pseudonym in `Via` of what passes through it, which `make` knows.
+    pub(crate) fn pseudonym(&self, make: impl FnOnce() -> String) -> &str {
+        self.pseudonym.get_or_init(make)
+    }
+
+    /// One of the upstreams for the log, `host:port`.
+    pub(crate) fn name(&self, index: usize) -> String {
+        self.upstreams.get(index).map_or_else(String::new, |Upstream { host, port, .. }| {
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        })
+    }
+
+    /// All of them for the log.
+    pub(crate) fn names(&self) -> String {
+        (0..self.upstreams.len()).map(|index| self.name(index)).collect::<Vec<_>>().join(", ")
+    }
+
     /// A permit, at once or when the requests that came before have had theirs.
     ///
     /// # Errors

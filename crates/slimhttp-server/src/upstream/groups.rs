@@ -64,7 +64,7 @@ impl UpstreamGroups {
         if all.len() == all.capacity() {
             all.retain(|_, group| group.strong_count() > 0);
         }
-        let group = Arc::new(UpstreamGroup::default());
+        let group = Arc::new(UpstreamGroup::new(proxy.upstreams.clone()));
         all.insert(key, Arc::downgrade(&group));
         group
     }

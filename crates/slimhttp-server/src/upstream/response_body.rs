@@ -1,46 +1,163 @@
-//! The body of an upstream's response on its way to the client: read as the client takes it,
-//! on the I/O thread of both. Dropping it before its end closes the upstream's connection.
+//! The body of an upstream's response on its way to the client: received as the client takes it,
+//! on the I/O thread of both, with what is left of the request on its way in the other direction.
+//! Of each direction no more is held than one read brings. Dropping it before its end closes the
+//! upstream's connection.
+//!
+//! Whoever is to move large content from socket to socket without reading it finds here all that
+//! it takes: the socket of `connection`, whose bytes are content and nothing else where `left` is
+//! known, `ready` and the connection's `unread` are empty and there is no `upload`.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
+use slimhttp_site::forward;
 
 use crate::message::body::BodyError;
-use crate::upstream::control::Control;
+use crate::upstream::connection::{Piece, UpstreamConnection};
+use crate::upstream::error::{Progress, UpstreamError};
 use crate::upstream::group::UpstreamPermit;
+use crate::upstream::pool;
+use crate::upstream::send::{Terms, Upload};
 
 /// A response's body as it arrives.
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
-    control: Option<Control>,
+    /// `None` once all has been received.
+    connection: Option<Box<UpstreamConnection>>,
+    /// What is left of the request, unless all of it was sent before the response.
+    upload: Option<Box<Upload>>,
+    /// Content that was received already.
+    ready: Bytes,
+    /// How many bytes are to be taken, those that are ready included; `None` where only the end
+    /// will tell.
+    left: Option<u64>,
+    /// Those that came with the end.
+    trailers: HeaderMap,
+    terms: Terms,
     permit: Option<UpstreamPermit>,
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, control: Option<Control>) -> Self {
-        Self { incoming, control, permit: None }
+    /// One that comes in, of which `ready` was received already.
+    pub(super) fn new(
+        connection: Box<UpstreamConnection>,
+        upload: Option<Box<Upload>>,
+        ready: Bytes,
+        left: Option<u64>,
+        terms: Terms,
+    ) -> Box<Self> {
+        let (connection, trailers) = (Some(connection), HeaderMap::new());
+        Box::new(Self { connection, upload, ready, left, trailers, terms, permit: None })
     }
 
-    /// Holds the request's permit until the body has been sent or dropped.
+    /// One that was received to its end.
+    pub(super) fn ended(ready: Bytes, trailers: HeaderMap, terms: Terms) -> Box<Self> {
+        let trailers = forward::trailers(trailers);
+        let (connection, upload, left) = (None, None, None);
+        Box::new(Self { connection, upload, ready, left, trailers, terms, permit: None })
+    }
+
+    /// Whether all of it was received.
+    #[cfg(test)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    /// Holds the request's permit until all has been received, or is given up.
     pub(crate) fn hold(&mut self, permit: UpstreamPermit) {
-        self.permit = Some(permit);
+        self.permit = self.connection.is_some().then_some(permit);
     }
 
-    /// The connection is to be something else than HTTP: it is not idle when this is dropped.
-    pub(super) fn take_control(&mut self) -> Option<Control> {
-        self.control.take()
-    }
-}
-
-impl Drop for UpstreamBody {
-    fn drop(&mut self) {
-        // One of which more was to come is not idle, but ends of itself.
-        if let Some(control) = &self.control {
-            control.mark_idle();
+    /// The next piece, or the trailers, or the end.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, UpstreamError>> {
+        if !self.ready.is_empty() {
+            return Poll::Ready(Ok(Some(self.take_ready())));
         }
+        if let (Some(connection), Some(upload)) = (&mut self.connection, &mut self.upload) {
+            upload.proceed(connection, context)?;
+        }
+        let limits = self.terms.limits;
+        loop {
+            let Some(connection) = &mut self.connection else {
+                let trailers = std::mem::take(&mut self.trailers);
+                return Poll::Ready(Ok((!trailers.is_empty()).then(|| Frame::trailers(trailers))));
+            };
+            match connection.read_piece().map_err(|fault| UpstreamError::invalid(&fault, limits))? {
+                Piece::Data(data) => {
+                    self.ready = data;
+                    let frame = self.take_ready();
+                    self.read_on();
+                    return Poll::Ready(Ok(Some(frame)));
+                }
+                Piece::End(trailers) => self.finish(trailers),
+                Piece::Incomplete => ready!(self.poll_receive(context))?,
+            }
+        }
+    }
+
+    fn take_ready(&mut self) -> Frame<Bytes> {
+        let data = std::mem::take(&mut self.ready);
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        Frame::data(data)
+    }
+
+    /// Reads what was received with the last piece, so that the connection is given back before
+    /// the client has taken that. What is wrong with it is found again by the next poll.
+    fn read_on(&mut self) {
+        match self.connection.as_mut().map(|connection| connection.read_piece()) {
+            Some(Ok(Piece::Data(data))) => self.ready = data,
+            Some(Ok(Piece::End(trailers))) => self.finish(trailers),
+            _ => {}
+        }
+    }
+
+    /// All has been received.
+    fn finish(&mut self, trailers: HeaderMap) {
+        self.trailers = forward::trailers(trailers);
+        let is_sent = self.upload.take().is_none_or(|upload| upload.is_complete());
+        if let Some(connection) = self.connection.take()
+            && is_sent
+        {
+            pool::give_back(connection, self.terms.idling);
+        }
+        self.permit = None;
+    }
+
+    /// Receives more, or the end of what the end of the connection ends.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
+        let Self { connection: Some(connection), upload, terms, .. } = self else {
+            return Poll::Ready(Ok(()));
+        };
+        let Poll::Ready(received) = connection.poll_receive(context) else {
+            return match upload {
+                Some(upload) => upload.poll_silence(connection, terms.silence, context),
+                None => connection.poll_silence(terms.silence, context),
+            };
+        };
+        match received {
+            Err(error) => Poll::Ready(Err(UpstreamError::broken(&error, Progress::Unknown))),
+            Ok(0) if connection.end().is_ok_and(|is_whole| is_whole) => {
+                self.finish(HeaderMap::new());
+                Poll::Ready(Ok(()))
+            }
+            Ok(0) => Poll::Ready(Err(UpstreamError::closed(Progress::Unknown))),
+            Ok(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Closes the connection, and says what has failed to whoever takes the body.
+    fn fail(&mut self, error: &UpstreamError) -> BodyError {
+        let upstream = self.connection.take().and_then(|connection| connection.place.name());
+        self.upload = None;
+        self.permit = None;
+        format!("upstream {}: {error}", upstream.unwrap_or_default()).into()
     }
 }
 
@@ -52,16 +169,18 @@ impl HttpBody for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.incoming)
-            .poll_frame(context)
-            .map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
+        let next = ready!(self.poll_next(context));
+        Poll::Ready(next.map_err(|error| self.fail(&error)).transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.connection.is_none() && self.ready.is_empty() && self.trailers.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.left.map(SizeHint::with_exact).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

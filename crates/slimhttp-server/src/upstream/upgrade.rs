@@ -1,31 +1,62 @@
 //! A connection to an upstream that has answered 101: from there on its bytes are no HTTP (RFC
 //! 9110 section 7.8), and no time-outs hold but those of its two ends.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use http::Response;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::upstream::response_body::UpstreamBody;
+use crate::upstream::connection::UpstreamConnection;
 
-/// What the connection of a 101 becomes.
-pub(crate) struct UpstreamUpgrade(hyper::upgrade::OnUpgrade);
+/// The bytes of such a connection, those in front that came right behind the 101.
+#[derive(Debug)]
+pub(crate) struct UpstreamUpgrade(pub(super) Box<UpstreamConnection>);
 
-impl UpstreamUpgrade {
-    /// That of the response, which is a 101.
-    pub(crate) fn of(response: &mut Response<UpstreamBody>) -> Self {
-        if let Some(control) = response.body_mut().take_control() {
-            control.disable_timeout();
+impl AsyncRead for UpstreamUpgrade {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let UpstreamConnection { unread, socket, .. } = &mut *self.0;
+        if unread.is_empty() {
+            return Pin::new(socket).poll_read(context, buffer);
         }
-        Self(hyper::upgrade::on(response))
+        let length = unread.len().min(buffer.remaining());
+        buffer.put_slice(&unread[..length]);
+        unread.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for UpstreamUpgrade {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0.socket).poll_write(context, bytes)
     }
 
-    /// The bytes of the connection, both ways.
-    ///
-    /// # Errors
-    /// It ended before.
-    pub(crate) async fn upgraded(self) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send> {
-        self.0.await.map(TokioIo::new).map_err(io::Error::other)
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.socket).poll_shutdown(context)
     }
 }

@@ -1,27 +1,11 @@
 //! When a request is sent again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
-use crate::message::request_body::RequestBody;
 
 fn upstream(host: &str, port: u16, tls: bool) -> Upstream {
     Upstream { host: host.into(), port, tls }
-}
-
-#[test]
-fn an_upstream_gets_the_path_and_the_query() {
-    for (upstream, target, uri) in [
-        (upstream("app", 80, false), "/a?b=c", "http://app:80/a?b=c"),
-        (upstream("app", 443, true), "http://host.example/a", "https://app:443/a"),
-        (upstream("::1", 8000, false), "/", "http://[::1]:8000/"),
-        (upstream("app", 80, false), "host.example:1", "http://app:80/"),
-    ] {
-        let target: Uri = target.parse().expect("is a target");
-        let found = uri_at(&upstream, &target).map(|uri| uri.to_string());
-        assert_eq!(found.as_deref(), Some(uri), "{target}");
-    }
-    assert_eq!(uri_at(&upstream("no host", 80, false), &Uri::from_static("/")), None);
 }
 
 #[test]
@@ -37,16 +21,30 @@ fn a_request_without_a_host_has_that_of_the_upstream() {
         (upstream("app", 8000, false), Some("a.example"), "a.example"),
         (upstream("app", 8000, false), Some(""), ""),
     ] {
-        let uri = uri_at(&upstream, &Uri::from_static("/")).expect("a name of a host");
-        let headers = host.map(|host| (HOST, HeaderValue::from_static(host))).into_iter();
-        let body = RequestBody::Collected(bytes::Bytes::new());
-        let request = UpstreamRequest {
-            method: Method::GET,
-            uri: Uri::from_static("/"),
-            headers: headers.collect(),
-            body: ForwardedBody::new(body, 0, Duration::ZERO),
-        };
-        assert_eq!(request.to(&uri).headers()[HOST], expected, "{upstream:?}, {host:?}");
+        let fields = host.map(|host| (HOST, HeaderValue::from_static(host))).into_iter();
+        let fields = fields.collect();
+        assert_eq!(with_host(&fields, &upstream)[HOST], expected, "{upstream:?}, {host:?}");
+    }
+}
+
+#[test]
+fn a_request_is_repeated_where_that_changes_nothing() {
+    use Progress::{NotConnected, Unanswered, Unknown, Unsent};
+    for (progress, is_idempotent, has_content, expected) in [
+        (Unanswered, true, true, true),
+        (Unanswered, true, false, false),
+        (Unanswered, false, true, false),
+        // Nobody has seen it.
+        (Unsent, true, true, true),
+        (Unsent, false, true, true),
+        (Unsent, true, false, false),
+        // The upstream may have acted on it.
+        (Unknown, true, true, false),
+        // Another upstream's turn, see `send_round_robin`.
+        (NotConnected, true, true, false),
+    ] {
+        let found = may_repeat(progress, is_idempotent, has_content);
+        assert_eq!(found, expected, "{progress:?}, {is_idempotent}, {has_content}");
     }
 }
 
@@ -70,32 +68,7 @@ impl Attempts {
 }
 
 fn error(fault: UpstreamFault, progress: Progress) -> Result<(), UpstreamError> {
-    Err(UpstreamError::new(fault, progress))
-}
-
-fn stale() -> Result<(), UpstreamError> {
-    error(UpstreamFault::Failed, Progress::ClosedUnanswered)
-}
-
-#[tokio::test]
-async fn a_request_that_may_be_repeated_is_sent_again_after_a_stale_connection() {
-    let unknown = || error(UpstreamFault::Failed, Progress::Unknown);
-    let refused = || error(UpstreamFault::Failed, Progress::NotConnected);
-    for (outcomes, is_repeatable, made, is_ok) in [
-        (vec![Ok(())], true, 1, true),
-        (vec![stale(), Ok(())], true, 2, true),
-        (vec![stale(), stale(), Ok(())], true, 3, true),
-        (vec![stale(), stale(), stale()], true, 3, false),
-        (vec![stale()], false, 1, false),
-        (vec![unknown()], true, 1, false),
-        (vec![refused()], true, 1, false),
-        (vec![stale(), unknown()], true, 2, false),
-    ] {
-        let shown = format!("{outcomes:?}, {is_repeatable}");
-        let attempts = Attempts::new(outcomes);
-        let outcome = retry_stale(|| attempts.next(), || is_repeatable).await;
-        assert_eq!((outcome.is_ok(), attempts.made.get()), (is_ok, made), "{shown}");
-    }
+    Err(UpstreamError::new(fault, progress, ""))
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +86,7 @@ async fn a_request_without_a_descriptor_is_sent_again_until_its_time_is_over() {
     assert_eq!(outcome.expect_err("none is given back").fault, UpstreamFault::Exhausted);
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
 
-    let attempts = Attempts::new([stale()]);
+    let attempts = Attempts::new([error(UpstreamFault::Failed, Progress::NotConnected)]);
     assert!(with_descriptor(Duration::from_secs(5), || attempts.next()).await.is_err());
     assert_eq!(attempts.made.get(), 1, "only for want of a descriptor");
 }
