@@ -9,6 +9,8 @@ pub(crate) mod listener;
 pub(crate) mod peer_reset;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
+#[cfg(target_os = "linux")]
+pub(crate) mod splice;
 pub(crate) mod stream;
 pub(crate) mod time_slice;
 pub(crate) mod unsent_answers;
