@@ -38,6 +38,8 @@ class Answer:
         self.status: Optional[int] = None
         self.fields: list[tuple[str, str]] = []
         self.body = b''
+        #: The fields behind the body.
+        self.trailers: list[tuple[str, str]] = []
         #: The error code of RST_STREAM, if there was one.
         self.reset: Optional[int] = None
         self.ended = False
@@ -186,6 +188,8 @@ class Http2:
             answer.body += event.data
             if reading and event.flow_controlled_length:
                 self.frames.acknowledge_received_data(event.flow_controlled_length, stream)
+        elif isinstance(event, h2.events.TrailersReceived):
+            answer.trailers = [(text(name), text(value)) for name, value in event.headers]
         elif isinstance(event, h2.events.StreamEnded):
             answer.ended = True
         elif isinstance(event, h2.events.StreamReset):

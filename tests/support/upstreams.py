@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, Union
 
 from support.paths import DATA
@@ -24,10 +24,17 @@ class Exchange:
     """One request as an upstream received it, and the connection to answer on."""
 
     def __init__(
-        self, upstream: Upstream, connection: socket.socket, head: bytes, rest: bytes
+        self,
+        upstream: Upstream,
+        connection: socket.socket,
+        head: bytes,
+        rest: bytes,
+        number: int = 0,
     ) -> None:
         self.upstream = upstream
         self.connection = connection
+        #: Which of the upstream's connections it came on, from 1.
+        self.number = number
         #: The head as received, with its blank line.
         self.head = head
         self._rest = rest
@@ -35,6 +42,10 @@ class Exchange:
         self.method, self.target, self.version = [*line.split(' ', 2), '', ''][:3]
         pairs = [line.partition(':') for line in lines]
         self.headers = Headers((name, value.strip()) for name, _, value in pairs)
+        #: The fields behind the last chunk, once the body is read.
+        self.trailers = Headers()
+        #: Whether the body was read to its end.
+        self.whole = False
 
     def receive(self, most: int = 65536) -> bytes:
         """Receive the next bytes behind the head; `b''` at the end."""
@@ -59,17 +70,22 @@ class Exchange:
         return line
 
     def read_body(self) -> bytes:
-        """Read the body to its end."""
+        """Read the body to its end, with its trailers."""
         if 'chunked' in (self.headers.get('transfer-encoding') or '').lower():
             body = b''
-            while True:
-                size = int(self.read_line().split(b';')[0], 16)
-                data = self.receive_exactly(size)
+            while size := int(self.read_line().split(b';')[0], 16):
+                body += self.receive_exactly(size)
                 self.read_line()
-                if not size:
-                    return body
-                body += data
-        return self.receive_exactly(int(self.headers.get('content-length') or 0))
+            self.trailers = Headers(self._read_trailers())
+        else:
+            body = self.receive_exactly(int(self.headers.get('content-length') or 0))
+        self.whole = True
+        return body
+
+    def _read_trailers(self) -> Iterator[tuple[str, str]]:
+        while (line := self.read_line()) != b'\r\n':
+            name, _, value = line.decode('latin-1').partition(':')
+            yield name, value.strip()
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -156,8 +172,13 @@ class Upstream:
         self._thread.join(PATIENCE)
 
     @property
+    def targets(self) -> list[str]:
+        """The targets of what was asked, in the order of arrival."""
+        return [exchange.target for exchange in list(self.exchanges)]
+
+    @property
     def open_connections(self) -> int:
-        """How many connections neither end has closed yet."""
+        """How many connections the other end has left open."""
         with self._arrived:
             return len(self._open)
 
@@ -182,9 +203,11 @@ class Upstream:
                     return
                 self._open.add(connection)
                 self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(connection, self.connections), daemon=True
+            ).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, number: int) -> None:
         try:
             connection.settimeout(60)
             buffer = b''
@@ -195,7 +218,7 @@ class Upstream:
                         return
                     buffer += data
                 head, _, rest = buffer.partition(b'\r\n\r\n')
-                received = Exchange(self, connection, head + b'\r\n\r\n', rest)
+                received = Exchange(self, connection, head + b'\r\n\r\n', rest, number)
                 with self._arrived:
                     self.exchanges.append(received)
                     self._arrived.notify_all()
@@ -265,6 +288,34 @@ def sends(*parts: bytes) -> Callable[[Exchange], bool]:
     return behave
 
 
+def replies(*parts: bytes) -> Callable[[Exchange], None]:
+    """A behaviour that reads the body, sends these very bytes and waits for the next request."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.read_body()
+        for part in parts:
+            exchange.send(part)
+
+    return behave
+
+
+def answers_unread(raw: bytes) -> Callable[[Exchange], None]:
+    """A behaviour that sends these bytes as soon as the head has come, and reads no body."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.send(raw)
+
+    return behave
+
+
+def by_target(
+    behaviours: dict[str, Callable[[Exchange], Any]],
+    other: Callable[[Exchange], Any] = echo,
+) -> Callable[[Exchange], Any]:
+    """A behaviour for each target, and one for all others."""
+    return lambda exchange: behaviours.get(exchange.target, other)(exchange)
+
+
 def stall(exchange: Exchange) -> Any:
     """Say nothing until `upstream.released` is set (or the upstream closes), then echo."""
     exchange.upstream.released.wait(60)
@@ -332,14 +383,14 @@ class TlsUpstream(Upstream):
         )
         super().__init__(behaviour, host)
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, number: int) -> None:
         connection.settimeout(PATIENCE)
         try:
             secured = self._context.wrap_socket(connection, server_side=True)
         except OSError:
             connection.close()
             return
-        super()._serve(secured)
+        super()._serve(secured, number)
 
 
 class BlackHole:
