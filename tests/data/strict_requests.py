@@ -26,6 +26,7 @@ LINES: list[tuple[str, bytes, int]] = [
     ('a method with a hyphen', b'M-SEARCH /a HTTP/1.1', 200),
     ('methods are case-sensitive, so this is another one', b'get / HTTP/1.1', 200),
     ('version 1.0', b'GET / HTTP/1.0', 200),
+    ('a later minor version', b'GET / HTTP/1.2', 200),
     ('absolute form', b'GET http://a.example/x?y HTTP/1.1', 200),
     ('absolute form, default port', b'GET http://a.example:80/x HTTP/1.1', 200),
     ('absolute form, scheme and host in capitals', b'GET HTTP://A.Example/x HTTP/1.1', 200),

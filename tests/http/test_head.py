@@ -246,6 +246,33 @@ def test_head_gets_the_head_of_a_get_and_no_content(
         assert 'content-length' not in got.fields
 
 
+#: HEADs that are refused before anybody is asked.
+REFUSED = {
+    'two hosts': (b'HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400),
+    'no host': (b'HEAD / HTTP/1.1\r\n\r\n', 400),
+    'a folded field': (b'HEAD / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n', 400),
+    'a space before a colon': (b'HEAD / HTTP/1.1\r\nHost : a\r\n\r\n', 400),
+    'a target that is none': (b'HEAD x HTTP/1.1\r\nHost: a\r\n\r\n', 400),
+    'a malformed length': (b'HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400),
+    'a coding': (b'HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 501),
+    'too large a content': (
+        b'HEAD /str HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n',
+        413,
+    ),
+    'another version': (b'HEAD / HTTP/2.0\r\nHost: a\r\n\r\n', 505),
+}
+
+
+@pytest.mark.parametrize(('raw', 'status'), REFUSED.values(), ids=REFUSED)
+def test_a_head_that_is_refused_has_no_content(
+    sites: dict[str, Serving], raw: bytes, status: int
+) -> None:
+    with sites['plain'].client() as client:
+        client.send_raw(raw)
+        assert client.read_head().status == status
+        assert client.expect_close() == b''
+
+
 @pytest.mark.parametrize('protocol', ASK)
 def test_the_length_of_what_is_known_is_told(sites: dict[str, Serving], protocol: str) -> None:
     lengths = {'large file': LARGE, 'str': 4, 'generator with a length': 6, 'redirect': 0}

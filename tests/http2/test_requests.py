@@ -75,6 +75,7 @@ HEADS: dict[str, tuple[list[tuple[Any, Any]], Any]] = {
     'a :path that is a query': ([METHOD, SCHEME, (':path', '?a=b'), AUTHORITY], 400),
     'an asterisk for GET': ([METHOD, SCHEME, (':path', '*'), AUTHORITY], 400),
     'an asterisk for OPTIONS': ([(':method', 'OPTIONS'), SCHEME, (':path', '*'), AUTHORITY], 204),
+    'an :authority with sub-delims': ([METHOD, SCHEME, PATH, (':authority', 'a=b')], 200),
     'no :method': ([SCHEME, PATH, AUTHORITY], None),
     'no :scheme': ([METHOD, PATH, AUTHORITY], None),
     ':method twice': ([METHOD, METHOD, SCHEME, PATH, AUTHORITY], None),
