@@ -228,9 +228,9 @@ class Upstream:
         except OSError:
             pass
         finally:
+            connection.close()
             with self._arrived:
                 self._open.discard(connection)
-            connection.close()
 
 
 def unused_port(host: str = '127.0.0.1') -> int:
@@ -390,6 +390,11 @@ class TlsUpstream(Upstream):
         except OSError:
             connection.close()
             return
+        finally:
+            with self._arrived:
+                self._open.discard(connection)
+        with self._arrived:
+            self._open.add(secured)
         super()._serve(secured, number)
 
 
