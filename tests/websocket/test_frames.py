@@ -253,3 +253,25 @@ def test_frames_before_the_answer_to_the_handshake(site: Serving) -> None:
         client.send_raw(head.encode() + text('Hello'))
         assert client.read_head().status == 101
         assert heard(client, 1) == ['close 1002']
+
+
+EARLY = {
+    'a frame that looks like the end of a head': text('x\r\n\r\n'),
+    'a request': b'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    'no protocol at all': b'\0\xff\r\n\r\n',
+    'a long frame': text('x' * 70_000),
+}
+
+
+@pytest.mark.parametrize('early', EARLY.values(), ids=EARLY)
+def test_what_comes_before_the_answer_is_no_http_whatever_it_looks_like(
+    site: Serving, early: bytes
+) -> None:
+    with site.client() as client:
+        head = (
+            'GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+            f'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n'
+        )
+        client.send_raw(head.encode() + early)
+        assert client.read_head().status == 101
+        assert heard(client, 1) == ['close 1002']
