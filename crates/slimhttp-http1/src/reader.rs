@@ -167,7 +167,7 @@ impl Reader {
         if end.is_none() {
             match kept.as_deref_mut() {
                 Some(Kept::Part(part)) => mem::swap(part, scratch),
-                _ => kept = Some(Box::new(Kept::Part(mem::take(scratch)))),
+                _ => kept = Some(Box::new(Kept::Part(scratch.take()))),
             }
             self.kept = kept;
         }

@@ -54,6 +54,14 @@ impl Scratch {
         self.section.begin(0);
     }
 
+    /// What was read, in no more memory than it needs: what larger heads took is not kept where a
+    /// small one comes in slowly.
+    pub(crate) fn take(&mut self) -> Self {
+        let mut taken = std::mem::take(self);
+        taken.section.lines.shrink_to_fit();
+        taken
+    }
+
     /// Reads on: `bytes` are those of before, and more. Returns where the part ends.
     pub(crate) fn read(&mut self, part: Part, bytes: &[u8]) -> Result<Option<usize>, Fault> {
         let window = &bytes[..bytes.len().min(self.bounds.head as usize)];
@@ -83,3 +91,6 @@ impl Scratch {
         self.section.read(bytes, rules, self.bounds.fields)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,11 @@ fn show(out: &mut String, kind: &str, head: &ResponseHead<'_>) {
 }
 
 #[test]
+fn an_engine_at_rest_is_small() {
+    assert!(size_of::<Client>() <= 64, "{}", size_of::<Client>());
+}
+
+#[test]
 fn a_request_says_how_its_content_is_framed() {
     let fields = map(&[("host", "a"), ("content-length", "9"), ("transfer-encoding", "x")]);
     for (method, framing, said) in [
