@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use slimhttp_http1::Limits;
 
 use crate::config::Config;
 use crate::config::logging::Logging;
 use crate::files::file_rules::{AnswerRules, FileRules};
-use crate::protocol::framing::Limits;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
@@ -309,7 +309,7 @@ impl Service {
     /// How much of a request's head is read before it is refused.
     pub fn head_limits(&self) -> Limits {
         let Self { max_head, max_headers, max_uri, .. } = *self;
-        Limits { max_head, max_headers, max_uri }
+        Limits { max_head, max_fields: max_headers, max_target: max_uri }
     }
 }
 

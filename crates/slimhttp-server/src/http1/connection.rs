@@ -14,12 +14,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::header::TE;
 use http::request::Parts;
 use http::{Request, Response};
-use slimhttp_http1::{
-    Framing, Limits, Received, RequestEvent, RequestHead, Scratch, Server, State,
-};
+use slimhttp_http1::{Framing, Received, RequestEvent, RequestHead, Scratch, Server, State};
 use slimhttp_site::list_field;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::{Service, Site};
+use slimhttp_site::site::Site;
 use tokio::io::ReadBuf;
 
 use crate::context::connection::ConnectionContext;
@@ -124,7 +122,7 @@ enum Pause {
 
 impl<S: Stream> Http1<S> {
     pub(crate) fn new(socket: S, context: Arc<ConnectionContext>) -> Self {
-        let engine = Server::new(limits(&context.shared.live.cached().site.service));
+        let engine = Server::new(context.shared.live.cached().site.service.head_limits());
         Self {
             socket,
             context,
@@ -339,7 +337,7 @@ impl<S: Stream> Http1<S> {
         let snapshot = self.context.shared.live.cached();
         let site = &snapshot.site;
         if !self.engine.is_in_head() {
-            self.engine.set_limits(limits(&site.service));
+            self.engine.set_limits(site.service.head_limits());
         }
         with_scratch(|scratch| match self.engine.read(bytes, scratch) {
             Ok(Received { consumed, event: RequestEvent::Head(head) }) => {
@@ -403,12 +401,6 @@ impl<S: Stream> Http1<S> {
         };
         response_cache::key(head, conditions)
     }
-}
-
-/// How much of a head is read.
-fn limits(service: &Service) -> Limits {
-    let Service { max_head, max_headers, max_uri, .. } = *service;
-    Limits { max_head, max_fields: max_headers, max_target: max_uri }
 }
 
 #[cfg(test)]

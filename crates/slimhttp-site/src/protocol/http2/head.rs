@@ -4,13 +4,12 @@
 use http::header::{COOKIE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
+use slimhttp_http1::Limits;
 
-use crate::protocol::framing::Limits;
 use crate::protocol::refusal::Refusal;
 
-/// Validates a head as [`framing`](crate::protocol::framing) does one of HTTP/1, so that the same
-/// request meets the same bounds: it counts as many bytes and fields as it would
-/// have there.
+/// Validates a head as the engine of HTTP/1 does, so that the same request meets the same bounds:
+/// it counts as many bytes and fields as it would have there.
 ///
 /// # Errors
 /// 414, 431, or 400 where it is malformed.
@@ -23,14 +22,14 @@ pub fn validate(
     let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
     validate_target(method, target)?;
     let target = target.len();
-    if target > limits.max_uri {
+    if target > limits.max_target {
         return Err(Refusal::UriTooLong);
     }
     // `:authority` is what `Host` is in HTTP/1.
     let authority = uri.authority().filter(|_| !headers.contains_key(HOST));
     // What HTTP/1 has on one line may be several fields here (RFC 9113 section 8.2.3).
     let crumbs = headers.get_all(COOKIE).iter().skip(1).count();
-    if headers.len() - crumbs + usize::from(authority.is_some()) > limits.max_headers {
+    if headers.len() - crumbs + usize::from(authority.is_some()) > limits.max_fields {
         return Err(Refusal::HeaderTooLarge);
     }
     let line = method.as_str().len() + target + "  HTTP/1.1\r\n".len();

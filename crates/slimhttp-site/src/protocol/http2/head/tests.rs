@@ -1,12 +1,12 @@
 //! The bounds of a head, and what is malformed: a case is a line.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use slimhttp_http1::Limits;
 
 use super::validate;
-use crate::protocol::framing::Limits;
 use crate::protocol::refusal::Refusal;
 
-const LIMITS: Limits = Limits { max_head: 300, max_headers: 4, max_uri: 40 };
+const LIMITS: Limits = Limits { max_head: 300, max_fields: 4, max_target: 40 };
 
 fn check(target: &str, fields: &[(&str, &str)]) -> Result<(), Refusal> {
     let uri = format!("https://a.example{target}").parse::<Uri>().expect("a target of a test");
