@@ -28,8 +28,8 @@ pub mod site;
 pub use config::{fault, logging, options, value};
 pub use files::{candidates, content_type, file_reply, file_rules, glob, listing};
 pub use protocol::{
-    authority, client, coding, conditions, cookie, cors, forward, framing, http2, list_field,
-    media_type, methods, multipart, range, raw_reply, refusal, vary, websocket,
+    authority, client, coding, conditions, cookie, cors, forward, http2, list_field, media_type,
+    methods, multipart, range, raw_reply, refusal, vary, websocket,
 };
 pub use response::{live_reload, response_fields};
 pub use routing::{host, path, redirect, route};

@@ -1,6 +1,6 @@
-//! HTTP and its relatives as their RFCs have them: how messages are framed, what their
-//! fields mean, and how a request is refused. Nothing here knows of a site, and nothing
-//! here reads a socket: bytes and header fields are arguments.
+//! HTTP and its relatives as their RFCs have them: what fields mean, and how a request is refused.
+//! How messages are framed over HTTP/1.1 is the crate slimhttp-http1. Nothing here knows of a
+//! site, and nothing here reads a socket: bytes and header fields are arguments.
 
 pub mod authority;
 pub mod client;
@@ -9,7 +9,6 @@ pub mod conditions;
 pub mod cookie;
 pub mod cors;
 pub mod forward;
-pub mod framing;
 pub mod http2;
 pub mod list_field;
 pub(crate) mod max_forwards;

@@ -11,7 +11,6 @@
 mod conditions;
 mod disposition;
 mod frames;
-mod framing;
 mod globs;
 mod multipart;
 mod path;
@@ -34,11 +33,6 @@ fn range() {
 #[test]
 fn conditions() {
     bolero::check!().with_iterations(ITERATIONS).with_max_len(300).for_each(conditions::check);
-}
-
-#[test]
-fn framing() {
-    bolero::check!().with_iterations(ITERATIONS).with_max_len(400).for_each(framing::check);
 }
 
 /// Each input builds patterns anew, which takes far longer than to match them.
