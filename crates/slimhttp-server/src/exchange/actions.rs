@@ -124,7 +124,7 @@ impl Exchange<'_> {
     /// Tries the actions in turn: the first that replies ends the request.
     pub(super) async fn perform(
         &mut self,
-        actions: Actions<'_>,
+        actions: &mut Actions<'_>,
     ) -> Result<Response<Body>, ErrorResponse> {
         if !actions.first().is_some_and(is_decided) && self.asks_for_upgrade() {
             match self.call(Callee::Upgrade, RouteKind::Whole).await? {
@@ -132,7 +132,7 @@ impl Exchange<'_> {
                 answer => return self.deliver(answer).await,
             }
         }
-        for action in actions {
+        for action in actions.drain(..) {
             self.responder = Responder::of(&action);
             self.add_sources_of(&action);
             let answer = self.try_action(action).await?;
@@ -144,7 +144,8 @@ impl Exchange<'_> {
         Err(Refusal::NotFound.into())
     }
 
-    /// What whoever an action asks says.
+    /// What whoever an action asks says. What takes much room is boxed: the future of an exchange
+    /// is moved as a whole, whatever answers it.
     async fn try_action(&mut self, action: Action<'_>) -> Result<Answer, ErrorResponse> {
         match action {
             Action::Call(handler, kind, params) => {
@@ -162,7 +163,7 @@ impl Exchange<'_> {
                 let group = self.connection.shared.live.upstream_groups().of(self.scope, upstreams);
                 Box::pin(forward::forward(upstreams, &group, forwarded)).await.map(Answer::Reply)
             }
-            Action::File(path) => match self.send_file(path).await? {
+            Action::File(path) => match Box::pin(self.send_file(path)).await? {
                 FileOutcome::Response(response) => Ok(Answer::Reply(response)),
                 FileOutcome::Script(file, path) => {
                     let options = &self.scope.options;
@@ -170,7 +171,7 @@ impl Exchange<'_> {
                     let path = root.join(path.as_path());
                     let script = Callee::Script { path, file, reload: options.module_reload };
                     self.responder = Responder::Module;
-                    self.call(script, RouteKind::Whole).await
+                    Box::pin(self.call(script, RouteKind::Whole)).await
                 }
             },
             Action::Redirect { location, status } => {
@@ -187,7 +188,7 @@ impl Exchange<'_> {
     async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, ErrorResponse> {
         match answer {
             Answer::Reply(response) => Ok(response),
-            Answer::File(path, fields) => self.send_named(&path, fields).await,
+            Answer::File(path, fields) => Box::pin(self.send_named(&path, fields)).await,
             Answer::WebSocket(pending) => {
                 Ok(websocket::accept(*pending, self.upgrade.take(), self.connection)?)
             }

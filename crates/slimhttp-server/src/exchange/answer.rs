@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
         None => snapshot.site.plan(&head),
     };
-    let Plan { scope, target, actions } = plan;
+    let Plan { scope, target, mut actions } = plan;
     let tracker = tracker.record(&connection, &snapshot, scope, &parts, &requested);
 
     let uri = rewritten.as_ref().unwrap_or(&requested);
@@ -56,8 +56,8 @@ pub(crate) async fn answer(
     exchange.upgrade = upgrade;
     let reload = LiveReload::of(&mut exchange, &actions, &requested);
     let mut response = match reload {
-        None => exchange.respond(actions).await,
-        Some(reload) => reload.respond(&mut exchange, actions).await,
+        None => exchange.respond(&mut actions).await,
+        Some(reload) => Box::pin(reload.respond(&mut exchange, &mut actions)).await,
     };
 
     if *exchange.method() == Method::HEAD {
@@ -90,8 +90,8 @@ fn cacheable_for(exchange: &Exchange<'_>, tracker: &Tracker) -> Option<Duration>
 impl Exchange<'_> {
     /// The response, with all that is said in every response of the scope. What is of one
     /// protocol is added by that.
-    pub(super) async fn respond(&mut self, actions: Actions<'_>) -> Response<Body> {
-        let trace = RequestTrace::begin(self, &actions);
+    pub(super) async fn respond(&mut self, actions: &mut Actions<'_>) -> Response<Body> {
+        let trace = RequestTrace::begin(self, actions);
         self.is_traced = trace.is_some();
         let rules = &self.scope.options.answers;
         // Before the fields of the request are handed on.
@@ -104,7 +104,7 @@ impl Exchange<'_> {
             Ok(response) => event_stream::until_stop(response, self.connection),
             Err(refused) => {
                 self.has_failed = refused.refusal != Refusal::NotFound;
-                self.refuse(refused).await
+                Box::pin(self.refuse(refused)).await
             }
         };
         // Of the response to HEAD no stream is sent: it is dropped, and its handler reads no more.

@@ -89,7 +89,7 @@ impl LiveReload {
     pub(super) async fn respond(
         self,
         exchange: &mut Exchange<'_>,
-        actions: Actions<'_>,
+        actions: &mut Actions<'_>,
     ) -> Response<Body> {
         if self == Self::Listen {
             return listen(exchange.connection, exchange.scope);

@@ -163,13 +163,13 @@ async fn a_listener_is_not_traced() {
             version: parts.version,
             headers: &parts.headers,
         };
-        let Plan { scope, target: planned, actions } = snapshot.site.plan(&head);
+        let Plan { scope, target: planned, mut actions } = snapshot.site.plan(&head);
         let mut exchange = Exchange::new(&connection, &snapshot, scope, &requested, planned, parts);
         let reload = LiveReload::of(&mut exchange, &actions, &requested);
         assert_eq!(reload == Some(LiveReload::Listen), listens, "{target}");
         match reload {
-            Some(reload) => drop(reload.respond(&mut exchange, actions).await),
-            None => drop(exchange.respond(actions).await),
+            Some(reload) => drop(reload.respond(&mut exchange, &mut actions).await),
+            None => drop(exchange.respond(&mut actions).await),
         }
         assert_eq!(exchange.is_traced, is_traced, "{target}");
     }
