@@ -104,7 +104,9 @@ impl<S: Stream> Http1<S> {
     pub(super) async fn has_unread(&mut self) -> bool {
         if let SendingSide::Open = self.client {
             let look = std::future::poll_fn(|context| {
-                let _ = self.poll_read_ahead(context);
+                if let Poll::Ready(Ok(())) = self.poll_read_ahead(context) {
+                    self.client = SendingSide::Closed(None);
+                }
                 Poll::Ready(())
             });
             // Even where the task has done so much that the runtime would have it yield first.

@@ -77,7 +77,7 @@ pub(crate) enum Next {
 pub(crate) enum Ending {
     /// Nothing is left to say or to hear.
     Orderly,
-    /// The client has sent, or is sending, what nobody reads. So much of it, as far as was
+    /// The client has sent, or may be sending, what nobody reads. So much of it, as far as was
     /// announced, is to come.
     Unread { announced: u64 },
     /// The client has left, or what is sent cannot be ended well.
@@ -191,7 +191,11 @@ impl<S: Stream> Http1<S> {
         if let Some(content) = &self.content {
             return Ending::Unread { announced: content.announced() };
         }
-        match self.has_unread().await {
+        let has_unread = self.has_unread().await;
+        // That it has nothing more to say, a client says over TLS by bytes, which may still come
+        // (RFC 8446 section 6.1).
+        let may_say_so = self.socket.is_encrypted() && matches!(self.client, SendingSide::Open);
+        match has_unread || may_say_so {
             true => Ending::Unread { announced: 0 },
             false => Ending::Orderly,
         }

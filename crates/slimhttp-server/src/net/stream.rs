@@ -15,6 +15,11 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn bare(&self) -> Option<&TcpStream> {
         self.tcp()
     }
+
+    /// Whether it is behind TLS.
+    fn is_encrypted(&self) -> bool {
+        self.bare().is_some() && self.tcp().is_none()
+    }
 }
 
 impl Stream for TcpStream {
