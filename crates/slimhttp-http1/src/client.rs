@@ -241,6 +241,19 @@ impl Client {
         })
     }
 
+    /// How many bytes of content are to come, where the next ones are content and nothing else:
+    /// its owner may take them off the socket by other means, see
+    /// [`skip_content`](Self::skip_content).
+    pub fn content_left(&self) -> Option<u64> {
+        self.reader.content_left().filter(|_| self.sides.server == State::SendBody)
+    }
+
+    /// So many bytes of content, not more than [`content_left`](Self::content_left) says, are not
+    /// given to [`read`](Self::read): they were taken off the socket by other means.
+    pub fn skip_content(&mut self, length: u64) {
+        self.reader.skip_content(length);
+    }
+
     /// The server has closed its side; all of its bytes were given to [`Client::read`], and those
     /// that were not consumed are `left`. `true` where that ends a response whose content is
     /// framed by it, which is complete then; `false` between two exchanges.

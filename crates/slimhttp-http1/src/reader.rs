@@ -189,6 +189,22 @@ impl Reader {
         matches!(self.content, Content::UntilClose)
     }
 
+    /// How many bytes of content are to come, where they come by themselves, without framing.
+    pub(crate) fn content_left(&self) -> Option<u64> {
+        match self.content {
+            Content::Length(left) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// So many of these bytes are not given here.
+    pub(crate) fn skip_content(&mut self, length: u64) {
+        if let Content::Length(left) = &mut self.content {
+            debug_assert!(length <= *left, "no more than are to come");
+            *left = left.saturating_sub(length);
+        }
+    }
+
     /// Reads on to the next piece of content, or to its end.
     pub(crate) fn read_content<'a>(
         &mut self,

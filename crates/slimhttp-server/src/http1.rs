@@ -16,6 +16,8 @@ pub(crate) mod response_cache;
 #[cfg(target_os = "linux")]
 mod sendfile;
 mod sending;
+#[cfg(target_os = "linux")]
+mod splice;
 mod write_queue;
 
 pub(crate) use connection::Http1;

@@ -19,7 +19,7 @@ use slimhttp_site::site::Scope;
 use crate::context::connection::ConnectionContext;
 use crate::context::server::ServerContext;
 use crate::live::snapshot::Snapshot;
-use crate::message::body::{Body, BodyError};
+use crate::message::body::{Body, BodyError, SocketBody};
 use crate::message::content::ContentGuard;
 use crate::net::connection_state::ConnectionState;
 use crate::observe::access_log::{AccessWriter, Entry};
@@ -218,7 +218,7 @@ impl Tracked {
         match &self.body {
             Body::Empty | Body::Omitted => Some(Bytes::new()),
             Body::Full(whole) => Some(whole.clone()),
-            Body::File(_) | Body::Stream(_) => None,
+            Body::File(_) | Body::Stream(_) | Body::Socket(_) => None,
         }
     }
 
@@ -246,6 +246,21 @@ impl Tracked {
         match &self.body {
             Body::File(file) => file.unread().filter(|(.., left)| *left > 0),
             _ => None,
+        }
+    }
+
+    /// The body, where its bytes may be moved from socket to socket.
+    pub(crate) fn as_socket(&mut self) -> Option<Pin<&mut (dyn SocketBody + 'static)>> {
+        match &mut self.body {
+            Body::Socket(body) => Some(body.as_mut()),
+            _ => None,
+        }
+    }
+
+    /// So many of these bytes were sent without being read through this body.
+    pub(crate) fn record_moved(&mut self, sent: u64) {
+        if let Some(record) = &mut self.tracker.record {
+            record.sent += sent;
         }
     }
 

@@ -273,6 +273,13 @@ impl<S: Stream> Http1<S> {
             _ => None,
         };
         loop {
+            #[cfg(target_os = "linux")]
+            if let Some(rest) = left.filter(|rest| self.may_splice(body, *rest)) {
+                left = Some(self.splice(body, rest).await?);
+                if left == Some(0) {
+                    return self.send_end(None).await;
+                }
+            }
             if self.write_queue.len() >= HIGH_WATER {
                 self.send_queue().await?;
             }
@@ -305,9 +312,14 @@ impl<S: Stream> Http1<S> {
                     });
                 }
             };
-            self.queue(|engine, out| engine.send_end(out, trailers.as_ref()))?;
-            return Ok(self.send_queue().await?);
+            return self.send_end(trailers).await;
         }
+    }
+
+    /// Ends a body, all of which is in the queue, and sends what waits.
+    async fn send_end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Broken> {
+        self.queue(|engine, out| engine.send_end(out, trailers.as_ref()))?;
+        Ok(self.send_queue().await?)
     }
 
     /// The next piece of a body. While there is none, what waits is sent, and the client has its

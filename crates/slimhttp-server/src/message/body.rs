@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Method;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::net::TcpStream;
 
 pub(crate) use crate::message::file_body::FileBody;
 
@@ -49,6 +50,23 @@ pub enum Body {
     File(FileBody),
     /// A stream; polled only when the client takes more.
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
+    /// A stream that may be taken off a socket instead. Only the server makes it.
+    #[doc(hidden)]
+    Socket(Pin<Box<dyn SocketBody>>),
+}
+
+/// A body whose bytes come in on a socket of this process: whoever sends it may have the system
+/// move them from there to another socket.
+pub trait SocketBody: HttpBody<Data = Bytes, Error = BodyError> + Send {
+    /// The plain socket whose next bytes are the rest of the body and nothing else, and how many
+    /// these are; `None` while that is not so.
+    fn socket(&self) -> Option<(&TcpStream, u64)>;
+
+    /// So many of these bytes were taken off the socket.
+    fn advance(self: Pin<&mut Self>, count: u64);
+
+    /// While nothing comes: ready when that has lasted for too long. What is polled next says so.
+    fn poll_silence(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
 }
 
 impl Body {
@@ -66,6 +84,7 @@ impl std::fmt::Debug for Body {
             Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
             Self::File(body) => write!(f, "File({} bytes)", body.size_hint().lower()),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::Socket(_) => f.write_str("Socket"),
         }
     }
 }
@@ -94,6 +113,7 @@ impl HttpBody for Body {
             }
             Self::File(body) => Pin::new(body).poll_frame(context),
             Self::Stream(body) => body.as_mut().poll_frame(context),
+            Self::Socket(body) => body.as_mut().poll_frame(context),
         }
     }
 
@@ -103,6 +123,7 @@ impl HttpBody for Body {
             Self::Full(_) => false,
             Self::File(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
+            Self::Socket(body) => body.is_end_stream(),
         }
     }
 
@@ -114,6 +135,7 @@ impl HttpBody for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),
+            Self::Socket(body) => body.size_hint(),
         }
     }
 }

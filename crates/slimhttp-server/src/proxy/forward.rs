@@ -133,7 +133,7 @@ fn respond(
         UpstreamContent::Whole(bytes) => Body::Full(bytes),
         UpstreamContent::Streamed(mut body) => {
             body.hold(permit);
-            Body::Stream(Box::into_pin(body))
+            Body::Socket(Box::into_pin(body))
         }
         UpstreamContent::Switched(upgraded) => return switch(parts, upgraded, ends, permit, group),
     };

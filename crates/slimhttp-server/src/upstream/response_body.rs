@@ -3,9 +3,8 @@
 //! Of each direction no more is held than one read brings. Dropping it before its end closes the
 //! upstream's connection.
 //!
-//! Whoever is to move large content from socket to socket without reading it finds here all that
-//! it takes: the socket of `connection`, whose bytes are content and nothing else where `left` is
-//! known, `ready` and the connection's `unread` are empty and there is no `upload`.
+//! Large content may be moved from socket to socket without being read here ([`SocketBody`]), as
+//! long as the next bytes of the connection are content and nothing else.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,13 +13,15 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use slimhttp_site::forward;
+use tokio::net::TcpStream;
 
-use crate::message::body::BodyError;
+use crate::message::body::{BodyError, SocketBody};
 use crate::upstream::connection::{Piece, UpstreamConnection};
 use crate::upstream::error::{Progress, UpstreamError};
 use crate::upstream::group::UpstreamPermit;
 use crate::upstream::pool;
 use crate::upstream::send::{Terms, Upload};
+use crate::upstream::socket::UpstreamSocket;
 
 /// A response's body as it arrives.
 pub(crate) struct UpstreamBody {
@@ -179,6 +180,40 @@ impl HttpBody for UpstreamBody {
 
     fn size_hint(&self) -> SizeHint {
         self.left.map(SizeHint::with_exact).unwrap_or_default()
+    }
+}
+
+impl SocketBody for UpstreamBody {
+    fn socket(&self) -> Option<(&TcpStream, u64)> {
+        let connection = self.connection.as_deref()?;
+        let is_bare =
+            self.ready.is_empty() && self.upload.is_none() && connection.unread.is_empty();
+        let left = connection.client.content_left().filter(|left| is_bare && *left > 0)?;
+        match &connection.socket {
+            UpstreamSocket::Plain(socket) => Some((socket, left)),
+            _ => None,
+        }
+    }
+
+    fn advance(mut self: Pin<&mut Self>, count: u64) {
+        let Self { connection: Some(connection), left, .. } = &mut *self else { return };
+        connection.client.skip_content(count);
+        connection.silence.end();
+        if let Some(left) = left {
+            *left = left.saturating_sub(count);
+        }
+        // The end needs no more bytes.
+        if connection.client.content_left() == Some(0) {
+            self.read_on();
+        }
+    }
+
+    fn poll_silence(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let limit = self.terms.silence;
+        match &mut self.connection {
+            Some(connection) => connection.poll_silence(limit, context).map(|_| ()),
+            None => Poll::Pending,
+        }
     }
 }
 
