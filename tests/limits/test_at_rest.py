@@ -15,6 +15,7 @@ from support import (
     Serving,
     connections_at_rest,
     serving,
+    tick,
     wait_until,
 )
 
@@ -90,7 +91,11 @@ def test_a_connection_at_rest_ends_by_idle_timeout() -> None:
 def test_connections_at_rest_count_and_make_room() -> None:
     with serving(max_connections=3) as site, contextlib.ExitStack() as stack:
         answering(site)
-        rested = opened(site, stack, 3)
+        rested = []
+        for _ in range(3):
+            rested += opened(site, stack, 1)
+            # The order in which they became idle, for a clock that ticks.
+            tick()
         # The first ones to be idle are the first to go, once they have been so for a second.
         with site.client() as fourth, site.client() as fifth:
             assert fourth.get('/').text == 'answered'
