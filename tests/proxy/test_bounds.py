@@ -104,7 +104,7 @@ def test_c7_3_those_who_wait_have_their_turn_in_order() -> None:
         for number in range(1, 5):
             clients += waiting(site, 1, f'/{number}-')
             # What the one I/O thread reads later shows that this one waits by now.
-            assert site.get('/', host='nobody..example').status == 400
+            assert site.get('/', host='nobody:port').status == 400
         gate.open(5)
         assert [client.read_response().status for client in clients] == [200] * 5
         targets = [exchange.target for exchange in upstream.exchanges]

@@ -227,7 +227,7 @@ impl Client {
         bytes: &'a [u8],
         scratch: &'a mut Scratch,
     ) -> Result<Received<ResponseEvent<'a>>, Fault> {
-        Ok(match self.reader.read_content(bytes, scratch)? {
+        Ok(match self.reader.read_content(Part::ResponseTrailers, bytes, scratch)? {
             Piece::Incomplete(consumed) => Received { consumed, event: ResponseEvent::Incomplete },
             Piece::Data(consumed, data) => {
                 self.apply(Event::Data)?;

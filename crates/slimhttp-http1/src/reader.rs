@@ -205,15 +205,16 @@ impl Reader {
         }
     }
 
-    /// Reads on to the next piece of content, or to its end.
+    /// Reads on to the next piece of content, or to its end. `trailers` are those of this peer.
     pub(crate) fn read_content<'a>(
         &mut self,
+        trailers: Part,
         bytes: &'a [u8],
         scratch: &mut Scratch,
     ) -> Result<Piece<'a>, Fault> {
         match &mut self.content {
             Content::Nothing | Content::NothingSkipped | Content::Length(0) => {
-                scratch.begin(Part::Trailers, self.bounds);
+                scratch.begin(trailers, self.bounds);
                 Ok(Piece::End(0, 0))
             }
             _ if bytes.is_empty() => Ok(Piece::Incomplete(0)),
@@ -229,10 +230,10 @@ impl Reader {
                 Chunk::Data(range) => Ok(Piece::Data(range.end, &bytes[range])),
                 Chunk::Last(end) => {
                     self.content = Content::Trailers;
-                    self.read_trailers(end, &bytes[end..], scratch)
+                    self.read_trailers(trailers, end, &bytes[end..], scratch)
                 }
             },
-            Content::Trailers => self.read_trailers(0, bytes, scratch),
+            Content::Trailers => self.read_trailers(trailers, 0, bytes, scratch),
         }
     }
 
@@ -240,6 +241,7 @@ impl Reader {
     /// bytes stay with the owner.
     fn read_trailers<'a>(
         &mut self,
+        part: Part,
         before: usize,
         bytes: &[u8],
         scratch: &mut Scratch,
@@ -247,7 +249,7 @@ impl Reader {
         if bytes.is_empty() {
             return Ok(Piece::Incomplete(before));
         }
-        Ok(match self.read_part(Part::Trailers, bytes, scratch)? {
+        Ok(match self.read_part(part, bytes, scratch)? {
             Some(end) => Piece::End(before + end, end),
             None => Piece::Incomplete(before),
         })

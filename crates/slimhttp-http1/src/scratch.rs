@@ -37,7 +37,8 @@ pub(crate) enum Start {
 pub(crate) enum Part {
     Request,
     Response,
-    Trailers,
+    RequestTrailers,
+    ResponseTrailers,
 }
 
 impl Scratch {
@@ -47,7 +48,7 @@ impl Scratch {
         self.start = match part {
             Part::Request => Start::Request,
             Part::Response => Start::Status,
-            Part::Trailers => Start::Nothing,
+            Part::RequestTrailers | Part::ResponseTrailers => Start::Nothing,
         };
         self.request = RequestLine::default();
         self.status = StatusLine::default();
@@ -86,7 +87,8 @@ impl Scratch {
         let rules = match part {
             Part::Request => Rules::Request(&self.request),
             Part::Response => Rules::Response { is_http_1_1: self.status.is_http_1_1() },
-            Part::Trailers => Rules::Trailers,
+            Part::RequestTrailers => Rules::RequestTrailers,
+            Part::ResponseTrailers => Rules::ResponseTrailers,
         };
         self.section.read(bytes, rules, self.bounds.fields)
     }

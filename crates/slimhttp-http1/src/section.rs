@@ -31,8 +31,11 @@ pub(crate) enum Rules<'r> {
     Request(&'r RequestLine),
     /// The head of a response, and whether it is of HTTP/1.1.
     Response { is_http_1_1: bool },
-    /// Trailers of either.
-    Trailers,
+    /// The trailers of a request.
+    RequestTrailers,
+    /// Those of a response. What frames or routes a message means nothing there, and is passed
+    /// over, not refused: the response has begun (RFC 9110 section 6.5.1).
+    ResponseTrailers,
 }
 
 impl Rules<'_> {
@@ -235,9 +238,10 @@ impl Section {
         let facts = &mut self.facts;
         match (rules, known) {
             // RFC 9110 section 6.5.1: framing and routing are no trailers.
-            (Rules::Trailers, Known::Host | Known::ContentLength | Known::TransferEncoding) => {
-                Err("Host, Content-Length or Transfer-Encoding in trailers")
-            }
+            (
+                Rules::RequestTrailers,
+                Known::Host | Known::ContentLength | Known::TransferEncoding,
+            ) => Err("Host, Content-Length or Transfer-Encoding in trailers"),
             (Rules::Request(_), Known::Host) if facts.has_host => Err("more than one Host"),
             (Rules::Request(_), Known::Host) => {
                 facts.has_host = true;
@@ -278,7 +282,7 @@ impl Section {
     ) -> Result<(), Fault> {
         let facts = &mut self.facts;
         match (known, rules) {
-            (_, Rules::Trailers) => {}
+            (_, Rules::RequestTrailers | Rules::ResponseTrailers) => {}
             (Known::Host, Rules::Request(line)) if !line.agrees_with(bytes, value) => {
                 return Err(Fault::Malformed("the target disagrees with Host"));
             }

@@ -154,7 +154,7 @@ impl Server {
         bytes: &'a [u8],
         scratch: &'a mut Scratch,
     ) -> Result<Received<RequestEvent<'a>>, Fault> {
-        Ok(match self.reader.read_content(bytes, scratch)? {
+        Ok(match self.reader.read_content(Part::RequestTrailers, bytes, scratch)? {
             Piece::Incomplete(consumed) => Received { consumed, event: RequestEvent::Incomplete },
             Piece::Data(consumed, data) => {
                 self.apply(Side::Client, Event::Data)?;

@@ -254,6 +254,28 @@ fn bytes_behind_a_response_are_known_without_reading_them() {
 }
 
 #[test]
+fn content_may_be_taken_off_the_socket_by_other_means() {
+    let mut client = asked(&Method::GET);
+    assert_eq!(client.content_left(), None, "there is no response");
+    let head = b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nabc";
+    assert_eq!(
+        read(&mut client, &[head]),
+        Ok("head 200 HTTP/1.1 Length(9) Content-Length=9>abc".into())
+    );
+    assert_eq!(client.content_left(), Some(6));
+    client.skip_content(4);
+    assert_eq!(client.content_left(), Some(2));
+    assert_eq!(read(&mut client, &[b"hi"]), Ok("hi|".into()));
+    assert_eq!(client.content_left(), None, "it is complete");
+    assert!(client.is_reusable());
+
+    let mut client = asked(&Method::GET);
+    let head = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    read(&mut client, &[head]).expect("a head");
+    assert_eq!(client.content_left(), None, "chunks have to be read");
+}
+
+#[test]
 fn each_response_has_its_own_interim_ones() {
     let mut client = asked(&Method::GET);
     let responses = "HTTP/1.1 102 x\r\n\r\n".repeat(16) + "HTTP/1.1 204 x\r\n\r\n";
