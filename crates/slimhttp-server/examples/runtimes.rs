@@ -5,32 +5,57 @@
 //! `cargo run --release -p slimhttp-server --example runtimes -- stealing|reuseport|dealing
 //! WORKERS PORT`; `benches/runtimes` measures the three side by side.
 
-use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use bytes::{Buf, BytesMut};
+use http::{HeaderMap, StatusCode};
+use slimhttp_http1::{Framing, Limits, RequestEvent, Response, Scratch, Server};
 use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 
-async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    static PAGE: [u8; 1024] = [b'x'; 1024];
-    Ok(Response::new(Full::new(Bytes::from_static(&PAGE))))
-}
+static PAGE: [u8; 1024] = [b'x'; 1024];
+const LIMITS: Limits = Limits { max_head: 64 * 1024, max_fields: 100, max_target: 8 * 1024 };
 
 async fn serve(socket: TcpStream) {
     let _ = socket.set_nodelay(true);
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(hello)).await;
+    let _ = hello(socket).await;
 }
 
-fn listen(port: u16, shared: bool) -> std::io::Result<std::net::TcpListener> {
+/// Answers each request without content with a page, and ends the connection with any other.
+async fn hello(mut socket: TcpStream) -> io::Result<()> {
+    let (mut engine, mut scratch) = (Server::new(LIMITS), Scratch::default());
+    let (mut received, mut out) = (BytesMut::with_capacity(4096), Vec::with_capacity(2048));
+    loop {
+        let read = engine.read(&received, &mut scratch).map_err(io::Error::other)?;
+        let (consumed, is_head) = match read.event {
+            RequestEvent::Head(head) if head.framing() == Framing::None => (read.consumed, true),
+            RequestEvent::Incomplete => (read.consumed, false),
+            _ => return Ok(()),
+        };
+        received.advance(consumed);
+        if !is_head {
+            if socket.read_buf(&mut received).await? == 0 {
+                return Ok(());
+            }
+            continue;
+        }
+        out.clear();
+        let (fields, length) = (HeaderMap::new(), Some(PAGE.len() as u64));
+        let head = Response { status: StatusCode::OK, fields: &fields, length, date: None };
+        if engine.send_response(&mut out, &head).map_err(io::Error::other)? != Framing::None {
+            engine.send_data(PAGE.len() as u64).map_err(io::Error::other)?;
+            out.extend_from_slice(&PAGE);
+            engine.send_end(&mut out, None).map_err(io::Error::other)?;
+        }
+        socket.write_all(&out).await?;
+    }
+}
+
+fn listen(port: u16, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;

@@ -64,7 +64,7 @@
 //! # }
 //! ```
 //!
-//! A request runs downhill: `serve` (accepting, TLS) → `http1`, or hyper behind `http2` →
+//! A request runs downhill: `serve` (accepting, TLS) → `http1` or `http2` →
 //! `exchange` → files, `proxy`, a handler or `upgrade` → the socket. The folders say which module
 //! may use which; see the floors in ARCHITECTURE.md.
 

@@ -25,7 +25,7 @@ use crate::site::{Module, Proxy, Scope, Scripts, Site};
 pub struct Head<'u, 'h> {
     /// The method.
     pub method: &'h Method,
-    /// The request target, as hyper and most libraries give it: origin form,
+    /// The request target, as most libraries give it: origin form,
     /// absolute form, authority form or `*`.
     pub uri: &'u Uri,
     /// The protocol version.

@@ -111,7 +111,7 @@ struct RareState {
     header_block_since: AtomicU64,
     /// Those exchanges in flight whose answer is endless: a stream of events.
     endless: AtomicU32,
-    /// Pieces of responses that hyper has and has not sent, because the client takes its time.
+    /// Pieces of responses that wait to be sent, because the client takes its time.
     /// For HTTP/2, whose streams stall while the socket does not.
     unsent: AtomicU32,
     /// When one of them moved last.

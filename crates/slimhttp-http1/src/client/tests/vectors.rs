@@ -1,5 +1,5 @@
 //! Responses and what is read of them, as data: a case is a line. Sources: RFC 9112 and 9110, and
-//! the kinds of case that llhttp, h11 and hyper test.
+//! the kinds of case that llhttp and h11 test.
 
 use crate::fault::Fault;
 

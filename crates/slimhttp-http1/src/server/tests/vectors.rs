@@ -1,5 +1,5 @@
 //! Streams of requests and what becomes of them, as data: a case is a line.
-//! Sources: RFC 9112 and 9110, and the kinds of case that llhttp, h11, hyper and
+//! Sources: RFC 9112 and 9110, and the kinds of case that llhttp, h11 and
 //! the literature on request smuggling (CL.TE, TE.CL, TE.TE, chunk syntax) test.
 
 /// Request lines, put before `CRLF "Host: a" CRLF CRLF`; the status, 200 where

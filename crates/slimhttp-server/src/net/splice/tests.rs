@@ -1,3 +1,5 @@
+//! Pipes between sockets: what arrives, and how many there are at once.
+
 use std::future::poll_fn;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

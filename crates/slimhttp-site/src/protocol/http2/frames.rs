@@ -1,8 +1,8 @@
 //! Counts the frames of a client by their heads (RFC 9113 section 4.1): whether it is
 //! within a header block, and how much of what it sends is of no use. The server's HTTP/2
-//! socket feeds it every byte that it reads, before hyper sees it.
+//! socket feeds it every byte that it reads, before the engine of HTTP/2 sees it.
 //!
-//! Payloads are not read: hyper does that. By these counts a header block that is
+//! Payloads are not read: the engine does that. By these counts a header block that is
 //! sent drop by drop is bounded in time, and a flood of frames ends the connection.
 
 /// The client's connection preface (RFC 9113 section 3.4).

@@ -1,5 +1,5 @@
 //! The head of a request that came by HTTP/2: the bounds that hold for HTTP/1, and
-//! what RFC 9113 calls malformed and hyper lets pass.
+//! what RFC 9113 calls malformed and the engine of HTTP/2 lets pass.
 
 use http::header::{COOKIE, HOST};
 use http::uri::PathAndQuery;
