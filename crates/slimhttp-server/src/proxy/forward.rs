@@ -12,7 +12,7 @@ use http::header::HOST;
 use http::response::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
-use slimhttp_site::forward::{self, Hop, Via};
+use slimhttp_site::forward::{self, Hop, Pseudonym, Via};
 use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::{Proxy, Scope};
@@ -57,7 +57,7 @@ pub(crate) async fn forward(
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
     let pseudonym = group.pseudonym(|| connection.shared.pseudonym(&scope));
-    if let Some(chain) = forward::loop_chain(&headers, pseudonym) {
+    if let Some(chain) = forward::loop_chain(&headers, pseudonym.as_str()) {
         return Err(error::loop_detected(chain, group));
     }
     let permit = group.acquire(proxy).await.map_err(|why| error::no_permit(why, group))?;
@@ -96,7 +96,7 @@ pub(crate) async fn forward(
 fn forward_interim(
     mut interim: Parts,
     version: Version,
-    pseudonym: &str,
+    pseudonym: &Pseudonym,
     connection: &ConnectionContext,
 ) {
     if version == Version::HTTP_11 {
@@ -115,7 +115,7 @@ struct Ends<'f> {
     /// What the client's connection becomes where the upstream switches.
     upgrade: Option<OnUpgrade>,
     connection: &'f Arc<ConnectionContext>,
-    pseudonym: &'f str,
+    pseudonym: &'f Pseudonym,
 }
 
 /// The response on its way back. It holds its permit until all of it is here.

@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use slimhttp_site::forward::Pseudonym;
 use slimhttp_site::site::{Proxy, Upstream};
 use tokio::sync::oneshot;
 
@@ -26,7 +27,7 @@ use crate::upstream::failures::FailureLog;
 pub(crate) struct UpstreamGroup {
     upstreams: Vec<Upstream>,
     /// What marks requests and responses that pass through it, once there was one.
-    pseudonym: OnceLock<String>,
+    pseudonym: OnceLock<Pseudonym>,
     state: Mutex<State>,
     /// What went wrong with them lately.
     pub(crate) failures: FailureLog,
@@ -95,8 +96,8 @@ impl UpstreamGroup {
     }
 
     /// The pseudonym in `Via` of what passes through it, which `make` knows.
-    pub(crate) fn pseudonym(&self, make: impl FnOnce() -> String) -> &str {
-        self.pseudonym.get_or_init(make)
+    pub(crate) fn pseudonym(&self, make: impl FnOnce() -> String) -> &Pseudonym {
+        self.pseudonym.get_or_init(|| Pseudonym::new(make()))
     }
 
     /// One of the upstreams for the log, `host:port`.

@@ -25,8 +25,14 @@ use crate::protocol::max_forwards;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Whether a field is known to belong to a single connection. `name` is lower case.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
+}
 
 /// The hop from a client to us.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +50,49 @@ pub struct Hop<'h> {
     pub trusted: bool,
     /// The version of the request.
     pub received_version: Version,
-    /// Our pseudonym in `Via`, a token; the same for every hop through us and
-    /// different from any other server's, see [`loop_chain`].
-    pub pseudonym: &'h str,
+    /// Our pseudonym in `Via`; the same for every hop through us and different from any other
+    /// server's, see [`loop_chain`].
+    pub pseudonym: &'h Pseudonym,
     /// Whether an upgrade that the client asks for may be asked of the upstream.
     pub upgrade: bool,
+}
+
+/// Our name in `Via` (RFC 9110 section 7.6.3), and the members that have it.
+#[derive(Clone, Debug)]
+pub struct Pseudonym {
+    name: String,
+    /// `1.0 name` and its like, by versions.
+    members: [HeaderValue; 4],
+}
+
+impl Pseudonym {
+    /// That of this name, a token.
+    ///
+    /// # Panics
+    /// It is none, and no value of a field either.
+    pub fn new(name: String) -> Self {
+        let member = |version| HeaderValue::try_from([version, " ", &name].concat());
+        let members = ["1.0", "1.1", "2", "3"]
+            .map(|version| member(version).expect("a token is a value of a field"));
+        Self { name, members }
+    }
+
+    /// As it is read in `Via`.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The member that says in which version a message was received.
+    fn member(&self, received: Version) -> HeaderValue {
+        let [http_10, http_11, http_2, http_3] = &self.members;
+        let member = match received {
+            Version::HTTP_09 | Version::HTTP_10 => http_10,
+            Version::HTTP_2 => http_2,
+            Version::HTTP_3 => http_3,
+            _ => http_11,
+        };
+        member.clone()
+    }
 }
 
 /// One member of a `Via` field (RFC 9110 section 7.6.3).
@@ -57,26 +101,12 @@ pub struct Via<'m> {
     /// The version in which the message was received.
     pub received_version: Version,
     /// Our pseudonym, as in [`Hop::pseudonym`].
-    pub pseudonym: &'m str,
+    pub pseudonym: &'m Pseudonym,
 }
 
 impl Via<'_> {
-    /// The member as text: `1.1 pseudonym`. `None` where the pseudonym is no token.
-    fn value(&self) -> Option<HeaderValue> {
-        let version = match self.received_version {
-            Version::HTTP_09 => "0.9",
-            Version::HTTP_10 => "1.0",
-            Version::HTTP_2 => "2",
-            Version::HTTP_3 => "3",
-            _ => "1.1",
-        };
-        HeaderValue::try_from([version, " ", self.pseudonym].concat()).ok()
-    }
-
     fn append_to(&self, headers: &mut HeaderMap) {
-        if let Some(value) = self.value() {
-            headers.append(header::VIA, value);
-        }
+        headers.append(header::VIA, self.pseudonym.member(self.received_version));
     }
 }
 
@@ -234,28 +264,26 @@ pub fn loop_chain(headers: &HeaderMap, pseudonym: &str) -> Option<String> {
 /// strip what someone relies on (`Connection: Authorization`). Such an option is
 /// passed over, see [`is_end_to_end`].
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keep_upgrade: bool) {
+    let known = |name: &&HeaderName| is_hop_by_hop(name.as_str());
+    let known: SmallVec<[HeaderName; 4]> = headers.keys().filter(known).cloned().collect();
     let upgrade: SmallVec<[HeaderValue; 1]> = if keep_upgrade {
         headers.get_all(header::UPGRADE).iter().cloned().collect()
     } else {
         SmallVec::new()
     };
-    let connection: SmallVec<[HeaderValue; 1]> =
-        headers.get_all(header::CONNECTION).iter().cloned().collect();
-    for option in connection.iter().flat_map(|line| list(line.as_bytes())) {
-        if let Ok(name) = HeaderName::from_bytes(option)
-            && !is_end_to_end(name.as_str())
-        {
-            headers.remove(name);
+    if known.contains(&header::CONNECTION) {
+        let connection: SmallVec<[HeaderValue; 1]> =
+            headers.get_all(header::CONNECTION).iter().cloned().collect();
+        for option in connection.iter().flat_map(|line| list(line.as_bytes())) {
+            if let Ok(name) = HeaderName::from_bytes(option)
+                && !is_hop_by_hop(name.as_str())
+                && !is_end_to_end(name.as_str())
+            {
+                headers.remove(name);
+            }
         }
     }
-    for name in [
-        header::CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        header::TE,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ] {
+    for name in known {
         headers.remove(name);
     }
     if !upgrade.is_empty() {
@@ -307,8 +335,10 @@ fn is_end_to_end(name: &str) -> bool {
 /// Removes what a CGI or WSGI upstream, which cannot tell `_` from `-`, would
 /// take for a field that frames the message or names its host.
 fn remove_lookalikes(headers: &mut HeaderMap) {
-    const LOOKALIKES: [&str; 2] = ["content_length", "transfer_encoding"];
-    for name in LOOKALIKES {
+    let is_one =
+        |name: &&HeaderName| matches!(name.as_str(), "content_length" | "transfer_encoding");
+    let lookalikes: SmallVec<[HeaderName; 2]> = headers.keys().filter(is_one).cloned().collect();
+    for name in lookalikes {
         headers.remove(name);
     }
 }
@@ -341,7 +371,7 @@ fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
         chain.extend_from_slice(line.as_bytes());
         chain.extend_from_slice(b", ");
     }
-    chain.extend_from_slice(hop.client.to_canonical().to_string().as_bytes());
+    push_address(&mut chain, hop.client.to_canonical());
     let chain = HeaderValue::try_from(chain).expect("fields and an address, joined by commas");
     headers.insert(FORWARDED_FOR, chain);
 
@@ -350,6 +380,21 @@ fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
     }
     if let (Entry::Vacant(host), Some(value)) = (headers.entry(FORWARDED_HOST), host_value(hop)) {
         host.insert(value);
+    }
+}
+
+/// Writes an address as text. Those of IPv4, which are most, without the formatting machinery.
+fn push_address(text: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        return text.extend_from_slice(address.to_string().as_bytes());
+    };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push(b'.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let zeros = digits.iter().take(2).take_while(|&&digit| digit == 0).count();
+        text.extend(digits[zeros..].iter().map(|digit| b'0' + digit));
     }
 }
 

@@ -1,19 +1,22 @@
 //! Heads as they go upstream and come back, a case per line.
 
+use std::sync::LazyLock;
+
 use super::*;
 
-const HOP: Hop<'static> = Hop {
+static PSEUDONYM: LazyLock<Pseudonym> = LazyLock::new(|| Pseudonym::new("slim-1".into()));
+static HOP: LazyLock<Hop<'static>> = LazyLock::new(|| Hop {
     method: &Method::GET,
     client: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     tls: false,
     host: "a.example:8080",
     trusted: false,
     received_version: Version::HTTP_11,
-    pseudonym: "slim-1",
+    pseudonym: &PSEUDONYM,
     upgrade: false,
-};
-const TRUSTED: Hop<'static> = Hop { trusted: true, ..HOP };
-const UPGRADE: Hop<'static> = Hop { upgrade: true, ..HOP };
+});
+static TRUSTED: LazyLock<Hop<'static>> = LazyLock::new(|| Hop { trusted: true, ..*HOP });
+static UPGRADE: LazyLock<Hop<'static>> = LazyLock::new(|| Hop { upgrade: true, ..*HOP });
 
 fn fields(text: &str) -> HeaderMap {
     let mut map = HeaderMap::new();
@@ -103,7 +106,7 @@ fn trailers_are_for_clients_that_take_them() {
         (Version::HTTP_11, "connection: te | te: trailers"),
         (Version::HTTP_2, "connection: te | te: trailers"),
     ] {
-        let hop = Hop { received_version: version, ..HOP };
+        let hop = Hop { received_version: version, ..*HOP };
         let mut found = request_headers(fields("te: trailers"), &hop);
         ["via", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
             .into_iter()
@@ -211,7 +214,7 @@ fn max_forwards_is_of_options_and_trace() {
     for (method, left) in
         [(Method::OPTIONS, "2"), (Method::TRACE, "2"), (Method::GET, "3"), (Method::POST, "3")]
     {
-        let hop = Hop { method: &method, ..HOP };
+        let hop = Hop { method: &method, ..*HOP };
         check(&hop, "max-forwards: 3", &format!("max-forwards: {left}"));
     }
 }
@@ -235,7 +238,7 @@ fn c7_2_upgrades_pass() {
     // `h2c` would open a way around us.
     check(&UPGRADE, "connection: upgrade, http2-settings | upgrade: h2c | http2-settings: a", "");
     check(&UPGRADE, "connection: upgrade | upgrade: websocket, H2C", "");
-    let old = request_headers(fields(ASK), &Hop { received_version: Version::HTTP_10, ..UPGRADE });
+    let old = request_headers(fields(ASK), &Hop { received_version: Version::HTTP_10, ..*UPGRADE });
     assert!(!old.contains_key("upgrade"));
 }
 
@@ -302,25 +305,30 @@ fn c7_6_a_trusted_proxy_is_believed() {
 #[test]
 fn c7_6_the_hop_is_described() {
     let cases = [
-        (HOP, "x-forwarded-for", "192.0.2.1"),
-        (Hop { client: "2001:db8::1".parse().unwrap(), ..HOP }, "x-forwarded-for", "2001:db8::1"),
+        (*HOP, "x-forwarded-for", "192.0.2.1"),
         (
-            Hop { client: "::ffff:192.0.2.1".parse().unwrap(), ..HOP },
+            Hop { client: "10.0.100.255".parse().unwrap(), ..*HOP },
+            "x-forwarded-for",
+            "10.0.100.255",
+        ),
+        (Hop { client: "2001:db8::1".parse().unwrap(), ..*HOP }, "x-forwarded-for", "2001:db8::1"),
+        (
+            Hop { client: "::ffff:192.0.2.1".parse().unwrap(), ..*HOP },
             "x-forwarded-for",
             "192.0.2.1",
         ),
-        (HOP, "x-forwarded-proto", "http"),
-        (Hop { tls: true, ..HOP }, "x-forwarded-proto", "https"),
-        (HOP, "x-forwarded-host", "a.example:8080"),
-        (Hop { host: "", ..HOP }, "x-forwarded-host", ""),
-        (Hop { host: "a\nb", ..HOP }, "x-forwarded-host", ""),
+        (*HOP, "x-forwarded-proto", "http"),
+        (Hop { tls: true, ..*HOP }, "x-forwarded-proto", "https"),
+        (*HOP, "x-forwarded-host", "a.example:8080"),
+        (Hop { host: "", ..*HOP }, "x-forwarded-host", ""),
+        (Hop { host: "a\nb", ..*HOP }, "x-forwarded-host", ""),
         // HTTP/2 has no Host, HTTP/1.1 upstreams need one.
-        (HOP, "host", "a.example:8080"),
-        (Hop { host: "", ..HOP }, "host", ""),
+        (*HOP, "host", "a.example:8080"),
+        (Hop { host: "", ..*HOP }, "host", ""),
         // RFC 9110 section 7.6.3.
-        (HOP, "via", "1.1 slim-1"),
-        (Hop { received_version: Version::HTTP_10, ..HOP }, "via", "1.0 slim-1"),
-        (Hop { received_version: Version::HTTP_2, ..HOP }, "via", "2 slim-1"),
+        (*HOP, "via", "1.1 slim-1"),
+        (Hop { received_version: Version::HTTP_10, ..*HOP }, "via", "1.0 slim-1"),
+        (Hop { received_version: Version::HTTP_2, ..*HOP }, "via", "2 slim-1"),
     ];
     for (hop, name, expect) in cases {
         let found = request_headers(HeaderMap::new(), &hop);
@@ -358,7 +366,7 @@ fn c7_6_hop_by_hop_fields_of_a_response() {
     ];
     for (sent, keep_upgrade, expect) in cases {
         let mut headers = fields(sent);
-        let via = Via { received_version: Version::HTTP_10, pseudonym: "slim-1" };
+        let via = Via { received_version: Version::HTTP_10, pseudonym: &PSEUDONYM };
         response_headers(&mut headers, keep_upgrade, &via);
         assert_eq!(text(&headers), expect, "{sent}");
     }
@@ -399,8 +407,8 @@ fn c7_4_a_loop_is_seen() {
 #[test]
 fn c7_4_our_own_request_is_recognized() {
     let once = request_headers(HeaderMap::new(), &HOP);
-    assert_eq!(loop_chain(&HeaderMap::new(), HOP.pseudonym), None);
-    assert_eq!(loop_chain(&once, HOP.pseudonym).as_deref(), Some("slim-1"));
+    assert_eq!(loop_chain(&HeaderMap::new(), HOP.pseudonym.as_str()), None);
+    assert_eq!(loop_chain(&once, HOP.pseudonym.as_str()).as_deref(), Some("slim-1"));
     assert_eq!(loop_chain(&once, "slim-2"), None);
 }
 
