@@ -6,6 +6,7 @@
 //! ([`response_body`]), all on one I/O thread. Between two requests it is in the thread's
 //! [`pool`].
 
+mod by_address;
 mod connect;
 pub(crate) mod connection;
 pub(crate) mod error;

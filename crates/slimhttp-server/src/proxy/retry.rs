@@ -114,7 +114,8 @@ async fn send(
     };
     let connection = match pool::take(group, upstream) {
         Some(idle) => idle,
-        None => with_descriptor(proxy.queue_timeout, open).await?,
+        // Boxed, as that below: most requests do without.
+        None => Box::pin(with_descriptor(proxy.queue_timeout, open)).await?,
     };
     let is_reused = connection.is_reused();
     let failure = match send::send(connection, request, body, terms).await {
@@ -125,8 +126,8 @@ async fn send(
         return Err(failure);
     }
     tracing::debug!("upstream {}: {failure}: sent once more", group.name(upstream));
-    let connection =
-        with_descriptor(proxy.queue_timeout, || self::open(outgoing, upstream)).await?;
+    let open = || self::open(outgoing, upstream);
+    let connection = Box::pin(with_descriptor(proxy.queue_timeout, open)).await?;
     send::send(connection, request, body, terms).await
 }
 

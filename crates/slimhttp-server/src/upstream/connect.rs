@@ -86,7 +86,8 @@ async fn handshake(
 }
 
 /// The first of the addresses that takes a connection. Each is tried when the one before has
-/// failed, or has said nothing for a moment: it may be of a network that leads nowhere.
+/// failed, or has said nothing for a moment: it may be of a network that leads nowhere. While
+/// several are tried, they count as one descriptor; the reserve bears that.
 async fn connect_to_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut addresses = families_in_turn(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();

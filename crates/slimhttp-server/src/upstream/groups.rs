@@ -12,11 +12,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use slimhttp_site::site::{Proxy, Scope, Upstream};
 
+use crate::upstream::by_address::ByAddress;
 use crate::upstream::group::UpstreamGroup;
 
 thread_local! {
     /// The groups that this thread has looked up, by the addresses of their proxies.
-    static LOOKED_UP: RefCell<HashMap<usize, LookedUp>> = RefCell::new(HashMap::new());
+    static LOOKED_UP: RefCell<ByAddress<LookedUp>> = RefCell::default();
 }
 
 /// The proxy that an address stands for as long as it lives, and its group.

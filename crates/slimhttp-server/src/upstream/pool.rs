@@ -9,13 +9,13 @@
 //! wakes a task on each other thread, which does so there.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::sys::clock;
+use crate::upstream::by_address::ByAddress;
 use crate::upstream::connection::{Place, UpstreamConnection};
 use crate::upstream::group::UpstreamGroup;
 
@@ -39,7 +39,7 @@ pub(crate) struct Idling {
 #[derive(Default)]
 struct Pools {
     /// By the addresses of their groups.
-    all: HashMap<usize, Pool>,
+    all: ByAddress<Pool>,
     /// Whether a task of this thread waits for [`DESCRIPTOR_WANTED`].
     has_task: bool,
 }

@@ -49,7 +49,8 @@ pub(crate) struct UpstreamRequest<'r> {
     /// As it is to be sent.
     pub(crate) target: &'r str,
     pub(crate) fields: &'r HeaderMap,
-    /// What becomes of interim responses, but for 100, which is about the hop.
+    /// What becomes of interim responses, but for 100, which is about the hop. Called while the
+    /// thread's read buffer is lent.
     pub(crate) on_interim: &'r (dyn Fn(Parts) + Sync),
 }
 
@@ -102,7 +103,7 @@ pub(crate) async fn send(
             match content {
                 Content::Whole(bytes) => UpstreamContent::Whole(bytes),
                 Content::Ended { bytes, trailers } => {
-                    UpstreamContent::Streamed(UpstreamBody::ended(bytes, trailers, terms))
+                    UpstreamContent::Streamed(UpstreamBody::ended(bytes, *trailers, terms))
                 }
                 _ => UpstreamContent::Empty,
             }
@@ -126,7 +127,7 @@ enum Content {
     /// All of it, as long as the head says.
     Whole(Bytes),
     /// All of it, whose length the head does not say.
-    Ended { bytes: Bytes, trailers: HeaderMap },
+    Ended { bytes: Bytes, trailers: Box<HeaderMap> },
     /// Its beginning, and how much is left, where that is known.
     Coming { ready: Bytes, left: Option<u64> },
 }
@@ -256,7 +257,7 @@ fn read_content(
     let bytes = Bytes::from(content);
     let content = match (trailers, framing) {
         (Some(_), Framing::Length(_)) => Content::Whole(bytes),
-        (Some(trailers), _) => Content::Ended { bytes, trailers },
+        (Some(trailers), _) => Content::Ended { bytes, trailers: Box::new(trailers) },
         (None, _) => Content::Coming { ready: bytes, left: None },
     };
     Ok((read, content))
