@@ -104,7 +104,7 @@ $(VENV)/.shipping: requirements-ship.txt $(VENV)/.created
 
 dist/.wheel: $(SOURCES) | $(VENV)/.tools $(VENV)/.shipping
 	@rm -rf dist/*.whl
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --strip false --zig \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --profile dist --locked --strip false --zig \
 	    --target $(MACHINE)-unknown-linux-gnu --compatibility manylinux_2_17 \
 	    --interpreter $(BIN)/python --out dist
 	@$(BIN)/python tools/split_symbols dist/*.whl dist/symbols
@@ -115,9 +115,9 @@ dist/.wheel: $(SOURCES) | $(VENV)/.tools $(VENV)/.shipping
 dist/.program: $(SOURCES) | $(VENV)/.shipping
 	@! command -v rustup >/dev/null || rustup target add $(MUSL)
 	PATH="$(CURDIR)/$(BIN):$$PATH" CARGO_TARGET_$(shell echo $(MUSL) | tr a-z- A-Z_)_LINKER=rust-lld \
-	    $(BIN)/cargo-zigbuild zigbuild --release --locked --package slimhttp-cli --target $(MUSL)
+	    $(BIN)/cargo-zigbuild zigbuild --profile dist --locked --package slimhttp-cli --target $(MUSL)
 	@mkdir -p dist
-	@cp $(TARGET)/$(MUSL)/release/slimhttp dist/slimhttp
+	@cp $(TARGET)/$(MUSL)/dist/slimhttp dist/slimhttp
 	@$(BIN)/python tools/split_symbols dist/slimhttp dist/symbols
 	@touch $@
 
