@@ -1,7 +1,8 @@
 """C7.2, C7.6: fields behind a body reach whoever takes them (RFC 9110 section 6.5).
 
-A client takes them where it says `TE: trailers`; only then is the upstream told the same. What frames,
-routes or authenticates never passes as a trailer, whoever sends it.
+Those of a request reach the upstream whatever the client says. Those of a response reach a client of
+HTTP/1.1 that says `TE: trailers`, and every client of HTTP/2; the upstream is told the same where the
+client has said it. What frames, routes or authenticates never passes as a trailer, whoever sends it.
 """
 
 from __future__ import annotations
