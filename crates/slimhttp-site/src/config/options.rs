@@ -214,8 +214,8 @@ const SCOPE: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`64`",
-        doc: "Connections without a request that each I/O thread keeps to each upstream; further ones are \
-              closed.",
+        doc: "Connections without a request that are kept for each scope to each of its upstreams, on each \
+              I/O thread; further ones are closed.",
         aliases: &["max_idle_conns_per_host", "pool_max_idle_per_host", "pool_max_conn"],
         ..everywhere("proxy_max_idle", Shape::WholeNumber { least: 0, most: MANY })
     },
