@@ -329,8 +329,8 @@ slimHTTP.server(slimHTTP.HTTP, '127.0.0.1', 0, proxy=sys.argv[1], io_threads=2,
 """
 
 
-def test_c7_8_connections_that_rest_keep_no_request_waiting() -> None:
-    """As many at once, whatever was asked before: of 84 connections for upstreams, all rest."""
+def test_c7_8_idle_connections_keep_no_request_waiting() -> None:
+    """As many at once, whatever was asked before: of 84 connections for upstreams, all are idle."""
     with contextlib.ExitStack() as stack:
         upstreams = [stack.enter_context(Upstream(stall)) for _ in range(4)]
         names = [upstream.name for upstream in upstreams]

@@ -69,7 +69,7 @@ def test_c7_2_requests_at_once_have_a_connection_each() -> None:
         assert upstream.connections == 10, 'they are used again'
 
 
-def test_c7_2_connections_at_rest_are_bounded() -> None:
+def test_c7_2_idle_connections_are_bounded() -> None:
     with proxying(stall) as (upstream, site):
         clients = [site.client() for _ in range(120)]
         for client in clients:
@@ -110,7 +110,7 @@ def closes_behind(exchange: Exchange) -> bool:
 
 @of('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'GET'])
 @of('chunked', [False, True])
-def test_c7_5_a_connection_that_was_closed_at_rest_is_not_used(method: str, chunked: bool) -> None:
+def test_c7_5_a_connection_that_was_closed_while_idle_is_not_used(method: str, chunked: bool) -> None:
     """A POST is sent once: it must not be lost to a connection that could be known to be dead."""
     with proxying(closes_behind) as (upstream, site), site.client() as client:
         body: Any = [b'he', b'llo'] if chunked else b'hello'

@@ -74,8 +74,8 @@ fn has_room_for_upstream() -> bool {
     UPSTREAMS.load(Ordering::Relaxed) < upstreams && open() < opening
 }
 
-/// How many requests upstreams may carry beside those that they do. Connections that
-/// rest do not count: they are used again, or make room.
+/// How many requests upstreams may carry beside those that they do. Idle
+/// connections do not count: they are used again, or make room.
 pub(crate) fn room_for_upstream_requests() -> usize {
     let Shares { opening, upstreams, .. } = Shares::now();
     let all = upstreams.min(opening.saturating_sub(CLIENTS.load(Ordering::Relaxed)));

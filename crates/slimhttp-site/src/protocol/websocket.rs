@@ -140,8 +140,8 @@ pub struct Handshake {
     pub deflate: Option<Deflate>,
 }
 
-/// `permessage-deflate`, as we speak it: each message on its own, so that a
-/// connection at rest needs no memory for it (RFC 7692 section 7.1.1).
+/// `permessage-deflate`, as we speak it: each message on its own, so that an
+/// idle connection needs no memory for it (RFC 7692 section 7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deflate {
     /// Whether the client has asked for a window of 15 bits from us, which it is
