@@ -162,7 +162,8 @@ def test_c7_6_options_of_the_server_reach_the_upstream() -> None:
 
 
 @of(('method', 'most', 'reaches'), [
-    ('OPTIONS', '2', '1'), ('TRACE', '1', '0'), ('GET', '0', '0'), ('OPTIONS', 'many', 'many'),
+    ('OPTIONS', '2', '1'), ('TRACE', '1', '0'), ('GET', '0', '0'), ('POST', '0', '0'),
+    ('OPTIONS', 'many', 'many'),
 ])  # fmt: skip
 def test_c7_6_a_request_that_may_be_forwarded_has_one_step_less(
     method: str, most: str, reaches: str
