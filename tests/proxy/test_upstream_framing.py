@@ -144,8 +144,7 @@ def test_c7_7_what_a_proxy_reads_it_writes_anew(raw: bytes, name: str, value: st
             for _ in range(2):
                 response = client.get('/')
                 assert response.text == 'ok'
-                (found,) = response.headers.all(name)
-                assert ' '.join(found.split(' ')).split() == value.split(), 'spaces for a fold'
+                assert response.headers.all(name) == [value], 'spaces for a fold'
             assert (client.connections, upstream.connections) == (1, 1)
 
 
