@@ -197,7 +197,6 @@ def test_c8_6_a_client_that_never_stops_is_cut(site: Serving, in_chunks: bool) -
         with pytest.raises(ConnectionError):  # noqa: PT012 - it is cut at some time
             while time.monotonic() - began < BOUND:
                 client.send_raw(piece)
-    assert time.monotonic() - began < BOUND
     assert site.get('/file.txt').status == 200
 
 
