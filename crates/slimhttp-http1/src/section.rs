@@ -72,7 +72,8 @@ pub(crate) struct Section {
     name: Span,
     known: Option<Known>,
     value_start: u32,
-    is_folded: bool,
+    /// Where it goes on with the value of the line before, that value.
+    folded: Option<Span>,
     pub(crate) lines: Vec<Line>,
     pub(crate) facts: Facts,
 }
@@ -157,20 +158,22 @@ impl Section {
             _ => {}
         }
         self.name.start = index(at);
-        self.is_folded = false;
+        self.folded = None;
         self.state = FieldState::Name;
         Ok(at)
     }
 
-    /// Goes on with the line before, whose value was folded.
+    /// Goes on with the line before, whose value was folded. Only what is new is looked at: folds
+    /// are no fields, so that nothing but the head's length bounds how many there are.
     fn unfold(&mut self, at: usize) -> Result<usize, Stop> {
-        if self.lines.pop().is_none() {
+        let Some(line) = self.lines.pop() else {
             return Err(Stop::malformed(at, "space before the first field"));
-        }
+        };
         if !matches!(self.known, Some(Known::Other)) {
             return Err(Stop::malformed(at, "a folded field of framing or of the connection"));
         }
-        self.is_folded = true;
+        self.folded = Some(line.value);
+        self.value_start = index(at);
         self.state = FieldState::Value;
         Ok(at)
     }
@@ -223,13 +226,14 @@ impl Section {
             Some(b'\n') if rules.is_lenient() => self.state = FieldState::LineStart,
             Some(&stray) => return Err(Stop::malformed(end, stray_in_value(stray))),
         }
-        let value = trim(bytes, self.value_start as usize, end);
+        let piece = trim(bytes, self.value_start as usize, end);
+        let value = self.folded.map_or(piece, |folded| folded.joined(piece));
         let known = self.known.unwrap_or(Known::Other);
         if known != Known::Other {
             self.heed(known, bytes, value.of(bytes), rules)
                 .map_err(|fault| Stop::new(end, fault))?;
         }
-        self.lines.push(Line { name: self.name, value, is_folded: self.is_folded });
+        self.lines.push(Line { name: self.name, value, is_folded: self.folded.is_some() });
         Ok(end + 1)
     }
 
@@ -347,10 +351,9 @@ pub(crate) fn names(value: &[u8], member: &[u8]) -> bool {
     members(value).any(|other| other.eq_ignore_ascii_case(member))
 }
 
-/// The bytes from `start` to `end` without the white space around them, line ends of folds
-/// included.
+/// The bytes from `start` to `end` without the white space around them.
 fn trim(bytes: &[u8], mut start: usize, mut end: usize) -> Span {
-    let is_blank = |at: usize| matches!(bytes[at], b' ' | b'\t' | b'\r' | b'\n');
+    let is_blank = |at: usize| matches!(bytes[at], b' ' | b'\t');
     while start < end && is_blank(start) {
         start += 1;
     }

@@ -41,6 +41,15 @@ impl Span {
         &bytes[self.start as usize..self.end as usize]
     }
 
+    /// From the first of both to the last. An empty one has no place.
+    pub(crate) fn joined(self, behind: Self) -> Self {
+        match (self.is_empty(), behind.is_empty()) {
+            (true, _) => behind,
+            (_, true) => self,
+            _ => Self { start: self.start, end: behind.end },
+        }
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.start == self.end
     }

@@ -167,6 +167,28 @@ fn limits_hold_for_responses() {
     }
 }
 
+/// Nothing but the length of a head bounds its folds. Were each of them to cost what stands before
+/// it, this would take hours.
+#[test]
+fn a_fold_costs_no_more_than_its_own_bytes() {
+    const LARGE: Limits = Limits { max_head: 16 << 20, max_fields: 2, max_target: 0 };
+    for (fold, value) in [(" \n", ""), ("\t a \r\n", "a")] {
+        let folds = fold.repeat(1_000_000);
+        let head = format!("HTTP/1.1 204 x\nA:\n{folds}B: c\n\n");
+        let (mut client, mut scratch) = (asked(&Method::GET), Scratch::default());
+        client.set_limits(LARGE);
+        // All but the end by itself, so that what is kept between two reads counts, too.
+        let cut = head.len() - 3;
+        let read = client.read(&head.as_bytes()[..cut], &mut scratch).expect("the head's begin");
+        assert!(matches!(read.event, ResponseEvent::Incomplete));
+        let read = client.read(head.as_bytes(), &mut scratch).expect("a head");
+        let ResponseEvent::Head(read) = read.event else { panic!("a whole head") };
+        let values: Vec<_> = read.fields().iter().map(|field| field.value.into_owned()).collect();
+        let folded = vec![value; if value.is_empty() { 1 } else { 1_000_000 }].join(" ");
+        assert!(values == [folded.into_bytes(), b"c".to_vec()], "{fold:?}");
+    }
+}
+
 #[test]
 fn content_without_a_length_ends_with_the_connection() {
     let mut client = asked(&Method::GET);
