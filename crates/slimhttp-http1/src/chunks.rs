@@ -1,5 +1,7 @@
-//! The chunks of content, up to the trailer section (RFC 9112 section 7.1). Stricter than the
-//! grammar: no space around sizes, every line ends with CRLF. Extensions are checked and ignored.
+//! The chunks of content, up to the trailer section (RFC 9112 section 7.1). Those of a request are
+//! read more strictly than the grammar has it: no white space behind a size. Servers of old pad
+//! sizes with it, so a response may have some. Every line ends with CRLF. Extensions are checked
+//! and ignored.
 
 use std::ops::Range;
 
@@ -8,10 +10,12 @@ use crate::span::Stop;
 
 /// As many digits as 64 bits have.
 const LONGEST_SIZE: u8 = 16;
-/// The extensions of one chunk, bytes from the first `;` on.
+/// The extensions of one chunk, bytes behind its size.
 const LONGEST_EXTENSIONS: u16 = 256;
 /// The extensions of all chunks of a message.
 const MOST_EXTENSIONS: u16 = 16 * 1024 - 1;
+
+const MALFORMED_SIZE: &str = "malformed chunk size";
 
 /// Reads chunks up to the end of the last one's size line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +33,8 @@ pub(crate) struct Chunks {
 enum ChunkState {
     #[default]
     Size,
+    /// White space behind a size.
+    Padding,
     Extension(Extension),
     SizeLf,
     Data,
@@ -63,12 +69,16 @@ pub(crate) enum Chunk {
 
 impl Chunks {
     /// Reads on to the next piece of content, or to the end of the last chunk's size line.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Chunk, Stop> {
+    /// `is_padded`: white space may stand behind a size.
+    pub(crate) fn read(&mut self, bytes: &[u8], is_padded: bool) -> Result<Chunk, Stop> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             self.state = match (self.state, byte) {
                 (ChunkState::Size, _) => {
-                    self.read_size(byte).map_err(|why| Stop::malformed(at, why))?
+                    self.read_size(byte, is_padded).map_err(|why| Stop::malformed(at, why))?
+                }
+                (ChunkState::Padding, _) => {
+                    self.end_size(byte, true).map_err(|why| Stop::malformed(at, why))?
                 }
                 (ChunkState::Extension(place), _) => {
                     self.read_extension(place, byte).map_err(|why| Stop::malformed(at, why))?
@@ -104,7 +114,7 @@ impl Chunks {
         start + taken
     }
 
-    fn read_size(&mut self, byte: u8) -> Result<ChunkState, &'static str> {
+    fn read_size(&mut self, byte: u8, is_padded: bool) -> Result<ChunkState, &'static str> {
         if class::is(byte, HEX) {
             if self.digits == LONGEST_SIZE {
                 return Err("a chunk size of too many digits");
@@ -116,14 +126,19 @@ impl Chunks {
             self.digits += 1;
             return Ok(ChunkState::Size);
         }
-        match byte {
-            b'\r' if self.digits > 0 => Ok(ChunkState::SizeLf),
-            b';' if self.digits > 0 => {
-                self.count_extension()?;
-                Ok(ChunkState::Extension(Extension::NameStart))
-            }
-            _ => Err("malformed chunk size"),
-        }
+        if self.digits > 0 { self.end_size(byte, is_padded) } else { Err(MALFORMED_SIZE) }
+    }
+
+    /// Takes a byte behind the digits of a size.
+    fn end_size(&mut self, byte: u8, is_padded: bool) -> Result<ChunkState, &'static str> {
+        let next = match byte {
+            b'\r' => return Ok(ChunkState::SizeLf),
+            b';' => ChunkState::Extension(Extension::NameStart),
+            b' ' | b'\t' if is_padded => ChunkState::Padding,
+            _ => return Err(MALFORMED_SIZE),
+        };
+        self.count_extension()?;
+        Ok(next)
     }
 
     fn read_extension(&mut self, place: Extension, byte: u8) -> Result<ChunkState, &'static str> {

@@ -225,7 +225,7 @@ impl Reader {
                 Ok(Piece::Data(taken, &bytes[..taken]))
             }
             Content::UntilClose => Ok(Piece::Data(bytes.len(), bytes)),
-            Content::Chunks(chunks) => match chunks.read(bytes)? {
+            Content::Chunks(chunks) => match chunks.read(bytes, trailers.is_of_response())? {
                 Chunk::Incomplete => Ok(Piece::Incomplete(bytes.len())),
                 Chunk::Data(range) => Ok(Piece::Data(range.end, &bytes[range])),
                 Chunk::Last(end) => {

@@ -41,6 +41,12 @@ pub(crate) enum Part {
     ResponseTrailers,
 }
 
+impl Part {
+    pub(crate) fn is_of_response(self) -> bool {
+        matches!(self, Self::Response | Self::ResponseTrailers)
+    }
+}
+
 impl Scratch {
     /// Forgets what was read.
     pub(crate) fn begin(&mut self, part: Part, bounds: Bounds) {

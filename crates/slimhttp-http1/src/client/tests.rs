@@ -276,6 +276,17 @@ fn bytes_behind_a_response_are_known_without_reading_them() {
 }
 
 #[test]
+fn the_padding_of_a_chunk_size_is_bounded() {
+    let head = "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for (padding, chunks, is_read) in [(256, 1, true), (257, 1, false), (256, 64, false)] {
+        let content = format!("1{}\r\nx\r\n", " ".repeat(padding)).repeat(chunks);
+        let response = head.clone() + &content;
+        let read = read(&mut asked(&Method::GET), &[response.as_bytes()]);
+        assert_eq!(read.is_ok(), is_read, "{padding} {chunks}: {read:?}");
+    }
+}
+
+#[test]
 fn content_may_be_taken_off_the_socket_by_other_means() {
     let mut client = asked(&Method::GET);
     assert_eq!(client.content_left(), None, "there is no response");

@@ -111,6 +111,13 @@ pub(super) const ACCEPTED: &[(Asked, &str, &str, bool)] = &[
         "head 200 HTTP/1.1 Chunked Transfer-Encoding=chunked>hi|A=b|",
         true,
     ),
+    // Servers of old pad the sizes of chunks.
+    (
+        Get,
+        "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2  \r\nhi\r\n1\t ;a\r\n!\r\n0 \r\n\r\n",
+        "head 200 HTTP/1.1 Chunked Transfer-Encoding=chunked>hi!|",
+        true,
+    ),
     // What frames a message frames none in trailers (RFC 9110 section 6.5.1).
     (
         Get,
@@ -381,7 +388,8 @@ pub(super) const REFUSED: &[(&str, Fault)] = &[
     ),
     // Chunks.
     ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi\r\n", CHUNK_SIZE),
-    ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2  \r\nhi\r\n", CHUNK_SIZE),
+    ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n 2\r\nhi\r\n", CHUNK_SIZE),
+    ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2 \nhi\r\n", CHUNK_SIZE),
     ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2 x\r\nhi\r\n", CHUNK_SIZE),
     ("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", CHUNK_SIZE),
     (
