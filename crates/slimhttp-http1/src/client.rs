@@ -56,10 +56,12 @@ pub struct Request<'r> {
     /// 9112 section 3.2).
     pub target: &'r str,
     /// Its fields, `Host` among them; where it is missing, an empty one is sent (RFC 9112 section
-    /// 3.2). `Content-Length` and `Transfer-Encoding` are not sent. `Connection` is, and heeded:
-    /// `close` ends the connection with this exchange, `upgrade` offers what `Upgrade` names.
+    /// 3.2). `Content-Length`, `Transfer-Encoding`, `Keep-Alive` and `Proxy-Connection` are not
+    /// sent. `Connection` is: its `close` ends the connection with this exchange, its `upgrade`
+    /// offers what `Upgrade` names, which is not sent without it.
     pub fields: &'r HeaderMap,
-    /// [`Framing::None`], its length, or chunked. `None` says `Content-Length: 0` where the method
+    /// [`Framing::None`], its length, or chunked; of `CONNECT` and `TRACE` the first (RFC 9110
+    /// sections 9.3.6 and 9.3.8). `None` says `Content-Length: 0` where the method
     /// means content (RFC 9110 section 8.6).
     pub framing: Framing,
 }
@@ -86,20 +88,15 @@ impl Client {
     /// complete.
     ///
     /// # Errors
-    /// Out of turn; a target that is none; content until the close of the connection.
+    /// Out of turn; a target that is none, or none of this method; two `Host`; content where the
+    /// method has none, or until the close of the connection.
     pub fn send_request(
         &mut self,
         out: &mut Vec<u8>,
         request: &Request<'_>,
     ) -> Result<(), SendError> {
         let Request { method, target, fields, framing } = *request;
-        let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        if target.is_empty() || !target.bytes().all(fits) {
-            return Err(SendError::InvalidTarget);
-        }
-        if framing == Framing::UntilClose {
-            return Err(SendError::OutOfTurn);
-        }
+        check(request)?;
         let is_connect = method == Method::CONNECT;
         let offers_upgrade =
             fields.contains_key(UPGRADE) && write::connection_says(fields, b"upgrade");
@@ -116,7 +113,7 @@ impl Client {
             write::field(out, "host", b"");
         }
         for (name, value) in fields {
-            if !write::is_framing(name) {
+            if !write::is_engines_own(name) && (offers_upgrade || name != UPGRADE) {
                 write::field(out, name.as_str(), value.as_bytes());
             }
         }
@@ -325,6 +322,28 @@ impl Client {
             Some(length) => Framing::Length(length),
             None => Framing::UntilClose,
         }
+    }
+}
+
+/// Whether a request may be sent at all.
+fn check(request: &Request<'_>) -> Result<(), SendError> {
+    let Request { method, target, fields, framing } = *request;
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let is_invalid = target.is_empty()
+        || !target.bytes().all(fits)
+        // RFC 9112 section 3.2.4.
+        || (target == "*" && method != Method::OPTIONS);
+    if is_invalid {
+        return Err(SendError::InvalidTarget);
+    }
+    if fields.get_all(HOST).iter().count() > 1 {
+        return Err(SendError::InvalidHost);
+    }
+    match framing {
+        Framing::None => Ok(()),
+        Framing::UntilClose => Err(SendError::InvalidFraming),
+        _ if matches!(*method, Method::CONNECT | Method::TRACE) => Err(SendError::InvalidFraming),
+        Framing::Length(_) | Framing::Chunked => Ok(()),
     }
 }
 

@@ -60,8 +60,12 @@ pub enum SendError {
     TooMuch,
     /// The end of the content before all that was announced.
     TooLittle,
-    /// A target with bytes that no target has.
+    /// A target with bytes that no target has, or that does not fit the method.
     InvalidTarget,
+    /// More than one `Host` (RFC 9112 section 3.2).
+    InvalidHost,
+    /// Content of a request whose method has none, or that would end with the connection.
+    InvalidFraming,
     /// A status that is none of a final, or of an interim, response.
     InvalidStatus,
 }
@@ -72,7 +76,9 @@ impl fmt::Display for SendError {
             Self::OutOfTurn => "nothing of the kind may be sent now",
             Self::TooMuch => "more content than was announced",
             Self::TooLittle => "less content than was announced",
-            Self::InvalidTarget => "a request target with bytes that none has",
+            Self::InvalidTarget => "a request target that is none of this method",
+            Self::InvalidHost => "more than one Host",
+            Self::InvalidFraming => "content that such a request does not have",
             Self::InvalidStatus => "a status that such a response does not have",
         })
     }

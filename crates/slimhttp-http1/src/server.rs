@@ -1,6 +1,6 @@
 //! The server's side of a connection: reads requests, writes responses.
 
-use http::header::{CONNECTION, DATE};
+use http::header::DATE;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
 use crate::fault::{Fault, SendError};
@@ -69,8 +69,9 @@ pub enum RequestEvent<'a> {
 pub struct Response<'r> {
     /// A final one, or 101 where the request has offered to switch.
     pub status: StatusCode,
-    /// Its fields. `Content-Length`, `Transfer-Encoding` and, but for 101 and 426, `Connection`
-    /// among them are not sent: `close` in the latter is heeded as [`Server::close`].
+    /// Its fields. `Content-Length`, `Transfer-Encoding`, `Keep-Alive`, `Proxy-Connection` and, but
+    /// for 101 and 426, `Connection` and `Upgrade` among them are not sent: `close` in `Connection`
+    /// means [`Server::close`].
     pub fields: &'r HeaderMap,
     /// How long its content is, where that is known. Of a response to HEAD, and of 304, what a
     /// GET would have; said only where it is known (RFC 9110 section 8.6).
@@ -234,7 +235,7 @@ impl Server {
         let start = out.len();
         write::status_line(out, status);
         for (name, value) in fields {
-            if !write::is_framing(name) && name != CONNECTION {
+            if write::may_say(name, false) {
                 write::field(out, name.as_str(), value.as_bytes());
             }
         }
@@ -244,7 +245,7 @@ impl Server {
     }
 
     /// Writes the head of a final response, or of 101, and returns how its content is framed (RFC
-    /// 9112 section 6.3): to HEAD, and of 204, 304 and 101, there is none. What has none is
+    /// 9112 section 6.3): to HEAD, and of 204, 205, 304 and 101, there is none. What has none is
     /// complete.
     ///
     /// # Errors
@@ -270,19 +271,20 @@ impl Server {
 
         let start = out.len();
         write::status_line(out, status);
-        let says_connection = is_switch || status == StatusCode::UPGRADE_REQUIRED;
+        let says_connection =
+            matches!(status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::UPGRADE_REQUIRED);
         for (name, value) in fields {
-            if !write::is_framing(name) && (says_connection || name != CONNECTION) {
+            if write::may_say(name, says_connection) {
                 write::field(out, name.as_str(), value.as_bytes());
             }
         }
         if framing == Framing::Chunked {
             write::field(out, "transfer-encoding", b"chunked");
-        } else if let Some(length) = length.filter(|_| !is_switch && write::may_say_length(status))
-        {
-            write::content_length(out, length);
         }
         if !is_switch {
+            if let Some(length) = write::said_length(status, length) {
+                write::content_length(out, length);
+            }
             self.write_connection(out, says_connection && write::connection_says(fields, b"close"));
         }
         if let Some(value) = date.filter(|_| !fields.contains_key(DATE)) {
@@ -404,7 +406,8 @@ impl Server {
     /// How the content of a response is framed (RFC 9112 section 6).
     fn framing(&self, status: StatusCode, length: Option<u64>, is_switch: bool) -> Framing {
         match length {
-            _ if is_switch || self.request.is_head || !write::has_content(status) => Framing::None,
+            _ if is_switch || self.request.is_head => Framing::None,
+            _ if !write::may_send_content(status) => Framing::None,
             Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
             None if self.request.is_http_1_1 => Framing::Chunked,

@@ -2,8 +2,8 @@
 //! are valid by their types, and the framing is the engine's own.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::fault::SendError;
 use crate::framing::Framing;
@@ -91,7 +91,7 @@ impl Outgoing {
                 out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers.into_iter().flatten() {
                     // RFC 9110 section 6.5.1: framing and routing are no trailers.
-                    if !is_framing(name) && name != http::header::HOST {
+                    if !is_engines_own(name) && name != http::header::HOST {
                         field(out, name.as_str(), value.as_bytes());
                     }
                 }
@@ -114,19 +114,22 @@ pub struct PreparedHead {
 impl PreparedHead {
     /// `length` is that of the content; what `fields` say of framing and of the connection is
     /// left out, and so is their `Date`. `None` where the response cannot be sent on any
-    /// connection: its fields say `Connection`, its status is none of a final response.
+    /// connection: its fields say `Connection`, its status is none of a final response, it has
+    /// content and `length` is missing.
     pub fn new(status: StatusCode, fields: &HeaderMap, length: Option<u64>) -> Option<Self> {
-        if fields.contains_key(CONNECTION) || status.is_informational() {
+        let lacks_length = length.is_none() && may_send_content(status);
+        if fields.contains_key(CONNECTION) || status.is_informational() || lacks_length {
             return None;
         }
+        let length = said_length(status, length);
         let mut out = Vec::with_capacity(256);
         status_line(&mut out, status);
         for (name, value) in fields {
-            if !is_framing(name) && name != DATE {
+            if may_say(name, false) && name != DATE {
                 field(&mut out, name.as_str(), value.as_bytes());
             }
         }
-        if let Some(length) = length.filter(|_| may_say_length(status)) {
+        if let Some(length) = length {
             content_length(&mut out, length);
         }
         Some(Self { bytes: out.into(), status, length })
@@ -145,7 +148,7 @@ impl PreparedHead {
     /// How the content is framed, unless it is left out.
     pub(crate) fn framing(&self) -> Framing {
         match self.length {
-            Some(length) if length > 0 && has_content(self.status) => Framing::Length(length),
+            Some(length) if length > 0 && may_send_content(self.status) => Framing::Length(length),
             _ => Framing::None,
         }
     }
@@ -159,14 +162,33 @@ pub(crate) fn has_content(status: StatusCode) -> bool {
         && status != StatusCode::NOT_MODIFIED
 }
 
-/// Whether a response with this status may say `Content-Length` (RFC 9110 section 8.6).
-pub(crate) fn may_say_length(status: StatusCode) -> bool {
-    !status.is_informational() && status != StatusCode::NO_CONTENT
+/// Whether content may be sent in a response with this status. A 205 that is read ends where its
+/// fields say, but none that is sent has any (RFC 9110 section 15.3.6).
+pub(crate) fn may_send_content(status: StatusCode) -> bool {
+    has_content(status) && status != StatusCode::RESET_CONTENT
 }
 
-/// Whether a field is one of framing, which is the engine's to say.
-pub(crate) fn is_framing(name: &http::HeaderName) -> bool {
-    name == CONTENT_LENGTH || name == TRANSFER_ENCODING
+/// The `Content-Length` of a response with this status (RFC 9110 section 8.6), whose content, or
+/// that of a GET, is of this length.
+pub(crate) fn said_length(status: StatusCode, length: Option<u64>) -> Option<u64> {
+    match status {
+        StatusCode::RESET_CONTENT => Some(0),
+        _ => length.filter(|_| !status.is_informational() && status != StatusCode::NO_CONTENT),
+    }
+}
+
+/// Whether a field is the engine's to say: one of framing, or of what older recipients take for
+/// the connection, which they do whether or not `Connection` names it (RFC 9112 appendix C.2.2).
+pub(crate) fn is_engines_own(name: &HeaderName) -> bool {
+    name == CONTENT_LENGTH
+        || name == TRANSFER_ENCODING
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// Whether a response may have this field of its owner's. `says_connection`: their `Connection` is
+/// sent, and with it `Upgrade`, which means nothing alone (RFC 9110 section 7.8).
+pub(crate) fn may_say(name: &HeaderName, says_connection: bool) -> bool {
+    !is_engines_own(name) && (says_connection || (name != CONNECTION && name != UPGRADE))
 }
 
 /// Whether `Connection` names this option (RFC 9110 section 7.6.1).

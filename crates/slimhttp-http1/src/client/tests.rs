@@ -117,6 +117,51 @@ fn a_target_is_visible_ascii() {
     }
 }
 
+#[test]
+fn what_is_no_valid_request_is_not_sent_and_changes_nothing() {
+    use Framing::{Chunked, Length, None as Nothing, UntilClose};
+    use SendError::{InvalidFraming, InvalidHost, InvalidTarget};
+    let one = map(&[("host", "a")]);
+    let mut two = one.clone();
+    two.append(HOST, HeaderValue::from_static("a"));
+    let (options, trace) = (Method::OPTIONS, Method::TRACE);
+    for (method, target, fields, framing, expected) in [
+        (&options, "*", &one, Nothing, Ok(())),
+        (&options, "*", &one, Length(1), Ok(())),
+        (&Method::GET, "*", &one, Nothing, Err(InvalidTarget)),
+        (&Method::GET, "/", &two, Nothing, Err(InvalidHost)),
+        (&Method::POST, "/", &one, UntilClose, Err(InvalidFraming)),
+        (&trace, "/", &one, Nothing, Ok(())),
+        (&trace, "/", &one, Length(1), Err(InvalidFraming)),
+        (&trace, "/", &one, Chunked, Err(InvalidFraming)),
+        (&Method::CONNECT, "a:1", &one, Nothing, Ok(())),
+        (&Method::CONNECT, "a:1", &one, Chunked, Err(InvalidFraming)),
+    ] {
+        let (mut client, mut out) = (Client::new(LIMITS), Vec::new());
+        let sent = client.send_request(&mut out, &Request { method, target, fields, framing });
+        assert_eq!(sent, expected, "{method} {target} {framing:?}");
+        assert_eq!(out.is_empty(), expected.is_err());
+        assert_eq!(client.client_state() == State::Idle, expected.is_err());
+    }
+}
+
+#[test]
+fn fields_of_the_connection_are_sent_where_they_mean_something() {
+    let fields = |connection| {
+        map(&[("host", "a"), ("keep-alive", "1"), ("proxy-connection", "x"), ("upgrade", "y")])
+            .into_iter()
+            .chain(map(&[("connection", connection)]))
+            .map(|(name, value)| (name.expect("one of each"), value))
+            .collect::<HeaderMap>()
+    };
+    for (connection, sent_on) in
+        [("x", "connection: x\r\n"), ("x, upgrade", "upgrade: y\r\nconnection: x, upgrade\r\n")]
+    {
+        let (_, out) = sent(&Method::GET, &fields(connection), Framing::None);
+        assert_eq!(out, format!("GET / HTTP/1.1\r\nhost: a\r\n{sent_on}\r\n"));
+    }
+}
+
 /// Reads a response at once, byte by byte and cut at every place; what was read of it, and whether
 /// the connection may be used again.
 fn read_cut(asked: Asked, response: &str) -> (Result<String, Fault>, bool) {

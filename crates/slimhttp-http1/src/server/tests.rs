@@ -69,6 +69,9 @@ fn a_response_is_framed_as_its_request_and_status_have_it() {
         (GET, 200, Some(0), Nothing, "200 OK\r\ncontent-length: 0\r\n"),
         (GET, 200, None, Chunked, "200 OK\r\ntransfer-encoding: chunked\r\n"),
         (GET, 204, Some(0), Nothing, "204 No Content\r\n"),
+        (GET, 205, Some(5), Nothing, "205 Reset Content\r\ncontent-length: 0\r\n"),
+        (GET, 205, None, Nothing, "205 Reset Content\r\ncontent-length: 0\r\n"),
+        (HEAD, 205, Some(5), Nothing, "205 Reset Content\r\ncontent-length: 0\r\n"),
         (GET, 304, Some(5), Nothing, "304 Not Modified\r\ncontent-length: 5\r\n"),
         (GET, 304, None, Nothing, "304 Not Modified\r\n"),
         (GET, 599, Some(0), Nothing, "599 \r\ncontent-length: 0\r\n"),
@@ -94,6 +97,7 @@ fn a_response_is_framed_as_its_request_and_status_have_it() {
         (UPGRADE, 101, None, Nothing, "101 Switching Protocols\r\n"),
         (UPGRADE, 200, Some(0), Nothing, "200 OK\r\ncontent-length: 0\r\n"),
         (CONNECT, 200, Some(0), Nothing, "200 OK\r\n"),
+        (CONNECT, 205, None, Nothing, "205 Reset Content\r\n"),
         (CONNECT, 405, Some(5), Length(5), "405 Method Not Allowed\r\ncontent-length: 5\r\n"),
     ] {
         let mut server = asked(request);
@@ -113,6 +117,9 @@ fn fields_of_framing_and_of_the_connection_are_the_engines_own() {
         ("content-length", "77"),
         ("transfer-encoding", "gzip"),
         ("connection", "x-y, close"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "x"),
+        ("upgrade", "y"),
         ("date", "yesterday"),
     ]);
     let mut server = asked(GET);
@@ -304,7 +311,13 @@ fn protocols_are_switched_where_that_was_offered() {
 fn interim_responses_come_before_the_final_one() {
     let mut out = Vec::new();
     let mut server = asked(POST);
-    let fields = map(&[("link", "x"), ("content-length", "1"), ("connection", "close")]);
+    let fields = map(&[
+        ("link", "x"),
+        ("content-length", "1"),
+        ("connection", "close"),
+        ("upgrade", "x"),
+        ("keep-alive", "timeout=5"),
+    ]);
     server.send_interim(&mut out, StatusCode::CONTINUE, &HeaderMap::new()).unwrap();
     server.send_interim(&mut out, StatusCode::EARLY_HINTS, &fields).unwrap();
     let written = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
@@ -354,7 +367,13 @@ fn a_byte_sent_ahead_is_part_of_what_follows() {
 
 #[test]
 fn a_prepared_head_is_sent_again_and_again() {
-    let fields = map(&[("x", "1"), ("content-length", "9"), ("date", "yesterday")]);
+    let fields = map(&[
+        ("x", "1"),
+        ("content-length", "9"),
+        ("date", "yesterday"),
+        ("upgrade", "x"),
+        ("keep-alive", "timeout=5"),
+    ]);
     let date = HeaderValue::from_static("today");
     let head = PreparedHead::new(StatusCode::OK, &fields, Some(5)).unwrap();
     let written = "HTTP/1.1 200 OK\r\nx: 1\r\ncontent-length: 5\r\ndate: today\r\n\r\n";
@@ -370,6 +389,11 @@ fn a_prepared_head_is_sent_again_and_again() {
     let head = PreparedHead::new(StatusCode::NOT_MODIFIED, &fields, None).unwrap();
     let sent = asked(GET).send_prepared(&mut Vec::new(), &head, &date);
     assert_eq!(sent, Ok(Framing::None));
+    let reset = PreparedHead::new(StatusCode::RESET_CONTENT, &HeaderMap::new(), None).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(asked(GET).send_prepared(&mut out, &reset, &date), Ok(Framing::None));
+    let written = "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\ndate: today\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), written);
 
     for request in [GET_10, GET_10_KEPT, GET_CLOSE, CONNECT] {
         assert!(!asked(request).may_send_prepared(), "{request}");
@@ -380,7 +404,8 @@ fn a_prepared_head_is_sent_again_and_again() {
     server.close();
     assert!(!server.may_send_prepared());
     assert!(!Server::new(LIMITS).may_send_prepared());
-    assert!(PreparedHead::new(StatusCode::OK, &map(&[("connection", "x")]), None).is_none());
+    assert!(PreparedHead::new(StatusCode::OK, &map(&[("connection", "x")]), Some(1)).is_none());
+    assert!(PreparedHead::new(StatusCode::OK, &HeaderMap::new(), None).is_none());
     assert!(PreparedHead::new(StatusCode::CONTINUE, &fields, None).is_none());
 }
 

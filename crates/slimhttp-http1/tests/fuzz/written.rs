@@ -1,4 +1,5 @@
-//! What one engine writes the other one reads, and both know when the exchange is complete.
+//! What one engine writes the other one reads, and both know when the exchange is complete. What is
+//! no valid request is not written.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use slimhttp_http1::{
@@ -42,25 +43,31 @@ struct Exchange {
 
 impl Exchange {
     fn of(choices: &mut Choices<'_>) -> Self {
-        let method = choices.of(&["GET", "HEAD", "POST", "PUT", "OPTIONS", "x-y", "CONNECT"]);
+        let method =
+            choices.of(&["GET", "HEAD", "POST", "PUT", "OPTIONS", "x-y", "CONNECT", "TRACE"]);
         let is_connect = method == "CONNECT";
         let path = choices
             .bytes(20)
             .into_iter()
             .filter(|&byte| byte.is_ascii_graphic() && !b"#<>`?\"".contains(&byte));
-        let target = match choices.byte() % 4 {
+        let target = match choices.byte() % 8 {
             _ if is_connect => "a:1".to_owned(),
             0 => "http://a/x".to_owned(),
             1 => "/?q".to_owned(),
+            2 => "*".to_owned(),
             _ => format!("/{}", path.map(char::from).collect::<String>()),
         };
         let mut asked = fields(choices);
         asked.remove(header::UPGRADE);
         asked.insert(header::HOST, HeaderValue::from_static("a"));
-        let request = if is_connect { Vec::new() } else { pieces(choices) };
-        let asked_framing = match choices.byte() % 2 {
+        if choices.byte() % 16 == 1 {
+            asked.append(header::HOST, HeaderValue::from_static("a"));
+        }
+        let request = pieces(choices);
+        let asked_framing = match choices.byte() % 16 {
             _ if request.is_empty() => Framing::None,
-            0 => Framing::Length(total(&request)),
+            1 => Framing::UntilClose,
+            other if other % 2 == 0 => Framing::Length(total(&request)),
             _ => Framing::Chunked,
         };
         let response = pieces(choices);
@@ -71,12 +78,22 @@ impl Exchange {
             asked_framing,
             request,
             interim: usize::from(choices.byte() % 3),
-            status: StatusCode::from_u16(choices.of(&[200, 204, 304, 404, 426, 599])).expect("one"),
+            status: StatusCode::from_u16(choices.of(&[200, 204, 304, 404, 426, 599, 205]))
+                .expect("one"),
             fields: fields(choices),
             length: choices.byte().is_multiple_of(2).then(|| total(&response)),
             response,
             trailers: fields(choices),
         }
+    }
+
+    /// Whether its request may be sent.
+    fn is_valid(&self) -> bool {
+        let has_content = self.asked_framing != Framing::None;
+        (self.target != "*" || self.method == Method::OPTIONS)
+            && self.asked.get_all(header::HOST).iter().count() == 1
+            && !(has_content && matches!(self.method, Method::CONNECT | Method::TRACE))
+            && self.asked_framing != Framing::UntilClose
     }
 }
 
@@ -101,6 +118,8 @@ fn fields(choices: &mut Choices<'_>) -> HeaderMap {
             "upgrade",
             "expect",
             "set-cookie",
+            "keep-alive",
+            "proxy-connection",
         ]);
         let value = match choices.byte() % 4 {
             0 => HeaderValue::from_static("close"),
@@ -116,10 +135,10 @@ fn fields(choices: &mut Choices<'_>) -> HeaderMap {
 
 /// What of an owner's fields the other side reads.
 fn kept(fields: &HeaderMap, keeps_connection: bool) -> Vec<(String, Vec<u8>)> {
-    let is_kept = |name: &HeaderName| {
-        *name != header::CONTENT_LENGTH
-            && *name != header::TRANSFER_ENCODING
-            && (*name != header::CONNECTION || keeps_connection)
+    let is_kept = |name: &HeaderName| match name.as_str() {
+        "content-length" | "transfer-encoding" | "keep-alive" | "proxy-connection" => false,
+        "connection" | "upgrade" => keeps_connection,
+        _ => true,
     };
     let fields = fields.iter().filter(|(name, _)| is_kept(name));
     fields.map(|(name, value)| (name.to_string(), trimmed(value.as_bytes()))).collect()
@@ -170,7 +189,12 @@ fn ask(exchange: &Exchange, client: &mut Client, server: &mut Server) -> bool {
         exchange;
     let mut bytes = Vec::new();
     let head = Request { method, target, fields: asked, framing: *framing };
-    client.send_request(&mut bytes, &head).expect("a request");
+    let sent = client.send_request(&mut bytes, &head);
+    assert_eq!(sent.is_ok(), exchange.is_valid(), "{method} {target}: {sent:?}");
+    if sent.is_err() {
+        assert_eq!((&*bytes, client.client_state()), (&b""[..], State::Idle));
+        return false;
+    }
     if *framing != Framing::None {
         write_content(&mut bytes, request, |length, _| client.send_data(length));
         client.send_end(&mut bytes, Some(trailers)).expect("as was announced");
@@ -232,6 +256,9 @@ fn answer(exchange: &Exchange, client: &mut Client, server: &mut Server) {
         match received.event {
             ResponseEvent::Interim(read) => {
                 assert_eq!((read.status(), heads < *interim), (StatusCode::EARLY_HINTS, true));
+                let shown = read.fields();
+                let lines = shown.iter().map(|field| (field.name.to_owned(), field.value.to_vec()));
+                assert_eq!(lines.collect::<Vec<_>>(), kept(fields, false));
                 heads += 1;
             }
             ResponseEvent::Head(read) => {
@@ -241,7 +268,9 @@ fn answer(exchange: &Exchange, client: &mut Client, server: &mut Server) {
                 let is_own = |(name, _): &(String, Vec<u8>)| {
                     !matches!(&**name, "content-length" | "transfer-encoding" | "connection")
                 };
-                assert_eq!(lines.filter(is_own).collect::<Vec<_>>(), kept(fields, false));
+                let mut kept = kept(fields, *status == StatusCode::UPGRADE_REQUIRED);
+                kept.retain(is_own);
+                assert_eq!(lines.filter(is_own).collect::<Vec<_>>(), kept);
             }
             ResponseEvent::Data(data) => content.extend_from_slice(data),
             ResponseEvent::End(read) => {

@@ -111,6 +111,13 @@ pub(super) const ACCEPTED: &[(Asked, &str, &str, bool)] = &[
         "head 200 HTTP/1.1 Chunked Transfer-Encoding=chunked>hi|A=b|",
         true,
     ),
+    // No server sends it, but who does says where it ends (RFC 9112 section 6.3).
+    (
+        Get,
+        "HTTP/1.1 205 x\r\nContent-Length: 2\r\n\r\nhi",
+        "head 205 HTTP/1.1 Length(2) Content-Length=2>hi|",
+        true,
+    ),
     // Servers of old pad the sizes of chunks.
     (
         Get,
