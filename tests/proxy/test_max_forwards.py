@@ -44,3 +44,10 @@ def test_c7_6_over_http2_a_request_that_goes_no_further_is_answered_here_too() -
             answer = connection.get('/x', ('max-forwards', '0'), method='OPTIONS')
             assert answer.status == 204
     assert upstream.exchanges == []
+
+
+def test_c7_6_a_trace_with_content_is_not_sent_on() -> None:
+    with Upstream(ok) as upstream, serving(proxy=upstream.name) as site, site.client() as client:
+        assert client.request('TRACE', '/x', body=b'x').status == 400
+        assert upstream.exchanges == []
+        assert site.get('/next').status == 200

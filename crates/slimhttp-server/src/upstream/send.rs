@@ -302,15 +302,17 @@ impl Sending {
     fn begin(
         connection: &mut UpstreamConnection,
         request: &UpstreamRequest<'_>,
-        body: &ForwardedBody,
+        body: &mut ForwardedBody,
     ) -> Result<Self, UpstreamError> {
         let UpstreamRequest { method, target, fields, .. } = *request;
         let framing = body.framing();
         let head = Request { method, target, fields, framing };
         let queue = SendQueue::begin(|out| connection.client.send_request(out, &head));
         let queue = queue.map_err(|error| {
+            // No upstream is to blame, nor would another one take it.
+            body.refuse(Refusal::BadRequest("a request that cannot be sent on"));
             let cause = format!("the request cannot be sent: {error}");
-            UpstreamError::new(UpstreamFault::Failed, Progress::Unsent, cause)
+            UpstreamError::new(UpstreamFault::Failed, Progress::Unknown, cause)
         })?;
         let (step, left) = match framing {
             Framing::None => (Step::Flush, None),

@@ -317,6 +317,19 @@ async fn a_client_that_breaks_off_ends_the_exchange() {
     assert!(sent.ends_with("abc"), "{sent}");
 }
 
+/// RFC 9110 section 9.3.8.
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_on_is_the_fault_of_its_client() {
+    let (connection, mut upstream) = connection_of(&group(), 1 << 10);
+    let mut content = collected("abc");
+    let outcome = Asked::new(Method::TRACE, &[]).send(connection, &mut content).await;
+    assert!(outcome.is_err());
+    assert!(matches!(content.refusal(), Some(Refusal::BadRequest(_))));
+    let mut sent = String::new();
+    upstream.read_to_string(&mut sent).await.expect("is closed");
+    assert_eq!(sent, "");
+}
+
 #[tokio::test(start_paused = true)]
 async fn behind_a_101_bytes_pass_and_silence_has_no_limit() {
     let (connection, mut upstream) = connection_of(&group(), 1 << 10);
