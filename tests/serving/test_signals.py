@@ -292,6 +292,16 @@ def test_c1_5_streams_of_events_end_at_once_with_the_server(handler) -> None:
             wait_until(lambda: site.http.closed)
 
 
+def test_c1_5_streams_of_events_that_come_from_an_upstream_end_too() -> None:
+    with Upstream(events) as upstream, serving(grace_period=60, proxy=upstream.name) as site:
+        upstream.to_send.put(b'data: first\n\n')
+        with listens(site) as client:
+            site.http.stop()
+            assert rest(client).endswith(b'0\r\n\r\n'), 'whole, so that a browser asks again'
+            upstream.to_send.put(None)
+            wait_until(lambda: site.http.closed)
+
+
 def test_c1_5_streams_of_events_end_over_http2_too() -> None:
     ended.clear()
     context = lenient_tls()

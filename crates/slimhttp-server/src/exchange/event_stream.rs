@@ -24,7 +24,7 @@ pub(super) fn until_stop(
     connection: &ConnectionContext,
 ) -> Response<Body> {
     // Most answers are none, and look up no field.
-    if !matches!(response.body(), Body::Stream(_)) {
+    if !matches!(response.body(), Body::Stream(_) | Body::Socket(_)) {
         return response;
     }
     let is_events = response.headers().get(CONTENT_TYPE).is_some_and(|named| {
@@ -81,3 +81,6 @@ impl HttpBody for EventStream {
         self.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

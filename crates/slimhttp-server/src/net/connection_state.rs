@@ -218,7 +218,7 @@ impl ConnectionState {
     }
 
     /// Whether nothing is in flight but endless answers.
-    pub(super) fn is_endless(&self) -> bool {
+    pub(crate) fn is_endless(&self) -> bool {
         let endless = self.rare.get().map_or(0, |rare| rare.endless.load(Ordering::Relaxed));
         endless > 0 && endless == self.in_flight()
     }
