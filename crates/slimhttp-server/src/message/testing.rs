@@ -1,7 +1,7 @@
 //! Bodies of requests for unit tests: what comes in is sent by the test.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -51,7 +51,9 @@ impl BodySender {
 
 struct Receiving {
     frames: UnboundedReceiver<Result<Frame<Bytes>, BodyError>>,
+    /// What is left of the length.
     length: Option<u64>,
+    has_ended: bool,
 }
 
 impl HttpBody for Receiving {
@@ -62,7 +64,16 @@ impl HttpBody for Receiving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.frames.poll_recv(context)
+        let frame = ready!(self.frames.poll_recv(context));
+        if let (Some(Ok(frame)), Some(left)) = (&frame, &mut self.length) {
+            *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+        }
+        self.has_ended = frame.is_none() || self.length == Some(0);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -73,7 +84,9 @@ impl HttpBody for Receiving {
 /// A body whose head has announced this length.
 pub(crate) fn body(length: Option<u64>) -> (BodySender, IncomingBody) {
     let (sender, frames) = unbounded_channel();
-    let RequestBody::Incoming(body) = RequestBody::incoming(Receiving { frames, length }) else {
+    let RequestBody::Incoming(body) =
+        RequestBody::incoming(Receiving { frames, length, has_ended: false })
+    else {
         unreachable!("no end was announced")
     };
     (BodySender(sender), body)

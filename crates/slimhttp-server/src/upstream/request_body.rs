@@ -50,7 +50,10 @@ impl ForwardedBody {
     pub(super) fn framing(&self) -> Framing {
         let length = match &self.body {
             RequestBody::Collected(bytes) => Some(bytes.len() as u64),
-            RequestBody::Incoming(incoming) if incoming.is_end_stream() => Some(0),
+            // All that is left of it was taken, and given back.
+            RequestBody::Incoming(incoming) if incoming.is_end_stream() => {
+                Some(self.returned.len() as u64)
+            }
             RequestBody::Incoming(incoming) => {
                 incoming.size_hint().exact().map(|left| left + self.returned.len() as u64)
             }

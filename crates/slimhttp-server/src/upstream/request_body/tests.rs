@@ -67,6 +67,24 @@ async fn a_piece_that_nobody_has_seen_is_put_back() {
     assert_is(next(&mut body).await, "def");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_last_piece_that_is_put_back_is_sent_as_before() {
+    for length in [Some(3), None] {
+        let (client, mut body) = incoming(length);
+        client.send("abc");
+        let piece = next(&mut body).await.expect("is there").expect("is no fault");
+        drop(client);
+        if length.is_none() {
+            assert!(next(&mut body).await.is_none());
+        }
+        body.put_back(piece);
+        assert_eq!(body.framing(), Framing::Length(3));
+        assert!(body.rewind() && !body.has_ended());
+        assert_is(next(&mut body).await, "abc");
+        assert!(body.has_ended() && next(&mut body).await.is_none());
+    }
+}
+
 #[tokio::test]
 async fn an_empty_body_is_none() {
     let mut body = collected(b"");
