@@ -77,10 +77,9 @@ impl Lingering {
         state.register(context.waker());
         let time = match state.close_mode() {
             CloseMode::No => LINGER_TIME,
-            CloseMode::Gracefully => LINGER_LEAST,
-            CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => {
-                return Poll::Ready(false);
-            }
+            // Behind the 408 of a head that took too long, the mode stays.
+            CloseMode::Gracefully | CloseMode::HeadTimeout => LINGER_LEAST,
+            CloseMode::Rejected | CloseMode::Cut => return Poll::Ready(false),
         };
         if !self.is_closed
             && let Poll::Ready(closed) = Pin::new(&mut *socket).poll_shutdown(context)

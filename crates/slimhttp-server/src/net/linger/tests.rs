@@ -87,6 +87,15 @@ async fn it_gives_way_within_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_whose_head_took_too_long_can_read_that() {
+    let (mut client, state, task) = lingering(0);
+    state.request_close(CloseMode::HeadTimeout);
+    assert_eq!(client.read(&mut [0; 1]).await.expect("our end"), 0);
+    client.write_all(b"the rest of it").await.expect("is read");
+    assert_eq!(task.await.expect("no panic"), LINGER_LEAST);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_cut_ends_at_once() {
     let (_client, state, task) = lingering(0);
     tokio::time::sleep(SECOND / 2).await;
