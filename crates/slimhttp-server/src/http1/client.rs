@@ -28,7 +28,7 @@ const READ_AHEAD: usize = 64 * 1024;
 pub(super) enum SendingSide {
     #[default]
     Open,
-    /// Closed: nothing more is read. A reset is watched for, if the system gives a descriptor.
+    /// Closed: nothing more is read. A reset is watched for, if there is a descriptor for it.
     Closed(Option<PeerReset>),
 }
 
@@ -117,7 +117,7 @@ impl<S: Stream> Http1<S> {
 
     /// The client has closed its sending side.
     pub(super) fn client_has_ended(&mut self) {
-        let reset = self.socket.bare().and_then(|socket| PeerReset::watch(socket).ok());
+        let reset = self.socket.bare().and_then(PeerReset::watch);
         self.client = SendingSide::Closed(reset);
         self.tell_end();
     }

@@ -1,10 +1,10 @@
 //! Bytes from one plain socket to another without a copy through this process: `splice(2)`,
-//! through a pipe in between. For content of a proxied response or request that is long enough:
-//! what it saves in copies has to outweigh the pipe.
+//! through a pipe in between. For the content of a proxied response that is long enough: what it
+//! saves in copies has to outweigh the pipe.
 //!
 //! Used by whoever sends such a content, in the connection's task; neither step waits. A pipe is
-//! two descriptors and memory of the system, so that there are only so many at once ([`MOST`]);
-//! who gets none copies.
+//! two descriptors and memory of the system, so that there are only so many at once ([`MOST`]),
+//! and none where descriptors are scarce; who gets none copies.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,6 +14,8 @@ use std::task::{Context, Poll, ready};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use crate::sys::descriptors::ExtraDescriptors;
 
 /// The shortest rest of a content that is worth a pipe, in bytes.
 pub(crate) const LEAST: u64 = 256 * 1024;
@@ -34,6 +36,7 @@ pub(crate) struct Splice {
     out_of: OwnedFd,
     held: usize,
     _count: Count,
+    _descriptors: ExtraDescriptors,
 }
 
 /// One of those that are counted.
@@ -54,13 +57,14 @@ impl Drop for Count {
 }
 
 impl Splice {
-    /// An empty pipe; `None` where there are too many, or the system has none to give.
+    /// An empty pipe; `None` where there are too many, or there are no descriptors for it.
     pub(crate) fn open() -> Option<Self> {
         let count = Count::take(&OPEN)?;
+        let descriptors = ExtraDescriptors::take(2)?;
         let (out_of, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
         // With the usual size it goes slower, and works.
         let _ = fcntl_setpipe_size(&into, SIZE);
-        Some(Self { into, out_of, held: 0, _count: count })
+        Some(Self { into, out_of, held: 0, _count: count, _descriptors: descriptors })
     }
 
     /// Bytes that have been taken from one socket and not given to the other.

@@ -1,7 +1,7 @@
 //! The descriptors of the process and what they are reserved for. Every connection
-//! takes one, those to clients and those to upstreams; where the system gives no
-//! more, nobody is accepted and no file is opened. So both kinds are counted, for
-//! the whole process, and each stops before the last descriptor is gone.
+//! takes one, those to clients and those to upstreams, and some take more for a while; where
+//! the system gives no more, nobody is accepted and no file is opened. So all of these are
+//! counted, for the whole process, and each kind stops before the last descriptor is gone.
 //!
 //! Counts are atomics, taken and given back on any thread; nothing here opens or closes anything.
 
@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 static UPSTREAMS: AtomicUsize = AtomicUsize::new(0);
+/// Those that connections have beside their own.
+static EXTRA: AtomicUsize = AtomicUsize::new(0);
 /// Requests that are at upstreams, each with a connection or about to have one.
 static UPSTREAM_REQUESTS: AtomicUsize = AtomicUsize::new(0);
 /// The limit as it was when it was read last; 0: not yet.
@@ -22,9 +24,9 @@ static UPSTREAM_FREED: Notify = Notify::const_new();
 /// How the descriptors of a process are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shares {
-    /// Connections of both kinds beside which a client is accepted.
+    /// Descriptors in use beside which a client is accepted.
     accepting: usize,
-    /// Connections of both kinds beside which one to an upstream is opened. More
+    /// Descriptors in use beside which a connection to an upstream is opened. More
     /// than `accepting`: clients who are there are to be answered.
     opening: usize,
     /// Connections to upstreams.
@@ -59,8 +61,14 @@ pub(crate) fn refresh_limit() -> usize {
     limit
 }
 
+/// How many are in use, but for files.
 fn open() -> usize {
-    CLIENTS.load(Ordering::Relaxed) + UPSTREAMS.load(Ordering::Relaxed)
+    clients() + UPSTREAMS.load(Ordering::Relaxed)
+}
+
+/// Those of clients, and what they have beside.
+fn clients() -> usize {
+    CLIENTS.load(Ordering::Relaxed) + EXTRA.load(Ordering::Relaxed)
 }
 
 /// Whether there is a descriptor for one more client.
@@ -78,7 +86,7 @@ fn has_room_for_upstream() -> bool {
 /// connections do not count: they are used again, or make room.
 pub(crate) fn room_for_upstream_requests() -> usize {
     let Shares { opening, upstreams, .. } = Shares::now();
-    let all = upstreams.min(opening.saturating_sub(CLIENTS.load(Ordering::Relaxed)));
+    let all = upstreams.min(opening.saturating_sub(clients()));
     all.saturating_sub(UPSTREAM_REQUESTS.load(Ordering::Relaxed))
 }
 
@@ -118,6 +126,31 @@ impl ClientDescriptor {
 impl Drop for ClientDescriptor {
     fn drop(&mut self) {
         CLIENTS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Descriptors that a connection has beside its own, and can do without.
+#[derive(Debug)]
+pub(crate) struct ExtraDescriptors(usize);
+
+impl ExtraDescriptors {
+    /// Takes so many, where a client would be accepted beside them.
+    pub(crate) fn take(count: usize) -> Option<Self> {
+        Self::take_of(Shares::now(), count)
+    }
+
+    fn take_of(shares: Shares, count: usize) -> Option<Self> {
+        if open() + count > shares.accepting {
+            return None;
+        }
+        EXTRA.fetch_add(count, Ordering::Relaxed);
+        Some(Self(count))
+    }
+}
+
+impl Drop for ExtraDescriptors {
+    fn drop(&mut self) {
+        EXTRA.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
