@@ -36,12 +36,14 @@ use crate::net::time_slice::TimeSlice;
 use crate::net::upgraded::{self, OnUpgrade, UpgradeSender};
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// Boxed, as what threads have of their own is little in a library that is loaded late, as
+    /// Python does.
+    static SCRATCH: RefCell<Box<Scratch>> = RefCell::default();
 }
 
 /// Lends what heads are read to on this I/O thread.
 pub(super) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
-    SCRATCH.with_borrow_mut(work)
+    SCRATCH.with_borrow_mut(|scratch| work(scratch))
 }
 
 /// One connection.
