@@ -1,6 +1,6 @@
 """C7.2: what streams through the proxy takes no memory, however long it is and however slow its reader.
 
-`SLIMHTTP_TEST_STREAM` is how many MiB are streamed each way: 256 unless given, 4096 for the bodies that
+`SLIMHTTP_TEST_STREAM` is how many MiB are streamed each way: 256 unless given, 4200 for bodies that
 are longer than what 32 bits count.
 """
 
