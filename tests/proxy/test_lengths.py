@@ -53,11 +53,24 @@ KINDS = {
     ),
     '204 to HEAD': Kind('HEAD', b'HTTP/1.1 204 No Content\r\n\r\n', 204, None),
     '204 to DELETE': Kind('DELETE', b'HTTP/1.1 204 No Content\r\n\r\n', 204, None),
+    '205 with content': Kind(
+        'GET', b'HTTP/1.1 205 Reset Content\r\nContent-Length: 5\r\n\r\nhello', 205, '0'
+    ),
+    '205 with content until it closes': Kind(
+        'GET', b'HTTP/1.1 205 Reset Content\r\n\r\nhello', 205, '0', closes=True
+    ),
     'a length': Kind('GET', OK + b'Content-Length: 5\r\n\r\nhello', 200, '5', b'hello'),
     'a length of 0': Kind('GET', OK + b'Content-Length: 0\r\n\r\n', 200, '0'),
     'chunks': Kind('GET', OK + b'Transfer-Encoding: chunked\r\n\r\n' + CHUNKS, 200, None, b'hello'),
     'chunks in capitals': Kind(
         'GET', OK + b'TRANSFER-ENCODING: Chunked\r\n\r\n' + CHUNKS, 200, None, b'hello'
+    ),
+    'chunks whose sizes are padded': Kind(
+        'GET',
+        OK + b'Transfer-Encoding: chunked\r\n\r\n5  \r\nhello\r\n0   \r\n\r\n',
+        200,
+        None,
+        b'hello',
     ),
     'chunks without data': Kind(
         'GET', OK + b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 200, None
