@@ -45,10 +45,11 @@ CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
         (PROCESSING, [102]),
         (b'HTTP/1.1 199 Something\r\n\r\n', [199]),
         (PROCESSING + HINTS + HINTS, [102, 103, 103]),
+        (HINTS * 16, [103] * 16),
         (CONTINUE, []),
         (CONTINUE + HINTS + CONTINUE, [103]),
     ],
-    ids=['103', '102', '199', '102 and 103 twice', '100', '100 and 103'],
+    ids=['103', '102', '199', '102 and 103 twice', '103 as often as may be', '100', '100 and 103'],
 )
 def test_c7_2_interim_answers_pass_before_the_final_one(before: bytes, statuses: list[int]) -> None:
     with Upstream(replies(before + FINAL)) as upstream:
@@ -103,6 +104,12 @@ def test_c7_2_over_http2_the_final_answer_is_there() -> None:
             with Http2(site.address[1]) as connection:
                 got = connection.get('/')
                 assert (got.status, got.body) == (200, b'final')
+
+
+def test_c7_5_more_interim_answers_than_may_be_are_502() -> None:
+    with Upstream(replies(HINTS * 17 + FINAL)) as upstream, serving(proxy=upstream.name) as site:
+        response = site.get('/')
+        assert (response.status, [one.status for one in response.interim]) == (502, [103] * 16)
 
 
 @of('interim', [PROCESSING, CONTINUE], ids=['102', '100'])

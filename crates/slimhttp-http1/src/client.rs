@@ -12,8 +12,8 @@ use crate::scratch::{Part, Scratch};
 use crate::state::{Event, OutOfTurn, Side, Sides, State};
 use crate::write::{self, DataFrame, Outgoing};
 
-/// How many interim responses come before a final one, at most.
-const MOST_INTERIM: u8 = 16;
+/// How many interim responses come before a final one, at most; 100 counts.
+pub const MOST_INTERIM: u8 = 16;
 
 /// The client's side of a connection.
 #[derive(Debug)]

@@ -89,7 +89,7 @@ pub mod state;
 mod status_line;
 mod write;
 
-pub use client::{Client, Request, ResponseEvent};
+pub use client::{Client, MOST_INTERIM, Request, ResponseEvent};
 pub use fault::{Fault, SendError};
 pub use framing::Framing;
 pub use head::{Field, Fields, RequestHead, ResponseHead};

@@ -269,7 +269,7 @@ fn nobody_has_asked_for_a_response_between_two_exchanges() {
 fn interim_responses_are_bounded() {
     let interim = b"HTTP/1.1 102 x\r\n\r\n".as_slice();
     let mut client = asked(&Method::GET);
-    assert!(read(&mut client, &[interim; 16]).is_ok());
+    assert!(read(&mut client, &[interim; MOST_INTERIM as usize]).is_ok());
     assert_eq!(read(&mut client, &[interim]), Err(Fault::TooManyInterim));
 }
 

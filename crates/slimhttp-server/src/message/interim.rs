@@ -7,10 +7,7 @@
 
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
-
-/// So many wait for their client at most: further ones are dropped, for a client needs none of
-/// them.
-const MOST: usize = 8;
+use slimhttp_http1::MOST_INTERIM;
 
 /// Interim responses that are to be sent for the exchange in flight of one connection. Of
 /// HTTP/1.1 alone: over HTTP/2 there is no way to send them, and to an older client none may be.
@@ -18,11 +15,16 @@ const MOST: usize = 8;
 pub(crate) struct InterimQueue(Mutex<Vec<(StatusCode, HeaderMap)>>);
 
 impl InterimQueue {
-    /// One more.
+    /// One more. There is room for all that an upstream may send before its final response; who
+    /// sends more is told of in the log, for the client does not get it.
     pub(crate) fn push(&self, status: StatusCode, fields: HeaderMap) {
         let mut queue = self.0.lock();
-        if queue.len() < MOST {
+        if queue.len() < usize::from(MOST_INTERIM) {
             queue.push((status, fields));
+        } else {
+            tracing::warn!(
+                "an interim response of the status {status} is dropped: {MOST_INTERIM} wait"
+            );
         }
     }
 
