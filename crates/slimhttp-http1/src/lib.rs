@@ -6,12 +6,14 @@
 //! buffer. What may come when is one table, see [`state`].
 //!
 //! Requests are read strictly: what two recipients could understand differently is a [`Fault`],
-//! found at the earliest byte that shows it, however the bytes were cut into reads. Responses are
-//! read as RFC 9112 has a proxy read them, and as strictly wherever it is about where one ends.
+//! the same one however the bytes were cut into reads. One of the grammar is found at the earliest
+//! byte that shows it, one of a value at the end of its line. Responses are read as RFC 9112 has a
+//! proxy read them; what could make two recipients differ on where one ends is a fault there, too.
 //! What is written is valid by its types, and framed by the engine.
 //!
 //! What an engine does not check: the syntax of `Host`, percent-encoding and dot segments of a
-//! target, what methods and fields mean.
+//! target, the form of a target that is written, what fields mean beyond framing and the
+//! connection.
 //!
 //! ```
 //! use http::{HeaderMap, HeaderValue, Method, StatusCode, header};

@@ -4,8 +4,7 @@
 //!
 //! Those of requests and of trailers are read strictly. Of a response's head more is accepted, as
 //! RFC 9112 has a proxy do: white space before a colon (section 5.1), folded values (5.2), lines
-//! that end with a bare LF (2.2); but nothing of the kind in a field that says where the content
-//! ends, or whether the connection does.
+//! that end with a bare LF (2.2). A field of framing or of the connection may not be folded.
 
 use crate::class::{self, TOKEN};
 use crate::coding;

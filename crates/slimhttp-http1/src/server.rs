@@ -15,6 +15,8 @@ use crate::write::{self, DataFrame, Outgoing, PreparedHead};
 /// How many bytes of a message are sent before they are due, see [`Server::send_probe`].
 const MOST_PROBES: u8 = 4;
 
+const OUT_OF_TURN: Fault = Fault::Malformed("out of turn");
+
 /// The server's side of a connection.
 ///
 /// Between two requests it holds no memory but its own few words.
@@ -141,7 +143,7 @@ impl Server {
             is_connect: scratch.request.is_connect(),
         };
         let offers = self.request.is_connect || head.offers_upgrade();
-        self.sides.request(head.keeps_alive(), offers).map_err(|OutOfTurn| Fault::Unsolicited)?;
+        self.sides.request(head.keeps_alive(), offers).map_err(|OutOfTurn| OUT_OF_TURN)?;
         (self.has_probed, self.probes) = (false, 0);
         match head.framing() {
             Framing::None => self.apply(Side::Client, Event::End)?,
@@ -382,7 +384,7 @@ impl Server {
     }
 
     fn apply(&mut self, side: Side, event: Event) -> Result<(), Fault> {
-        self.sides.apply(side, event).map_err(|OutOfTurn| Fault::Malformed("out of turn"))
+        self.sides.apply(side, event).map_err(|OutOfTurn| OUT_OF_TURN)
     }
 
     /// Whether HTTP ends with a response of this status.

@@ -7,7 +7,9 @@
 //! its message, the end of its connection. [`next`] is the table: where an event leads from a
 //! state, and `None` where it may not come at all. An engine watches both sides, its own by what
 //! it is asked to write, the other by what it reads; it consults this table and nothing else.
-//! What breaks the table is a fault of the peer, or an error that its owner is told of.
+//! What breaks the table is a fault of the peer, or an error that its owner is told of. An engine
+//! lets no `Close` of its own side come: closing is its owner's, and those rows are for whoever
+//! models both sides.
 //!
 //! Some changes have no event of their own, for they follow from where *both* sides stand:
 //! [`settle`] lists these. A request that has begun makes a response due. A request that offers

@@ -105,7 +105,8 @@ impl From<Fault> for Refusal {
             Fault::UnsupportedVersion => Self::VersionNotSupported,
             Fault::ContentTooLong => Self::ContentTooLarge(u64::MAX - 2),
             Fault::Incomplete => Self::BadRequest("the body ended early"),
-            Fault::TooManyInterim | Fault::Unsolicited => Self::BadRequest("no request"),
+            // Of responses alone.
+            Fault::TooManyInterim | Fault::Unsolicited => Self::BadGateway,
         }
     }
 }
