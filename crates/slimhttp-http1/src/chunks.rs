@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::class::{self, HEX, QUOTED, TOKEN, VALUE};
-use crate::span::Stop;
+use crate::span::FaultAt;
 
 /// As many digits as 64 bits have.
 const LONGEST_SIZE: u8 = 16;
@@ -70,23 +70,23 @@ pub(crate) enum Chunk {
 impl Chunks {
     /// Reads on to the next piece of content, or to the end of the last chunk's size line.
     /// `is_padded`: white space may stand behind a size.
-    pub(crate) fn read(&mut self, bytes: &[u8], is_padded: bool) -> Result<Chunk, Stop> {
+    pub(crate) fn read(&mut self, bytes: &[u8], is_padded: bool) -> Result<Chunk, FaultAt> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             self.state = match (self.state, byte) {
                 (ChunkState::Size, _) => {
-                    self.read_size(byte, is_padded).map_err(|why| Stop::malformed(at, why))?
+                    self.read_size(byte, is_padded).map_err(|why| FaultAt::malformed(at, why))?
                 }
                 (ChunkState::Padding, _) => {
-                    self.end_size(byte, true).map_err(|why| Stop::malformed(at, why))?
+                    self.end_size(byte, true).map_err(|why| FaultAt::malformed(at, why))?
                 }
                 (ChunkState::Extension(place), _) => {
-                    self.read_extension(place, byte).map_err(|why| Stop::malformed(at, why))?
+                    self.read_extension(place, byte).map_err(|why| FaultAt::malformed(at, why))?
                 }
                 (ChunkState::SizeLf, b'\n') if self.size == 0 => return Ok(Chunk::Last(at + 1)),
                 (ChunkState::SizeLf, b'\n') => ChunkState::Data,
                 (ChunkState::SizeLf, _) => {
-                    return Err(Stop::malformed(at, "bare CR in a chunk size"));
+                    return Err(FaultAt::malformed(at, "bare CR in a chunk size"));
                 }
                 (ChunkState::Data, _) => return Ok(Chunk::Data(at..self.take_data(at, bytes))),
                 (ChunkState::DataCr, b'\r') => ChunkState::DataLf,
@@ -95,7 +95,7 @@ impl Chunks {
                     ChunkState::Size
                 }
                 (ChunkState::DataCr | ChunkState::DataLf, _) => {
-                    return Err(Stop::malformed(at, "chunk data without CRLF behind it"));
+                    return Err(FaultAt::malformed(at, "chunk data without CRLF behind it"));
                 }
             };
             at += 1;

@@ -312,12 +312,12 @@ impl Client {
 
     /// How the content of a response is framed (RFC 9112 section 6.3).
     fn framing(&self, status: StatusCode, is_switch: bool, scratch: &Scratch) -> Framing {
-        let facts = &scratch.section.facts;
+        let properties = &scratch.section.properties;
         if is_switch || self.is_head || !write::has_content(status) {
             return Framing::None;
         }
-        match facts.length {
-            _ if facts.is_chunked => Framing::Chunked,
+        match properties.length {
+            _ if properties.is_chunked => Framing::Chunked,
             Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
             None => Framing::UntilClose,

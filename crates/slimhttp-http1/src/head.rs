@@ -135,9 +135,9 @@ impl<'a> RequestHead<'a> {
 
     /// How its content is delimited.
     pub fn framing(&self) -> Framing {
-        let facts = &self.scratch.section.facts;
-        match facts.length {
-            _ if facts.is_chunked => Framing::Chunked,
+        let properties = &self.scratch.section.properties;
+        match properties.length {
+            _ if properties.is_chunked => Framing::Chunked,
             None | Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
         }
@@ -145,14 +145,14 @@ impl<'a> RequestHead<'a> {
 
     /// Whether the client takes a further response on this connection (RFC 9112 section 9.3).
     pub fn keeps_alive(&self) -> bool {
-        let facts = &self.scratch.section.facts;
-        !facts.says_close && (self.scratch.request.is_http_1_1() || facts.says_keep_alive)
+        let properties = &self.scratch.section.properties;
+        !properties.says_close && (self.scratch.request.is_http_1_1() || properties.says_keep_alive)
     }
 
     /// Whether the client waits for `100 Continue` before it sends its content (RFC 9110 section
     /// 10.1.1). Never of HTTP/1.0, nor without content.
     pub fn expects_continue(&self) -> bool {
-        self.scratch.section.facts.expects_continue
+        self.scratch.section.properties.expects_continue
             && self.scratch.request.is_http_1_1()
             && self.framing() != Framing::None
     }
@@ -160,8 +160,8 @@ impl<'a> RequestHead<'a> {
     /// Whether it offers to switch protocols: HTTP/1.1, `Upgrade`, and `Connection: upgrade`
     /// (RFC 9110 section 7.8).
     pub fn offers_upgrade(&self) -> bool {
-        let facts = &self.scratch.section.facts;
-        facts.has_upgrade && facts.connects_upgrade && self.scratch.request.is_http_1_1()
+        let properties = &self.scratch.section.properties;
+        properties.has_upgrade && properties.connects_upgrade && self.scratch.request.is_http_1_1()
     }
 
     /// As the `http` crate has it; `head` is copied once, and every value is a piece of the copy.
@@ -222,12 +222,12 @@ impl<'a> ResponseHead<'a> {
 
     /// Whether the server takes a further request on this connection (RFC 9112 section 9.3).
     pub fn keeps_alive(&self) -> bool {
-        let facts = &self.scratch.section.facts;
-        !facts.says_close
+        let properties = &self.scratch.section.properties;
+        !properties.says_close
             && self.framing != Framing::UntilClose
             // RFC 9112 section 6.3: a message with both is an error, or worse.
-            && !(facts.is_chunked && facts.length.is_some())
-            && (self.scratch.status.is_http_1_1() || facts.says_keep_alive)
+            && !(properties.is_chunked && properties.length.is_some())
+            && (self.scratch.status.is_http_1_1() || properties.says_keep_alive)
     }
 
     /// As the `http` crate has it, the fields of framing and of the connection included.

@@ -5,7 +5,7 @@
 use crate::authority;
 use crate::class::{self, AUTHORITY, PATH, QUERY, TOKEN};
 use crate::fault::Fault;
-use crate::span::{Span, Stop, index};
+use crate::span::{FaultAt, Span, index};
 
 /// No method known to anyone is longer; RFC 9112 section 3 has 501 answered then.
 const LONGEST_METHOD: usize = 64;
@@ -91,7 +91,7 @@ impl RequestLine {
     }
 
     /// Reads on to the line's end; returns what is behind it.
-    pub(crate) fn read(&mut self, bytes: &[u8], longest: u16) -> Result<Option<usize>, Stop> {
+    pub(crate) fn read(&mut self, bytes: &[u8], longest: u16) -> Result<Option<usize>, FaultAt> {
         let mut at = self.at;
         while at < bytes.len() {
             at = match self.state {
@@ -99,7 +99,7 @@ impl RequestLine {
                 LineState::TargetStart => self.read_target_start(bytes, at)?,
                 LineState::Version(matched) => self.read_version(bytes, matched, at)?,
                 LineState::Lf if bytes[at] == b'\n' => return Ok(Some(at + 1)),
-                LineState::Lf => return Err(Stop::malformed(at, "bare CR in the request line")),
+                LineState::Lf => return Err(FaultAt::malformed(at, "bare CR in the request line")),
                 LineState::Scheme(matched) => self.read_scheme(bytes[at], matched, at, longest)?,
                 LineState::Star => self.read_star(bytes[at], at, longest)?,
                 LineState::Authority => self.read_authority(bytes, at, longest)?,
@@ -110,10 +110,10 @@ impl RequestLine {
         Ok(None)
     }
 
-    fn read_method(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    fn read_method(&mut self, bytes: &[u8], at: usize) -> Result<usize, FaultAt> {
         let end = at + class::run(&bytes[at..], TOKEN);
         if end > LONGEST_METHOD {
-            return Err(Stop::new(LONGEST_METHOD, Fault::MethodTooLong));
+            return Err(FaultAt::new(LONGEST_METHOD, Fault::MethodTooLong));
         }
         match bytes.get(end) {
             None => Ok(end),
@@ -123,20 +123,20 @@ impl RequestLine {
                 self.state = LineState::TargetStart;
                 Ok(end + 1)
             }
-            Some(_) => Err(Stop::malformed(end, "malformed method")),
+            Some(_) => Err(FaultAt::malformed(end, "malformed method")),
         }
     }
 
     /// The first byte of a target tells its form; it is read again as part of it.
-    fn read_target_start(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    fn read_target_start(&mut self, bytes: &[u8], at: usize) -> Result<usize, FaultAt> {
         let method = self.method(bytes);
         (self.form, self.state) = match bytes[at] {
             _ if method == b"CONNECT" => (TargetForm::Authority, LineState::Authority),
             b'/' => (TargetForm::Origin, LineState::Path),
             b'*' => (TargetForm::Asterisk, LineState::Star),
             b'h' | b'H' => (TargetForm::Absolute(80), LineState::Scheme(0)),
-            b' ' => return Err(Stop::malformed(at, "more than one space before the target")),
-            _ => return Err(Stop::malformed(at, "malformed target")),
+            b' ' => return Err(FaultAt::malformed(at, "more than one space before the target")),
+            _ => return Err(FaultAt::malformed(at, "malformed target")),
         };
         // Where it has one, it begins here.
         self.authority = Span::new(at, at);
@@ -144,7 +144,7 @@ impl RequestLine {
     }
 
     /// Takes as much of the target as is of the current part, and goes on to the next part.
-    fn read_target(&mut self, bytes: &[u8], at: usize, longest: u16) -> Result<usize, Stop> {
+    fn read_target(&mut self, bytes: &[u8], at: usize, longest: u16) -> Result<usize, FaultAt> {
         let class = if self.state == LineState::Path { PATH } else { QUERY };
         let end = at + class::run(&bytes[at..], class);
         self.check_length(end, longest)?;
@@ -155,7 +155,7 @@ impl RequestLine {
                 self.state = LineState::Query;
                 Ok(end)
             }
-            Some(&stray) => Err(Stop::malformed(end, stray_in_target(stray))),
+            Some(&stray) => Err(FaultAt::malformed(end, stray_in_target(stray))),
         }
     }
 
@@ -166,14 +166,14 @@ impl RequestLine {
         matched: u8,
         at: usize,
         longest: u16,
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, FaultAt> {
         let next = match (matched, byte.to_ascii_lowercase()) {
             (0, b'h') | (1 | 2, b't') | (3, b'p') | (4, b's') | (6, b'/') => {
                 LineState::Scheme(matched + 1)
             }
             (4 | 5, b':') => LineState::Scheme(6),
             (7, b'/') => LineState::Authority,
-            _ => return Err(Stop::malformed(at, "malformed target")),
+            _ => return Err(FaultAt::malformed(at, "malformed target")),
         };
         self.check_length(at + 1, longest)?;
         if next == LineState::Scheme(5) {
@@ -184,18 +184,18 @@ impl RequestLine {
         Ok(at + 1)
     }
 
-    fn read_star(&mut self, byte: u8, at: usize, longest: u16) -> Result<usize, Stop> {
+    fn read_star(&mut self, byte: u8, at: usize, longest: u16) -> Result<usize, FaultAt> {
         if at == self.target_start as usize {
             self.check_length(at + 1, longest)?;
             Ok(at + 1)
         } else if byte == b' ' {
             Ok(self.end_target(at))
         } else {
-            Err(Stop::malformed(at, "malformed target"))
+            Err(FaultAt::malformed(at, "malformed target"))
         }
     }
 
-    fn read_authority(&mut self, bytes: &[u8], at: usize, longest: u16) -> Result<usize, Stop> {
+    fn read_authority(&mut self, bytes: &[u8], at: usize, longest: u16) -> Result<usize, FaultAt> {
         let end = at + class::run(&bytes[at..], AUTHORITY);
         self.check_length(end, longest)?;
         self.authority.end = index(end);
@@ -206,7 +206,7 @@ impl RequestLine {
             _ => matches!(next, b'/' | b'?' | b' ') && authority::is_valid(authority),
         };
         if !is_valid {
-            return Err(Stop::malformed(end, "malformed authority in the target"));
+            return Err(FaultAt::malformed(end, "malformed authority in the target"));
         }
         match next {
             b'/' => self.state = LineState::Path,
@@ -217,9 +217,9 @@ impl RequestLine {
     }
 
     /// Whether the target may reach to `end`.
-    fn check_length(&self, end: usize, longest: u16) -> Result<(), Stop> {
+    fn check_length(&self, end: usize, longest: u16) -> Result<(), FaultAt> {
         let furthest = self.target_start as usize + usize::from(longest);
-        if end > furthest { Err(Stop::new(furthest, Fault::TargetTooLong)) } else { Ok(()) }
+        if end > furthest { Err(FaultAt::new(furthest, Fault::TargetTooLong)) } else { Ok(()) }
     }
 
     /// Takes the space behind the target.
@@ -229,7 +229,7 @@ impl RequestLine {
         end + 1
     }
 
-    fn read_version(&mut self, bytes: &[u8], matched: u8, at: usize) -> Result<usize, Stop> {
+    fn read_version(&mut self, bytes: &[u8], matched: u8, at: usize) -> Result<usize, FaultAt> {
         const VERSION: &[u8] = b"HTTP/1.1\r";
         if matched == 0 && bytes[at..].starts_with(VERSION) {
             self.version = *b"11";
@@ -241,7 +241,7 @@ impl RequestLine {
             _ => byte == VERSION[usize::from(matched)],
         };
         if !fits {
-            return Err(Stop::malformed(at, "malformed HTTP version"));
+            return Err(FaultAt::malformed(at, "malformed HTTP version"));
         }
         match matched {
             5 => self.version[0] = byte,
@@ -255,12 +255,12 @@ impl RequestLine {
 
     /// Validates the line as a whole, at its CR. The version comes first: the preface of HTTP/2
     /// is a matter of version (RFC 9113 section 3.4).
-    fn end_version(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    fn end_version(&mut self, bytes: &[u8], at: usize) -> Result<usize, FaultAt> {
         if self.version[0] != b'1' {
-            return Err(Stop::new(at, Fault::UnsupportedVersion));
+            return Err(FaultAt::new(at, Fault::UnsupportedVersion));
         }
         if self.form == TargetForm::Asterisk && self.method(bytes) != b"OPTIONS" {
-            return Err(Stop::malformed(at, "the target * is for OPTIONS"));
+            return Err(FaultAt::malformed(at, "the target * is for OPTIONS"));
         }
         self.state = LineState::Lf;
         Ok(at + 1)
@@ -277,7 +277,7 @@ pub fn request_line(bytes: &[u8]) -> String {
     let end = match RequestLine::default().read(bytes, u16::MAX) {
         Ok(Some(behind)) => behind - b"\r\n".len(),
         Ok(None) => bytes.strip_suffix(b"\r").unwrap_or(bytes).len(),
-        Err(stop) => bytes[..stop.at].strip_suffix(b"\r").unwrap_or(&bytes[..stop.at]).len(),
+        Err(found) => bytes[..found.at].strip_suffix(b"\r").unwrap_or(&bytes[..found.at]).len(),
     };
     bytes[..end.min(LONGEST_SHOWN)].iter().copied().map(char::from).collect()
 }

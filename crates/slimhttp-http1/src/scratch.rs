@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use crate::limits::Bounds;
 use crate::request_line::RequestLine;
 use crate::section::{Rules, Section};
-use crate::span::Stop;
+use crate::span::FaultAt;
 use crate::status_line::StatusLine;
 
 /// The spans of one head, and how far it was read. What an engine needs only while a head comes
@@ -80,7 +80,7 @@ impl Scratch {
         Ok(end)
     }
 
-    fn read_within(&mut self, part: Part, bytes: &[u8]) -> Result<Option<usize>, Stop> {
+    fn read_within(&mut self, part: Part, bytes: &[u8]) -> Result<Option<usize>, FaultAt> {
         if self.start != Start::Nothing {
             let line = match self.start {
                 Start::Request => self.request.read(bytes, self.bounds.target)?,

@@ -1,6 +1,6 @@
 //! Field lines, of a head and of a trailer section alike: `name ":" OWS value OWS CRLF`, and an
 //! empty line (RFC 9112 section 5). What the fields say of framing and of the connection is
-//! gathered while they are read, so that nobody looks for it again.
+//! recorded while they are read, so that nobody looks for it again.
 //!
 //! Those of requests and of trailers are read strictly. Of a response's head more is accepted, as
 //! RFC 9112 has a proxy do: white space before a colon (section 5.1), folded values (5.2), lines
@@ -11,7 +11,7 @@ use crate::coding;
 use crate::fault::Fault;
 use crate::known::Known;
 use crate::request_line::RequestLine;
-use crate::span::{Span, Stop, index};
+use crate::span::{FaultAt, Span, index};
 
 /// One field line: where it stands in the bytes of its section.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ impl Rules<'_> {
 
 /// What the fields of a head say of framing and of the connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct Properties {
     has_host: bool,
     pub(crate) length: Option<u64>,
     pub(crate) is_chunked: bool,
@@ -74,7 +74,7 @@ pub(crate) struct Section {
     /// Where it goes on with the value of the line before, that value.
     folded: Option<Span>,
     pub(crate) lines: Vec<Line>,
-    pub(crate) facts: Facts,
+    pub(crate) properties: Properties,
 }
 
 /// What the next byte belongs to.
@@ -97,7 +97,7 @@ impl Section {
         self.state = FieldState::LineStart;
         self.at = at;
         self.lines.clear();
-        self.facts = Facts::default();
+        self.properties = Properties::default();
     }
 
     /// Reads on to the section's end; returns what is behind it.
@@ -106,12 +106,12 @@ impl Section {
         bytes: &[u8],
         rules: Rules<'_>,
         most: u16,
-    ) -> Result<Option<usize>, Stop> {
+    ) -> Result<Option<usize>, FaultAt> {
         let mut at = self.at;
         while at < bytes.len() {
             at = match (self.state, bytes[at]) {
                 (FieldState::LineStart, b'\n') if rules.is_lenient() => {
-                    self.check_section(rules).map_err(|why| Stop::malformed(at, why))?;
+                    self.check_section(rules).map_err(|why| FaultAt::malformed(at, why))?;
                     return Ok(Some(at + 1));
                 }
                 (FieldState::LineStart, byte) => self.start_line(byte, at, rules, most)?,
@@ -124,7 +124,7 @@ impl Section {
                 }
                 (FieldState::EndLf, b'\n') => return Ok(Some(at + 1)),
                 (FieldState::Lf | FieldState::EndLf, _) => {
-                    return Err(Stop::malformed(at, "bare CR in a field"));
+                    return Err(FaultAt::malformed(at, "bare CR in a field"));
                 }
             };
         }
@@ -138,21 +138,21 @@ impl Section {
         at: usize,
         rules: Rules<'_>,
         most: u16,
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, FaultAt> {
         match byte {
             b'\r' => {
-                self.check_section(rules).map_err(|why| Stop::malformed(at, why))?;
+                self.check_section(rules).map_err(|why| FaultAt::malformed(at, why))?;
                 self.state = FieldState::EndLf;
                 return Ok(at + 1);
             }
-            b'\n' => return Err(Stop::malformed(at, "bare LF")),
+            b'\n' => return Err(FaultAt::malformed(at, "bare LF")),
             b' ' | b'\t' if rules.is_lenient() => return self.unfold(at),
             b' ' | b'\t' => {
-                return Err(Stop::malformed(at, "a folded field, or space before its name"));
+                return Err(FaultAt::malformed(at, "a folded field, or space before its name"));
             }
-            b':' => return Err(Stop::malformed(at, "a field without a name")),
+            b':' => return Err(FaultAt::malformed(at, "a field without a name")),
             _ if self.lines.len() >= usize::from(most) => {
-                return Err(Stop::new(at, Fault::TooManyFields));
+                return Err(FaultAt::new(at, Fault::TooManyFields));
             }
             _ => {}
         }
@@ -164,12 +164,12 @@ impl Section {
 
     /// Goes on with the line before, whose value was folded. Only what is new is looked at: folds
     /// are no fields, so that nothing but the head's length bounds how many there are.
-    fn unfold(&mut self, at: usize) -> Result<usize, Stop> {
+    fn unfold(&mut self, at: usize) -> Result<usize, FaultAt> {
         let Some(line) = self.lines.pop() else {
-            return Err(Stop::malformed(at, "space before the first field"));
+            return Err(FaultAt::malformed(at, "space before the first field"));
         };
         if !matches!(self.known, Some(Known::Other)) {
-            return Err(Stop::malformed(at, "a folded field of framing or of the connection"));
+            return Err(FaultAt::malformed(at, "a folded field of framing or of the connection"));
         }
         self.folded = Some(line.value);
         self.value_start = index(at);
@@ -177,7 +177,7 @@ impl Section {
         Ok(at)
     }
 
-    fn read_name(&mut self, bytes: &[u8], at: usize, rules: Rules<'_>) -> Result<usize, Stop> {
+    fn read_name(&mut self, bytes: &[u8], at: usize, rules: Rules<'_>) -> Result<usize, FaultAt> {
         let end = at + class::run(&bytes[at..], TOKEN);
         self.name.end = index(end);
         match bytes.get(end) {
@@ -187,7 +187,7 @@ impl Section {
                 self.state = FieldState::NameEnd;
                 Ok(end)
             }
-            Some(&stray) => Err(Stop::malformed(end, stray_in_name(stray))),
+            Some(&stray) => Err(FaultAt::malformed(end, stray_in_name(stray))),
         }
     }
 
@@ -197,19 +197,19 @@ impl Section {
         byte: u8,
         at: usize,
         rules: Rules<'_>,
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, FaultAt> {
         match byte {
             b':' => self.end_name(bytes, at, rules),
             b' ' | b'\t' => Ok(at + 1),
-            _ => Err(Stop::malformed(at, "a field without a colon")),
+            _ => Err(FaultAt::malformed(at, "a field without a colon")),
         }
     }
 
     /// Takes the colon behind a name.
-    fn end_name(&mut self, bytes: &[u8], colon: usize, rules: Rules<'_>) -> Result<usize, Stop> {
+    fn end_name(&mut self, bytes: &[u8], colon: usize, rules: Rules<'_>) -> Result<usize, FaultAt> {
         let known = Known::of(self.name.of(bytes));
         if known != Known::Other {
-            self.check_name(known, rules).map_err(|why| Stop::malformed(colon, why))?;
+            self.check_name(known, rules).map_err(|why| FaultAt::malformed(colon, why))?;
         }
         self.known = Some(known);
         self.value_start = index(colon + 1);
@@ -217,20 +217,20 @@ impl Section {
         Ok(colon + 1)
     }
 
-    fn read_value(&mut self, bytes: &[u8], at: usize, rules: Rules<'_>) -> Result<usize, Stop> {
+    fn read_value(&mut self, bytes: &[u8], at: usize, rules: Rules<'_>) -> Result<usize, FaultAt> {
         let end = at + class::value_run(&bytes[at..]);
         match bytes.get(end) {
             None => return Ok(end),
             Some(b'\r') => self.state = FieldState::Lf,
             Some(b'\n') if rules.is_lenient() => self.state = FieldState::LineStart,
-            Some(&stray) => return Err(Stop::malformed(end, stray_in_value(stray))),
+            Some(&stray) => return Err(FaultAt::malformed(end, stray_in_value(stray))),
         }
         let piece = trim(bytes, self.value_start as usize, end);
         let value = self.folded.map_or(piece, |folded| folded.joined(piece));
         let known = self.known.unwrap_or(Known::Other);
         if known != Known::Other {
-            self.heed(known, bytes, value.of(bytes), rules)
-                .map_err(|fault| Stop::new(end, fault))?;
+            self.record(known, bytes, value.of(bytes), rules)
+                .map_err(|fault| FaultAt::new(end, fault))?;
         }
         self.lines.push(Line { name: self.name, value, is_folded: self.folded.is_some() });
         Ok(end + 1)
@@ -238,30 +238,30 @@ impl Section {
 
     /// Whether this field may stand here, as far as its name tells.
     fn check_name(&mut self, known: Known, rules: Rules<'_>) -> Result<(), &'static str> {
-        let facts = &mut self.facts;
+        let properties = &mut self.properties;
         match (rules, known) {
             // RFC 9110 section 6.5.1: framing and routing are no trailers.
             (
                 Rules::RequestTrailers,
                 Known::Host | Known::ContentLength | Known::TransferEncoding,
             ) => Err("Host, Content-Length or Transfer-Encoding in trailers"),
-            (Rules::Request(_), Known::Host) if facts.has_host => Err("more than one Host"),
+            (Rules::Request(_), Known::Host) if properties.has_host => Err("more than one Host"),
             (Rules::Request(_), Known::Host) => {
-                facts.has_host = true;
+                properties.has_host = true;
                 Ok(())
             }
             // RFC 9112 section 6.1: a message with both is likely an attack.
-            (Rules::Request(_), Known::ContentLength) if facts.is_chunked => {
+            (Rules::Request(_), Known::ContentLength) if properties.is_chunked => {
                 Err("Content-Length with Transfer-Encoding")
             }
-            (Rules::Request(_), Known::TransferEncoding) if facts.length.is_some() => {
+            (Rules::Request(_), Known::TransferEncoding) if properties.length.is_some() => {
                 Err("Content-Length with Transfer-Encoding")
             }
-            (Rules::Request(_), Known::ContentLength) if facts.length.is_some() => {
+            (Rules::Request(_), Known::ContentLength) if properties.length.is_some() => {
                 Err("more than one Content-Length")
             }
             (Rules::Request(_) | Rules::Response { .. }, Known::TransferEncoding)
-                if facts.is_chunked =>
+                if properties.is_chunked =>
             {
                 Err("more than one Transfer-Encoding")
             }
@@ -275,37 +275,37 @@ impl Section {
         }
     }
 
-    /// Gathers what a field means.
-    fn heed(
+    /// Records what a field means.
+    fn record(
         &mut self,
         known: Known,
         bytes: &[u8],
         value: &[u8],
         rules: Rules<'_>,
     ) -> Result<(), Fault> {
-        let facts = &mut self.facts;
+        let properties = &mut self.properties;
         match (known, rules) {
             (_, Rules::RequestTrailers | Rules::ResponseTrailers) => {}
             (Known::Host, Rules::Request(line)) if !line.agrees_with(bytes, value) => {
                 return Err(Fault::Malformed("the target disagrees with Host"));
             }
             (Known::ContentLength, Rules::Request(_)) => {
-                facts.length = Some(coding::content_length(value)?);
+                properties.length = Some(coding::content_length(value)?);
             }
             (Known::ContentLength, _) => {
                 let length = coding::content_length_list(value)?;
-                if facts.length.is_some_and(|other| other != length) {
+                if properties.length.is_some_and(|other| other != length) {
                     return Err(Fault::Malformed("Content-Length says different lengths"));
                 }
-                facts.length = Some(length);
+                properties.length = Some(length);
             }
             (Known::TransferEncoding, _) => {
                 coding::transfer_encoding(value)?;
-                facts.is_chunked = true;
+                properties.is_chunked = true;
             }
-            (Known::Connection, _) => facts.connect(value),
-            (Known::Upgrade, _) => facts.has_upgrade = true,
-            (Known::Expect, _) => facts.expects_continue |= names(value, b"100-continue"),
+            (Known::Connection, _) => properties.record_options(value),
+            (Known::Upgrade, _) => properties.has_upgrade = true,
+            (Known::Expect, _) => properties.expects_continue |= names(value, b"100-continue"),
             (Known::Host | Known::Other, _) => {}
         }
         Ok(())
@@ -314,11 +314,11 @@ impl Section {
     /// Checks the section as a whole.
     fn check_section(&self, rules: Rules<'_>) -> Result<(), &'static str> {
         let Rules::Request(line) = rules else { return Ok(()) };
-        if !self.facts.has_host && line.is_http_1_1() {
+        if !self.properties.has_host && line.is_http_1_1() {
             return Err("no Host");
         }
         // RFC 9110 section 9.3.6: it has none, and recipients differ on one that is declared.
-        let has_content = self.facts.is_chunked || self.facts.length.unwrap_or(0) > 0;
+        let has_content = self.properties.is_chunked || self.properties.length.unwrap_or(0) > 0;
         if line.is_connect() && has_content {
             return Err("CONNECT with content");
         }
@@ -326,9 +326,9 @@ impl Section {
     }
 }
 
-impl Facts {
-    /// The options of a `Connection` field (RFC 9110 section 7.6.1).
-    fn connect(&mut self, value: &[u8]) {
+impl Properties {
+    /// Records the options of a `Connection` field (RFC 9110 section 7.6.1).
+    fn record_options(&mut self, value: &[u8]) {
         for option in members(value) {
             match option.len() {
                 5 if option.eq_ignore_ascii_case(b"close") => self.says_close = true,

@@ -26,7 +26,7 @@ pub struct Server {
     sides: Sides,
     outgoing: Outgoing,
     /// The request that is being answered, or was.
-    request: Asked,
+    request: RequestKind,
     /// Whether the byte that was sent ahead has not been followed by the rest of its line.
     has_probed: bool,
     /// How many bytes of this message were sent ahead.
@@ -35,15 +35,15 @@ pub struct Server {
 
 /// What of a request decides how it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked {
+struct RequestKind {
     is_http_1_1: bool,
     is_head: bool,
     is_connect: bool,
 }
 
-impl Asked {
+impl RequestKind {
     /// What is assumed where a request could not be read.
-    const NOTHING: Self = Self { is_http_1_1: true, is_head: false, is_connect: false };
+    const UNKNOWN: Self = Self { is_http_1_1: true, is_head: false, is_connect: false };
 }
 
 /// What a client has sent.
@@ -89,7 +89,7 @@ impl Server {
             reader: Reader::new(limits),
             sides: Sides::new(),
             outgoing: Outgoing::Length(0),
-            request: Asked::NOTHING,
+            request: RequestKind::UNKNOWN,
             has_probed: false,
             probes: 0,
         }
@@ -137,7 +137,7 @@ impl Server {
             return Ok(Received { consumed: skipped, event: RequestEvent::Incomplete });
         };
         let head = RequestHead::new(&bytes[skipped..skipped + end], scratch);
-        self.request = Asked {
+        self.request = RequestKind {
             is_http_1_1: head.version() == Version::HTTP_11,
             is_head: head.method() == "HEAD",
             is_connect: scratch.request.is_connect(),
@@ -398,7 +398,7 @@ impl Server {
         self.sides.allow(Side::Server, event)?;
         if self.sides.server == State::Idle {
             // The request that it refuses was never read.
-            self.request = Asked::NOTHING;
+            self.request = RequestKind::UNKNOWN;
             (self.has_probed, self.probes) = (false, 0);
             self.sides.end_with_exchange();
         }

@@ -4,12 +4,12 @@ use crate::fault::Fault;
 
 /// A fault, and the index of the byte that shows it.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct FaultAt {
     pub(crate) at: usize,
     pub(crate) fault: Fault,
 }
 
-impl Stop {
+impl FaultAt {
     pub(crate) fn new(at: usize, fault: Fault) -> Self {
         Self { at, fault }
     }
@@ -19,9 +19,9 @@ impl Stop {
     }
 }
 
-impl From<Stop> for Fault {
-    fn from(stop: Stop) -> Self {
-        stop.fault
+impl From<FaultAt> for Fault {
+    fn from(found: FaultAt) -> Self {
+        found.fault
     }
 }
 

@@ -12,7 +12,7 @@
 //! models both sides.
 //!
 //! Some changes have no event of their own, for they follow from where *both* sides stand:
-//! [`settle`] lists these. A request that has begun makes a response due. A request that offers
+//! [`next_of_both`] lists these. A request that has begun makes a response due. A request that offers
 //! to switch protocols (101, `CONNECT`) has its client wait, for what it sends next is HTTP only
 //! if the server stays with it. When both messages are complete, the exchange is over: both
 //! sides begin anew where the connection persists (RFC 9112 section 9.3), else neither sends
@@ -114,7 +114,7 @@ pub const fn next(side: Side, state: State, event: Event) -> Option<State> {
 /// What both sides become by themselves: one step, the same again where there is none.
 /// `persistent` is whether the connection outlasts the exchange, `offers` whether its request
 /// offers to switch protocols.
-pub const fn settle(
+pub const fn next_of_both(
     client: State,
     server: State,
     persistent: bool,
@@ -208,7 +208,7 @@ impl Sides {
     /// The present exchange, or the next one, is the last.
     pub(crate) fn end_with_exchange(&mut self) {
         self.persistent = false;
-        self.settle();
+        self.advance();
     }
 
     /// Whether the connection outlasts the exchange, as far as is known.
@@ -226,16 +226,17 @@ impl Sides {
             Side::Client => self.client = state,
             Side::Server => self.server = state,
         }
-        self.settle();
+        self.advance();
     }
 
-    fn settle(&mut self) {
+    /// Has both sides become what follows, until nothing does.
+    fn advance(&mut self) {
         loop {
-            let settled = settle(self.client, self.server, self.persistent, self.offers);
-            if settled == (self.client, self.server) {
+            let next = next_of_both(self.client, self.server, self.persistent, self.offers);
+            if next == (self.client, self.server) {
                 return;
             }
-            (self.client, self.server) = settled;
+            (self.client, self.server) = next;
         }
     }
 }

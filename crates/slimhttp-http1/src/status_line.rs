@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::class;
 use crate::fault::Fault;
-use crate::span::Stop;
+use crate::span::FaultAt;
 
 /// A status line that is being read, or was.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl StatusLine {
     }
 
     /// Reads on to the line's end; returns what is behind it.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Option<usize>, Stop> {
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Option<usize>, FaultAt> {
         while self.at < bytes.len() {
             let at = self.at;
             match (self.state, bytes[at]) {
@@ -60,13 +60,13 @@ impl StatusLine {
                 }
                 (_, b'\n') => return Ok(Some(at + 1)),
                 (LineState::ReasonStart, _) => {
-                    return Err(Stop::malformed(at, "malformed status"));
+                    return Err(FaultAt::malformed(at, "malformed status"));
                 }
                 (LineState::Reason, _) => {
-                    return Err(Stop::malformed(at, "a control byte in the reason"));
+                    return Err(FaultAt::malformed(at, "a control byte in the reason"));
                 }
                 (LineState::Lf, _) => {
-                    return Err(Stop::malformed(at, "bare CR in the status line"));
+                    return Err(FaultAt::malformed(at, "bare CR in the status line"));
                 }
             }
         }
@@ -74,7 +74,7 @@ impl StatusLine {
     }
 
     /// One byte of `HTTP/1.1 200`.
-    fn read_fixed(&mut self, bytes: &[u8], byte: u8) -> Result<(), Stop> {
+    fn read_fixed(&mut self, bytes: &[u8], byte: u8) -> Result<(), FaultAt> {
         const SHAPE: &[u8] = b"HTTP/1.1 200";
         let at = self.at;
         let fits = match at {
@@ -84,14 +84,14 @@ impl StatusLine {
         };
         match at {
             _ if !fits && at < 9 => {
-                return Err(Stop::malformed(at, "no version of HTTP in the status line"));
+                return Err(FaultAt::malformed(at, "no version of HTTP in the status line"));
             }
-            _ if !fits => return Err(Stop::malformed(at, "malformed status")),
+            _ if !fits => return Err(FaultAt::malformed(at, "malformed status")),
             7 => self.minor = byte,
-            8 if bytes[5] != b'1' => return Err(Stop::new(at, Fault::UnsupportedVersion)),
+            8 if bytes[5] != b'1' => return Err(FaultAt::new(at, Fault::UnsupportedVersion)),
             11 => {
                 self.status = StatusCode::from_bytes(&bytes[9..12])
-                    .map_err(|_| Stop::malformed(at, "malformed status"))?;
+                    .map_err(|_| FaultAt::malformed(at, "malformed status"))?;
                 self.state = LineState::ReasonStart;
             }
             _ => {}

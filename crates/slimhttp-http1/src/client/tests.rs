@@ -5,7 +5,7 @@ mod vectors;
 use http::HeaderValue;
 
 use super::*;
-use vectors::{ACCEPTED, Asked, REFUSED};
+use vectors::{ACCEPTED, REFUSED, RequestKind};
 
 const LIMITS: Limits = Limits { max_head: 8192, max_fields: 100, max_target: 4096 };
 
@@ -30,7 +30,7 @@ fn asked(method: &Method) -> Client {
     sent(method, &map(&[("host", "a")]), Framing::None).0
 }
 
-impl Asked {
+impl RequestKind {
     /// A client that has sent such a request.
     fn client(self) -> Client {
         let fields = map(&[("host", "a"), ("connection", "x, Upgrade"), ("upgrade", "y")]);
@@ -164,7 +164,7 @@ fn fields_of_the_connection_are_sent_where_they_mean_something() {
 
 /// Reads a response at once, byte by byte and cut at every place; what was read of it, and whether
 /// the connection may be used again.
-fn read_cut(asked: Asked, response: &str) -> (Result<String, Fault>, bool) {
+fn read_cut(asked: RequestKind, response: &str) -> (Result<String, Fault>, bool) {
     let bytes = response.as_bytes();
     let of = |pieces: &[&[u8]]| {
         let mut client = asked.client();
@@ -191,7 +191,7 @@ fn responses_are_read_to_their_end_however_they_are_cut() {
 #[test]
 fn what_is_no_response_is_a_fault_however_it_is_cut() {
     for (response, fault) in REFUSED {
-        let read = read_cut(Asked::Get, response);
+        let read = read_cut(RequestKind::Get, response);
         assert_eq!(read, (Err(fault.clone()), false), "{response:?}");
     }
 }

@@ -79,10 +79,10 @@ fn the_page_shows_what_follows_from_where_both_sides_stand() {
         for server in STATES {
             for (persistent, offers) in [(false, false), (false, true), (true, false), (true, true)]
             {
-                let (one, other) = settle(client, server, persistent, offers);
-                let settled = (format!("{one:?}"), format!("{other:?}"));
+                let (one, other) = next_of_both(client, server, persistent, offers);
+                let next = (format!("{one:?}"), format!("{other:?}"));
                 let shown = shown(&rows, client, server, persistent, offers);
-                assert_eq!(settled, shown, "{client:?} {server:?} {persistent} {offers}");
+                assert_eq!(next, shown, "{client:?} {server:?} {persistent} {offers}");
             }
         }
     }
@@ -95,9 +95,9 @@ fn both_sides_come_to_rest_wherever_they_stand() {
             for (persistent, offers) in [(false, false), (false, true), (true, false), (true, true)]
             {
                 let mut sides = Sides { client, server, persistent, offers };
-                sides.settle();
+                sides.advance();
                 let (one, other) = (sides.client, sides.server);
-                assert_eq!(settle(one, other, persistent, offers), (one, other));
+                assert_eq!(next_of_both(one, other, persistent, offers), (one, other));
                 // A response is due exactly to who has asked.
                 let is_due = |state| matches!(state, State::SendBody);
                 assert!(!is_due(one) || other != State::Idle, "{client:?} {server:?}");

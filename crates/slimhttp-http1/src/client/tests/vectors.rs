@@ -5,7 +5,7 @@ use crate::fault::Fault;
 
 /// What a response answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Asked {
+pub(super) enum RequestKind {
     Get,
     Head,
     Connect,
@@ -13,10 +13,10 @@ pub(super) enum Asked {
     Upgrade,
 }
 
-use Asked::{Connect, Get, Head, Upgrade};
+use RequestKind::{Connect, Get, Head, Upgrade};
 
 /// Responses, what is read of each, and whether the connection may be used again.
-pub(super) const ACCEPTED: &[(Asked, &str, &str, bool)] = &[
+pub(super) const ACCEPTED: &[(RequestKind, &str, &str, bool)] = &[
     // Status lines.
     (Get, "HTTP/1.1 204 No Content\r\n\r\n", "head 204 HTTP/1.1 None>", true),
     (Get, "HTTP/1.1 204 \r\n\r\n", "head 204 HTTP/1.1 None>", true),
