@@ -272,7 +272,12 @@ impl<S: Stream> Http1<S> {
             Framing::Length(length) => Some(length),
             _ => None,
         };
+        let mut slice = None;
         loop {
+            if slice.as_ref().is_some_and(TimeSlice::is_over) {
+                slice = None;
+                self.yield_to_others().await?;
+            }
             #[cfg(target_os = "linux")]
             if let Some(rest) = left.filter(|rest| self.may_splice(body, *rest)) {
                 left = Some(self.splice(body, rest).await?);
@@ -283,7 +288,16 @@ impl<S: Stream> Http1<S> {
             if self.write_queue.len() >= HIGH_WATER {
                 self.send_queue().await?;
             }
-            let piece = std::future::poll_fn(|context| self.poll_piece(body, context)).await;
+            let piece = std::future::poll_fn(|context| {
+                let begun = slice.get_or_insert_with(TimeSlice::begin);
+                let piece = self.poll_piece(body, begun, context);
+                if piece.is_pending() {
+                    // Who waits takes no time.
+                    slice = None;
+                }
+                piece
+            });
+            let piece = piece.await;
             let trailers = match piece {
                 Ok(Piece::Data(data)) => {
                     self.push_piece(data, &mut left)?;
@@ -297,10 +311,7 @@ impl<S: Stream> Http1<S> {
                 }
                 Ok(Piece::End) if left.is_none() => None,
                 Ok(Piece::Gone) => return Err(Broken::Silently),
-                Ok(Piece::Yield) => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
+                Ok(Piece::Yield) => continue,
                 // Fewer bytes than were promised among them: all that is left is to break off.
                 Ok(Piece::Trailers(_) | Piece::End) | Err(_) => {
                     // What there was is sent: who got nothing at all of an answer may
@@ -316,6 +327,17 @@ impl<S: Stream> Http1<S> {
         }
     }
 
+    /// Gives others of this thread their turns in the midst of a body that has always more: before
+    /// that, what waits is sent, and the client has its own turn.
+    async fn yield_to_others(&mut self) -> Result<(), Broken> {
+        let client = std::future::poll_fn(|context| Poll::Ready(self.poll_client(context))).await;
+        if let Poll::Ready(ClientEvent::Gone) = client {
+            return Err(Broken::Silently);
+        }
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
     /// Ends a body, all of which is in the queue, and sends what waits.
     async fn send_end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Broken> {
         self.queue(|engine, out| engine.send_end(out, trailers.as_ref()))?;
@@ -327,9 +349,9 @@ impl<S: Stream> Http1<S> {
     fn poll_piece(
         &mut self,
         body: &mut Tracked,
+        slice: &TimeSlice,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Piece>> {
-        let mut slice = None;
         loop {
             match Pin::new(&mut *body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -344,9 +366,7 @@ impl<S: Stream> Http1<S> {
             }
             match ready!(self.poll_client(context)) {
                 ClientEvent::Gone => return Poll::Ready(Ok(Piece::Gone)),
-                ClientEvent::Content if slice.get_or_insert_with(TimeSlice::begin).is_over() => {
-                    return Poll::Ready(Ok(Piece::Yield));
-                }
+                ClientEvent::Content if slice.is_over() => return Poll::Ready(Ok(Piece::Yield)),
                 ClientEvent::Content => {}
             }
         }

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 /// Slices given to the system at once.
@@ -14,6 +14,13 @@ const SLICES: usize = 16;
 
 /// What stands around a chunk is no longer than this: the digits of its size, and a line's end.
 const SHORT: usize = 18;
+
+/// A piece up to this size is copied behind another short one, so that a stream of many short
+/// pieces is no long queue.
+const COPIED: usize = 256;
+
+/// So many bytes are copied behind one another at most.
+const JOINED: usize = 16 * 1024;
 
 /// Bytes in the order of sending. Holds no memory while it is empty.
 #[derive(Debug, Default)]
@@ -29,6 +36,8 @@ enum Piece {
     Shared(Bytes),
     /// Bytes that stand here, and how many of them are sent, and are there.
     Short([u8; SHORT], u8, u8),
+    /// Short ones behind one another.
+    Joined(BytesMut),
 }
 
 impl Piece {
@@ -36,6 +45,32 @@ impl Piece {
         match self {
             Self::Shared(bytes) => bytes,
             Self::Short(bytes, sent, length) => &bytes[usize::from(*sent)..usize::from(*length)],
+            Self::Joined(bytes) => bytes,
+        }
+    }
+
+    /// Copies few bytes behind its own, where these are few too; whether it has.
+    fn join(&mut self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Short(short, _, length) if usize::from(*length) + bytes.len() <= SHORT => {
+                let start = usize::from(*length);
+                short[start..start + bytes.len()].copy_from_slice(bytes);
+                *length += u8::try_from(bytes.len()).expect("it is short");
+                true
+            }
+            Self::Short(..) => {
+                let own = self.bytes();
+                let mut joined = BytesMut::with_capacity(2 * (own.len() + bytes.len()));
+                joined.extend_from_slice(own);
+                joined.extend_from_slice(bytes);
+                *self = Self::Joined(joined);
+                true
+            }
+            Self::Joined(joined) if joined.len() + bytes.len() <= JOINED => {
+                joined.extend_from_slice(bytes);
+                true
+            }
+            Self::Joined(_) | Self::Shared(_) => false,
         }
     }
 
@@ -44,6 +79,7 @@ impl Piece {
         match self {
             Self::Shared(bytes) => bytes.advance(count),
             Self::Short(_, sent, _) => *sent += u8::try_from(count).expect("it is short"),
+            Self::Joined(bytes) => bytes.advance(count),
         }
     }
 }
@@ -65,10 +101,20 @@ impl WriteQueue {
     }
 
     pub(super) fn push(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && !self.join(&bytes) {
             self.length += bytes.len();
             self.pieces.push_back(Piece::Shared(bytes));
         }
+    }
+
+    /// Copies few bytes behind the last piece, where that is short too; whether it has.
+    fn join(&mut self, bytes: &[u8]) -> bool {
+        let joins =
+            bytes.len() <= COPIED && self.pieces.back_mut().is_some_and(|last| last.join(bytes));
+        if joins {
+            self.length += bytes.len();
+        }
+        joins
     }
 
     /// The same of few bytes, which are copied.
@@ -76,7 +122,7 @@ impl WriteQueue {
         if bytes.len() > SHORT {
             return self.push(Bytes::copy_from_slice(bytes));
         }
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && !self.join(bytes) {
             let mut short = [0; SHORT];
             short[..bytes.len()].copy_from_slice(bytes);
             self.length += bytes.len();

@@ -60,6 +60,7 @@ impl Handler for Echo {
             let content = match (path, &request.body) {
                 ("/handled/long", _) => "x".repeat(10_000).into(),
                 ("/handled/tick", _) => leaving::tick(events),
+                ("/handled/nothing", _) => leaving::frames_of_nothing(events),
                 ("/handled/unread", _) => Body::from(path.to_string()),
                 ("/handled/stream", _) => content::streamed(&request, 3),
                 ("/handled/broken", _) => content::streamed(&request, 0),

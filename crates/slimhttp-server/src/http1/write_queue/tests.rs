@@ -37,6 +37,21 @@ async fn pieces_are_sent_in_order_however_they_are_cut() {
     }
 }
 
+#[test]
+fn many_short_pieces_are_few_of_the_queue() {
+    let mut queue = WriteQueue::default();
+    while queue.len() < 64 * 1024 {
+        queue.push_short(b"1\r\n");
+        queue.push(Bytes::from_static(b"x"));
+        queue.push_short(b"\r\n");
+    }
+    assert!(queue.pieces.len() <= 5, "{}", queue.pieces.len());
+    let large = Bytes::from(vec![0; COPIED + 1]);
+    queue.push(large.clone());
+    let Some(Piece::Shared(last)) = queue.pieces.back() else { panic!("it is not copied") };
+    assert_eq!(last.as_ptr(), large.as_ptr());
+}
+
 #[tokio::test]
 async fn what_the_socket_holds_is_not_sent_before_it_is_flushed() {
     let (_client, mut ours) = tokio::io::duplex(1);

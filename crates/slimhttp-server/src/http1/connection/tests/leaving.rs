@@ -96,3 +96,45 @@ async fn a_stream_that_rests_may_be_probed_and_goes_on() {
     assert_eq!(client.rest().await, "04\r\ntick\r\n0\r\n\r\n");
     assert_eq!(client.ended().await, ORDERLY);
 }
+
+/// A stream of frames without content, which are always there, and whose end comes once it is
+/// released.
+pub(super) fn frames_of_nothing(events: &Arc<Events>) -> Body {
+    let events = events.clone();
+    let released = async move { events.release.notified().await };
+    Body::stream(FramesOfNothing(Box::pin(released)))
+}
+
+struct FramesOfNothing(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl HttpBody for FramesOfNothing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(match self.0.as_mut().poll(context) {
+            Poll::Ready(()) => None,
+            Poll::Pending => Some(Ok(Frame::data(Bytes::new()))),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_always_has_more_gives_others_their_turns() {
+    let mut client = connect(4096);
+    client.send(get("nothing")).await;
+    // That this is reached is what the test is about.
+    assert!(client.head().await.contains("\r\ntransfer-encoding: chunked\r\n"));
+    client.events.release.notify_one();
+    client.shutdown().await;
+    assert!(client.rest().await.ends_with("0\r\n\r\n"));
+
+    let mut client = connect(4096);
+    client.send(get("nothing")).await;
+    client.head().await;
+    drop(client.socket);
+    assert_eq!(client.served.await.expect("no panic"), ABRUPT);
+}
