@@ -136,8 +136,12 @@ impl UpstreamConnection {
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let received = if self.reads_large && self.unread.is_empty() {
             self.unread.reserve(LARGE);
-            let reading = pin!(self.socket.read_buf(&mut self.unread));
-            let received = ready!(reading.poll(context))?;
+            let received = pin!(self.socket.read_buf(&mut self.unread)).poll(context);
+            if self.unread.is_empty() {
+                // Nobody waits with so much memory.
+                self.unread = BytesMut::new();
+            }
+            let received = ready!(received)?;
             if received < LARGE / 4 {
                 // Whoever gets it may keep it for a while.
                 self.unread = BytesMut::from(&*self.unread);

@@ -177,3 +177,20 @@ async fn large_content_passes_whole_in_large_pieces() {
     assert!(received == content);
     assert!(pieces <= 1_000_000 / (32 << 10), "{pieces}");
 }
+
+#[tokio::test]
+async fn a_large_response_that_pauses_holds_no_memory() {
+    let content = vec![b'x'; 256 * 1024];
+    let (mut body, mut upstream) = body("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+    upstream.write_all(&content).await.expect("has room");
+    let mut received = 0;
+    while received < content.len() {
+        let frame = next(&mut body).await.expect("is there").expect("is whole");
+        received += frame.into_data().expect("is data").len();
+    }
+    let waits = std::future::poll_fn(|context| {
+        Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())
+    });
+    assert!(waits.await);
+    assert_eq!(body.connection.as_ref().expect("is open").unread.capacity(), 0);
+}
