@@ -222,9 +222,13 @@ impl Tracked {
         }
     }
 
-    /// All of the content, where it is in memory: it counts as sent.
-    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+    /// All of the content, where it is in memory and not shorter than it is announced: it counts
+    /// as sent.
+    pub(crate) fn take_whole(&mut self, announced: u64) -> Option<Bytes> {
         let Body::Full(whole) = &mut self.body else { return None };
+        if (whole.len() as u64) < announced {
+            return None;
+        }
         let whole = std::mem::take(whole);
         self.body = Body::Empty;
         if let Some(record) = &mut self.tracker.record {

@@ -162,9 +162,7 @@ impl<S: Stream> Http1<S> {
             };
             let whole = match framing {
                 Framing::None => Some(Bytes::new()),
-                Framing::Length(length) => {
-                    body.take_whole().filter(|whole| whole.len() as u64 >= length)
-                }
+                Framing::Length(length) => body.take_whole(length),
                 Framing::Chunked | Framing::UntilClose => None,
             };
             match whole {

@@ -57,6 +57,10 @@ impl Handler for Echo {
             if path == "/handled/held" {
                 events.release.notified().await;
             }
+            if path == "/handled/short" {
+                let response = Response::builder().header("content-length", 100);
+                return Ok(Answer::Reply(response.body("less".into()).expect("is valid")));
+            }
             let content = match (path, &request.body) {
                 ("/handled/long", _) => "x".repeat(10_000).into(),
                 ("/handled/tick", _) => leaving::tick(events),

@@ -307,6 +307,16 @@ async fn a_response_that_breaks_off_has_no_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_content_that_is_shorter_than_announced_all_there_is_is_sent() {
+    let mut client = connect(4096);
+    client.send(get("short") + &get("next")).await;
+    let answer = client.rest().await;
+    assert!(answer.contains("\r\ncontent-length: 100\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nless"), "{answer}");
+    assert_eq!(client.events.begun.load(Ordering::Relaxed), 1, "it cannot go on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_pauses_for_too_long_is_told_408() {
     let mut client = connect_with(4096, RouteKind::Whole, [("body_timeout", 10.into())]);
     client.send(post("now", "Content-Length: 5", "he")).await;
