@@ -122,11 +122,13 @@ impl UpstreamConnection {
     /// Whether the upstream has sent nothing since its last response, neither bytes nor its end.
     /// Costs a system call only where the system has said that there is something.
     pub(super) fn is_quiet(&mut self) -> bool {
-        let mut byte = [0];
-        let mut context = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.socket)
-            .poll_read(&mut context, &mut ReadBuf::new(&mut byte))
-            .is_pending()
+        let look = std::future::poll_fn(|context| {
+            let (mut byte, socket) = ([0], Pin::new(&mut self.socket));
+            Poll::Ready(socket.poll_read(context, &mut ReadBuf::new(&mut byte)).is_pending())
+        });
+        // Even where the task has done so much that the runtime would have it yield first.
+        let look = pin!(tokio::task::unconstrained(look));
+        look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true)
     }
 
     /// Receives more, and returns how many bytes: none at the end.

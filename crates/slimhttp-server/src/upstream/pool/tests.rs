@@ -1,5 +1,7 @@
 //! Which connections are kept, and which are used first.
 
+use std::task::Poll;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::*;
@@ -127,4 +129,17 @@ fn idle_connections_of_other_threads_make_room_too() {
     idle.recv().expect("is sent");
     make_room();
     other.join().expect("was closed");
+}
+
+#[tokio::test]
+async fn one_that_the_upstream_has_closed_is_not_used_by_a_task_that_has_done_much() {
+    let group = group();
+    drop(use_one(&group).await);
+    let taken = std::future::poll_fn(|context| {
+        while tokio::task::coop::has_budget_remaining() {
+            let _ = std::pin::pin!(tokio::task::consume_budget()).poll(context);
+        }
+        Poll::Ready(take(&group, 0))
+    });
+    assert!(taken.await.is_none());
 }
