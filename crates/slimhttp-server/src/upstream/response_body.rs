@@ -81,6 +81,10 @@ impl UpstreamBody {
         }
         if let (Some(connection), Some(upload)) = (&mut self.connection, &mut self.upload) {
             upload.proceed(connection, context)?;
+            if upload.is_complete() {
+                // From here on the socket may be read elsewhere.
+                self.upload = None;
+            }
         }
         let limits = self.terms.limits;
         loop {

@@ -4,8 +4,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::Instant;
 
 use super::*;
+use crate::message::{request_body::RequestBody, testing};
+use crate::upstream::request_body::ForwardedBody;
 use crate::upstream::send::UpstreamContent;
-use crate::upstream::testing::{SILENCE, answered, group, read_until};
+use crate::upstream::testing::{
+    Asked, BODY_TIMEOUT, SILENCE, answered, connection_of, group, read_until,
+};
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const LENGTH: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
@@ -193,4 +197,30 @@ async fn a_large_response_that_pauses_holds_no_memory() {
     });
     assert!(waits.await);
     assert_eq!(body.connection.as_ref().expect("is open").unread.capacity(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_behind_its_answer_is_done_with_then() {
+    let group = group();
+    let (connection, mut upstream) = connection_of(&group, 4096);
+    let (client, request) = testing::body(Some(6));
+    let mut request = ForwardedBody::new(RequestBody::Incoming(request), u64::MAX, BODY_TIMEOUT);
+    client.send("abc");
+    upstream.write_all(LENGTH.as_bytes()).await.expect("has room");
+    let asked = Asked::new(http::Method::POST, &[]);
+    let response = asked.send(connection, &mut request).await.expect("is a response");
+    let UpstreamContent::Streamed(mut body) = response.into_body() else {
+        panic!("it is streamed")
+    };
+    upstream.write_all(b"abc").await.expect("has room");
+    assert!(next(&mut body).await.is_some());
+    assert!(body.upload.is_some());
+    client.send("def");
+    upstream.write_all(b"d").await.expect("has room");
+    assert!(next(&mut body).await.is_some());
+    assert!(body.upload.is_none());
+    read_until(&mut upstream, "abcdef").await;
+    upstream.write_all(b"ef").await.expect("has room");
+    assert!(next(&mut body).await.is_some());
+    assert!(pool::take(&group, 0).is_some(), "all of it is complete");
 }
