@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use slimhttp_http1::Response;
 use slimhttp_site::refusal::Refusal;
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 
 use crate::exchange;
@@ -54,6 +55,12 @@ impl<S: Stream> Http1<S> {
                 linger(&mut self.socket, &self.context.state, announced).await;
             }
             Ending::Abrupt => {}
+            Ending::Reset => {
+                // Over TLS it is enough that the end which TLS has is missing (RFC 8446 section 6.1).
+                if let Some(socket) = self.socket.tcp() {
+                    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+                }
+            }
         }
     }
 

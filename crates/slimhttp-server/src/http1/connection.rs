@@ -82,8 +82,10 @@ pub(crate) enum Ending {
     /// The client has sent, or may be sending, what nobody reads. So much of it, as far as was
     /// announced, is to come.
     Unread { announced: u64 },
-    /// The client has left, or what is sent cannot be ended well.
+    /// The client has left.
     Abrupt,
+    /// What was sent breaks off, and the client would take an ordinary end for that of it.
+    Reset,
 }
 
 /// What is wrong with a head.
@@ -176,7 +178,8 @@ impl<S: Stream> Http1<S> {
                 return Some(Next::Upgrade(sender));
             }
             (Ok(()), _) | (Err(Broken::Visibly), _) => {}
-            (Err(Broken::Silently), _) => return Some(Next::Close(Ending::Abrupt)),
+            (Err(Broken::Silently), _) => return Some(Next::Close(Ending::Reset)),
+            (Err(Broken::Gone), _) => return Some(Next::Close(Ending::Abrupt)),
         }
         // The response is complete; the request may not be.
         if self.engine.server_state() == State::Done && self.drop_content().await {

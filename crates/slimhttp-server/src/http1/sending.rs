@@ -52,14 +52,16 @@ pub(super) struct Terms {
 pub(super) enum Broken {
     /// Its end is missing.
     Visibly,
-    /// It would take the end of the connection for that of the content, or is gone.
+    /// It would take the end of the connection for that of the content.
     Silently,
+    /// It is gone.
+    Gone,
 }
 
 impl From<io::Error> for Broken {
     /// The socket's error.
     fn from(_: io::Error) -> Self {
-        Self::Silently
+        Self::Gone
     }
 }
 
@@ -308,7 +310,7 @@ impl<S: Stream> Http1<S> {
                     Some(trailers).filter(|_| takes_trailers)
                 }
                 Ok(Piece::End) if left.is_none() => None,
-                Ok(Piece::Gone) => return Err(Broken::Silently),
+                Ok(Piece::Gone) => return Err(Broken::Gone),
                 Ok(Piece::Yield) => continue,
                 // Fewer bytes than were promised among them: all that is left is to break off.
                 Ok(Piece::Trailers(_) | Piece::End) | Err(_) => {
@@ -330,7 +332,7 @@ impl<S: Stream> Http1<S> {
     async fn yield_to_others(&mut self) -> Result<(), Broken> {
         let client = std::future::poll_fn(|context| Poll::Ready(self.poll_client(context))).await;
         if let Poll::Ready(ClientEvent::Gone) = client {
-            return Err(Broken::Silently);
+            return Err(Broken::Gone);
         }
         tokio::task::yield_now().await;
         Ok(())

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::value::{Table, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -105,6 +106,7 @@ enum Ended {
 const UNREAD: Ended = Ended::Closed(Ending::Unread { announced: 0 });
 const ORDERLY: Ended = Ended::Closed(Ending::Orderly);
 const ABRUPT: Ended = Ended::Closed(Ending::Abrupt);
+const RESET: Ended = Ended::Closed(Ending::Reset);
 
 /// Connects to a server with this handler; either side holds at most `room` bytes that the
 /// other has not read.
@@ -127,8 +129,24 @@ fn connect_to(
     shared: &Arc<ServerContext>,
     room: usize,
 ) -> (DuplexStream, JoinHandle<Ended>, Arc<ConnectionContext>) {
-    let context = testing::connection(shared);
     let (socket, server) = tokio::io::duplex(room);
+    let (served, context) = serve(server, shared);
+    (socket, served, context)
+}
+
+/// The same over a real socket.
+async fn connect_by_tcp(shared: &Arc<ServerContext>) -> (TcpStream, JoinHandle<Ended>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("is bound")).await;
+    let (server, _) = listener.accept().await.expect("the client has connected");
+    (client.expect("is listened on"), serve(server, shared).0)
+}
+
+fn serve(
+    server: impl Stream + Sync,
+    shared: &Arc<ServerContext>,
+) -> (JoinHandle<Ended>, Arc<ConnectionContext>) {
+    let context = testing::connection(shared);
     let mut connection = Http1::new(server, context.clone());
     let served = tokio::spawn(async move {
         // As `serve::connection` does.
@@ -143,7 +161,7 @@ fn connect_to(
         connection.end(next).await;
         ended
     });
-    (socket, served, context)
+    (served, context)
 }
 
 impl Client {

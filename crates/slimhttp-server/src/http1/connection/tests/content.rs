@@ -301,8 +301,22 @@ async fn a_response_that_breaks_off_has_no_end() {
         client.send(request.replace("HTTP/1.1", &format!("HTTP/{version}"))).await;
         let answer = client.rest().await;
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
-        let expected = if version == "1.1" { ORDERLY } else { ABRUPT };
+        let expected = if version == "1.1" { ORDERLY } else { RESET };
         assert_eq!(client.closed().await, expected, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn one_whose_end_would_be_that_of_the_connection_is_reset() {
+    for (version, expected) in [("1.1", None), ("1.0", Some(std::io::ErrorKind::ConnectionReset))] {
+        let shared = testing::server_with_handler([], RouteKind::Streamed, Echo(Arc::default()));
+        let (mut client, served) = connect_by_tcp(&shared).await;
+        let request = post("broken", "Content-Length: 3", "one");
+        let request = request.replace("HTTP/1.1", &format!("HTTP/{version}"));
+        client.write_all(request.as_bytes()).await.expect("the server reads");
+        let end = client.read_to_end(&mut Vec::new()).await;
+        assert_eq!(end.err().map(|error| error.kind()), expected);
+        served.await.expect("no panic");
     }
 }
 
