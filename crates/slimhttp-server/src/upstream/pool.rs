@@ -77,6 +77,7 @@ impl Pools {
         self.all.retain(|_, pool| {
             for idle in &mut pool.idle {
                 idle.retain_mut(|idle| now < idle.expires_at && idle.connection.is_quiet());
+                idle.iter_mut().for_each(|idle| idle.connection.silence.drop_unused_timer());
             }
             pool.group.strong_count() > 0
         });

@@ -13,9 +13,11 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Silence {
     /// When the present pause has begun.
     since: Option<Instant>,
-    /// Lasts as long as the connection. It is set anew only when it fires or would fire too late,
-    /// so that a busy connection costs no timer.
+    /// Kept between pauses. It is set anew only when it fires or would fire too late, so that a
+    /// busy connection costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether it was needed since it was last looked at.
+    is_in_use: bool,
 }
 
 impl Silence {
@@ -24,9 +26,18 @@ impl Silence {
         self.since = None;
     }
 
+    /// Drops the timer where it was not needed since the last call: it would keep the memory of the
+    /// task that it was to wake.
+    pub(super) fn drop_unused_timer(&mut self) {
+        if !std::mem::take(&mut self.is_in_use) {
+            self.timer = None;
+        }
+    }
+
     /// Ready when the present pause, which begins now if there is none, has lasted for `limit`.
     pub(super) fn poll(&mut self, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
         let deadline = *self.since.get_or_insert_with(Instant::now) + limit;
+        self.is_in_use = true;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);

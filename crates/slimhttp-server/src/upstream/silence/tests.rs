@@ -41,3 +41,19 @@ async fn a_shorter_limit_holds_at_once() {
     assert!(is_too_long(&mut silence, LIMIT / 10, LIMIT).await);
     assert_eq!(begun.elapsed(), LIMIT / 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_nobody_needs_keeps_no_task() {
+    let (task, waker) = crate::context::testing::Task::new();
+    let mut silence = Silence::default();
+    assert!(silence.poll(LIMIT, &mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    silence.end();
+    silence.drop_unused_timer();
+    assert!(std::sync::Arc::strong_count(&task) > 1, "it was in use");
+    silence.drop_unused_timer();
+    assert_eq!(std::sync::Arc::strong_count(&task), 1);
+    let begun = Instant::now();
+    assert!(is_too_long(&mut silence, LIMIT, 2 * LIMIT).await);
+    assert_eq!(begun.elapsed(), LIMIT);
+}
