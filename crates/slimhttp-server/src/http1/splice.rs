@@ -97,3 +97,6 @@ impl<S: Stream> Http1<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
