@@ -48,7 +48,13 @@ impl<S: Stream> Http1<S> {
         {
             return Poll::Ready(ClientEvent::Gone);
         }
-        while self.content.is_some() {
+        while let Some(content) = &self.content {
+            if content.is_dropped() {
+                match ready!(self.poll_dropped(context)) {
+                    Ok(()) => break,
+                    Err(_) => return Poll::Ready(ClientEvent::Gone),
+                }
+            }
             match ready!(self.poll_content(context)) {
                 Ok(Reader::Here) => return Poll::Ready(ClientEvent::Content),
                 Ok(Reader::Elsewhere) => {}
@@ -56,6 +62,24 @@ impl<S: Stream> Http1<S> {
             }
         }
         self.poll_gone(context).map(|()| ClientEvent::Gone)
+    }
+
+    /// Reads content that nobody reads, within a bound; behind that it is not looked at. Ready when
+    /// nothing more of it comes.
+    ///
+    /// # Errors
+    /// The client has left.
+    fn poll_dropped(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let was_open = matches!(self.client, SendingSide::Open);
+        if ready!(self.poll_drop_content(context))? {
+            return Poll::Ready(Ok(()));
+        }
+        match self.client {
+            SendingSide::Open => return Poll::Pending,
+            SendingSide::Closed(_) if was_open => self.send_probe(context)?,
+            SendingSide::Closed(_) => {}
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Ready when a client whose request is complete has left. What it sends meanwhile is kept,

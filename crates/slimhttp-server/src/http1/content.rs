@@ -46,12 +46,19 @@ pub(super) struct IncomingContent {
     awaits_continue: bool,
     /// Whether much came at a time, so that reading into memory of its own is worth while.
     is_fast: bool,
+    /// How much may still be dropped; `None` once nothing more of it is read.
+    may_drop: Option<u64>,
 }
 
 impl IncomingContent {
     /// How much is to come, as far as was announced.
     pub(super) fn announced(&self) -> u64 {
         self.left.unwrap_or(0)
+    }
+
+    /// Whether nobody reads it.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.pipe.is_none()
     }
 }
 
@@ -88,7 +95,13 @@ impl<S: Stream> Http1<S> {
             _ => None,
         };
         let awaits_continue = expects && self.unread.is_empty();
-        let content = IncomingContent { pipe: None, left, awaits_continue, is_fast: false };
+        let content = IncomingContent {
+            pipe: None,
+            left,
+            awaits_continue,
+            is_fast: false,
+            may_drop: Some(DROPPED),
+        };
         self.content = Some(Box::new(content));
         let taken = self.take_content();
         if let Some(End::Complete(trailers)) = &taken.end
@@ -280,11 +293,12 @@ impl<S: Stream> Http1<S> {
             // Whether it will send any, only the client knows.
             return true;
         }
-        match self.poll_drop_content(context, &mut DROPPED.clone()) {
-            Poll::Ready(is_complete) => !is_complete,
+        match self.poll_drop_content(context) {
+            Poll::Ready(dropped) => !dropped.unwrap_or(false),
             Poll::Pending => {
-                let left = self.content.as_ref().and_then(|content| content.left);
-                left.is_none_or(|left| left > DROPPED)
+                let Some(content) = &mut self.content else { return false };
+                content.may_drop = Some(DROPPED);
+                content.left.is_none_or(|left| left > DROPPED)
             }
         }
     }
@@ -296,36 +310,49 @@ impl<S: Stream> Http1<S> {
             None => return true,
             Some(content) => content.pipe = None,
         }
-        let mut most = DROPPED;
         std::future::poll_fn(|context| {
             if self.context.state.close_mode() != CloseMode::No {
                 return Poll::Ready(false);
             }
-            self.poll_drop_content(context, &mut most)
+            self.poll_drop_content(context).map(|dropped| dropped.unwrap_or(false))
         })
         .await
     }
 
-    /// Reads and drops `most` bytes of content and no more; whether it has ended.
-    fn poll_drop_content(&mut self, context: &mut Context<'_>, most: &mut u64) -> Poll<bool> {
+    /// Reads and drops content, within a bound; whether it has ended well. If not, nothing more
+    /// of it is read.
+    ///
+    /// # Errors
+    /// The client has left.
+    pub(super) fn poll_drop_content(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
         loop {
+            let Some(content) = &mut self.content else { return Poll::Ready(Ok(true)) };
+            let Some(most) = content.may_drop.take() else { return Poll::Ready(Ok(false)) };
             let taken = self.take_content();
             match taken.end {
                 Some(End::Complete(_)) => {
                     self.end_content();
-                    return Poll::Ready(true);
+                    return Poll::Ready(Ok(true));
                 }
-                Some(End::Malformed(_) | End::Early) => return Poll::Ready(false),
+                Some(End::Malformed(_) | End::Early) => return Poll::Ready(Ok(false)),
                 None => {}
             }
-            match most.checked_sub(taken.length()) {
-                Some(left) => *most = left,
-                None => return Poll::Ready(false),
+            let Some(most) = most.checked_sub(taken.length()) else {
+                return Poll::Ready(Ok(false));
+            };
+            let read = self.poll_read_content(context);
+            if let Poll::Ready(Ok(0)) = read {
+                self.client_has_ended();
+                return Poll::Ready(Ok(false));
             }
-            match ready!(self.poll_read_content(context)) {
-                Ok(count) if count > 0 => self.context.state.record_read(ReadPhase::Body),
-                _ => return Poll::Ready(false),
+            if let Some(content) = &mut self.content {
+                content.may_drop = Some(most);
             }
+            ready!(read)?;
+            self.context.state.record_read(ReadPhase::Body);
         }
     }
 }

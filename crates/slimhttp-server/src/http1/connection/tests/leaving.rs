@@ -138,3 +138,34 @@ async fn a_stream_that_always_has_more_gives_others_their_turns() {
     drop(client.socket);
     assert_eq!(client.served.await.expect("no panic"), ABRUPT);
 }
+
+/// Asks for events of `live_reload`, of which there are none, with a content that nobody reads.
+async fn listening() -> (DuplexStream, JoinHandle<Ended>, Arc<ConnectionContext>) {
+    let shared = testing::server([("debug", true.into())]);
+    let (mut socket, served, context) = connect_to(&shared, 4096);
+    let path = slimhttp_site::live_reload::PATH;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nsome");
+    socket.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.expect("a whole head"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&head));
+    settle().await;
+    (socket, served, context)
+}
+
+#[tokio::test]
+async fn one_that_leaves_within_a_content_that_nobody_reads_ends_the_answer() {
+    let (mut client, served, context) = listening().await;
+    client.write_all(b"more ").await.expect("the server reads");
+    settle().await;
+    assert!(context.state.is_busy());
+    drop(client);
+    assert_eq!(served.await.expect("no panic"), ABRUPT);
+
+    let (client, served, context) = listening().await;
+    assert!(context.state.is_busy());
+    drop(client);
+    assert_eq!(served.await.expect("no panic"), ABRUPT);
+}
