@@ -379,7 +379,7 @@ impl Sending {
             }
         }
         // Others of this thread have their turn.
-        context.waker().wake_by_ref();
+        let _ = std::pin::pin!(tokio::task::yield_now()).poll(context);
         Poll::Pending
     }
 
