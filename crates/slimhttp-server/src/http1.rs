@@ -4,7 +4,8 @@
 //!
 //! `connection` is the story: a head, the exchange, the response, and what becomes of the
 //! connection. `content` reads what comes behind a head, `client` watches a client whose request
-//! is in work, `sending` writes the response, `close` ends the connection.
+//! is in work, `sending` writes the response (`sendfile` files, `splice` large answers of
+//! upstreams, both past this process), `close` ends the connection.
 
 mod client;
 mod close;
