@@ -24,8 +24,7 @@ pub(crate) enum UpstreamFault {
 pub(crate) enum Progress {
     /// There was no connection: no upstream has seen any of it.
     NotConnected,
-    /// There was one, and no write to it has succeeded. Over TLS the first write may have sent some
-    /// records of the request before one of them failed.
+    /// There was one, and it took no byte of the request.
     Unsent,
     /// The connection ended before a byte of the response. A kept connection that the upstream
     /// closes in the very moment of its next request ends so.

@@ -27,6 +27,7 @@ use crate::upstream::pool::{self, Idling};
 use crate::upstream::request_body::ForwardedBody;
 use crate::upstream::response_body::UpstreamBody;
 use crate::upstream::send_queue::SendQueue;
+use crate::upstream::socket::UpstreamSocket;
 use crate::upstream::upgrade::UpstreamUpgrade;
 
 /// Pieces of content that are sent in one poll.
@@ -353,7 +354,12 @@ impl Sending {
             return Ok(());
         }
         body.put_back(piece);
-        Err(UpstreamError::broken(&error, Progress::Unsent))
+        // Over TLS a write that fails may have sent records before.
+        let progress = match connection.socket {
+            UpstreamSocket::Tls(_) => Progress::Unanswered,
+            _ => Progress::Unsent,
+        };
+        Err(UpstreamError::broken(&error, progress))
     }
 
     fn poll(
