@@ -255,3 +255,63 @@ def test_c8_4_a_stream_that_yields_when_it_is_cancelled_ends(who: str) -> None:
         assert program.wait() == 0, program.stderr
     assert time.monotonic() - begun < 15
     assert program.stderr == ''
+
+
+# Clients of which nothing is read.
+
+
+def post(target: str, *fields: str, content: bytes = b'') -> bytes:
+    lines = [f'POST {target} HTTP/1.1', 'Host: a.example', 'Content-Length: 100000', *fields]
+    return '\r\n'.join([*lines, '\r\n']).encode() + content
+
+
+def get(target: str) -> bytes:
+    return f'GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n'.encode()
+
+
+UNREAD = {
+    'content': lambda target: post(target, content=b'x' * 5000),
+    '100 Continue': lambda target: post(target, 'Expect: 100-continue'),
+    'requests ahead': lambda target: get(target) + get('/none') * 3000,
+}
+
+
+@of('how', ['close', 'reset', 'half close'])
+@of('target', ['/waits', '/rests'])
+@of('unread', UNREAD.values(), ids=UNREAD)
+def test_c8_5_clients_of_which_nothing_is_read_are_noticed_too(
+    unread: Any, target: str, how: str
+) -> None:
+    many, endings = 100, Endings()
+
+    async def waits(request):
+        with endings.one():
+            await asyncio.sleep(3600)
+
+    async def rests(request):
+        with endings.one():
+            yield b'begun'
+            await asyncio.sleep(3600)
+
+    def descriptors() -> int:
+        return len(os.listdir('/proc/self/fd'))
+
+    with serving() as site:
+        site.http.route('/waits', stream=True)(waits)
+        site.http.route('/rests', stream=True)(rests)
+        assert site.get('/none').status == 404
+        before = descriptors()
+        with contextlib.ExitStack() as stack:
+            for _ in range(many):
+                client = stack.enter_context(socket.create_connection(site.address, PATIENCE))
+                client.sendall(unread(target))
+                if how == 'reset':
+                    linger = struct.pack('ii', 1, 0)
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                elif how == 'half close':
+                    client.shutdown(socket.SHUT_WR)
+            wait_until(lambda: endings.begun == many, 'all handlers to begin')
+            assert descriptors() <= before + 2 * many + 2, 'one at each end of a connection'
+            assert endings.ended == 0
+        wait_until(lambda: endings.ended == many, 'all handlers to be cancelled')
+        wait_until(lambda: descriptors() <= before, 'the end of all connections')

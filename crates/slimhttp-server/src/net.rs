@@ -6,7 +6,7 @@ pub(crate) mod connection_state;
 pub(crate) mod connections;
 pub(crate) mod linger;
 pub(crate) mod listener;
-pub(crate) mod peer_reset;
+pub(crate) mod peer_watch;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@
 //! A client that closes its sending side behind a whole request is answered: it may only have no
 //! more to ask. Whether it has left altogether shows by a reset, by a write that fails, or by a
 //! probe: one byte with which anything that may be sent next begins, which a client that has gone
-//! answers with a reset.
+//! answers with a reset. Where nothing is read of it, the socket is looked at now and then.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::io::ReadBuf;
 
 use crate::http1::Http1;
 use crate::http1::content_pipe::Reader;
-use crate::net::peer_reset::PeerReset;
+use crate::net::peer_watch::PeerEvent;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 
@@ -28,8 +28,8 @@ const READ_AHEAD: usize = 64 * 1024;
 pub(super) enum SendingSide {
     #[default]
     Open,
-    /// Closed: nothing more is read. A reset is watched for, if there is a descriptor for it.
-    Closed(Option<PeerReset>),
+    /// Closed: nothing more is read.
+    Closed,
 }
 
 /// What comes of a client whose request is in work.
@@ -76,31 +76,50 @@ impl<S: Stream> Http1<S> {
         }
         match self.client {
             SendingSide::Open => return Poll::Pending,
-            SendingSide::Closed(_) if was_open => self.send_probe(context)?,
-            SendingSide::Closed(_) => {}
+            SendingSide::Closed if was_open => self.send_probe(context)?,
+            SendingSide::Closed => {}
         }
         Poll::Ready(Ok(()))
     }
 
     /// Ready when a client whose request is complete has left. What it sends meanwhile is kept,
-    /// within a bound; behind that it is not looked at.
+    /// within a bound.
     fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let SendingSide::Open = self.client {
-            match ready!(self.poll_read_ahead(context)) {
-                Ok(()) => self.client_has_ended(),
-                Err(_) => return Poll::Ready(()),
-            }
-            if self.send_probe(context).is_err() {
-                return Poll::Ready(());
+            match self.poll_read_ahead(context) {
+                // The socket wakes the task.
+                Poll::Pending if self.unread.len() < READ_AHEAD => return Poll::Pending,
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => {
+                    self.client_has_ended();
+                    if self.send_probe(context).is_err() {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
             }
         }
-        match &mut self.client {
-            SendingSide::Closed(Some(reset)) => reset.poll(context),
-            SendingSide::Closed(None) | SendingSide::Open => Poll::Pending,
+        self.poll_reset(context).map(|_| ())
+    }
+
+    /// Ready when a client of which nothing is read has left. One that has closed its sending side
+    /// is probed.
+    pub(super) fn poll_reset(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let Some(socket) = self.socket.bare() else { return Poll::Pending };
+            match ready!(self.watch.poll(socket, context)) {
+                PeerEvent::Ended => {
+                    if let Err(error) = self.send_probe(context) {
+                        return Poll::Ready(error);
+                    }
+                }
+                PeerEvent::Gone => return Poll::Ready(io::ErrorKind::ConnectionReset.into()),
+            }
         }
     }
 
-    /// Keeps what the client sends ahead; ready when it has closed its sending side.
+    /// Keeps what the client sends ahead, as long as that is not too much; ready when it has closed
+    /// its sending side.
     ///
     /// # Errors
     /// It has left.
@@ -129,7 +148,7 @@ impl<S: Stream> Http1<S> {
         if let SendingSide::Open = self.client {
             let look = std::future::poll_fn(|context| {
                 if let Poll::Ready(Ok(())) = self.poll_read_ahead(context) {
-                    self.client = SendingSide::Closed(None);
+                    self.client = SendingSide::Closed;
                 }
                 Poll::Ready(())
             });
@@ -141,15 +160,15 @@ impl<S: Stream> Http1<S> {
 
     /// The client has closed its sending side.
     pub(super) fn client_has_ended(&mut self) {
-        let reset = self.socket.bare().and_then(PeerReset::watch);
-        self.client = SendingSide::Closed(reset);
+        self.client = SendingSide::Closed;
+        self.watch.set_ended();
         self.tell_end();
     }
 
     /// Tells the engine that no more comes, if it is so. The response to the last request then
     /// says that it is the last one.
     pub(super) fn tell_end(&mut self) {
-        let is_closed = matches!(self.client, SendingSide::Closed(_));
+        let is_closed = matches!(self.client, SendingSide::Closed);
         // Where the answer may be 101, what has ended may be another protocol's side.
         if is_closed && self.engine.client_state() != State::MightSwitch {
             // Whoever reads the content learns that it has ended early; what is left of a further

@@ -30,6 +30,7 @@ use crate::http1::write_queue::WriteQueue;
 use crate::message::body::Extent;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ReadPhase};
+use crate::net::peer_watch::PeerWatch;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 use crate::net::time_slice::TimeSlice;
@@ -58,6 +59,8 @@ pub(crate) struct Http1<S> {
     /// Of the request in flight, while some is still to come.
     pub(super) content: Option<Box<IncomingContent>>,
     pub(super) client: SendingSide,
+    /// Of the client, while nothing is read of it and its request is in work.
+    pub(super) watch: PeerWatch,
     /// Whether the client has sent anything.
     pub(crate) has_received: bool,
 }
@@ -135,6 +138,7 @@ impl<S: Stream> Http1<S> {
             write_queue: WriteQueue::default(),
             content: None,
             client: SendingSide::default(),
+            watch: PeerWatch::default(),
             has_received: false,
         }
     }
@@ -173,6 +177,7 @@ impl<S: Stream> Http1<S> {
             return Some(Next::Close(Ending::Abrupt));
         };
         let sent = self.send(response, terms).await;
+        self.watch = PeerWatch::default();
         match (sent, sender) {
             (Ok(()), Some(sender)) if self.engine.server_state() == State::Switched => {
                 return Some(Next::Upgrade(sender));
@@ -255,7 +260,7 @@ impl<S: Stream> Http1<S> {
                 return Poll::Ready(outcome);
             }
         }
-        if let SendingSide::Closed(_) = self.client {
+        if let SendingSide::Closed = self.client {
             return Poll::Ready(HeadOutcome::Leave(Next::Close(Ending::Orderly)));
         }
         read_buffer::with(|buffer| {

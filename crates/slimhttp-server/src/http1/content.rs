@@ -136,10 +136,10 @@ impl<S: Stream> Http1<S> {
     /// The client has left.
     pub(super) fn poll_content(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Reader>> {
         let Some(pipe) = self.content.as_ref().and_then(|content| content.pipe.as_ref()) else {
-            return Poll::Pending;
+            return self.poll_reset(context).map(Err);
         };
         if !pipe.is_wanted(context.waker()) {
-            return Poll::Pending;
+            return self.poll_reset(context).map(Err);
         }
         self.send_continue(context)?;
         let mut taken = self.take_content();

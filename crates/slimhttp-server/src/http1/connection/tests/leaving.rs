@@ -1,6 +1,9 @@
 //! Clients that close their sending side, or leave.
 
+use std::time::Duration;
+
 use http_body::{Body as HttpBody, Frame};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::message::body::BodyError;
@@ -122,6 +125,52 @@ impl HttpBody for FramesOfNothing {
     }
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client over a real socket, for no pipe in memory can be looked at. It has sent that, and the
+/// call that is made for it has begun.
+async fn connect_by_tcp(sent: &str) -> (TcpStream, JoinHandle<Ended>, Arc<Events>) {
+    let events = Arc::<Events>::default();
+    let shared = testing::server_with_handler([], RouteKind::Streamed, Echo(events.clone()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("is bound")).await;
+    let mut client = client.expect("is listened on");
+    let (ours, _) = listener.accept().await.expect("the client has connected");
+    let (served, _) = serve(ours, &shared);
+    client.write_all(sent.as_bytes()).await.expect("the system takes it");
+    while events.begun.load(Ordering::Relaxed) == 0 {
+        yield_now().await;
+    }
+    (client, served, events)
+}
+
+fn held(fields: &str, content: &str) -> String {
+    format!("POST /handled/held HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n{content}")
+}
+
+#[tokio::test]
+async fn one_that_leaves_while_nothing_is_read_of_it_is_noticed() {
+    for sent in [
+        held("Content-Length: 10", "hello"),
+        held("Content-Length: 10", ""),
+        held("Content-Length: 10\r\nExpect: 100-continue", ""),
+        held("Transfer-Encoding: chunked", "5\r\nhe"),
+        get("held") + &get("now").repeat(3000),
+    ] {
+        for resets in [false, true] {
+            let (client, served, events) = connect_by_tcp(&sent).await;
+            if resets {
+                let socket = socket2::SockRef::from(&client);
+                socket.set_linger(Some(Duration::ZERO)).expect("is a socket");
+            }
+            drop(client);
+            let ended = tokio::time::timeout(PATIENCE, served).await.expect("is noticed");
+            assert_eq!(ended.expect("no panic"), ABRUPT);
+            assert_eq!(events.dropped.load(Ordering::Relaxed), 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_stream_that_always_has_more_gives_others_their_turns() {
     let mut client = connect(4096);
@@ -168,4 +217,18 @@ async fn one_that_leaves_within_a_content_that_nobody_reads_ends_the_answer() {
     assert!(context.state.is_busy());
     drop(client);
     assert_eq!(served.await.expect("no panic"), ABRUPT);
+async fn one_that_closes_its_sending_side_within_its_content_is_probed_and_answered() {
+    let (mut client, served, events) = connect_by_tcp(&held("Content-Length: 10", "hello")).await;
+    client.shutdown().await.expect("is open");
+    assert_eq!(client.read_u8().await.expect("a byte"), b'H');
+    assert_eq!(events.dropped.load(Ordering::Relaxed), 0);
+    events.release.notify_one();
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).await.expect("is text");
+    assert!(rest.starts_with("TTP/1.1 "), "{rest}");
+    assert!(
+        rest.ends_with("\r\n\r\nOver"),
+        "who reads the content learns that it broke off: {rest}"
+    );
+    assert_eq!(served.await.expect("no panic"), ORDERLY);
 }
