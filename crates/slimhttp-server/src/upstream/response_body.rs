@@ -80,8 +80,11 @@ impl UpstreamBody {
             return Poll::Ready(Ok(Some(self.take_ready())));
         }
         if let (Some(connection), Some(upload)) = (&mut self.connection, &mut self.upload) {
-            upload.proceed(connection, context)?;
-            if upload.is_complete() {
+            // Where the client has paused for too long, or has broken off, what it is answered
+            // already goes on all the same. As the request was not sent whole, none follows it on
+            // this connection.
+            let is_over = upload.proceed(connection, context).is_err();
+            if is_over || upload.is_complete() {
                 // From here on the socket may be read elsewhere.
                 self.upload = None;
             }

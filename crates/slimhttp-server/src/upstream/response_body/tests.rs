@@ -1,5 +1,6 @@
 //! Bodies of responses as they come in from upstreams in memory.
 
+use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::Instant;
 
@@ -223,4 +224,35 @@ async fn a_request_that_is_sent_behind_its_answer_is_done_with_then() {
     upstream.write_all(b"ef").await.expect("has room");
     assert!(next(&mut body).await.is_some());
     assert!(pool::take(&group, 0).is_some(), "all of it is complete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_off_is_given_up_and_the_response_goes_on() {
+    for pauses in [false, true] {
+        let group = group();
+        let (connection, mut upstream) = connection_of(&group, 1 << 10);
+        upstream.write_all(LENGTH.as_bytes()).await.expect("has room");
+        let (client, content) = crate::message::testing::body(Some(1000));
+        let mut content =
+            ForwardedBody::new(RequestBody::Incoming(content), u64::MAX, BODY_TIMEOUT);
+        client.send("some of it");
+        let response = Asked::new(Method::POST, &[]).send(connection, &mut content).await;
+        let UpstreamContent::Streamed(mut body) = response.expect("is a response").into_body()
+        else {
+            panic!("it is streamed")
+        };
+        upstream.write_all(b"abc").await.expect("is open");
+        assert!(next(&mut body).await.expect("is there").is_ok());
+        if !pauses {
+            client.break_off();
+        }
+        let send = async {
+            tokio::time::sleep(BODY_TIMEOUT * 2).await;
+            assert!(client.is_given_up());
+            upstream.write_all(b"def").await.expect("is open");
+        };
+        let (found, ()) = tokio::join!(all(&mut body), send);
+        assert_eq!(found, ("def".to_owned(), Vec::new(), None), "{pauses}");
+        assert!(pool::take(&group, 0).is_none(), "the request was not sent whole");
+    }
 }
