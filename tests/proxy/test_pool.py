@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 from support import (
     DATA,
+    PATIENCE,
     Exchange,
     Serving,
     TlsUpstream,
@@ -28,6 +31,7 @@ from support import (
     stall,
     wait_until,
 )
+from support.waiting import tick
 
 of = pytest.mark.parametrize
 
@@ -120,6 +124,38 @@ def test_c7_5_a_connection_that_was_closed_while_idle_is_not_used(method: str, c
             assert response.json()['body'] == 'hello'
             wait_until(lambda: upstream.open_connections == 0, 'the close of the upstream')
         assert upstream.targets == [f'/{number}' for number in range(20)]
+
+
+@of(
+    'method, status',
+    [('HEAD', '200 OK'), ('GET', '304 Not Modified'), ('GET', '204 No Content')],
+)
+def test_c7_5_content_that_has_no_place_is_no_answer_to_the_next_request(
+    method: str, status: str
+) -> None:
+    """An upstream that errs sends it a little later, and it looks like a response."""
+    stray = b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray'
+    is_sent = threading.Event()
+
+    def errs(exchange: Exchange) -> None:
+        if exchange.target == '/next':
+            exchange.respond(b'fine')
+            return
+        # What is sent has come then, and does not wait for what was sent before to be confirmed.
+        exchange.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        exchange.send(f'HTTP/1.1 {status}\r\nContent-Length: {len(stray)}\r\n\r\n'.encode())
+        tick(0.02)
+        exchange.send(stray)
+        is_sent.set()
+
+    with proxying(errs) as (upstream, site), site.client() as client:
+        for _ in range(10):
+            is_sent.clear()
+            assert client.request(method, '/').status == int(status[:3])
+            # Behind a 204 the connection is closed, so that there is nothing to wait for.
+            assert status.startswith('204') or is_sent.wait(PATIENCE)
+            assert client.get('/next').text == 'fine'
+        assert 10 < upstream.connections <= 20
 
 
 def second_fails(how: Any) -> Any:

@@ -12,7 +12,9 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{HeaderMap, StatusCode};
 use slimhttp_http1::{Client, Fault, Limits, Received, ResponseEvent, Scratch};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
@@ -70,6 +72,8 @@ pub(crate) struct UpstreamConnection {
     is_reused: bool,
     /// Whether content comes in fast enough for a buffer of its own.
     reads_large: bool,
+    /// Whether the last response spoke of content that it does not have, as one to HEAD does.
+    may_speak: bool,
     _descriptor: UpstreamDescriptor,
 }
 
@@ -97,6 +101,7 @@ impl UpstreamConnection {
             place,
             is_reused: false,
             reads_large: false,
+            may_speak: false,
             _descriptor: descriptor,
         })
     }
@@ -109,6 +114,27 @@ impl UpstreamConnection {
     /// Whether the exchange on it is complete and it may carry another one.
     pub(super) fn is_reusable(&self) -> bool {
         self.unread.is_empty() && self.client.is_reusable()
+    }
+
+    /// What a complete response says of its content, which it does not have if it is `empty`;
+    /// whether the connection may carry another request as far as that goes.
+    ///
+    /// A response to HEAD, and a 304, may speak of the content that another one would have. An
+    /// upstream that errs sends it as well, perhaps a little later, and that must not be the answer
+    /// to the next request: so the connection is looked at before that. A 204 says nothing of a
+    /// content (RFC 9110 section 8.6, RFC 9112 section 6.1): whoever does so in one has some.
+    pub(super) fn set_announced(&mut self, parts: &Parts, is_empty: bool) -> bool {
+        let fields = &parts.headers;
+        self.may_speak = is_empty
+            && (fields.contains_key(TRANSFER_ENCODING)
+                || fields.get_all(CONTENT_LENGTH).iter().any(|length| length != "0"));
+        !(self.may_speak && parts.status == StatusCode::NO_CONTENT)
+    }
+
+    /// Whether it may carry a request now: the upstream has sent nothing since its last response.
+    /// Costs a system call only where the upstream may have reason to, or the system has said so.
+    pub(super) fn is_fit(&mut self) -> bool {
+        self.is_quiet() && !(self.may_speak && self.socket.has_received())
     }
 
     /// Readies it for the pool.

@@ -104,7 +104,7 @@ pub(crate) fn take(group: &Arc<UpstreamGroup>, index: usize) -> Option<Box<Upstr
         let idle = pools.all.get_mut(&address)?.idle.get_mut(index)?;
         let now = clock::milliseconds();
         while let Some(mut last) = idle.pop() {
-            if now < last.expires_at && last.connection.is_quiet() {
+            if now < last.expires_at && last.connection.is_fit() {
                 return Some(last.connection);
             }
         }

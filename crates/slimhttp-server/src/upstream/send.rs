@@ -98,7 +98,8 @@ pub(crate) async fn send(
             UpstreamContent::Streamed(UpstreamBody::new(connection, upload, ready, left, terms))
         }
         Content::Empty | Content::Whole(_) | Content::Ended { .. } => {
-            if sending.is_complete() {
+            let stays = connection.set_announced(&parts, matches!(content, Content::Empty));
+            if stays && sending.is_complete() {
                 pool::give_back(connection, terms.idling);
             }
             match content {

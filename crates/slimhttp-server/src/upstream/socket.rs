@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -18,6 +20,21 @@ pub(crate) enum UpstreamSocket {
     /// One end of a pipe in memory.
     #[cfg(test)]
     Memory(tokio::io::DuplexStream),
+}
+
+impl UpstreamSocket {
+    /// Whether the system has received anything that was not read, or the end, also where the
+    /// runtime has not heard of it yet.
+    pub(super) fn has_received(&self) -> bool {
+        let socket = match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(socket) => socket.get_ref().0,
+            #[cfg(test)]
+            Self::Memory(_) => return false,
+        };
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !matches!(recv(socket, &mut [0], flags), Err(Errno::AGAIN))
+    }
 }
 
 /// Does the same with whichever socket it is.

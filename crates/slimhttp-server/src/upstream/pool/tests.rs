@@ -1,11 +1,17 @@
 //! Which connections are kept, and which are used first.
 
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::task::Poll;
 
+use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::TcpStream;
 
 use super::*;
-use crate::upstream::testing::{answered, group};
+use crate::sys::descriptors::UpstreamDescriptor;
+use crate::upstream::socket::UpstreamSocket;
+use crate::upstream::testing::{Asked, TERMS, answered, collected, group};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -57,6 +63,34 @@ async fn one_that_the_upstream_has_closed_or_speaks_on_is_not_used() {
     assert!(take(&group, 0).is_none());
     drop(use_one(&group).await);
     assert!(take(&group, 0).is_none());
+}
+
+/// Over real sockets, of which the runtime hears later than the system.
+#[tokio::test]
+async fn one_whose_response_spoke_of_content_is_looked_at_before_it_is_used() {
+    for (method, response) in [
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"),
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n"),
+    ] {
+        let group = group();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let ours = TcpStream::connect(listener.local_addr().expect("is bound")).await;
+        let (mut upstream, _) = listener.accept().expect("has connected");
+        upstream.write_all(response.as_bytes()).expect("is open");
+        let connection = UpstreamConnection::new(
+            UpstreamSocket::Plain(ours.expect("is listened on")),
+            Place::new(&group, 0),
+            UpstreamDescriptor::take().expect("tests open few files"),
+        );
+        let sent = Asked::new(method, &[]).send(connection, &mut collected("")).await;
+        assert!(sent.is_ok(), "{response}");
+        let quiet = take(&group, 0).expect("nothing has come yet");
+        give_back(quiet, TERMS.idling);
+        // The runtime is not polled between this and the look.
+        upstream.write_all(b"later").expect("is open");
+        assert!(take(&group, 0).is_none(), "{response}");
+    }
 }
 
 #[tokio::test]

@@ -217,6 +217,9 @@ async fn one_that_leaves_within_a_content_that_nobody_reads_ends_the_answer() {
     assert!(context.state.is_busy());
     drop(client);
     assert_eq!(served.await.expect("no panic"), ABRUPT);
+}
+
+#[tokio::test]
 async fn one_that_closes_its_sending_side_within_its_content_is_probed_and_answered() {
     let (mut client, served, events) = connect_by_tcp(&held("Content-Length: 10", "hello")).await;
     client.shutdown().await.expect("is open");
