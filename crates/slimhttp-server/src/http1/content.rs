@@ -7,6 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
@@ -34,6 +35,9 @@ const LARGE: usize = 16 * 1024;
 /// Content that nobody reads is dropped up to so many bytes, so that the connection stays. Where
 /// more is to come it ends.
 const DROPPED: u64 = 64 * 1024;
+
+/// For how long it is dropped behind the response.
+const DROP_TIME: Duration = Duration::from_secs(5);
 
 /// The content of the request in flight, of which some is still to come.
 #[derive(Debug)]
@@ -303,20 +307,20 @@ impl<S: Stream> Http1<S> {
         }
     }
 
-    /// Reads the rest of a content that nobody reads, if there is any; whether it has ended, so
-    /// that another request may follow.
+    /// Reads the rest of a content that nobody reads, if there is any, for a while; whether it has
+    /// ended, so that another request may follow.
     pub(super) async fn drop_content(&mut self) -> bool {
         match &mut self.content {
             None => return true,
             Some(content) => content.pipe = None,
         }
-        std::future::poll_fn(|context| {
+        let dropped = std::future::poll_fn(|context| {
             if self.context.state.close_mode() != CloseMode::No {
                 return Poll::Ready(false);
             }
             self.poll_drop_content(context).map(|dropped| dropped.unwrap_or(false))
-        })
-        .await
+        });
+        tokio::time::timeout(DROP_TIME, dropped).await.unwrap_or(false)
     }
 
     /// Reads and drops content, within a bound; whether it has ended well. If not, nothing more

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
 
 use super::*;
 use crate::message::body::BodyError;
@@ -173,6 +174,21 @@ async fn little_content_that_nobody_reads_is_dropped() {
         client.send(rest.to_string() + &get("next")).await;
         assert_eq!(client.response().await.1, "/handled/next", "{fields}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_dropped_for_a_while_and_no_longer() {
+    let mut client = connect_with(4096, RouteKind::Streamed, []);
+    client.send(post("unread", "Content-Length: 10", "hello")).await;
+    assert!(!client.response().await.0.contains("close"));
+    let answered = Instant::now();
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.send("x").await;
+    }
+    assert_eq!(client.rest().await, "");
+    assert_eq!(answered.elapsed(), Duration::from_secs(5));
+    assert_eq!(client.closed().await, Ended::Closed(Ending::Unread { announced: 1 }));
 }
 
 #[tokio::test(start_paused = true)]
