@@ -145,6 +145,8 @@ impl<S: Stream> Http1<S> {
 
     /// Answers requests until there are no more, or none comes for a while.
     pub(crate) async fn run(&mut self) -> Next {
+        // Since when requests are answered of which the next one had come already.
+        let mut slice: Option<TimeSlice> = None;
         loop {
             let next = match std::future::poll_fn(|context| self.poll_head(context)).await {
                 HeadOutcome::Cached(response) => match self.send_cached(response).await {
@@ -157,6 +159,12 @@ impl<S: Stream> Http1<S> {
             };
             if let Some(next) = next {
                 return next;
+            }
+            if self.unread.is_empty() {
+                slice = None;
+            } else if slice.get_or_insert_with(TimeSlice::begin).is_over() {
+                tokio::task::yield_now().await;
+                slice = Some(TimeSlice::begin());
             }
         }
     }

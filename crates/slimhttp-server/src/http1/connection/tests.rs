@@ -34,7 +34,8 @@ struct Events {
 }
 
 /// Answers with the content of the request, or with its target where there is none:
-/// `/handled/held` once it is released, `/handled/unread` without reading.
+/// `/handled/held` once it is released, `/handled/busy` after as much work as one connection may
+/// do at a time, `/handled/unread` without reading.
 struct Echo(Arc<Events>);
 
 struct Running(Arc<Events>);
@@ -55,8 +56,10 @@ impl Handler for Echo {
             }
             events.begun.fetch_add(1, Ordering::Relaxed);
             let path = request.uri.path();
-            if path == "/handled/held" {
-                events.release.notified().await;
+            match path {
+                "/handled/held" => events.release.notified().await,
+                "/handled/busy" => std::thread::sleep(std::time::Duration::from_millis(1)),
+                _ => {}
             }
             if path == "/handled/short" {
                 let response = Response::builder().header("content-length", 100);
@@ -253,6 +256,27 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(client.response().await.1, "/handled/2");
     client.send(&get("3")[10..]).await;
     assert_eq!(client.response().await.1, "/handled/3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turns_between_pipelined_requests() {
+    const COUNT: usize = 20;
+    let mut client = connect(1 << 16);
+    let events = client.events.clone();
+    let neighbour = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&COUNT) {
+            seen.push(events.begun.load(Ordering::Relaxed));
+            yield_now().await;
+        }
+        seen.dedup();
+        seen
+    });
+    client.send(get("busy").repeat(COUNT)).await;
+    let seen = neighbour.await.expect("no panic");
+    // Of two that yield in turn, the runtime may poll either twice in a row.
+    let is_fair = seen.windows(2).all(|turns| turns[1] - turns[0] <= 2);
+    assert!(seen[0] <= 2 && is_fair, "{seen:?}");
 }
 
 #[tokio::test(start_paused = true)]
