@@ -208,7 +208,7 @@ async fn a_request_that_is_sent_behind_its_answer_is_done_with_then() {
     let mut request = ForwardedBody::new(RequestBody::Incoming(request), u64::MAX, BODY_TIMEOUT);
     client.send("abc");
     upstream.write_all(LENGTH.as_bytes()).await.expect("has room");
-    let asked = Asked::new(http::Method::POST, &[]);
+    let asked = Asked::new(Method::POST, &[]);
     let response = asked.send(connection, &mut request).await.expect("is a response");
     let UpstreamContent::Streamed(mut body) = response.into_body() else {
         panic!("it is streamed")
@@ -232,7 +232,7 @@ async fn an_upload_that_breaks_off_is_given_up_and_the_response_goes_on() {
         let group = group();
         let (connection, mut upstream) = connection_of(&group, 1 << 10);
         upstream.write_all(LENGTH.as_bytes()).await.expect("has room");
-        let (client, content) = crate::message::testing::body(Some(1000));
+        let (client, content) = testing::body(Some(1000));
         let mut content =
             ForwardedBody::new(RequestBody::Incoming(content), u64::MAX, BODY_TIMEOUT);
         client.send("some of it");
