@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
@@ -28,6 +27,7 @@ from support import (
     tree,
     wait_until,
 )
+from support.tls import SecureClient
 from support.waiting import tick, tick_async
 from support.watched import WatchedCall
 
@@ -241,60 +241,6 @@ def test_an_end_without_a_request_is_the_end(site: Serving) -> None:
                 assert answer(client).body == b'a file'
             half_close(client)
             assert client.expect_close() == b''
-
-
-class SecureClient:
-    """A client of TLS that can say that it has sent all (close_notify) and go on reading."""
-
-    def __init__(self, address: Any) -> None:
-        self.socket = socket.create_connection(address, PATIENCE)
-        self.received, self.to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = lenient_tls().wrap_bio(self.received, self.to_send)
-        self._until_done(self.tls.do_handshake)
-
-    def _until_done(self, step: Any) -> Any:
-        while True:
-            try:
-                done = step()
-            except ssl.SSLWantReadError:
-                self._flush()
-                if data := self.socket.recv(65_536):
-                    self.received.write(data)
-                else:
-                    self.received.write_eof()
-            else:
-                self._flush()
-                return done
-
-    def _flush(self) -> None:
-        if data := self.to_send.read():
-            self.socket.sendall(data)
-
-    def send(self, data: bytes) -> None:
-        self.tls.write(data)
-        self._flush()
-
-    def close_notify(self) -> None:
-        """Say it, and nothing else: the answer of the other end is not waited for."""
-        with contextlib.suppress(ssl.SSLWantReadError):
-            self.tls.unwrap()
-        self._flush()
-
-    def read_some(self, most: int) -> bytes:
-        """What comes next, at least one byte."""
-        return self._until_done(lambda: self.tls.read(most))
-
-    def read_rest(self) -> bytes:
-        """All that comes until the other end says that it has sent all."""
-        data = b''
-        while True:
-            try:
-                part = self.read_some(1 << 20)
-            except ssl.SSLZeroReturnError:
-                return data
-            if not part:
-                return data
-            data += part
 
 
 @of('ends', ['close_notify', 'close_notify and FIN'])

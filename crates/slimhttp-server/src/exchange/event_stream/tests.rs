@@ -23,7 +23,7 @@ impl HttpBody for Endless {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.clone()
+        self.0
     }
 }
 
