@@ -75,7 +75,8 @@ impl<S: Stream> Http1<S> {
             return Poll::Ready(Ok(()));
         }
         match self.client {
-            SendingSide::Open => return Poll::Pending,
+            // Behind the bound nothing is read: the client is only looked at.
+            SendingSide::Open => return self.poll_reset(context).map(Err),
             SendingSide::Closed if was_open => self.send_probe(context)?,
             SendingSide::Closed => {}
         }
