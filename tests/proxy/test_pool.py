@@ -114,7 +114,9 @@ def closes_behind(exchange: Exchange) -> bool:
 
 @of('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'GET'])
 @of('chunked', [False, True])
-def test_c7_5_a_connection_that_was_closed_while_idle_is_not_used(method: str, chunked: bool) -> None:
+def test_c7_5_a_connection_that_was_closed_while_idle_is_not_used(
+    method: str, chunked: bool
+) -> None:
     """A POST is sent once: it must not be lost to a connection that could be known to be dead."""
     with proxying(closes_behind) as (upstream, site), site.client() as client:
         body: Any = [b'he', b'llo'] if chunked else b'hello'

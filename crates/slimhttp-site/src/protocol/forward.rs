@@ -166,7 +166,7 @@ pub fn response_headers(headers: &mut HeaderMap, keep_upgrade: bool, via: &Via<'
 /// ahead of the content are removed (RFC 9110 section 6.5.1: framing, routing, modifiers of the
 /// request, control of the response, authentication, the format of the content, the connection),
 /// since whoever merges trailers into the header would act on them; and so is who the client is,
-/// which is said in the header alone. `_` counts as `-`, see [`remove_lookalikes`].
+/// which is said in the header alone. `_` counts as `-`, as in `remove_lookalikes`.
 ///
 /// `Trailer`, which announces them, stays in the header in both directions.
 pub fn trailers(fields: HeaderMap) -> HeaderMap {
