@@ -106,6 +106,7 @@ async fn send(
     };
     let idling = Idling { max: proxy.max_idle, timeout: proxy.idle_timeout };
     let terms = Terms { limits, silence: proxy.read_timeout, idling };
+    // Where it has waited for a descriptor, a connection may have become idle meanwhile.
     let open = || async move {
         match pool::take(group, upstream) {
             Some(idle) => Ok(idle),

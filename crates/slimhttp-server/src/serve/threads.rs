@@ -141,7 +141,7 @@ async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
         io_thread.connections.enforce_timeouts(&service);
         request_rest(io_thread).await;
         http1::response_cache::drop_expired();
-        upstream::drop_expired().await;
+        upstream::drop_expired();
         memory::release_freed();
         descriptors::refresh_limit();
         tokio::time::sleep(tick(&service)).await;

@@ -137,9 +137,8 @@ pub(super) fn give_back(mut connection: Box<UpstreamConnection>, idling: Idling)
 
 /// Closes the connections that have been idle for too long, or that upstreams have closed, and
 /// forgets groups that are gone. Called by the thread's housekeeping.
-pub(crate) async fn drop_expired() {
-    // There may be more of them than one poll may look at otherwise.
-    tokio::task::unconstrained(async { POOLS.with_borrow_mut(|pools| pools.drop_expired()) }).await;
+pub(crate) fn drop_expired() {
+    POOLS.with_borrow_mut(|pools| pools.drop_expired());
 }
 
 /// Closes the idle connections, here at once and on the other threads soon.

@@ -103,13 +103,13 @@ async fn one_that_is_idle_for_too_long_is_closed() {
         let pool = pools.all.get_mut(&(Arc::as_ptr(&group) as usize)).expect("is known");
         assert_eq!(pool.idle[0].len(), 2);
     });
-    drop_expired().await;
+    drop_expired();
     POOLS.with_borrow_mut(|pools| {
         let pool = pools.all.get_mut(&(Arc::as_ptr(&group) as usize)).expect("is known");
         assert_eq!(pool.idle[0].len(), 1, "one was closed by the upstream");
         pool.idle[0][0].expires_at = clock::milliseconds();
     });
-    drop_expired().await;
+    drop_expired();
     assert!(upstream.read_u8().await.is_err(), "it is closed");
     assert!(take(&group, 0).is_none());
 }
@@ -119,7 +119,7 @@ async fn what_is_kept_goes_with_its_group() {
     let group = group();
     let mut upstream = use_one(&group).await;
     drop(group);
-    drop_expired().await;
+    drop_expired();
     assert!(upstream.read_u8().await.is_err(), "it is closed");
     assert!(POOLS.with_borrow(|pools| pools.all.is_empty()));
 }
