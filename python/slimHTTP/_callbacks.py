@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from slimHTTP import _log
+from slimHTTP._applications import _hosting
 from slimHTTP._debug import _failure
 from slimHTTP._errors import ContentError
 from slimHTTP._message._json import json_bytes
@@ -68,6 +69,11 @@ class Callbacks:
     def bind(self, instance: _Instance) -> None:
         """Say which server these callbacks are of; called before it answers anything."""
         self._instance = weakref.ref(instance)
+
+    def sync_applications(self) -> None:
+        """See `_hosting.sync`."""
+        if self.instance is not None:
+            _hosting.sync(self.instance)
 
     def run_module(self, request: HTTP_REQUEST, path: str, reload: str) -> Any:
         """See `Modules.run_module`."""

@@ -20,6 +20,7 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
 from slimHTTP import _callables, _log, _modules, _routes
+from slimHTTP._applications import _hosting
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._hooks import Hooks
@@ -116,6 +117,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             raise
         self._server = opened
         super().__init__()
+        _hosting.sync(self)
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
         self._python_threads: list[threading.Thread] | None = None  # None until started.

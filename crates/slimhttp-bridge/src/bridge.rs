@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::applications::ApplicationTable;
 use crate::completion::CompletionQueue;
 use crate::connection::{Connection, ConnectionJob};
 use crate::fair_queue::Rejection;
@@ -38,6 +39,8 @@ pub struct Bridge {
     pub queue: Queue,
     /// What waits for the event loop.
     pub loop_queue: LoopQueue,
+    /// The applications, and where each runs.
+    pub applications: ApplicationTable,
     /// The completion queues of all I/O threads that have submitted something.
     completion_queues: Mutex<Vec<Arc<CompletionQueue>>>,
     ids: AtomicU64,
@@ -60,6 +63,7 @@ impl Bridge {
         Self {
             queue: Queue::new(FIRST_LIMIT),
             loop_queue: LoopQueue::new(FIRST_LIMIT),
+            applications: ApplicationTable::default(),
             completion_queues: Mutex::default(),
             ids: AtomicU64::new(0),
             close_backlog: CloseBacklog::default(),

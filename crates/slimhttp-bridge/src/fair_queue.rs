@@ -52,6 +52,11 @@ impl Capacity {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// How many calls may wait.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     /// Counts a client that has left: its call may be among those that wait.
     pub(crate) fn client_left(&self) {
         self.left.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +71,7 @@ impl Capacity {
         queue: &mut FairQueue<T>,
         abandoned: &mut Vec<T>,
     ) -> Option<T> {
-        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = self.limit();
         if queue.is_full(limit) && self.left.swap(0, Ordering::Relaxed) > 0 {
             abandoned.append(&mut queue.remove_abandoned());
         }

@@ -13,8 +13,10 @@ use slimhttp_server::{
     AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
     Interests, Request,
 };
+use slimhttp_site::refusal::Refusal;
 use tokio::sync::oneshot;
 
+use crate::applications::{ApplicationState, NotReady};
 use crate::bridge::Bridge;
 use crate::connection::{Connection, ConnectionJob};
 use crate::job::{Call, Job};
@@ -35,19 +37,13 @@ impl Handler for BridgeHandler {
         let bridge = &self.0;
         let side = match &callee {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
+            Callee::Application(app, _) => match bridge.applications.state(app.application.id) {
+                ApplicationState::Ready(side) => side,
+                _ => return Box::pin(call_once_ready(bridge.clone(), callee, request)),
+            },
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
-        let id = bridge.next_id();
-        let answer = submission::submit(bridge, |completions| {
-            let (reply, answer) = Reply::channel(completions);
-            let call = Call { id, callee, request, reply };
-            let submission = match side {
-                Side::Thread => Submission::Job(Job::Call(call)),
-                Side::Loop => Submission::LoopJob(LoopJob::Call(call)),
-            };
-            (submission, answer)
-        });
-        Box::pin(PendingAnswer { answer, id, side, bridge: Some(bridge.clone()) })
+        Box::pin(submit(bridge, side, callee, request))
     }
 
     fn unanswered(&self, request: &Request) {
@@ -70,6 +66,45 @@ impl Handler for BridgeHandler {
 
     fn on_disconnect(&self, connection: ConnectionData) {
         on_disconnect(&self.0, connection);
+    }
+}
+
+/// Submits a call to `side`.
+fn submit(
+    bridge: &Arc<Bridge>,
+    side: Side,
+    callee: Callee,
+    request: Arc<Request>,
+) -> PendingAnswer {
+    let id = bridge.next_id();
+    let answer = submission::submit(bridge, |completions| {
+        let (reply, answer) = Reply::channel(completions);
+        let call = Call { id, callee, request, reply };
+        let submission = match side {
+            Side::Thread => Submission::Job(Job::Call(call)),
+            Side::Loop => Submission::LoopJob(LoopJob::Call(call)),
+        };
+        (submission, answer)
+    });
+    PendingAnswer { answer, id, side, bridge: Some(bridge.clone()) }
+}
+
+/// Calls an application once it answers; while it starts the request waits.
+async fn call_once_ready(
+    bridge: Arc<Bridge>,
+    callee: Callee,
+    request: Arc<Request>,
+) -> CallOutcome {
+    let Callee::Application(app, _) = &callee else {
+        unreachable!("only applications are waited for");
+    };
+    let limit = bridge.queue.capacity.limit();
+    let unavailable = |why| Err(HandlerFault::Refused(Refusal::Unavailable, Some(why)));
+    match bridge.applications.ready(&app.application, limit).await {
+        Ok(side) => submit(&bridge, side, callee, request).await,
+        Err(NotReady::Full) => Err(HandlerFault::QueueFull),
+        Err(NotReady::Failed) => unavailable("the application has not started".into()),
+        Err(NotReady::Overdue) => unavailable("the application takes too long to start".into()),
     }
 }
 

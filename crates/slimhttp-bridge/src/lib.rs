@@ -16,6 +16,7 @@
 // A test may be a table of any length.
 #![cfg_attr(test, allow(clippy::too_many_lines))]
 
+pub mod applications;
 pub mod bridge;
 pub mod completion;
 pub mod connection;

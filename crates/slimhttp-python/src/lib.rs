@@ -41,6 +41,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::process::certificates::{Successor, drop_privileges, make_certificate};
     #[pymodule_export]
+    use crate::server::applications::Applications;
+    #[pymodule_export]
     use crate::server::hooks::Hooks;
     #[pymodule_export]
     use crate::server::signals::Signals;

@@ -5,6 +5,8 @@
 
 pub(crate) mod add_route;
 pub(crate) mod answering_coroutine;
+pub(crate) mod applications;
+pub(crate) mod asgi;
 pub(crate) mod call;
 pub(crate) mod channel;
 pub(crate) mod connection_hooks;
@@ -19,3 +21,4 @@ pub(crate) mod settle;
 pub(crate) mod turn;
 pub(crate) mod websocket;
 pub(crate) mod websocket_threads;
+pub(crate) mod wsgi;

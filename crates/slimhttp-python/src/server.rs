@@ -5,6 +5,7 @@
 //! Nothing of ours is waited for while Python is held: every call that may take long or take a
 //! lock of the server releases Python first.
 
+pub(crate) mod applications;
 pub(crate) mod change;
 pub(crate) mod hooks;
 pub(crate) mod signals;
@@ -35,6 +36,7 @@ use crate::run::add_route;
 use crate::run::event_loop;
 use crate::run::handlers::{Handler, Registration};
 use crate::run::turn;
+use crate::server::applications::Applications;
 use crate::server::change::{ChangeError, successor};
 use crate::server::hooks::Hooks;
 use crate::server::signals::Signals;
@@ -331,6 +333,18 @@ impl Server {
         routes.map(|(route, callable)| route.tuple(py, callable)).collect()
     }
 
+    /// Its applications, to be started and ended.
+    #[getter]
+    fn applications(slf: Py<Self>) -> Applications {
+        Applications(slf)
+    }
+
+    /// Which event loop is wished for: `asyncio`, `uvloop` or `auto`.
+    #[getter]
+    fn event_loop(&self) -> String {
+        self.snapshot().site.service.event_loop.to_string()
+    }
+
     /// What a program says of connections and of the server as a whole.
     #[getter]
     fn hooks(slf: Py<Self>) -> Hooks {
@@ -367,6 +381,7 @@ impl Server {
 
     fn __clear__(&self) {
         self.dispatcher.handlers.clear();
+        self.dispatcher.applications.clear();
         drop(self.dispatcher.callbacks.waiting.take_all());
         drop(self.dispatcher.retained.take_all());
     }

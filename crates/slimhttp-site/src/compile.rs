@@ -22,6 +22,7 @@ use crate::config::value::{Table, Value};
 use crate::site::{Listener, Service, Site};
 
 mod answers;
+mod application;
 mod files;
 mod hosts;
 mod layer;
@@ -148,14 +149,17 @@ pub fn compile(
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
     let mut rewrites = carried.is_some_and(|site| site.rewrites);
     let mut shares = carried.is_some_and(|site| site.shares);
-    for answers in touched.chain([&global]).map(|scope| &scope.options.answers) {
-        rewrites |= !answers.rewrites.is_empty();
-        shares |= answers.cors.is_some();
+    let mut has_applications = carried.is_some_and(|site| site.has_applications);
+    for options in touched.chain([&global]).map(|scope| &scope.options) {
+        rewrites |= !options.answers.rewrites.is_empty();
+        shares |= options.answers.cors.is_some();
+        has_applications |= options.app.is_some();
     }
     Ok(Site {
         config: config.clone(),
         rewrites,
         shares,
+        has_applications,
         global,
         hosts: compiled.table,
         service,

@@ -33,4 +33,4 @@ pub use protocol::{
 };
 pub use response::{live_reload, response_fields};
 pub use routing::{host, path, redirect, route};
-pub use site::{access, instance};
+pub use site::{access, application, instance};

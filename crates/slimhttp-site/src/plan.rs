@@ -15,9 +15,10 @@ use crate::protocol::authority::Authority;
 use crate::protocol::max_forwards;
 use crate::protocol::methods::Methods;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::{self, Handshake};
+use crate::protocol::websocket::{self, Handshake, Origins, WebSocketRules};
 use crate::routing::path::{SafePath, Target};
 use crate::routing::route::{HandlerId, Params, RouteKind, RouteMatch};
+use crate::site::application::{Interface, MountedApplication};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
 /// What a request asks, before its body.
@@ -52,6 +53,8 @@ pub enum Action<'s> {
     Call(HandlerId, RouteKind, Params),
     /// Open a WebSocket for the handler of a route.
     WebSocket(HandlerId, Params, Box<Handshake>),
+    /// Ask the scope's application; a request that opens a WebSocket comes with its handshake.
+    Application(&'s Arc<MountedApplication>, Option<Box<Handshake>>),
     /// Ask the scope's Python module.
     Module(&'s Module),
     /// Forward to an upstream.
@@ -196,6 +199,9 @@ impl Site {
         if scope.options.web_root.is_some() {
             actions.push(file_action(scope, target, head.method));
         }
+        if let Some(app) = &scope.options.app {
+            actions.push(application_action(app, scope, head)?);
+        }
         Ok(actions)
     }
 }
@@ -215,7 +221,8 @@ impl Site {
 
     /// The methods that anything in a scope answers, `OPTIONS` among them: it answers that to `*`.
     fn methods_of(&self, scope: &Scope) -> Methods {
-        if scope.options.proxy.is_some() || scope.options.module.is_some() {
+        let options = &scope.options;
+        if options.proxy.is_some() || options.module.is_some() || options.app.is_some() {
             return Methods::Any;
         }
         let routes = scope.routes.iter().map(|route| &route.methods);
@@ -236,6 +243,28 @@ fn proxy_action<'s>(proxy: &'s Arc<Proxy>, head: &Head<'_, '_>) -> Action<'s> {
         Some(0) => Action::Refuse(Refusal::MethodNotAllowed(Methods::Any)),
         _ => Action::Proxy(proxy),
     }
+}
+
+/// Asks an application. What asks for a WebSocket opens one, unless the application is known to
+/// speak WSGI, which has none.
+///
+/// # Errors
+/// The handshake is broken, as [`websocket::negotiate`] says.
+fn application_action<'s>(
+    app: &'s Arc<MountedApplication>,
+    scope: &Scope,
+    head: &Head<'_, '_>,
+) -> Result<Action<'s>, Refusal> {
+    let Head { method, version, headers, .. } = *head;
+    let speaks_wsgi = app.application.spec.interface == Interface::Wsgi;
+    if speaks_wsgi || !websocket::is_asked(method, version, headers) {
+        return Ok(Action::Application(app, None));
+    }
+    let compress = scope.options.websocket.compress;
+    // The application decides whose pages it serves, and which subprotocol is spoken.
+    let rules = WebSocketRules { origins: Origins::Any, subprotocols: Vec::new() };
+    let handshake = websocket::negotiate(method, version, headers, &rules, compress)?;
+    Ok(Action::Application(app, Some(Box::new(handshake))))
 }
 
 /// Where the target that is planned comes from.

@@ -20,9 +20,11 @@ use crate::protocol::websocket::WebSocketLimits;
 use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
 use crate::site::access::{Networks, PerClient};
+use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
 
 pub mod access;
+pub mod application;
 pub mod instance;
 
 /// A whole configuration, checked and resolved.
@@ -46,6 +48,9 @@ pub struct Site {
     /// Whether a scope may answer pages of other origins otherwise than its own
     /// (`cors`). It stays set as `rewrites` does.
     pub shares: bool,
+    /// Whether a scope may be answered by an application (`app`). It stays set as
+    /// `rewrites` does.
+    pub has_applications: bool,
     /// What is valid and yet suspicious, for the log: one line each.
     pub warnings: Vec<String>,
 }
@@ -56,6 +61,17 @@ impl Site {
     /// host, else the global level.
     pub fn scope_for(&self, host: &str, port: u16) -> &Arc<Scope> {
         self.hosts.find(host, port).unwrap_or(&self.global)
+    }
+
+    /// Every scope: the global level and the virtual hosts.
+    pub fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
+        std::iter::once(&self.global).chain(self.hosts.iter().map(|(_, scope)| scope))
+    }
+
+    /// Every application that a scope names, once for each of them.
+    pub fn applications(&self) -> Vec<Arc<Application>> {
+        let mounted = self.scopes().filter_map(|scope| scope.options.app.as_ref());
+        mounted.map(|mounted| Arc::clone(&mounted.application)).collect()
     }
 
     /// Whether the client at `address` may connect: the configuration (`allow`)
@@ -101,6 +117,8 @@ pub struct ScopeOptions {
     pub module: Option<Module>,
     /// The servers to which requests are forwarded.
     pub proxy: Option<Arc<Proxy>>,
+    /// The application that answers.
+    pub app: Option<Arc<MountedApplication>>,
     /// When a script under `web_root` is run anew, as [`Module::reload`].
     pub module_reload: ModuleReload,
     /// Which `.py` files under `web_root` are run.
@@ -247,6 +265,28 @@ pub enum AccessFormat {
     Json,
 }
 
+/// Which implementation of the event loop is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventLoop {
+    /// That of the standard library.
+    #[default]
+    Asyncio,
+    /// The package uvloop, which has to be installed.
+    Uvloop,
+    /// uvloop where it is installed.
+    Auto,
+}
+
+impl fmt::Display for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asyncio => "asyncio",
+            Self::Uvloop => "uvloop",
+            Self::Auto => "auto",
+        })
+    }
+}
+
 /// The options of the whole server; they stand at the global level only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -254,6 +294,8 @@ pub struct Service {
     pub io_threads: usize,
     /// Python threads that run handlers. Fixed at start.
     pub python_threads: usize,
+    /// Which event loop serves `async def` handlers and applications. Fixed at start.
+    pub event_loop: EventLoop,
     /// Who may connect; `None`: everybody.
     pub allow: Option<Networks>,
     /// Connections at once; more wait to be accepted.

@@ -135,6 +135,11 @@ fn planned(site: &Site, request: &str) -> String {
             Action::WebSocket(HandlerId(id), ..) => {
                 let _ = write!(text, "websocket {id}");
             }
+            Action::Application(app, handshake) => {
+                let how =
+                    if handshake.is_some() { "application (websocket)" } else { "application" };
+                let _ = write!(text, "{how} {}", app.application.spec.reference);
+            }
             Action::Module(module) => {
                 let _ = write!(text, "module {}", module.path.display());
             }

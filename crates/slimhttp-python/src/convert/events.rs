@@ -29,6 +29,7 @@ pub(crate) fn tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, 
                 Responder::Server => intern!(py, "server"),
                 Responder::Route => intern!(py, "route"),
                 Responder::Module => intern!(py, "module"),
+                Responder::Application => intern!(py, "application"),
                 Responder::Proxy => intern!(py, "proxy"),
             };
             let (method, vhost) = (method.as_str(), vhost.as_deref());

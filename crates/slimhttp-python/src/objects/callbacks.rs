@@ -90,6 +90,15 @@ impl PyCallbacks {
         self.object.bind(py).getattr(intern!(py, "instance"))
     }
 
+    /// Lets the package start the applications that a change has brought, and end those that it
+    /// has taken away.
+    ///
+    /// # Errors
+    /// What ends the program: of an application that fails the log tells.
+    pub(crate) fn sync_applications(&self, py: Python<'_>) -> PyResult<()> {
+        self.object.bind(py).call_method0(intern!(py, "sync_applications")).map(drop)
+    }
+
     /// Asks a scope's module, within `context`.
     ///
     /// # Errors

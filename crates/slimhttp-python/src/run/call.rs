@@ -11,15 +11,71 @@ use pyo3::types::PyString;
 use slimhttp_bridge::job::Call;
 use slimhttp_bridge::retained_request::RetainedRequest;
 use slimhttp_server::{Callee, HandlerFault, Request};
+use slimhttp_site::application::MountedApplication;
+use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::ModuleReload;
+use slimhttp_site::websocket::Handshake;
 
 use crate::objects::request::HttpRequest;
 use crate::objects::script::Script;
+use crate::run::applications::Hosted;
+use crate::run::asgi;
 use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::retained::PendingCall;
+use crate::run::wsgi;
 
 impl Dispatcher {
+    /// Has a WSGI application answer a call, on a thread in `turn()`.
+    ///
+    /// # Errors
+    /// As [`wsgi::answer`].
+    pub(crate) fn ask_wsgi(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+        match self.hosted(call) {
+            Some((call, place, hosted, _)) => wsgi::answer(self, py, call, &hosted, &place),
+            None => Ok(()),
+        }
+    }
+
+    /// Has an ASGI application answer a call, on the event loop's thread.
+    ///
+    /// # Errors
+    /// As [`asgi::start`].
+    pub(crate) fn ask_asgi(
+        self: &Arc<Self>,
+        create_task: &Bound<'_, PyAny>,
+        call: Call,
+    ) -> PyResult<()> {
+        match self.hosted(call) {
+            Some((call, place, hosted, handshake)) => {
+                asgi::start(self, create_task, call, &hosted, &place, handshake)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The application that a call asks. `None` where its connection has no room for an answer,
+    /// or the application is gone; the call is answered then.
+    fn hosted(
+        &self,
+        mut call: Call,
+    ) -> Option<(Call, Arc<MountedApplication>, Arc<Hosted>, Option<Handshake>)> {
+        let Callee::Application(place, handshake) = &mut call.callee else {
+            unreachable!("only calls of applications come here");
+        };
+        let (place, handshake) = (place.clone(), handshake.take());
+        if !call.request.connection.has_room() {
+            call.reply.send(Err(HandlerFault::NoRoom));
+            return None;
+        }
+        let Some(hosted) = self.applications.get(place.application.id) else {
+            let why = "the application is gone".into();
+            call.reply.send(Err(HandlerFault::Refused(Refusal::Unavailable, Some(why))));
+            return None;
+        };
+        Some((call, place, hosted, handshake))
+    }
+
     /// Calls whom a call asks; gives what it returned or raised. `None` when its
     /// connection has no room for an answer, or Python has no memory for a request;
     /// the call is answered then.
@@ -51,7 +107,10 @@ impl Dispatcher {
     ) -> PyResult<Bound<'py, HttpRequest>> {
         let params = match &call.callee {
             Callee::Route(_, params) | Callee::WebSocket(_, params, _) => Some(params.clone()),
-            Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => None,
+            Callee::Application(..)
+            | Callee::Module(_)
+            | Callee::Script { .. }
+            | Callee::Upgrade => None,
         };
         if let Some(request) = self.kept_request(py, &call.request) {
             if let Some(params) = params {
@@ -96,6 +155,7 @@ impl Dispatcher {
                 Some(handler) => (handler.label, Ok(handler.callable.into_bound(py))),
                 None => ("a route".into(), Err(PyRuntimeError::new_err("the route is gone"))),
             },
+            Callee::Application(..) => unreachable!("`ask_wsgi` and `ask_asgi` call applications"),
             Callee::Module(module) => {
                 let what = module.label.clone();
                 let result = text_of(py, &module.path).and_then(|path| {

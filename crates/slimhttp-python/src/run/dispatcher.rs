@@ -16,6 +16,7 @@ use crate::convert::errors;
 use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content;
 use crate::objects::request::HttpRequest;
+use crate::run::applications::Applications;
 use crate::run::handlers::Handlers;
 use crate::run::http_error;
 use crate::run::retained::{PendingCall, Retained, RetainedObjects};
@@ -29,6 +30,8 @@ pub(crate) struct Dispatcher {
     pub(crate) callbacks: Arc<PyCallbacks>,
     /// The handlers of routes.
     pub(crate) handlers: Handlers,
+    /// The applications that have started.
+    pub(crate) applications: Applications,
     /// Those that serve WebSockets, one each.
     pub(crate) websocket_threads: Arc<WebSocketThreads>,
     /// What is kept between jobs.
@@ -42,6 +45,7 @@ impl Dispatcher {
             bridge,
             callbacks: Arc::new(callbacks),
             handlers: Handlers::default(),
+            applications: Applications::default(),
             websocket_threads: Arc::default(),
             retained: RetainedObjects::default(),
         }
@@ -102,6 +106,7 @@ impl Dispatcher {
     /// Its own.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.retained.traverse(&visit)?;
+        self.applications.traverse(&visit)?;
         self.callbacks.traverse(visit)?;
         self.handlers.traverse(visit)
     }

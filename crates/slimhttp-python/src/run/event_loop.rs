@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::side::Side;
+use slimhttp_server::Callee;
 
 use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
 use crate::objects::content_reader::ContentReader;
@@ -52,6 +53,9 @@ fn perform(
     match job {
         // Its client has left.
         LoopJob::Call(call) if call.reply.is_closed() => Ok(()),
+        LoopJob::Call(call) if matches!(call.callee, Callee::Application(..)) => {
+            dispatcher.ask_asgi(create_task, call)
+        }
         LoopJob::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
             match result {

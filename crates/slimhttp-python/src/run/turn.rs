@@ -9,6 +9,7 @@ use slimhttp_bridge::fair_queue::Queued;
 use slimhttp_bridge::job::Job;
 use slimhttp_bridge::queue::Run;
 use slimhttp_bridge::side::Side;
+use slimhttp_server::Callee;
 
 use crate::process::catch_panic::catch_panic;
 use crate::run::connection_hooks;
@@ -69,6 +70,9 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
         || dispatcher.bridge.queue.subject(run).map_or_else(String::new, |it| it.to_string());
     catch_panic(subject, || match job {
         job if job.is_abandoned() => Ok(()),
+        Job::Call(call) if matches!(call.callee, Callee::Application(..)) => {
+            dispatcher.ask_wsgi(py, call)
+        }
         Job::Call(call) => match dispatcher.begin(py, call) {
             Some((pending, result)) => dispatcher.settle(py, Side::Thread, pending, result),
             None => Ok(()),

@@ -106,6 +106,9 @@ impl Server {
         });
         let outcome = outcome.map_err(|error| error.raised(py))?;
         self.apply_limits();
+        if self.snapshot().site.has_applications {
+            self.dispatcher.callbacks.sync_applications(py)?;
+        }
         Ok(outcome)
     }
 

@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
 use http::{HeaderMap, Method, Response, Uri, Version};
+use slimhttp_site::application::MountedApplication;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
 use slimhttp_site::site::{Module, Scope};
@@ -149,6 +150,9 @@ pub enum Callee {
     /// The handler of a route, to open a WebSocket: it answers with [`Answer::WebSocket`], made
     /// by [`crate::websocket::open`] of the handshake, or refuses.
     WebSocket(HandlerId, Params, Handshake),
+    /// The scope's application; a request that opens a WebSocket comes with its handshake, and
+    /// is answered with [`Answer::WebSocket`] or refused.
+    Application(Arc<MountedApplication>, Option<Handshake>),
     /// The scope's module.
     Module(Module),
     /// A script below `web_root`. It is read from the opened file and never by its path again,

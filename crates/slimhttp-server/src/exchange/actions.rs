@@ -151,6 +151,10 @@ impl Exchange<'_> {
             Action::Call(handler, kind, params) => {
                 self.call(Callee::Route(handler, params), kind).await
             }
+            Action::Application(app, handshake) => {
+                let callee = Callee::Application(app.clone(), handshake.map(|it| *it));
+                self.call(callee, RouteKind::Streamed).await
+            }
             Action::Module(module) => {
                 self.call(Callee::Module(module.clone()), RouteKind::Whole).await
             }

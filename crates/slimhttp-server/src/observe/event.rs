@@ -61,6 +61,8 @@ pub enum Responder {
     Route,
     /// A module or a script.
     Module,
+    /// An application.
+    Application,
     /// An upstream.
     Proxy,
 }
@@ -71,6 +73,7 @@ impl Responder {
         match action {
             Action::Call(..) | Action::WebSocket(..) => Self::Route,
             Action::Module(_) => Self::Module,
+            Action::Application(..) => Self::Application,
             Action::Proxy(_) => Self::Proxy,
             Action::File(_)
             | Action::Redirect { .. }

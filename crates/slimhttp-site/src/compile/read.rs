@@ -2,10 +2,12 @@
 //! machine, is checked later, in `scope` and `service`.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::application;
 use super::plain::{self, Plain, did_you_mean, given, known_keys, list, tried, wrong, wrong_type};
 use super::report::{At, Report};
 use super::rules::{self, Rule};
@@ -15,6 +17,7 @@ use crate::config::options::{ACCESS_FORMATS, Shape};
 use crate::config::spelling::nearest;
 use crate::config::value::{Table, Value};
 use crate::site::access;
+use crate::site::application::AppReference;
 use crate::site::{AccessFormat, AccessLog, LogFile};
 
 /// A value that has the shape of its option.
@@ -34,6 +37,8 @@ pub(super) enum Checked {
     Logging(Logging),
     /// Certificate and key.
     Certificate(PathBuf, PathBuf),
+    Application(AppReference),
+    Environment(Arc<[(Arc<str>, Arc<str>)]>),
     /// What an option about files or answers says.
     Rule(Rule),
 }
@@ -76,6 +81,15 @@ pub(super) fn read(
         (Shape::Address, Value::String(text)) => Checked::Word(text.trim().to_owned()),
         (Shape::Account, Value::String(text)) if !text.trim().is_empty() => {
             Checked::Word(text.trim().to_owned())
+        }
+        (Shape::Application, _) => {
+            return application::reference(value, at, report).map(Checked::Application);
+        }
+        (Shape::Environment, Value::Table(table)) => {
+            Checked::Environment(application::environment(table, at, report)?)
+        }
+        (Shape::RootPath, Value::String(text)) => {
+            Checked::Word(application::root_path(text, at, report)?)
         }
         (Shape::Logging, Value::String(text)) => match Logging::parse(text) {
             Ok(logging) => Checked::Logging(logging),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{CompileEnv, PathKind, answers, files};
+use super::{CompileEnv, PathKind, answers, application, files};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::site::{
@@ -33,7 +33,7 @@ const PROXY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The ways of answering. A virtual host that names one inherits neither
 /// `module` nor `proxy`.
-const WAYS: [&str; 3] = ["web_root", "module", "proxy"];
+const WAYS: [&str; 4] = ["web_root", "module", "proxy", "app"];
 
 /// A scope as it was before the change.
 #[derive(Clone, Copy)]
@@ -103,9 +103,10 @@ pub(super) fn options(
     };
     let module = ways.path("module").map(|path| Module::new(path.clone(), module_reload));
     let proxy = proxy(ways, layers);
+    let app = application::mounted(ways, layers, Arc::default(), env);
     let web_root = match layers.path("web_root") {
         Some(path) => Some(path.clone()),
-        None if module.is_some() || proxy.is_some() => None,
+        None if module.is_some() || proxy.is_some() || app.is_some() => None,
         None => Some(PathBuf::from(WEB_ROOT)),
     };
     let debug = layers.flag("debug").unwrap_or(false);
@@ -118,6 +119,7 @@ pub(super) fn options(
         },
         module,
         proxy: proxy.map(|proxy| shared(proxy, before)),
+        app: app.map(|app| application::shared(app, before.and_then(|before| before.app.as_ref()))),
         module_reload,
         scripts: match layers.get("scripts") {
             Some(Checked::Flag(false)) => Scripts::Off,
@@ -148,8 +150,10 @@ pub(super) fn options(
 /// Says which options exclude or need each other (C2.5).
 fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
     let own = layers.own;
-    if own.has("proxy") && own.has("module") {
-        report.fault(at, "either `proxy` or `module`", "both".to_owned(), None);
+    for (one, other) in [("proxy", "module"), ("app", "module"), ("app", "proxy")] {
+        if own.has(one) && own.has(other) {
+            report.fault(at, format!("either `{one}` or `{other}`"), "both".to_owned(), None);
+        }
     }
     match own.get("ssl") {
         Some(Checked::Certificate(..)) if layers.outer.is_some() => report.fault(

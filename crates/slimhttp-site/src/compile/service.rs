@@ -11,7 +11,7 @@ use super::{CompileEnv, PathKind};
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
 use crate::site::access::PerClient;
-use crate::site::{Listener, Service};
+use crate::site::{EventLoop, Listener, Service};
 
 /// The server's options as they are in force.
 #[derive(Clone, Copy)]
@@ -41,6 +41,7 @@ pub(super) fn service(
     };
     let user = account("user", running.map(|service| service.user.as_deref()));
     let group = account("group", running.map(|service| service.group.as_deref()));
+    let event_loop = event_loop(layers, running, at, report);
     let persist = persist(layers, running, env, at, report);
     let log = log(layers, running, at, report);
     let (certificate, awaited_certificate) = certificates(layers, earlier, env, at, report);
@@ -58,6 +59,7 @@ pub(super) fn service(
     Service {
         io_threads,
         python_threads,
+        event_loop,
         allow: match layers.get("allow") {
             Some(Checked::Networks(networks)) => Some(networks.iter().copied().collect()),
             _ => None,
@@ -127,6 +129,33 @@ fn fixed_number(
         );
     }
     Some(running)
+}
+
+/// Which event loop is taken: fixed at start, for it serves the whole process.
+fn event_loop(
+    layers: Layers<'_>,
+    running: Option<&Service>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> EventLoop {
+    let given = match layers.word("event_loop") {
+        Some("asyncio") => Some(EventLoop::Asyncio),
+        Some("uvloop") => Some(EventLoop::Uvloop),
+        Some("auto") => Some(EventLoop::Auto),
+        _ => None,
+    };
+    let Some(running) = running.map(|service| service.event_loop) else {
+        return given.unwrap_or_default();
+    };
+    if let Some(given) = given.filter(|given| *given != running) {
+        report.fault(
+            &at.key("event_loop"),
+            format!("`{running}`, as it was started"),
+            format!("`{given}`"),
+            "`event_loop` is fixed at start: start the server anew to change it".to_owned(),
+        );
+    }
+    running
 }
 
 /// What is logged: fixed at start, for it holds for the whole process.

@@ -2,12 +2,14 @@
 //! meaning. The compiler finds unknown keys, wrong types and ranges by this table, and
 //! `docs/configuration.md` is tested against it. A new option begins here.
 
+mod application;
 mod files;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod websocket;
 
+pub use application::{INTERFACES, LIFESPANS};
 pub use shape::{
     ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, MODULE_RELOADS,
     SYMLINKS, Shape,
@@ -50,6 +52,9 @@ const TIMEOUT: Shape = Shape::Seconds { least: 0.001, most: YEAR };
 /// What `usize` holds on every platform and no program needs.
 const MANY: u64 = 10_000_000;
 
+/// The words of `event_loop`.
+pub const EVENT_LOOPS: &[&str] = &["asyncio", "uvloop", "auto"];
+
 const fn everywhere(key: &'static str, takes: Shape) -> OptionSpec {
     OptionSpec { key, stands: Stands::Everywhere, takes, default: "", doc: "", aliases: &[] }
 }
@@ -60,7 +65,12 @@ const fn global(key: &'static str, takes: Shape) -> OptionSpec {
 
 /// Every option, those of a scope first, in the order of the docs.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    SCOPE.iter().chain(files::FILES).chain(websocket::WEBSOCKETS).chain(SERVER)
+    SCOPE
+        .iter()
+        .chain(application::APPLICATIONS)
+        .chain(files::FILES)
+        .chain(websocket::WEBSOCKETS)
+        .chain(SERVER)
 }
 
 /// How a scope answers.
@@ -86,14 +96,14 @@ const SCOPE: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "none",
-        doc: "A Python file (`.py`) that answers before `web_root` does. Excludes `proxy`.",
-        aliases: &["app", "script", "python", "handler"],
+        doc: "A Python file (`.py`) that answers before `web_root` does. Excludes `proxy` and `app`.",
+        aliases: &["script", "python", "handler"],
         ..everywhere("module", Shape::Path)
     },
     OptionSpec {
         default: "none",
         doc: "Where requests are forwarded: `host:port`, a URL without a path, or a list of either. \
-              Excludes `module`.",
+              Excludes `module` and `app`.",
         aliases: &["proxy_pass", "reverse_proxy", "upstream", "upstreams", "backend", "backends"],
         ..everywhere("proxy", Shape::Upstreams)
     },
@@ -265,6 +275,13 @@ const SERVER: &[OptionSpec] = &[
         doc: "Python handlers that may run at once. Fixed at start.",
         aliases: &["threads", "worker_threads"],
         ..global("python_threads", Shape::WholeNumber { least: 1, most: 1024 })
+    },
+    OptionSpec {
+        default: "`asyncio`",
+        doc: "The event loop of `async def` handlers and ASGI applications: `asyncio`, `uvloop`, or \
+              `auto`, which is `uvloop` where it is installed. One for the whole process. Fixed at start.",
+        aliases: &["loop"],
+        ..global("event_loop", Shape::OneOf(EVENT_LOOPS))
     },
     OptionSpec {
         default: "`10000`",

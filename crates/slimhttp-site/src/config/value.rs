@@ -30,6 +30,9 @@ pub enum Value {
     List(Arc<[Value]>),
     /// A table (a dict).
     Table(Table),
+    /// An object of the program that has no other form: its number, and what it is called in
+    /// messages. Only a program can write it, no file.
+    Object(u64, Arc<str>),
 }
 
 impl Value {
@@ -43,6 +46,7 @@ impl Value {
             Self::String(_) => "a string",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Object(..) => "an object",
         }
     }
 
@@ -140,6 +144,7 @@ impl fmt::Display for Value {
             }
             Self::List(items) => write!(f, "a list of {}", items.len()),
             Self::Table(table) => write!(f, "a table of {}", table.len()),
+            Self::Object(_, name) => write!(f, "`{name}`"),
         }
     }
 }

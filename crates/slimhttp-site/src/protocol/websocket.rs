@@ -161,6 +161,14 @@ impl Deflate {
     }
 }
 
+/// Whether a request asks for a WebSocket, well or badly.
+pub fn is_asked(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+    *method == Method::GET
+        && version == Version::HTTP_11
+        && names(headers, &CONNECTION, "upgrade")
+        && names(headers, &UPGRADE, "websocket")
+}
+
 /// Validates the handshake of a request for the route of a WebSocket, and chooses its
 /// subprotocol and compression.
 ///
@@ -174,13 +182,9 @@ pub fn negotiate(
     rules: &WebSocketRules,
     compress: bool,
 ) -> Result<Handshake, Refusal> {
-    let is_asked = *method == Method::GET
-        && version == Version::HTTP_11
-        && names(headers, &CONNECTION, "upgrade")
-        && names(headers, &UPGRADE, "websocket");
     // RFC 6455 section 4.4: who speaks another version is told ours.
     let is_ours = only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    if !is_asked || !is_ours {
+    if !is_asked(method, version, headers) || !is_ours {
         return Err(Refusal::UpgradeRequired);
     }
     let key = only(headers, &SEC_WEBSOCKET_KEY)

@@ -87,6 +87,12 @@ pub enum Shape {
     Rewrites,
     /// A bool, origins, or a table that says what pages of other origins may do.
     Cors,
+    /// `package.module:name`, or an object of the program.
+    Application,
+    /// A table of texts.
+    Environment,
+    /// A path as an application names its root.
+    RootPath,
     /// A table of virtual hosts.
     Hosts,
 }
@@ -116,6 +122,9 @@ impl fmt::Display for Shape {
             Self::Logging => f.write_str(Unknown::EXPECTED),
             Self::Address => f.write_str("a host name or an address"),
             Self::Account => f.write_str("a name of the system's accounts"),
+            Self::Application => f.write_str("`package.module:name`, or an application"),
+            Self::Environment => f.write_str("a table of texts by name"),
+            Self::RootPath => f.write_str("a path such as `/shop`"),
             Self::Hosts => f.write_str("a table of virtual hosts"),
             Self::SecondsOrOff { most } => {
                 write!(f, "`false`, or a number of seconds from 0 to {most}")

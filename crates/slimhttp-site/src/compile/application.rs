@@ -1,0 +1,120 @@
+//! The options about applications, each read by itself, and what they come to together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::CompileEnv;
+use super::layer::Layers;
+use super::plain::{entries, text, wrong, wrong_type};
+use super::read::Checked;
+use super::report::{At, Report};
+use crate::config::options::Shape;
+use crate::config::value::{Table, Value};
+use crate::site::application::{
+    AppReference, Application, ApplicationSpec, Interface, Lifespan, MountedApplication,
+};
+
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where an application is: `package.module:name`, `package.module:name()`, or an object.
+pub(super) fn reference(value: &Value, at: &At<'_>, report: &mut Report) -> Option<AppReference> {
+    match value {
+        Value::String(text) if is_reference(text.trim()) => {
+            Some(AppReference::Import(text.trim().into()))
+        }
+        Value::String(_) => {
+            let hint = "such as `shop.wsgi:application`, or `main:create_app()` for a factory";
+            report.fault(at, Shape::Application.to_string(), value.to_string(), hint.to_owned());
+            None
+        }
+        Value::Object(id, name) => Some(AppReference::Object(*id, Arc::clone(name))),
+        _ => wrong_type(Shape::Application, value, at, report),
+    }
+}
+
+/// Whether a text names a module and something in it.
+fn is_reference(text: &str) -> bool {
+    let dotted = |names: &str| names.split('.').all(is_identifier);
+    let Some((module, name)) = text.split_once(':') else { return false };
+    dotted(module) && dotted(name.strip_suffix("()").unwrap_or(name))
+}
+
+/// Whether Python takes a text as a name, as far as that can be told without its tables.
+fn is_identifier(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first == '_' || first.is_alphabetic())
+        && characters.all(|c| c == '_' || c.is_alphanumeric())
+}
+
+/// Variables of the environment.
+pub(super) fn environment(
+    table: &Table,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<Arc<[(Arc<str>, Arc<str>)]>> {
+    let read = entries(table, at, report, |name, value, at, report| {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            report.fault(at, "the name of a variable", Value::from(name).to_string(), None);
+            return None;
+        }
+        let value = text(value, "a text", at, report)?;
+        if value.contains('\0') {
+            report.fault(at, "a text without NUL", Value::from(value).to_string(), None);
+            return None;
+        }
+        Some((name.into(), value.into()))
+    })?;
+    Some(read.into())
+}
+
+/// A path without a slash at its end.
+pub(super) fn root_path(text: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
+    let path = text.trim().trim_end_matches('/');
+    if !path.is_empty() && !path.starts_with('/') {
+        return wrong(Shape::RootPath, Value::from(text).to_string(), at, report);
+    }
+    Some(path.to_owned())
+}
+
+/// The application of the layers that may name one (`ways`); what is said about it is
+/// inherited on its own. `prefix` is that of the level that names it.
+pub(super) fn mounted(
+    ways: Layers<'_>,
+    layers: Layers<'_>,
+    prefix: Arc<str>,
+    env: &CompileEnv<'_>,
+) -> Option<MountedApplication> {
+    let Some(Checked::Application(reference)) = ways.get("app") else { return None };
+    let spec = ApplicationSpec {
+        reference: reference.clone(),
+        interface: match layers.word("interface") {
+            Some("asgi") => Interface::Asgi,
+            Some("wsgi") => Interface::Wsgi,
+            _ => Interface::Auto,
+        },
+        lifespan: match layers.word("lifespan") {
+            Some("on") => Lifespan::On,
+            Some("off") => Lifespan::Off,
+            _ => Lifespan::Auto,
+        },
+        dir: layers.path("app_dir").unwrap_or(&env.base).clone(),
+        env: match layers.get("app_env") {
+            Some(Checked::Environment(env)) => Arc::clone(env),
+            _ => Arc::default(),
+        },
+        start_timeout: layers.seconds("app_start_timeout").unwrap_or(START_TIMEOUT),
+    };
+    let root_path = layers.word("root_path").unwrap_or_default().into();
+    Some(MountedApplication { application: Arc::new(Application::new(spec)), prefix, root_path })
+}
+
+/// The application as it was, where it is the same.
+pub(super) fn shared(
+    app: MountedApplication,
+    before: Option<&Arc<MountedApplication>>,
+) -> Arc<MountedApplication> {
+    match before {
+        Some(earlier) if **earlier == app => Arc::clone(earlier),
+        _ => Arc::new(app),
+    }
+}

@@ -1,0 +1,108 @@
+//! Applications (ASGI, WSGI) as a configuration names them. What they are in the interpreter
+//! nobody here knows: a program imports and starts them, and answers by
+//! `Callee::Application` of the server crate.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The number of an application: the same for all that are written alike, in every
+/// configuration of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApplicationId(pub u64);
+
+/// An application as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApplicationSpec {
+    /// Where it is.
+    pub reference: AppReference,
+    /// What it speaks.
+    pub interface: Interface,
+    /// Whether an ASGI application hears of its start and its end.
+    pub lifespan: Lifespan,
+    /// The folder from which it is imported, absolute.
+    pub dir: PathBuf,
+    /// Variables of the environment that are set before it is imported.
+    pub env: Arc<[(Arc<str>, Arc<str>)]>,
+    /// How long it may take to start.
+    pub start_timeout: Duration,
+}
+
+/// Where an application is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AppReference {
+    /// `package.module:name` or `package.module:name()`.
+    Import(Arc<str>),
+    /// An object of the program, by its number (see [`crate::value::Value::Object`]), and what
+    /// it is called in messages.
+    Object(u64, Arc<str>),
+}
+
+impl fmt::Display for AppReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Import(text) => f.write_str(text),
+            Self::Object(_, name) => f.write_str(name),
+        }
+    }
+}
+
+/// What an application speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interface {
+    /// What it is found to be once it is imported.
+    #[default]
+    Auto,
+    /// ASGI 3.
+    Asgi,
+    /// WSGI (PEP 3333).
+    Wsgi,
+}
+
+/// Whether an ASGI application hears of its start and its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lifespan {
+    /// If it takes `lifespan` without an exception.
+    #[default]
+    Auto,
+    /// It has to.
+    On,
+    /// It is not asked.
+    Off,
+}
+
+/// An application and its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Its number.
+    pub id: ApplicationId,
+    /// What is written.
+    pub spec: ApplicationSpec,
+    /// What messages call it, made once: ``application `shop.wsgi:application` ``.
+    pub label: Arc<str>,
+}
+
+impl Application {
+    /// The application that `spec` describes.
+    pub fn new(spec: ApplicationSpec) -> Self {
+        // Its keys are fixed, so that equal texts have equal numbers.
+        let mut hasher = DefaultHasher::new();
+        spec.hash(&mut hasher);
+        let label = format!("application `{}`", spec.reference).into();
+        Self { id: ApplicationId(hasher.finish()), spec, label }
+    }
+}
+
+/// An application where a scope puts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountedApplication {
+    /// The application.
+    pub application: Arc<Application>,
+    /// The path below which it answers, decoded, without a slash at the end: empty at the root.
+    /// It is that of the level that names the application, not of a mount that inherits it.
+    pub prefix: Arc<str>,
+    /// What a server in front has taken away from the target, in the same form.
+    pub root_path: Arc<str>,
+}

@@ -1,0 +1,1 @@
+"""Applications (ASGI, WSGI): found, started, ended."""
