@@ -249,7 +249,7 @@ const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "every interface",
         doc: "The address to listen on. Fixed at start.",
-        aliases: &["host", "bind", "listen", "address", "interface"],
+        aliases: &["host", "bind", "listen", "address"],
         ..global("addr", Shape::Address)
     },
     OptionSpec {

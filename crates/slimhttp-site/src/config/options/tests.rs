@@ -70,6 +70,10 @@ fn c2_1_every_option_has_an_effect() {
         root["module"] = json!("app.py");
         root
     };
+    let mounted = |mut root: Json| {
+        root["app"] = json!("shop:app");
+        root
+    };
     let debugged = |mut root: Json| {
         root["debug"] = json!(true);
         root
@@ -85,6 +89,14 @@ fn c2_1_every_option_has_an_effect() {
             "module" => (json!("app.py"), &plain),
             "proxy" => (json!("b:1"), &plain),
             "module_reload" => (json!("never"), &moduled),
+            "app" => (json!("shop:app"), &plain),
+            "interface" => (json!("wsgi"), &mounted),
+            "app_dir" => (json!("web"), &mounted),
+            "app_env" => (json!({"A": "b"}), &mounted),
+            "lifespan" => (json!("off"), &mounted),
+            "app_start_timeout" => (json!(1777), &mounted),
+            "root_path" => (json!("/shop"), &mounted),
+            "event_loop" => (json!("uvloop"), &plain),
             "live_reload" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
@@ -127,6 +139,8 @@ fn c2_1_every_option_has_an_effect() {
             "ssl" => proxied(json!({})),
             key if key.starts_with("proxy_") => proxied(json!({})),
             "module_reload" => moduled(json!({})),
+            "interface" | "app_dir" | "app_env" | "lifespan" | "app_start_timeout"
+            | "root_path" => mounted(json!({})),
             "live_reload" => debugged(json!({})),
             _ => json!({}),
         };
