@@ -31,6 +31,8 @@ WHOLE = {
         'encodings': ['gzip', 'br'],
         'precompressed': False,
         'on_the_fly': True,
+        'dynamic': False,
+        'max_encoders': 5,
         'min_size': 100,
         'max_size': '1MiB',
         'types': ['text/*', '*+json'],

@@ -127,6 +127,26 @@ def test_c5_4_curl_decodes(files, tmp_path: Path, coding: str) -> None:
 
 
 @needs('curl')
+@of('coding', ['br', 'zstd', 'gzip'])
+def test_curl_decodes_what_handlers_answer(tmp_path: Path, coding: str) -> None:
+    if {'gzip': 'libz'}.get(coding, coding.replace('br', 'brotli')) not in run(
+        'curl', '-V', cwd=tmp_path
+    ).stdout.split():
+        pytest.skip(f'skipped: a curl without {coding}')
+    with serving() as site:
+        site.http.route('/short')(lambda request: WORDS)
+        site.http.route('/long')(lambda request: WORDS * 20)
+        site.http.route('/stream')(lambda request: (WORDS for _ in range(20)))
+        for target, words in [('short', WORDS), ('long', WORDS * 20), ('stream', WORDS * 20)]:
+            url = f'http://127.0.0.1:{site.address[1]}/{target}'
+            said = run('curl', '-q', '-sS', '--noproxy', '*', '--compressed', '-H',
+                       f'Accept-Encoding: {coding}', '-o', 'got', '-w', '%{size_download}', url,
+                       cwd=tmp_path).stdout  # fmt: skip
+            assert int(said) < len(words) / 4
+            assert (tmp_path / 'got').read_text() == words
+
+
+@needs('curl')
 def test_c5_4_curl_decodes_what_it_asks_for_by_itself(files, tmp_path: Path) -> None:
     assert curl(files, tmp_path, '--compressed', files.url + 'words.txt') == WORDS
     assert curl(files, tmp_path, files.url + 'words.txt') == WORDS

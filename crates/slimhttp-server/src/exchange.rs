@@ -14,16 +14,18 @@
 //!    says: addresses, malformed heads, announced lengths, expectations.
 //! 6. **Perform** (`actions`): the actions in turn, until one replies.
 //! 7. **Refuse** (`Exchange::refuse`): what failed becomes a page.
-//! 8. **Finish** (`Exchange::respond`): the fields of every response of the scope.
-//! 9. **Wrap** (`live_reload`): around 5 to 8, where the scope says so.
-//! 10. **HEAD** (`error_page::omit_content`): the content is left out.
-//! 11. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
+//! 8. **Compress** (`answer_coding`): what a handler has answered, where the client takes that.
+//! 9. **Finish** (`Exchange::respond`): the fields of every response of the scope.
+//! 10. **Wrap** (`live_reload`): around 5 to 9, where the scope says so.
+//! 11. **HEAD** (`error_page::omit_content`): the content is left out.
+//! 12. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
 //!
 //! What is of one protocol (framing, the end of a connection) is no stage: `http1` and
 //! `http2` see to it, before and after.
 
 mod actions;
 mod answer;
+mod answer_coding;
 mod event_stream;
 mod live_reload;
 mod named;

@@ -3,7 +3,9 @@
 //! protocol and no connection but by what it is given.
 
 pub(crate) mod body;
+pub(crate) mod coded_body;
 pub(crate) mod content;
+pub(crate) mod encoder;
 pub(crate) mod error_page;
 pub(crate) mod file_body;
 pub(crate) mod interim;

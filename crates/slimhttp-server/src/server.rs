@@ -157,6 +157,7 @@ impl Server {
             admission: Arc::default(),
             shutdown: Shutdown::default(),
             watcher: FileWatcher::default(),
+            encoders: Arc::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, io_threads: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })

@@ -31,6 +31,6 @@ pub use protocol::{
     authority, client, coding, conditions, cookie, cors, forward, http2, list_field, media_type,
     methods, multipart, range, raw_reply, refusal, vary, websocket,
 };
-pub use response::{live_reload, response_fields};
+pub use response::{answer_coding, live_reload, response_fields};
 pub use routing::{host, path, redirect, route};
 pub use site::{access, application, instance};

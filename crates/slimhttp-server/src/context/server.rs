@@ -10,6 +10,7 @@ use slimhttp_site::site::Scope;
 use crate::api::handler::Handler;
 use crate::fs::watcher::FileWatcher;
 use crate::live::Live;
+use crate::message::encoder::EncoderCount;
 use crate::net::admission::Admission;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
@@ -29,6 +30,8 @@ pub(crate) struct ServerContext {
     pub(crate) shutdown: Shutdown,
     /// What open pages are made of, where browsers load them anew.
     pub(crate) watcher: FileWatcher,
+    /// How many answers are compressed piece by piece.
+    pub(crate) encoders: Arc<EncoderCount>,
     /// Tells this server from every other, and from itself before a restart.
     pub(crate) id: u64,
 }

@@ -70,6 +70,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
         admission: Arc::default(),
         shutdown: Shutdown::default(),
         watcher: FileWatcher::default(),
+        encoders: Arc::default(),
         id: 1,
     })
 }

@@ -62,6 +62,8 @@ pub(super) struct Exchange<'x> {
     pub(super) passed_on: bool,
     /// Whether a file was looked for.
     pub(super) from_files: bool,
+    /// Whether the response is one that a handler has made.
+    pub(super) by_handler: bool,
     /// Whether the answer is a refusal, and not that there is nothing.
     pub(super) has_failed: bool,
     /// Whether the log says all of it, see `request_trace`.
@@ -99,6 +101,7 @@ impl<'x> Exchange<'x> {
             responder: Responder::Server,
             passed_on: false,
             from_files: false,
+            by_handler: false,
             has_failed: false,
             is_traced: false,
             freshness: FreshnessNote::default(),
@@ -300,6 +303,7 @@ impl Exchange<'_> {
         let request = self.request(kind).await?;
         let answers = self.connection.state.unsent_answers();
         let answer = unsent_answers::call(handler, answers, callee, request).await;
+        self.by_handler = matches!(answer, Ok(Answer::Reply(_)));
         answer.map_err(|fault| self.handler_failed(fault))
     }
 

@@ -110,6 +110,9 @@ impl Exchange<'_> {
         // Of the response to HEAD no stream is sent: it is dropped, and its handler reads no more.
         self.is_streaming =
             matches!(response.body(), Body::Stream(_)) && *self.method() != Method::HEAD;
+        if self.by_handler {
+            self.put_in_coding(&mut response);
+        }
         error_page::finish(&mut response);
         answer_fields(rules, response.headers_mut(), self.connection.tls);
         if let Some(grant) = grant {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Response;
-use http::header::CONTENT_TYPE;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use slimhttp_site::answer_coding::is_event_stream;
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::{Body, BodyError};
@@ -27,13 +27,9 @@ pub(super) fn until_stop(
     if !matches!(response.body(), Body::Stream(_) | Body::Socket(_)) {
         return response;
     }
-    let is_events = response.headers().get(CONTENT_TYPE).is_some_and(|named| {
-        let named = named.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        named.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-    });
     // What has a length was promised whole.
     let endless = response.body().size_hint().exact().is_none();
-    if !(is_events && endless) {
+    if !(is_event_stream(response.headers()) && endless) {
         return response;
     }
     let (shared, state) = (connection.shared.clone(), connection.state.clone());

@@ -1,11 +1,14 @@
-//! Bodies of requests for unit tests: what comes in is sent by the test.
+//! Bodies of requests for unit tests: what comes in is sent by the test. And what clients read
+//! of contents in a coding.
 
+use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use slimhttp_site::coding::Coding;
 use slimhttp_site::refusal::Refusal;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -90,4 +93,21 @@ pub(crate) fn body(length: Option<u64>) -> (BodySender, IncomingBody) {
         unreachable!("no end was announced")
     };
     (BodySender(sender), body)
+}
+
+/// What can be read of a content in a coding so far, and whether that is all of it.
+pub(crate) fn decoded(coding: Coding, coded: &[u8]) -> (Vec<u8>, bool) {
+    let mut decoder: Box<dyn Read + '_> = match coding {
+        Coding::Gzip => Box::new(flate2::read::GzDecoder::new(coded)),
+        Coding::Brotli => Box::new(brotli::Decompressor::new(coded, 4096)),
+        Coding::Zstd => Box::new(zstd::Decoder::new(coded).expect("memory")),
+    };
+    let (mut content, mut buffer) = (Vec::new(), [0; 1000]);
+    loop {
+        match decoder.read(&mut buffer) {
+            Ok(0) => return (content, true),
+            Ok(length) => content.extend_from_slice(&buffer[..length]),
+            Err(_) => return (content, false),
+        }
+    }
 }

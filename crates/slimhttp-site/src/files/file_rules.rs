@@ -118,7 +118,7 @@ impl FieldRule {
     }
 }
 
-/// How files are compressed.
+/// How files, and what handlers answer, are compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compress {
     /// The codings, the one preferred first among those a client likes equally.
@@ -127,9 +127,13 @@ pub struct Compress {
     pub precompressed: bool,
     /// Whether a file without such a sibling is compressed here.
     pub on_the_fly: bool,
-    /// The least length of a file that is compressed here, in bytes.
+    /// Whether what handlers answer is compressed.
+    pub dynamic: bool,
+    /// How many answers of handlers are compressed piece by piece at once, in the whole server.
+    pub max_encoders: usize,
+    /// The least length of what is compressed here, in bytes.
     pub min_size: u64,
-    /// The greatest.
+    /// The greatest length of a file that is.
     pub max_size: u64,
     /// The media types, as globs over `type/subtype`, in lower case and without
     /// parameters.
@@ -166,6 +170,8 @@ impl Default for Compress {
             codings: Arc::new([Coding::Brotli, Coding::Zstd, Coding::Gzip]),
             precompressed: true,
             on_the_fly: true,
+            dynamic: true,
+            max_encoders: 128,
             min_size: 1024,
             max_size: 8 << 20,
             types: Globs::new(TYPES).expect("these patterns are valid"),

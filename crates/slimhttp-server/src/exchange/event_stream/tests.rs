@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 
+use http::header::CONTENT_TYPE;
 use tokio::net::TcpStream;
 
 use super::*;

@@ -25,6 +25,8 @@ pub(in super::super) struct CacheBounds {
 /// Bytes of memory, or of a file that is held in memory whole.
 const MEMORY: Shape = Shape::Bytes { least: 0, most: 1 << 40 };
 const IN_MEMORY: Shape = Shape::Bytes { least: 0, most: 1 << 30 };
+/// Each takes about a megabyte.
+const ENCODERS: Shape = Shape::WholeNumber { least: 0, most: 1 << 20 };
 /// A day.
 const REVALIDATE: Shape = Shape::Seconds { least: 0.0, most: 86_400.0 };
 
@@ -41,7 +43,10 @@ pub(super) fn compress(table: &Table, at: &At<'_>, report: &mut Report) -> Optio
         Some(value) => types(value, &at.key("types"), report),
     };
     let precompressed = flag(table, "precompressed", at, report);
-    let on_the_fly = flag(table, "on_the_fly", at, report);
+    let on_the_fly = flag(table, "on_the_fly", at, report).unwrap_or(default.on_the_fly);
+    // Who has nothing compressed anew means answers too.
+    let dynamic = flag(table, "dynamic", at, report).unwrap_or(on_the_fly);
+    let max_encoders = number(table, "max_encoders", ENCODERS, at, report);
     let min_size = number(table, "min_size", IN_MEMORY, at, report).unwrap_or(default.min_size);
     let max_size = number(table, "max_size", IN_MEMORY, at, report).unwrap_or(default.max_size);
     ordered((min_size, "min_size"), (max_size, "max_size"), table, at, report);
@@ -51,7 +56,12 @@ pub(super) fn compress(table: &Table, at: &At<'_>, report: &mut Report) -> Optio
     Some(Compress {
         codings: codings?,
         precompressed: precompressed.unwrap_or(default.precompressed),
-        on_the_fly: on_the_fly.unwrap_or(default.on_the_fly),
+        on_the_fly,
+        dynamic,
+        // The bound fits a `usize` of 32 bits.
+        max_encoders: max_encoders
+            .and_then(|most| usize::try_from(most).ok())
+            .unwrap_or(default.max_encoders),
         min_size,
         max_size,
         types: types?,

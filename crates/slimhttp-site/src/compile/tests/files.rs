@@ -241,7 +241,8 @@ fn c2_6_fallback() {
 
 #[test]
 fn c2_6_compress() {
-    let keys = "`encodings`, `precompressed`, `on_the_fly`, `min_size`, `max_size` and `types`";
+    let keys = "`encodings`, `precompressed`, `on_the_fly`, `dynamic`, `max_encoders`, `min_size`, \
+                `max_size` and `types`";
     each(
         "compress",
         &[
@@ -293,6 +294,11 @@ fn c2_6_compress() {
                  \n  hint: unclosed character class; missing ']'",
             ),
             (
+                json!({"dynamic": 1, "max_encoders": -1}),
+                "compress.dynamic: expected `true` or `false`, found the number `1`\
+                 \ncompress.max_encoders: expected a whole number from 0 to 1048576, found `-1`",
+            ),
+            (
                 json!({"encodings": ["br", "br"]}),
                 "compress.encodings[1]: expected every encoding once, found `br`",
             ),
@@ -313,6 +319,16 @@ fn c2_6_compress() {
     assert!(compress.types.matches(b"text/html") && !compress.types.matches(b"font/ttf"));
     assert_eq!((compress.precompressed, compress.on_the_fly), (true, true));
     assert_eq!((compress.min_size, compress.max_size), (1024, 8 << 20));
+    assert_eq!((compress.dynamic, compress.max_encoders), (true, 128));
+    for (table, on_the_fly, dynamic, max_encoders) in [
+        (json!({"on_the_fly": false}), false, false, 128),
+        (json!({"on_the_fly": false, "dynamic": true, "max_encoders": 3}), false, true, 3),
+        (json!({"dynamic": false, "max_encoders": 0}), true, false, 0),
+    ] {
+        let compress = rules(json!({"compress": table})).compress.expect("on");
+        let said = (compress.on_the_fly, compress.dynamic, compress.max_encoders);
+        assert_eq!(said, (on_the_fly, dynamic, max_encoders), "{table}");
+    }
 }
 
 #[test]

@@ -96,7 +96,8 @@ pub(super) const FILES: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`true`",
-        doc: "Whether files are sent compressed to whom accepts it, or a table that says how.",
+        doc: "Whether files, and what handlers answer, are sent compressed to whom accepts it, or a table \
+              that says how.",
         aliases: &["compression", "gzip", "brotli", "zstd", "deflate", "encode", "gzip_static"],
         ..everywhere("compress", Shape::Compress)
     },

@@ -201,8 +201,16 @@ pub const EXECUTABLE: &[&str] = &["executable"];
 /// The words of `follow_symlinks` beside the bools.
 pub const SYMLINKS: &[&str] = &["inside", "never"];
 /// The keys of `compress` as a table.
-pub const COMPRESS_KEYS: &[&str] =
-    &["encodings", "precompressed", "on_the_fly", "min_size", "max_size", "types"];
+pub const COMPRESS_KEYS: &[&str] = &[
+    "encodings",
+    "precompressed",
+    "on_the_fly",
+    "dynamic",
+    "max_encoders",
+    "min_size",
+    "max_size",
+    "types",
+];
 /// The keys of `file_cache` as a table.
 pub const FILE_CACHE_KEYS: &[&str] = &["size", "entry", "revalidate"];
 /// The keys of `cors` as a table.
