@@ -37,6 +37,7 @@ pub mod query;
 pub mod queue;
 pub mod reply;
 pub mod retained_request;
+pub mod sendfile_header;
 pub mod side;
 pub mod submission;
 #[cfg(test)]
