@@ -2,7 +2,10 @@
 //! back-pressure. It is made where the answer is, on any thread, and polled by the protocol on
 //! the connection's I/O thread. Dropping it gives up the rest.
 
+use std::any::Any;
+use std::fs::File;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -44,8 +47,7 @@ pub enum Body {
     Omitted,
     /// All of it, in memory.
     Full(Bytes),
-    /// Bytes of an open file. Only the server makes it: a handler names its file by
-    /// [`Answer::File`](crate::Answer::File), so that options hold for it.
+    /// Bytes of an open file, see [`Body::open_file`].
     #[doc(hidden)]
     File(FileBody),
     /// A stream; polled only when the client takes more.
@@ -73,6 +75,16 @@ impl Body {
     /// A body that streams.
     pub fn stream(body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
         Self::Stream(Box::pin(body))
+    }
+
+    /// `length` bytes of a regular file from `offset` on, sent by the system where it can do
+    /// that (`sendfile`). It is what a handler has opened by itself and answers for: no option
+    /// says anything of it, and no range or condition of the request is looked at. One that is
+    /// named by [`Answer::File`](crate::Answer::File) is answered as files of the site are.
+    ///
+    /// `kept` is dropped once the last byte was sent, or when the client has left.
+    pub fn open_file(file: Arc<File>, offset: u64, length: u64, kept: impl Any + Send) -> Self {
+        Self::File(FileBody::new(file, offset, length).keeping(kept))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bytes of a file on their way out, read as the client takes them. Polled on the connection's
 //! I/O thread, which never waits for the disk.
 
+use std::any::Any;
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
@@ -26,11 +27,18 @@ pub struct FileBody {
     /// Bytes read at a time.
     chunk: usize,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// What is dropped with it, once the last byte was sent or nobody takes more.
+    _kept: Option<Box<dyn Any + Send>>,
 }
 
 impl FileBody {
     pub(crate) fn new(file: Arc<File>, offset: u64, left: u64) -> Self {
-        Self { file, offset, left, chunk: CHUNK, reading: None }
+        Self { file, offset, left, chunk: CHUNK, reading: None, _kept: None }
+    }
+
+    /// The same, with something that is dropped when it is.
+    pub(crate) fn keeping(self, kept: impl Any + Send) -> Self {
+        Self { _kept: Some(Box::new(kept)), ..self }
     }
 
     /// No more than so many bytes are read at a time from now on.

@@ -105,3 +105,13 @@ async fn what_is_not_in_memory_is_read_on_the_blocking_pool() {
     assert!(body.unread().is_none(), "its bytes are being read");
     assert_eq!(pieces(body).await, (vec![Bytes::from(text)], None));
 }
+
+/// Whoever has opened a file hears when it is needed no more.
+#[tokio::test]
+async fn what_is_kept_with_a_file_is_dropped_with_it() {
+    let kept = Arc::new(());
+    let body = FileBody::new(file(TEXT), 0, 10).keeping(kept.clone());
+    assert_eq!(Arc::strong_count(&kept), 2);
+    let (pieces, _) = pieces(body).await;
+    assert_eq!((pieces.as_slice(), Arc::strong_count(&kept)), (&*bytes(&["0123456789"]), 1));
+}
