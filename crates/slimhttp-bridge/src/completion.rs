@@ -155,6 +155,12 @@ impl Batched {
     }
 }
 
+/// Notifies of what this thread holds back: its job goes on, and what it has sent does not wait
+/// for the end of that.
+pub fn notify_batched() {
+    BATCHED.with_borrow_mut(|batched| batched.as_mut().map(Batched::notify));
+}
+
 /// While it lives this thread batches its notifications.
 pub struct Batch {
     since: Instant,

@@ -50,6 +50,17 @@ impl PulledBody {
         Self { bridge, side, stream, subject, host, first, pending: None, ended: false }
     }
 
+    /// The same, whose next chunk was asked for already.
+    pub fn awaiting(mut self, next: oneshot::Receiver<ChunkOutcome>) -> Self {
+        self.pending = Some(next);
+        self
+    }
+
+    /// As a body of a response that ends where the announced length does: see [`CutBody`].
+    pub fn cut_to(self, announced: u64) -> ResponseBody {
+        ResponseBody::stream(CutBody { body: Some(self), announced, left: announced })
+    }
+
     /// As a body of a response, of which a length may have been announced.
     pub fn of_length(self, announced: Option<u64>) -> ResponseBody {
         match announced {
@@ -184,6 +195,79 @@ impl Body for MeasuredBody {
 
     fn is_end_stream(&self) -> bool {
         self.last.is_none() && self.body.as_ref().is_none_or(PulledBody::is_end_stream)
+    }
+}
+
+/// A body of which no more is sent than was announced, whatever the iterator gives, and that
+/// breaks off where it gives less; both is said in the log.
+///
+/// No chunk is kept back, so the response may be whole before the iterator has ended. It is then
+/// asked on by a task of its own until it ends, since what stands behind its last chunk is the
+/// program's to run; a chunk that has something in it ends it there.
+struct CutBody {
+    /// `None` once all was given, or it has broken off.
+    body: Option<PulledBody>,
+    announced: u64,
+    left: u64,
+}
+
+impl CutBody {
+    /// All that was announced has come.
+    fn finish(&mut self, excess: bool) {
+        let Some(mut body) = self.body.take() else { return };
+        let announced = self.announced;
+        if excess {
+            log_excess(&body, announced);
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+            if let Some(Ok(_)) = frame.await {
+                log_excess(&body, announced);
+            }
+        });
+    }
+}
+
+fn log_excess(body: &PulledBody, announced: u64) {
+    let subject = &body.subject;
+    tracing::error!(
+        "{subject}: the body is longer than its Content-Length of {announced}; the rest is not sent"
+    );
+}
+
+impl Body for CutBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> NextFrame {
+        let announced = self.announced;
+        while let Some(body) = &mut self.body {
+            let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(context)?) else {
+                let subject = &body.subject;
+                let why = "the body is shorter than";
+                tracing::error!("{subject}: {why} its Content-Length of {announced}");
+                self.body = None;
+                return Poll::Ready(Some(Err(why.into())));
+            };
+            let Ok(mut chunk) = frame.into_data() else { continue };
+            if (chunk.len() as u64) < self.left {
+                self.left -= chunk.len() as u64;
+            } else {
+                let left = usize::try_from(self.left).expect("it is within a chunk");
+                let excess = chunk.len() > left;
+                chunk.truncate(left);
+                self.left = 0;
+                self.finish(excess);
+            }
+            return Poll::Ready((!chunk.is_empty()).then(|| Ok(Frame::data(chunk))));
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_none()
     }
 }
 

@@ -33,6 +33,11 @@ impl Reply {
         self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
+    /// A reply for a chunk, by way of the same completion queue: for the body of this answer.
+    pub fn chunk_reply(&self) -> (ChunkReply, oneshot::Receiver<ChunkOutcome>) {
+        ChunkReply::channel(self.completions.clone())
+    }
+
     /// Sends the answer. Where the client has left it is dropped.
     pub fn send(mut self, outcome: CallOutcome) {
         self.deliver(outcome);

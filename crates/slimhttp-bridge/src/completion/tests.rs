@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use slimhttp_server::Answer;
 
-use super::{Batch, CompletionQueue, DrainCompletions, LONGEST, MOST};
+use super::{Batch, CompletionQueue, DrainCompletions, LONGEST, MOST, notify_batched};
 use crate::reply::Reply;
 
 #[derive(Default)]
@@ -85,6 +85,19 @@ fn batched_completions_are_notified_once_at_the_latest_in_the_end() {
     assert_eq!(fixture.wakes(), 1);
     drop(Batch::begin(Instant::now()));
     assert_eq!(fixture.wakes(), 1, "nothing was batched");
+}
+
+#[test]
+fn a_job_that_goes_on_notifies_of_what_it_has_sent() {
+    let mut fixture = Fixture::new();
+    let _batch = Batch::begin(Instant::now());
+    let _answers = fixture.send(1);
+    assert_eq!(fixture.wakes(), 0);
+    notify_batched();
+    assert_eq!(fixture.wakes(), 1);
+    fixture.drain();
+    notify_batched();
+    assert_eq!(fixture.wakes(), 1, "nothing is held back");
 }
 
 #[test]

@@ -163,3 +163,84 @@ fn an_iterator_that_a_panic_ended_is_let_go() {
     drop(body);
     assert_eq!(bridge.queue.take_released(), [JobId(5)]);
 }
+
+/// What a body that is cut to a length gives while its iterator gives `chunks`, and how it ends.
+fn cut(
+    announced: u64,
+    first: &'static [u8],
+    chunks: &[&'static [u8]],
+) -> (Vec<u8>, Result<(), String>) {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    let mut body = body(&bridge, Some(first)).cut_to(announced);
+    let mut pieces = chunks.iter().map(|chunk| ChunkOutcome::Chunk(Bytes::from_static(chunk)));
+    let mut given = Vec::new();
+    loop {
+        match poll(&mut body) {
+            None => answer(&bridge, pieces.next().unwrap_or(ChunkOutcome::End)),
+            Some(None) => return (given, Ok(())),
+            Some(Some(Ok(chunk))) => given.extend_from_slice(&chunk),
+            Some(Some(Err(error))) => {
+                assert_eq!(poll(&mut body), Some(None));
+                return (given, Err(error));
+            }
+        }
+    }
+}
+
+#[test]
+fn c11_4_a_body_is_cut_at_the_length_that_was_announced() {
+    type Case = (u64, &'static [u8], &'static [&'static [u8]], &'static [u8], bool);
+    let cases: [Case; 8] = [
+        (3, b"abc", &[], b"abc", true),
+        (6, b"abc", &[b"def"], b"abcdef", true),
+        (3, b"", &[b"a", b"", b"bc"], b"abc", true),
+        (3, b"abcd", &[], b"abc", true),
+        (5, b"abc", &[b"def", b"ghi"], b"abcde", true),
+        (0, b"", &[b"a"], b"", true),
+        (7, b"abc", &[b"def"], b"abcdef", false),
+        (1, b"", &[], b"", false),
+    ];
+    for (announced, first, chunks, given, is_whole) in cases {
+        let short = Err("the body is shorter than".to_owned());
+        let expected = (given.to_vec(), if is_whole { Ok(()) } else { short });
+        assert_eq!(cut(announced, first, chunks), expected, "{announced} {first:?} {chunks:?}");
+    }
+}
+
+/// What stands behind the last chunk of a generator runs, though the response is whole by then.
+#[tokio::test]
+async fn c11_4_an_iterator_goes_on_to_its_end_once_its_body_is_whole() {
+    for (last, released) in [
+        (ChunkOutcome::End, vec![]),
+        (ChunkOutcome::Chunk(Bytes::from_static(b"more")), vec![JobId(5)]),
+    ] {
+        let (bridge, _wake_rx) = crate::tests::bridge();
+        let mut body = body(&bridge, Some(b"abc")).cut_to(3);
+        assert_eq!(poll(&mut body), data(b"abc"));
+        assert!(body.is_end_stream());
+        drop(body);
+        let pulled = loop {
+            match bridge.next(None) {
+                Some((_, Job::Pull(pull))) => break pull,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        pulled.reply.send(last);
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bridge.queue.take_released(), released);
+    }
+}
+
+#[test]
+fn a_chunk_that_was_asked_for_already_is_not_asked_for_again() {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    let (reply, next) = crate::reply::ChunkReply::channel(None);
+    let mut body = body(&bridge, Some(b"one")).awaiting(next);
+    assert_eq!(poll(&mut body), data(b"one"));
+    assert_eq!(poll(&mut body), None);
+    assert!(bridge.queue.is_quiet());
+    reply.send(ChunkOutcome::End);
+    assert_eq!(poll(&mut body), Some(None));
+}
