@@ -2,6 +2,7 @@
 //! who hears of it; nothing here reads or writes a socket.
 
 pub(crate) mod connection;
+pub(crate) mod failed_start;
 pub(crate) mod server;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -99,6 +99,7 @@ pub use api::handler::{
     ConnectionInfo, Handler, HandlerFault, Interests, Request,
 };
 pub use api::takeover::{Bytestream, UpgradedConnection};
+pub use context::failed_start::{FailedStart, ShownTo};
 pub use live::{Draft, Live, Snapshot};
 pub use message::body::{Body, BodyError};
 pub use message::content::{Content, ContentFault, ContentStream};

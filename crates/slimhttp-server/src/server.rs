@@ -19,6 +19,7 @@ use slimhttp_site::fault::Faults;
 use slimhttp_site::site::{Listener, Site};
 
 use crate::api::handler::Handler;
+use crate::context::failed_start::{FailedStart, ShownFailure};
 use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::registry;
@@ -158,6 +159,7 @@ impl Server {
             shutdown: Shutdown::default(),
             watcher: FileWatcher::default(),
             encoders: Arc::default(),
+            failed_start: ShownFailure::default(),
             id: RandomState::new().hash_one(first),
         });
         Ok(Self { shared, io_threads: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })
@@ -255,6 +257,12 @@ impl Server {
     /// cannot be opened, the old file goes on and the log says why.
     pub fn reopen_access_logs(&self) {
         self.shared.live.reopen_access_logs();
+    }
+
+    /// Shows whoever opens a page why the program that was to take over from this one has not
+    /// started, from now on.
+    pub fn show_failed_start(&self, failed: FailedStart) {
+        self.shared.failed_start.set(failed);
     }
 
     /// What the end of the server waits for, in a few words; `None` where there

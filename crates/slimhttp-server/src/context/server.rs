@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use slimhttp_site::site::Scope;
 
 use crate::api::handler::Handler;
+use crate::context::failed_start::ShownFailure;
 use crate::fs::watcher::FileWatcher;
 use crate::live::Live;
 use crate::message::encoder::EncoderCount;
@@ -32,6 +33,8 @@ pub(crate) struct ServerContext {
     pub(crate) watcher: FileWatcher,
     /// How many answers are compressed piece by piece.
     pub(crate) encoders: Arc<EncoderCount>,
+    /// Why the program that was to take over has not started.
+    pub(crate) failed_start: ShownFailure,
     /// Tells this server from every other, and from itself before a restart.
     pub(crate) id: u64,
 }

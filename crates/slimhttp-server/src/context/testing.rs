@@ -16,6 +16,7 @@ use slimhttp_site::value::{Table, Value};
 
 use crate::api::handler::Handler;
 use crate::context::connection::ConnectionContext;
+use crate::context::failed_start::ShownFailure;
 use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::testing::listener;
@@ -71,6 +72,7 @@ fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> 
         shutdown: Shutdown::default(),
         watcher: FileWatcher::default(),
         encoders: Arc::default(),
+        failed_start: ShownFailure::default(),
         id: 1,
     })
 }

@@ -18,6 +18,7 @@ use slimhttp_site::site::Scope;
 use crate::api::handler::{Answer, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::context::connection::ConnectionContext;
+use crate::context::failed_start::FailedStart;
 use crate::files::{self, FileLookup, FileOutcome, FileRequest, FreshnessNote};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
@@ -66,6 +67,8 @@ pub(super) struct Exchange<'x> {
     pub(super) by_handler: bool,
     /// Whether the answer is a refusal, and not that there is nothing.
     pub(super) has_failed: bool,
+    /// Why the program that was to answer has not started, if that is the answer.
+    pub(super) failed_start: Option<Arc<FailedStart>>,
     /// Whether the log says all of it, see `request_trace`.
     pub(super) is_traced: bool,
     pub(super) freshness: FreshnessNote,
@@ -103,6 +106,7 @@ impl<'x> Exchange<'x> {
             from_files: false,
             by_handler: false,
             has_failed: false,
+            failed_start: None,
             is_traced: false,
             freshness: FreshnessNote::default(),
         }

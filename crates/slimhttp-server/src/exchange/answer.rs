@@ -97,7 +97,10 @@ impl Exchange<'_> {
         // Before the fields of the request are handed on.
         let grant = rules.cors.as_ref().map(|cors| cors.grant(self.headers()));
         let outcome = match self.admit() {
-            Ok(()) => self.perform(actions).await,
+            Ok(()) => match self.failed_start.take() {
+                Some(failed) => Ok(self.show(&failed)),
+                None => self.perform(actions).await,
+            },
             Err(refusal) => Err(refusal.into()),
         };
         let mut response = match outcome {

@@ -5,7 +5,9 @@
 //! it while no page is open. The look is on the blocking pool, for the disk may let wait.
 //!
 //! A wrapper around what `answer` does with a request, only where a scope says
-//! `live_reload`, see [`slimhttp_site::live_reload`].
+//! `live_reload`, see [`slimhttp_site::live_reload`]. And wherever the program that was to take over
+//! has not started ([`crate::context::failed_start`]): a page says why then, and is loaded anew when
+//! it has been mended.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -28,6 +30,7 @@ use slimhttp_site::site::Scope;
 use tokio::time::Instant;
 
 use crate::context::connection::ConnectionContext;
+use crate::context::failed_start::{FailedStart, ShownTo};
 use crate::exchange::actions::Exchange;
 use crate::message::body::{Body, BodyError};
 use crate::message::error_page;
@@ -41,8 +44,11 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const QUIET: u32 = 50;
 
 /// What a page was made of, in short: this run of this server, the options of its
-/// scope, the files. Another version means that the page may be another one too.
+/// scope, the files, and what has failed since. Another version means that the page may be another
+/// one too.
 fn version(connection: &ConnectionContext, changes: u64) -> String {
+    // Both only grow, so that their sum is another one whenever one of them is.
+    let changes = changes + connection.shared.failed_start.count();
     format!("{:x}.{changes:x}", connection.shared.id)
 }
 
@@ -55,6 +61,8 @@ pub(super) enum LiveReload {
     Page,
     /// A part of a page, which the browser is to ask for again.
     Part,
+    /// Whatever it is, the answer is why the program has not started.
+    FailedStart,
 }
 
 impl LiveReload {
@@ -65,18 +73,29 @@ impl LiveReload {
         actions: &[Action<'_>],
         requested: &Uri,
     ) -> Option<Self> {
-        if !exchange.scope.options.live_reload {
+        let failed = exchange.connection.shared.failed_start.current();
+        if failed.is_none() && !exchange.scope.options.live_reload {
             return None;
         }
         let (method, headers) = (&exchange.method, &mut exchange.headers);
         if *method == Method::GET && exchange.target.is_some() && requested.path() == PATH {
             return Some(Self::Listen);
         }
+        let is_page = is_navigation(method, headers);
+        if let Some(failed) =
+            failed.filter(|failed| failed.shown_to == ShownTo::Everybody || is_page)
+        {
+            exchange.failed_start = Some(failed);
+            return Some(Self::FailedStart);
+        }
+        if !exchange.scope.options.live_reload {
+            return None;
+        }
         // What an upstream answers is its own.
         if actions.iter().any(|action| matches!(action, Action::Proxy(_))) {
             return None;
         }
-        if is_navigation(method, headers) {
+        if is_page {
             for name in [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
                 headers.remove(name);
             }
@@ -104,7 +123,8 @@ impl LiveReload {
             // The browser asks again for what was edited, whatever a rule says of its age.
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
-        if self != Self::Page || !is_page(response.status(), response.headers()) {
+        let may_be_page = matches!(self, Self::Page | Self::FailedStart);
+        if !may_be_page || !is_page(response.status(), response.headers()) {
             return response;
         }
         let connection = exchange.connection;
@@ -139,6 +159,12 @@ impl LiveReload {
 }
 
 impl Exchange<'_> {
+    /// The response that says why the program has not started: a page for whoever asks for one.
+    pub(super) fn show(&self, failed: &FailedStart) -> Response<Body> {
+        let asks_for_page = is_navigation(&self.method, &self.headers);
+        error_page::failed_start(asks_for_page.then_some(&failed.page), &failed.text)
+    }
+
     /// Adds files to those that the pages of the scope are made of, where it loads pages anew.
     /// Before they are read: what is changed afterwards is then found.
     pub(super) fn add_sources<F: IntoIterator<Item = PathBuf>>(&self, files: impl FnOnce() -> F) {

@@ -14,7 +14,7 @@ use slimhttp_site::refusal::Refusal;
 
 use crate::message::body::Body;
 use crate::message::limits::{self, Within};
-use crate::message::refused::ErrorResponse;
+use crate::message::refused::{DebugPage, ErrorResponse};
 
 /// What `debug` shows where nobody answers and a handler was called: the usual slip.
 pub(crate) const PASSED_ON: &str = "A handler was asked, and returned None: that leaves the \
@@ -54,6 +54,22 @@ pub(crate) fn refuse_head(refusal: &Refusal, debug: bool) -> Response<Body> {
         false => plain_page(refusal),
     };
     page_response(refusal, html, debug)
+}
+
+/// The response while the program that was to answer has not started: the page that says why, or
+/// the text for whoever asks for none.
+pub(crate) fn failed_start(page: Option<&DebugPage>, text: &str) -> Response<Body> {
+    let html = page.map_or(text, |page| &page.html).to_owned();
+    let mut response = page_response(&Refusal::Internal, html.into(), true);
+    match page.map(|page| HeaderValue::try_from(&page.policy)) {
+        Some(Ok(policy)) => _ = response.extensions_mut().insert(OwnPolicy(policy)),
+        Some(Err(_)) => {}
+        None => {
+            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, plain);
+        }
+    }
+    response
 }
 
 fn page_response(refusal: &Refusal, html: Bytes, debug: bool) -> Response<Body> {

@@ -14,6 +14,7 @@ use crate::api::handler::{Answer, AnswerFuture, Callee, Handler, Request as Call
 use crate::context::server::ServerContext;
 use crate::context::testing;
 use crate::exchange::answer;
+use crate::message::refused::DebugPage;
 use crate::message::request_body::RequestBody;
 
 /// What every page of [`Pages`] holds.
@@ -172,5 +173,51 @@ async fn a_listener_is_not_traced() {
             None => drop(exchange.respond(&mut actions).await),
         }
         assert_eq!(exchange.is_traced, is_traced, "{target}");
+    }
+}
+
+/// A page that says why a program has not started, shown from now on.
+fn show_failed_start(shared: &Arc<ServerContext>, shown_to: ShownTo) {
+    let page = DebugPage {
+        html: "<p>why</p>".to_owned(),
+        policy: "default-src 'none'".to_owned(),
+        sources: Vec::new(),
+    };
+    shared.failed_start.set(FailedStart { page, text: "why\n".to_owned(), shown_to });
+}
+
+#[tokio::test]
+async fn a_failed_start_is_shown_to_whoever_opens_a_page() {
+    for debug in [true, false] {
+        let options = [("debug", Value::from(debug))];
+        let shared = testing::server_with_handler(options, RouteKind::Whole, Pages);
+        let before = tail(&shared);
+        show_failed_start(&shared, ShownTo::Navigations);
+        let after = tail(&shared);
+        assert_ne!(before, after, "an open page is loaded anew");
+        for target in ["/handled/page", "/missing"] {
+            let (status, headers, content) = fetch(&shared, &format!("GET {target}"), true).await;
+            assert_eq!(
+                (status, content),
+                (StatusCode::INTERNAL_SERVER_ERROR, "<p>why</p>".to_owned() + &after)
+            );
+            assert!(text(&headers, CONTENT_SECURITY_POLICY).contains(HASH), "debug: {debug}");
+        }
+        let (status, _, content) = fetch(&shared, "GET /handled/page", false).await;
+        assert_eq!((status, &*content), (StatusCode::OK, PAGE), "debug: {debug}");
+        let (status, ..) = fetch(&shared, "POST /handled/page", true).await;
+        assert_eq!(status, StatusCode::OK, "debug: {debug}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_else_is_there_a_failed_start_answers_everybody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shared = server(folder.path());
+    show_failed_start(&shared, ShownTo::Everybody);
+    for request in ["GET /handled/page", "POST /handled/data", "GET /missing"] {
+        let (status, headers, content) = fetch(&shared, request, false).await;
+        assert_eq!((status, &*content), (StatusCode::INTERNAL_SERVER_ERROR, "why\n"), "{request}");
+        assert_eq!(text(&headers, CONTENT_TYPE), "text/plain; charset=utf-8", "{request}");
     }
 }
