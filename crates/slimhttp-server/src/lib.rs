@@ -105,7 +105,7 @@ pub use message::body::{Body, BodyError};
 pub use message::content::{Content, ContentFault, ContentStream};
 pub use message::refused::DebugPage;
 pub use observe::event::{Event, Responder};
-pub use server::{Server, ServerConfig, StartError, check};
+pub use server::{Server, ServerConfig, StartError, check, listen};
 pub use sys::clock::LogThrottle;
 pub use sys::privileges;
 pub use tls::certificate;

@@ -128,10 +128,31 @@ impl Server {
     /// # Errors
     /// See [`StartError`].
     pub fn bind(server_config: ServerConfig) -> Result<Self, StartError> {
+        let listeners = listen(&server_config)?;
+        Self::open(server_config, Ok(listeners))
+    }
+
+    /// The same with sockets that listen already: bound by [`listen`] in another process, which
+    /// has handed them over, or by systemd. Address and port of the configuration are what was
+    /// asked for there.
+    ///
+    /// # Errors
+    /// See [`StartError`]; one of `listeners` does not listen, or there is none.
+    pub fn adopt(
+        server_config: ServerConfig,
+        listeners: Vec<TcpListener>,
+    ) -> Result<Self, StartError> {
+        Self::open(server_config, listener::adopt(listeners))
+    }
+
+    fn open(
+        server_config: ServerConfig,
+        listeners: std::io::Result<Vec<TcpListener>>,
+    ) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let ServerConfig { tls, address, port, config, base, handler } = server_config;
         let cannot_listen = |cause| StartError::Listen { address: address.clone(), port, cause };
-        let listeners = listener::bind(&address, port).map_err(cannot_listen)?;
+        let listeners = listeners.map_err(cannot_listen)?;
         let bound = listeners
             .iter()
             .map(TcpListener::local_addr)
@@ -315,6 +336,20 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Binds where `server_config` says, and listens: clients that connect wait until a server adopts
+/// the sockets ([`Server::adopt`]), in this process or in another one.
+///
+/// # Errors
+/// [`StartError::Listen`].
+pub fn listen(server_config: &ServerConfig) -> Result<Vec<TcpListener>, StartError> {
+    let ServerConfig { address, port, .. } = server_config;
+    listener::bind(address, *port).map_err(|cause| StartError::Listen {
+        address: address.clone(),
+        port: *port,
+        cause,
+    })
 }
 
 /// Checks a configuration as [`Server::bind`] would, without a server; the

@@ -1,5 +1,6 @@
-//! The listening sockets: bound by the program's thread, before root gives up its rights, and
-//! moved to the first I/O thread, which accepts from them. To look up a name may block.
+//! The listening sockets: bound by the program's thread, before root gives up its rights, or
+//! adopted from whoever has bound them for this process; then moved to the first I/O thread, which
+//! accepts from them. To look up a name may block.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -49,6 +50,26 @@ pub(crate) fn bind(address: &str, port: u16) -> io::Result<Vec<TcpListener>> {
     Ok(sockets)
 }
 
+/// Prepares sockets that somebody else has bound, and listens on (a supervisor, systemd): clients
+/// that have connected there wait for us as they would on our own.
+///
+/// # Errors
+/// There is none, or one of them does not listen.
+pub(crate) fn adopt(sockets: Vec<TcpListener>) -> io::Result<Vec<TcpListener>> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if sockets.is_empty() {
+        return refused("no socket was handed over");
+    }
+    for socket in &sockets {
+        let is_ip = socket.local_addr().is_ok();
+        if !is_ip || !rustix::net::sockopt::socket_acceptconn(socket)? {
+            return refused("what was handed over is no socket that listens");
+        }
+        socket.set_nonblocking(true)?;
+    }
+    Ok(sockets)
+}
+
 /// One socket for both families where the system has IPv6, else IPv4 alone.
 fn bind_everywhere(port: u16) -> io::Result<Vec<TcpListener>> {
     match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), false) {
@@ -73,3 +94,6 @@ fn listen(address: SocketAddr, one_family: bool) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
+
+#[cfg(test)]
+mod tests;
