@@ -1,0 +1,126 @@
+"""An application of Starlette: files, the state of its lifespan, events, clients that leave."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    if os.environ.get('STARLETTE_FAILS'):
+        raise RuntimeError('the database is not there')
+    app.state.came, app.state.left = [], []
+    app.state.news = asyncio.Event()
+    print('starlette has begun', flush=True)
+    yield {'visits': []}
+    print('starlette has ended', flush=True)
+
+
+async def hello(request: Request) -> PlainTextResponse:
+    return PlainTextResponse('Hello from Starlette\n')
+
+
+async def seen(request: Request) -> JSONResponse:
+    return JSONResponse(
+        {
+            'url': str(request.url),
+            'root_path': request.scope['root_path'],
+            'link': str(request.url_for('hello')),
+            'static': str(request.url_for('static', path='/page.css')),
+            'http_version': request.scope['http_version'],
+            'scheme': request.url.scheme,
+        }
+    )
+
+
+async def visits(request: Request) -> JSONResponse:
+    """A list that the lifespan has made, the same one in every request."""
+    request.state.visits.append(request.client.host if request.client else None)
+    return JSONResponse(request.state.visits)
+
+
+async def count(request: Request) -> JSONResponse:
+    """Read a body of any length, piece by piece."""
+    size = 0
+    async for data in request.stream():
+        size += len(data)
+    return JSONResponse({'bytes': size})
+
+
+async def events(request: Request) -> StreamingResponse:
+    """An event at once, and one when `/news` has been told."""
+
+    async def produce() -> AsyncIterator[str]:
+        yield 'data: hello\n\n'
+        await request.app.state.news.wait()
+        yield 'data: news\n\n'
+
+    return StreamingResponse(produce(), media_type='text/event-stream')
+
+
+async def news(request: Request) -> PlainTextResponse:
+    request.app.state.news.set()
+    return PlainTextResponse('told\n')
+
+
+async def watch(request: Request) -> PlainTextResponse:
+    """Work for a client as long as it is there."""
+    request.app.state.came.append(request.query_params['who'])
+    while not await request.is_disconnected():
+        await asyncio.sleep(0)
+    request.app.state.left.append(request.query_params['who'])
+    return PlainTextResponse('for nobody\n')
+
+
+async def came(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.state.came)
+
+
+async def left(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.state.left)
+
+
+async def file(request: Request) -> FileResponse:
+    return FileResponse(os.path.join(os.environ['STARLETTE_FILES'], 'big.bin'))
+
+
+async def fail(request: Request) -> PlainTextResponse:
+    raise RuntimeError('the endpoint fails')
+
+
+async def echo(socket: WebSocket) -> None:
+    await socket.accept(subprotocol=socket.scope['subprotocols'][0])
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect as end:
+        socket.app.state.left.append([end.code, end.reason])
+
+
+app = Starlette(
+    lifespan=lifespan,
+    routes=[
+        Route('/', hello),
+        Route('/seen', seen),
+        Route('/visits', visits),
+        Route('/count', count, methods=['POST']),
+        Route('/events', events),
+        Route('/news', news, methods=['POST']),
+        Route('/watch', watch),
+        Route('/came', came),
+        Route('/left', left),
+        Route('/file', file),
+        Route('/fail', fail),
+        WebSocketRoute('/echo', echo),
+        Mount('/files', StaticFiles(directory=os.environ['STARLETTE_FILES']), name='static'),
+    ],
+)
