@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import PATIENCE, REPOSITORY, Cli, Program, wait_until
+from support import PATIENCE, REPOSITORY, Cli, Program, Upstream, says, wait_until
 from support.websocket_clients import client
 
 EXAMPLES = REPOSITORY / 'examples'
@@ -85,6 +85,11 @@ CASES = {
         ('GET', '/', '', b'', 200, (EXAMPLES / 'vhosts/default/index.html').read_text()),
         ('POST', '/replace', '', b'', 200, re.compile('no virtual hosts')),
         ('GET', '/', 'new.localhost', b'', 200, (EXAMPLES / 'site/index.html').read_text()),
+    ],
+    'application.py': [
+        ('GET', '/', '', b'', 200, re.compile('Hello from Flask')),
+        ('GET', '/static/page.css', '', b'', 200, (EXAMPLES / 'application/static/page.css').read_text()),
+        ('GET', '/none', '', b'', 404, re.compile('Not Found')),
     ],
     'demo/serve.py': [
         ('GET', '/', '', b'', 200, re.compile('<h1', re.IGNORECASE)),
@@ -168,10 +173,29 @@ def test_the_configuration_files_are_fine_and_are_served(name: str, tmp_path: Pa
         assert served.get('/notes/index.py').status == 404
 
 
+def test_the_site_of_applications_folders_and_an_upstream(tmp_path: Path) -> None:
+    site = tmp_path / 'application'
+    shutil.copytree(EXAMPLES / 'application', site)
+    with Upstream(says('the upstream')) as upstream:
+        file = site / 'site.toml'
+        file.write_text(file.read_text().replace('127.0.0.1:9000', upstream.name))
+        with Cli('run', file, '--port', '0', '--addr', '127.0.0.1', python=True) as served:
+            assert 'The shop answers /tea/é' in served.get('/tea/%C3%A9').text
+            assert served.get('/live').text == 'live, below /live\n'
+            assert served.get('/live/ticks').text.count('data: tick') == 3
+            for name in ('static/page.css', 'media/poem.txt'):
+                assert served.get(f'/{name}').body == (site / name).read_bytes()
+            assert served.get('/api/users?x=1').text == 'the upstream'
+            assert upstream.targets[-1] == '/users?x=1'
+            assert served.stop() == 0
+            assert served.stdout == 'live begins\nlive ends\n'
+            assert 'Traceback' not in served.stderr
+
+
 def test_no_example_is_forgotten() -> None:
     programs = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob('*.py')}
     asked_through_others = {
         'module/counter.py', 'site/notes/index.py', 'vhosts/internal_tests/vhost.py',
-        'demo/module.py', 'asyncio_bridge.py',
+        'demo/module.py', 'asyncio_bridge.py', 'application/shop.py', 'application/live.py',
     }  # fmt: skip
     assert programs == set(CASES) | asked_through_others
