@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import PATIENCE, START_PATIENCE, Process
+from support import PATIENCE, START_PATIENCE, Process, wait_until
 from support.applications import PROGRAMS, TLS, hosting, upload, visitor
 from support.websocket_clients import client, closing
 from websockets.exceptions import InvalidStatus
@@ -200,6 +200,16 @@ def test_a_request_over_tls_is_secure_without_a_setting(
         assert answer['uri'] == f'https://localhost:{site.port}/seen/x'
         # The check of the `Referer` holds over TLS only: the form passes it.
         assert log_in(ada, 'open sesame').status_code == 302
+
+
+def test_an_async_view_is_cancelled_when_its_client_leaves(chat: Process) -> None:
+    def state() -> Any:
+        return chat.get('/waiting/', host='localhost').json().get('Ada')
+
+    with chat.client() as leaving:
+        leaving.send('GET', '/patient/?who=Ada', host='localhost')
+        wait_until(lambda: state() == 'waits', 'the view')
+    wait_until(lambda: state() == 'is cancelled', 'its end')
 
 
 def join(chat: Process, room: str, origin: str = 'http://localhost') -> ClientConnection:

@@ -23,7 +23,8 @@ def mount(folder: Path, **options: Any) -> dict[str, Any]:
 @pytest.fixture(scope='module')
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp('site')
-    with hosting(folder, {'/': mount(folder)}, python_threads=4, max_body='32MiB') as site:
+    mounts = {'/': mount(folder, private_root=str(folder))}
+    with hosting(folder, mounts, python_threads=4, max_body='32MiB') as site:
         yield site
 
 
@@ -106,21 +107,35 @@ def test_flask_reads_a_body_without_a_length(shop: Process) -> None:
         assert client.request('POST', '/count', body=b'').json() == {'bytes': 0}
 
 
-def test_flask_sends_a_file_with_ranges(shop: Process) -> None:
+@pytest.mark.parametrize('target', ['/file', '/file?x_sendfile'])
+def test_flask_sends_a_file_with_ranges(shop: Process, target: str) -> None:
     with shop.client() as client:
-        whole = client.get('/file')
+        whole = client.get(target)
         assert (whole.status, whole.body == FILE) == (200, True)
         assert whole.headers['content-length'] == str(len(FILE))
         assert whole.headers['content-type'] == 'video/mp4'
-        part = client.get('/file', Range='bytes=255-257')
+        part = client.get(target, Range='bytes=255-257')
         assert (part.status, part.body) == (206, b'\xff\x00\x01')
         assert part.headers['content-range'] == f'bytes 255-257/{len(FILE)}'
-        last = client.get('/file', Range='bytes=-2')
+        last = client.get(target, Range='bytes=-2')
         assert (last.status, last.body) == (206, b'\xfe\xff')
         etag = whole.headers['etag']
-        assert client.get('/file', If_None_Match=etag).status == 304
-        head = client.request('HEAD', '/file')
+        assert client.get(target, If_None_Match=etag).status == 304
+        head = client.request('HEAD', target)
         assert (head.status, head.headers['content-length']) == (200, str(len(FILE)))
+
+
+@pytest.mark.parametrize('by', ['X-Sendfile', 'X-Accel-Redirect'])
+def test_c11_4_the_server_sends_what_the_application_names(shop: Process, by: str) -> None:
+    with shop.client() as client:
+        whole = client.get(f'/private/film.mp4?by={by}')
+        assert (whole.status, whole.body == FILE) == (200, True)
+        assert whole.headers['content-type'] == 'video/mp4'
+        assert by not in whole.headers
+        part = client.get(f'/private/film.mp4?by={by}', Range='bytes=255-257')
+        assert (part.status, part.body) == (206, b'\xff\x00\x01')
+        assert client.get(f'/private/none.mp4?by={by}').status == 404
+        assert client.connections == 1
 
 
 def test_a_session_of_flask_counts_visits(shop: Process) -> None:

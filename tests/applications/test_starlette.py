@@ -10,6 +10,7 @@ import pytest
 from support import PATIENCE, Process, wait_until
 from support.applications import TLS, hosting, visitor
 from support.websocket_clients import client
+from websockets.exceptions import InvalidStatus
 
 BIG = bytes(range(256)) * 12_000
 
@@ -68,6 +69,15 @@ def test_c11_3_an_endpoint_is_told_that_its_client_has_left(shop: Process) -> No
             wait_until(lambda who=who: who in ada.get('/left').json(), f'the end of {who}')
 
 
+def test_a_stream_ends_when_its_client_leaves(shop: Process) -> None:
+    with shop.client() as ada:
+        with shop.client() as leaving:
+            leaving.send('GET', '/endless?who=Bob')
+            assert leaving.read_head().status == 200
+            assert leaving.read_chunk()[0]
+        wait_until(lambda: 'Bob' in ada.get('/left').json(), 'the end of the stream')
+
+
 def test_c11_3_a_body_streams_in(shop: Process) -> None:
     with shop.client() as ada:
         body = (b'x' * 65_536 for _ in range(64))
@@ -99,6 +109,14 @@ def test_a_websocket_of_starlette_is_told_how_it_was_closed(shop: Process) -> No
         assert socket.recv(PATIENCE) == 'hello'
         socket.close(4003, 'bye')
     wait_until(lambda: [4003, 'bye'] in shop.get('/left').json(), 'the close')
+
+
+def test_c11_3_a_websocket_is_refused_in_words(shop: Process) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        client(shop, '/members')
+    answer = refused.value.response
+    assert (answer.status_code, answer.body) == (401, b'{"error":"for members"}')
+    assert answer.headers['www-authenticate'] == 'Basic'
 
 
 def test_c11_1_links_of_starlette_begin_with_the_prefix(tmp_path: Path) -> None:

@@ -102,7 +102,17 @@ def count() -> dict[str, int]:
 @app.get('/file')
 def file() -> Response:
     """A file by `wsgi.file_wrapper`, with validators and ranges."""
+    app.config['USE_X_SENDFILE'] = 'x_sendfile' in request.args
     return send_file(Path(os.environ['FLASK_FILE']), mimetype='video/mp4')
+
+
+@app.get('/private/<path:name>')
+def private(name: str) -> Response:
+    """A file that the server is told to send, as nginx and Apache are told."""
+    by = request.args.get('by', 'X-Sendfile')
+    answer = Response('sent by nobody', mimetype='video/mp4')
+    answer.headers[by] = f'/{name}' if by == 'X-Accel-Redirect' else name
+    return answer
 
 
 @app.get('/visits')

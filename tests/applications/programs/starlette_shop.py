@@ -85,6 +85,19 @@ async def came(request: Request) -> JSONResponse:
     return JSONResponse(request.app.state.came)
 
 
+async def endless(request: Request) -> StreamingResponse:
+    """More than any client takes, until it leaves."""
+
+    async def produce() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b'x' * 65_536
+        finally:
+            request.app.state.left.append(request.query_params['who'])
+
+    return StreamingResponse(produce(), media_type='application/octet-stream')
+
+
 async def left(request: Request) -> JSONResponse:
     return JSONResponse(request.app.state.left)
 
@@ -95,6 +108,12 @@ async def file(request: Request) -> FileResponse:
 
 async def fail(request: Request) -> PlainTextResponse:
     raise RuntimeError('the endpoint fails')
+
+
+async def members(socket: WebSocket) -> None:
+    """Refuse whoever is no member, in words (`websocket.http.response`)."""
+    refusal = JSONResponse({'error': 'for members'}, 401, {'WWW-Authenticate': 'Basic'})
+    await socket.send_denial_response(refusal)
 
 
 async def echo(socket: WebSocket) -> None:
@@ -117,10 +136,12 @@ app = Starlette(
         Route('/news', news, methods=['POST']),
         Route('/watch', watch),
         Route('/came', came),
+        Route('/endless', endless),
         Route('/left', left),
         Route('/file', file),
         Route('/fail', fail),
         WebSocketRoute('/echo', echo),
+        WebSocketRoute('/members', members),
         Mount('/files', StaticFiles(directory=os.environ['STARLETTE_FILES']), name='static'),
     ],
 )

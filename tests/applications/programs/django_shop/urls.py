@@ -66,6 +66,22 @@ async def wait(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(produce(), content_type='text/plain')
 
 
+#: What has become of the views that wait, by who asked.
+waiting: dict[str, str] = {}
+
+
+async def patient(request: HttpRequest) -> HttpResponse:
+    """Wait for what never comes, as long as the client does."""
+    who = request.GET['who']
+    waiting[who] = 'waits'
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        waiting[who] = 'is cancelled'
+        raise
+    return HttpResponse('for nobody')
+
+
 def fail(request: HttpRequest) -> HttpResponse:
     raise RuntimeError('the view fails')
 
@@ -78,5 +94,7 @@ urlpatterns = [
     path('download/', download),
     path('lines/', lines),
     path('wait/', wait),
+    path('patient/', patient),
+    path('waiting/', lambda request: JsonResponse(waiting)),
     path('fail/', fail),
 ]
