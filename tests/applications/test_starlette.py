@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from support import PATIENCE, Process, wait_until
@@ -47,16 +48,27 @@ def test_every_request_has_the_state_that_the_lifespan_made(shop: Process) -> No
     assert shop.get('/visits').json() == ['127.0.0.1', '127.0.0.1']
 
 
-def test_events_come_as_they_happen(shop: Process) -> None:
-    with shop.client() as ada:
-        ada.send('GET', '/events')
+@pytest.mark.parametrize('coding', [None, 'gzip'])
+def test_c11_6_events_come_as_they_happen(shop: Process, coding: Optional[str]) -> None:
+    unpack = zlib.decompressobj(wbits=31)
+    received = b''
+
+    def receive(event: bytes) -> None:
+        nonlocal received
+        while event not in received:
+            data = ada.read_chunk()[0]
+            assert data, received
+            received += unpack.decompress(data) if coding else data
+        assert received.endswith(event)
+
+    with shop.client() as ada, shop.client() as other:
+        ada.send('GET', '/events', {'Accept-Encoding': coding} if coding else {})
         head = ada.read_head()
         assert head.headers['content-type'] == 'text/event-stream; charset=utf-8'
-        assert ada.read_chunk()[0] == b'data: hello\n\n'
-        with shop.client() as other:
-            assert other.request('POST', '/news').text == 'told\n'
-        assert ada.read_chunk()[0] == b'data: news\n\n'
-        assert ada.read_chunk()[0] == b''
+        assert head.headers.get('content-encoding') == coding
+        receive(b'data: hello\n\n')
+        assert other.request('POST', '/news', body=b'news').text == 'told\n'
+        receive(b'data: news\n\n')
 
 
 def test_c11_3_an_endpoint_is_told_that_its_client_has_left(shop: Process) -> None:

@@ -19,7 +19,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     if os.environ.get('STARLETTE_FAILS'):
         raise RuntimeError('the database is not there')
     app.state.came, app.state.left = [], []
-    app.state.news = asyncio.Event()
+    app.state.news = asyncio.Queue()
     print('starlette has begun', flush=True)
     yield {'visits': []}
     print('starlette has ended', flush=True)
@@ -57,18 +57,17 @@ async def count(request: Request) -> JSONResponse:
 
 
 async def events(request: Request) -> StreamingResponse:
-    """An event at once, and one when `/news` has been told."""
+    """An event at once, and another when `/news` is told."""
 
     async def produce() -> AsyncIterator[str]:
         yield 'data: hello\n\n'
-        await request.app.state.news.wait()
-        yield 'data: news\n\n'
+        yield f'data: {await request.app.state.news.get()}\n\n'
 
     return StreamingResponse(produce(), media_type='text/event-stream')
 
 
 async def news(request: Request) -> PlainTextResponse:
-    request.app.state.news.set()
+    request.app.state.news.put_nowait((await request.body()).decode())
     return PlainTextResponse('told\n')
 
 
