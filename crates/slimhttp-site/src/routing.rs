@@ -1,7 +1,8 @@
 //! From a request's host and target to who answers it: virtual hosts, paths, the patterns
-//! of routes, and redirects, which use the same patterns.
+//! of routes, and redirects, which use the same patterns. And the paths as upstreams know them.
 
 pub mod host;
 pub mod path;
 pub mod redirect;
 pub mod route;
+pub mod upstream_prefix;

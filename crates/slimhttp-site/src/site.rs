@@ -19,6 +19,7 @@ use crate::files::file_rules::{AnswerRules, FileRules};
 use crate::protocol::websocket::WebSocketLimits;
 use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
+use crate::routing::upstream_prefix::PrefixRule;
 use crate::site::access::{Networks, PerClient};
 use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
@@ -192,6 +193,8 @@ pub enum Scripts {
 pub struct Proxy {
     /// The servers, tried in turn; never empty.
     pub upstreams: Vec<Upstream>,
+    /// What they know paths by, where that is another prefix than clients do.
+    pub prefix: Option<PrefixRule>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
     /// How long the upstream may stay silent, before its head and within its body.

@@ -15,7 +15,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use slimhttp_site::forward::{self, Hop, Pseudonym, Via};
 use slimhttp_site::path::Target;
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::{Proxy, Scope};
+use slimhttp_site::site::{Proxy, Scope, Upstream};
+use slimhttp_site::upstream_prefix::{Origin, PathMap};
 
 use crate::context::connection::ConnectionContext;
 use crate::message::body::Body;
@@ -64,12 +65,12 @@ pub(crate) async fn forward(
 
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_requested(&headers));
-    let host = headers.get(HOST).cloned();
+    let asked = headers.get(HOST).cloned();
     let hop = Hop {
         method: &method,
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
-        host: &host_of(host.as_ref(), &uri),
+        host: &host_of(asked.as_ref(), &uri),
         trusted: is_trusted(&scope, &connection),
         received_version: version,
         pseudonym,
@@ -78,9 +79,10 @@ pub(crate) async fn forward(
     let headers = forward::request_headers(headers, &hop);
     let mut body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let on_interim = |interim| forward_interim(interim, version, pseudonym, &connection);
+    let (target, paths) = on_both_sides(proxy, target_of(&uri));
     let request = UpstreamRequest {
         method: &method,
-        target: &target_of(&uri),
+        target: &target,
         fields: &headers,
         on_interim: &on_interim,
     };
@@ -88,7 +90,28 @@ pub(crate) async fn forward(
     let (response, upstream) = retry::send_round_robin(outgoing, &mut body).await?;
     let sent = &request;
     let ends = Ends { upstream, sent, upgrade, connection: &connection, pseudonym };
-    respond(response, ends, permit, group)
+    let mut response = respond(response, ends, permit, group)?;
+    if let Some(paths) = paths {
+        let Upstream { tls, host, port } = &proxy.upstreams[upstream];
+        let asked = &host_of(asked.as_ref(), &uri);
+        paths.mend(response.headers_mut(), &Origin { tls: *tls, host, port: *port, asked });
+    }
+    Ok(response)
+}
+
+/// A target as upstreams are to get it, and how the paths of their responses are mended, where
+/// upstreams know them by another prefix.
+fn on_both_sides<'t>(
+    proxy: &'t Proxy,
+    target: Cow<'t, str>,
+) -> (Cow<'t, str>, Option<PathMap<'t>>) {
+    match &proxy.prefix {
+        None => (target, None),
+        Some(rule) => {
+            let (sent, paths) = rule.apply(&target);
+            (sent.into_owned().into(), Some(paths))
+        }
+    }
 }
 
 /// An interim response on its way to the client (RFC 9110 section 15.2), which HTTP/1.0 does not
@@ -199,3 +222,6 @@ fn is_trusted(scope: &Scope, connection: &ConnectionContext) -> bool {
     let client = connection.peer.ip().to_canonical();
     scope.options.trusted_proxies.iter().any(|network| network.contains(&client))
 }
+
+#[cfg(test)]
+mod tests;

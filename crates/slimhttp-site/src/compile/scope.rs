@@ -334,6 +334,7 @@ fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
                 port: endpoint.port,
             })
             .collect(),
+        prefix: None,
         connect_timeout: layers.seconds("proxy_connect_timeout").unwrap_or(PROXY_CONNECT_TIMEOUT),
         read_timeout: layers.seconds("proxy_read_timeout").unwrap_or(PROXY_READ_TIMEOUT),
         max_requests: number("proxy_max_requests").unwrap_or(PROXY_MAX_REQUESTS),
