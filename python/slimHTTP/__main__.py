@@ -1,20 +1,22 @@
 """`python -m slimHTTP serve|run|check …`, and the program `slimhttp` that the wheel installs.
 
 The flags, the files and every message are the extension's, the same as those of the
-program `slimhttp` without Python; only modules and scripts are added. All of it runs on the
+program `slimhttp` without Python; what needs Python is added. All of it runs on the
 main thread, which serves until a signal ends it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._server import HTTP_SERVER
-from slimHTTP._slimhttp import Server
+from slimHTTP._slimhttp import CommandLine
 
 
 def main() -> None:
@@ -29,23 +31,39 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
     `as_module` says that it was called as `python -m slimHTTP`, and not by the name
     under which the wheel installs it.
     """
+    command = CommandLine.read(arguments, as_module)
+    if isinstance(command, tuple):
+        status, message = command
+        _say(message)
+        return status
     callbacks = Callbacks()
-    server = Server.from_command_line(arguments, callbacks, as_module)
-    if isinstance(server, int):
-        return server
+    server = command.open(callbacks)
+    if isinstance(server, str):
+        _say(server)
+        return 1
     try:
         http = HTTP_SERVER._from_opened(server, callbacks)
     except slimHTTP_Error as refused:
         # The file of the memory: nothing of the user's own has run yet, so there is
         # no traceback to show.
-        if sys.stderr is not None:
-            sys.stderr.write(f'slimhttp: {refused}\n')
+        _say(f'slimhttp: {refused}\n')
         return 1
+    return _interruptible(http.run)
+
+
+def _interruptible(serve: Callable[[], int | None]) -> int:
+    """Serve, and give the exit status; a second Ctrl-C has one of its own."""
     try:
-        http.run()
+        return serve() or 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return 0
+
+
+def _say(message: str) -> None:
+    # With standard error gone there is nobody to read it.
+    if message and sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(message)
 
 
 if __name__ == '__main__':

@@ -18,6 +18,9 @@ mod json;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod write;
+
+pub(crate) use self::write::to_toml;
 
 /// The languages of configuration files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,10 +25,12 @@ use slimhttp_site::logging::Logging;
 use slimhttp_site::value::Value;
 
 use crate::document::Document;
-use crate::options::{Check, Command, Listen, Options, Run, Serve};
+use crate::ended::{FAILURE, fail, usage_error, write_stderr, write_stdout};
+use crate::options::{App, Check, Command, Listen, Options, Run, Serve, application_folders};
 use crate::signals::{SignalAction, Signals};
 
 mod document;
+mod ended;
 pub mod log;
 mod manual;
 mod options;
@@ -37,10 +39,8 @@ mod signals;
 mod tests;
 mod text;
 
-/// The status of a program that was called wrongly.
-const USAGE: i32 = 2;
-/// The status of a program that could not do what its arguments ask for.
-const FAILURE: i32 = 1;
+pub use crate::ended::Ended;
+pub use crate::options::Reload;
 
 /// What the arguments ask for, ready to be started.
 pub struct Prepared {
@@ -48,6 +48,10 @@ pub struct Prepared {
     pub server_config: ServerConfig,
     /// Where the configuration stands, to explain what is wrong with it.
     pub origin: Origin,
+    /// The folder into which the process is to change first.
+    pub folder: Option<PathBuf>,
+    /// What is to be watched, where the server is to be started anew after an edit.
+    pub reload: Option<Reload>,
 }
 
 /// Where a configuration stands: in flags or in a file.
@@ -98,17 +102,17 @@ fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
 /// [`ServerConfig::handler`], where a stand-in waits.
 ///
 /// # Errors
-/// The status to exit with; what is to be read is written already. That is also how
-/// `check`, `completion`, `man`, `--help` and `--version` end.
+/// The status to exit with, and why. That is also how `check`, `completion`, `man`, `--help` and
+/// `--version` end, whose output is written here.
 pub fn prepare(
     args: impl IntoIterator<Item = OsString>,
     name: &'static str,
     python: bool,
-) -> Result<Prepared, i32> {
+) -> Result<Prepared, Ended> {
     let options = Options::read(args, name).map_err(|error| {
         // That the terminal is closed is no reason to fail.
         let _ = error.print();
-        error.exit_code()
+        Ended::with(error.exit_code())
     })?;
     if options.command.starts_server()
         && let Err(fault) = log::from_environment()
@@ -118,12 +122,14 @@ pub fn prepare(
     match options.command {
         Command::Serve(serve) => prepare_serve(&serve, python),
         Command::Run(run) => prepare_run(&run, python),
+        Command::App(app) => prepare_app(&app, python),
         Command::Check(check) => Err(run_check(&check, python)),
         Command::Completion(wanted) => {
-            Err(write_stdout(&manual::completion(Options::full_command(name), wanted.shell)))
+            let script = manual::completion(Options::full_command(name), wanted.shell);
+            Err(Ended::with(write_stdout(&script)))
         }
         Command::Man => Err(match manual::page(Options::full_command(name)) {
-            Ok(page) => write_stdout(&page),
+            Ok(page) => Ended::with(write_stdout(&page)),
             Err(cause) => fail(&format!("slimhttp: {cause}\n")),
         }),
     }
@@ -136,7 +142,7 @@ pub fn prepare(
 pub fn prepare_wheel(
     args: impl IntoIterator<Item = OsString>,
     as_module: bool,
-) -> Result<Prepared, i32> {
+) -> Result<Prepared, Ended> {
     prepare(args, if as_module { "python -m slimHTTP" } else { "slimhttp" }, true)
 }
 
@@ -149,21 +155,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
             let _written_at_the_end = log::init(&logging(&prepared.server_config.config));
             serve(prepared)
         }
-        Err(status) => status,
+        Err(ended) => ended.tell(),
     }
 }
 
-fn serve(Prepared { server_config, origin }: Prepared) -> i32 {
+fn serve(Prepared { server_config, origin, .. }: Prepared) -> i32 {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(cause) => return fail(&format!("slimhttp: cannot wait for signals: {cause}\n")),
+        Err(cause) => return fail(&format!("slimhttp: cannot wait for signals: {cause}\n")).tell(),
     };
     let server = match Server::bind(server_config) {
         Ok(server) => server,
-        Err(error) => return fail(&origin.explain(&error)),
+        Err(error) => return fail(&origin.explain(&error)).tell(),
     };
     if let Err(cause) = server.start() {
-        return fail(&format!("slimhttp: cannot start: {cause}\n"));
+        return fail(&format!("slimhttp: cannot start: {cause}\n")).tell();
     }
     if !server.live().current().site.service.quiet {
         write_stderr(&format!("{}\n", server.greeting()));
@@ -226,7 +232,7 @@ fn logging(config: &Config) -> Logging {
     log::from_environment().ok().flatten().or_else(configured).unwrap_or_default()
 }
 
-fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
+fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, Ended> {
     let folder = serve.folder.display();
     match std::fs::metadata(&serve.folder) {
         Ok(found) if found.is_dir() => {}
@@ -241,8 +247,7 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
         }
     }
     let config = serve.config().map_err(|why| usage_error(&format!("slimhttp: {why}\n")))?;
-    let base = std::env::current_dir()
-        .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))?;
+    let base = working_directory()?;
     let server_config = ServerConfig {
         tls: false,
         address: serve.listen.addr.clone().unwrap_or_default(),
@@ -251,20 +256,73 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, i32> {
         base,
         handler: handler(python),
     };
-    Ok(Prepared { server_config, origin: Origin(None) })
+    Ok(Prepared { server_config, origin: Origin(None), folder: None, reload: None })
 }
 
-fn prepare_run(run: &Run, python: bool) -> Result<Prepared, i32> {
+fn working_directory() -> Result<PathBuf, Ended> {
+    std::env::current_dir()
+        .map_err(|cause| fail(&format!("slimhttp: there is no working directory: {cause}\n")))
+}
+
+/// Only the program of the wheel has the Python that an application and `--reload` need.
+fn refuse_without_python(python: bool, arguments: &str) -> Result<(), Ended> {
+    match python {
+        true => Ok(()),
+        false => Err(usage_error(&format!(
+            "slimhttp: this program has no Python\n  hint: `python -m slimHTTP {arguments}` has, \
+             of the package `slimHTTP`\n"
+        ))),
+    }
+}
+
+fn prepare_app(app: &App, python: bool) -> Result<Prepared, Ended> {
+    let here = working_directory()?;
+    let read = app.read(&here).map_err(|why| usage_error(&format!("slimhttp: {why}\n")))?;
+    if app.print_config {
+        return Err(Ended::with(write_stdout(document::to_toml(&read.config).as_bytes())));
+    }
+    refuse_without_python(python, "app …")?;
+    let files = app.env_file.iter().map(|file| read.base.join(file)).collect();
+    let reload = app.reload.read(&read.base, vec![read.app_dir], files);
+    let server_config = ServerConfig {
+        tls: read.tls,
+        address: read.address,
+        port: read.port,
+        config: read.config,
+        base: read.base.clone(),
+        handler: handler(python),
+    };
+    let folder = app.chdir.is_some().then_some(read.base);
+    Ok(Prepared { server_config, origin: Origin(None), folder, reload })
+}
+
+fn prepare_run(run: &Run, python: bool) -> Result<Prepared, Ended> {
+    if run.reload.reload {
+        refuse_without_python(python, "run FILE --reload")?;
+    }
     let document = read(&run.file)?;
-    let (server_config, faults) = server_config_of(&document, &run.listen, python)?;
+    let (mut server_config, faults) = server_config_of(&document, &run.listen, python)?;
+    let reload = watched(run, &server_config)?;
+    if reload.is_some() && !server_config.config.root().contains_key("debug") {
+        server_config.config.set(&["debug".into()], true.into());
+    }
     if !faults.is_empty() {
         let (all, _) = validate(&server_config, faults);
         return Err(fail(&document.show(&Faults(all))));
     }
-    Ok(Prepared { server_config, origin: Origin(Some(document)) })
+    Ok(Prepared { server_config, origin: Origin(Some(document)), folder: None, reload })
 }
 
-fn run_check(check: &Check, python: bool) -> i32 {
+/// What `run FILE --reload` watches: the file, and the folders from which the applications in it
+/// are imported.
+fn watched(run: &Run, server_config: &ServerConfig) -> Result<Option<Reload>, Ended> {
+    let here = working_directory()?;
+    let mut folders = Vec::new();
+    application_folders(server_config.config.root(), &server_config.base, None, &mut folders);
+    Ok(run.reload.read(&here, folders, vec![here.join(&run.file)]))
+}
+
+fn run_check(check: &Check, python: bool) -> Ended {
     let validated = read(&check.file).and_then(|document| {
         let (server_config, faults) = server_config_of(&document, &Listen::default(), python)?;
         let (faults, warnings) = validate(&server_config, faults);
@@ -281,13 +339,13 @@ fn run_check(check: &Check, python: bool) -> i32 {
             }
             // The one answer that goes to standard output: it is the result of the command.
             let _ = writeln!(io::stdout().lock(), "{file}: fine");
-            0
+            Ended::with(0)
         }
-        Err(status) => status,
+        Err(ended) => ended,
     }
 }
 
-fn read(path: &Path) -> Result<Document, i32> {
+fn read(path: &Path) -> Result<Document, Ended> {
     Document::read(path).map_err(|unreadable| fail(&unreadable.to_string()))
 }
 
@@ -297,7 +355,7 @@ fn server_config_of(
     document: &Document,
     listen: &Listen,
     python: bool,
-) -> Result<(ServerConfig, Vec<Fault>), i32> {
+) -> Result<(ServerConfig, Vec<Fault>), Ended> {
     let base = document.folder().map_err(|cause| {
         fail(&format!("{}: its folder is unknown: {cause}\n", document.path.display()))
     })?;
@@ -376,25 +434,4 @@ impl Handler for StandIn {
     fn call(&self, _: Callee, _: Arc<Request>) -> AnswerFuture {
         Box::pin(std::future::ready(Err(HandlerFault::Stopped)))
     }
-}
-
-/// Writes the result of a command to standard output. A reader that has closed it has enough.
-fn write_stdout(bytes: &[u8]) -> i32 {
-    let _ = io::stdout().lock().write_all(bytes);
-    0
-}
-
-/// Writes to standard error. That it is gone is no reason to fail.
-fn write_stderr(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-fn fail(text: &str) -> i32 {
-    write_stderr(text);
-    FAILURE
-}
-
-fn usage_error(text: &str) -> i32 {
-    write_stderr(text);
-    USAGE
 }

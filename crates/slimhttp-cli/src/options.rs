@@ -11,12 +11,20 @@ use clap_complete::Shell;
 use slimhttp_site::config::Config;
 use slimhttp_site::value::{Table, Value};
 
+mod app;
 mod environment;
+mod foreign;
 mod former;
+mod reload;
 #[cfg(test)]
 mod tests;
 
-/// A small, quick HTTP server: folders, virtual hosts, reverse proxies.
+pub(crate) use self::app::App;
+pub use self::reload::Reload;
+use self::reload::ReloadFlags;
+pub(crate) use self::reload::application_folders;
+
+/// A small, quick HTTP server: applications, folders, virtual hosts, reverse proxies.
 #[derive(Debug, Parser)]
 #[command(version, subcommand_required = true, arg_required_else_help = true)]
 #[command(no_binary_name = true, max_term_width = 100)]
@@ -32,6 +40,9 @@ pub(crate) enum Command {
     /// Serve what a configuration file says, on its port, else on 80, or on 443
     /// with a certificate.
     Run(Run),
+    /// Serve an ASGI or WSGI application, on port 8000 of this machine unless told otherwise.
+    /// Needs Python: `python -m slimHTTP app`.
+    App(Box<App>),
     /// Say every fault of a configuration file, and change nothing.
     Check(Check),
     /// Write what lets a shell complete commands and flags.
@@ -43,14 +54,15 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it starts a server.
     pub(crate) fn starts_server(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Run(_))
+        matches!(self, Self::Serve(_) | Self::Run(_) | Self::App(_))
     }
 
-    /// Where a server is to listen.
-    fn listen(&mut self) -> Option<&mut Listen> {
+    /// The port on which a server is to listen.
+    fn port(&mut self) -> Option<&mut Option<u16>> {
         match self {
-            Self::Serve(serve) => Some(&mut serve.listen),
-            Self::Run(run) => Some(&mut run.listen),
+            Self::Serve(serve) => Some(&mut serve.listen.port),
+            Self::Run(run) => Some(&mut run.listen.port),
+            Self::App(app) => Some(&mut app.port),
             Self::Check(_) | Self::Completion(_) | Self::Man => None,
         }
     }
@@ -96,6 +108,9 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) listen: Listen,
+
+    #[command(flatten)]
+    pub(crate) reload: ReloadFlags,
 }
 
 #[derive(Debug, Args)]
@@ -170,12 +185,16 @@ impl Options {
             })
             .and_then(|matches| Self::from_arg_matches(&matches))
             .and_then(|mut options| {
-                if let Some(listen) = options.command.listen() {
-                    listen.port = environment::port(listen.port, std::env::var_os("PORT"))?;
+                if let Some(port) = options.command.port() {
+                    *port = environment::port(*port, std::env::var_os("PORT"))?;
                 }
                 Ok(options)
             });
-        read.map_err(|error| former::suggest_flag(suggest_command(error.format(&mut command))))
+        let of_app = args.first().is_some_and(|command| command == "app");
+        read.map_err(|error| {
+            let error = suggest_command(error.format(&mut command));
+            if of_app { foreign::suggest(error) } else { former::suggest_flag(error) }
+        })
     }
 
     /// The command with all its subcommands, for the program of this `name`.
@@ -197,9 +216,14 @@ fn suggest_command(mut error: clap::Error) -> clap::Error {
     };
     let tip = match std::fs::metadata(&given) {
         Ok(found) if found.is_dir() => format!("to serve `{given}`, write `serve {given}`"),
+        Ok(_) if given.ends_with(".py") => {
+            format!("to serve the application in `{given}`, write `app {given}`")
+        }
         Ok(_) => format!("to run `{given}`, write `run {given}`"),
         Err(_) if error.get(ContextKind::SuggestedSubcommand).is_some() => return error,
-        Err(_) => "the commands are `serve`, `run`, `check`, `completion` and `man`".to_owned(),
+        Err(_) => {
+            "the commands are `serve`, `run`, `app`, `check`, `completion` and `man`".to_owned()
+        }
     };
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
@@ -211,6 +235,7 @@ fn examples(name: &str) -> String {
            {name} serve                          this folder on http://localhost:8080/\n  \
            {name} serve public -p 3000 --access-log\n  \
            {name} run site.toml --port 8080      a configuration file\n  \
+           {name} app main:app --reload          an ASGI or WSGI application\n  \
            {name} check site.toml                its faults, with line and column\n\n\
          Environment:\n  \
            SLIMHTTP_LOG   what is logged: error, warn, info (default), debug, trace, off, json,\n                 \

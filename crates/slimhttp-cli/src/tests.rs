@@ -9,15 +9,16 @@ use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::value::Value;
 
 use crate::document::Document;
+use crate::ended::{FAILURE, USAGE};
 use crate::options::Listen;
-use crate::{FAILURE, Origin, USAGE, prepare, server_config_of};
+use crate::{Origin, prepare, server_config_of};
 
 fn document(text: &str) -> Document {
     Document::parse(Path::new("conf/site.toml"), text.to_owned()).expect("TOML")
 }
 
 fn status(args: &[&str]) -> Option<i32> {
-    prepare(args.iter().map(OsString::from), "slimhttp", false).err()
+    prepare(args.iter().map(OsString::from), "slimhttp", false).err().map(|ended| ended.status)
 }
 
 #[test]
@@ -114,6 +115,33 @@ fn what_cannot_be_prepared_has_its_status() {
     ] {
         assert_eq!(status(args), expected, "{args:?}");
     }
+}
+
+#[test]
+fn an_application_is_served_where_python_is() {
+    let app = |python, more: &[&str]| {
+        let args = ["app", "a:b", "--app-dir", "src"].iter().chain(more).map(OsString::from);
+        prepare(args, "slimhttp", python)
+    };
+    let prepared = app(true, &["--reload"]).expect("a configuration");
+    let here = std::env::current_dir().expect("a working directory");
+    let server_config = prepared.server_config;
+    assert_eq!((server_config.address.as_str(), server_config.port), ("127.0.0.1", 8000));
+    assert_eq!(server_config.config.get(&["app_dir".into()]), Some(&"src".into()));
+    assert_eq!((server_config.base, prepared.folder), (here.clone(), None));
+    assert_eq!(prepared.reload.expect("watching").folders, [here.join("src")]);
+
+    let moved = app(true, &["--chdir", "src", "--app-dir", "."]);
+    assert_eq!(moved.map(drop).expect_err("twice").status, USAGE);
+    let args = ["app", "a:b", "--chdir", "src"].map(OsString::from);
+    let moved = prepare(args, "slimhttp", true).expect("a configuration");
+    assert_eq!(moved.folder, Some(here.join("src")));
+    assert_eq!(moved.server_config.base, here.join("src"));
+    assert_eq!(moved.reload, None);
+
+    let ended = app(false, &[]).map(drop).expect_err("no Python");
+    assert_eq!(ended.status, USAGE);
+    assert!(ended.message.contains("`python -m slimHTTP app …` has"), "{}", ended.message);
 }
 
 #[test]

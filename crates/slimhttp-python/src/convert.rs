@@ -6,6 +6,7 @@ pub(crate) mod asyncio;
 pub(crate) mod bytes;
 pub(crate) mod config;
 pub(crate) mod config_path;
+pub(crate) mod descriptors;
 pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod fields;

@@ -43,6 +43,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::server::applications::Applications;
     #[pymodule_export]
+    use crate::server::command_line::CommandLine;
+    #[pymodule_export]
     use crate::server::hooks::Hooks;
     #[pymodule_export]
     use crate::server::signals::Signals;

@@ -7,12 +7,11 @@
 
 pub(crate) mod applications;
 pub(crate) mod change;
+pub(crate) mod command_line;
 pub(crate) mod hooks;
 pub(crate) mod signals;
 pub(crate) mod state;
 
-use std::ffi::OsString;
-use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
 use slimhttp_bridge::side::Side;
-use slimhttp_server::ServerConfig;
+use slimhttp_server::{DebugPage, FailedStart, ServerConfig, ShownTo};
 use slimhttp_site::fault::Place;
 
 use crate::convert::config;
@@ -44,13 +43,13 @@ use crate::server::state::Server;
 
 /// How often a turn looks whether a stop is complete.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
-/// The exit status of a program whose server does not start.
-const FAILURE: i32 = 1;
 
 #[pymethods]
 impl Server {
+    /// Its sockets are bound, or are those that `give` sends, see `descriptors::given`.
     #[new]
-    #[pyo3(signature = (*, tls, address, port, config, base, callbacks))]
+    #[pyo3(signature = (*, tls, address, port, config, base, callbacks, give=None))]
+    #[allow(clippy::too_many_arguments, reason = "keywords of Python")]
     fn new(
         py: Python<'_>,
         tls: bool,
@@ -59,33 +58,12 @@ impl Server {
         config: &Bound<'_, PyAny>,
         base: PathBuf,
         callbacks: &Bound<'_, PyAny>,
+        give: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let config = config::read_config(config)?;
         let server_config = ServerConfig { tls, address, port, config, base, handler: None };
-        Self::open(py, server_config, callbacks)?.map_err(|error| errors::start_error(py, &error))
-    }
-
-    /// The server that a command line asks for, or the exit status where it
-    /// asks for none or is wrong; everything is said then already.
-    #[staticmethod]
-    fn from_command_line<'py>(
-        py: Python<'py>,
-        argv: Vec<OsString>,
-        callbacks: &Bound<'py, PyAny>,
-        as_module: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let prepared = match py.detach(|| slimhttp_cli::prepare_wheel(argv, as_module)) {
-            Ok(prepared) => prepared,
-            Err(status) => return Ok(status.into_pyobject(py)?.into_any()),
-        };
-        match Self::open(py, prepared.server_config, callbacks)? {
-            Ok(server) => Ok(Bound::new(py, server)?.into_any()),
-            Err(error) => {
-                // With standard error gone there is nobody to read it.
-                let _ = std::io::stderr().write_all(prepared.origin.explain(&error).as_bytes());
-                Ok(FAILURE.into_pyobject(py)?.into_any())
-            }
-        }
+        Self::open(py, server_config, callbacks, give)?
+            .map_err(|error| errors::start_error(py, &error))
     }
 
     /// Whether it speaks TLS.
@@ -349,6 +327,15 @@ impl Server {
     #[getter]
     fn hooks(slf: Py<Self>) -> Hooks {
         Hooks(slf)
+    }
+
+    /// Shows whoever opens a page why the program that was to take over has not started; with
+    /// `everybody` to all who ask for anything. `page` is the page and its policy.
+    fn show_failed_start(&self, page: (String, String), text: String, everybody: bool) {
+        let (html, policy) = page;
+        let shown_to = if everybody { ShownTo::Everybody } else { ShownTo::Navigations };
+        let page = DebugPage { html, policy, sources: Vec::new() };
+        self.core.show_failed_start(FailedStart { page, text, shown_to });
     }
 
     /// Begins to keep events.

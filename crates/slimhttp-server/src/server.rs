@@ -381,7 +381,9 @@ pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
 fn summary(site: &Site) -> String {
     let options = &site.global.options;
     let mut parts = Vec::new();
-    if let Some(proxy) = &options.proxy {
+    if let Some(app) = &options.app {
+        parts.push(app.application.spec.reference.to_string());
+    } else if let Some(proxy) = &options.proxy {
         let first = &proxy.upstreams[0];
         parts.push(format!("what {}:{} answers", first.host, first.port));
     } else if let Some(module) = &options.module {

@@ -13,6 +13,7 @@ use clap::{ArgAction, Command};
 /// Each flag and its variable.
 pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("addr", "SLIMHTTP_ADDR"),
+    ("host", "SLIMHTTP_ADDR"),
     ("port", "SLIMHTTP_PORT"),
     ("index", "SLIMHTTP_INDEX"),
     ("scripts", "SLIMHTTP_SCRIPTS"),

@@ -2,11 +2,7 @@
 //! may connect, who answers a method, which requests are logged in detail. Each is one change
 //! of the site.
 
-use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
 use std::net::TcpStream;
-use std::os::fd::IntoRawFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,12 +10,12 @@ use http::Method;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use slimhttp_bridge::side::Side;
 use slimhttp_server::Interests;
 use slimhttp_site::access::Networks;
 use slimhttp_site::instance::Instance;
 
+use crate::convert::descriptors;
 use crate::convert::errors;
 use crate::run::handlers::Handler;
 use crate::server::state::Server;
@@ -135,27 +131,10 @@ impl Hooks {
     /// and sends the connection's over it (`SCM_RIGHTS`): so it comes as ours, and
     /// not as a number that anybody may close.
     fn serve_connection(&self, py: Python<'_>, give: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let (ours, theirs) = UnixStream::pair()?;
-        give.call1((theirs.into_raw_fd(),))?;
-        let socket = received(&ours)?;
+        let missing = || PyValueError::new_err("expected a connected socket");
+        let socket = TcpStream::from(descriptors::given(give)?.pop().ok_or_else(missing)?);
         Ok(py.detach(|| self.0.get().core.serve_connection(socket))?)
     }
-}
-
-/// The connection that somebody has sent over `channel`.
-fn received(channel: &UnixStream) -> PyResult<TcpStream> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let flags = RecvFlags::CMSG_CLOEXEC;
-    recvmsg(channel, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, flags)
-        .map_err(std::io::Error::from)?;
-    let descriptor = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    let missing = || PyValueError::new_err("expected a connected socket");
-    Ok(TcpStream::from(descriptor.ok_or_else(missing)?))
 }
 
 fn read_method(name: &str) -> PyResult<Method> {

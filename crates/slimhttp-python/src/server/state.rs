@@ -2,6 +2,7 @@
 //! methods have in common. Shared by every thread of Python; what changes in it are atomics and two
 //! cells, which nobody holds while Python runs.
 
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::handler::BridgeHandler;
 use slimhttp_server::{Draft, Server as Core, ServerConfig, Snapshot, StartError};
 
+use crate::convert::descriptors;
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::dispatcher::Dispatcher;
 use crate::server::change::ChangeError;
@@ -35,8 +37,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds and listens. The outer failure is Python's, the inner one the
-    /// listener's.
+    /// Binds and listens, or adopts the sockets that `give` sends (`descriptors::given`). The outer
+    /// failure is Python's, the inner one the listener's.
     ///
     /// # Errors
     /// Where Python lacks something, or the system has no more descriptors.
@@ -44,7 +46,9 @@ impl Server {
         py: Python<'_>,
         mut server_config: ServerConfig,
         callbacks: &Bound<'_, PyAny>,
+        give: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Result<Self, StartError>> {
+        let listeners = give.map(descriptors::given).transpose()?;
         let base = Mutex::new(server_config.base.clone());
         let (wake_tx, wake_rx) = UnixStream::pair()?;
         wake_tx.set_nonblocking(true)?;
@@ -52,7 +56,13 @@ impl Server {
         let bridge = Arc::new(Bridge::new(wake_tx));
         let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
         server_config.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
-        let core = match py.detach(|| Core::bind(server_config)) {
+        let bound = py.detach(|| match listeners {
+            None => Core::bind(server_config),
+            Some(given) => {
+                Core::adopt(server_config, given.into_iter().map(TcpListener::from).collect())
+            }
+        });
+        let core = match bound {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };
