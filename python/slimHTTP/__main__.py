@@ -2,7 +2,8 @@
 
 The flags, the files and every message are the extension's, the same as those of the
 program `slimhttp` without Python; what needs Python is added. All of it runs on the
-main thread, which serves until a signal ends it.
+main thread, which serves until a signal ends it, or supervises the processes that do
+(`--reload`, see `_reload`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._reload import ASSIGNMENT
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import CommandLine
 
@@ -31,11 +33,21 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
     `as_module` says that it was called as `python -m slimHTTP`, and not by the name
     under which the wheel installs it.
     """
+    # Not for what the program itself starts.
+    assignment = os.environ.pop(ASSIGNMENT, None)
+    if assignment is not None:
+        from slimHTTP._reload import _worker
+
+        return _interruptible(lambda: _worker.work(assignment, arguments, as_module=as_module))
     command = CommandLine.read(arguments, as_module)
     if isinstance(command, tuple):
         status, message = command
         _say(message)
         return status
+    if command.reload is not None:
+        from slimHTTP._reload import _supervisor
+
+        return _supervisor.supervise(arguments, command)
     callbacks = Callbacks()
     server = command.open(callbacks)
     if isinstance(server, str):

@@ -106,33 +106,71 @@ def page(
     `what` failed on `request`; `resolution` says, line by line, by which part of
     the configuration or by which registration it was asked.
     """
-    chain = chain_of(error)
-    title = _redact.redact(_failure.summary(error))
-    name, colon, rest = chain[-1].message.partition(':')
     asked = f'{_text(safe_getattr(request, "method"))} {_target(request)}'
     steps = ''.join(f'<p class="soft">{_with_code(step)}</p>\n' for step in resolution)
-    traceback = _redact.redact(_failure.traceback_text(error))
-    as_text = f'{asked}\n{what}\n{_versions()}\n\n{traceback}'
+    head = (
+        f'<p><code>{escape(asked)}</code></p>\n<p class="soft">in {_with_code(what)}</p>\n{steps}'
+    )
+    chain = chain_of(error)
+    html = _document(
+        _redact.redact(_failure.summary(error)),
+        chain[-1].message,
+        head,
+        f'{"".join(_chain(chain))}<h2>The request</h2>\n{_request(request)}',
+        f'{asked}\n{what}\n{_versions()}\n\n{_redact.redact(_failure.traceback_text(error))}',
+        'You see this page because <code>debug</code> is on; without it, a client gets a plain 500.'
+        ' What is called a secret is masked.',
+    )
+    return html, POLICY, sources(chain)
+
+
+#: What stands at the end of the page of a program that has not started.
+_ON_EDIT: Final = 'An edit that mends it starts the program, and loads this page anew.'
+
+
+def page_of_start(error: BaseException, what: str) -> str:
+    """Give the page of a program that has not started, for `what` has raised `error`."""
+    chain = chain_of(error)
+    return _document(
+        _redact.redact(_failure.summary(error)),
+        chain[-1].message,
+        f'<p class="soft">in {_with_code(what)}: the program has not started</p>\n',
+        ''.join(_chain(chain)),
+        f'{what}\n{_versions()}\n\n{_redact.redact(_failure.traceback_text(error))}',
+        f'{_ON_EDIT} What is called a secret is masked.',
+    )
+
+
+def page_of_text(summary: str, text: str) -> str:
+    """Give the page of a program that has not started, and has said `text` about it."""
+    return _document(
+        summary,
+        summary,
+        '<p class="soft">the program does not run</p>\n',
+        f'<pre class="text">{escape(text)}</pre>\n',
+        f'{_versions()}\n\n{text}',
+        _ON_EDIT,
+    )
+
+
+def _document(title: str, message: str, head: str, body: str, as_text: str, note: str) -> str:
+    """Give a page. `head`, `body` and `note` are HTML, all else is text."""
+    name, colon, rest = message.partition(':')
     html = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title[:200])}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<style>{_STYLE}</style></head><body>\n'
-        f'<header><h1><em>{escape(name)}</em>{colon}{escape(rest)}</h1>\n'
-        f'<p><code>{escape(asked)}</code></p>\n'
-        f'<p class="soft">in {_with_code(what)}</p>\n{steps}'
+        f'<header><h1><em>{escape(name)}</em>{colon}{escape(rest)}</h1>\n{head}'
         '<button type="button">Copy as text</button></header>\n'
-        f'{"".join(_chain(chain))}'
-        f'<h2>The request</h2>\n{_request(request)}'
-        f'<h2>Versions</h2>\n<p class="soft">{escape(_versions())}</p>\n'
+        f'{body}<h2>Versions</h2>\n<p class="soft">{escape(_versions())}</p>\n'
         f'<details><summary>As text</summary><pre class="text" id="text">{escape(as_text)}</pre>'
         '</details>\n'
-        '<p class="soft">You see this page because <code>debug</code> is on; without it, a client'
-        ' gets a plain 500. What is called a secret is masked.</p>\n'
+        f'<p class="soft">{note}</p>\n'
         f'<script>{_SCRIPT}</script></body></html>\n'
     )
     # A name of a file may hold what no text may.
-    return html.encode('utf-8', 'replace').decode(), POLICY, sources(chain)
+    return html.encode('utf-8', 'replace').decode()
 
 
 def _chain(chain: list[Raised]) -> Iterator[str]:

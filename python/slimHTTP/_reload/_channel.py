@@ -1,0 +1,84 @@
+"""Messages between the supervisor and one worker: a JSON object a line, over a socket pair.
+
+Each end has its descriptor to itself, so that the end of either process is read by the other as
+the end of the stream. Sending is bounded in time, for nobody may wait for ever for a process that
+is stuck; what cannot be sent is given up, and the channel with it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any, Final
+
+#: How long a message may take to be sent (s).
+_SEND_TIMEOUT: Final = 5.0
+#: How long a message may be, in bytes: the page of a failure is the longest.
+_MAX_LINE: Final = 8 * 1024 * 1024
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """One end. `send` may be called by any thread, `receive` by one."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._lock = threading.Lock()
+        self._received = b''
+
+    def fileno(self) -> int:
+        """Give the descriptor, for a selector."""
+        return self._end.fileno()
+
+    def send(self, kind: str, **fields: Any) -> bool:
+        """Send a message; gives whether it was sent."""
+        line = json.dumps({'kind': kind, **fields}).encode() + b'\n'
+        with self._lock:
+            try:
+                # Not `settimeout`, which holds for the thread that receives too.
+                self._send_all(line)
+            except (OSError, ValueError):  # It is closed.
+                return False
+        return True
+
+    def _send_all(self, line: bytes) -> None:
+        import select
+        import time
+
+        deadline = time.monotonic() + _SEND_TIMEOUT
+        rest = memoryview(line)
+        while rest:
+            try:
+                rest = rest[self._end.send(rest, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+            except BlockingIOError:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError('nobody reads') from None
+                select.select([], [self._end], [], left)
+
+    def receive(self) -> list[Message] | None:
+        """Read once, and give the messages that are whole by then; None at the end."""
+        try:
+            read = self._end.recv(1 << 16)
+        except (OSError, ValueError):
+            return None
+        if not read:
+            return None
+        *lines, self._received = (self._received + read).split(b'\n')
+        if len(self._received) > _MAX_LINE:
+            return None
+        messages = []
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(message, dict):
+                messages.append(message)
+        return messages
+
+    def close(self) -> None:
+        """Close this end."""
+        self._end.close()

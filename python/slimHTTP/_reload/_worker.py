@@ -1,0 +1,210 @@
+"""A worker: the program itself, which serves on the sockets that the supervisor keeps.
+
+The main thread opens the server, with all that it imports, and serves. Another thread listens to
+the supervisor for as long as the process lives, and tells it which modules are loaded; so the
+worker ends when the supervisor does, even out of an import that never ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import sysconfig
+import threading
+from typing import Any, Final, NoReturn
+
+from slimHTTP._callbacks import Callbacks
+from slimHTTP._debug import _failed_start
+from slimHTTP._reload._channel import Channel
+from slimHTTP._serve import _run
+from slimHTTP._server import HTTP_SERVER
+from slimHTTP._slimhttp import CommandLine, Server
+
+#: How often it is looked whether there are new modules (s).
+_INTERVAL: Final = 0.5
+#: How long the end may take beyond the grace periods of requests and of `on_stop` (s).
+_MARGIN: Final = 2.0
+#: What a worker that shows a failure answers with until it is told how.
+_Message = dict[str, Any]
+
+
+def work(assignment: str, arguments: list[str], *, as_module: bool) -> int:
+    """Serve as the supervisor has assigned; gives the exit status."""
+    assigned = json.loads(assignment)
+    end = socket.socket(fileno=assigned['channel'])
+    sockets = [socket.socket(fileno=descriptor) for descriptor in assigned['sockets']]
+    for inherited in (end, *sockets):
+        # Of this process alone: what a program starts must not keep them open.
+        inherited.set_inheritable(False)
+    worker = _Worker(Channel(end), sockets, greets=assigned['greets'])
+    if assigned['shows_failure']:
+        return worker.show_failure()
+    return worker.serve(arguments, as_module=as_module)
+
+
+class _Worker:
+    """The worker that this process is."""
+
+    def __init__(self, channel: Channel, sockets: list[socket.socket], *, greets: bool) -> None:
+        self._channel = channel
+        self._sockets = sockets
+        self._greets = greets
+        self._http: HTTP_SERVER | None = None
+        self._alone = threading.Event()
+        #: What the supervisor has last asked to be shown, and how it is reached.
+        self._shown: _Message | None = None
+        self._everybody = False
+        self._reported: set[str] = set()
+
+    def serve(self, arguments: list[str], *, as_module: bool) -> int:
+        """Open the server of the command line and serve; tell the supervisor how that goes."""
+        threading.Thread(target=self._listen, name='slimHTTP supervisor', daemon=True).start()
+        command = CommandLine.read(arguments, as_module)
+        if isinstance(command, tuple):
+            status, message = command
+            return self._fail(status, _failed_start.of_text(message))
+        if command.persists:
+            # One process at a time has the file of the memory.
+            self._channel.send('alone')
+            self._alone.wait()
+        callbacks = Callbacks()
+        try:
+            server = command.open(callbacks, self._give)
+            if isinstance(server, str):
+                return self._fail(1, _failed_start.of_text(server))
+            http = HTTP_SERVER._from_opened(server, callbacks)
+            return self._run(http)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if self._http is not None:
+                raise
+            failure = _failed_start.of_error(error, 'the start of the server')
+            return self._fail(1, failure)
+
+    def show_failure(self) -> int:
+        """Show whoever asks for anything what the supervisor sends."""
+        self._everybody = True
+        reached: _Message | None = None
+        while reached is None or self._shown is None:
+            messages = self._channel.receive()
+            if messages is None:
+                return 1
+            for message in messages:
+                if message['kind'] == 'reached':
+                    reached = message
+                elif message['kind'] == 'show':
+                    self._shown = message
+        threading.Thread(target=self._listen, name='slimHTTP supervisor', daemon=True).start()
+        callbacks = Callbacks()
+        server = Server(
+            tls=reached['tls'],
+            address=reached['address'],
+            port=reached['port'],
+            config=reached['config'],
+            base=reached['base'],
+            callbacks=callbacks,
+            give=self._give,
+        )
+        self._greets = False
+        return self._run(HTTP_SERVER._from_opened(server, callbacks))
+
+    def _run(self, http: HTTP_SERVER) -> int:
+        """Serve until the supervisor, or a signal, ends it."""
+        server = http._server
+
+        def start() -> list[threading.Thread]:
+            threads = http._start(greeting=self._greets)
+            self._http = http
+            if self._shown is not None:
+                self._show(self._shown)
+            grace = 2 * server.grace_period + _MARGIN
+            self._channel.send('ready', grace=grace, files=self._new_files())
+            return threads
+
+        _run.run(http, server, http._lifecycle, http._prepare, start)
+        return 0
+
+    def _give(self, descriptor: int) -> None:
+        """Send the sockets to the extension, whose own they are then."""
+        with socket.socket(fileno=descriptor) as channel:
+            socket.send_fds(channel, [b'.'], [bound.fileno() for bound in self._sockets])
+        for bound in self._sockets:
+            bound.close()
+
+    def _fail(self, status: int, failure: _Message) -> int:
+        """Tell why nothing is served."""
+        sys.stderr.write(failure['text'])
+        files = [*self._new_files(), *failure.pop('sources', [])]
+        self._channel.send('failed', files=files, **failure)
+        return status
+
+    # The thread that listens to the supervisor.
+
+    def _listen(self) -> None:
+        import select
+
+        while True:
+            readable, _, _ = select.select([self._channel], [], [], _INTERVAL)
+            if not readable:
+                files = self._new_files() if self._http is not None else []
+                if files:
+                    self._channel.send('files', files=files)
+                continue
+            messages = self._channel.receive()
+            if messages is None:
+                self._end()
+            for message in messages:
+                if message['kind'] == 'end':
+                    self._end()
+                elif message['kind'] == 'alone':
+                    self._alone.set()
+                elif message['kind'] == 'show':
+                    self._show(message)
+
+    def _show(self, message: _Message) -> None:
+        self._shown = message
+        if self._http is not None:
+            page = (message['page'], message['policy'])
+            self._http._server.show_failed_start(page, message['text'], self._everybody)
+
+    def _end(self) -> NoReturn:
+        """Stop the server; end the process where that takes too long, or none serves yet."""
+        http = self._http
+        if http is not None:
+            http.stop()
+            # The main thread ends the process meanwhile, and this thread with it.
+            threading.Event().wait(2 * http._server.grace_period + _MARGIN)
+        os._exit(1)
+
+    def _new_files(self) -> list[str]:
+        """Give the files of modules of the program that are loaded since the last time."""
+        files = []
+        for module in list(sys.modules.values()):
+            with contextlib.suppress(Exception):  # It may be any object, and answer anything.
+                file = vars(module).get('__file__')
+                if isinstance(file, str) and file not in self._reported and _is_own(file):
+                    self._reported.add(file)
+                    files.append(os.path.abspath(file))
+        return files
+
+
+_LIBRARIES: Final = tuple(
+    {
+        os.path.join(sysconfig.get_path(name), '')
+        for name in ('stdlib', 'platstdlib', 'purelib', 'platlib')
+    }
+)
+
+
+def _is_own(file: str) -> bool:
+    """Tell whether somebody may edit a file: it is none of a library."""
+    parts = file.split(os.sep)
+    return (
+        not file.startswith(('<', *_LIBRARIES))
+        and 'site-packages' not in parts
+        and 'dist-packages' not in parts
+    )

@@ -1,0 +1,118 @@
+"""A worker as the supervisor has it: a process, its channel, and in which part of its life it is.
+
+It is the program once more, with the same arguments; an environment variable tells it what it is,
+and which descriptors are the channel and the sockets. The supervisor's only thread uses this, and
+nothing here waits but `kill`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+from slimHTTP._reload import ASSIGNMENT
+from slimHTTP._reload._channel import Channel
+
+
+class Stage(enum.Enum):
+    """The parts of a worker's life, in their order."""
+
+    STARTING = 'starting'
+    SERVING = 'serving'
+    ENDING = 'ending'
+
+
+class WorkerProcess:
+    """One worker. `shows_failure`: it has no program to serve, and shows why."""
+
+    def __init__(
+        self,
+        arguments: list[str],
+        sockets: list[socket.socket],
+        *,
+        shows_failure: bool,
+        greets: bool,
+    ) -> None:
+        self.shows_failure = shows_failure
+        self.stage = Stage.STARTING
+        self.began = time.monotonic()
+        #: The same by the clock that files are dated by.
+        self.began_at = time.time()
+        #: When it is killed, once it is to end.
+        self.deadline = 0.0
+        #: How long it may take to end once it serves (s), as it has said.
+        self.grace = 0.0
+        ours, theirs = socket.socketpair()
+        with theirs:
+            passed = [theirs.fileno(), *(listening.fileno() for listening in sockets)]
+            assignment = {
+                'channel': theirs.fileno(),
+                'sockets': passed[1:],
+                'shows_failure': shows_failure,
+                'greets': greets,
+            }
+            try:
+                self._process = subprocess.Popen(
+                    [*_interpreter(), *arguments],
+                    env={**os.environ, ASSIGNMENT: json.dumps(assignment)},
+                    pass_fds=passed,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        self.channel = Channel(ours)
+        self.pid = self._process.pid
+
+    def status(self) -> int | None:
+        """Give how it has ended, as a shell does; None while it runs."""
+        status = self._process.poll()
+        return 128 - status if status is not None and status < 0 else status
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Send it a message, if it is still there."""
+        self.channel.send(kind, **fields)
+
+    def end(self, margin: float) -> None:
+        """Let it finish what it does, and end; it is killed `margin` after its grace is over."""
+        if self.stage is Stage.ENDING:
+            return
+        starting = self.stage is Stage.STARTING
+        self.stage = Stage.ENDING
+        self.deadline = time.monotonic() + self.grace + margin
+        if starting:
+            # It does nothing for anybody yet, and may be in an import that never ends.
+            self.kill()
+        else:
+            self.send('end')
+
+    def has_failed(self, margin: float) -> None:
+        """Wait for its end no longer than `margin`: it has said that it fails."""
+        self.stage = Stage.ENDING
+        self.deadline = time.monotonic() + margin
+
+    def kill(self) -> None:
+        """End it now."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """Let go of what is left of it, once it has ended."""
+        self.channel.close()
+
+
+def _interpreter() -> list[str]:
+    """Give the command of this program up to its own arguments."""
+    # As it was called: `-X dev -m slimHTTP`, or the file that the wheel installs. Python 3.9
+    # does not tell.
+    called: list[str] = getattr(sys, 'orig_argv', [])
+    ours = len(sys.argv) - 1
+    if called:
+        return [sys.executable, *called[1 : len(called) - ours]]
+    return [sys.executable, '-m', 'slimHTTP']
