@@ -199,10 +199,19 @@ def test_a_first_start_that_fails_is_shown_until_it_is_mended(folder: Path, firs
             assert b'did you mean `module`?' in response.body
             page = client.get('/', Accept='text/html')
             assert (page.status, b'/.slimhttp/reload' in page.body) == (500, True)
+        # Another fault, and what is shown follows it.
+        edit(site, BROKEN.replace('modul', 'moduel'))
+        program.wait_for('it has not started: site.toml:3:1: moduel')
+        wait_until(lambda: 'moduel' in shown(port))
         edit(site, SITE)
         program.wait_for('Ctrl-C stops')
         wait_until(lambda: answer(program) == (200, 'one'))
         assert program.stop() == 0
+
+
+def shown(port: int) -> str:
+    with Client(('127.0.0.1', port)) as client:
+        return client.get('/').body.decode()
 
 
 def free_port() -> int:
@@ -314,6 +323,37 @@ def test_the_file_of_the_memory_moves_on(folder: Path) -> None:
             program.wait_for(STARTED_ANEW)
             wait_until(lambda: answer(program) == (200, 'two'))
         assert hammer.wrong == []
+
+
+def test_where_it_listens_stays(folder: Path) -> None:
+    with supervised(folder) as program:
+        assert answer(program) == (200, 'one')
+        edit(folder / 'site.toml', SITE.replace('port = 0', 'port = 1'))
+        program.wait_for('it goes on where it listens: start it again for another address')
+        assert answer(program) == (200, 'one')
+
+
+def test_an_import_that_never_ends_is_given_up(folder: Path) -> None:
+    helper = folder / 'reload_helper.py'
+    (folder / 'site.toml').write_text(SITE + '[vhosts."a.example"]\napp = "reload_helper:app"\n')
+    helper.write_text('app = print\nTEXT = "one"\n')
+    with supervised(folder) as program:
+        assert answer(program) == (200, 'one')
+        edit(
+            helper,
+            'import pathlib, threading\npathlib.Path("begun").touch()\nthreading.Event().wait()\n',
+        )
+        wait_until((folder / 'begun').exists)
+        assert answer(program) == (200, 'one')
+        edit(helper, 'app = print\nTEXT = "two"\n')
+        wait_until(lambda: answer(program) == (200, 'two'))
+        (folder / 'begun').unlink()
+        edit(
+            helper,
+            'import pathlib, threading\npathlib.Path("begun").touch()\nthreading.Event().wait()\n',
+        )
+        wait_until((folder / 'begun').exists)
+        assert program.stop() == 0
 
 
 def test_debug_is_on_unless_the_file_says_otherwise(folder: Path) -> None:

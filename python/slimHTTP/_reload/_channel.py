@@ -7,9 +7,12 @@ is stuck; what cannot be sent is given up, and the channel with it.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import threading
+import time
 from typing import Any, Final
 
 #: How long a message may take to be sent (s).
@@ -44,9 +47,6 @@ class Channel:
         return True
 
     def _send_all(self, line: bytes) -> None:
-        import select
-        import time
-
         deadline = time.monotonic() + _SEND_TIMEOUT
         rest = memoryview(line)
         while rest:
@@ -59,25 +59,36 @@ class Channel:
                 select.select([], [self._end], [], left)
 
     def receive(self) -> list[Message] | None:
-        """Read once, and give the messages that are whole by then; None at the end."""
-        try:
-            read = self._end.recv(1 << 16)
-        except (OSError, ValueError):
-            return None
-        if not read:
-            return None
-        *lines, self._received = (self._received + read).split(b'\n')
-        if len(self._received) > _MAX_LINE:
-            return None
+        """Read all that has come, and give the messages that are whole by then; None at the end.
+
+        It does not wait.
+        """
+        is_over = False
+        while len(self._received) <= _MAX_LINE:
+            try:
+                read = self._end.recv(1 << 16, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except (OSError, ValueError):
+                read = b''
+            if not read:
+                is_over = True
+                break
+            self._received += read
+        *lines, self._received = self._received.split(b'\n')
         messages = []
         for line in lines:
-            try:
+            with contextlib.suppress(ValueError):
                 message = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(message, dict):
-                messages.append(message)
-        return messages
+                if isinstance(message, dict):
+                    messages.append(message)
+        # A line without an end is nobody's who means it.
+        is_over = is_over or len(self._received) > _MAX_LINE
+        return None if is_over and not messages else messages
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until something has come, or the end; gives whether it has."""
+        return bool(select.select([self._end], [], [], timeout)[0])
 
     def close(self) -> None:
         """Close this end."""

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from slimHTTP import _log
 from slimHTTP._debug import _failed_start
+from slimHTTP._errors import LoggerError
 from slimHTTP._reload._channel import Message
 from slimHTTP._reload._watch import MAX_FILES, Watch, Watched
 from slimHTTP._reload._worker_process import Stage, WorkerProcess
@@ -48,7 +49,10 @@ def supervise(arguments: list[str], command: CommandLine) -> int:
         return 1
     sockets = [socket.socket(fileno=descriptor) for descriptor in listening]
     reached = command.reached
-    _log.configure(reached['config'].get('log') or 'info')
+    try:
+        _log.configure(str(reached['config'].get('log') or 'info'))
+    except LoggerError:
+        _log.configure('info')  # The worker tells what is wrong with it.
     watched = command.reload
     assert watched is not None, 'it is called for who asks for it'
     folders, includes, excludes, files = watched
@@ -102,8 +106,10 @@ class _Supervisor:
             try:
                 while self._status is None:
                     self._wait(max(0.0, self._due() - time.monotonic()))
+                    # Before ends of workers, which have the signals of a terminal too.
                     self._handle_signals()
                     if self._status is None:
+                        self._reap()
                         self._look()
                 self._finish()
             finally:
@@ -123,19 +129,23 @@ class _Supervisor:
         return min(due, time.monotonic() + _INTERVAL)
 
     def _wait(self, timeout: float) -> None:
-        """Wait for messages and signals, and for ends of workers; do what they ask for."""
+        """Wait for messages and signals; do what the messages ask for."""
         for key, _ in self._selector.select(timeout):
             if isinstance(key.data, WorkerProcess):
                 self._receive(key.data)
             else:
                 with contextlib.suppress(BlockingIOError):
                     key.fileobj.recv(4096)  # type: ignore[union-attr]
+
+    def _reap(self) -> None:
+        """Find the workers that have ended; kill those that should have."""
         for worker in list(self._workers):
             status = worker.status()
             if status is not None:
                 self._has_ended(worker, status)
             elif worker.stage is Stage.ENDING and time.monotonic() >= worker.deadline:
                 worker.kill()
+                worker.deadline += _MARGIN
 
     def _handle_signals(self) -> None:
         while self._signals and self._status is None:
@@ -236,6 +246,8 @@ class _Supervisor:
             old.end(_MARGIN)
         if worker.shows_failure:
             return
+        if message['listens_on'] != [self._reached['address'], self._reached['port']]:
+            _log.logger.warning('it goes on where it listens: start it again for another address')
         if self._has_greeted:
             _log.logger.info('started anew in %.2f s', time.monotonic() - worker.began)
         self._has_greeted = True
@@ -251,7 +263,7 @@ class _Supervisor:
         self._show(failure)
 
     def _show(self, failure: Message) -> None:
-        """Let who serves show why nothing better does; where nobody does, start one who shows it."""
+        """Let who serves show why nothing better does, or start one who shows it."""
         failure = {key: failure[key] for key in ('summary', 'text', 'page', 'policy')}
         if self._current is None:
             self._start(failure)
@@ -260,8 +272,8 @@ class _Supervisor:
 
     def _has_ended(self, worker: WorkerProcess, status: int) -> None:
         """Forget a worker that has ended, and see what that means."""
-        while worker.channel in self._registered():
-            self._receive(worker)  # What it has said before.
+        self._receive(worker)  # What it has said before.
+        self._unregister(worker)
         self._workers.remove(worker)
         worker.close()
         stage = worker.stage
@@ -293,9 +305,6 @@ class _Supervisor:
             self._waiting.send('alone')
             self._waiting = None
 
-    def _registered(self) -> set[Any]:
-        return {key.fileobj for key in self._selector.get_map().values()}
-
     def _unregister(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.channel)
@@ -308,6 +317,7 @@ class _Supervisor:
             worker.end(_MARGIN)
         while self._workers:
             self._wait(max(0.0, self._due() - time.monotonic()))
+            self._reap()
             if self._signals and time.monotonic() - begun >= _REPEAT_WINDOW:
                 self._status = 128 + signal.SIGINT
                 return

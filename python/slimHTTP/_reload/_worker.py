@@ -27,7 +27,7 @@ from slimHTTP._slimhttp import CommandLine, Server
 _INTERVAL: Final = 0.5
 #: How long the end may take beyond the grace periods of requests and of `on_stop` (s).
 _MARGIN: Final = 2.0
-#: What a worker that shows a failure answers with until it is told how.
+
 _Message = dict[str, Any]
 
 
@@ -54,7 +54,7 @@ class _Worker:
         self._greets = greets
         self._http: HTTP_SERVER | None = None
         self._alone = threading.Event()
-        #: What the supervisor has last asked to be shown, and how it is reached.
+        #: What is shown from the beginning, and to whom.
         self._shown: _Message | None = None
         self._everybody = False
         self._reported: set[str] = set()
@@ -70,13 +70,15 @@ class _Worker:
             # One process at a time has the file of the memory.
             self._channel.send('alone')
             self._alone.wait()
+        reached = command.reached
+        listens_on = [reached['address'], reached['port']]
         callbacks = Callbacks()
         try:
             server = command.open(callbacks, self._give)
             if isinstance(server, str):
                 return self._fail(1, _failed_start.of_text(server))
             http = HTTP_SERVER._from_opened(server, callbacks)
-            return self._run(http)
+            return self._run(http, listens_on)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -90,6 +92,7 @@ class _Worker:
         self._everybody = True
         reached: _Message | None = None
         while reached is None or self._shown is None:
+            self._channel.wait()
             messages = self._channel.receive()
             if messages is None:
                 return 1
@@ -110,19 +113,21 @@ class _Worker:
             give=self._give,
         )
         self._greets = False
-        return self._run(HTTP_SERVER._from_opened(server, callbacks))
+        http = HTTP_SERVER._from_opened(server, callbacks)
+        return self._run(http, [reached['address'], reached['port']])
 
-    def _run(self, http: HTTP_SERVER) -> int:
+    def _run(self, http: HTTP_SERVER, listens_on: list[Any]) -> int:
         """Serve until the supervisor, or a signal, ends it."""
         server = http._server
 
         def start() -> list[threading.Thread]:
+            if self._shown is not None:
+                # Before anybody is answered.
+                self._show_on(server, self._shown)
             threads = http._start(greeting=self._greets)
             self._http = http
-            if self._shown is not None:
-                self._show(self._shown)
             grace = 2 * server.grace_period + _MARGIN
-            self._channel.send('ready', grace=grace, files=self._new_files())
+            self._channel.send('ready', grace=grace, listens_on=listens_on, files=self._new_files())
             return threads
 
         _run.run(http, server, http._lifecycle, http._prepare, start)
@@ -137,7 +142,9 @@ class _Worker:
 
     def _fail(self, status: int, failure: _Message) -> int:
         """Tell why nothing is served."""
-        sys.stderr.write(failure['text'])
+        if sys.stderr is not None:
+            sys.stderr.write(failure['text'])
+            sys.stderr.flush()
         files = [*self._new_files(), *failure.pop('sources', [])]
         self._channel.send('failed', files=files, **failure)
         return status
@@ -145,11 +152,8 @@ class _Worker:
     # The thread that listens to the supervisor.
 
     def _listen(self) -> None:
-        import select
-
         while True:
-            readable, _, _ = select.select([self._channel], [], [], _INTERVAL)
-            if not readable:
+            if not self._channel.wait(_INTERVAL):
                 files = self._new_files() if self._http is not None else []
                 if files:
                     self._channel.send('files', files=files)
@@ -162,14 +166,12 @@ class _Worker:
                     self._end()
                 elif message['kind'] == 'alone':
                     self._alone.set()
-                elif message['kind'] == 'show':
-                    self._show(message)
+                elif message['kind'] == 'show' and self._http is not None:
+                    self._show_on(self._http._server, message)
 
-    def _show(self, message: _Message) -> None:
-        self._shown = message
-        if self._http is not None:
-            page = (message['page'], message['policy'])
-            self._http._server.show_failed_start(page, message['text'], self._everybody)
+    def _show_on(self, server: Server, message: _Message) -> None:
+        page = (message['page'], message['policy'])
+        server.show_failed_start(page, message['text'], self._everybody)
 
     def _end(self) -> NoReturn:
         """Stop the server; end the process where that takes too long, or none serves yet."""

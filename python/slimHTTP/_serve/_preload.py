@@ -20,7 +20,8 @@ LAZY_IMPORTS: Final = (
     'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._resolution',
     'slimHTTP._debug._traceback_page', 'slimHTTP._errors', 'slimHTTP._log._escape',
     'slimHTTP._log._records', 'slimHTTP._message._cookies', 'slimHTTP._message._forms',
-    'slimHTTP._message._json', 'slimHTTP._state._unpickler', 'socket', 'sqlite3',
+    'slimHTTP._message._json', 'slimHTTP._reload._supervisor', 'slimHTTP._reload._worker',
+    'slimHTTP._state._unpickler', 'socket', 'sqlite3',
     'ssl', 'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and
