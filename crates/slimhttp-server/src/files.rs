@@ -33,7 +33,7 @@ mod variant;
 
 pub(crate) use error_page::error_page;
 pub(crate) use lookup::{FileLookup, FreshnessNote};
-pub(crate) use request::{FileOutcome, FileRequest};
+pub(crate) use request::{FileOutcome, FileRequest, FileScope};
 pub(crate) use service::{options, send, send_named};
 pub(crate) use store::FileStore;
 

@@ -10,14 +10,15 @@
 //!    options; `files` and `answers` do so for the rules of a scope.
 //! 3. `hosts` does that for every virtual host that the change concerns and carries the
 //!    others over by reference: a change costs what it changes.
-//! 4. `proxy_loop` follows the upstreams that are servers of this process.
+//! 4. `mounts` does the same for the mounts of each scope.
+//! 5. `proxy_loop` follows the upstreams that are servers of this process.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::config::fault::Faults;
-use crate::config::options::{self, Stands};
+use crate::config::options::{self, Shape, Stands};
 use crate::config::value::{Table, Value};
 use crate::site::{Listener, Service, Site};
 
@@ -26,6 +27,7 @@ mod application;
 mod files;
 mod hosts;
 mod layer;
+mod mounts;
 mod plain;
 mod proxy_loop;
 mod read;
@@ -42,6 +44,7 @@ pub use routes::Routes;
 
 use hosts::Hosts;
 use layer::{Layers, Level};
+use mounts::{Around, GlobalMounts};
 use proxy_loop::LoopSearch;
 use report::{At, Report};
 
@@ -106,30 +109,55 @@ pub fn compile(
     let earlier = previous.map(|Previous { site, .. }| scope::Earlier {
         table: site.config.root(),
         options: &site.global.options,
+        is_own: true,
     });
     let layer = scope::read(table, Level::Global, env, earlier, &root, &mut report);
-    let layers = Layers { own: &layer, outer: None };
+    let layers = Layers { own: &layer, mount: None, outer: None };
     let options = scope::options(layers, None, env, earlier, &root, &mut report);
+    let options =
+        files::same(options, previous.iter().map(|previous| &previous.site.global.options));
     let service = service(&layer, table, env, previous, &root, &mut report);
+    // Virtual hosts and mounts may be carried over where what they inherit is the same.
+    let inherited = previous
+        .filter(|_| !env.resolve_anew)
+        .filter(|previous| inherits_the_same(table, previous.site.config.root()));
+
+    // Its mounts.
+    let mounts_before = previous.map(|Previous { site, .. }| mounts::Before {
+        mounts: &site.global.mounts,
+        table: mounts::in_force(site.config.root()),
+        inherit_the_same: inherited.is_some(),
+    });
+    let around =
+        Around { name: None, layers, options: &options, before: mounts_before, inherited: None };
+    let written = mounts::written(table, &root, &mut report);
+    let mounts = mounts::compile(&around, written, env, &root.key("mounts"), &mut report);
     let global = hosts::scope(hosts::Parts {
         name: None,
-        options: hosts::Options::New(Box::new(options)),
+        options: Arc::clone(&options),
         routes: routes.shared(None),
+        mounts: mounts.mounts,
+        are_mounts_same: mounts.are_same,
         before: previous.map(|Previous { site, routes }| hosts::Before {
             scope: &site.global,
             routes: routes.shared(None),
         }),
-        global: None,
     });
 
     // The virtual hosts.
     let empty = Table::new();
     let vhosts = vhosts(table, &root, &mut report).unwrap_or(&empty);
-    // Virtual hosts may be carried over where what they inherit is the same.
-    let inherited = previous
-        .filter(|_| !env.resolve_anew)
-        .filter(|previous| inherits_the_same(table, previous.site.config.root()));
-    let hosts = Hosts { vhosts, routes, env, layer: &layer, global: &global, previous };
+    let global_mounts = GlobalMounts::new(env, &global.mounts, mounts_before);
+    let hosts = Hosts {
+        vhosts,
+        routes,
+        env,
+        layers,
+        global: &global,
+        mounts: written,
+        global_mounts,
+        previous,
+    };
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
     // Upstreams that lead back here.
@@ -141,7 +169,8 @@ pub fn compile(
     };
     let every_other = inherited.is_none().then_some(None);
     let names = compiled.touched.iter().map(Some).chain(every_other);
-    loops.report(names, table, &mut report);
+    let touched_mounts = || mounts.touched.iter().chain(&compiled.mounts);
+    loops.report(names, touched_mounts(), table, &mut report);
 
     let warnings = report.finish()?;
     // Scopes that are carried over need not be looked at again.
@@ -150,7 +179,7 @@ pub fn compile(
     let mut rewrites = carried.is_some_and(|site| site.rewrites);
     let mut shares = carried.is_some_and(|site| site.shares);
     let mut has_applications = carried.is_some_and(|site| site.has_applications);
-    for options in touched.chain([&global]).map(|scope| &scope.options) {
+    for options in touched.chain([&global]).chain(touched_mounts()).map(|scope| &scope.options) {
         rewrites |= !options.answers.rewrites.is_empty();
         shares |= options.answers.cors.is_some();
         has_applications |= options.app.is_some();
@@ -183,10 +212,11 @@ fn vhosts<'t>(table: &'t Table, root: &At<'_>, report: &mut Report) -> Option<&'
     }
 }
 
-/// Whether two global levels say the same of every option that virtual hosts inherit.
+/// Whether two global levels say the same of every option that virtual hosts and mounts
+/// inherit, but for the mounts themselves.
 fn inherits_the_same(table: &Table, written: &Table) -> bool {
     options::all()
-        .filter(|option| option.stands == Stands::Everywhere)
+        .filter(|option| option.stands == Stands::Everywhere && option.takes != Shape::Mounts)
         .all(|option| table.get(option.key) == written.get(option.key))
 }
 

@@ -32,5 +32,5 @@ pub use protocol::{
     methods, multipart, range, raw_reply, refusal, vary, websocket,
 };
 pub use response::{answer_coding, live_reload, response_fields};
-pub use routing::{host, path, redirect, route, upstream_prefix};
+pub use routing::{host, mount, path, redirect, route, upstream_prefix};
 pub use site::{access, application, instance};

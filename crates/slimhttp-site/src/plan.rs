@@ -38,7 +38,9 @@ pub struct Head<'u, 'h> {
 /// Who answers and how, in the order in which they are asked.
 #[derive(Debug)]
 pub struct Plan<'s, 'r> {
-    /// The scope that the host picked.
+    /// The scope that the host picked: the global level or a virtual host.
+    pub host: &'s Arc<Scope>,
+    /// The scope that answers: the mount of that one that has the path, else itself.
     pub scope: &'s Arc<Scope>,
     /// The target; `None` where the sole action refuses it, and for `*`.
     pub target: Option<Target<'r>>,
@@ -61,6 +63,9 @@ pub enum Action<'s> {
     Proxy(&'s Arc<Proxy>),
     /// Send a file, or run it where it is a script.
     File(SafePath),
+    /// The same where there is a regular file; what else there is, or nothing, is left to
+    /// whoever is next.
+    RegularFile(SafePath),
     /// Send elsewhere; every method is.
     Redirect {
         /// The value of `Location`.
@@ -87,12 +92,12 @@ impl Site {
         if !self.rewrites {
             return None;
         }
-        let scope = self.scope_of(authority(head).ok()?.as_ref());
-        let answers = &scope.options.answers;
-        if answers.rewrites.is_empty() {
+        let host = self.scope_of(authority(head).ok()?.as_ref());
+        if host.mounts.is_empty() && host.options.answers.rewrites.is_empty() {
             return None;
         }
         let target = target(head, head.uri.path_and_query()?).ok()?;
+        let answers = &host.at(&target.path).options.answers;
         if answers.redirects.find(&target).is_some() {
             return None;
         }
@@ -123,53 +128,72 @@ impl Site {
     fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, origin: TargetOrigin) -> Plan<'s, 'u> {
         let authority = match authority(head) {
             Ok(authority) => authority,
-            Err(refusal) => return Plan::refuse(&self.global, None, refusal),
+            Err(refusal) => return Plan::only(&self.global, Action::Refuse(refusal)),
         };
-        let scope = self.scope_of(authority.as_ref());
+        let host = self.scope_of(authority.as_ref());
         // CONNECT is for forward proxies (RFC 9110 section 9.3.6): nothing here answers it.
         let Some(path_and_query) = head.uri.path_and_query() else {
-            return Plan::refuse(scope, None, Refusal::MethodNotAllowed(self.methods_of(scope)));
+            let methods = self.methods_of(host);
+            return Plan::only(host, Action::Refuse(Refusal::MethodNotAllowed(methods)));
         };
         if path_and_query.as_str() == "*" {
-            return Plan::only(scope, None, self.asterisk_action(scope, head));
+            return Plan::only(host, self.asterisk_action(host, head));
         }
         let target = match target(head, path_and_query) {
             Ok(target) => target,
-            Err(refusal) => return Plan::refuse(scope, None, refusal),
+            Err(refusal) => return Plan::only(host, Action::Refuse(refusal)),
         };
+        let scope = host.at(&target.path);
+        let action = match self.decided(scope, &target, head, origin) {
+            Some(action) => Ok(smallvec::smallvec![action]),
+            None => self.actions(host, scope, &target, head),
+        };
+        let actions = action.unwrap_or_else(|no| smallvec::smallvec![Action::Refuse(no)]);
+        Plan { host, scope, target: Some(target), actions }
+    }
+
+    /// What the site itself answers, whoever would be asked.
+    fn decided<'s>(
+        &'s self,
+        scope: &'s Scope,
+        target: &Target<'_>,
+        head: &Head<'_, '_>,
+        origin: TargetOrigin,
+    ) -> Option<Action<'s>> {
         // No browser follows a preflight that is redirected, and none sends what
         // handlers ask for, such as a token.
         let answers = &scope.options.answers;
         let preflight = answers.cors.as_ref();
         if let Some(fields) = preflight.and_then(|cors| cors.preflight(head.method, head.headers)) {
-            return Plan::only(scope, Some(target), Action::Preflight(Box::new(fields)));
+            return Some(Action::Preflight(Box::new(fields)));
         }
-        if origin == TargetOrigin::Client
-            && let Some((location, status)) = answers.redirects.find(&target)
-        {
-            return Plan::only(scope, Some(target), Action::Redirect { location, status });
+        if origin == TargetOrigin::Client {
+            let (location, status) = answers.redirects.find(target)?;
+            return Some(Action::Redirect { location, status });
         }
-
-        match self.actions(scope, &target, head) {
-            Ok(actions) => Plan { scope, target: Some(target), actions },
-            Err(refusal) => Plan::refuse(scope, Some(target), refusal),
-        }
+        None
     }
 
     /// Who is asked for a target, in turn: its route, then the proxy or the module, whoever
-    /// answers the method, and the files.
+    /// answers the method, the files and the application. Routes are those of `host`, all
+    /// others those of the scope that has the path.
     ///
     /// # Errors
-    /// A route of this path answers other methods only, or its handshake is refused.
+    /// A route of this path answers other methods only, or its handshake is refused; or who
+    /// forwards it would not be sure whose it is.
     fn actions<'s>(
         &'s self,
-        scope: &'s Scope,
+        host: &'s Arc<Scope>,
+        scope: &'s Arc<Scope>,
         target: &Target<'_>,
         head: &Head<'_, '_>,
     ) -> Result<Actions<'s>, Refusal> {
+        if !host.mounts.is_empty() {
+            one_mount(host, scope, target)?;
+        }
         let found = match &scope.options.proxy {
-            None => scope.routes.find(&target.path, head.method),
-            Some(_) => before_proxy(scope, target, head.method)?,
+            None => host.routes.find(&target.path, head.method),
+            Some(_) => before_proxy(host, target, head.method)?,
         };
         let mut actions = Actions::new();
         match found {
@@ -196,11 +220,15 @@ impl Site {
         if let Some(handler) = self.instance.methods.find(head.method) {
             actions.push(Action::Call(handler, RouteKind::Whole, Params::new()));
         }
-        if scope.options.web_root.is_some() {
-            actions.push(file_action(scope, target, head.method));
-        }
-        if let Some(app) = &scope.options.app {
-            actions.push(application_action(app, scope, head)?);
+        match &scope.options.app {
+            Some(app) => {
+                actions.extend(before_application(scope, target, head.method));
+                actions.push(application_action(app, scope, head)?);
+            }
+            None if scope.options.web_root.is_some() => {
+                actions.push(file_action(scope, target, head.method));
+            }
+            None => {}
         }
         Ok(actions)
     }
@@ -219,10 +247,10 @@ impl Site {
         }
     }
 
-    /// The methods that anything in a scope answers, `OPTIONS` among them: it answers that to `*`.
+    /// The methods that anything in a scope or its mounts answers, `OPTIONS` among them: it answers
+    /// that to `*`.
     fn methods_of(&self, scope: &Scope) -> Methods {
-        let options = &scope.options;
-        if options.proxy.is_some() || options.module.is_some() || options.app.is_some() {
+        if scope.options.takes_every_method() || scope.mounts.take_every_method() {
             return Methods::Any;
         }
         let routes = scope.routes.iter().map(|route| &route.methods);
@@ -280,12 +308,9 @@ enum TargetOrigin {
 pub type Actions<'s> = smallvec::SmallVec<[Action<'s>; 3]>;
 
 impl<'s, 'r> Plan<'s, 'r> {
-    fn refuse(scope: &'s Arc<Scope>, target: Option<Target<'r>>, refusal: Refusal) -> Self {
-        Self::only(scope, target, Action::Refuse(refusal))
-    }
-
-    fn only(scope: &'s Arc<Scope>, target: Option<Target<'r>>, action: Action<'s>) -> Self {
-        Self { scope, target, actions: smallvec::smallvec![action] }
+    /// That of a request without a target of its own.
+    fn only(host: &'s Arc<Scope>, action: Action<'s>) -> Self {
+        Self { host, scope: host, target: None, actions: smallvec::smallvec![action] }
     }
 }
 
@@ -297,6 +322,30 @@ fn target<'u>(head: &Head<'u, '_>, raw: &'u PathAndQuery) -> Result<Target<'u>, 
         _ => Target::parse(raw.as_str()),
     }
 }
+
+/// Sees that whoever forwards a target, or would, reads it as a path of the mount that was
+/// chosen.
+///
+/// # Errors
+/// Another reading leads to another mount, or out of it, and one of the two forwards what it
+/// gets; or the target is sent to no server.
+fn one_mount(host: &Arc<Scope>, scope: &Arc<Scope>, target: &Target<'_>) -> Result<(), Refusal> {
+    let forwards = |scope: &Scope| scope.options.proxy.is_some();
+    if !forwards(scope) && !forwards(host) && !host.mounts.forward() {
+        return Ok(());
+    }
+    let readings = target.readings()?;
+    let readings = readings.iter().map(|path| &**path);
+    for path in readings.chain(target.unmerged().as_deref()) {
+        let other = host.at(path);
+        if !Arc::ptr_eq(scope, other) && (forwards(scope) || forwards(other)) {
+            return Err(AMBIGUOUS);
+        }
+    }
+    Ok(())
+}
+
+const AMBIGUOUS: Refusal = Refusal::BadRequest("a target that servers read in different ways");
 
 /// The route that answers before a proxy does, in whatever way the servers behind
 /// it read the target.
@@ -322,7 +371,7 @@ fn before_proxy(
             (one, other) => one == other,
         };
         if !agree {
-            return Err(Refusal::BadRequest("a target that servers read in different ways"));
+            return Err(AMBIGUOUS);
         }
     }
     Ok(found)
@@ -332,6 +381,7 @@ fn before_proxy(
 /// `web_root` answers every method, and whether a folder's index is one is known
 /// only on disk.
 fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Action<'s> {
+    let target = target.below(scope.options.web_root_prefix());
     let Some(path) = target.safe_path() else {
         return Action::Refuse(Refusal::NotFound);
     };
@@ -339,19 +389,38 @@ fn file_action<'s>(scope: &Scope, target: &Target<'_>, method: &Method) -> Actio
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Action::File(path);
     }
+    if may_be_script(scope, &target) {
+        Action::File(path)
+    } else {
+        Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
+    }
+}
+
+/// The file that may answer before an application does: to `GET` and `HEAD`, and to every
+/// method where it is a script.
+fn before_application<'s>(
+    scope: &Scope,
+    target: &Target<'_>,
+    method: &Method,
+) -> Option<Action<'s>> {
+    let target = target.below(scope.options.web_root_prefix());
+    let may_be_file = matches!(*method, Method::GET | Method::HEAD);
+    if !scope.options.files_before_app || !(may_be_file || may_be_script(scope, &target)) {
+        return None;
+    }
+    target.safe_path().map(Action::RegularFile)
+}
+
+/// Whether the names tell that a file may be a script, which answers every method.
+fn may_be_script(scope: &Scope, target: &Target<'_>) -> bool {
     let is_script = |tried: &TryFile| matches!(tried, TryFile::Path(path) if path.ends_with(".py"));
-    let may_be_script = match scope.options.scripts {
+    match scope.options.scripts {
         Scripts::Off => false,
         _ if scope.options.files.try_files.iter().any(is_script) => true,
         Scripts::On | Scripts::Executable if target.is_folder() => {
             scope.options.index.iter().any(|name| name.ends_with(".py"))
         }
         Scripts::On | Scripts::Executable => target.path.ends_with(b".py"),
-    };
-    if may_be_script {
-        Action::File(path)
-    } else {
-        Action::Refuse(Refusal::MethodNotAllowed(Methods::of_files()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! of routes, and redirects, which use the same patterns. And the paths as upstreams know them.
 
 pub mod host;
+pub mod mount;
 pub mod path;
 pub mod redirect;
 pub mod route;

@@ -4,9 +4,10 @@
 //! its threads. It never changes: a change of the configuration makes a new one, in which
 //! whatever did not change is shared with the old one by reference.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,12 @@ use crate::routing::upstream_prefix::PrefixRule;
 use crate::site::access::{Networks, PerClient};
 use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
+use crate::site::mounts::{Mount, Mounts};
 
 pub mod access;
 pub mod application;
 pub mod instance;
+pub mod mounts;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]
@@ -64,15 +67,19 @@ impl Site {
         self.hosts.find(host, port).unwrap_or(&self.global)
     }
 
-    /// Every scope: the global level and the virtual hosts.
+    /// Every scope: the global level and the virtual hosts, each before its mounts.
     pub fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
-        std::iter::once(&self.global).chain(self.hosts.iter().map(|(_, scope)| scope))
+        let hosts = self.hosts.iter().map(|(_, scope)| scope);
+        let hosts = std::iter::once(&self.global).chain(hosts);
+        hosts.flat_map(|host| std::iter::once(host).chain(host.mounts.iter()))
     }
 
-    /// Every application that a scope names, once for each of them.
+    /// Every application that a scope names, each once.
     pub fn applications(&self) -> Vec<Arc<Application>> {
+        let mut seen = HashSet::new();
         let mounted = self.scopes().filter_map(|scope| scope.options.app.as_ref());
-        mounted.map(|mounted| Arc::clone(&mounted.application)).collect()
+        let once = mounted.filter(|mounted| seen.insert(mounted.application.id));
+        once.map(|mounted| Arc::clone(&mounted.application)).collect()
     }
 
     /// Whether the client at `address` may connect: the configuration (`allow`)
@@ -92,15 +99,42 @@ impl Site {
     }
 }
 
-/// The options of one scope, its own and the inherited ones, and its routes.
+/// The options of one scope, its own and the inherited ones, its routes and its mounts.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// The key of the virtual host as written; `None` for the global level.
+    /// The key of the virtual host as written; `None` for the global level. A mount has
+    /// that of the scope in which it stands.
     pub name: Option<Arc<str>>,
+    /// Where it is mounted, if it is.
+    pub mount: Option<Arc<Mount>>,
     /// The options.
     pub options: Arc<ScopeOptions>,
-    /// The handlers registered for this scope.
+    /// The handlers registered for this scope. A mount has none of its own.
     pub routes: RouteTable,
+    /// What answers for parts of its paths. A mount has none.
+    pub mounts: Mounts,
+}
+
+impl Scope {
+    /// Who answers for `path`, which is decoded: a mount of this scope, else the scope itself.
+    pub fn at<'s>(self: &'s Arc<Self>, path: &[u8]) -> &'s Arc<Self> {
+        self.mounts.find(path).unwrap_or(self)
+    }
+
+    /// The prefix where it is mounted; empty where it is not, and at the root.
+    pub fn prefix(&self) -> &str {
+        self.mount.as_ref().map_or("", |mount| &mount.prefix)
+    }
+}
+
+impl fmt::Display for Scope {
+    /// What messages call it: `a.example`, `/api` of `a.example`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(mount) = &self.mount {
+            write!(f, "{} of ", mount.key)?;
+        }
+        f.write_str(self.name.as_deref().unwrap_or("the global level"))
+    }
 }
 
 /// What a scope's configuration says, every default filled in.
@@ -109,6 +143,9 @@ pub struct ScopeOptions {
     /// The folder of files, absolute. `None` where nothing names one and
     /// something else answers (a module or a proxy).
     pub web_root: Option<PathBuf>,
+    /// The mount that names `web_root`, if one does: the paths of its files are below the
+    /// prefix.
+    pub web_root_mount: Option<Arc<Mount>>,
     /// A folder of files that handlers may answer with and no URL reaches,
     /// absolute; never below `web_root`.
     pub private_root: Option<PathBuf>,
@@ -120,6 +157,9 @@ pub struct ScopeOptions {
     pub proxy: Option<Arc<Proxy>>,
     /// The application that answers.
     pub app: Option<Arc<MountedApplication>>,
+    /// Whether regular files below `web_root` answer before `app` does: whoever names one
+    /// names the other too.
+    pub files_before_app: bool,
     /// When a script under `web_root` is run anew, as [`Module::reload`].
     pub module_reload: ModuleReload,
     /// Which `.py` files under `web_root` are run.
@@ -145,6 +185,24 @@ pub struct ScopeOptions {
     pub websocket: Arc<WebSocketLimits>,
     /// What holds for every answer, whoever gives it.
     pub answers: Arc<AnswerRules>,
+    /// The folder in which the page of `fallback` is looked for, if there is one: the
+    /// `web_root` of a mount that names it, else that of the scope around it.
+    pub fallback_root: Option<Arc<Path>>,
+    /// The same of `error_pages`.
+    pub error_pages_root: Option<Arc<Path>>,
+}
+
+impl ScopeOptions {
+    /// The prefix below which the paths of files are; empty at the root.
+    pub fn web_root_prefix(&self) -> &str {
+        self.web_root_mount.as_ref().map_or("", |mount| &mount.prefix)
+    }
+
+    /// Whether somebody else answers, whatever the method is: an upstream, a module, an
+    /// application.
+    pub(crate) fn takes_every_method(&self) -> bool {
+        self.proxy.is_some() || self.module.is_some() || self.app.is_some()
+    }
 }
 
 /// A Python file that answers a scope.
@@ -191,6 +249,8 @@ pub enum Scripts {
 /// Where a scope forwards its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
+    /// The mount that names it, if one does.
+    pub mount: Option<Arc<Mount>>,
     /// The servers, tried in turn; never empty.
     pub upstreams: Vec<Upstream>,
     /// What they know paths by, where that is another prefix than clients do.

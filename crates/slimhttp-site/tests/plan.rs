@@ -150,6 +150,9 @@ fn planned(site: &Site, request: &str) -> String {
             Action::File(path) => {
                 let _ = write!(text, "file {}", path.as_path().display());
             }
+            Action::RegularFile(path) => {
+                let _ = write!(text, "regular file {}", path.as_path().display());
+            }
             Action::Redirect { location, status } => {
                 let _ = write!(text, "{} {}", status.as_u16(), location.to_str().unwrap());
             }

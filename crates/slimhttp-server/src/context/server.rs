@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use slimhttp_site::site::Scope;
+use slimhttp_site::site::{Proxy, Scope};
 
 use crate::api::handler::Handler;
 use crate::context::failed_start::ShownFailure;
@@ -49,15 +49,16 @@ impl ServerContext {
         }
     }
 
-    /// The pseudonym under which a scope forwards (`Via`, RFC 9110 section 7.6.3): a request
+    /// The pseudonym under which a scope forwards to a proxy (`Via`, RFC 9110 section 7.6.3): a request
     /// that comes back to the same scope has gone in a loop.
-    pub(crate) fn pseudonym(&self, scope: &Scope) -> String {
-        let scope = scope.name.as_deref().map_or(0, |name| {
-            // FNV-1a: a short name that is the same for the same key.
-            name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            })
-        });
+    pub(crate) fn pseudonym(&self, scope: &Scope, proxy: &Proxy) -> String {
+        let names = scope.name.iter().map(|name| &**name);
+        // No name of a host has a slash in it, and every key of a mount begins with one.
+        let names = names.chain(proxy.mount.iter().map(|mount| &*mount.key));
+        let bytes: Vec<u8> = names.flat_map(str::bytes).collect();
+        // FNV-1a: a short name that is the same for the same key.
+        let hash = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        let scope = if bytes.is_empty() { 0 } else { bytes.iter().fold(0x811c_9dc5, hash) };
         format!("slimhttp-{:016x}-{scope:08x}", self.id)
     }
 }

@@ -19,7 +19,7 @@ use crate::api::handler::{Answer, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::context::connection::ConnectionContext;
 use crate::context::failed_start::FailedStart;
-use crate::files::{self, FileLookup, FileOutcome, FileRequest, FreshnessNote};
+use crate::files::{self, FileLookup, FileOutcome, FileRequest, FileScope, FreshnessNote};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
 use crate::message::content::{Content, ContentGuard, ContentStream};
@@ -38,7 +38,9 @@ pub(super) struct Exchange<'x> {
     pub(super) began: Instant,
     pub(super) connection: &'x Arc<ConnectionContext>,
     pub(super) snapshot: &'x Snapshot,
+    /// The scope that answers, and the one around it if that is a mount.
     pub(super) scope: &'x Arc<Scope>,
+    pub(super) host: &'x Arc<Scope>,
     pub(super) uri: &'x Uri,
     /// Whether `uri` is that of a rewrite.
     pub(super) is_rewritten: bool,
@@ -79,7 +81,7 @@ impl<'x> Exchange<'x> {
     pub(super) fn new(
         connection: &'x Arc<ConnectionContext>,
         snapshot: &'x Snapshot,
-        scope: &'x Arc<Scope>,
+        (host, scope): (&'x Arc<Scope>, &'x Arc<Scope>),
         uri: &'x Uri,
         target: Option<Target<'x>>,
         mut parts: Parts,
@@ -89,6 +91,7 @@ impl<'x> Exchange<'x> {
             connection,
             snapshot,
             scope,
+            host,
             uri,
             is_rewritten: false,
             target,
@@ -174,16 +177,10 @@ impl Exchange<'_> {
                 let group = self.connection.shared.live.upstream_groups().of(self.scope, upstreams);
                 Box::pin(forward::forward(upstreams, &group, forwarded)).await.map(Answer::Reply)
             }
-            Action::File(path) => match Box::pin(self.send_file(path)).await? {
-                FileOutcome::Response(response) => Ok(Answer::Reply(response)),
-                FileOutcome::Script(file, path) => {
-                    let options = &self.scope.options;
-                    let root = options.web_root.as_deref().unwrap_or("/".as_ref());
-                    let path = root.join(path.as_path());
-                    let script = Callee::Script { path, file, reload: options.module_reload };
-                    self.responder = Responder::Module;
-                    Box::pin(self.call(script, RouteKind::Whole)).await
-                }
+            Action::File(path) => self.file(path, FileScope::All).await,
+            Action::RegularFile(path) => match self.file(path, FileScope::Regular).await {
+                Err(ErrorResponse { refusal: Refusal::NotFound, .. }) => Ok(Answer::Pass),
+                answer => answer,
             },
             Action::Redirect { location, status } => {
                 Ok(Answer::Reply(error_page::redirect(location, status)))
@@ -192,6 +189,21 @@ impl Exchange<'_> {
             Action::Options(methods) => Ok(Answer::Reply(files::options(&methods))),
             Action::Refuse(Refusal::Forbidden) => Err(self.foreign_origin()),
             Action::Refuse(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// What a file answers, or the script that it is.
+    async fn file(&mut self, path: SafePath, wanted: FileScope) -> Result<Answer, ErrorResponse> {
+        match Box::pin(self.send_file(path, wanted)).await? {
+            FileOutcome::Response(response) => Ok(Answer::Reply(response)),
+            FileOutcome::Script(file, path) => {
+                let options = &self.scope.options;
+                let root = options.web_root.as_deref().unwrap_or("/".as_ref());
+                let path = root.join(path.as_path());
+                let script = Callee::Script { path, file, reload: options.module_reload };
+                self.responder = Responder::Module;
+                Box::pin(self.call(script, RouteKind::Whole)).await
+            }
         }
     }
 
@@ -261,13 +273,18 @@ impl Exchange<'_> {
         FileLookup::new(files, &self.snapshot.roots, root, &self.scope.options, &self.freshness)
     }
 
-    async fn send_file(&mut self, path: SafePath) -> Result<FileOutcome, ErrorResponse> {
+    async fn send_file(
+        &mut self,
+        path: SafePath,
+        wanted: FileScope,
+    ) -> Result<FileOutcome, ErrorResponse> {
         self.from_files = true;
         let (Some(files), Some(target)) = (self.files(), &self.target) else {
             return Err(Refusal::NotFound.into());
         };
-        files::send(files, &self.snapshot.releases, self.scope, target, path, self.file_request())
-            .await
+        let target = target.below(self.scope.options.web_root_prefix());
+        let (releases, request) = (&self.snapshot.releases, self.file_request());
+        files::send(files, releases, self.scope, (&target, path), wanted, request).await
     }
 
     /// The response that says no: with the page that the scope has for it, unless
@@ -286,11 +303,8 @@ impl Exchange<'_> {
         }
         let traceback = options.debug && refused.page.is_some();
         let mut response = error_page::refuse(refused, options.debug);
-        if !traceback
-            && !options.answers.error_pages.is_empty()
-            && let Some(files) = self.files()
-        {
-            let rules = &options.answers;
+        if !traceback && let Some(root) = &options.error_pages_root {
+            let (files, rules) = (self.files_below(root), &options.answers);
             files::error_page(&files, rules, self.file_request(), &mut response).await;
         }
         response

@@ -46,11 +46,11 @@ pub(crate) async fn answer(
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
         None => snapshot.site.plan(&head),
     };
-    let Plan { scope, target, mut actions } = plan;
+    let Plan { host, scope, target, mut actions } = plan;
     let tracker = tracker.record(&connection, &snapshot, scope, &parts, &requested);
 
     let uri = rewritten.as_ref().unwrap_or(&requested);
-    let mut exchange = Exchange::new(&connection, &snapshot, scope, uri, target, parts);
+    let mut exchange = Exchange::new(&connection, &snapshot, (host, scope), uri, target, parts);
     exchange.is_rewritten = rewritten.is_some();
     exchange.body = Some(body);
     exchange.upgrade = upgrade;

@@ -74,17 +74,17 @@ impl LiveReload {
         requested: &Uri,
     ) -> Option<Self> {
         let failed = exchange.connection.shared.failed_start.current();
-        if failed.is_none() && !exchange.scope.options.live_reload {
-            return None;
-        }
         let (method, headers) = (&exchange.method, &mut exchange.headers);
-        if *method == Method::GET && exchange.target.is_some() && requested.path() == PATH {
+        let has_target = *method == Method::GET && exchange.target.is_some();
+        // Whatever mount a page is of, it listens to the whole of its host.
+        let listens = has_target && requested.path() == PATH;
+        if listens && (failed.is_some() || reloads(exchange.host)) {
             return Some(Self::Listen);
         }
-        let is_page = is_navigation(method, headers);
-        if let Some(failed) =
-            failed.filter(|failed| failed.shown_to == ShownTo::Everybody || is_page)
-        {
+        let is_shown = |failed: &Arc<FailedStart>| {
+            failed.shown_to == ShownTo::Everybody || is_navigation(method, headers)
+        };
+        if let Some(failed) = failed.filter(is_shown) {
             exchange.failed_start = Some(failed);
             return Some(Self::FailedStart);
         }
@@ -95,7 +95,7 @@ impl LiveReload {
         if actions.iter().any(|action| matches!(action, Action::Proxy(_))) {
             return None;
         }
-        if is_page {
+        if is_navigation(method, headers) {
             for name in [ACCEPT_ENCODING, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
                 headers.remove(name);
             }
@@ -111,7 +111,7 @@ impl LiveReload {
         actions: &mut Actions<'_>,
     ) -> Response<Body> {
         if self == Self::Listen {
-            return listen(exchange.connection, exchange.scope);
+            return listen(exchange.connection, exchange.host);
         }
         let response = exchange.respond(actions).await;
         self.inject(response, exchange)
@@ -128,7 +128,7 @@ impl LiveReload {
             return response;
         }
         let connection = exchange.connection;
-        let changes = connection.shared.watcher.changes(exchange.scope);
+        let changes = connection.shared.watcher.changes(exchange.host, exchange.scope);
         let tail = Bytes::from(script_tag(&version(connection, changes)));
         let headers = response.headers_mut();
         for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
@@ -178,15 +178,22 @@ impl Exchange<'_> {
         let options = &self.scope.options;
         match (action, &options.web_root) {
             (Action::Module(module), _) => self.add_sources(|| [module.path.clone()]),
-            (Action::File(path), Some(root)) => self.add_sources(|| {
-                let named = root.join(path.as_path());
-                // A path that names no folder has no index either.
-                let indexes = options.index.iter().map(|name| named.join(name));
-                indexes.chain([named.clone()]).collect::<Vec<_>>()
-            }),
+            (Action::File(path) | Action::RegularFile(path), Some(root)) => {
+                self.add_sources(|| {
+                    let named = root.join(path.as_path());
+                    // A path that names no folder has no index either.
+                    let indexes = options.index.iter().map(|name| named.join(name));
+                    indexes.chain([named.clone()]).collect::<Vec<_>>()
+                })
+            }
             _ => {}
         }
     }
+}
+
+/// Whether a scope or one of its mounts loads pages anew.
+fn reloads(host: &Scope) -> bool {
+    host.options.live_reload || host.mounts.iter().any(|mount| mount.options.live_reload)
 }
 
 /// A page, and what comes at its end. No page has trailers here: those of an
@@ -274,7 +281,7 @@ impl Events {
                 None => Some(&site.global),
                 name => site.hosts.iter().map(|(_, host)| host).find(|host| host.name == *name),
             };
-            now.filter(|now| now.options.live_reload).cloned()
+            now.filter(|now| reloads(now)).cloned()
         });
     }
 

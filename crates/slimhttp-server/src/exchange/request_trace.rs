@@ -30,7 +30,7 @@ impl RequestTrace {
         let peer = exchange.connection.peer;
         let url = tracking::target(exchange.version, exchange.uri);
         let request = format!("debug {peer}: {} {}", exchange.method, masked(&url));
-        let scope = exchange.scope.name.as_deref().unwrap_or("the global level");
+        let scope = exchange.scope;
         let mut plan = String::new();
         for action in actions {
             let _ = write!(plan, "\n  then {}", masked(&format!("{action:?}")));

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use slimhttp_site::host::HostKey;
+use slimhttp_site::path::SafePath;
 use slimhttp_site::site::{Scope, Site};
 use smallvec::SmallVec;
 
@@ -30,13 +32,17 @@ const MAX_EARLIER: usize = 16;
 /// The releases of every scope that pins them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Releases {
-    /// By the name of the virtual host; the global level is the empty one.
-    scopes: HashMap<Arc<str>, Arc<History>>,
+    /// By the name of the virtual host (the global level is the empty one), and the prefix of the
+    /// mount that names the folder, if one does.
+    scopes: HashMap<Key, Arc<History>>,
     /// Counts the releases that were given an id.
     generation: u64,
     /// Makes ids: those of another start of the server mean nothing to this one.
     ids: RandomState,
 }
+
+/// What names the releases of a scope: mounts that inherit its folder have those too.
+type Key = (Arc<str>, Option<Arc<str>>);
 
 /// The releases of one scope.
 #[derive(Debug)]
@@ -94,32 +100,35 @@ impl Releases {
             },
             None => Self::default(),
         };
-        let hosts = site.hosts.iter().map(|(key, scope)| (Some(key), scope));
-        for (key, scope) in std::iter::once((None, &site.global)).chain(hosts) {
-            let pinned = scope.options.files.pin_releases;
-            let Some(root) = &scope.options.web_root else { continue };
-            if pinned.is_zero() {
-                continue;
-            }
-            let name = name_of(scope);
-            let history = match previous.map(|(before, site)| (before.scopes.get(name), site)) {
+        for (key, (pinned, root, host)) in pinning(site) {
+            let name = (&*key.0, key.1.as_deref());
+            let history = match previous.map(|(before, site)| (before.scopes.get(&key), site)) {
                 Some((Some(history), _)) => releases.after(history, name, root, pinned, now),
                 // It begins to pin with this change: the folder of before, if it
                 // had another one, is the first to be kept.
                 Some((None, site)) => {
-                    let scope = key.map_or(Some(&site.global), |key| site.hosts.get(key));
+                    let scope = host.map_or(Some(&site.global), |host| site.hosts.get(host));
+                    let scope = match &key.1 {
+                        Some(prefix) => scope.and_then(|scope| scope.mounts.get(prefix)),
+                        None => scope,
+                    };
+                    let scope = scope.filter(|scope| key_of(scope) == key);
                     let before = scope.and_then(|scope| scope.options.web_root.as_deref());
                     let before =
-                        before.filter(|before| before != root).map(|before| EarlierRelease {
+                        before.filter(|before| *before != root).map(|before| EarlierRelease {
                             release: releases.release(name, before),
                             end: now + pinned,
                         });
                     let current = releases.release(name, root);
-                    Arc::new(History::new(current, pinned, before.into_iter().collect()))
+                    let earlier = before.into_iter().collect();
+                    Arc::new(History::new(name.1, current, pinned, earlier))
                 }
-                None => Arc::new(History::new(releases.release(name, root), pinned, Vec::new())),
+                None => {
+                    let current = releases.release(name, root);
+                    Arc::new(History::new(name.1, current, pinned, Vec::new()))
+                }
             };
-            releases.scopes.insert(scope.name.clone().unwrap_or_default(), history);
+            releases.scopes.insert(key, history);
         }
         releases
     }
@@ -128,7 +137,7 @@ impl Releases {
     fn after(
         &mut self,
         before: &Arc<History>,
-        name: &str,
+        name: (&str, Option<&str>),
         root: &Path,
         pinned: Duration,
         now: Instant,
@@ -148,11 +157,11 @@ impl Releases {
         };
         earlier.extend(before.earlier.iter().filter(|earlier| earlier.end > now).cloned());
         earlier.truncate(MAX_EARLIER);
-        Arc::new(History::new(current, pinned, earlier))
+        Arc::new(History::new(name.1, current, pinned, earlier))
     }
 
     /// A release that has not been before, even if its folder has.
-    fn release(&mut self, name: &str, root: &Path) -> Release {
+    fn release(&mut self, name: (&str, Option<&str>), root: &Path) -> Release {
         self.generation += 1;
         let id = self.ids.hash_one((name, root, self.generation));
         Release { root: root.into(), id: format!("{id:016x}").into() }
@@ -222,19 +231,28 @@ impl Releases {
     }
 
     fn of(&self, scope: &Scope) -> Option<&History> {
-        self.scopes.get(name_of(scope)).map(|history| &**history)
+        self.scopes.get(&key_of(scope)).map(|history| &**history)
     }
 }
 
 impl History {
-    fn new(current: Release, pinned: Duration, earlier: Vec<EarlierRelease>) -> Self {
+    fn new(
+        prefix: Option<&str>,
+        current: Release,
+        pinned: Duration,
+        earlier: Vec<EarlierRelease>,
+    ) -> Self {
         // RFC 6265 section 5.2.2: whole seconds. A part of one is rounded up, and
         // so never makes the cookie end at once.
         let seconds = pinned.as_secs() + u64::from(pinned.subsec_nanos() > 0);
         let id = &current.id;
+        // RFC 6265 section 5.1.4: it is sent for this path and for what is below it.
+        let path = SafePath::root().url_path_below(prefix.unwrap_or_default());
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = path.replace(';', "%3B");
         let cookie =
-            format!("{COOKIE_NAME}={id}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
-        let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and plain words");
+            format!("{COOKIE_NAME}={id}; Path={path}; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+        let cookie = HeaderValue::try_from(cookie).expect("ASCII without control characters");
         Self { current, cookie, pinned, earlier }
     }
 
@@ -261,8 +279,27 @@ fn release_cookies(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn name_of(scope: &Scope) -> &str {
-    scope.name.as_deref().unwrap_or_default()
+fn key_of(scope: &Scope) -> Key {
+    let mount = scope.options.web_root_mount.as_ref();
+    (scope.name.clone().unwrap_or_default(), mount.map(|mount| mount.prefix.clone()))
+}
+
+/// For how long which folder of which virtual host is pinned. What several scopes have is pinned
+/// for as long as one of them says.
+fn pinning(site: &Site) -> HashMap<Key, (Duration, &Path, Option<&HostKey>)> {
+    let mut pinning = HashMap::new();
+    let hosts = site.hosts.iter().map(|(key, scope)| (Some(key), scope));
+    for (host, around) in std::iter::once((None, &site.global)).chain(hosts) {
+        for scope in std::iter::once(around).chain(around.mounts.iter()) {
+            let pinned = scope.options.files.pin_releases;
+            let Some(root) = scope.options.web_root.as_deref() else { continue };
+            if !pinned.is_zero() {
+                let entry = pinning.entry(key_of(scope)).or_insert((pinned, root, host));
+                entry.0 = pinned.max(entry.0);
+            }
+        }
+    }
+    pinning
 }
 
 #[cfg(test)]

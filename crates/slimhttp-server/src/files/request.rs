@@ -16,6 +16,16 @@ pub(crate) enum FileOutcome {
     Script(Arc<File>, SafePath),
 }
 
+/// What of a folder of files answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileScope {
+    /// Whatever is there, and if nothing is, that.
+    All,
+    /// Regular files and indexes of folders, for somebody else answers all the rest: no
+    /// listing, no fallback, no redirect to a folder without an index.
+    Regular,
+}
+
 /// The request that a file answers.
 #[derive(Clone, Copy)]
 pub(crate) struct FileRequest<'a> {

@@ -19,7 +19,7 @@ use crate::files::lookup::{FileLookup, Resolved};
 use crate::files::lookup_budget::LookupBudget;
 use crate::files::never_sent::is_never_sent;
 use crate::files::page::is_page_name;
-use crate::files::request::{FileOutcome, FileRequest};
+use crate::files::request::{FileOutcome, FileRequest, FileScope};
 use crate::fs::root::Opened;
 use crate::message::error_page;
 use crate::message::refused::ErrorResponse;
@@ -33,6 +33,8 @@ const NAVIGATION: HeaderValue = HeaderValue::from_static("Accept, Sec-Fetch-Dest
 pub(super) struct Search<'s> {
     pub(super) lookup: FileLookup<'s>,
     pub(super) options: &'s ScopeOptions,
+    pub(super) wanted: FileScope,
+    /// What is asked for, below the prefix of the root.
     pub(super) target: &'s Target<'s>,
     pub(super) request: FileRequest<'s>,
     pub(super) release: ReleaseRole<'s>,
@@ -57,6 +59,10 @@ impl Search<'_> {
         budget: &mut LookupBudget,
     ) -> Result<FileOutcome, ErrorResponse> {
         budget.enter_root();
+        if self.target.path.is_empty() {
+            // A mount without the slash that it has as a folder.
+            return self.try_candidate(&Candidate::Target(path), budget).await;
+        }
         let mut missing = None;
         for candidate in candidates(self.lookup.rules, path, self.target, self.request.headers) {
             let outcome = match self.release {
@@ -107,14 +113,14 @@ impl Search<'_> {
         match candidate {
             Candidate::Target(path) if self.target.is_folder() => self.index(path, budget).await,
             Candidate::Target(path) => match self.lookup.find(path, budget).await? {
-                Resolved::Folder(_) => self.redirect_to_folder(path),
+                Resolved::Folder(_) => self.redirect_to_folder(path, budget).await,
                 resolved => self.send_by_its_name(path, resolved).await,
             },
             Candidate::Folder(path) if !self.target.is_folder() => {
                 match self.lookup.find(path, budget).await? {
                     // The requested folder has its own name.
                     Resolved::Folder(_) if self.target.safe_path().as_ref() == Some(path) => {
-                        self.redirect_to_folder(path)
+                        self.redirect_to_folder(path, budget).await
                     }
                     Resolved::Folder(_) => self.index(path, budget).await,
                     _ => Err(Refusal::NotFound.into()),
@@ -125,27 +131,46 @@ impl Search<'_> {
                 let resolved = self.lookup.find(path, budget).await?;
                 self.send_by_its_name(path, resolved).await
             }
-            Candidate::Fallback(path) if self.is_get_or_head() => {
-                let resolved =
-                    self.lookup.find_configured(path, budget).await.inspect_err(|refused| {
-                        static THROTTLE: LogThrottle = LogThrottle::new();
-                        if THROTTLE.allow() {
-                            let name = self.lookup.root.join(path.as_path());
-                            let status = refused.refusal.status();
-                            tracing::warn!(
-                                "the fallback {} cannot be sent: {status}",
-                                name.display()
-                            );
-                        }
-                    })?;
-                let mut found = self.send(path, resolved).await?;
-                if let FileOutcome::Response(response) = &mut found {
-                    merge_vary(response.headers_mut(), &NAVIGATION);
+            Candidate::Fallback(path) if self.is_get_or_head() && !self.is_partial() => {
+                match self.options.fallback_root.as_deref() {
+                    // A mount has it from the scope around it.
+                    Some(root) if self.options.web_root.as_deref() != Some(root) => {
+                        budget.enter_root();
+                        let lookup = self.lookup.in_root(root);
+                        Box::pin(Search { lookup, ..*self }.fallback(path, budget)).await
+                    }
+                    _ => self.fallback(path, budget).await,
                 }
-                Ok(found)
             }
             Candidate::Fallback(_) | Candidate::NotFound => Err(Refusal::NotFound.into()),
         }
+    }
+
+    /// The page of every path that names nothing.
+    async fn fallback(
+        &self,
+        path: &SafePath,
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        let found = self.lookup.find_configured(path, budget).await;
+        let resolved = found.inspect_err(|refused| {
+            static THROTTLE: LogThrottle = LogThrottle::new();
+            if THROTTLE.allow() {
+                let name = self.lookup.root.join(path.as_path());
+                let status = refused.refusal.status();
+                tracing::warn!("the fallback {} cannot be sent: {status}", name.display());
+            }
+        })?;
+        let mut found = self.send(path, resolved).await?;
+        if let FileOutcome::Response(response) = &mut found {
+            merge_vary(response.headers_mut(), &NAVIGATION);
+        }
+        Ok(found)
+    }
+
+    /// Whether somebody else answers what is no regular file.
+    fn is_partial(&self) -> bool {
+        self.wanted == FileScope::Regular
     }
 
     /// Whether the request is a `GET` or `HEAD`.
@@ -168,7 +193,7 @@ impl Search<'_> {
                 Err(refused) => return Err(refused),
             }
         }
-        if self.lookup.rules.listing && self.is_get_or_head() {
+        if self.lookup.rules.listing && self.is_get_or_head() && !self.is_partial() {
             return self.listing(folder, budget).await;
         }
         let why = format_args!("has none of {:?}", self.options.index);
@@ -187,7 +212,8 @@ impl Search<'_> {
         self.lookup.mark_unstable();
         let FileRequest { method, headers, .. } = self.request;
         let format = ListingFormat::of_request(headers, self.target.query);
-        let (folder, url) = (folder.clone(), self.target.path.to_vec());
+        let folder = folder.clone();
+        let url = [self.options.web_root_prefix().as_bytes(), &*self.target.path].concat();
         let (root, rules) = (self.lookup.handle()?, self.lookup.rules.clone());
         let choice = CodingChoice::new(format, headers, &rules);
         let links = rules.follow_symlinks;
@@ -241,7 +267,8 @@ impl Search<'_> {
             && let Some(location) =
                 clean_redirect(self.lookup.rules, self.target, &self.options.index)
         {
-            return self.redirect(location);
+            let prefix = SafePath::root().url_path_below(self.options.web_root_prefix());
+            return self.redirect([prefix.trim_end_matches('/'), &location].concat());
         }
         self.send(path, resolved).await
     }
@@ -281,12 +308,22 @@ impl Search<'_> {
         }
     }
 
-    /// To the path with a trailing slash.
-    fn redirect_to_folder(&self, path: &SafePath) -> Result<FileOutcome, ErrorResponse> {
+    /// To the path with a trailing slash. Where somebody else answers what is no regular file,
+    /// there has to be one behind it.
+    async fn redirect_to_folder(
+        &self,
+        path: &SafePath,
+        budget: &mut LookupBudget,
+    ) -> Result<FileOutcome, ErrorResponse> {
+        if self.is_partial() {
+            self.index(path, budget).await?;
+        }
         // Built from the names and not from what was sent, so that `//host` can
         // never become a redirect to another host.
-        let mut location = path.url_path();
-        location.push('/');
+        let mut location = path.url_path_below(self.options.web_root_prefix());
+        if !location.ends_with('/') {
+            location.push('/');
+        }
         if let Some(query) = self.target.query {
             location.push('?');
             location.push_str(query);

@@ -18,7 +18,7 @@ use crate::files::lookup::{FileLookup, Resolved};
 use crate::files::lookup_budget::LookupBudget;
 use crate::files::page::is_page_name;
 use crate::files::releases::Releases;
-use crate::files::request::{FileOutcome, FileRequest};
+use crate::files::request::{FileOutcome, FileRequest, FileScope};
 use crate::files::search::{ReleaseRole, Search};
 use crate::message::body::Body;
 use crate::message::refused::ErrorResponse;
@@ -33,8 +33,8 @@ pub(crate) async fn send(
     lookup: FileLookup<'_>,
     releases: &Releases,
     scope: &Scope,
-    target: &Target<'_>,
-    path: SafePath,
+    (target, path): (&Target<'_>, SafePath),
+    wanted: FileScope,
     request: FileRequest<'_>,
 ) -> Result<FileOutcome, ErrorResponse> {
     let budget = &mut LookupBudget::default();
@@ -42,6 +42,7 @@ pub(crate) async fn send(
         let search = Search {
             lookup,
             options: &scope.options,
+            wanted,
             target,
             request,
             release: ReleaseRole::Unpinned,
@@ -58,7 +59,8 @@ pub(crate) async fn send(
         let release =
             if root.earlier { ReleaseRole::Earlier } else { ReleaseRole::Current(cookie) };
         let lookup = lookup.in_root(root.root);
-        let search = Search { lookup, options: &scope.options, target, request, release };
+        let options = &scope.options;
+        let search = Search { lookup, options, wanted, target, request, release };
         match search.first(path.clone(), budget).await {
             Err(refused) if refused.refusal == Refusal::NotFound => {
                 missing.get_or_insert(refused);

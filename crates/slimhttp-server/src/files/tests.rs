@@ -121,7 +121,15 @@ impl Fixture {
         let target = Target::parse(target).expect("a target");
         let path = target.safe_path().expect("a path on disk");
         let request = FileRequest { method, headers, rewritten: false };
-        send(self.lookup(), &self.releases, &self.site.global, &target, path, request).await
+        send(
+            self.lookup(),
+            &self.releases,
+            &self.site.global,
+            (&target, path),
+            FileScope::All,
+            request,
+        )
+        .await
     }
 
     /// The response to a request that no script answers.

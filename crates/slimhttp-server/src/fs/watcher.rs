@@ -22,14 +22,15 @@ const MAX_FILES: usize = 512;
 /// What the open pages of one server are made of.
 #[derive(Debug, Default)]
 pub(crate) struct FileWatcher {
-    /// By the name of the scope.
+    /// By the name of the scope; its mounts are watched with it.
     scopes: Mutex<HashMap<Option<Arc<str>>, WatchedFiles>>,
 }
 
-/// What is behind the pages of one scope, and how often it has changed.
+/// What is behind the pages of one scope and its mounts, and how often it has changed.
 #[derive(Debug, Default)]
 struct WatchedFiles {
-    options: Option<Arc<ScopeOptions>>,
+    /// Those of the scope itself, and by its prefix those of each mount that has had a page.
+    options: HashMap<Option<Arc<str>>, Option<Arc<ScopeOptions>>>,
     files: VecDeque<(PathBuf, FileState)>,
     changes: u64,
 }
@@ -54,12 +55,21 @@ impl FileState {
 }
 
 impl WatchedFiles {
-    fn set_options(&mut self, options: &Arc<ScopeOptions>) {
-        if self.options.as_ref().is_some_and(|known| known == options) {
-            return;
+    /// Compares the options of `host` and its mounts with those that were seen before, after
+    /// `scope` is one of them.
+    fn set_options(&mut self, host: &Scope, scope: &Scope) {
+        let prefix = scope.mount.as_ref().map(|mount| mount.prefix.clone());
+        self.options.entry(prefix).or_insert_with(|| Some(scope.options.clone()));
+        for (prefix, known) in &mut self.options {
+            let now = match prefix {
+                None => Some(&host.options),
+                Some(prefix) => host.mounts.get(prefix).map(|mount| &mount.options),
+            };
+            if known.as_ref() != now {
+                *known = now.cloned();
+                self.changes += 1;
+            }
         }
-        self.changes += u64::from(self.options.is_some());
-        self.options = Some(options.clone());
     }
 
     fn add(&mut self, path: PathBuf) {
@@ -98,21 +108,22 @@ impl FileWatcher {
         added.into_iter().for_each(|file| files.add(file));
     }
 
-    /// Looks at what is behind the pages of a scope, which waits for the disk; gives
-    /// how often any of it has changed so far.
-    pub(crate) fn check(&self, scope: &Scope) -> u64 {
+    /// Looks at what is behind the pages of a scope and its mounts, which waits for the disk;
+    /// gives how often any of it has changed so far.
+    pub(crate) fn check(&self, host: &Scope) -> u64 {
         let mut scopes = self.lock();
-        let files = scopes.entry(scope.name.clone()).or_default();
-        files.set_options(&scope.options);
+        let files = scopes.entry(host.name.clone()).or_default();
+        files.set_options(host, host);
         files.check();
         files.changes
     }
 
-    /// The same without a look at the files: they have been added just now.
-    pub(crate) fn changes(&self, scope: &Scope) -> u64 {
+    /// The same without a look at the files, for a page of `scope`, which is `host` or a mount
+    /// of it: they have been added just now.
+    pub(crate) fn changes(&self, host: &Scope, scope: &Scope) -> u64 {
         let mut scopes = self.lock();
-        let files = scopes.entry(scope.name.clone()).or_default();
-        files.set_options(&scope.options);
+        let files = scopes.entry(host.name.clone()).or_default();
+        files.set_options(host, scope);
         files.changes
     }
 

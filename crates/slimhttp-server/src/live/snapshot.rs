@@ -123,8 +123,7 @@ fn open_access_logs(
     let mut open = HashMap::new();
     let mut faults = Vec::new();
     let successor = Successor::of(&site.service);
-    let scopes = std::iter::once(&site.global).chain(site.hosts.iter().map(|(_, scope)| scope));
-    for scope in scopes {
+    for scope in site.scopes() {
         let Some(wanted) = &scope.options.access_log else { continue };
         if open.contains_key(wanted) {
             continue;
@@ -134,10 +133,13 @@ fn open_access_logs(
                 open.insert(wanted.clone(), writer);
             }
             Err(error) => {
-                let place = match &scope.name {
+                let mut place = match &scope.name {
                     Some(name) => Place::default().key("vhosts").key(name),
                     None => Place::default(),
                 };
+                if let Some(mount) = &scope.mount {
+                    place = place.key("mounts").key(&mount.key);
+                }
                 faults.push(Fault {
                     place: place.key("access_log"),
                     expected: "a file that can be written".into(),

@@ -76,6 +76,7 @@ impl Responder {
             Action::Application(..) => Self::Application,
             Action::Proxy(_) => Self::Proxy,
             Action::File(_)
+            | Action::RegularFile(_)
             | Action::Redirect { .. }
             | Action::Preflight(_)
             | Action::Options(_)

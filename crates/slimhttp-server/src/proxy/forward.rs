@@ -57,7 +57,7 @@ pub(crate) async fn forward(
 ) -> Result<Response<Body>, ErrorResponse> {
     let Forwarded { connection, scope, method, uri, version, headers, body, body_timeout, upgrade } =
         forwarded;
-    let pseudonym = group.pseudonym(|| connection.shared.pseudonym(&scope));
+    let pseudonym = group.pseudonym(|| connection.shared.pseudonym(&scope, proxy));
     if let Some(chain) = forward::loop_chain(&headers, pseudonym.as_str()) {
         return Err(error::loop_detected(chain, group));
     }

@@ -1,5 +1,6 @@
 //! Which group a scope's proxy has: the same one as long as the scope has the same upstreams,
-//! whatever else of it changes, and anybody holds the group.
+//! whatever else of it changes, and anybody holds the group. A mount that inherits its proxy has
+//! the group of the scope around it.
 //!
 //! Requests look it up on the I/O thread of their connection, which keeps what it has found: only
 //! a proxy that it has not looked up before takes a lock. A change of the site does nothing for
@@ -30,8 +31,8 @@ pub(crate) struct UpstreamGroups {
     all: Mutex<HashMap<Key, Weak<UpstreamGroup>>>,
 }
 
-/// What a group is known by: its scope and its servers.
-type Key = (Option<Arc<str>>, Vec<Upstream>);
+/// What a group is known by: its scope, the mount in it that names the servers, and these.
+type Key = (Option<Arc<str>>, Option<Arc<str>>, Vec<Upstream>);
 
 impl UpstreamGroups {
     /// The group of a scope's proxy.
@@ -57,7 +58,8 @@ impl UpstreamGroups {
 
     fn find(&self, scope: &Scope, proxy: &Proxy) -> Arc<UpstreamGroup> {
         let mut all = self.all.lock();
-        let key = (scope.name.clone(), proxy.upstreams.clone());
+        let prefix = proxy.mount.as_ref().map(|mount| mount.prefix.clone());
+        let key = (scope.name.clone(), prefix, proxy.upstreams.clone());
         if let Some(group) = all.get(&key).and_then(Weak::upgrade) {
             return group;
         }

@@ -10,6 +10,7 @@ use super::read::Checked;
 use super::report::{At, Report};
 use crate::config::options::Shape;
 use crate::config::value::{Table, Value};
+use crate::site::ScopeOptions;
 use crate::site::application::{
     AppReference, Application, ApplicationSpec, Interface, Lifespan, MountedApplication,
 };
@@ -76,12 +77,11 @@ pub(super) fn root_path(text: &str, at: &At<'_>, report: &mut Report) -> Option<
     Some(path.to_owned())
 }
 
-/// The application of the layers that may name one (`ways`); what is said about it is
-/// inherited on its own. `prefix` is that of the level that names it.
+/// The application of the layer that may name one (`ways`); what is said about it is
+/// inherited on its own.
 pub(super) fn mounted(
     ways: Layers<'_>,
     layers: Layers<'_>,
-    prefix: Arc<str>,
     env: &CompileEnv<'_>,
 ) -> Option<MountedApplication> {
     let Some(Checked::Application(reference)) = ways.get("app") else { return None };
@@ -104,17 +104,47 @@ pub(super) fn mounted(
         },
         start_timeout: layers.seconds("app_start_timeout").unwrap_or(START_TIMEOUT),
     };
-    let root_path = layers.word("root_path").unwrap_or_default().into();
-    Some(MountedApplication { application: Arc::new(Application::new(spec)), prefix, root_path })
+    Some(MountedApplication {
+        application: Arc::new(Application::new(spec)),
+        prefix: ways.mount.map(|mount| Arc::clone(&mount.prefix)).unwrap_or_default(),
+        root_path: layers.word("root_path").unwrap_or_default().into(),
+    })
 }
 
-/// The application as it was, where it is the same.
-pub(super) fn shared(
-    app: MountedApplication,
-    before: Option<&Arc<MountedApplication>>,
-) -> Arc<MountedApplication> {
-    match before {
-        Some(earlier) if **earlier == app => Arc::clone(earlier),
-        _ => Arc::new(app),
+/// Says that without Python no application answers.
+pub(super) fn needs_python(
+    own: Layers<'_>,
+    env: &CompileEnv<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let Some(Checked::Application(reference)) = own.get("app") else { return };
+    if !env.python {
+        report.fault(
+            &at.key("app"),
+            "no `app`: this program runs without Python",
+            format!("`{reference}`"),
+            "run it with `python -m slimHTTP run FILE`".to_owned(),
+        );
+    }
+}
+
+/// Says where the code of an application lies among the files that are sent before it is
+/// asked. A scope that names none of these has what it inherits, which was looked at there.
+pub(super) fn code_apart(
+    own: Layers<'_>,
+    options: &ScopeOptions,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    const KEYS: [&str; 3] = ["web_root", "app_dir", "app"];
+    let Some(key) = KEYS.into_iter().find(|key| own.own.has(key)) else { return };
+    let (Some(app), Some(public)) = (&options.app, &options.web_root) else { return };
+    let dir = &app.application.spec.dir;
+    if options.files_before_app && dir.starts_with(public) {
+        let expected = "a `web_root` that does not contain `app_dir`";
+        let found = format!("`{}` below `{}`", dir.display(), public.display());
+        let hint = "whatever lies below `web_root` is reached by a URL".to_owned();
+        report.fault(&at.key(key), expected, found, hint);
     }
 }

@@ -106,8 +106,16 @@ pub(super) fn shared<R: PartialEq>(
     outer: Option<&Arc<R>>,
     before: Option<&Arc<R>>,
 ) -> Arc<R> {
-    match outer.into_iter().chain(before).find(|known| ***known == rules) {
+    same(rules, outer.into_iter().chain(before))
+}
+
+/// The first of those that are `known` that is equal to `value`, else this.
+pub(super) fn same<'k, V: PartialEq + 'k>(
+    value: V,
+    mut known: impl Iterator<Item = &'k Arc<V>>,
+) -> Arc<V> {
+    match known.find(|known| ***known == value) {
         Some(same) => Arc::clone(same),
-        None => Arc::new(rules),
+        None => Arc::new(value),
     }
 }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
 
+use super::files::same;
 use super::layer::{Layer, Layers, Level};
+use super::mounts::{self, Around, GlobalMounts};
 use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
 use super::{CompileEnv, Previous, scope};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
 use crate::routing::route::RouteTable;
+use crate::site::mounts::Mounts;
 use crate::site::{Scope, ScopeOptions};
 
 /// What the virtual hosts are made of.
@@ -22,8 +25,11 @@ pub(super) struct Hosts<'h> {
     pub(super) routes: &'h Routes,
     pub(super) env: &'h CompileEnv<'h>,
     /// What they inherit, as written and as a scope.
-    pub(super) layer: &'h Layer,
+    pub(super) layers: Layers<'h>,
     pub(super) global: &'h Arc<Scope>,
+    /// The mounts at the global level, which a virtual host has that gives none itself.
+    pub(super) mounts: Option<&'h Table>,
+    pub(super) global_mounts: GlobalMounts<'h>,
     pub(super) previous: Option<Previous<'h>>,
 }
 
@@ -32,6 +38,8 @@ pub(super) struct Compiled {
     pub(super) table: HostTable<Arc<Scope>>,
     /// The keys that were compiled, or are gone.
     pub(super) touched: Vec<HostKey>,
+    /// The mounts that were compiled.
+    pub(super) mounts: Vec<Arc<Scope>>,
 }
 
 /// An entry of `vhosts`.
@@ -42,7 +50,8 @@ type Written<'h> = (&'h Arc<str>, &'h Table);
 type Touched<'h> = BTreeMap<HostKey, Option<Written<'h>>>;
 
 impl<'h> Hosts<'h> {
-    /// Compiles every virtual host, or with `carry` those that changed only.
+    /// Compiles every virtual host, or with `carry` those that changed only: what they inherit
+    /// is the same then, but maybe the mounts.
     pub(super) fn compile(&self, carry: bool, at: &At<'_>, report: &mut Report) -> Compiled {
         let carried = self.previous.filter(|_| carry);
         let mut touched = Touched::new();
@@ -60,16 +69,39 @@ impl<'h> Hosts<'h> {
                 for host in self.routes.hosts_changed_since(previous.routes) {
                     touched.entry(host.clone()).or_default();
                 }
+                self.inherit_mounts(previous, &mut touched);
             }
         }
         let mut table = carried.map(|previous| previous.site.hosts.clone()).unwrap_or_default();
+        let mut mounts = Vec::new();
         for (key, written) in &touched {
             match self.host(key, *written, carry, at, report) {
-                Some(scope) => table.insert(key.clone(), scope),
+                Some((scope, touched)) => {
+                    mounts.extend(touched);
+                    table.insert(key.clone(), scope)
+                }
                 None => table.remove(key),
             };
         }
-        Compiled { table, touched: touched.into_keys().collect() }
+        Compiled { table, touched: touched.into_keys().collect(), mounts }
+    }
+
+    /// Records the virtual hosts that have the mounts of the global level, where these differ.
+    fn inherit_mounts(&self, previous: Previous<'_>, touched: &mut Touched<'_>) {
+        let before = mounts::in_force(previous.site.config.root());
+        let is_same = match (before, self.mounts) {
+            (Some(before), Some(now)) => before.diff(now).next().is_none(),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        if is_same {
+            return;
+        }
+        for (key, scope) in previous.site.hosts.iter() {
+            let table = scope.name.as_ref().and_then(|name| self.entry(name));
+            if mounts::are_inherited(table) {
+                touched.entry(key.clone()).or_default();
+            }
+        }
     }
 
     /// Collects the entries of `vhosts` that differ from those in force.
@@ -161,7 +193,8 @@ impl<'h> Hosts<'h> {
         self.vhosts.get(name)?.as_table()
     }
 
-    /// One virtual host. `None` where there is none any more.
+    /// One virtual host, and the mounts of it that were compiled. `None` where there is none any
+    /// more.
     fn host(
         &self,
         key: &HostKey,
@@ -169,7 +202,7 @@ impl<'h> Hosts<'h> {
         carry: bool,
         at: &At<'_>,
         report: &mut Report,
-    ) -> Option<Arc<Scope>> {
+    ) -> Option<(Arc<Scope>, Vec<Arc<Scope>>)> {
         let routes = self.routes.shared(Some(key));
         let before = self.previous.and_then(|Previous { site, routes }| {
             Some(Before { scope: site.hosts.get(key)?, routes: routes.shared(Some(key)) })
@@ -178,38 +211,102 @@ impl<'h> Hosts<'h> {
         let in_force = before.filter(|_| carry).map(|before| before.scope);
         let stays = in_force
             .filter(|scope| scope.name.as_ref().is_some_and(|name| self.entry(name).is_some()));
-        let (name, options) = match (written, stays) {
+        let scope_before = before.map(|before| before.scope);
+        let mut layer = None;
+        let (name, table, options) = match (written, stays) {
             (Some((name, table)), _) => {
-                let options =
-                    self.options(table, before.map(|before| before.scope), &at.key(name), report);
-                (Some(Arc::clone(name)), Options::New(Box::new(options)))
+                let (read, options) = self.options(table, scope_before, &at.key(name), report);
+                layer = Some(read);
+                (Arc::clone(name), Some(table), options)
             }
-            (None, Some(scope)) => (scope.name.clone(), Options::Same(Arc::clone(&scope.options))),
+            (None, Some(scope)) => {
+                let name = Arc::clone(scope.name.as_ref()?);
+                let table = self.entry(&name);
+                (name, table, Arc::clone(&scope.options))
+            }
             (None, None) => {
                 // Routes alone make a virtual host, with the global options.
                 routes?;
-                let name = Spelled(key).to_string().into();
-                (Some(name), Options::Same(Arc::clone(&self.global.options)))
+                (Spelled(key).to_string().into(), None, Arc::clone(&self.global.options))
             }
         };
-        Some(scope(Parts { name, options, routes, before, global: Some(self.global) }))
+        let mounts = self.mounts_of(&name, table, (layer, &options), scope_before, carry, report);
+        let parts = Parts {
+            name: Some(name),
+            options,
+            routes,
+            mounts: mounts.mounts,
+            are_mounts_same: mounts.are_same,
+            before,
+        };
+        Some((scope(parts), mounts.touched))
     }
 
-    /// The options of an entry, given what its host had before.
+    /// The mounts of a virtual host, its own or those of the global level. `layer` is what its
+    /// table says, where that was read already.
+    fn mounts_of(
+        &self,
+        name: &Arc<str>,
+        table: Option<&Table>,
+        (layer, options): (Option<Layer>, &Arc<ScopeOptions>),
+        before: Option<&Arc<Scope>>,
+        carry: bool,
+        report: &mut Report,
+    ) -> mounts::Compiled {
+        let (root, vhosts) = (At::root(), "vhosts");
+        let (vhosts, inherits) = (root.key(vhosts), mounts::are_inherited(table));
+        let own = vhosts.key(name);
+        let (mounts, at) = match table.filter(|_| !inherits) {
+            Some(table) => (mounts::written(table, &own, report), own.key("mounts")),
+            None => (self.mounts, root.key("mounts")),
+        };
+        let before = before.zip(self.previous).map(|(scope, previous)| {
+            let name = scope.name.as_ref();
+            let then = name.and_then(|name| self::vhosts(previous)?.get(name)?.as_table());
+            let mounts = match then.filter(|_| !mounts::are_inherited(then)) {
+                Some(then) => mounts::in_force(then),
+                None => mounts::in_force(previous.site.config.root()),
+            };
+            let is_same = carry && mounts::are_same_but_mounts(then, table);
+            mounts::Before { mounts: &scope.mounts, table: mounts, inherit_the_same: is_same }
+        });
+        if mounts.is_none_or(Table::is_empty)
+            && before.is_none_or(|before| before.mounts.is_empty())
+        {
+            return mounts::Compiled { are_same: true, ..mounts::Compiled::default() };
+        }
+        // What stays was right when it was read first.
+        let layer = layer.or_else(|| {
+            let (table, report) = (table?, &mut Report::default());
+            let earlier = scope::Earlier { table, options, is_own: true };
+            Some(scope::read(table, Level::Host, self.env, Some(earlier), &own, report))
+        });
+        let layer = layer.unwrap_or_default();
+        let layers = Layers { own: &layer, mount: None, outer: Some(&self.layers) };
+        let inherited = inherits.then_some(&self.global_mounts);
+        let around = Around { name: Some(name), layers, options, before, inherited };
+        mounts::compile(&around, mounts, self.env, &at, report)
+    }
+
+    /// What an entry says, and its options, given what its host had before.
     fn options(
         &self,
         table: &Table,
         before: Option<&Arc<Scope>>,
         at: &At<'_>,
         report: &mut Report,
-    ) -> ScopeOptions {
+    ) -> (Layer, Arc<ScopeOptions>) {
         let earlier = before.and_then(|scope| {
             let table = vhosts(self.previous?)?.get(scope.name.as_ref()?)?.as_table()?;
-            Some(scope::Earlier { table, options: &scope.options })
+            Some(scope::Earlier { table, options: &scope.options, is_own: true })
         });
         let layer = scope::read(table, Level::Host, self.env, earlier, at, report);
-        let layers = Layers { own: &layer, outer: Some(self.layer) };
-        scope::options(layers, Some(&self.global.options), self.env, earlier, at, report)
+        let layers = Layers { own: &layer, mount: None, outer: Some(&self.layers) };
+        let global = &self.global.options;
+        let options = scope::options(layers, Some(global), self.env, earlier, at, report);
+        let known = before.map(|scope| &scope.options).into_iter().chain([global]);
+        let options = same(options, known);
+        (layer, options)
     }
 }
 
@@ -221,18 +318,13 @@ fn vhosts(previous: Previous<'_>) -> Option<&Table> {
 /// What a scope is put together from.
 pub(super) struct Parts<'p> {
     pub(super) name: Option<Arc<str>>,
-    pub(super) options: Options,
+    pub(super) options: Arc<ScopeOptions>,
     pub(super) routes: Option<&'p SharedTable>,
+    pub(super) mounts: Mounts,
+    /// Whether they are those of the scope in force.
+    pub(super) are_mounts_same: bool,
     /// The scope in force.
     pub(super) before: Option<Before<'p>>,
-    /// The scope whose options this one may share.
-    pub(super) global: Option<&'p Arc<Scope>>,
-}
-
-/// Options just compiled, or those of another scope.
-pub(super) enum Options {
-    New(Box<ScopeOptions>),
-    Same(Arc<ScopeOptions>),
 }
 
 /// A scope in force and the routes that it was made of.
@@ -242,24 +334,17 @@ pub(super) struct Before<'b> {
     pub(super) routes: Option<&'b SharedTable>,
 }
 
-/// Puts a scope together: the one in force where nothing differs, else a new one
-/// that shares the options where those do not differ.
-pub(super) fn scope(Parts { name, options, routes, before, global }: Parts<'_>) -> Arc<Scope> {
-    let options = match options {
-        Options::Same(options) => options,
-        Options::New(options) => {
-            let candidates = before.map(|before| before.scope).into_iter().chain(global);
-            let same = candidates.map(|scope| &scope.options).find(|same| ***same == *options);
-            same.map_or_else(|| Arc::from(options), Arc::clone)
-        }
-    };
+/// Puts a scope together: the one in force where nothing differs.
+pub(super) fn scope(parts: Parts<'_>) -> Arc<Scope> {
+    let Parts { name, options, routes, mounts, are_mounts_same, before } = parts;
     if let Some(before) = before
         && before.scope.name == name
         && Arc::ptr_eq(&before.scope.options, &options)
         && before.routes == routes
+        && are_mounts_same
     {
         return Arc::clone(before.scope);
     }
     let routes = routes.map(|table| RouteTable::clone(table)).unwrap_or_default();
-    Arc::new(Scope { name, options, routes })
+    Arc::new(Scope { name, mount: None, options, routes, mounts })
 }

@@ -2,6 +2,7 @@
 //! no default filled in: [`Layers`] looks through several of these.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -12,12 +13,21 @@ use super::report::{At, Report};
 use super::rules::Rule;
 use crate::config::options::{self, Shape, Stands};
 use crate::config::value::{Table, Value};
+use crate::site::mounts::Mount;
 
 /// Which kind of scope a table describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Global,
     Host,
+    Mount,
+}
+
+impl Level {
+    /// Whether the options of the whole server have no place there.
+    fn is_inner(self) -> bool {
+        self != Self::Global
+    }
 }
 
 /// The options that a table gives. An option that stands there but is wrong is
@@ -43,9 +53,15 @@ impl Layer {
                 unknown(key, value, level, at, &here, report);
                 continue;
             };
-            if level == Level::Host && option.stands == Stands::GlobalOnly {
-                misplaced(option.key, &here, report);
-            } else if !value.is_null() && option.takes != Shape::Hosts {
+            if level.is_inner() && option.stands == Stands::GlobalOnly {
+                misplaced(option.key, level, &here, report);
+            } else if value.is_null() || option.takes == Shape::Hosts {
+                // Nothing stands there, or what others read.
+            } else if level == Level::Mount && option.takes == Shape::Mounts {
+                let expected = "no `mounts` in a mount";
+                let hint = "mounts do not nest: write the longer prefix beside".to_owned();
+                report.fault(&here, expected, None, hint);
+            } else if option.takes != Shape::Mounts {
                 let checked = read(option.takes, value, base, &here, report);
                 layer.given.push((option.key, checked));
             }
@@ -76,13 +92,23 @@ impl Layer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layers<'l> {
     pub(super) own: &'l Layer,
-    pub(super) outer: Option<&'l Layer>,
+    /// The mount whose own layer it is.
+    pub(super) mount: Option<&'l Arc<Mount>>,
+    pub(super) outer: Option<&'l Layers<'l>>,
 }
 
 impl<'l> Layers<'l> {
     /// These without what is inherited.
     pub(super) fn own_only(self) -> Self {
         Self { outer: None, ..self }
+    }
+
+    /// The innermost layer that has one of `keys`, right or wrong, without what it inherits.
+    pub(super) fn that_has(self, keys: &[&str]) -> Option<Self> {
+        if keys.iter().any(|key| self.own.has(key)) {
+            return Some(self.own_only());
+        }
+        self.outer?.that_has(keys)
     }
 
     pub(super) fn get(self, key: &str) -> Option<&'l Checked> {
@@ -143,8 +169,8 @@ fn unknown(
 ) {
     // `[vhosts.www.example.com]` is a host `www` with the table `example`.
     let cut = || scope.name().is_some_and(|name| !name.contains('.')) && is_label(key);
-    let hint = match options::suggest(key, level == Level::Host) {
-        Some(option) if level == Level::Host && option.stands == Stands::GlobalOnly => {
+    let hint = match options::suggest(key, level.is_inner()) {
+        Some(option) if level.is_inner() && option.stands == Stands::GlobalOnly => {
             Some(format!("did you mean `{}`? It stands at the global level only", option.key))
         }
         Some(option) => Some(did_you_mean(option.key)),
@@ -156,6 +182,9 @@ fn unknown(
         None if level == Level::Global && key.starts_with("vhosts.") => Some(
             "the quotes stand around the host alone: `[vhosts.\"www.example.com\"]`".to_owned(),
         ),
+        None if key.starts_with('/') && value.as_table().is_some() => {
+            Some("a path with options of its own stands in the table `mounts`".to_owned())
+        }
         None if level == Level::Global && value.as_table().is_some() => {
             Some("a virtual host stands in the table `vhosts`".to_owned())
         }
@@ -170,8 +199,12 @@ fn is_label(key: &str) -> bool {
 }
 
 /// Reports a key that stands at the global level only.
-fn misplaced(key: &str, at: &At<'_>, report: &mut Report) {
+fn misplaced(key: &str, level: Level, at: &At<'_>, report: &mut Report) {
     let hint = match key {
+        "vhosts" if level == Level::Mount => {
+            "mounts stand in virtual hosts, virtual hosts in no mount"
+        }
+        _ if level == Level::Mount => "it holds for the whole server: move it out of `mounts`",
         "port" => "a host with its port is a key of `vhosts`, such as `example.com:8443`",
         "vhosts" => "virtual hosts do not nest; `*.example.com` stands for every name below",
         _ => "move it out of `vhosts`",

@@ -76,6 +76,8 @@ impl Report {
             return Ok(self.warnings);
         }
         self.faults.sort_by(|one, other| one.place.cmp(&other.place));
+        // What several scopes inherit is wrong once, where it stands.
+        self.faults.dedup();
         Err(Faults(self.faults))
     }
 

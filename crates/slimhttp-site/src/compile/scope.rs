@@ -31,8 +31,8 @@ const PROXY_MAX_RESPONSE_HEADERS: usize = 256;
 const PROXY_MAX_IDLE: usize = 64;
 const PROXY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The ways of answering. A virtual host that names one inherits neither
-/// `module` nor `proxy`.
+/// The ways of answering. A virtual host or a mount that names one inherits none of
+/// `module`, `proxy` and `app`.
 const WAYS: [&str; 4] = ["web_root", "module", "proxy", "app"];
 
 /// A scope as it was before the change.
@@ -42,6 +42,9 @@ pub(super) struct Earlier<'e> {
     pub(super) table: &'e Table,
     /// What came of it.
     pub(super) options: &'e ScopeOptions,
+    /// Whether the scope itself was so. Else it is another one that inherits the same table,
+    /// which was looked at there.
+    pub(super) is_own: bool,
 }
 
 /// Reads a scope's table. A relative path that stands as it stood is resolved
@@ -55,14 +58,16 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Layer {
     let mut layer = Layer::read(table, level, &env.base, at, report);
-    if let Some(Earlier { table: written, options }) = earlier
+    if let Some(Earlier { table: written, options, .. }) = earlier
         && !env.resolve_anew
     {
         let module = options.module.as_ref().map(|module| module.path.clone());
+        let app_dir = options.app.as_ref().map(|app| app.application.spec.dir.clone());
         let resolved = [
             ("web_root", options.web_root.clone().map(Checked::Path)),
             ("private_root", options.private_root.clone().map(Checked::Path)),
             ("module", module.map(Checked::Path)),
+            ("app_dir", app_dir.map(Checked::Path)),
             ("access_log", Some(Checked::AccessLog(options.access_log.clone()))),
         ];
         for (key, checked) in resolved {
@@ -87,15 +92,18 @@ pub(super) fn options(
 ) -> ScopeOptions {
     let own = layers.own_only();
     let before = earlier.map(|earlier| earlier.options);
+    // What belongs to one scope is shared with no other, but with what a mount inherits it from.
+    let itself = earlier.filter(|earlier| earlier.is_own).map(|earlier| earlier.options);
+    let around = outer.filter(|_| layers.mount.is_some());
     exclusive(layers, at, report);
     for folder in FOLDERS {
         is_folder(folder, own, env, earlier, at, report);
     }
     module_exists(own, env, before, at, report);
+    application::needs_python(own, env, at, report);
     log_opens(own, env, before, at, report);
 
-    let named = WAYS.iter().any(|way| layers.own.has(way));
-    let ways = if named { own } else { layers };
+    let ways = layers.that_has(&WAYS).unwrap_or(own);
     let module_reload = match layers.word("module_reload") {
         Some("changed") => ModuleReload::Changed,
         Some("never") => ModuleReload::Never,
@@ -103,14 +111,34 @@ pub(super) fn options(
     };
     let module = ways.path("module").map(|path| Module::new(path.clone(), module_reload));
     let proxy = proxy(ways, layers);
-    let app = application::mounted(ways, layers, Arc::default(), env);
+    let app = application::mounted(ways, layers, env);
+    let files_before_app = app.is_some() && ways.own.has("web_root");
     let web_root = match layers.path("web_root") {
         Some(path) => Some(path.clone()),
         None if module.is_some() || proxy.is_some() || app.is_some() => None,
         None => Some(PathBuf::from(WEB_ROOT)),
     };
+    // Beside an application, scripts are run where that is said there.
+    let scripts = if app.is_some() { ways } else { layers };
+    let scripts = match scripts.get("scripts") {
+        Some(Checked::Flag(false)) => Scripts::Off,
+        // Without Python none runs, and listings show none.
+        _ if !env.python => Scripts::Off,
+        Some(Checked::Word(_)) => Scripts::Executable,
+        None if app.is_some() => Scripts::Off,
+        _ => Scripts::On,
+    };
     let debug = layers.flag("debug").unwrap_or(false);
+    let files = files::rules(own, outer, before, at, report);
+    let answers = answers::rules(own, outer, before);
+    let page_roots = PageRoots { web_root: web_root.as_deref(), own, around };
     let options = ScopeOptions {
+        fallback_root: page_roots
+            .of("fallback", files.fallback.is_some(), |around| around.fallback_root.as_ref()),
+        error_pages_root: page_roots.of("error_pages", !answers.error_pages.is_empty(), |around| {
+            around.error_pages_root.as_ref()
+        }),
+        web_root_mount: layers.that_has(&["web_root"]).and_then(|own| own.mount.cloned()),
         web_root,
         private_root: layers.path("private_root").cloned(),
         index: match layers.get("index") {
@@ -118,16 +146,17 @@ pub(super) fn options(
             _ => vec![INDEX.to_owned()],
         },
         module,
-        proxy: proxy.map(|proxy| shared(proxy, before)),
-        app: app.map(|app| application::shared(app, before.and_then(|before| before.app.as_ref()))),
+        proxy: proxy.map(|proxy| {
+            let known = [around, itself].into_iter().flatten();
+            files::same(proxy, known.filter_map(|options| options.proxy.as_ref()))
+        }),
+        app: app.map(|app| {
+            let known = [around, before].into_iter().flatten();
+            files::same(app, known.filter_map(|options| options.app.as_ref()))
+        }),
+        files_before_app,
         module_reload,
-        scripts: match layers.get("scripts") {
-            Some(Checked::Flag(false)) => Scripts::Off,
-            // Without Python none runs, and listings show none.
-            _ if !env.python => Scripts::Off,
-            Some(Checked::Word(_)) => Scripts::Executable,
-            _ => Scripts::On,
-        },
+        scripts,
         debug,
         live_reload: debug && layers.flag("live_reload").unwrap_or(true),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
@@ -138,13 +167,42 @@ pub(super) fn options(
             Some(Checked::Networks(networks)) => networks.clone(),
             _ => Vec::new(),
         },
-        files: files::rules(own, outer, before, at, report),
-        websocket: Arc::new(websocket(layers)),
-        answers: answers::rules(own, outer, before),
+        files,
+        websocket: {
+            let known = [outer, before].into_iter().flatten();
+            files::same(websocket(layers), known.map(|options| &options.websocket))
+        },
+        answers,
     };
     answers::cors_alone(own, &options, at, report);
     private_apart(own, &options, at, report);
+    application::code_apart(own, &options, at, report);
     options
+}
+
+/// Where the pages that a configuration names are looked for.
+struct PageRoots<'p> {
+    web_root: Option<&'p Path>,
+    own: Layers<'p>,
+    /// The scope around a mount.
+    around: Option<&'p ScopeOptions>,
+}
+
+impl PageRoots<'_> {
+    /// The folder of the page that `key` names, if there is one: a mount that inherits the page
+    /// has it from where that is.
+    fn of(
+        &self,
+        key: &str,
+        is_named: bool,
+        inherited: impl Fn(&ScopeOptions) -> Option<&Arc<Path>>,
+    ) -> Option<Arc<Path>> {
+        match self.around.filter(|_| !self.own.own.has(key)) {
+            _ if !is_named => None,
+            Some(around) => inherited(around).cloned(),
+            None => self.web_root.map(Arc::from),
+        }
+    }
 }
 
 /// Says which options exclude or need each other (C2.5).
@@ -163,10 +221,12 @@ fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
             "the certificate of the server stands at the global level".to_owned(),
         ),
         Some(Checked::Flag(_)) if !own.has("proxy") => {
-            let hint = if layers.outer.is_some() {
-                "`ssl` says whether TLS is spoken to the `proxy` of the same virtual host"
-            } else {
-                "the certificate of an HTTPS server is a table of `cert` and `key`"
+            let hint = match (layers.mount, layers.outer) {
+                (Some(_), _) => "`ssl` says whether TLS is spoken to the `proxy` of the same mount",
+                (None, Some(_)) => {
+                    "`ssl` says whether TLS is spoken to the `proxy` of the same virtual host"
+                }
+                (None, None) => "the certificate of an HTTPS server is a table of `cert` and `key`",
             };
             report.fault(&at.key("ssl"), "a `proxy` beside it", None, hint.to_owned());
         }
@@ -202,9 +262,9 @@ fn is_folder(
     let Some(path) = own.path(key) else { return };
     // What was only the default before has never been looked at.
     let written = |table: &Table| table.get(key).is_some_and(|value| !value.is_null());
-    if earlier
-        .is_some_and(|Earlier { table, options }| written(table) && named(options) == Some(path))
-    {
+    if earlier.is_some_and(|Earlier { table, options, .. }| {
+        written(table) && named(options) == Some(path)
+    }) {
         return;
     }
     let at = at.key(key);
@@ -316,16 +376,16 @@ fn seen(path: &Path, kind: &str) -> String {
     format!("`{}`, {kind}", path.display())
 }
 
-/// The upstreams of the layers that may name them; time-outs and bounds are
+/// The upstreams of the layer that may name them; time-outs and bounds are
 /// inherited on their own.
 fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
     let Some(Checked::Upstreams(endpoints)) = ways.get("proxy") else { return None };
     // `ssl` belongs to the `proxy` beside it.
-    let beside = if ways.own.has("proxy") { Some(ways.own) } else { ways.outer };
-    let ssl = matches!(beside.and_then(|layer| layer.get("ssl")), Some(Checked::Flag(true)));
+    let ssl = matches!(ways.get("ssl"), Some(Checked::Flag(true)));
     // Every bound of the options fits a `usize` of 32 bits.
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     Some(Proxy {
+        mount: ways.mount.cloned(),
         upstreams: endpoints
             .iter()
             .map(|endpoint| Upstream {
@@ -346,12 +406,4 @@ fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
         max_idle: number("proxy_max_idle").unwrap_or(PROXY_MAX_IDLE),
         idle_timeout: layers.seconds("proxy_idle_timeout").unwrap_or(PROXY_IDLE_TIMEOUT),
     })
-}
-
-/// The proxy as it was, where it is the same, so that its connections stay.
-fn shared(proxy: Proxy, before: Option<&ScopeOptions>) -> Arc<Proxy> {
-    match before.and_then(|before| before.proxy.as_ref()) {
-        Some(earlier) if **earlier == proxy => Arc::clone(earlier),
-        _ => Arc::new(proxy),
-    }
 }

@@ -30,7 +30,7 @@ pub(super) fn service(
     report: &mut Report,
 ) -> Service {
     listener(global, env.listener, at, report);
-    let layers = Layers { own: global, outer: None };
+    let layers = Layers { own: global, mount: None, outer: None };
     // Every bound of the options fits a `usize` of 32 bits.
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     let seconds =
@@ -235,7 +235,7 @@ fn persist(
 
 /// `addr` and `port` may only say again what is so.
 fn listener(global: &Layer, listener: &Listener, at: &At<'_>, report: &mut Report) {
-    let layers = Layers { own: global, outer: None };
+    let layers = Layers { own: global, mount: None, outer: None };
     if let Some(address) = layers.word("addr")
         && !same_address(address, &listener.address)
     {

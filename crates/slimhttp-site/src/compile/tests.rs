@@ -20,6 +20,7 @@ mod fields;
 mod files;
 mod fixed;
 mod keys;
+mod mounts;
 mod proxy_loop;
 mod routes;
 mod scopes;
@@ -86,7 +87,12 @@ pub(super) fn env(listener: &Listener) -> CompileEnv<'_> {
 
 /// Compiles a configuration alone.
 pub(crate) fn compiled(json: &Json) -> Result<Site, Faults> {
-    compile(&config(json), &Routes::default(), &env(&everywhere()), None)
+    compiled_with(json, &Routes::default())
+}
+
+/// Compiles a configuration with routes.
+pub(crate) fn compiled_with(json: &Json, routes: &Routes) -> Result<Site, Faults> {
+    compile(&config(json), routes, &env(&everywhere()), None)
 }
 
 /// The site of a configuration that has no fault.

@@ -38,8 +38,8 @@ pub struct OptionSpec {
 /// Where an option may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// At the global level and in any virtual host, which inherits what it
-    /// leaves out.
+    /// At the global level, in any virtual host and in any mount, which inherit what
+    /// they leave out.
     Everywhere,
     /// At the global level only.
     GlobalOnly,
@@ -113,6 +113,14 @@ const SCOPE: &[OptionSpec] = &[
               and `key`, the certificate of an HTTPS server.",
         aliases: &["tls", "proxy_ssl", "https"],
         ..everywhere("ssl", Shape::Tls)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "The parts of the paths that are answered otherwise: a table of options for each prefix of \
+              paths (whole segments, decoded). The longest prefix wins, and routes come first. They do \
+              not nest.",
+        aliases: &["locations", "location", "mount", "paths", "prefixes", "handle_path"],
+        ..everywhere("mounts", Shape::Mounts)
     },
     OptionSpec {
         default: "`always`",
@@ -434,7 +442,7 @@ pub fn find(key: &str) -> Option<&'static OptionSpec> {
 }
 
 /// The option that a misspelt `key` most likely means; `in_host` prefers those
-/// that may stand in a virtual host.
+/// that may stand in a virtual host or a mount.
 pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
     let fits = |option: &&OptionSpec| !in_host || option.stands == Stands::Everywhere;
     let others = |option: &&OptionSpec| !fits(option);

@@ -435,3 +435,5 @@ fn only_an_absolute_form_leaves_the_path_out() {
         assert_eq!(plan.actions[0], expected, "{version:?}");
     }
 }
+
+mod mounts;

@@ -127,6 +127,18 @@ impl<'r> Target<'r> {
         SafePath::of_names(&self.path)
     }
 
+    /// What is asked for below `prefix`, with which `path` begins: a whole number of its
+    /// segments, without a slash at the end. Its path is empty where `path` is `prefix`.
+    pub fn below(&self, prefix: &str) -> Target<'_> {
+        let path = self.path.get(prefix.len()..).unwrap_or_default();
+        Target {
+            raw_path: self.raw_path,
+            query: self.query,
+            path: Cow::Borrowed(path),
+            encoded_slash: self.encoded_slash,
+        }
+    }
+
     /// Whether a segment as sent held an encoded slash. Then `path` tells no
     /// longer where its segments end.
     pub(crate) fn has_encoded_slash(&self) -> bool {
@@ -316,6 +328,14 @@ impl SafePath {
             url.push('/');
         }
         url
+    }
+
+    /// The path of what this is below `prefix`, as [`SafePath::url_path`] has it.
+    pub fn url_path_below(&self, prefix: &str) -> String {
+        match Self::of_names(prefix.as_bytes()).map(|prefix| prefix.url_path()) {
+            Some(prefix) if prefix != "/" => prefix + &self.url_path(),
+            _ => self.url_path(),
+        }
     }
 
     /// Whether the last name ends with a dot and `extension` (`"py"`), in any

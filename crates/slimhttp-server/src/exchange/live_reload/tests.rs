@@ -164,8 +164,9 @@ async fn a_listener_is_not_traced() {
             version: parts.version,
             headers: &parts.headers,
         };
-        let Plan { scope, target: planned, mut actions } = snapshot.site.plan(&head);
-        let mut exchange = Exchange::new(&connection, &snapshot, scope, &requested, planned, parts);
+        let Plan { host, scope, target: planned, mut actions } = snapshot.site.plan(&head);
+        let mut exchange =
+            Exchange::new(&connection, &snapshot, (host, scope), &requested, planned, parts);
         let reload = LiveReload::of(&mut exchange, &actions, &requested);
         assert_eq!(reload == Some(LiveReload::Listen), listens, "{target}");
         match reload {

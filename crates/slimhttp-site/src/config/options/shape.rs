@@ -93,6 +93,8 @@ pub enum Shape {
     Environment,
     /// A path as an application names its root.
     RootPath,
+    /// A table of mounts.
+    Mounts,
     /// A table of virtual hosts.
     Hosts,
 }
@@ -125,6 +127,7 @@ impl fmt::Display for Shape {
             Self::Application => f.write_str("`package.module:name`, or an application"),
             Self::Environment => f.write_str("a table of texts by name"),
             Self::RootPath => f.write_str("a path such as `/shop`"),
+            Self::Mounts => f.write_str("a table of mounts"),
             Self::Hosts => f.write_str("a table of virtual hosts"),
             Self::SecondsOrOff { most } => {
                 write!(f, "`false`, or a number of seconds from 0 to {most}")

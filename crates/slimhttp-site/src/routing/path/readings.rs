@@ -145,6 +145,25 @@ impl Target<'_> {
         Ok(readings)
     }
 
+    /// The path as who forwards it sends it, where it has empty segments that no server has to
+    /// merge: decoded once, as the others.
+    pub(crate) fn unmerged(&self) -> Option<Vec<u8>> {
+        let raw = self.raw_path.as_bytes();
+        let doubled = raw.iter().take_while(|&&byte| byte == b'/').count() - 1;
+        let raw = &raw[doubled..];
+        memchr::memmem::find(raw, b"//")?;
+        let mut segments = raw[1..].split(|&byte| byte == b'/').map(decoded);
+        // Where there are dot segments, all is sent resolved and merged.
+        let mut path = Vec::with_capacity(raw.len());
+        segments
+            .all(|name| {
+                path.push(b'/');
+                path.extend_from_slice(&name);
+                !matches!(&*name, b"." | b"..")
+            })
+            .then_some(path)
+    }
+
     /// Path and query as they are sent to an upstream.
     pub fn sent_on(&self) -> Cow<'_, str> {
         let raw = self.raw_path;
