@@ -225,8 +225,11 @@ impl Walk<'_> {
 }
 
 /// A path as a proxy forwards it.
-fn sent_on<'p>(_proxy: &Proxy, path: &'p str) -> Cow<'p, str> {
-    path.into()
+fn sent_on<'p>(proxy: &Proxy, path: &'p str) -> Cow<'p, str> {
+    match &proxy.prefix {
+        None => path.into(),
+        Some(rule) => rule.apply_decoded(path),
+    }
 }
 
 /// Calls `report` with the place of the proxy of a scope, which it has itself or inherits, and

@@ -16,6 +16,7 @@ use crate::config::logging::{Logging, Unknown};
 use crate::config::options::{ACCESS_FORMATS, Shape};
 use crate::config::spelling::nearest;
 use crate::config::value::{Table, Value};
+use crate::routing::mount::parse_prefix;
 use crate::site::access;
 use crate::site::application::AppReference;
 use crate::site::{AccessFormat, AccessLog, LogFile};
@@ -72,7 +73,12 @@ pub(super) fn read(
             | Shape::Bytes { .. },
             value,
         ) => return plain::read(shape, value, at, report).map(Checked::from),
-        (Shape::Tls | Shape::Switch(_), Value::Bool(flag)) => Checked::Flag(*flag),
+        (Shape::Tls | Shape::Switch(_) | Shape::StripPrefix, Value::Bool(flag)) => {
+            Checked::Flag(*flag)
+        }
+        (Shape::PathPrefix | Shape::StripPrefix, Value::String(text)) => {
+            Checked::Word(prefix(text, at, report)?)
+        }
         (Shape::Tls, Value::Table(table)) => return certificate(table, base, at, report),
         (Shape::OneOf(words) | Shape::Switch(words), Value::String(text)) => {
             return word(shape, words, text, at, report).map(|word| Checked::Word(word.to_owned()));
@@ -168,6 +174,21 @@ fn word(
         report.fault(at, shape.to_string(), Value::from(text).to_string(), hint);
     }
     found
+}
+
+/// A path that others begin with, as [`parse_prefix`] has it.
+fn prefix(text: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match parse_prefix(text) {
+        Ok(prefix) => Some(prefix.to_owned()),
+        Err((expected, hint)) => {
+            let found = match text {
+                "" => "an empty text".to_owned(),
+                text => Value::from(text).to_string(),
+            };
+            report.fault(at, expected, found, hint.map(str::to_owned));
+            None
+        }
+    }
 }
 
 /// A path as written → absolute and clean, symbolic links untouched.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{CompileEnv, PathKind, answers, application, files};
+use super::{CompileEnv, PathKind, answers, application, files, upstream};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::site::{
@@ -96,6 +96,7 @@ pub(super) fn options(
     let itself = earlier.filter(|earlier| earlier.is_own).map(|earlier| earlier.options);
     let around = outer.filter(|_| layers.mount.is_some());
     exclusive(layers, at, report);
+    upstream::prefixes_fit(layers, at, report);
     for folder in FOLDERS {
         is_folder(folder, own, env, earlier, at, report);
     }
@@ -394,7 +395,7 @@ fn proxy(ways: Layers<'_>, layers: Layers<'_>) -> Option<Proxy> {
                 port: endpoint.port,
             })
             .collect(),
-        prefix: None,
+        prefix: upstream::prefix_rule(ways),
         connect_timeout: layers.seconds("proxy_connect_timeout").unwrap_or(PROXY_CONNECT_TIMEOUT),
         read_timeout: layers.seconds("proxy_read_timeout").unwrap_or(PROXY_READ_TIMEOUT),
         max_requests: number("proxy_max_requests").unwrap_or(PROXY_MAX_REQUESTS),

@@ -1,8 +1,13 @@
-//! Parses one upstream: `host:port`, `http://host`, `https://host:port`.
+//! Parses one upstream: `host:port`, `http://host`, `https://host:port`. And by which prefix it
+//! knows the paths, beside it.
 
 use std::sync::Arc;
 
+use super::layer::Layers;
+use super::read::Checked;
+use super::report::{At, Report};
 use crate::protocol::authority::Authority;
+use crate::routing::upstream_prefix::PrefixRule;
 
 /// An upstream before it is known whether `ssl` stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +48,9 @@ pub(super) fn parse(text: &str) -> Result<Endpoint, Wrong> {
         }
     };
     if authority.contains(['/', '?', '#']) {
-        let hint = "a request goes on with the path that it came with".to_owned();
-        return Err(Wrong { expected: "an upstream without a path", hint: Some(hint) });
+        let hint = "a request goes on with the path that it came with, and `add_prefix` before it";
+        let hint = Some(hint.to_owned());
+        return Err(Wrong { expected: "an upstream without a path", hint });
     }
     if authority.contains('@') {
         return Err(Wrong { expected: "an upstream without a user name", hint: None });
@@ -92,4 +98,35 @@ fn split(authority: &str) -> Result<(&str, Option<&str>), Wrong> {
 fn port_number(digits: &str) -> Option<u16> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|port| plain && *port != 0)
+}
+
+/// The options that say by which prefix an upstream knows the paths.
+const PREFIXES: [&str; 2] = ["strip_prefix", "add_prefix"];
+
+/// Says where one of them stands without what it needs.
+pub(super) fn prefixes_fit(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
+    let own = layers.own;
+    for key in PREFIXES {
+        if own.get(key).is_some_and(|given| *given != Checked::Flag(false)) && !own.has("proxy") {
+            let hint = format!("`{key}` belongs to the `proxy` of the same table");
+            report.fault(&at.key(key), "a `proxy` beside it", None, hint);
+        }
+    }
+    let strips_its_own = own.get("strip_prefix") == Some(&Checked::Flag(true));
+    if strips_its_own && own.has("proxy") && layers.mount.is_none() {
+        let hint = "only a mount has a prefix of its own".to_owned();
+        let expected = "the path that is taken away";
+        report.fault(&at.key("strip_prefix"), expected, "`true`".to_owned(), hint);
+    }
+}
+
+/// By which prefix the upstreams of a layer know the paths, if by another one than clients do.
+pub(super) fn prefix_rule(own: Layers<'_>) -> Option<PrefixRule> {
+    let strip = match own.get("strip_prefix") {
+        Some(Checked::Flag(true)) => own.mount.map_or("", |mount| &mount.prefix),
+        Some(Checked::Word(path)) => path,
+        _ => "",
+    };
+    let add = own.word("add_prefix").unwrap_or_default();
+    (!strip.is_empty() || !add.is_empty()).then(|| PrefixRule::new(strip, add))
 }

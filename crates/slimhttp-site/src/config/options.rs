@@ -115,6 +115,19 @@ const SCOPE: &[OptionSpec] = &[
         ..everywhere("ssl", Shape::Tls)
     },
     OptionSpec {
+        default: "`false`",
+        doc: "Beside `proxy`: the path that is taken from the beginning of every path before it is \
+              forwarded; `true` in a mount: its prefix.",
+        aliases: &["strip_path", "stripprefix", "uri_strip_prefix"],
+        ..everywhere("strip_prefix", Shape::StripPrefix)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "Beside `proxy`: the path that is put before every path then.",
+        aliases: &["add_path", "addprefix", "path_prefix", "upstream_path"],
+        ..everywhere("add_prefix", Shape::PathPrefix)
+    },
+    OptionSpec {
         default: "none",
         doc: "The parts of the paths that are answered otherwise: a table of options for each prefix of \
               paths (whole segments, decoded). The longest prefix wins, and routes come first. They do \

@@ -107,6 +107,18 @@ impl PrefixRule {
         Self { strip: Prefix::new(strip), add: Prefix::new(add) }
     }
 
+    /// A decoded path as the upstream reads it: what [`Self::apply`] sends of one that is spelt
+    /// in the usual way.
+    pub(crate) fn apply_decoded<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let below = |rest: &&str| rest.is_empty() || rest.starts_with('/');
+        let rest = path.strip_prefix(&*self.strip.decoded).filter(below).unwrap_or(path);
+        let rest = if rest.is_empty() { "/" } else { rest };
+        match &*self.add.decoded {
+            "" => rest.into(),
+            add => [add, rest].concat().into(),
+        }
+    }
+
     /// The target of a request as the upstream gets it, and how its paths are read on their way
     /// back. Whatever is no path and query passes as it is, and so does of a path what is not to
     /// be taken away.

@@ -258,14 +258,16 @@ fn c7_1_upstreams() {
                 json!("http://backend/api"),
                 &plain(
                     "an upstream without a path, found `http://backend/api`\
-                     \n  hint: a request goes on with the path that it came with",
+                     \n  hint: a request goes on with the path that it came with, and \
+                     `add_prefix` before it",
                 ),
             ),
             (
                 json!("backend:80/"),
                 &plain(
                     "an upstream without a path, found `backend:80/`\
-                     \n  hint: a request goes on with the path that it came with",
+                     \n  hint: a request goes on with the path that it came with, and \
+                     `add_prefix` before it",
                 ),
             ),
             (

@@ -93,6 +93,10 @@ pub enum Shape {
     Environment,
     /// A path as an application names its root.
     RootPath,
+    /// A path that others begin with.
+    PathPrefix,
+    /// The same, or whether it is that of the mount.
+    StripPrefix,
     /// A table of mounts.
     Mounts,
     /// A table of virtual hosts.
@@ -127,6 +131,8 @@ impl fmt::Display for Shape {
             Self::Application => f.write_str("`package.module:name`, or an application"),
             Self::Environment => f.write_str("a table of texts by name"),
             Self::RootPath => f.write_str("a path such as `/shop`"),
+            Self::PathPrefix => f.write_str("a path such as `/v1`"),
+            Self::StripPrefix => f.write_str("`true`, `false`, or a path such as `/api`"),
             Self::Mounts => f.write_str("a table of mounts"),
             Self::Hosts => f.write_str("a table of virtual hosts"),
             Self::SecondsOrOff { most } => {

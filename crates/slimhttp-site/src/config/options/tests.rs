@@ -100,6 +100,7 @@ fn c2_1_every_option_has_an_effect() {
             "live_reload" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
+            "strip_prefix" | "add_prefix" => (json!("/a"), &proxied),
             key if key.starts_with("proxy_") => (json!(1777), &proxied),
             "persist" => (json!("state.db"), &plain),
             "log" => (json!("json"), &plain),
@@ -136,7 +137,7 @@ fn c2_1_every_option_has_an_effect() {
         let mut root = json!({});
         root[option.key] = value;
         let base = match option.key {
-            "ssl" => proxied(json!({})),
+            "ssl" | "strip_prefix" | "add_prefix" => proxied(json!({})),
             key if key.starts_with("proxy_") => proxied(json!({})),
             "module_reload" => moduled(json!({})),
             "interface" | "app_dir" | "app_env" | "lifespan" | "app_start_timeout"
