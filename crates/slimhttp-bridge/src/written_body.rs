@@ -70,6 +70,11 @@ impl Writer {
         self.close(Ok(()));
     }
 
+    /// No more comes, and the body is not whole: its connection breaks off.
+    pub fn abort(&self) {
+        self.close(Err(()));
+    }
+
     fn close(&self, end: Result<(), ()>) {
         let mut state = self.0.lock();
         state.end.get_or_insert(end);

@@ -11,4 +11,5 @@ pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod json;
+pub(crate) mod latin1;
 pub(crate) mod values;

@@ -1,5 +1,5 @@
 //! The objects that programs and the Python half hold, and the callbacks of the Python half: requests
-//! and their content, connections and identities, routes, the ends of WebSockets. They are made
+//! and their content, what a WSGI application is given, connections and identities, routes, the ends of WebSockets. They are made
 //! by `run` and `server`, and used on whichever thread of Python has them.
 
 pub(crate) mod callbacks;
@@ -15,3 +15,4 @@ pub(crate) mod upgrade_answer;
 pub(crate) mod waiting;
 pub(crate) mod websocket_end;
 pub(crate) mod websocket_route;
+pub(crate) mod wsgi;

@@ -42,11 +42,13 @@ fn c11_4_one_chunk_waits_and_no_more() {
 
 #[test]
 fn c11_4_a_writer_without_an_end_breaks_the_body_off() {
-    let (writer, mut body) = channel();
-    assert_eq!(write(&writer, b"a"), Poll::Ready(Ok(())));
-    drop(writer);
-    assert_eq!(read(&mut body), data(b"a"));
-    assert!(matches!(read(&mut body), Some(Some(Err(_)))));
+    for end in [|writer: Writer| drop(writer), |writer: Writer| writer.abort()] {
+        let (writer, mut body) = channel();
+        assert_eq!(write(&writer, b"a"), Poll::Ready(Ok(())));
+        end(writer);
+        assert_eq!(read(&mut body), data(b"a"));
+        assert!(matches!(read(&mut body), Some(Some(Err(_)))));
+    }
 }
 
 #[test]

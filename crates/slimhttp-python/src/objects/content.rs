@@ -22,7 +22,7 @@ use crate::convert::errors;
 /// How long a read may wait before it looks whether a signal has come.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Wakes the thread that waits for content.
+/// Wakes the thread that waits for content, or for room.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -38,11 +38,22 @@ impl Wake for Unpark {
 /// What keeps it from coming, and what a signal raises meanwhile.
 pub(crate) fn next_chunk(py: Python<'_>, stream: &ContentStream) -> PyResult<Option<Bytes>> {
     stream.resume();
+    wait(py, |context| stream.poll_chunk(context))?.map_err(|fault| error_of(py, &fault))
+}
+
+/// What `poll` gives in the end; waits for it on this thread, with the interpreter let go.
+///
+/// # Errors
+/// What a signal raises meanwhile.
+pub(crate) fn wait<T>(
+    py: Python<'_>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> PyResult<T> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(outcome) = stream.poll_chunk(&mut context) {
-            return outcome.map_err(|fault| error_of(py, &fault));
+        if let Poll::Ready(outcome) = poll(&mut context) {
+            return Ok(outcome);
         }
         py.detach(|| std::thread::park_timeout(SIGNAL_INTERVAL));
         py.check_signals()?;

@@ -78,6 +78,11 @@ impl HttpRequest {
         self.attributes.get(py, Attribute::Context, || self.callbacks.contexts.copy(py))
     }
 
+    /// Its Python has run in this context, and goes on in it.
+    pub(crate) fn adopt_context(&self, context: &Bound<'_, PyAny>) {
+        self.attributes.set(Attribute::Context, context.clone());
+    }
+
     /// Goes on in a copy of the context in which this thread is: that of the task
     /// which has answered, and in which the program may have set something.
     ///

@@ -11,6 +11,8 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
 use slimhttp_site::application::ApplicationId;
 
+use crate::run::wsgi::environ::Environs;
+
 /// What a started application speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -30,6 +32,8 @@ pub(crate) struct Hosted {
     pub(crate) state: Option<Py<PyDict>>,
     /// What messages call it.
     pub(crate) label: Arc<str>,
+    /// What its requests have in common, by WSGI.
+    pub(crate) environs: Environs,
 }
 
 /// Those of one server.

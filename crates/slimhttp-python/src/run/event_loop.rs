@@ -140,6 +140,7 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
         Retained::Request(_)
         | Retained::UnopenedStream(_)
         | Retained::Iterator(_)
+        | Retained::OpenedFile(_)
         | Retained::AsyncIterator(..)
         | Retained::UnopenedWebSocket(..) => {}
     }

@@ -23,7 +23,10 @@ use crate::objects::request::HttpRequest;
 use crate::process::catch_panic::catch_panic;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::{self, Head};
-use crate::run::retained::{IteratorStream, PendingCall, Retained, UnopenedStream};
+use crate::run::retained::{
+    IteratorStream, Occupied, OpenedFile, PendingCall, Retained, UnopenedStream,
+};
+use crate::run::wsgi;
 
 /// The stay of a thread in an iterator.
 struct Visit<'d> {
@@ -50,7 +53,8 @@ impl Dispatcher {
         iterator: Bound<'_, PyIterator>,
         head: Option<Head>,
     ) -> PyResult<()> {
-        let first = next_chunk(&self.callbacks, pending.request.bind(py), &iterator, &pending.what);
+        let (request, read) = (pending.request.bind(py), response::read_chunk);
+        let first = next_chunk(&self.callbacks, request, &iterator, &pending.what, read);
         let opened = first.and_then(|first| {
             let head = match head {
                 Some(head) => head,
@@ -125,11 +129,11 @@ impl Dispatcher {
     /// `KeyboardInterrupt`.
     pub(super) fn pull(&self, py: Python<'_>, pull: Pull) -> PyResult<()> {
         // Without an iterator the dropped slot ends the body.
-        let Some((iterator, request, what)) = self.retained.enter(py, pull.stream) else {
-            return Ok(());
-        };
+        let Some(occupied) = self.retained.enter(py, pull.stream) else { return Ok(()) };
         let visit = Visit { dispatcher: self, stream: pull.stream };
-        let next = next_chunk(&self.callbacks, request.bind(py), iterator.bind(py), &what);
+        let Occupied { iterator, request, what, is_wsgi } = occupied;
+        let read = if is_wsgi { wsgi::result::read_chunk } else { response::read_chunk };
+        let next = next_chunk(&self.callbacks, request.bind(py), iterator.bind(py), &what, read);
         // Before the chunk is sent, for the next one may be asked for at once, on
         // another thread.
         drop(visit);
@@ -164,12 +168,19 @@ impl Dispatcher {
     /// Drops what is kept for owners that are gone.
     pub(crate) fn drop_released(&self, py: Python<'_>) {
         for id in self.bridge.queue.take_released() {
-            if let Some(Retained::Iterator(stream)) = self.retained.take_unoccupied(id) {
-                if !self.bridge.loop_queue.is_closed() {
-                    tracing::debug!("{}: the client has left the stream", stream.subject);
+            match self.retained.take_unoccupied(id) {
+                Some(Retained::Iterator(stream)) => {
+                    if !self.bridge.loop_queue.is_closed() {
+                        tracing::debug!("{}: the client has left the stream", stream.subject);
+                    }
+                    let what = stream.what.clone();
+                    catch_panic(|| what, || self.close_stream(py, stream));
                 }
-                let what = stream.what.clone();
-                catch_panic(|| what, || self.close_stream(py, stream));
+                Some(Retained::OpenedFile(OpenedFile { iterable, request, what })) => {
+                    let (iterable, request) = (iterable.bind(py), request.bind(py));
+                    catch_panic(|| &what, || self.close_iterable(iterable, request, &what));
+                }
+                _ => {}
             }
         }
     }
@@ -185,14 +196,26 @@ impl Dispatcher {
     /// Lets an iterator clean up here and now: its `finally` blocks run on a
     /// thread on which its body may run, and within its context.
     fn close_stream(&self, py: Python<'_>, stream: IteratorStream) {
-        let request = stream.request.bind(py);
-        let Ok(close) = stream.iterator.bind(py).getattr(intern!(py, "close")) else { return };
+        let closed = stream.iterable.as_ref().unwrap_or(stream.iterator.as_any());
+        self.close_iterable(closed.bind(py), stream.request.bind(py), &stream.what);
+    }
+
+    /// Calls `close`, where there is one, within the context of the request.
+    fn close_iterable(
+        &self,
+        iterable: &Bound<'_, PyAny>,
+        request: &Bound<'_, HttpRequest>,
+        what: &str,
+    ) {
+        let py = request.py();
+        let Ok(close) = iterable.getattr(intern!(py, "close")) else { return };
         let closed = request
             .get()
             .context(py)
             .and_then(|context| self.callbacks.contexts.run(py, (context, close)));
         if let Err(error) = closed {
-            self.failed(request, &error, &stream.what, stream.debug);
+            let debug = request.get().source().scope.options.debug;
+            self.failed(request, &error, what, debug);
         }
     }
 }
@@ -202,10 +225,11 @@ fn next_chunk(
     request: &Bound<'_, HttpRequest>,
     iterator: &Bound<'_, PyIterator>,
     what: &str,
+    read: fn(&Bound<'_, PyAny>, &str) -> PyResult<Bytes>,
 ) -> PyResult<Option<Bytes>> {
     let context = request.get().context(request.py())?;
     match callbacks.contexts.next(&context, iterator.as_any())? {
         None => Ok(None),
-        Some(chunk) => response::read_chunk(&chunk, what).map(Some),
+        Some(chunk) => read(&chunk, what).map(Some),
     }
 }

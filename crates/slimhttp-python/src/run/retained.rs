@@ -35,6 +35,8 @@ pub(crate) enum Retained {
     UnopenedStream(UnopenedStream),
     /// The iterator of a response under way.
     Iterator(IteratorStream),
+    /// What a WSGI application has returned whose file is on its way.
+    OpenedFile(OpenedFile),
     /// An awaitable on its way to the event loop.
     Awaitable(Py<PyAny>, PendingCall),
     /// An async iterator on its way to the event loop.
@@ -57,7 +59,16 @@ pub(crate) struct IteratorStream {
     /// The request in words.
     pub(crate) subject: Arc<str>,
     pub(crate) debug: bool,
+    /// What a WSGI application has returned, of which this is the iterator.
+    pub(crate) iterable: Option<Py<PyAny>>,
     occupancy: Occupancy,
+}
+
+/// A file that a WSGI application has returned, until it is closed.
+pub(crate) struct OpenedFile {
+    pub(crate) iterable: Py<PyAny>,
+    pub(crate) request: Py<HttpRequest>,
+    pub(crate) what: Arc<str>,
 }
 
 /// An iterator that an `async def` handler has returned, until a thread opens it.
@@ -97,7 +108,13 @@ impl IteratorStream {
         subject: Arc<str>,
         debug: bool,
     ) -> Self {
-        Self { iterator, request, what, subject, debug, occupancy: Occupancy::Free }
+        let (iterable, occupancy) = (None, Occupancy::Free);
+        Self { iterator, request, what, subject, debug, iterable, occupancy }
+    }
+
+    /// The same, of what a WSGI application has returned.
+    pub(crate) fn of_wsgi(self, iterable: Py<PyAny>) -> Self {
+        Self { iterable: Some(iterable), ..self }
     }
 
     /// For the garbage collector.
@@ -106,8 +123,18 @@ impl IteratorStream {
     /// Its own.
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.iterator)?;
+        visit.call(&self.iterable)?;
         visit.call(&self.request)
     }
+}
+
+/// An iterator in which a thread is.
+pub(crate) struct Occupied {
+    pub(crate) iterator: Py<PyIterator>,
+    pub(crate) request: Py<HttpRequest>,
+    pub(crate) what: Arc<str>,
+    /// Whether it is of a WSGI application.
+    pub(crate) is_wsgi: bool,
 }
 
 /// Those of one server.
@@ -158,17 +185,16 @@ impl RetainedObjects {
     }
 
     /// Enters an iterator: nobody closes it until [`RetainedObjects::leave`].
-    #[allow(clippy::type_complexity, reason = "taken apart where it is given")]
-    pub(crate) fn enter(
-        &self,
-        py: Python<'_>,
-        id: JobId,
-    ) -> Option<(Py<PyIterator>, Py<HttpRequest>, Arc<str>)> {
+    pub(crate) fn enter(&self, py: Python<'_>, id: JobId) -> Option<Occupied> {
         let mut objects = self.lock();
         let Some(Retained::Iterator(stream)) = objects.get_mut(&id) else { return None };
         stream.occupancy = Occupancy::Occupied;
-        let (iterator, request) = (stream.iterator.clone_ref(py), stream.request.clone_ref(py));
-        Some((iterator, request, stream.what.clone()))
+        Some(Occupied {
+            iterator: stream.iterator.clone_ref(py),
+            request: stream.request.clone_ref(py),
+            what: stream.what.clone(),
+            is_wsgi: stream.iterable.is_some(),
+        })
     }
 
     /// Leaves an iterator; whether its client has left meanwhile.
@@ -206,6 +232,10 @@ impl RetainedObjects {
                 Retained::Request(request) => visit.call(request)?,
                 Retained::UnopenedStream(unopened) => unopened.traverse(visit)?,
                 Retained::Iterator(stream) => stream.traverse(visit)?,
+                Retained::OpenedFile(file) => {
+                    visit.call(&file.iterable)?;
+                    visit.call(&file.request)?;
+                }
                 Retained::Awaitable(object, pending)
                 | Retained::AsyncIterator(object, _, pending) => {
                     visit.call(object)?;

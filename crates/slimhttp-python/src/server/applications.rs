@@ -1,6 +1,8 @@
 //! The applications of a server as the Python half of the package starts and ends them
 //! (`slimHTTP._applications`). Called on the thread that makes a change, and on the event loop's.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -10,6 +12,7 @@ use slimhttp_site::application::{AppReference, ApplicationId, Interface, Lifespa
 
 use crate::convert::config::object_of;
 use crate::run::applications::{Hosted, Protocol};
+use crate::run::wsgi::environ::Environs;
 use crate::server::state::Server;
 
 /// The applications of a server.
@@ -53,6 +56,7 @@ impl Applications {
     /// kept. Requests that wait for it are called now.
     fn ready(
         &self,
+        py: Python<'_>,
         number: u64,
         callable: Py<PyAny>,
         protocol: &str,
@@ -65,7 +69,10 @@ impl Applications {
             _ => return Err(PyValueError::new_err("a protocol is `asgi` or `wsgi`")),
         };
         let (dispatcher, id) = (&self.0.get().dispatcher, ApplicationId(number));
-        let hosted = Hosted { callable, protocol, state, label: label.into() };
+        let label: Arc<str> = label.into();
+        let is_multithreaded = self.0.get().snapshot().site.service.python_threads > 1;
+        let environs = Environs::new(py, label.clone(), is_multithreaded)?;
+        let hosted = Hosted { callable, protocol, state, label, environs };
         dispatcher.applications.add(id, hosted);
         dispatcher.bridge.applications.set(id, ApplicationState::Ready(side));
         Ok(())
