@@ -246,8 +246,8 @@ impl Body for CutBody {
         while let Some(body) = &mut self.body {
             let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(context)?) else {
                 let subject = &body.subject;
-                let why = "the body is shorter than";
-                tracing::error!("{subject}: {why} its Content-Length of {announced}");
+                let why = "the body is shorter than its Content-Length";
+                tracing::error!("{subject}: {why} of {announced}");
                 self.body = None;
                 return Poll::Ready(Some(Err(why.into())));
             };

@@ -12,7 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING};
+use http::header::{HeaderMap, HeaderName};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 use slimhttp_server::{Answer, HandlerFault, LogThrottle, Request};
@@ -30,8 +31,9 @@ const SPAN: Duration = Duration::from_secs(600);
 /// What is answered in place of the body, if the fields of an answer with this status name a
 /// file; `who` is the application, for messages. They are taken out of `fields` in any case.
 ///
-/// They act with the status 200 alone: a file answers with a status of its own. Where there is
-/// no `private_root` the log says once in a while that they have no effect.
+/// They act with the status 200, and with 206, where an application has looked at the range that
+/// the file answers by itself. Where there is no `private_root` the log says once in a while that
+/// they have no effect.
 pub fn answer(
     request: &Request,
     who: &str,
@@ -51,7 +53,7 @@ pub fn answer(
         }
         return None;
     };
-    if status != StatusCode::OK {
+    if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return None;
     }
     let Some(path) = named.below(root) else {
@@ -60,9 +62,10 @@ pub fn answer(
         return Some(Err(HandlerFault::Refused(Refusal::Internal, Some(why.into()))));
     };
     let mut fields = std::mem::take(fields);
-    // Those of the body that is not sent.
-    fields.remove(CONTENT_LENGTH);
-    fields.remove(TRANSFER_ENCODING);
+    // What is said of the body that is not sent.
+    for name in [ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING] {
+        fields.remove(name);
+    }
     Some(Ok(Answer::File(path, fields)))
 }
 

@@ -201,7 +201,7 @@ fn c11_4_a_body_is_cut_at_the_length_that_was_announced() {
         (1, b"", &[], b"", false),
     ];
     for (announced, first, chunks, given, is_whole) in cases {
-        let short = Err("the body is shorter than".to_owned());
+        let short = Err("the body is shorter than its Content-Length".to_owned());
         let expected = (given.to_vec(), if is_whole { Ok(()) } else { short });
         assert_eq!(cut(announced, first, chunks), expected, "{announced} {first:?} {chunks:?}");
     }

@@ -68,16 +68,20 @@ fn c11_4_a_field_that_names_a_file_is_never_sent() {
 
 #[test]
 fn c11_4_a_file_is_answered_with_the_other_fields() {
-    let mut given = fields(&[
+    let given = fields(&[
         ("x-sendfile", "a.txt"),
         ("x-accel-redirect", "/b.txt"),
         ("content-length", "3"),
         ("content-type", "text/x-own"),
+        ("content-range", "bytes 0-2/9"),
+        ("accept-ranges", "bytes"),
     ]);
-    let outcome = answer(&request(Some("/srv")), "app", StatusCode::OK, &mut given);
-    let Some(Ok(Answer::File(path, fields))) = outcome else { panic!("no file: {outcome:?}") };
-    assert_eq!(path, Path::new("/srv/a.txt"));
-    assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-type"]);
+    for status in [StatusCode::OK, StatusCode::PARTIAL_CONTENT] {
+        let outcome = answer(&request(Some("/srv")), "app", status, &mut given.clone());
+        let Some(Ok(Answer::File(path, fields))) = outcome else { panic!("no file: {outcome:?}") };
+        assert_eq!(path, Path::new("/srv/a.txt"));
+        assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-type"]);
+    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Bytes of HTTP as WSGI has them: text of which each character is a byte (PEP 3333, "Unicode
 //! Issues").
 
-use std::borrow::Cow;
-
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -14,15 +12,17 @@ pub(crate) fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     }
 }
 
-/// The bytes of such text; `None` where a character is none.
-pub(crate) fn bytes<'t>(text: &'t Bound<'_, PyString>) -> Option<Cow<'t, [u8]>> {
+/// What `read` makes of the bytes of such text; `None` where a character is none.
+pub(crate) fn with_bytes<T>(
+    text: &Bound<'_, PyString>,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Option<T> {
     // It fails for a surrogate alone, which is no byte either.
-    let text = text.to_cow().ok()?;
-    if text.is_ascii() {
-        return Some(match text {
-            Cow::Borrowed(text) => text.as_bytes().into(),
-            Cow::Owned(text) => text.into_bytes().into(),
-        });
+    let encoded = text.encode_utf8().ok()?;
+    let bytes = encoded.as_bytes();
+    if bytes.is_ascii() {
+        return read(bytes);
     }
-    text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>().map(Cow::Owned)
+    let characters = std::str::from_utf8(bytes).ok()?.chars();
+    read(&characters.map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>()?)
 }

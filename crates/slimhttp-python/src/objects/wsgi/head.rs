@@ -1,8 +1,6 @@
 //! Status and header fields as an application gives them to `start_response`, checked while the
 //! application still runs, so that what is wrong with them is raised where it is written.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE};
 use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
@@ -117,8 +115,7 @@ fn read_status(status: &Bound<'_, PyAny>) -> PyResult<StatusCode> {
         let found = status.get_type().name()?;
         return Err(PyTypeError::new_err(format!("a status is str, not `{found}`")));
     };
-    let bytes = latin1::bytes(text).unwrap_or_default();
-    match parse_status(&bytes) {
+    match latin1::with_bytes(text, parse_status) {
         Some(status) => Ok(status),
         None => Err(PyValueError::new_err(format!(
             "a status is a number from 200 to 599 with its reason, such as `200 OK`, not {}",
@@ -140,7 +137,7 @@ fn read_name(name: &Bound<'_, PyAny>) -> PyResult<HeaderName> {
         let found = name.get_type().name()?;
         return Err(PyTypeError::new_err(format!("the name of a header is str, not `{found}`")));
     };
-    let known = latin1::bytes(text).and_then(|bytes| HeaderName::from_bytes(&bytes).ok());
+    let known = latin1::with_bytes(text, |bytes| HeaderName::from_bytes(bytes).ok());
     let Some(known) = known else {
         let shown = text.repr()?;
         let wrong = format!("{} is no name of a header", shown.to_string_lossy());
@@ -175,13 +172,8 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
         let wrong = format!("the value of the header `{name}` is str, not `{found}`");
         return Err(PyTypeError::new_err(wrong));
     };
-    let value = latin1::bytes(text).and_then(|bytes| match bytes {
-        Cow::Borrowed(bytes) => HeaderValue::from_bytes(bytes.trim_ascii()).ok(),
-        Cow::Owned(bytes) if bytes.trim_ascii().len() == bytes.len() => {
-            HeaderValue::from_maybe_shared(Bytes::from(bytes)).ok()
-        }
-        Cow::Owned(bytes) => HeaderValue::from_bytes(bytes.trim_ascii()).ok(),
-    });
+    let read = |bytes: &[u8]| HeaderValue::from_bytes(bytes.trim_ascii()).ok();
+    let value = latin1::with_bytes(text, read);
     value.ok_or_else(|| {
         let shown = text.repr().map_or_else(|_| "that".into(), |shown| shown.to_string());
         PyValueError::new_err(format!(
