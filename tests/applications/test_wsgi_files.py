@@ -281,6 +281,22 @@ def test_c11_4_the_type_that_the_application_gives_is_kept(site: WsgiSite) -> No
     assert (answer.text, answer.headers['content-type']) == ('spaced', 'text/x-own')
 
 
+def test_c11_4_a_range_that_an_application_has_looked_at_is_that_of_the_file(
+    site: WsgiSite,
+) -> None:
+    # As Flask's `send_file` answers with `USE_X_SENDFILE`.
+    headers = [
+        ('X-Sendfile', 'a.txt'),
+        ('Content-Range', 'bytes 2-4/10'),
+        ('Content-Length', '3'),
+        ('Accept-Ranges', 'bytes'),
+    ]
+    application = says(status='206 Partial Content', headers=headers)
+    answer = site.ask(application, fields=[('Range', 'bytes=2-4')], valid=False)
+    assert (answer.status, answer.text) == (206, '234')
+    assert answer.headers.all('content-range') == ['bytes 2-4/10']
+
+
 @of('path', ['{folder}/text', '../text', '/etc/passwd'])
 def test_c11_4_a_file_outside_of_the_private_root_is_a_500(
     site: WsgiSite, folder: Path, path: str

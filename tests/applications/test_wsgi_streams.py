@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import slimHTTP
 from support import PATIENCE, Closed, Log, in_threads, narrow_client, wait_until
+from support.http2_client import Http2
 from support.waiting import settles
 from support.wsgi import PLAIN, Closable, WsgiSite, returns, says, wsgi_site
 
@@ -155,6 +157,53 @@ def test_c11_4_the_iterable_is_closed_once(site: WsgiSite, how: str) -> None:
     # The thread does the next request behind whatever it still had to do of this one.
     assert site.ask(says(b'next')).text == 'next'
     assert result.closed == 1
+
+
+def test_c11_4_write_is_over_once_the_iterable_has_begun(site: WsgiSite) -> None:
+    raised: list[BaseException] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        write = start_response('200 OK', list(PLAIN))
+        yield b'a'
+        try:
+            write(b'never')
+        except AssertionError as error:
+            raised.append(error)
+        yield b'b'
+
+    assert site.ask(application).body == b'ab'
+    assert str(raised[0]) == 'the response was sent already'
+
+
+@of('wrong', ['raises', 'too short'])
+def test_c11_4_a_stream_of_http_2_that_fails_is_reset(wrong: str) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response('200 OK', length(5))
+        yield b'abc'
+        if wrong == 'raises':
+            raise ValueError('in the middle')
+
+    with wsgi_site(mode=slimHTTP.HTTPS) as site, Http2(site.address[1]) as connection:
+        answer = connection.get('/', ('x-app', site.name(application)))
+        assert answer.reset == 2  # INTERNAL_ERROR
+        said = connection.get('/', ('x-app', site.name(says(b'next'))))
+        assert said.body == b'next'
+
+
+def test_c11_4_a_request_for_a_websocket_is_answered_as_any_other(site: WsgiSite) -> None:
+    fields = [
+        ('Connection', 'Upgrade'),
+        ('Upgrade', 'websocket'),
+        ('Sec-WebSocket-Version', '13'),
+        ('Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='),
+    ]
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response('426 Upgrade Required', list(PLAIN))
+        return [environ['HTTP_UPGRADE'].encode()]
+
+    answer = site.ask(application, fields=fields)
+    assert (answer.status, answer.text) == (426, 'websocket')
 
 
 def test_c11_4_close_is_looked_for_on_what_was_returned(site: WsgiSite) -> None:
