@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import slimHTTP
+from support import PATIENCE, Log, in_threads
 from support.http2_client import Http2
 from support.tls import lenient_tls
 from support.wsgi import PLAIN, WsgiSite, wsgi_site
@@ -105,6 +108,23 @@ def test_c11_4_header_fields_are_joined_and_doubtful_ones_left_out(site: WsgiSit
     assert {'HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH'}.isdisjoint(environ)
 
 
+def test_c11_4_nothing_is_told_of_what_a_request_lacks(site: WsgiSite) -> None:
+    seen: dict[str, Any] = {}
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        seen.update(environ)
+        start_response('200 OK', list(PLAIN))
+        return [b'']
+
+    name = site.name(application)
+    with site.serving.client() as client:
+        client.send_raw(f'OPTIONS / HTTP/1.0\r\nX-App: {name}\r\n\r\n'.encode())
+        assert client.read_response().status == 200
+    assert (seen['REQUEST_METHOD'], seen['SERVER_PROTOCOL']) == ('OPTIONS', 'HTTP/1.0')
+    assert {key for key in seen if key.startswith('HTTP_')} == {'HTTP_X_APP'}
+    assert {'CONTENT_TYPE', 'CONTENT_LENGTH'}.isdisjoint(seen)
+
+
 def test_c11_4_each_request_has_an_environ_of_its_own(site: WsgiSite) -> None:
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         assert 'left.behind' not in environ
@@ -146,8 +166,6 @@ def test_c11_4_the_client_is_the_one_that_trusted_proxies_name(site: WsgiSite) -
 
 
 def test_c11_4_the_scheme_and_the_host_over_tls_and_http_2() -> None:
-    import slimHTTP
-
     seen: list[dict[str, Any]] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
@@ -171,8 +189,6 @@ def test_c11_4_the_scheme_and_the_host_over_tls_and_http_2() -> None:
 
 
 def test_c11_4_what_an_application_says_of_errors_is_logged_line_by_line(site: WsgiSite) -> None:
-    from support import Log
-
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         errors = environ['wsgi.errors']
         print('first', 'line', file=errors)
@@ -192,8 +208,6 @@ def test_c11_4_what_an_application_says_of_errors_is_logged_line_by_line(site: W
 
 
 def test_c11_4_a_line_of_errors_is_bounded(site: WsgiSite) -> None:
-    from support import Log
-
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         environ['wsgi.errors'].write('x' * 20_000 + '\n')
         with pytest.raises(TypeError):
@@ -210,3 +224,19 @@ def test_c11_4_a_line_of_errors_is_bounded(site: WsgiSite) -> None:
             if 'xxx' in record.getMessage()
         ]
     assert lengths == [8192, 8192, 3616]
+
+
+def test_c11_4_lines_of_several_threads_are_apart() -> None:
+    barrier = threading.Barrier(2)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        for word in ('a line ', 'of ', environ['QUERY_STRING'], '\n'):
+            barrier.wait(PATIENCE)
+            environ['wsgi.errors'].write(word)
+        start_response('200 OK', list(PLAIN))
+        return [b'']
+
+    with Log() as log, wsgi_site(python_threads=2) as site:
+        in_threads(2, lambda number: site.ask(application, f'/?{number}'))
+        for number in range(2):
+            log.wait_for(f': a line of {number}$|: a line of {number}\n')

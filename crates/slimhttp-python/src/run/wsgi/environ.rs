@@ -2,7 +2,7 @@
 //! requests of an application on one address is made once and copied; the rest is set under keys
 //! that are interned. On the thread that answers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::header::{
@@ -27,12 +27,17 @@ use crate::objects::wsgi::input::Input;
 /// it, within reason.
 const MOST: usize = 16;
 
+/// The keys that are set for every request, or taken out of its copy.
+const EVERY: &str = "PATH_INFO RAW_URI REQUEST_URI REMOTE_ADDR REMOTE_PORT HTTP_HOST wsgi.input";
+
 /// What an application's requests have in common.
 pub(crate) struct Environs {
     errors: Py<Errors>,
     /// Whether several threads may call the application at once.
     is_multithreaded: bool,
     bases: Mutex<Vec<Base>>,
+    /// The client that asked last, which mostly asks again, as text.
+    client: Mutex<Option<(IpAddr, Py<PyString>)>>,
 }
 
 /// What is the same for all requests of an application at one place on one address.
@@ -50,7 +55,8 @@ impl Environs {
     /// When Python has no memory.
     pub(crate) fn new(py: Python<'_>, label: Arc<str>, is_multithreaded: bool) -> PyResult<Self> {
         let errors = Py::new(py, Errors::new(label))?;
-        Ok(Self { errors, is_multithreaded, bases: Mutex::default() })
+        let (bases, client) = (Mutex::default(), Mutex::default());
+        Ok(Self { errors, is_multithreaded, bases, client })
     }
 
     /// What the application has said, and to whom.
@@ -76,22 +82,43 @@ impl Environs {
             trusted: &request.scope.options.trusted_proxies,
         };
         let environ = self.base(py, request.local, place, arrival.scheme())?;
-        environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, &request.method))?;
+        if request.method != Method::GET {
+            environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, &request.method))?;
+        }
+        if request.version != Version::HTTP_11 {
+            environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol(py, request.version))?;
+        }
+        if let Some(query) = request.uri.query() {
+            environ.set_item(intern!(py, "QUERY_STRING"), latin1::text(py, query.as_bytes()))?;
+        }
+        let target = target(py, request);
         environ.set_item(intern!(py, "PATH_INFO"), path_info(py, &request.path, place))?;
-        let (query, target) = (request.uri.query().unwrap_or_default(), target(py, request));
-        environ.set_item(intern!(py, "QUERY_STRING"), latin1::text(py, query.as_bytes()))?;
         environ.set_item(intern!(py, "RAW_URI"), &target)?;
         environ.set_item(intern!(py, "REQUEST_URI"), target)?;
-        environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol(py, request.version))?;
         let (client, peer) = (arrival.remote(), request.peer.ip().to_canonical());
-        environ.set_item(intern!(py, "REMOTE_ADDR"), client.to_string())?;
-        // Of a client behind a proxy the port is not known.
+        environ.set_item(intern!(py, "REMOTE_ADDR"), self.client_text(py, client))?;
+        let port = intern!(py, "REMOTE_PORT");
         if client == peer {
-            environ.set_item(intern!(py, "REMOTE_PORT"), request.peer.port().to_string())?;
+            environ.set_item(port, request.peer.port().to_string())?;
+        } else {
+            // Of a client behind a proxy it is not known.
+            environ.del_item(port)?;
         }
         set_fields(&environ, request)?;
         environ.set_item(intern!(py, "wsgi.input"), Bound::new(py, Input::new(&request.body))?)?;
         Ok(environ)
+    }
+
+    fn client_text<'py>(&self, py: Python<'py>, client: IpAddr) -> Bound<'py, PyString> {
+        if let Some((known, text)) = &*self.client.lock()
+            && *known == client
+        {
+            return text.bind(py).clone();
+        }
+        let text = PyString::new(py, &client.to_string());
+        let old = self.client.lock().replace((client, text.clone().unbind()));
+        drop(old);
+        text
     }
 
     /// A copy of what all have in common.
@@ -147,6 +174,14 @@ impl Environs {
         environ.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
         if scheme == "https" {
             environ.set_item("HTTPS", "on")?;
+        }
+        // What most requests have, and what each sets anew or takes out: so a copy has room for
+        // the keys of a request, and need not grow for each.
+        environ.set_item("REQUEST_METHOD", "GET")?;
+        environ.set_item("SERVER_PROTOCOL", "HTTP/1.1")?;
+        environ.set_item("QUERY_STRING", "")?;
+        for key in EVERY.split_ascii_whitespace() {
+            environ.set_item(PyString::intern(py, key), py.None())?;
         }
         Ok(environ)
     }
@@ -220,11 +255,13 @@ fn set_fields(environ: &Bound<'_, PyDict>, request: &Request) -> PyResult<()> {
             }
         }
     }
-    // HTTP/2 may send the host as `:authority` alone (RFC 9113 section 8.3.1).
-    if let Some(authority) = request.uri.authority()
-        && !request.headers.contains_key(HOST)
-    {
-        environ.set_item(intern!(py, "HTTP_HOST"), authority.as_str())?;
+    if !request.headers.contains_key(HOST) {
+        let host = intern!(py, "HTTP_HOST");
+        // HTTP/2 may send the host as `:authority` alone (RFC 9113 section 8.3.1).
+        match request.uri.authority() {
+            Some(authority) => environ.set_item(host, authority.as_str())?,
+            None => environ.del_item(host)?,
+        }
     }
     Ok(())
 }
