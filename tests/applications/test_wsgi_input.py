@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import slimHTTP
+from hyperframe.frame import DataFrame
 from support import PATIENCE, Log, answer, wait_until
 from support.http2_client import Http2
 from support.wsgi import PLAIN, WsgiSite, wsgi_site
@@ -78,9 +80,6 @@ def test_c11_4_the_input_of_a_request_without_content_is_empty(site: WsgiSite) -
 
 
 def test_c11_4_content_of_http_2_needs_no_length() -> None:
-    import slimHTTP
-    from hyperframe.frame import DataFrame
-
     application, given = reading(lambda it: [it.read(2), it.read(9)])
     with wsgi_site(mode=slimHTTP.HTTPS) as site, Http2(site.address[1]) as connection:
         fields = ('x-app', site.name(application))

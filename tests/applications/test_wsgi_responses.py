@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from support import Closed, Log
+import slimHTTP
+from support import Closed, Log, narrow_client, wait_until
+from support.waiting import settles
 from support.wsgi import PLAIN, Closable, WsgiSite, returns, says, wsgi_site
 
 of = pytest.mark.parametrize
@@ -155,9 +157,6 @@ def test_c11_4_write_sends_at_once_and_before_the_iterable(site: WsgiSite) -> No
 
 
 def test_c11_4_write_waits_for_a_slow_client(site: WsgiSite) -> None:
-    from support import narrow_client, wait_until
-    from support.waiting import settles
-
     written = [0]
     block = b'x' * 65536
 
@@ -441,8 +440,6 @@ def test_c11_4_debug_shows_the_traceback() -> None:
 
 
 def test_c11_4_an_http_error_of_ours_is_an_answer(site: WsgiSite) -> None:
-    import slimHTTP
-
     with Log() as log:
         assert site.ask(raises(slimHTTP.HTTPError(404, 'nowhere'))).status == 404
     assert 'Traceback' not in log.text

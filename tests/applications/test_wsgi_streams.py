@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import slimHTTP
-from support import PATIENCE, Closed, Log, in_threads, narrow_client, wait_until
+from support import PATIENCE, Closed, Log, Program, in_threads, narrow_client, wait_until
 from support.http2_client import Http2
 from support.waiting import settles
 from support.wsgi import PLAIN, Closable, WsgiSite, returns, says, wsgi_site
@@ -244,6 +245,45 @@ def test_c11_4_what_stands_behind_the_last_chunk_runs(site: WsgiSite) -> None:
     for count in ('3', '6'):
         assert len(site.ask(application, f'/?{count}').body) == int(count)
         wait_until(lambda count=count: count in ran, 'the end')
+
+
+INTERRUPTS = """
+import slimHTTP
+
+
+class Result:
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __iter__(self):
+        for _ in range(self.steps):
+            yield b'x'
+        raise KeyboardInterrupt
+
+    def close(self):
+        print('closed', flush=True)
+
+
+def app(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    if environ['QUERY_STRING'] == 'call':
+        raise KeyboardInterrupt
+    return Result(int(environ['QUERY_STRING']))
+
+
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, app=app, interface='wsgi')
+http.run()
+"""
+
+
+@of('where', ['call', '0', '1', '2'])
+def test_c11_4_a_keyboard_interrupt_ends_the_server(where: str) -> None:
+    with Program(INTERRUPTS) as process:
+        with contextlib.suppress(Closed):
+            process.get(f'/?{where}')
+        assert process.wait() != 0
+        assert 'KeyboardInterrupt' in process.stderr
+        assert process.stdout.count('closed') == (where != 'call')
 
 
 # Contexts and threads.

@@ -43,8 +43,8 @@ pub(super) struct Exchange<'x, 'py> {
 enum Closing {
     /// Whoever has it now.
     Now,
-    /// Whoever has the stream, or the file.
-    Later,
+    /// Whoever has the stream, or the file; this is what has come of its first step.
+    Later(PyResult<()>),
 }
 
 /// The bytes of a chunk.
@@ -72,7 +72,7 @@ impl<'py> Exchange<'_, 'py> {
             Err(error) => return self.fail(error),
         };
         let outcome = match self.answer(&result) {
-            Ok(Closing::Later) => return Ok(()),
+            Ok(Closing::Later(outcome)) => return outcome,
             Ok(Closing::Now) => Ok(()),
             Err(error) => self.fail(error),
         };
@@ -202,7 +202,7 @@ impl<'py> Exchange<'_, 'py> {
         let (source, kept) = (Arc::new(file.file), Release { bridge, id });
         let body = Body::open_file(source, file.offset, length, kept);
         call.answer(Ok(Answer::Reply(head.with_body(body))));
-        Ok(Closing::Later)
+        Ok(Closing::Later(Ok(())))
     }
 
     /// Answers by an iterable, from its first bytes on.
@@ -310,7 +310,7 @@ impl<'py> Exchange<'_, 'py> {
         call.reply.send(Ok(Answer::Reply(head.with_body(body))));
         completion::notify_batched();
         let pull = Pull { stream, subject: to, host: from, reply };
-        self.dispatcher.pull(py, pull).map(|()| Closing::Later)
+        Ok(Closing::Later(self.dispatcher.pull(py, pull)))
     }
 
     /// Writes what an iterable gives behind what `write` was given.
