@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from types import FunctionType as _FunctionType
 
+from slimHTTP._applications._wrappers import asgi, wsgi
 from slimHTTP._errors import (
     ClientDisconnected,
     ConfError,
@@ -36,6 +37,7 @@ from slimHTTP._message._forms import MultiDict, UploadedFile
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Imported
+from slimHTTP._mounts import ROUTE_GROUP
 from slimHTTP._net._certificates import CertManager
 from slimHTTP._net._events import Events
 from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET, broadcast
@@ -64,6 +66,7 @@ __all__ = [
     'HTTP_REQUEST',
     'HTTP_RESPONSE',
     'HTTP_SERVER',
+    'ROUTE_GROUP',
     'ROUTE_HANDLER',
     'STREAM_CHUNKED',
     'SYNC_WEBSOCKET',
@@ -91,6 +94,7 @@ __all__ = [
     'VirtualStorage',
     'WebSocketClosed',
     '__version__',
+    'asgi',
     'broadcast',
     'drop_privileges',
     'host',
@@ -98,6 +102,7 @@ __all__ = [
     'memory',
     'server',
     'slimHTTP_Error',
+    'wsgi',
 ]
 
 # Pickles and texts that a program keeps name a class by its module: by the one that it

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from slimHTTP import _log
-from slimHTTP._applications import _hosting
+from slimHTTP._applications._hosting import Hosting
 from slimHTTP._debug import _failure
 from slimHTTP._errors import ContentError
 from slimHTTP._message._json import json_bytes
@@ -35,6 +35,10 @@ class _Instance(ServerInstance, Protocol):
     @property
     def _connections(self) -> Connections:
         """Its connections that the program has to do with."""
+
+    @property
+    def _hosting(self) -> Hosting:
+        """Its applications."""
 
 
 #: How many handlers are warned of at most.
@@ -70,10 +74,11 @@ class Callbacks:
         """Say which server these callbacks are of; called before it answers anything."""
         self._instance = weakref.ref(instance)
 
-    def sync_applications(self) -> None:
-        """See `_hosting.sync`."""
-        if self.instance is not None:
-            _hosting.sync(self.instance)
+    def sync_applications(self, retry: list[str] | None) -> None:
+        """See `Hosting.sync`."""
+        http = self.instance
+        if http is not None:
+            http._hosting.sync(retry)
 
     def run_module(self, request: HTTP_REQUEST, path: str, reload: str) -> Any:
         """See `Modules.run_module`."""

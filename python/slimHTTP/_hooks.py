@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import TYPE_CHECKING, Any, Union, cast, overload
 
 from slimHTTP import _callables
+from slimHTTP._applications._hosting import Hosting
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._net._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._serve import _threads
@@ -98,7 +99,8 @@ class Hooks:
     def __init__(self) -> None:
         super().__init__()
         self._connections = Connections(self._server.hooks.record_event)
-        self._lifecycle = Lifecycle()
+        self._hosting = Hosting(self._server)
+        self._lifecycle = Lifecycle(self._hosting)
         self._methods = Methods(self._server)
         self._any_method: Callable[..., Any] | None = None
 

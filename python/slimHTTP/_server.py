@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
 from typing import Any, Final, TypeVar, Union, overload
 
-from slimHTTP import _callables, _log, _modules, _routes
-from slimHTTP._applications import _hosting
+from slimHTTP import _callables, _log, _modules, _mounts, _routes
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._hooks import Hooks
@@ -70,7 +69,7 @@ def server(
     raise ValueError(f'mode: expected slimHTTP.HTTP or slimHTTP.HTTPS, found `{mode!r}`')
 
 
-class HTTP_SERVER(Hooks, WebSockets, LockOwner):
+class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
     """A server: one listener, its site, and the Python that it asks.
 
     Made by `slimHTTP.server`. It serves while `run()` or a `with` block runs,
@@ -117,7 +116,6 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             raise
         self._server = opened
         super().__init__()
-        _hosting.sync(self)
         self._store = LiveStore(opened)
         self._config = ConfigTable(self._store)
         self._python_threads: list[threading.Thread] | None = None  # None until started.
@@ -253,7 +251,8 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
         request is there, to read the body by `request.stream()` as it comes in.
         The handler is any callable that takes the request,
         `async` or not; the same path again replaces it, and a decorated
-        function is given back unchanged, so that decorators stack.
+        function is given back unchanged, so that decorators stack. An application, as
+        `slimHTTP.asgi(app)` or `slimHTTP.wsgi(app)`, answers all that the route does.
 
         In a module, a route for the module's own virtual host belongs to that
         run of the module and answers before `on_request`; its body is there.
@@ -266,15 +265,17 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
             _routes.check_handler(handler)
             run = _modules.own_run(self, url, vhost)
             if run is not None:
+                _mounts.check_no_application(handler)
                 run.add_route(url, named, prefix, handler)
-            else:
-                asynchronous = _callables.is_async(handler)
-                name = _callables.name_of(handler)
-                kind = _routes.body_kind(stream)
-                place = _callables.place_of(handler)
-                self._server.add_route(
-                    url, vhost, named, prefix, kind, handler, asynchronous, name, place
-                )
+                return handler
+            application = _mounts.application_of(handler)
+            kind = application.interface if application else _routes.body_kind(stream)
+            called: Callable[..., Any] = application.app if application else handler
+            asynchronous = _callables.is_async(called)
+            name, place = _callables.name_of(called), _callables.place_of(called)
+            self._server.add_route(
+                url, vhost, named, prefix, kind, handler, asynchronous, name, place
+            )
             return handler
 
         return register
@@ -408,6 +409,7 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                 # First of all, for what is called then may have something to log.
                 log = self._server.get(('log',)) if self._server.kind(('log',)) else None
                 _log.configure(log)
+                _loop.check(self._server.event_loop)
                 self._lifecycle.start(self)
 
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
@@ -421,7 +423,10 @@ class HTTP_SERVER(Hooks, WebSockets, LockOwner):
                 self._python_threads = _run.start_python_threads(self, self._server)
                 if greeting:
                     _run.print_greeting(self._server)
-            return self._python_threads
+            threads = self._python_threads
+        # Without the lock, for applications run code of their own when they are imported.
+        self._hosting.begin()
+        return threads
 
 
 class HTTPS_SERVER(HTTP_SERVER):

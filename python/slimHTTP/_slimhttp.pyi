@@ -1,5 +1,6 @@
 """The extension: what the Rust side offers to the Python side. Not for programs."""
 
+import builtins
 import pathlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Literal, TypeVar, final
@@ -75,7 +76,7 @@ class Server:
         vhost: str | None,
         methods: list[str] | None,
         prefix: bool,
-        kind: Literal['whole', 'streamed', 'websocket'],
+        kind: Literal['whole', 'streamed', 'websocket', 'asgi', 'wsgi'],
         handler: Callable[..., Any] | WebSocketRoute,
         is_async: bool,
         name: str,
@@ -160,20 +161,22 @@ class Applications:
     def list(
         self,
     ) -> list[
-        tuple[int, str, Any, str, str, Path, builtins.list[tuple[str, str]], float]
+        tuple[int, str, Any, str, str, pathlib.Path, builtins.list[tuple[str, str]], float, bool]
     ]: ...
     def ready(
         self,
         number: int,
-        callable: Callable[..., Any],
+        application: Callable[..., Any],
         protocol: str,
         state: dict[str, Any] | None,
         label: str,
     ) -> None: ...
-    def failed(self, number: int) -> None: ...
+    def failed(self, number: int, page: tuple[str, str, builtins.list[str]] | None) -> None: ...
     def starting(self, number: int) -> None: ...
+    def is_in_use(self, number: int) -> bool: ...
     def remove(self, number: int) -> None: ...
 
+@final
 class Signals:
     """What `run()` tells of the signals that come while it serves."""
 

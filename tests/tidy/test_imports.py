@@ -19,8 +19,8 @@ PACKAGE = 'python/slimHTTP/'
 #: that stand behind it alone. The extension, `_slimhttp`, is everybody's.
 ROOMS = [
     '__main__', '_reload', '__init__', '_legacy', '_privileges', '_server', '_callbacks', '_hooks',
-    '_instances', '_net', '_debug', '_modules', '_state', '_serve', '_routes', '_message', '_log',
-    '_types', '_callables', '_errors', '_package',
+    '_instances', '_mounts', '_applications', '_net', '_debug', '_modules', '_state', '_serve',
+    '_routes', '_message', '_log', '_types', '_callables', '_errors', '_package',
 ]  # fmt: skip
 
 

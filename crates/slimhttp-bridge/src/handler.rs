@@ -13,10 +13,9 @@ use slimhttp_server::{
     AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
     Interests, Request,
 };
-use slimhttp_site::refusal::Refusal;
 use tokio::sync::oneshot;
 
-use crate::applications::{ApplicationState, NotReady};
+use crate::applications::NotReady;
 use crate::bridge::Bridge;
 use crate::connection::{Connection, ConnectionJob};
 use crate::job::{Call, Job};
@@ -37,9 +36,9 @@ impl Handler for BridgeHandler {
         let bridge = &self.0;
         let side = match &callee {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
-            Callee::Application(app, _) => match bridge.applications.state(app.application.id) {
-                ApplicationState::Ready(side) => side,
-                _ => return Box::pin(call_once_ready(bridge.clone(), callee, request)),
+            Callee::Application(app, _) => match bridge.applications.side(app.application.id) {
+                Some(side) => side,
+                None => return Box::pin(call_once_ready(bridge.clone(), callee, request)),
             },
             Callee::Module(_) | Callee::Script { .. } | Callee::Upgrade => Side::Thread,
         };
@@ -99,12 +98,13 @@ async fn call_once_ready(
         unreachable!("only applications are waited for");
     };
     let limit = bridge.queue.capacity.limit();
-    let unavailable = |why| Err(HandlerFault::Refused(Refusal::Unavailable, Some(why)));
+    let unavailable = |why, page| Err(HandlerFault::Unavailable { why, page });
     match bridge.applications.ready(&app.application, limit).await {
         Ok(side) => submit(&bridge, side, callee, request).await,
         Err(NotReady::Full) => Err(HandlerFault::QueueFull),
-        Err(NotReady::Failed) => unavailable("the application has not started".into()),
-        Err(NotReady::Overdue) => unavailable("the application takes too long to start".into()),
+        Err(NotReady::Failed(page)) => unavailable("the application has failed to start", page),
+        Err(NotReady::Overdue) => unavailable("the application takes too long to start", None),
+        Err(NotReady::Gone) => unavailable("the application has ended", None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values of ours as Python's, and Python's as ours. Nothing here knows a server, a request
 //! under way or a handler; nothing waits, and nothing is kept but classes and functions of
-//! Python that were looked up once for the process. Called with Python held.
+//! Python that were looked up once for the process, and the `objects` that configurations name.
+//! Called with Python held.
 
 pub(crate) mod asyncio;
 pub(crate) mod bytes;
@@ -12,4 +13,5 @@ pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod latin1;
+pub(crate) mod objects;
 pub(crate) mod values;

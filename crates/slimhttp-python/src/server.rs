@@ -23,6 +23,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyTuple;
 use slimhttp_bridge::side::Side;
 use slimhttp_server::{DebugPage, FailedStart, ServerConfig, ShownTo};
+use slimhttp_site::application::Interface;
 use slimhttp_site::fault::Place;
 
 use crate::convert::config;
@@ -36,7 +37,7 @@ use crate::run::event_loop;
 use crate::run::handlers::{Handler, Registration};
 use crate::run::turn;
 use crate::server::applications::Applications;
-use crate::server::change::{ChangeError, successor};
+use crate::server::change::{ChangeError, Retry, successor};
 use crate::server::hooks::Hooks;
 use crate::server::signals::Signals;
 use crate::server::state::Server;
@@ -208,7 +209,7 @@ impl Server {
     /// at start may be left out.
     fn configure(&self, py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<()> {
         let config = config::read_config(config)?;
-        self.update(py, move |draft| {
+        self.update_and_retry(py, Retry::All, move |draft| {
             draft.config = successor(&draft.config, &config);
             draft.replaced = true;
             Ok(())
@@ -219,7 +220,8 @@ impl Server {
     /// not exist.
     fn edit(&self, py: Python<'_>, edits: Vec<Bound<'_, PyTuple>>) -> PyResult<()> {
         let edits = edits.iter().map(change::read_edit).collect::<PyResult<Vec<_>>>()?;
-        self.update(py, move |draft| change::apply(edits, draft))
+        let retry = change::retry(&edits);
+        self.update_and_retry(py, retry, move |draft| change::apply(edits, draft))
     }
 
     /// Makes another folder the `web_root` of a virtual host (None: of the global
@@ -291,7 +293,11 @@ impl Server {
             prefix,
             kind: match handler.cast_bound::<WebSocketRoute>(py) {
                 Ok(route) => route.get().kind(),
-                Err(_) => read_kind(kind)?,
+                Err(_) => match kind {
+                    "asgi" => self.application_route(&path, handler.bind(py), Interface::Asgi)?,
+                    "wsgi" => self.application_route(&path, handler.bind(py), Interface::Wsgi)?,
+                    _ => read_kind(kind)?,
+                },
             },
             side,
         };

@@ -179,10 +179,11 @@ pub fn compile(
     let mut rewrites = carried.is_some_and(|site| site.rewrites);
     let mut shares = carried.is_some_and(|site| site.shares);
     let mut has_applications = carried.is_some_and(|site| site.has_applications);
-    for options in touched.chain([&global]).chain(touched_mounts()).map(|scope| &scope.options) {
+    for scope in touched.chain([&global]).chain(touched_mounts()) {
+        let options = &scope.options;
         rewrites |= !options.answers.rewrites.is_empty();
         shares |= options.answers.cors.is_some();
-        has_applications |= options.app.is_some();
+        has_applications |= options.app.is_some() || scope.routes.has_applications();
     }
     Ok(Site {
         config: config.clone(),

@@ -56,7 +56,7 @@ pub enum Action<'s> {
     /// Open a WebSocket for the handler of a route.
     WebSocket(HandlerId, Params, Box<Handshake>),
     /// Ask the scope's application; a request that opens a WebSocket comes with its handshake.
-    Application(&'s Arc<MountedApplication>, Option<Box<Handshake>>),
+    Application(Arc<MountedApplication>, Option<Box<Handshake>>),
     /// Ask the scope's Python module.
     Module(&'s Module),
     /// Forward to an upstream.
@@ -204,6 +204,10 @@ impl Site {
                 actions.push(Action::WebSocket(handler, params, Box::new(handshake)));
                 return Ok(actions);
             }
+            RouteMatch::Handler(_, RouteKind::Application(app), _) => {
+                actions.push(application_action(app.at(&target.path), scope, head)?);
+                return Ok(actions);
+            }
             RouteMatch::Handler(handler, kind, params) => {
                 actions.push(Action::Call(handler, kind, params));
             }
@@ -223,7 +227,7 @@ impl Site {
         match &scope.options.app {
             Some(app) => {
                 actions.extend(before_application(scope, target, head.method));
-                actions.push(application_action(app, scope, head)?);
+                actions.push(application_action(Arc::clone(app), scope, head)?);
             }
             None if scope.options.web_root.is_some() => {
                 actions.push(file_action(scope, target, head.method));
@@ -279,7 +283,7 @@ fn proxy_action<'s>(proxy: &'s Arc<Proxy>, head: &Head<'_, '_>) -> Action<'s> {
 /// # Errors
 /// The handshake is broken, as [`websocket::negotiate`] says.
 fn application_action<'s>(
-    app: &'s Arc<MountedApplication>,
+    app: Arc<MountedApplication>,
     scope: &Scope,
     head: &Head<'_, '_>,
 ) -> Result<Action<'s>, Refusal> {

@@ -4,7 +4,6 @@
 //! its threads. It never changes: a change of the configuration makes a new one, in which
 //! whatever did not change is shared with the old one by reference.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -26,8 +25,9 @@ use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
 use crate::site::mounts::{Mount, Mounts};
 
+pub use crate::routing::application;
+
 pub mod access;
-pub mod application;
 pub mod instance;
 pub mod mounts;
 
@@ -52,7 +52,7 @@ pub struct Site {
     /// Whether a scope may answer pages of other origins otherwise than its own
     /// (`cors`). It stays set as `rewrites` does.
     pub shares: bool,
-    /// Whether a scope may be answered by an application (`app`). It stays set as
+    /// Whether a scope or a route may be answered by an application. It stays set as
     /// `rewrites` does.
     pub has_applications: bool,
     /// What is valid and yet suspicious, for the log: one line each.
@@ -74,12 +74,13 @@ impl Site {
         hosts.flat_map(|host| std::iter::once(host).chain(host.mounts.iter()))
     }
 
-    /// Every application that a scope names, each once.
-    pub fn applications(&self) -> Vec<Arc<Application>> {
-        let mut seen = HashSet::new();
-        let mounted = self.scopes().filter_map(|scope| scope.options.app.as_ref());
-        let once = mounted.filter(|mounted| seen.insert(mounted.application.id));
-        once.map(|mounted| Arc::clone(&mounted.application)).collect()
+    /// Every application that a scope names, or one of its routes, with that scope, as often as
+    /// one does.
+    pub fn applications(&self) -> impl Iterator<Item = (&Arc<Scope>, &Arc<Application>)> {
+        self.scopes().flat_map(|scope| {
+            let mounted = scope.options.app.iter().chain(scope.routes.applications());
+            mounted.map(move |mounted| (scope, &mounted.application))
+        })
     }
 
     /// Whether the client at `address` may connect: the configuration (`allow`)

@@ -1,1 +1,1 @@
-"""Applications (ASGI, WSGI): found, started, ended."""
+"""Applications (ASGI, WSGI): found, started, ended. `_hosting` is where it begins."""

@@ -1,55 +1,408 @@
 """Which applications a server hosts: what a change brings is started, what it takes away is ended.
 
-`sync` is called after each change of a site that names applications, on the thread that has made
-the change.
+One `Hosting` per server. `begin` is called once, on the thread that starts the server, when
+`on_start` is done and the process has its final rights; `sync` after each change, on the thread
+that makes it; `end` after the last request. Importing an application runs its code on that
+thread: it may take long, and change the configuration in turn. So no lock is held meanwhile, and
+nobody waits: who comes while another thread is at it leaves it the work. The lifespans of ASGI
+applications run on the event loop.
+
+An application starts once for each server that names it, however often that is. A number is what
+the configuration says of one (reference, interface, folder, …); several have the same
+application where they come to the same object.
+
+    starting → ready → leaving → gone
+            ↘ failed ↗
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import inspect
-import os
 import sys
-from typing import Any, Final
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
-from slimHTTP._types import ServerInstance
+from slimHTTP import _callables, _log
+from slimHTTP._applications import _environment
+from slimHTTP._applications._fault import ApplicationFault
+from slimHTTP._applications._wrappers import Wrapper
+from slimHTTP._debug import _failure
+from slimHTTP._package import is_ours
+from slimHTTP._serve import _fork, _loop
+from slimHTTP._slimhttp import Server
 
-#: What is hosted, by number, for each server.
-_hosted: Final[dict[Any, set[int]]] = {}
-
-
-def sync(http: ServerInstance) -> None:
-    """Start and end applications until those of the site in force are there."""
-    server = http._server
-    applications = server.applications
-    known = _hosted.setdefault(server, set())
-    wanted = set()
-    for number, reference, given, interface, _lifespan, folder, env, _seconds in applications.list():
-        wanted.add(number)
-        if number in known:
-            continue
-        known.add(number)
-        os.environ.update(env)
-        found = given if given is not None else _import(reference, str(folder))
-        protocol = interface if interface != 'auto' else _protocol(found)
-        if protocol == 'asgi':
-            http.join_loop()
-        applications.ready(number, found, protocol, None, f'application `{reference}`')
-    for number in known - wanted:
-        applications.remove(number)
-        known.discard(number)
+if TYPE_CHECKING:
+    from slimHTTP._applications._lifespan import Lifespan
 
 
-def _import(reference: str, folder: str) -> Any:
-    module, _, name = reference.partition(':')
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    found: Any = importlib.import_module(module)
-    for part in name.removesuffix('()').split('.') if sys.version_info >= (3, 9) else ():
-        found = getattr(found, part)
-    return found() if name.endswith('()') else found
+#: How often it is looked whether the last request of an application is done (s).
+_INTERVAL: Final = 0.05
+#: How much longer than they may take the shutdowns are waited for (s).
+_MARGIN: Final = 2.0
 
 
-def _protocol(found: Any) -> str:
-    call = found if inspect.isfunction(found) else getattr(found, '__call__', found)  # noqa: B004
-    return 'asgi' if inspect.iscoroutinefunction(call) else 'wsgi'
+class _Named(NamedTuple):
+    """An application as the configuration names it, see `Applications.list` of the extension."""
+
+    number: int
+    reference: str
+    given: Union[Callable[..., Any], None]
+    interface: str
+    lifespan: str
+    folder: Any
+    env: list[tuple[str, str]]
+    timeout: float
+    debug: bool
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        if self.given is None:
+            return f'application `{self.reference}`'
+        given = self.given.app if isinstance(self.given, Wrapper) else self.given
+        return f'application `{_callables.name_of(given)}`'
+
+
+class _Hosted:
+    """An application of one server, from its start to its end."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.state: Literal['starting', 'ready', 'failed', 'ended'] = 'starting'
+        #: The object, once it is there, and what it speaks.
+        self.application: Callable[..., Any] | None = None
+        self.interface: Literal['asgi', 'wsgi'] | None = None
+        self.lifespan: Lifespan | None = None
+        #: The numbers that the site in force has for it, and those that it had.
+        self.numbers: set[int] = set()
+        self.leaving: set[int] = set()
+        #: Why it has not started.
+        self.failure: BaseException | None = None
+
+
+class Hosting(_fork.LockOwner):
+    """The applications of one server."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+        self._begun = self._ended = False
+        #: Whether the configuration is to be looked at, and what is to be tried anew of what has
+        #: failed: applications by what they are called, or with None all. And whether a thread
+        #: is at it.
+        self._wanted = False
+        self._retry: set[str] | None = set()
+        self._syncing = False
+        #: By number. An application has several where it is written in several ways.
+        self._hosted: dict[int, _Hosted] = {}
+        #: The lifespans that have begun and have not ended.
+        self._lifespans: set[Lifespan] = set()
+
+    @property
+    def has_lifespans(self) -> bool:
+        """Whether an application is to be told that the server ends, which may take its time."""
+        return bool(self._lifespans)
+
+    def begin(self) -> None:
+        """Start what the configuration names; a second call does nothing."""
+        with self._lock:
+            if self._begun:
+                return
+            self._begun = True
+        self.sync()
+
+    def sync(self, retry: Iterable[str] | None = ()) -> None:
+        """Start and end applications until they are those of the site in force.
+
+        Of those that have failed to start, those are tried anew that are called as `retry`
+        says, or with None all. Raises what ends the program, and nothing that an application
+        raises.
+        """
+        with self._lock:
+            if not self._begun or self._ended:
+                return
+            self._wanted = True
+            self._retry = None if retry is None or self._retry is None else self._retry.union(retry)
+            if self._syncing:
+                return
+            self._syncing = True
+        try:
+            while self._take_wanted():
+                pass
+        except BaseException:
+            self._syncing = False
+            raise
+
+    def _take_wanted(self) -> bool:
+        """Do what is wanted, once; gives whether there may be more."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, False
+            retry, self._retry = self._retry, set()
+            if not wanted or self._ended:
+                # Here, for whoever comes from now on must find nobody at it.
+                self._syncing = False
+                return False
+        named = {one[0]: _Named(*one) for one in self._server.applications.list()}
+        for one in named.values():
+            hosted = self._hosted.get(one.number)
+            if hosted is not None and one.number in hosted.leaving:
+                hosted = self._come_back(one.number, hosted)
+            tried_anew = retry is None or one.reference in retry
+            if hosted is None or (tried_anew and hosted.state == 'failed'):
+                self._start(one)
+        for number in [number for number in list(self._hosted) if number not in named]:
+            self._let_go(number)
+        return True
+
+    # Starting.
+
+    def _start(self, named: _Named) -> None:
+        """Import an application, and begin its start-up."""
+        hosted = _Hosted(named.label)
+        hosted.numbers.add(named.number)
+        self._hosted[named.number] = hosted
+        self._server.applications.starting(named.number)
+        try:
+            hosted.application, hosted.interface = _find(named, hosted.label)
+        except KeyboardInterrupt as error:
+            self._fail(hosted, named, error)
+            raise
+        except BaseException as error:  # SystemExit too: the server has other scopes.
+            _fork.exit_as_child(error)
+            self._fail(hosted, named, error)
+            return
+        same = self._same(hosted)
+        if same is not None:
+            self._join(named.number, same)
+        elif hosted.interface == 'wsgi':
+            self._set_ready(hosted)
+        else:
+            _loop.attach(self._server)
+            if named.lifespan == 'off':
+                self._set_ready(hosted)
+                return
+            from slimHTTP._applications._lifespan import Lifespan
+
+            required = named.lifespan == 'on'
+            hosted.lifespan = Lifespan(hosted.application, hosted.label, required=required)
+            self._lifespans.add(hosted.lifespan)
+            _loop.spawn(self._start_up(hosted, hosted.lifespan, named))
+
+    def _same(self, hosted: _Hosted) -> _Hosted | None:
+        """Give what hosts the same object already."""
+        for other in list(self._hosted.values()):
+            if (
+                other is not hosted
+                and other.application is hosted.application
+                and other.interface == hosted.interface
+                and other.state in ('starting', 'ready')
+            ):
+                return other
+        return None
+
+    def _join(self, number: int, hosted: _Hosted) -> None:
+        with self._lock:
+            self._hosted[number] = hosted
+            hosted.numbers.add(number)
+            if hosted.state == 'ready':
+                self._tell_ready(number, hosted)
+
+    async def _start_up(self, hosted: _Hosted, lifespan: Lifespan, named: _Named) -> None:
+        """Wait for the start-up of an ASGI application, on the event loop."""
+        import asyncio
+
+        before = asyncio.all_tasks()
+        try:
+            supported = await lifespan.start(named.timeout)
+        except BaseException as error:
+            self._lifespans.discard(lifespan)
+            self._fail(hosted, named, error)
+            if isinstance(error, Exception):
+                return
+            raise  # The server ends.
+        # What it has begun for itself ends with it, and is no request's.
+        for task in asyncio.all_tasks() - before:
+            _loop.exempt(task)
+        if not supported:
+            hosted.lifespan = None
+            self._lifespans.discard(lifespan)
+        self._set_ready(hosted)
+        with self._lock:
+            abandoned = not hosted.numbers
+        if abandoned:
+            await self._end(hosted)
+
+    def _set_ready(self, hosted: _Hosted) -> None:
+        with self._lock:
+            hosted.state = 'ready'
+            for number in hosted.numbers | hosted.leaving:
+                self._tell_ready(number, hosted)
+
+    def _tell_ready(self, number: int, hosted: _Hosted) -> None:
+        assert hosted.application is not None
+        assert hosted.interface is not None
+        state = None if hosted.lifespan is None else hosted.lifespan.state
+        self._server.applications.ready(
+            number, hosted.application, hosted.interface, state, hosted.label
+        )
+
+    def _fail(self, hosted: _Hosted, named: _Named, error: BaseException) -> None:
+        """Let the requests of an application be answered 503, and say why in the log."""
+        page = None
+        # Nor has one failed that is interrupted or cancelled, for the server ends.
+        if isinstance(error, (Exception, SystemExit)):
+            page = _tell(hosted.label, error, debug=named.debug)
+        with self._lock:
+            hosted.state, hosted.failure = 'failed', error
+            hosted.lifespan = None
+            for number in hosted.numbers:
+                self._server.applications.failed(number, page)
+            for number in list(hosted.leaving):
+                self._forget(number)
+
+    # Ending.
+
+    def _let_go(self, number: int) -> None:
+        """Let an application go that the site in force does not name."""
+        with self._lock:
+            hosted = self._hosted[number]
+            if number in hosted.numbers:
+                hosted.numbers.discard(number)
+                hosted.leaving.add(number)
+                is_last = not hosted.numbers
+            else:
+                is_last = False
+            if hosted.state == 'failed':
+                self._forget(number)
+                return
+        if hosted.interface == 'wsgi' or not is_last:
+            # Nothing is to be called: it is looked at again behind the next change.
+            if not self._server.applications.is_in_use(number):
+                self._forget(number)
+        elif hosted.state == 'ready':
+            _loop.spawn(self._end(hosted))
+        # One that starts is ended once it has.
+
+    def _come_back(self, number: int, hosted: _Hosted) -> _Hosted | None:
+        """Keep an application that was to end; None where it is too late for that."""
+        with self._lock:
+            if hosted.state == 'ended':
+                return None
+            hosted.leaving.discard(number)
+            hosted.numbers.add(number)
+            return hosted
+
+    async def _end(self, hosted: _Hosted) -> None:
+        """Shut an application down once its requests are done, unless it comes back before.
+
+        On the event loop. Its requests have a grace period, and then the application has one.
+        """
+        import asyncio
+
+        deadline = time.monotonic() + self._server.grace_period
+        while any(self._server.applications.is_in_use(number) for number in hosted.leaving):
+            if hosted.numbers or self._ended or time.monotonic() >= deadline:
+                break
+            await asyncio.sleep(_INTERVAL)
+        with self._lock:
+            if hosted.numbers or hosted.state != 'ready':
+                return
+            # Who names it again from now on starts it again.
+            hosted.state = 'ended'
+            for number in list(hosted.leaving):
+                self._forget(number)
+        lifespan = hosted.lifespan
+        if lifespan is not None:
+            try:
+                await lifespan.stop(self._server.grace_period)
+            finally:
+                self._lifespans.discard(lifespan)
+
+    def _forget(self, number: int) -> None:
+        hosted = self._hosted.pop(number, None)
+        self._server.applications.remove(number)
+        if hosted is not None:
+            hosted.numbers.discard(number)
+            hosted.leaving.discard(number)
+            if not any(other.label == hosted.label for other in self._hosted.values()):
+                _environment.forget(hosted.label)
+
+    def end(self, timeout: float) -> None:
+        """Shut every application down, within `timeout` seconds: the server has ended.
+
+        Not on the event loop, which does that.
+        """
+        with self._lock:
+            self._ended = True
+            every = list(dict.fromkeys(self._hosted.values()))
+            lifespans = list(self._lifespans)
+        if lifespans:
+            # RuntimeError: the loop has ended, and has cancelled them. Overdue: it is blocked,
+            # as the watchdog has said.
+            with contextlib.suppress(RuntimeError, _loop.Overdue):
+                _loop.run_coroutine(_stop_all(lifespans, timeout), timeout + _MARGIN)
+        self._lifespans.clear()
+        for hosted in every:
+            hosted.state = 'ended'
+            for number in hosted.numbers | hosted.leaving:
+                self._forget(number)
+
+
+async def _stop_all(lifespans: list[Lifespan], timeout: float) -> None:
+    import asyncio
+
+    await asyncio.gather(*(lifespan.stop(timeout) for lifespan in lifespans))
+
+
+def _find(named: _Named, label: str) -> tuple[Callable[..., Any], Literal['asgi', 'wsgi']]:
+    """Give an application and what it speaks, whose own code may run here for the first time."""
+    from slimHTTP._applications import _importing, _interface
+
+    changed = _environment.apply(named.env, label)
+    found: Any = named.given
+    if found is None:
+        module = named.reference.partition(':')[0]
+        if changed and module in sys.modules:
+            _log.logger.warning(
+                '%s: `%s` has been imported before %s changed, and may have looked at it then',
+                label, module, ', '.join(f'`{name}`' for name in changed),
+            )  # fmt: skip
+        found = _importing.load(named.reference, str(named.folder))
+    if isinstance(found, Wrapper):
+        return found.app, found.interface
+    if named.interface == 'asgi' or named.interface == 'wsgi':
+        return found, named.interface  # type: ignore[return-value]
+    return found, _interface.interface_of(found)
+
+
+def _tell(label: str, error: BaseException, *, debug: bool) -> tuple[str, str, list[str]] | None:
+    """Log once that an application has failed to start; gives the page that shows it."""
+    what = f'{label} has not started'
+    error.__traceback__ = _its_own(error)
+    if isinstance(error, ApplicationFault):
+        _log.logger.error('%s: %s', what, error)
+    else:
+        _log.logger.error(
+            '%s: %s', what, _failure.summary(error), exc_info=_failure.exc_info(error)
+        )
+    if not debug:
+        return None
+    # Much is imported for a page, and few programs ever show one.
+    from slimHTTP._debug import _traceback_page
+
+    return _traceback_page.page(error, None, label, ())
+
+
+def _its_own(error: BaseException) -> TracebackType | None:
+    """Give the traceback from the first frame on that is the application's: no import of it."""
+    frames = error.__traceback__
+    while frames is not None:
+        filename = frames.tb_frame.f_code.co_filename
+        importing = filename == importlib.__file__ or filename.startswith('<frozen importlib')
+        if not importing and not is_ours(filename):
+            return frames
+        frames = frames.tb_next
+    return None

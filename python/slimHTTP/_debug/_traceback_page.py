@@ -103,23 +103,29 @@ def page(
 ) -> tuple[str, str, list[str]]:
     """Give the page, its policy, and the files that a person may edit to mend it.
 
-    `what` failed on `request`; `resolution` says, line by line, by which part of
-    the configuration or by which registration it was asked.
+    `what` failed on `request`, or with None in place of one before any: an application that
+    does not start. `resolution` says, line by line, by which part of the configuration or by
+    which registration it was asked.
     """
-    asked = f'{_text(safe_getattr(request, "method"))} {_target(request)}'
+    asked, facts, otherwise = '', '', '503'
+    if request is not None:
+        asked = f'{_text(safe_getattr(request, "method"))} {_target(request)}'
+        facts, otherwise = f'<h2>The request</h2>\n{_request(request)}', '500'
     steps = ''.join(f'<p class="soft">{_with_code(step)}</p>\n' for step in resolution)
     head = (
-        f'<p><code>{escape(asked)}</code></p>\n<p class="soft">in {_with_code(what)}</p>\n{steps}'
+        f'<p><code>{escape(asked or "at the start")}</code></p>\n'
+        f'<p class="soft">in {_with_code(what)}</p>\n{steps}'
     )
+    traceback = _redact.redact(_failure.traceback_text(error))
     chain = chain_of(error)
     html = _document(
         _redact.redact(_failure.summary(error)),
         chain[-1].message,
         head,
-        f'{"".join(_chain(chain))}<h2>The request</h2>\n{_request(request)}',
-        f'{asked}\n{what}\n{_versions()}\n\n{_redact.redact(_failure.traceback_text(error))}',
-        'You see this page because <code>debug</code> is on; without it, a client gets a plain 500.'
-        ' What is called a secret is masked.',
+        f'{"".join(_chain(chain))}{facts}',
+        f'{asked}\n{what}\n{_versions()}\n\n{traceback}'.lstrip('\n'),
+        'You see this page because <code>debug</code> is on; without it, a client gets a plain'
+        f' {otherwise}. What is called a secret is masked.',
     )
     return html, POLICY, sources(chain)
 

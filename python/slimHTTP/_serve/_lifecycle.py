@@ -1,5 +1,7 @@
 """The hooks `on_start` and `on_stop`: before the first request, and after the last one.
 
+Applications start behind `on_start` and end before `on_stop`, see `_applications`.
+
 One `Lifecycle` per server. Plain functions run on the thread that serves (the one in `run()`,
 in `poll()`, or that enters and leaves the `with` block); coroutines on the event loop of the
 handlers, while that thread waits for them; one after the other. `close()` may come from any
@@ -15,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from slimHTTP import _callables, _log
 from slimHTTP._errors import slimHTTP_Error
@@ -25,10 +27,22 @@ from slimHTTP._types import ServerInstance
 Hook = Callable[..., Any]
 
 
+class Applications(Protocol):
+    """The applications of a server, as far as its end is concerned."""
+
+    @property
+    def has_lifespans(self) -> bool:
+        """Whether an application is to be told that the server ends."""
+
+    def end(self, timeout: float) -> None:
+        """Shut every application down, within `timeout` seconds."""
+
+
 class Lifecycle:
     """The beginning and the end of one server, each once."""
 
-    def __init__(self) -> None:
+    def __init__(self, applications: Applications) -> None:
+        self._applications = applications
         self._on_start: list[Hook] = []
         self._on_stop: list[Hook] = []
         self._lock = threading.Lock()
@@ -125,14 +139,15 @@ class Lifecycle:
 
     @property
     def has_stop_hooks(self) -> bool:
-        """Whether `finish` has functions to call, which may take their time."""
-        return bool(self._on_stop) and self._started_in == os.getpid() and not self._finished
+        """Whether `finish` has something to call, which may take its time."""
+        has_any = bool(self._on_stop) or self._applications.has_lifespans
+        return has_any and self._started_in == os.getpid() and not self._finished
 
     def finish(self, http: ServerInstance) -> None:
-        """Give the tasks of handlers what is left of the grace period, then call `on_stop`.
+        """Give the tasks of handlers what is left of the grace period, then end the rest.
 
-        Called once the last request is answered; a second call does nothing. The
-        functions have a grace period of their own, all of them together.
+        Called once the last request is answered; a second call does nothing. Applications
+        and the functions of `on_stop` have a grace period of their own, all of them together.
         """
         with self._lock:
             if self._finished or self._started_in != os.getpid():
@@ -144,6 +159,7 @@ class Lifecycle:
             timeout = 0.0 if begun is None else max(begun + grace - time.monotonic(), 0.0)
             _loop.finish_tasks(http._server, timeout)
             deadline = time.monotonic() + grace
+            self._applications.end(grace)
             for function in reversed(self._on_stop):
                 self._run_stop_hook(function, http, deadline)
 

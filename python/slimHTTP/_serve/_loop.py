@@ -8,7 +8,7 @@ loop's, but for `_reset_in_child`. A lock guards which servers use it; nothing w
 held.
 
 `asyncio` is imported by the first server that has something for it: a program of plain
-functions never does.
+functions never does. That server's `event_loop` says which loop it is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log
+from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _threads
 from slimHTTP._slimhttp import Server
 
@@ -41,26 +42,61 @@ _servers: Final[dict[Server, int]] = {}
 _base_contexts: Final[dict[Server, contextvars.Context]] = {}
 #: The loop that serves; None from the moment it is to end.
 _loop: asyncio.AbstractEventLoop | None = None
-#: The tasks that programs have begun in `on_start`.
+#: Which one that is: `asyncio` or `uvloop`.
+_implementation = ''
+#: The tasks that are no handler's: what programs have begun in `on_start`, and lifespans.
 _exempt: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
 
 
 def attach(server: Server) -> None:
     """Let the loop serve `server`, and start it if need be; a second call does nothing."""
-    global _loop
+    global _loop, _implementation
     if server in _servers:
         return
-    import asyncio
-
     with _lock:
         if server in _servers:
             return
         loop = _loop
         if loop is None:
-            loop = _loop = asyncio.new_event_loop()
+            _implementation, loop = _new_loop(server.event_loop)
+            _loop = loop
             _threads.start(_main, loop, name='slimHTTP event loop')
+        elif server.event_loop not in ('auto', _implementation):
+            _log.logger.warning(
+                'event_loop: `%s` is wished for, but another server of this process has begun'
+                ' with `%s`: a process has one event loop',
+                server.event_loop, _implementation,
+            )  # fmt: skip
         descriptor = _servers[server] = server.async_fd()
         loop.call_soon_threadsafe(_watch, loop, server, descriptor)
+
+
+def check(event_loop: str) -> None:
+    """Raise slimHTTP_Error where there is no such loop: a server says so before it starts."""
+    if event_loop != 'uvloop':
+        return
+    from importlib.util import find_spec
+
+    if find_spec('uvloop') is None:
+        raise slimHTTP_Error(
+            'event_loop: expected a package `uvloop`, found none\n'
+            f'  hint: install it for {sys.executable}, or say `auto`, which takes it where it is'
+        )
+
+
+def _new_loop(event_loop: str) -> tuple[str, asyncio.AbstractEventLoop]:
+    """Give what implements the loop that is wished for, and a new one."""
+    if event_loop in ('uvloop', 'auto'):
+        try:
+            import uvloop
+
+            return 'uvloop', uvloop.new_event_loop()
+        except ImportError:
+            if event_loop == 'uvloop':
+                raise
+    import asyncio
+
+    return 'asyncio', asyncio.new_event_loop()
 
 
 def detach(server: Server) -> None:
@@ -123,6 +159,29 @@ def run_coroutine(work: Awaitable[Any], timeout: float | None) -> Any:
         future.cancel()
 
 
+def spawn(work: Coroutine[Any, Any, Any]) -> None:
+    """Begin `work` on the loop, to which a server is attached, and wait for nothing.
+
+    It is no handler's, so that `finish_tasks` leaves it. It tells its failures itself.
+    """
+    import asyncio
+
+    loop = _loop
+    if loop is None:
+        work.close()
+        return
+    asyncio.run_coroutine_threadsafe(_exempted(work), loop)
+
+
+async def _exempted(work: Coroutine[Any, Any, Any]) -> None:
+    import asyncio
+
+    this = asyncio.current_task()
+    assert this is not None  # It is one: `spawn` alone calls this.
+    _exempt.add(this)
+    await work
+
+
 async def _with_timeout(work: Awaitable[Any], timeout: float | None) -> Any:
     import asyncio
 
@@ -140,6 +199,11 @@ async def _with_timeout(work: Awaitable[Any], timeout: float | None) -> Any:
         await asyncio.wait({task}, timeout=_CLEANUP_TIMEOUT)
         raise Overdue
     return task.result()
+
+
+def exempt(task: asyncio.Task[Any]) -> None:
+    """Leave a task out of `finish_tasks`: it is no handler's."""
+    _exempt.add(task)
 
 
 def exempt_tasks() -> None:

@@ -17,12 +17,14 @@ from typing import Final
 LAZY_IMPORTS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
     'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
-    'mimetypes', 'os', 'pathlib', 'pickle', 'shutil', 'slimHTTP._debug._resolution',
+    'importlib.util', 'mimetypes', 'os', 'pathlib', 'pickle', 'shutil',
+    'slimHTTP._applications._importing', 'slimHTTP._applications._interface',
+    'slimHTTP._applications._lifespan', 'slimHTTP._debug._resolution',
     'slimHTTP._debug._traceback_page', 'slimHTTP._errors', 'slimHTTP._log._escape',
     'slimHTTP._log._records', 'slimHTTP._message._cookies', 'slimHTTP._message._forms',
     'slimHTTP._message._json', 'slimHTTP._reload._supervisor', 'slimHTTP._reload._worker',
-    'slimHTTP._state._unpickler', 'socket', 'sqlite3',
-    'ssl', 'tempfile', 'traceback', 'types', 'unicodedata', 'uuid',
+    'slimHTTP._state._unpickler', 'socket', 'sqlite3', 'ssl', 'tempfile', 'traceback', 'types',
+    'unicodedata', 'uuid', 'uvloop',
 )  # fmt: skip
 #: What these import late themselves: executors of `asyncio`, tracebacks, `strptime`, and
 #: the codecs that the log and the contents of clients ask for.

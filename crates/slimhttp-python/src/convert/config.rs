@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,6 +15,7 @@ use slimhttp_site::value::{Table, Value};
 
 use crate::convert::config_path::ConfigPath;
 use crate::convert::errors;
+use crate::convert::objects;
 
 /// Levels of nesting that a configuration may have. A dict that holds itself
 /// has more.
@@ -100,7 +100,7 @@ fn read(object: &Bound<'_, PyAny>, place: &Place, faults: &mut Vec<Fault>) -> Py
     // Before mappings, for an application may be one too.
     let names_application = matches!(place.0.last(), Some(Step::Key(key)) if &**key == "app");
     if names_application && object.is_callable() {
-        return keep_object(object);
+        return objects::keep(object).map(|(number, name)| Value::Object(number, name));
     }
     if let Ok(mapping) = object.cast::<PyMapping>() {
         let mut table = Table::new();
@@ -170,39 +170,6 @@ fn refuse(
     Ok(Value::Null)
 }
 
-/// The objects of programs that stand in configurations, by the numbers under which these know
-/// them. What was put in stays for the life of the process, as a module does: a configuration
-/// that named it may come back.
-static OBJECTS: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
-
-/// Keeps an object of the program under a number; the same object has the same number.
-fn keep_object(object: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let name = object_name(object)?;
-    let mut objects = OBJECTS.lock();
-    let known = objects.iter().position(|known| known.is(object));
-    let number = known.unwrap_or_else(|| {
-        objects.push(object.clone().unbind());
-        objects.len() - 1
-    });
-    Ok(Value::Object(number as u64, name.into()))
-}
-
-/// What an object is called in messages: as Python names what it has given a name, else its class.
-fn object_name(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    let named = object.getattr_opt(intern!(object.py(), "__qualname__"))?;
-    let text = |attribute: &Bound<'_, PyAny>| attribute.extract::<String>().ok();
-    if let Some(name) = named.as_ref().and_then(text) {
-        return Ok(name);
-    }
-    Ok(format!("a {}", object.get_type().qualname()?.to_string_lossy()))
-}
-
-/// The object of a number.
-pub(crate) fn object_of(py: Python<'_>, number: u64) -> Option<Py<PyAny>> {
-    let number = usize::try_from(number).ok()?;
-    OBJECTS.lock().get(number).map(|object| object.clone_ref(py))
-}
-
 /// Whether `object` is an `os.PathLike`.
 ///
 /// # Errors
@@ -231,7 +198,7 @@ pub(crate) fn write_value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound
             list.into_any()
         }
         Value::Table(table) => write_table(py, table)?.into_any(),
-        Value::Object(number, _) => match object_of(py, *number) {
+        Value::Object(number, _) => match objects::of_number(py, *number) {
             Some(object) => object.into_bound(py),
             None => py.None().into_bound(py),
         },

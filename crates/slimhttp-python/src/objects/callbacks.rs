@@ -91,12 +91,17 @@ impl PyCallbacks {
     }
 
     /// Lets the package start the applications that a change has brought, and end those that it
-    /// has taken away.
+    /// has taken away. Of those that have failed to start, those are tried anew that `retry`
+    /// names, or with `None` all.
     ///
     /// # Errors
     /// What ends the program: of an application that fails the log tells.
-    pub(crate) fn sync_applications(&self, py: Python<'_>) -> PyResult<()> {
-        self.object.bind(py).call_method0(intern!(py, "sync_applications")).map(drop)
+    pub(crate) fn sync_applications(
+        &self,
+        py: Python<'_>,
+        retry: Option<Vec<String>>,
+    ) -> PyResult<()> {
+        self.object.bind(py).call_method1(intern!(py, "sync_applications"), (retry,)).map(drop)
     }
 
     /// Asks a scope's module, within `context`.

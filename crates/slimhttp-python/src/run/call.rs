@@ -12,7 +12,6 @@ use slimhttp_bridge::job::Call;
 use slimhttp_bridge::retained_request::RetainedRequest;
 use slimhttp_server::{Callee, HandlerFault, Request};
 use slimhttp_site::application::MountedApplication;
-use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::ModuleReload;
 use slimhttp_site::websocket::Handshake;
 
@@ -69,8 +68,8 @@ impl Dispatcher {
             return None;
         }
         let Some(hosted) = self.applications.get(place.application.id) else {
-            let why = "the application is gone".into();
-            call.reply.send(Err(HandlerFault::Refused(Refusal::Unavailable, Some(why))));
+            let why = "the application has ended";
+            call.reply.send(Err(HandlerFault::Unavailable { why, page: None }));
             return None;
         };
         Some((call, place, hosted, handshake))

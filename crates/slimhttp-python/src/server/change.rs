@@ -17,8 +17,29 @@ use crate::convert::config_path::{ConfigPath, config_path, key_error};
 use crate::convert::errors;
 
 /// What a new configuration keeps of the old one when it does not name it.
-const FIXED_AT_START: [&str; 8] =
-    ["addr", "port", "io_threads", "python_threads", "persist", "user", "group", "log"];
+const FIXED_AT_START: [&str; 9] = [
+    "addr",
+    "port",
+    "io_threads",
+    "python_threads",
+    "event_loop",
+    "persist",
+    "user",
+    "group",
+    "log",
+];
+
+/// The option that names an application.
+const APPLICATION: &str = "app";
+
+/// Which applications are tried anew behind a change, of those that have failed to start.
+#[derive(Debug)]
+pub(crate) enum Retry {
+    /// All of them: it is a whole configuration.
+    All,
+    /// Those that are called so.
+    Named(Vec<Arc<str>>),
+}
 
 /// Why a change is not made.
 pub(crate) enum ChangeError {
@@ -54,6 +75,36 @@ impl ChangeError {
             Self::NoSuchPath(path) => key_error(&path),
             Self::Route(fault) => PyValueError::new_err(fault.to_string()),
         }
+    }
+}
+
+/// Which applications are named anew by `edits`, by how they are called there: one that has failed
+/// to start is tried again, also where the configuration stays the same.
+pub(crate) fn retry(edits: &[Edit]) -> Retry {
+    let mut named = Vec::new();
+    for edit in edits {
+        if let Edit::Set(path, value) = edit {
+            let is_application = path.last().is_some_and(|key| &**key == APPLICATION);
+            collect_applications(is_application, value, &mut named);
+        }
+    }
+    Retry::Named(named)
+}
+
+/// Collects how `value` calls applications: one where that is what it is, or those of a scope or
+/// of a table of scopes.
+fn collect_applications(is_application: bool, value: &Value, named: &mut Vec<Arc<str>>) {
+    match value {
+        Value::String(text) if is_application => named.push(text.trim().into()),
+        Value::Object(_, name) if is_application => named.push(name.clone()),
+        Value::Table(table) => {
+            for key in table.keys() {
+                if let Some(value) = table.get(key) {
+                    collect_applications(&**key == APPLICATION, value, named);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -16,9 +16,10 @@ use slimhttp_bridge::handler::BridgeHandler;
 use slimhttp_server::{Draft, Server as Core, ServerConfig, Snapshot, StartError};
 
 use crate::convert::descriptors;
+use crate::convert::objects;
 use crate::objects::callbacks::PyCallbacks;
 use crate::run::dispatcher::Dispatcher;
-use crate::server::change::ChangeError;
+use crate::server::change::{ChangeError, Retry};
 
 /// A server: its listener, its I/O threads and its site.
 #[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
@@ -34,6 +35,8 @@ pub(crate) struct Server {
     pub(crate) started: AtomicBool,
     pub(super) stopping: AtomicBool,
     closed: AtomicBool,
+    /// Whether a site has named applications that may have to be ended.
+    has_applications: AtomicBool,
 }
 
 impl Server {
@@ -76,6 +79,7 @@ impl Server {
             started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            has_applications: AtomicBool::new(false),
         };
         server.apply_limits();
         Ok(Ok(server))
@@ -107,6 +111,19 @@ impl Server {
         py: Python<'_>,
         change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
     ) -> PyResult<R> {
+        self.update_and_retry(py, Retry::Named(Vec::new()), change)
+    }
+
+    /// As [`Self::update`]; `retry` says what becomes of applications that have failed to start.
+    ///
+    /// # Errors
+    /// Why it is not made.
+    pub(crate) fn update_and_retry<R: Send>(
+        &self,
+        py: Python<'_>,
+        retry: Retry,
+        change: impl FnOnce(&mut Draft) -> Result<R, ChangeError> + Send,
+    ) -> PyResult<R> {
         let base = self.base.lock().clone();
         let outcome = py.detach(|| {
             self.core.live().try_update(|draft| {
@@ -116,8 +133,14 @@ impl Server {
         });
         let outcome = outcome.map_err(|error| error.raised(py))?;
         self.apply_limits();
-        if self.snapshot().site.has_applications {
-            self.dispatcher.callbacks.sync_applications(py)?;
+        let now = self.snapshot().site.has_applications;
+        if self.has_applications.fetch_or(now, Ordering::AcqRel) || now {
+            let named = match retry {
+                Retry::All => None,
+                Retry::Named(named) => Some(named.iter().map(|name| name.to_string()).collect()),
+            };
+            self.dispatcher.callbacks.sync_applications(py, named)?;
+            objects::release_unnamed(py);
         }
         Ok(outcome)
     }

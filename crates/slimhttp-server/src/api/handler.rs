@@ -201,6 +201,13 @@ pub enum HandlerFault {
     /// It refuses, with that status. The text says why, in a line; the client sees it with
     /// `debug` only, but where it is about a content that the client can mend.
     Refused(Refusal, Option<Cow<'static, str>>),
+    /// It cannot answer now, and has logged why: 503.
+    Unavailable {
+        /// Why, in a line; the client sees it with `debug` only.
+        why: &'static str,
+        /// What shows the failure in place of an error page; only with `debug`.
+        page: Option<Arc<DebugPage>>,
+    },
     /// It has not begun, for the connection holds too much that is not sent. It is called
     /// again, see [`ConnectionHandle::has_room`].
     NoRoom,

@@ -25,7 +25,7 @@ use crate::message::body::Body;
 use crate::message::content::{Content, ContentGuard, ContentStream};
 use crate::message::error_page;
 use crate::message::limits;
-use crate::message::refused::ErrorResponse;
+use crate::message::refused::{DebugPage, ErrorResponse};
 use crate::message::request_body::{RequestBody, announced_length_fits};
 use crate::net::upgraded::OnUpgrade;
 use crate::observe::event::Responder;
@@ -162,7 +162,7 @@ impl Exchange<'_> {
                 self.call(Callee::Route(handler, params), kind).await
             }
             Action::Application(app, handshake) => {
-                let callee = Callee::Application(app.clone(), handshake.map(|it| *it));
+                let callee = Callee::Application(app, handshake.map(|it| *it));
                 self.call(callee, RouteKind::Streamed).await
             }
             Action::Module(module) => {
@@ -364,6 +364,15 @@ impl Exchange<'_> {
                     limits::log_no_room(why);
                 }
                 ErrorResponse { refusal, page: None, detail: detail.map(Into::into) }
+            }
+            HandlerFault::Unavailable { why, page } => {
+                // It is kept for every request to come: whoever does not see it copies nothing.
+                let page = page.filter(|_| self.scope.options.debug);
+                if let Some(page) = &page {
+                    self.add_sources(|| page.sources.iter().cloned());
+                }
+                let page = page.map(|page| DebugPage::clone(&page));
+                ErrorResponse { page, ..ErrorResponse::because(Refusal::Unavailable, why) }
             }
             HandlerFault::QueueFull => limits::queue_full(),
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),

@@ -1,7 +1,6 @@
 //! The options about applications, each read by itself, and what they come to together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::CompileEnv;
 use super::layer::Layers;
@@ -13,18 +12,19 @@ use crate::config::value::{Table, Value};
 use crate::site::ScopeOptions;
 use crate::site::application::{
     AppReference, Application, ApplicationSpec, Interface, Lifespan, MountedApplication,
+    START_TIMEOUT,
 };
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Where an application is: `package.module:name`, `package.module:name()`, or an object.
+/// Where an application is: a module (`package.module`, or `./folder/main.py`), which may be
+/// followed by `:name` or, where that makes the application, `:name()`; or an object.
 pub(super) fn reference(value: &Value, at: &At<'_>, report: &mut Report) -> Option<AppReference> {
     match value {
         Value::String(text) if is_reference(text.trim()) => {
             Some(AppReference::Import(text.trim().into()))
         }
         Value::String(_) => {
-            let hint = "such as `shop.wsgi:application`, or `main:create_app()` for a factory";
+            let hint = "such as `shop.wsgi:application`, `./main.py`, or `main:create_app()` for \
+                        a factory";
             report.fault(at, Shape::Application.to_string(), value.to_string(), hint.to_owned());
             None
         }
@@ -33,11 +33,23 @@ pub(super) fn reference(value: &Value, at: &At<'_>, report: &mut Report) -> Opti
     }
 }
 
-/// Whether a text names a module and something in it.
+/// Whether a text names a module, and perhaps something in it.
 fn is_reference(text: &str) -> bool {
     let dotted = |names: &str| names.split('.').all(is_identifier);
-    let Some((module, name)) = text.split_once(':') else { return false };
-    dotted(module) && dotted(name.strip_suffix("()").unwrap_or(name))
+    let is_module = |module: &str| dotted(module) || is_file(module);
+    match text.rsplit_once(':') {
+        Some((module, name)) if dotted(name.strip_suffix("()").unwrap_or(name)) => {
+            is_module(module)
+        }
+        _ => is_module(text),
+    }
+}
+
+/// Whether a text is the path of a module's file: each of its folders may be a package.
+fn is_file(text: &str) -> bool {
+    let name = text.rsplit('/').next().and_then(|name| name.strip_suffix(".py"));
+    // `main.py` is the module `py` of the package `main`, unless it says that it is a path.
+    text.contains('/') && name.is_some_and(is_identifier) && !text.contains('\0')
 }
 
 /// Whether Python takes a text as a name, as far as that can be told without its tables.

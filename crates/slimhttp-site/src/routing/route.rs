@@ -23,6 +23,7 @@ use smallvec::SmallVec;
 
 use crate::protocol::methods::Methods;
 use crate::protocol::websocket::WebSocketRules;
+use crate::routing::application::MountedApplication;
 use crate::routing::path::readings;
 use crate::routing::route::pattern::{Capture, Pattern, Shape};
 
@@ -45,6 +46,8 @@ pub enum RouteKind {
     Streamed,
     /// As the opening of a WebSocket.
     WebSocket(Arc<WebSocketRules>),
+    /// As any request of this application.
+    Application(Arc<MountedApplication>),
 }
 
 /// One registered route.
@@ -112,6 +115,8 @@ pub struct RouteTable {
     exact: imbl::HashMap<Arc<[u8]>, Siblings>,
     /// All others, in the order in which they are asked.
     patterns: imbl::OrdMap<Shape, Siblings>,
+    /// Whether an application may answer one. It stays set where that is replaced.
+    has_applications: bool,
 }
 
 /// The routes of one path, in the order of registration: one, or several whose
@@ -138,6 +143,7 @@ impl RouteTable {
     /// What was expected of the pattern instead, for a message.
     pub fn insert(&mut self, route: Route) -> Result<Vec<HandlerId>, String> {
         let Pattern { shape, names } = Pattern::parse(&route.pattern, route.prefix)?;
+        self.has_applications |= matches!(route.kind, RouteKind::Application(_));
         let siblings = match shape {
             Some(shape) => self.patterns.entry(shape).or_default(),
             None => self.exact.entry(route.pattern.as_bytes().into()).or_default(),
@@ -195,6 +201,21 @@ impl RouteTable {
     /// asked.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.exact.values().chain(self.patterns.values()).flatten().map(|entry| &entry.route)
+    }
+
+    /// Whether an application may answer one of them.
+    pub(crate) fn has_applications(&self) -> bool {
+        self.has_applications
+    }
+
+    /// The applications that answer routes, as often as they do.
+    pub(crate) fn applications(&self) -> impl Iterator<Item = &Arc<MountedApplication>> {
+        // Routes are many, and seldom one of them is an application's.
+        let routes = self.has_applications.then(|| self.iter());
+        routes.into_iter().flatten().filter_map(|route| match &route.kind {
+            RouteKind::Application(app) => Some(app),
+            RouteKind::Whole | RouteKind::Streamed | RouteKind::WebSocket(_) => None,
+        })
     }
 
     /// Whether there is no route.

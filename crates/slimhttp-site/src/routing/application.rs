@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long an application may take to start where nothing is said (`app_start_timeout`).
+pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The number of an application: the same for all that are written alike, in every
 /// configuration of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +77,7 @@ pub enum Lifespan {
 }
 
 /// An application and its number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Application {
     /// Its number.
     pub id: ApplicationId,
@@ -96,13 +99,40 @@ impl Application {
 }
 
 /// An application where a scope puts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MountedApplication {
     /// The application.
     pub application: Arc<Application>,
     /// The path below which it answers, decoded, without a slash at the end: empty at the root.
-    /// It is that of the level that names the application, not of a mount that inherits it.
+    /// It is that of the level that names the application, not of a mount that inherits it. Of a
+    /// route it is the pattern, until [`Self::at`] says which path that was.
     pub prefix: Arc<str>,
     /// What a server in front has taken away from the target, in the same form.
     pub root_path: Arc<str>,
 }
+
+impl MountedApplication {
+    /// An application that answers a route, which is where `pattern` says.
+    pub fn of_route(application: Arc<Application>, pattern: &str) -> Self {
+        let prefix = pattern.trim_end_matches('/').into();
+        Self { application, prefix, root_path: Arc::default() }
+    }
+
+    /// The application of a route as it is asked for `path`: what its pattern has taken of that
+    /// path is the prefix. What a `<path:…>` takes lies below the application.
+    pub(crate) fn at(self: Arc<Self>, path: &[u8]) -> Arc<Self> {
+        if !self.prefix.contains('<') {
+            return self;
+        }
+        let taken = |segment: &&str| !segment.contains("<path:");
+        let segments = self.prefix.split('/').skip(1).take_while(taken).count();
+        let mut slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let end = slashes.nth(segments).map_or(path.len(), |(index, _)| index);
+        // Nothing that is no text can be a prefix: then the application answers at the root.
+        let prefix = std::str::from_utf8(&path[..end]).unwrap_or_default().into();
+        Arc::new(Self { prefix, ..Self::clone(&self) })
+    }
+}
+
+#[cfg(test)]
+mod tests;
