@@ -10,8 +10,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 import pytest
+from slimHTTP._reload._watch import Watch, Watched
 from support.client import Client
 from support.servers import Cli, tree
 from support.waiting import wait_until
@@ -64,8 +66,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def supervised(folder: Path, *arguments: str) -> Iterator[Cli]:
-    with Cli('run', 'site.toml', '--reload', *arguments, python=True, cwd=folder) as program:
+def supervised(
+    folder: Path, *arguments: str, env: Optional[dict[str, str]] = None
+) -> Iterator[Cli]:
+    arguments = ('site.toml', '--reload', *arguments)
+    with Cli('run', *arguments, python=True, cwd=folder, env=env) as program:
         yield program
 
 
@@ -239,6 +244,20 @@ def test_open_streams_and_websockets_hold_nothing_up(folder: Path) -> None:
         wait_until(lambda: not runs(before))
 
 
+def test_edits_within_a_second_are_seen(folder: Path) -> None:
+    """Python takes what it has compiled of a file for the same by the second and the size."""
+    helper = folder / 'reload_helper.py'
+    moment = int(helper.stat().st_mtime)
+    env = {'PYTHONDONTWRITEBYTECODE': ''}
+    with supervised(folder, '--reload-dir', '.', env=env) as program:
+        assert answer(program) == (200, 'one')
+        for count, text in enumerate(('two', 'six', 'ten'), 1):
+            edit(helper, f'TEXT = "{text}"\n')
+            # As if it were all in one second.
+            os.utime(helper, ns=(0, moment * 10**9 + count))
+            wait_until(lambda text=text: answer(program) == (200, text))
+
+
 def test_an_edit_while_it_starts_begins_anew(folder: Path) -> None:
     helper = folder / 'reload_helper.py'
     with supervised(folder, '--reload-dir', '.') as program:
@@ -370,3 +389,42 @@ def test_without_python_it_says_who_has_it(folder: Path) -> None:
     with Cli('run', folder / 'site.toml', '--reload') as program:
         assert program.wait() == 2
         assert 'python -m slimHTTP run FILE --reload' in program.stderr
+
+
+def test_what_nobody_edits_is_not_looked_at(tmp_path: Path) -> None:
+    folder = tree(
+        tmp_path / 'app',
+        {
+            'a.py': '', 'a.txt': '', 'b/c.py': '', '.git/d.py': '', '__pycache__/e.py': '',
+            'node_modules/f.py': '', 'env/pyvenv.cfg': '', 'env/g.py': '', 'out/h.py': '',
+        },
+    )  # fmt: skip
+    # A link that leads round in a circle, and one that leads nowhere.
+    (folder / 'b/up').symlink_to(folder)
+    (folder / 'b/gone.py').symlink_to(folder / 'no such file')
+    other = tree(tmp_path, {'other/i.py': '', 'site.toml': ''})
+    watch = Watch(Watched([str(folder)], ['*.py'], ['out'], [str(other / 'site.toml')]))
+    assert len(watch) == 4
+    for name in ('.git/d.py', 'env/g.py', 'out/h.py', 'a.txt', 'node_modules/f.py'):
+        edit(folder / name, 'another one')
+    assert watch.look() == []
+    for name in ('a.py', 'b/c.py', 'b/new.py', '../site.toml'):
+        edit(folder / name, 'another one')
+    expected = [folder / name for name in ('a.py', 'b/c.py', 'b/new.py')]
+    assert watch.look() == sorted(map(str, [*expected, tmp_path / 'site.toml']))
+    assert watch.look() == []
+
+
+def test_a_file_that_changed_while_it_was_read_is_an_edit_once(tmp_path: Path) -> None:
+    files = [
+        str(tree(tmp_path, {'early.py': '', 'late.py': ''}) / name)
+        for name in ('early.py', 'late.py')
+    ]
+    os.utime(files[0], (10, 10))
+    os.utime(files[1], (30, 30))
+    watch = Watch(Watched([], ['*.py'], [], []))
+    assert watch.add(files, since=20.0) == [files[1]]
+    assert watch.add(files, since=20.0) == []
+    assert watch.look() == []
+    edit(Path(files[0]), 'another one')
+    assert watch.look() == [files[0]]

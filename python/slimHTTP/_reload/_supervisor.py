@@ -9,6 +9,7 @@ nothing is imported here, so nothing in it can break the supervisor.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import selectors
 import signal
@@ -155,7 +156,7 @@ class _Supervisor:
                     with contextlib.suppress(OSError):
                         os.kill(self._current.pid, number)
             elif number == signal.SIGHUP and not _terminal_is_gone():
-                self._restart('SIGHUP')
+                self._restart('SIGHUP', [])
             else:
                 self._status = 0
 
@@ -170,7 +171,8 @@ class _Supervisor:
         self._note(changed)
         complete = self._changed and (now >= self._settled or now >= self._unquiet)
         if complete:
-            self._restart(_named(list(self._changed)))
+            changed = list(self._changed)
+            self._restart(_named(changed), changed)
         pause = _QUIET if self._changed else _INTERVAL
         self._next_look = now + max(pause, took / _MAX_SHARE)
 
@@ -206,13 +208,14 @@ class _Supervisor:
             worker.send('reached', **self._reached)
             worker.send('show', **failure)
 
-    def _restart(self, reason: str) -> None:
+    def _restart(self, reason: str, changed: list[str]) -> None:
         """Start a new worker, in place of one that has not started yet."""
         self._changed.clear()
         _log.logger.info('%s: starting anew', reason)
         if self._starting is not None:
             self._starting.end(_MARGIN)
         self._waiting = None
+        _forget_compiled(changed)
         self._start()
 
     def _receive(self, worker: WorkerProcess) -> None:
@@ -322,6 +325,18 @@ class _Supervisor:
                 self._status = 128 + signal.SIGINT
                 return
             self._signals.clear()
+
+
+def _forget_compiled(files: list[str]) -> None:
+    """Remove what Python has compiled of files that have changed.
+
+    It knows what it has compiled by the second and the size, and would take the old one after two
+    edits within a second that leave the size as it is.
+    """
+    for file in files:
+        if file.endswith('.py'):
+            with contextlib.suppress(OSError, NotImplementedError):
+                os.unlink(importlib.util.cache_from_source(file))
 
 
 def _named(files: list[str]) -> str:
