@@ -239,6 +239,13 @@ impl Server {
         Ok(accept::serve_connection(socket, peer, io_threads, &self.shared))
     }
 
+    /// Accepts nobody more, and serves who is there: another process listens on the same sockets,
+    /// and takes over. Who has just connected is to be given a moment for a request, and then
+    /// [`Server::stop`] is called: it closes connections that wait for one.
+    pub fn stop_accepting(&self) {
+        self.shared.shutdown.relieve();
+    }
+
     /// Stops accepting and frees the port, lets requests in flight finish, and
     /// cuts what is left after `grace_period`. Returns as soon as the port is
     /// free; see [`Server::wait`] for the rest.

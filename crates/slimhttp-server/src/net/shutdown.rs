@@ -19,7 +19,9 @@ pub(crate) struct Shutdown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Serving,
-    /// To accept nobody more.
+    /// To accept nobody more, for another process does; and to serve who is there.
+    Relieved,
+    /// To accept nobody more, and to finish.
     Requested,
     /// To finish what is in flight: all that was accepted has its thread.
     AcceptingEnded,
@@ -45,6 +47,11 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
+    /// Asks that nobody more is accepted.
+    pub(crate) fn relieve(&self) {
+        self.advance(Stage::Relieved);
+    }
+
     /// Asks everyone to finish.
     pub(crate) fn request(&self) {
         self.advance(Stage::Requested);
@@ -89,6 +96,10 @@ impl Shutdown {
     pub(crate) async fn reached(&self, stage: Stage) {
         // The sender is `self`, so the channel cannot close meanwhile.
         let _ = self.stage.subscribe().wait_for(|now| *now >= stage).await;
+    }
+
+    pub(crate) async fn relieved(&self) {
+        self.reached(Stage::Relieved).await;
     }
 
     pub(crate) async fn requested(&self) {

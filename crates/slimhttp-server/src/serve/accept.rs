@@ -2,7 +2,8 @@
 //! all threads in turn. A connection stays on its thread to its end.
 //!
 //! A full server accepts nobody more: who waits then waits in the system's queue. Once the server
-//! is asked to stop, what that queue holds is still served, and the listeners close.
+//! is asked to stop, what that queue holds is still served, and the listeners close. The same where
+//! another process accepts in its place, but that it serves on until it is asked to stop.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -42,6 +43,7 @@ impl Accepting {
             for task in tasks {
                 let _ = task.await;
             }
+            shared.shutdown.requested().await;
             shared.shutdown.no_more_accepting();
         });
     }
@@ -62,7 +64,7 @@ async fn accept(
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shared.shutdown.requested() => break,
+            () = shared.shutdown.relieved() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -70,7 +72,7 @@ async fn accept(
                 let Some(address) = admission::admit(peer, &shared) else { continue };
                 tokio::select! {
                     biased;
-                    () = shared.shutdown.requested() => {}
+                    () = shared.shutdown.relieved() => {}
                     () = admission::wait_for_room(&shared, &io_threads, &mut idle) => {}
                 }
                 assign(socket, peer, address, &io_threads, &shared, next_thread());

@@ -11,8 +11,8 @@ use super::*;
 const AGES: Duration = Duration::from_secs(600);
 
 /// Which of the stages after the first are reached.
-fn reached(shutdown: &Shutdown) -> [bool; 3] {
-    [Stage::Requested, Stage::AcceptingEnded, Stage::Cut]
+fn reached(shutdown: &Shutdown) -> [bool; 4] {
+    [Stage::Relieved, Stage::Requested, Stage::AcceptingEnded, Stage::Cut]
         .map(|stage| shutdown.reached(stage).now_or_never().is_some())
 }
 
@@ -20,18 +20,21 @@ fn reached(shutdown: &Shutdown) -> [bool; 3] {
 fn stages_are_reached_in_order_and_stay_so() {
     let shutdown = Shutdown::default();
     assert!(!shutdown.is_requested());
-    assert_eq!(reached(&shutdown), [false, false, false]);
+    assert_eq!(reached(&shutdown), [false, false, false, false]);
+    shutdown.relieve();
+    assert!(!shutdown.is_requested());
+    assert_eq!(reached(&shutdown), [true, false, false, false]);
     shutdown.request();
     assert!(shutdown.is_requested());
-    assert_eq!(reached(&shutdown), [true, false, false]);
+    assert_eq!(reached(&shutdown), [true, true, false, false]);
     shutdown.no_more_accepting();
-    assert_eq!(reached(&shutdown), [true, true, false]);
+    assert_eq!(reached(&shutdown), [true, true, true, false]);
     shutdown.cut();
-    assert_eq!(reached(&shutdown), [true, true, true]);
+    assert_eq!(reached(&shutdown), [true, true, true, true]);
     // What is behind it comes too late.
     shutdown.request();
     shutdown.no_more_accepting();
-    assert_eq!(reached(&shutdown), [true, true, true]);
+    assert_eq!(reached(&shutdown), [true, true, true, true]);
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn a_cut_is_a_request_too() {
     let shutdown = Shutdown::default();
     shutdown.cut();
     assert!(shutdown.is_requested());
-    assert_eq!(reached(&shutdown), [true, true, true]);
+    assert_eq!(reached(&shutdown), [true, true, true, true]);
     assert!(!shutdown.wait_for_port(Duration::ZERO), "the listeners are still to be closed");
 }
 
