@@ -177,6 +177,11 @@ impl Server {
         self.bridge().queue.wake();
     }
 
+    /// Takes no new connections, and serves those that it has: another process listens too.
+    fn stop_accepting(&self) {
+        self.core.stop_accepting();
+    }
+
     /// Takes no new connections and frees the port; what is in flight finishes
     /// within the grace period.
     fn stop(&self, py: Python<'_>) {

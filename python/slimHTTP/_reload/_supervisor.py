@@ -237,7 +237,7 @@ class _Supervisor:
             elif message['kind'] == 'alone':
                 self._waiting = worker
                 if self._current is not None:
-                    self._current.end(_MARGIN)
+                    self._current.end(_MARGIN, has_successor=True)
                     self._current = None
                 self._let_alone()
 
@@ -246,7 +246,7 @@ class _Supervisor:
         worker.stage, worker.grace = Stage.SERVING, message['grace']
         old, self._current, self._starting = self._current, worker, None
         if old is not None:
-            old.end(_MARGIN)
+            old.end(_MARGIN, has_successor=True)
         if worker.shows_failure:
             return
         if message['listens_on'] != [self._reached['address'], self._reached['port']]:

@@ -25,6 +25,8 @@ from slimHTTP._slimhttp import CommandLine, Server
 
 #: How often it is looked whether there are new modules (s).
 _INTERVAL: Final = 0.5
+#: How long it goes on once its successor accepts (s): who has just connected may send a request.
+_HANDOVER: Final = 0.3
 #: How long the end may take beyond the grace periods of requests and of `on_stop` (s).
 _MARGIN: Final = 2.0
 
@@ -163,7 +165,7 @@ class _Worker:
                 self._end()
             for message in messages:
                 if message['kind'] == 'end':
-                    self._end()
+                    self._end(has_successor=message['has_successor'])
                 elif message['kind'] == 'alone':
                     self._alone.set()
                 elif message['kind'] == 'show' and self._http is not None:
@@ -173,10 +175,14 @@ class _Worker:
         page = (message['page'], message['policy'])
         server.show_failed_start(page, message['text'], self._everybody)
 
-    def _end(self) -> NoReturn:
+    def _end(self, *, has_successor: bool = False) -> NoReturn:
         """Stop the server; end the process where that takes too long, or none serves yet."""
         http = self._http
         if http is not None:
+            if has_successor:
+                http._server.stop_accepting()
+                # Not for what the supervisor says, which is nothing more; but for its end.
+                self._channel.wait(_HANDOVER)
             http.stop()
             # The main thread ends the process meanwhile, and this thread with it.
             threading.Event().wait(2 * http._server.grace_period + _MARGIN)

@@ -79,8 +79,11 @@ class WorkerProcess:
         """Send it a message, if it is still there."""
         self.channel.send(kind, **fields)
 
-    def end(self, margin: float) -> None:
-        """Let it finish what it does, and end; it is killed `margin` after its grace is over."""
+    def end(self, margin: float, *, has_successor: bool = False) -> None:
+        """Let it finish what it does, and end; it is killed `margin` after its grace is over.
+
+        A successor accepts in its place.
+        """
         if self.stage is Stage.ENDING:
             return
         starting = self.stage is Stage.STARTING
@@ -90,7 +93,7 @@ class WorkerProcess:
             # It does nothing for anybody yet, and may be in an import that never ends.
             self.kill()
         else:
-            self.send('end')
+            self.send('end', has_successor=has_successor)
 
     def has_failed(self, margin: float) -> None:
         """Wait for its end no longer than `margin`: it has said that it fails."""
