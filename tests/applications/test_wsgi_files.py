@@ -232,6 +232,18 @@ def test_c11_4_a_middleware_may_iterate_over_a_wrapped_file(site: WsgiSite, fold
     wait_until(lambda: file.closed_times, 'the close')
 
 
+def test_c11_4_what_is_in_memory_is_read_in_few_blocks(site: WsgiSite) -> None:
+    sizes: list[int] = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: Any = -1) -> bytes:
+            sizes.append(size)
+            return super().read(size)
+
+    assert site.ask(sends(Counted(TEXT)), valid=False).body == TEXT
+    assert sizes == [65536] * 5
+
+
 # X-Sendfile and X-Accel-Redirect.
 
 

@@ -4,6 +4,11 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
+
+/// How many bytes are read at a time, at least, of what is in memory: nothing is waited for
+/// there, and each block is a job.
+const IN_MEMORY: usize = 64 * 1024;
 
 /// A file to be sent.
 #[pyclass(frozen, name = "FileWrapper", module = "slimHTTP._slimhttp")]
@@ -29,7 +34,13 @@ impl FileWrapper {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let block = self.filelike.bind(py).call_method1(intern!(py, "read"), (self.blksize,))?;
+        static BYTES_IO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let file = self.filelike.bind(py);
+        let size = match file.is_instance(BYTES_IO.import(py, "io", "BytesIO")?)? {
+            true => self.blksize.max(IN_MEMORY),
+            false => self.blksize,
+        };
+        let block = file.call_method1(intern!(py, "read"), (size,))?;
         Ok(if block.is_truthy()? { Some(block) } else { None })
     }
 
