@@ -134,6 +134,24 @@ def test_c11_4_exc_info_is_raised_again_once_the_head_is_sent(site: WsgiSite) ->
     assert str(raised[0]) == 'too late'
 
 
+@of('given', [(), (None, None, None), 'nothing', (1, 2)])
+def test_c11_4_exc_info_without_an_exception_is_told(site: WsgiSite, given: Any) -> None:
+    raised: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response('200 OK', list(PLAIN))
+        yield b'a'
+        try:
+            start_response('500 Oops', list(PLAIN), given)
+        except (AssertionError, TypeError) as error:
+            raised.append(type(error).__name__)
+        yield b'b'
+
+    assert site.ask(application, valid=False).body == b'ab'
+    is_none = given in ((), (None, None, None))
+    assert raised == ['AssertionError' if is_none else 'TypeError']
+
+
 def test_c11_4_write_sends_at_once_and_before_the_iterable(site: WsgiSite) -> None:
     goes_on = threading.Event()
 

@@ -163,6 +163,11 @@ impl StartResponse {
         exc_info: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let start = slf.get();
+        // As PEP 3333 has it: `if exc_info`.
+        let exc_info = match exc_info {
+            Some(exc_info) if exc_info.is_truthy()? => Some(exc_info),
+            _ => None,
+        };
         let (is_started, is_sent) = {
             let state = start.lock();
             (state.is_started, !matches!(state.sending, Sending::Unsent(_)))
@@ -207,6 +212,9 @@ fn raised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
         return Err(PyTypeError::new_err("`exc_info` is a tuple as of `sys.exc_info()`"));
     };
     let (value, traceback) = (held.get_item(1)?, held.get_item(2)?);
+    if value.is_none() {
+        return Err(PyAssertionError::new_err("the response was sent already"));
+    }
     let value = value.call_method1(intern!(py, "with_traceback"), (traceback,))?;
     Ok(PyErr::from_value(value))
 }
