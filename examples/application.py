@@ -23,5 +23,5 @@ def hello() -> str:
 
 http = slimHTTP.server(slimHTTP.HTTP, port=int(os.environ.get('PORT', '8080')))
 http.mount('/', app)
-http.mount('/static', {'web_root': './application/static'})
+http.mount('/static', web_root='./application/static')
 http.run()
