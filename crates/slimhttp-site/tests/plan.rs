@@ -132,13 +132,8 @@ fn planned(site: &Site, request: &str) -> String {
                     };
                 }
             }
-            Action::WebSocket(HandlerId(id), ..) => {
-                let _ = write!(text, "websocket {id}");
-            }
-            Action::Application(app, handshake) => {
-                let how =
-                    if handshake.is_some() { "application (websocket)" } else { "application" };
-                let _ = write!(text, "{how} {}", app.application.spec.reference);
+            Action::WebSocket(..) | Action::Application(..) | Action::RegularFile(_) => {
+                text.push_str("elsewhere")
             }
             Action::Module(module) => {
                 let _ = write!(text, "module {}", module.path.display());
@@ -149,9 +144,6 @@ fn planned(site: &Site, request: &str) -> String {
             }
             Action::File(path) => {
                 let _ = write!(text, "file {}", path.as_path().display());
-            }
-            Action::RegularFile(path) => {
-                let _ = write!(text, "regular file {}", path.as_path().display());
             }
             Action::Redirect { location, status } => {
                 let _ = write!(text, "{} {}", status.as_u16(), location.to_str().unwrap());

@@ -35,13 +35,34 @@ def _steps(server: Server, request: Any, what: str) -> Iterator[str]:
                 yield f'`@http.route({", ".join(args)})` at {_place(handler)}'
         return
     key = 'module' if what.startswith('module ') else 'web_root'
-    for way in ([('vhosts', vhost, key)] if vhost is not None else []) + [(key,)]:
+    path = safe_getattr(request, 'url')
+    for way in _ways(server, vhost, path if isinstance(path, str) else '/', key):
         written = _written(server, way)
         if written is not None:
             yield f'by `{_spelled(way)} = {json.dumps(written, ensure_ascii=False)}`'
             return
     if key == 'web_root':
         yield 'by `web_root = "/srv/http"`, the default'
+
+
+def _ways(server: Server, vhost: str | None, path: str, key: str) -> Iterator[tuple[str, ...]]:
+    """Give where the option of a request may stand, the innermost place first."""
+    scopes: list[tuple[str, ...]] = [()] if vhost is None else [('vhosts', vhost), ()]
+    for scope in scopes:
+        mounts = _written(server, (*scope, 'mounts'))
+        if isinstance(mounts, dict):
+            # A scope without mounts has those of the global level.
+            answering = [prefix for prefix in mounts if _is_below(path, prefix)]
+            if answering:
+                yield (*scope, 'mounts', max(answering, key=len), key)
+            break
+    for scope in scopes:
+        yield (*scope, key)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    prefix = prefix.rstrip('/')
+    return path == prefix or path.startswith(prefix + '/')
 
 
 def _written(server: Server, way: tuple[str, ...]) -> Any:
@@ -52,9 +73,11 @@ def _written(server: Server, way: tuple[str, ...]) -> Any:
 
 
 def _spelled(way: tuple[str, ...]) -> str:
-    if len(way) == 1:
-        return way[0]
-    return f'{way[0]}.{json.dumps(way[1], ensure_ascii=False)}.{way[2]}'
+    # Every second one is a name of a virtual host, or a prefix.
+    spelled = [
+        json.dumps(key, ensure_ascii=False) if place % 2 else key for place, key in enumerate(way)
+    ]
+    return '.'.join(spelled)
 
 
 def _place(handler: Any) -> str:

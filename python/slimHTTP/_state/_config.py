@@ -19,6 +19,12 @@ from slimHTTP._errors import ConfError
 from slimHTTP._state._config_store import MISSING, DraftStore, Edit, Path, View, key_text, plain
 
 
+def _is_always_there(path: Path) -> bool:
+    """Whether a table can be read and written into though nothing has made it yet."""
+    in_vhost = len(path) == 3 and path[0] == 'vhosts' and path[2] == 'mounts'
+    return path in {('vhosts',), ('mounts',)} or in_vhost
+
+
 class ConfigTable(View, MutableMapping[str, Any]):
     """A table of the configuration: `http.config` itself, or one within it.
 
@@ -26,8 +32,9 @@ class ConfigTable(View, MutableMapping[str, Any]):
     `update`, compare it with dicts; `copy()`, `|`, pickle and deepcopy give plain
     dicts. Tables in it are tables like this one, so
     `http.config['vhosts']['a.example']['index'] = 'home.html'` changes the
-    site. `http.config['vhosts']` is there even before a vhost is. Each
-    statement is one change; `edit()` makes one change of several.
+    site. `http.config['vhosts']` is there even before a vhost is, and so is
+    `mounts` there and in each vhost. Each statement is one change; `edit()`
+    makes one change of several.
 
     Raises ConfError where the site cannot be as the edit wants it, and
     KeyError where there is nothing to read or delete.
@@ -36,7 +43,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         path = self._below(key)
         kind = self._store.kind(path)
-        if kind == 'table' or (kind is None and path == ('vhosts',)):
+        if kind == 'table' or (kind is None and _is_always_there(path)):
             return ConfigTable(self._store, path)
         if kind is None:
             raise KeyError(key)
@@ -168,7 +175,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
             self._store.edit(edits)
 
     def _keys(self) -> list[str]:
-        if self._path == ('vhosts',) and self._store.kind(self._path) is None:
+        if _is_always_there(self._path) and self._store.kind(self._path) is None:
             return []
         return self._store.keys(self._path)
 
@@ -187,7 +194,7 @@ class ConfigTable(View, MutableMapping[str, Any]):
         if not edits:
             return
         with self._store.exclusive():
-            if self._path == ('vhosts',) and self._store.kind(self._path) is None:
+            if _is_always_there(self._path) and self._store.kind(self._path) is None:
                 edits.insert(0, ('table', self._path))
             self._store.edit(edits)
 

@@ -441,3 +441,6 @@ fn is_decided(action: &Action<'_>) -> bool {
         Action::Refuse(_) | Action::Redirect { .. } | Action::Preflight(_) | Action::Options(_)
     )
 }
+
+#[cfg(test)]
+mod tests;

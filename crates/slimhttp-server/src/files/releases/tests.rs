@@ -1,7 +1,7 @@
 //! Which release a request sees, by the changes of the site and its cookie.
 
 use slimhttp_site::host::HostKey;
-use slimhttp_site::value::Table;
+use slimhttp_site::value::{Table, Value};
 
 use super::*;
 use crate::files::tests::compiled;
@@ -258,4 +258,59 @@ fn an_earlier_release_above_the_private_folder_is_not_searched() {
     let scope = Arc::make_mut(&mut steps.site.global);
     Arc::make_mut(&mut scope.options).private_root = Some("/elsewhere".into());
     steps.check(false, &first, &["/site", "/site/public"]);
+}
+
+/// Each folder that a mount names has releases of its own; one that it takes over has those of
+/// the scope around.
+#[test]
+fn c5_1_the_releases_of_a_mount() {
+    let mounted = |root: &str, own: &str| {
+        let table = |entries: &[(&str, Value)]| -> Value {
+            entries
+                .iter()
+                .map(|(key, value)| (Arc::from(*key), value.clone()))
+                .collect::<Table>()
+                .into()
+        };
+        let mounts = table(&[
+            ("/own", table(&[("web_root", own.into())])),
+            ("/a b", table(&[("web_root", own.into())])),
+            ("/same", table(&[("max_body", 1.into())])),
+            ("/longer", table(&[("pin_releases", 120.into())])),
+            ("/none", table(&[("web_root", own.into()), ("pin_releases", 0.into())])),
+        ]);
+        let options = [("web_root", root.into()), ("pin_releases", 60.into()), ("mounts", mounts)];
+        let Value::Table(options) = table(&options) else { unreachable!("it is one") };
+        compiled(options)
+    };
+    let now = Instant::now();
+    let first = mounted("/1", "/own-1");
+    let before = Releases::open(&first, None, now);
+    assert_eq!(before.scopes.len(), 3);
+    let mount = |prefix: &str| first.global.mounts.get(prefix).expect("it is there");
+    let id = |scope: &Scope| before.current_id(scope).map(str::to_owned);
+    assert_eq!(id(mount("/same")), id(&first.global));
+    assert_eq!(id(mount("/longer")), id(&first.global));
+    assert_ne!(id(mount("/own")), id(&first.global));
+    let path = |scope: &Scope| {
+        let cookie = before.cookie(scope)?.to_str().expect("text");
+        cookie.split("; ").nth(1).map(str::to_owned)
+    };
+    assert_eq!(path(&first.global).as_deref(), Some("Path=/"));
+    assert_eq!(path(mount("/same")).as_deref(), Some("Path=/"));
+    assert_eq!(path(mount("/own")).as_deref(), Some("Path=/own"));
+    assert_eq!(path(mount("/a b")).as_deref(), Some("Path=/a%20b"));
+    assert_eq!(before.of(&first.global).expect("it pins").pinned, Duration::from_secs(120));
+    // Another folder of one leaves the others as they are.
+    let next = mounted("/1", "/own-2");
+    let after = Releases::open(&next, Some((&before, &first)), now);
+    let roots = |prefix: &str| {
+        let scope = next.global.mounts.get(prefix).expect("it is there");
+        let search = after.roots_for(scope, false, &HeaderMap::new(), now);
+        search.roots.iter().map(|root| root.root.display().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(roots("/own"), ["/own-2", "/own-1"]);
+    assert_eq!(roots("/same"), ["/1"]);
+    assert_eq!(roots("/none"), ["/own-2"]);
+    assert_eq!(after.current_id(&next.global), before.current_id(&first.global));
 }

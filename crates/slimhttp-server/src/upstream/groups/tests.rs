@@ -103,3 +103,29 @@ fn group_of_here(groups: &UpstreamGroups, live: &Live) -> Arc<UpstreamGroup> {
     let scope = snapshot.site.scope_for("a.example", 1);
     groups.of(scope, scope.options.proxy.as_ref().expect("the host forwards"))
 }
+
+#[test]
+fn each_mount_that_names_servers_has_a_group_of_them() {
+    let (live, groups) = (live(), UpstreamGroups::default());
+    let mounts = Table::from_iter(["/x", "/y", "/z"].map(|prefix| {
+        let key = if prefix == "/z" { "max_body" } else { "proxy" };
+        let value = if prefix == "/z" { Value::from(7) } else { "127.0.0.1:11".into() };
+        (Arc::from(prefix), Value::from(Table::unit(key.into(), value)))
+    }));
+    set(&live, &["vhosts", "a.example", "mounts"], mounts);
+    let group_at = |path: &str| {
+        let snapshot = live.current();
+        let scope = snapshot.site.scope_for("a.example", 1).at(path.as_bytes());
+        let proxy = scope.options.proxy.as_ref().expect("it forwards");
+        let look_up = || groups.of(scope, proxy);
+        std::thread::scope(|threads| threads.spawn(look_up).join()).expect("no panic")
+    };
+    let of_host = group_of(&groups, &live, "a.example");
+    let (x, y) = (group_at("/x"), group_at("/y"));
+    assert!(!Arc::ptr_eq(&x, &y) && !Arc::ptr_eq(&x, &of_host));
+    // What a mount inherits is that of the scope around it.
+    assert!(Arc::ptr_eq(&group_at("/z/a"), &of_host));
+    set(&live, &["vhosts", "a.example", "mounts", "/x", "max_body"], 7);
+    set(&live, &["vhosts", "a.example", "index"], "home.html");
+    assert!(Arc::ptr_eq(&group_at("/x"), &x) && Arc::ptr_eq(&group_at("/y"), &y));
+}

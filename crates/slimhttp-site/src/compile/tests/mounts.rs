@@ -3,6 +3,9 @@
 use super::*;
 use crate::site::{Scope, Scripts};
 
+mod carry;
+mod upstreams;
+
 fn mount<'s>(scope: &'s Scope, prefix: &str) -> &'s Arc<Scope> {
     scope.mounts.get(prefix).unwrap_or_else(|| panic!("no mount at {prefix}"))
 }
@@ -231,7 +234,7 @@ fn c11_1_a_vhost_has_the_mounts_of_the_global_level_or_its_own() {
 }
 
 #[test]
-fn c11_2_an_application_is_apart_from_the_files_beside_it() {
+fn an_application_is_apart_from_the_files_beside_it() {
     let fault = |key: &str, dir: &str, root: &str| {
         format!(
             "{key}: expected a `web_root` that does not contain `app_dir`, found `{dir}` below \
@@ -269,7 +272,7 @@ fn c11_2_an_application_is_apart_from_the_files_beside_it() {
 }
 
 #[test]
-fn c11_2_without_python_an_application_is_a_fault() {
+fn without_python_an_application_is_a_fault() {
     let listener = everywhere();
     let without = CompileEnv { python: false, ..env(&listener) };
     for (written, place) in [
@@ -286,278 +289,5 @@ fn c11_2_without_python_an_application_is_a_fault() {
              it with `python -m slimHTTP run FILE`"
         );
         assert_eq!(faults.to_string(), expected);
-    }
-}
-
-#[test]
-fn c7_4_a_mount_that_leads_back_here() {
-    let faults = |json: Json| compiled(&json).err().map(|faults| faults.to_string());
-    let fault = |place: &str, hops: &str| {
-        Some(format!(
-            "{place}: expected an upstream that does not lead back here, found {hops}\n  hint: a \
-             request keeps its host name on the way, so it would go round for ever"
-        ))
-    };
-    let here = "127.0.0.1:8080";
-    let round = "`127.0.0.1:8080` → this server";
-    assert_eq!(
-        faults(json!({"mounts": {"/a": {"proxy": here}}})),
-        fault("mounts.\"/a\".proxy", round)
-    );
-    assert_eq!(
-        faults(json!({"vhosts": {"h": {"mounts": {"/a": {"proxy": ["x:1", here]}}}}})),
-        fault("vhosts.h.mounts.\"/a\".proxy[1]", round)
-    );
-    // Said once, where it is written.
-    assert_eq!(
-        faults(json!({"proxy": here, "mounts": {"/a": {}}, "vhosts": {"h": {}}})),
-        fault("proxy", round)
-    );
-    assert_eq!(
-        faults(json!({"mounts": {"/a": {"proxy": here}}, "vhosts": {"h": {}, "i": {}}})),
-        fault("mounts.\"/a\".proxy", round)
-    );
-}
-
-/// A running server with two mounts in a virtual host, and two at the global level.
-fn running() -> (Config, Site) {
-    let json = json!({
-        "mounts": {"/g": {"web_root": "web"}, "/g2": {"proxy": "g:1"}},
-        "vhosts": {
-            "h": {"mounts": {"/a": {"web_root": "web"}, "/b": {"proxy": "b:1"}}},
-            "inherits": {"max_body": 5},
-        },
-    });
-    (config(&json), site(json))
-}
-
-/// Which scopes two sites share: by host, with `*` for the global level, and prefix.
-fn shared(before: &Site, after: &Site) -> String {
-    let named = |site: &Site| {
-        let scopes = site.scopes().map(|scope| {
-            let host = scope.name.as_deref().unwrap_or("*");
-            (format!("{host}{}", scope.prefix()), Arc::clone(scope))
-        });
-        scopes.collect::<std::collections::BTreeMap<_, _>>()
-    };
-    let (before, after) = (named(before), named(after));
-    let same = after
-        .iter()
-        .filter(|(name, scope)| before.get(*name).is_some_and(|before| Arc::ptr_eq(before, scope)));
-    same.map(|(name, _)| &**name).collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn c3_5_a_change_of_one_mount_leaves_the_others_as_they_are() {
-    let rest = "* */g */g2 inherits inherits/g inherits/g2";
-    for (keys, value, expected) in [
-        (&["vhosts", "h", "mounts", "/a", "max_body"][..], json!(1), format!("{rest} h/b")),
-        (
-            &["vhosts", "h", "mounts", "/c"],
-            json!({}),
-            format!("* */g */g2 h/a h/b inherits inherits/g inherits/g2"),
-        ),
-        (&["vhosts", "h", "mounts", "/a"], json!(null), format!("{rest} h/b")),
-        // What says the same leaves all as it is.
-        (
-            &["vhosts", "h", "mounts", "/a", "web_root"],
-            json!("./web/"),
-            format!("{rest} h h/a h/b"),
-        ),
-        (&["vhosts", "h", "mounts", "/a", "mounts"], json!(null), format!("{rest} h h/a h/b")),
-        // Of the scope around: what it changes for a mount, and nothing else.
-        (&["vhosts", "h", "max_body"], json!(1), rest.to_owned()),
-        (&["vhosts", "h", "private_root"], json!(null), format!("{rest} h h/a h/b")),
-        // At the global level, for who has it.
-        (&["mounts", "/g", "max_body"], json!(1), "*/g2 h h/a h/b inherits/g2".to_owned()),
-        (&["mounts", "/g3"], json!({}), "*/g */g2 h h/a h/b inherits/g inherits/g2".to_owned()),
-        (&["mounts"], json!(null), "h h/a h/b".to_owned()),
-        // A virtual host gets mounts of its own, or takes the others again.
-        (
-            &["vhosts", "inherits", "mounts"],
-            json!({"/g": {"web_root": "web"}}),
-            "* */g */g2 h h/a h/b inherits/g".to_owned(),
-        ),
-        (&["vhosts", "h", "mounts"], json!(null), rest.to_owned()),
-        // Of the server as a whole.
-        (&["max_connections"], json!(17), format!("{rest} h h/a h/b")),
-    ] {
-        let (config, before) = running();
-        let mut changed = config.clone();
-        let keys: Vec<Arc<str>> = keys.iter().map(|key| Arc::from(*key)).collect();
-        assert!(changed.set(&keys, super::value(&value)), "{keys:?}");
-        let routes = Routes::default();
-        let after = change((&before, &routes), &changed, &routes).unwrap();
-        let mut sorted: Vec<&str> = expected.split(' ').collect();
-        sorted.sort_unstable();
-        assert_eq!(shared(&before, &after), sorted.join(" "), "{keys:?} = {value}");
-        // What came of it is what comes of it without anything before.
-        let anew = compile(&changed, &routes, &env(&everywhere()), None).unwrap();
-        let said = |site: &Site| {
-            let mut said: Vec<_> =
-                site.scopes().map(|scope| format!("{scope}: {:?}", scope.options)).collect();
-            said.sort();
-            said
-        };
-        assert_eq!(said(&after), said(&anew), "{keys:?} = {value}");
-    }
-}
-
-#[test]
-fn c3_5_a_prefix_that_is_spelt_otherwise_is_the_same() {
-    let (config, before) = running();
-    let mut changed = config.clone();
-    changed.remove(&way(["vhosts", "h", "mounts", "/a"]));
-    changed.set(&way(["vhosts", "h", "mounts", "/a/"]), value(&json!({"web_root": "web"})));
-    let routes = Routes::default();
-    let after = change((&before, &routes), &changed, &routes).unwrap();
-    let mounts = &host(&after, "h").mounts;
-    assert_eq!(mounts.len(), 2);
-    assert_eq!(&*mounts.get("/a").unwrap().mount.as_ref().unwrap().key, "/a/");
-    // Both together are a fault, whichever came first.
-    for key in ["/b", "/b/"] {
-        let mut twice = config.clone();
-        twice.set(&way(["vhosts", "h", "mounts", "/b/"]), value(&json!({})));
-        twice.set(&way(["vhosts", "h", "mounts", key]), value(&json!({"max_body": 1})));
-        let faults = change((&before, &routes), &twice, &routes).unwrap_err();
-        let expected =
-            "vhosts.h.mounts.\"/b/\": expected every prefix once, found `/b/`, which is `/b`";
-        assert_eq!(faults.to_string(), expected);
-    }
-    // One of the two may be added to a slash that stands there.
-    let slash = change((&before, &routes), &changed, &routes).unwrap();
-    let mut twice = changed.clone();
-    twice.set(&way(["vhosts", "h", "mounts", "/a"]), value(&json!({})));
-    let faults = change((&slash, &routes), &twice, &routes).unwrap_err();
-    assert!(faults.to_string().starts_with("vhosts.h.mounts.\"/a/\": expected every prefix once"));
-}
-
-#[test]
-fn what_holds_for_one_of_the_mounts_is_known_of_the_site() {
-    let flags = |json: Json| {
-        let site = site(json!({"vhosts": {"h": {"mounts": {"/a": json}}}}));
-        (site.rewrites, site.shares, site.has_applications, site.applications().len())
-    };
-    assert_eq!(flags(json!({})), (false, false, false, 0));
-    assert_eq!(flags(json!({"rewrites": {"/a/x": "/a/y"}})), (true, false, false, 0));
-    assert_eq!(flags(json!({"cors": true})), (false, true, false, 0));
-    assert_eq!(flags(json!({"app": "a:b"})), (false, false, true, 1));
-    // They are known where a change has carried the mount over.
-    let (config, before) = running();
-    let mut changed = config.clone();
-    changed.set(&way(["vhosts", "h", "mounts", "/a", "cors"]), true.into());
-    let routes = Routes::default();
-    let after = change((&before, &routes), &changed, &routes).unwrap();
-    assert!(after.shares);
-    changed.set(&way(["quiet"]), true.into());
-    assert!(change((&after, &routes), &changed, &routes).unwrap().shares);
-    // One application that several scopes name is one.
-    let twice = json!({"app": "a:b", "mounts": {"/a": {"max_body": 1}, "/b": {"app": "a:b"}}});
-    assert_eq!(site(twice).applications().len(), 1);
-}
-
-#[test]
-fn what_an_upstream_knows_paths_by_stands_beside_it() {
-    let hint = "\n  hint: `strip_prefix` belongs to the `proxy` of the same table";
-    for (written, expected) in [
-        (json!({"proxy": "a:1", "strip_prefix": "/x", "add_prefix": "/y/z/"}), ""),
-        (json!({"strip_prefix": false}), ""),
-        (json!({"mounts": {"/a": {"proxy": "a:1", "strip_prefix": true}}}), ""),
-        (
-            json!({"strip_prefix": "/x"}),
-            &*format!("strip_prefix: expected a `proxy` beside it{hint}"),
-        ),
-        (
-            json!({"proxy": "a:1", "mounts": {"/a": {"strip_prefix": true}}}),
-            &*format!("mounts.\"/a\".strip_prefix: expected a `proxy` beside it{hint}"),
-        ),
-        (
-            json!({"add_prefix": "/x"}),
-            "add_prefix: expected a `proxy` beside it\n  hint: `add_prefix` belongs to the `proxy` of \
-             the same table",
-        ),
-        (
-            json!({"proxy": "a:1", "strip_prefix": true}),
-            "strip_prefix: expected the path that is taken away, found `true`\n  hint: only a mount \
-             has a prefix of its own",
-        ),
-        (
-            json!({"proxy": "a:1", "add_prefix": "x"}),
-            "add_prefix: expected a path that begins with a slash, such as `/static`, found `x`",
-        ),
-        (
-            json!({"proxy": "a:1", "add_prefix": true}),
-            "add_prefix: expected a path such as `/v1`, found `true`",
-        ),
-        (
-            json!({"proxy": "a:1", "strip_prefix": 1}),
-            "strip_prefix: expected `true`, `false`, or a path such as `/api`, found the number `1`",
-        ),
-    ] {
-        check(written, expected);
-    }
-}
-
-#[test]
-fn an_upstream_gets_the_path_by_its_own_prefix() {
-    let site = site(json!({
-        "mounts": {
-            "/a b/c": {"proxy": "a:1", "strip_prefix": true},
-            "/add": {"proxy": "a:1", "add_prefix": "/v 1"},
-            "/both": {"proxy": "a:1", "strip_prefix": true, "add_prefix": "/v1"},
-            "/text": {"proxy": "a:1", "strip_prefix": "/text/x"},
-            "/plain": {"proxy": "a:1", "strip_prefix": false},
-            "/": {"proxy": "a:1", "strip_prefix": true},
-        },
-    }));
-    for (path, sent) in [
-        ("/a b/c/d", "/d"),
-        ("/a b/c", "/"),
-        ("/add/x", "/v 1/add/x"),
-        ("/both/x/", "/v1/x/"),
-        ("/both", "/v1/"),
-        ("/text/x/y", "/y"),
-        ("/text/xy", "/text/xy"),
-        ("/plain/x", "/plain/x"),
-        ("/other", "/other"),
-    ] {
-        let proxy = site.global.at(path.as_bytes()).options.proxy.as_ref().unwrap();
-        let received = match &proxy.prefix {
-            Some(rule) => rule.apply_decoded(path),
-            None => path.into(),
-        };
-        assert_eq!(received, sent, "{path}");
-    }
-}
-
-/// A path that another prefix leads elsewhere has not gone round.
-#[test]
-fn c7_4_a_mount_that_leads_to_another_one_of_this_server_is_no_loop() {
-    let here = "127.0.0.1:8080";
-    for (mounts, is_loop) in [
-        (json!({"/a": {"proxy": here, "strip_prefix": true}}), false),
-        (json!({"/a": {"proxy": here, "add_prefix": "/b"}}), false),
-        (json!({"/a": {"proxy": here, "add_prefix": "/a"}}), true),
-        (json!({"/": {"proxy": here, "add_prefix": "/a"}}), true),
-        (json!({"/": {"proxy": here, "add_prefix": "/a"}, "/a": {"web_root": "web"}}), false),
-        (
-            json!({
-                "/a": {"proxy": here, "strip_prefix": true, "add_prefix": "/b"},
-                "/b": {"proxy": here, "strip_prefix": true, "add_prefix": "/a"},
-            }),
-            true,
-        ),
-        (
-            json!({
-                "/a": {"proxy": here, "strip_prefix": true, "add_prefix": "/b"},
-                "/b": {"proxy": "elsewhere:1"},
-            }),
-            false,
-        ),
-    ] {
-        let found = compiled(&json!({"mounts": mounts})).is_err();
-        assert_eq!(found, is_loop, "{mounts}");
-        let in_host = json!({"vhosts": {"h": {"mounts": mounts}, "*.w": {"mounts": mounts}}});
-        assert_eq!(compiled(&in_host).is_err(), is_loop, "{mounts}");
     }
 }
