@@ -104,6 +104,7 @@ pub use live::{Draft, Live, Snapshot};
 pub use message::body::{Body, BodyError};
 pub use message::content::{Content, ContentFault, ContentStream};
 pub use message::refused::DebugPage;
+pub use net::connection_state::TlsSession;
 pub use observe::event::{Event, Responder};
 pub use server::{Server, ServerConfig, StartError, check, listen};
 pub use sys::clock::LogThrottle;

@@ -8,7 +8,6 @@ pub(crate) mod content;
 pub(crate) mod encoder;
 pub(crate) mod error_page;
 pub(crate) mod file_body;
-pub(crate) mod interim;
 pub(crate) mod limits;
 pub(crate) mod refused;
 pub(crate) mod request_body;

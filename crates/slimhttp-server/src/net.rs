@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod connection_state;
 pub(crate) mod connections;
+pub(crate) mod interim;
 pub(crate) mod linger;
 pub(crate) mod listener;
 pub(crate) mod peer_watch;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
-use http::{HeaderMap, Method, Response, Uri, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Uri, Version};
 use slimhttp_site::application::MountedApplication;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Params};
@@ -28,7 +28,7 @@ use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
 use crate::message::refused::DebugPage;
-use crate::net::connection_state::{CloseMode, ConnectionState};
+use crate::net::connection_state::{CloseMode, ConnectionState, TlsSession};
 use crate::websocket::PendingWebSocket;
 
 /// A request with its content, as handlers see it. It is shared by every call of
@@ -113,6 +113,20 @@ impl ConnectionHandle {
         }
     }
 
+    /// What its TLS has negotiated; `None` where it has none, or has ended.
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.0.upgrade()?.tls_session()
+    }
+
+    /// Tells the client early of what the answer will refer to: 103 (RFC 8297), in front of the
+    /// answer to the request of HTTP/1.1 that is in flight. Of other requests, and behind the
+    /// answer, a handler must not call it.
+    pub fn send_early_hints(&self, fields: HeaderMap) {
+        if let Some(state) = self.0.upgrade() {
+            state.push_interim(StatusCode::EARLY_HINTS, fields);
+        }
+    }
+
     /// Ends it after the response in flight, at once where there is none; a WebSocket with a
     /// close frame. A connection that was switched to another protocol is left to what runs it.
     pub fn close(&self) {
@@ -180,6 +194,9 @@ pub enum Answer {
     /// `web_root`; the fields are added to the response. Conditions and ranges of the request
     /// are answered as for files of the site.
     File(PathBuf, HeaderMap),
+    /// The whole of this file with this status, whatever conditions and ranges the request has;
+    /// else as [`Answer::File`].
+    FileAs(StatusCode, PathBuf, HeaderMap),
     /// The WebSocket is opened, in answer to [`Callee::WebSocket`].
     WebSocket(Box<PendingWebSocket>),
     /// The connection switches protocols: this is the 101, and the other has the bytes behind

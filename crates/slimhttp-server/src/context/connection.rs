@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Handler};
 use crate::context::server::ServerContext;
-use crate::message::interim::InterimQueue;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
 use crate::observe::event::Event;
@@ -21,8 +20,6 @@ use crate::observe::event::Event;
 pub(crate) struct ConnectionContext {
     pub(crate) shared: Arc<ServerContext>,
     pub(crate) state: Arc<ConnectionState>,
-    /// Interim responses for the client, of HTTP/1.1.
-    pub(crate) interim: InterimQueue,
     pub(crate) peer: SocketAddr,
     /// Shared with most other connections.
     pub(crate) local: Arc<SocketAddr>,
@@ -49,7 +46,6 @@ impl ConnectionContext {
         shared.events.push(|| Event::Accepted { peer });
         Arc::new(Self {
             state,
-            interim: InterimQueue::default(),
             peer,
             local: shared.local_address(socket.local_addr().unwrap_or(shared.address)),
             tls,

@@ -21,7 +21,6 @@ use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::testing::listener;
 use crate::live::{Draft, Live};
-use crate::message::interim::InterimQueue;
 use crate::net::admission::{AddressPermit, ConnectionCount};
 use crate::net::connection_state::ConnectionState;
 use crate::net::shutdown::Shutdown;
@@ -85,7 +84,6 @@ pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> 
     Arc::new(ConnectionContext {
         shared: shared.clone(),
         state: Arc::new(ConnectionState::new()),
-        interim: InterimQueue::default(),
         peer,
         local: shared.local_address(shared.address),
         tls: false,

@@ -211,7 +211,12 @@ impl Exchange<'_> {
     async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, ErrorResponse> {
         match answer {
             Answer::Reply(response) => Ok(response),
-            Answer::File(path, fields) => Box::pin(self.send_named(&path, fields)).await,
+            Answer::File(path, fields) => {
+                Box::pin(self.send_named(&path, fields, self.file_request())).await
+            }
+            Answer::FileAs(status, path, fields) => {
+                Box::pin(self.send_named_as(status, &path, fields)).await
+            }
             Answer::WebSocket(pending) => {
                 Ok(websocket::accept(*pending, self.upgrade.take(), self.connection)?)
             }

@@ -3,12 +3,15 @@
 
 use std::path::Path;
 
-use http::{HeaderMap, Response};
+use http::header::{
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{HeaderMap, Response, StatusCode};
 use slimhttp_site::path::{self, SafePath};
 use slimhttp_site::refusal::Refusal;
 
 use crate::exchange::actions::Exchange;
-use crate::files::{self, FileLookup};
+use crate::files::{self, FileLookup, FileRequest};
 use crate::fs::root;
 use crate::message::body::Body;
 use crate::message::refused::ErrorResponse;
@@ -22,6 +25,7 @@ impl Exchange<'_> {
         &self,
         file: &Path,
         fields: HeaderMap,
+        request: FileRequest<'_>,
     ) -> Result<Response<Body>, ErrorResponse> {
         if path::is_too_long(file) {
             // As where there is no such file; its name may be a client's.
@@ -40,7 +44,26 @@ impl Exchange<'_> {
             return Err(ErrorResponse::because(Refusal::NotFound, why));
         };
         self.add_sources(|| [files.root().join(path.as_path())]);
-        files::send_named(&files, &path, self.file_request(), fields).await
+        files::send_named(&files, &path, request, fields).await
+    }
+
+    /// The same, with a status of the handler's own: what conditions and ranges are about is a 200.
+    pub(super) async fn send_named_as(
+        &self,
+        status: StatusCode,
+        file: &Path,
+        fields: HeaderMap,
+    ) -> Result<Response<Body>, ErrorResponse> {
+        let conditions =
+            [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
+        let mut headers = self.headers().clone();
+        for name in conditions {
+            headers.remove(name);
+        }
+        let request = FileRequest { headers: &headers, ..self.file_request() };
+        let mut response = self.send_named(file, fields, request).await?;
+        *response.status_mut() = status;
+        Ok(response)
     }
 
     /// In which of the two folders a path lies, by its names alone. One that is

@@ -390,7 +390,7 @@ impl<S: Stream> Http1<S> {
 
     /// Sends the interim responses that the exchange has given.
     pub(super) fn send_interims(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        for (status, fields) in self.context.interim.take() {
+        for (status, fields) in self.context.state.take_interims() {
             self.send_interim(context, status, &fields)?;
         }
         Ok(())

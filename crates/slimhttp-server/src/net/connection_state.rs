@@ -29,8 +29,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use http::{HeaderMap, StatusCode};
 use slimhttp_site::site::Service;
 
+use crate::net::interim::InterimQueue;
 use crate::net::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
 
@@ -83,6 +85,15 @@ pub(crate) enum CloseMode {
     Cut = 4,
 }
 
+/// What the TLS of a connection has negotiated, by the numbers of its registries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    /// The version: 0x0304 is TLS 1.3.
+    pub version: u16,
+    /// The cipher suite.
+    pub cipher_suite: u16,
+}
+
 /// The state of one connection, shared by its task, the housekeeping of its I/O thread and those
 /// who hold a handle to it, on whichever thread.
 #[derive(Debug)]
@@ -103,7 +114,8 @@ pub(crate) struct ConnectionState {
     rare: OnceLock<Box<RareState>>,
 }
 
-/// What only connections of HTTP/2, upgraded ones and those with an endless answer need.
+/// What only connections of HTTP/2, of TLS, upgraded ones, and those with an endless answer or an
+/// interim one need.
 #[derive(Debug, Default)]
 struct RareState {
     /// Since when a header block of HTTP/2 is not complete. Nothing else can come before it is,
@@ -122,6 +134,10 @@ struct RareState {
     /// the upgrade's begins when the 101 is made, and the connection's own goes on until it is
     /// sent.
     upgrade_task: AtomicWaker,
+    /// Interim responses for the client, of HTTP/1.1.
+    interims: InterimQueue,
+    /// What the TLS of the connection has negotiated.
+    tls: OnceLock<TlsSession>,
 }
 
 impl ConnectionState {
@@ -148,6 +164,15 @@ impl ConnectionState {
     /// What few connections need, for one that does.
     fn rare(&self) -> &RareState {
         self.rare.get_or_init(Box::default)
+    }
+
+    /// What the TLS of the connection has negotiated, once that is known.
+    pub(crate) fn tls_session(&self) -> Option<TlsSession> {
+        self.rare.get()?.tls.get().copied()
+    }
+
+    pub(crate) fn set_tls_session(&self, session: TlsSession) {
+        self.rare().tls.get_or_init(|| session);
     }
 
     /// The time as the fields have it.
@@ -231,6 +256,22 @@ impl ConnectionState {
     /// What they have answered, where it is bounded.
     pub(crate) fn unsent_answers(&self) -> Option<&Arc<UnsentAnswers>> {
         self.rare.get()?.unsent_answers.get()
+    }
+
+    /// The interim responses that wait to be sent.
+    pub(crate) fn interims(&self) -> &InterimQueue {
+        &self.rare().interims
+    }
+
+    /// Takes them, in their order.
+    pub(crate) fn take_interims(&self) -> Vec<(StatusCode, HeaderMap)> {
+        self.rare.get().map(|rare| rare.interims.take()).unwrap_or_default()
+    }
+
+    /// One more, from whichever thread: the connection's task sends it.
+    pub(crate) fn push_interim(&self, status: StatusCode, fields: HeaderMap) {
+        self.interims().push(status, fields);
+        self.task.wake();
     }
 
     /// From now on the bytes are not HTTP.

@@ -125,7 +125,7 @@ fn forward_interim(
     if version == Version::HTTP_11 {
         let via = Via { received_version: interim.version, pseudonym };
         forward::response_headers(&mut interim.headers, false, &via);
-        connection.interim.push(interim.status, interim.headers);
+        connection.state.interims().push(interim.status, interim.headers);
     }
 }
 

@@ -17,7 +17,9 @@ use crate::context::server::ServerContext;
 use crate::http1::Http1;
 use crate::http2;
 use crate::net::admission::ConnectionPermit;
-use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
+use crate::net::connection_state::{
+    CloseMode, ConnectionState, ReadPhase, TlsSession, run_until_cut,
+};
 use crate::net::stream::Stream;
 use crate::serve::io_thread::IoThread;
 use crate::serve::resting;
@@ -64,15 +66,27 @@ async fn handshake(
     tokio::select! {
         () = state.until_cut() => {}
         outcome = handshake => match outcome {
-            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                http2::serve(stream, context).await;
-            }
             Ok(stream) => {
+                let session = stream.get_ref().1;
+                note_session(&state, session);
+                if session.alpn_protocol() == Some(b"h2") {
+                    return http2::serve(stream, context).await;
+                }
                 state.record_read(ReadPhase::Idle);
                 http1(stream, context).await;
             }
             Err(error) => tracing::debug!("TLS with {peer}: {error}"),
         },
+    }
+}
+
+/// Notes what was negotiated, for handlers that ask.
+fn note_session(state: &ConnectionState, session: &rustls::ServerConnection) {
+    if let (Some(version), Some(suite)) =
+        (session.protocol_version(), session.negotiated_cipher_suite())
+    {
+        let (version, cipher_suite) = (version.into(), suite.suite().into());
+        state.set_tls_session(TlsSession { version, cipher_suite });
     }
 }
 

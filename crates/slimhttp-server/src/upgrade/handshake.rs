@@ -4,16 +4,17 @@ use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use slimhttp_site::websocket::{Deflate, Handshake};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::message::body::Body;
 
-/// The response that accepts a handshake (RFC 6455 section 4.2.2).
-pub(super) fn accepted(handshake: &Handshake) -> Response<Body> {
+/// The response that accepts a handshake (RFC 6455 section 4.2.2), with these fields beside.
+pub(super) fn accepted(handshake: &Handshake, fields: HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = fields;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

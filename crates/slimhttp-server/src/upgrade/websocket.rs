@@ -22,12 +22,12 @@ use crate::websocket::PendingWebSocket;
 /// # Errors
 /// The connection cannot switch.
 pub(crate) fn accept(
-    pending: PendingWebSocket,
+    mut pending: PendingWebSocket,
     client: Option<OnUpgrade>,
     connection: &Arc<ConnectionContext>,
 ) -> Result<Response<Body>, Refusal> {
     let client = client.ok_or(Refusal::UpgradeRequired)?;
-    let response = handshake::accepted(&pending.handshake);
+    let response = handshake::accepted(&pending.handshake, std::mem::take(&mut pending.fields));
     let context = connection.clone();
     switching::spawn(connection, async move {
         match client.upgraded().await {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use slimhttp_site::websocket::{Handshake, WebSocketLimits};
 
 use crate::websocket::channel::Channel;
@@ -145,6 +146,18 @@ pub struct PendingWebSocket {
     pub(crate) channel: Arc<Channel>,
     pub(crate) handshake: Handshake,
     pub(crate) limits: Arc<WebSocketLimits>,
+    /// What the 101 says beside what the handshake demands.
+    pub(crate) fields: HeaderMap,
+}
+
+impl PendingWebSocket {
+    /// With fields of the handler's in the 101. Those by which the handshake is answered are the
+    /// server's own, and are none of these.
+    #[must_use]
+    pub fn with_fields(mut self, fields: HeaderMap) -> Self {
+        self.fields = fields;
+        self
+    }
 }
 
 impl Drop for PendingWebSocket {
@@ -162,6 +175,7 @@ pub fn open(
 ) -> (WebSocket, HandlerGuard, PendingWebSocket) {
     let channel = Channel::new(&limits, handshake.subprotocol.clone(), Box::new(notify));
     let channel = Arc::new(channel);
-    let pending = PendingWebSocket { channel: channel.clone(), handshake, limits };
+    let pending =
+        PendingWebSocket { channel: channel.clone(), handshake, limits, fields: HeaderMap::new() };
     (WebSocket(channel.clone()), HandlerGuard(channel), pending)
 }

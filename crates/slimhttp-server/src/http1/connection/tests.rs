@@ -458,7 +458,7 @@ async fn interim_responses_come_before_the_response() {
     client.send(get("held")).await;
     settle().await;
     let fields = HeaderMap::from_iter([(http::header::LINK, HeaderValue::from_static("</a>"))]);
-    client.context.interim.push(StatusCode::EARLY_HINTS, fields);
+    client.context.state.interims().push(StatusCode::EARLY_HINTS, fields);
     client.events.release.notify_one();
     assert_eq!(client.head().await, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
     assert_eq!(client.response().await.1, "/handled/held");
@@ -469,7 +469,7 @@ async fn no_interim_response_goes_to_a_client_of_http_1_0() {
     let mut client = connect(4096);
     client.send("GET /handled/held HTTP/1.0\r\n\r\n").await;
     settle().await;
-    client.context.interim.push(StatusCode::EARLY_HINTS, HeaderMap::new());
+    client.context.state.interims().push(StatusCode::EARLY_HINTS, HeaderMap::new());
     client.events.release.notify_one();
     let answer = client.rest().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");

@@ -1,9 +1,10 @@
 //! Interim responses (1xx, RFC 9110 section 15.2) on their way from whoever answers a request to
-//! its client: an upstream's 103, for one.
+//! its client: the 103 of an upstream, or of an application.
 //!
-//! Pushed within a poll of the exchange, on the connection's I/O thread. The protocol takes them
-//! after each of these polls and sends them before the final response, so a push wakes nobody.
-//! Whoever would push at another time, or on another thread, has to wake the connection's task.
+//! The protocol takes them after each poll of the exchange and sends them before the final response.
+//! Who pushes within such a poll, on the connection's I/O thread, wakes nobody; who does at another
+//! time, or on another thread, wakes the connection's task behind it
+//! ([`push_interim`](super::connection_state::ConnectionState::push_interim)).
 
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
