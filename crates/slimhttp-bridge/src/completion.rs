@@ -31,6 +31,8 @@ pub(crate) enum Completion {
     Call(oneshot::Sender<CallOutcome>, CallOutcome),
     /// A chunk of a stream.
     Chunk(oneshot::Sender<ChunkOutcome>, ChunkOutcome),
+    /// There is something for a task of the I/O thread to look at.
+    Wake(Waker),
 }
 
 impl Completion {
@@ -39,6 +41,7 @@ impl Completion {
         match self {
             Self::Call(slot, outcome) => drop(slot.send(outcome)),
             Self::Chunk(slot, piece) => drop(slot.send(piece)),
+            Self::Wake(waker) => waker.wake(),
         }
     }
 }
@@ -161,6 +164,12 @@ pub fn notify_batched() {
     BATCHED.with_borrow_mut(|batched| batched.as_mut().map(Batched::notify));
 }
 
+/// Whether this thread holds completions back. Whoever may run for long behind that arms the
+/// watchdog, which notifies in its place.
+pub fn holds_completions() -> bool {
+    BATCHED.with_borrow(|batched| batched.as_ref().is_some_and(|it| it.completions > 0))
+}
+
 /// While it lives this thread batches its notifications.
 pub struct Batch {
     since: Instant,
@@ -175,6 +184,12 @@ impl Batch {
         Self { since: now, outer }
     }
 
+    /// Batches from now on, unless this thread does already.
+    pub fn begin_unless_begun() -> Option<Self> {
+        let is_begun = BATCHED.with_borrow(Option::is_some);
+        (!is_begun).then(|| Self::begin(Instant::now()))
+    }
+
     /// Notifies if completions have been held back for long; called between two jobs.
     pub fn notify_if_late(&mut self, now: Instant) {
         if now.duration_since(self.since) > LONGEST {
@@ -185,7 +200,7 @@ impl Batch {
 
     /// Whether a notification is due.
     pub fn holds_completions(&self) -> bool {
-        BATCHED.with_borrow(|batched| batched.as_ref().is_some_and(|it| it.completions > 0))
+        holds_completions()
     }
 }
 

@@ -33,6 +33,7 @@ pub mod pending_handshake;
 pub mod pending_signals;
 pub mod pipe;
 pub mod pulled_body;
+pub mod pushed_body;
 pub mod query;
 pub mod queue;
 pub mod release;

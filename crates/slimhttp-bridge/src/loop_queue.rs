@@ -32,7 +32,8 @@ pub enum LoopJob {
     Pull(Pull),
     /// Content of a request has come for the reader that waits under this id.
     Content(JobId),
-    /// Something has changed for the WebSocket that is kept under this id.
+    /// Something has changed for the WebSocket, or the application's exchange, that is kept under
+    /// this id.
     Wake(JobId),
     /// The client has left: cancel what runs under this id.
     Cancel(JobId),

@@ -38,6 +38,11 @@ impl Reply {
         ChunkReply::channel(self.completions.clone())
     }
 
+    /// The completion queue of the I/O thread that waits for it, if it has one.
+    pub fn completions(&self) -> Option<Arc<CompletionQueue>> {
+        self.completions.clone()
+    }
+
     /// Sends the answer. Where the client has left it is dropped.
     pub fn send(mut self, outcome: CallOutcome) {
         self.deliver(outcome);
