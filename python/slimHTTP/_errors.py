@@ -115,8 +115,12 @@ class ContentTimeout(ContentError):
     """The client has paused for longer than `body_timeout`; it is answered 408."""
 
 
-class ClientDisconnected(ContentError):
-    """The client has left before its content was complete, or was answered already."""
+class ClientDisconnected(ContentError, OSError):
+    """The client has left before its content was complete, or was answered already.
+
+    It is what `send` of an ASGI application raises behind that, and an `OSError` as ASGI
+    demands.
+    """
 
 
 class HTTPError(slimHTTP_Error):

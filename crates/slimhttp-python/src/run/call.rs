@@ -42,12 +42,12 @@ impl Dispatcher {
     /// As [`asgi::start`].
     pub(crate) fn ask_asgi(
         self: &Arc<Self>,
-        create_task: &Bound<'_, PyAny>,
+        start_task: &Bound<'_, PyAny>,
         call: Call,
     ) -> PyResult<()> {
         match self.hosted(call) {
             Some((call, place, hosted, handshake)) => {
-                asgi::start(self, create_task, call, &hosted, &place, handshake)
+                asgi::start(self, start_task, call, &hosted, &place, handshake)
             }
             None => Ok(()),
         }

@@ -15,6 +15,7 @@ use crate::objects::content_reader::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::catch_panic;
 use crate::run::answering_coroutine::AnsweringCoroutine;
+use crate::run::asgi;
 use crate::run::channel::Channel;
 use crate::run::dispatcher::Dispatcher;
 use crate::run::response::Head;
@@ -54,7 +55,7 @@ fn perform(
         // Its client has left.
         LoopJob::Call(call) if call.reply.is_closed() => Ok(()),
         LoopJob::Call(call) if matches!(call.callee, Callee::Application(..)) => {
-            dispatcher.ask_asgi(create_task, call)
+            dispatcher.ask_asgi(start_task, call)
         }
         LoopJob::Call(call) => {
             let Some((pending, result)) = dispatcher.begin(py, call) else { return Ok(()) };
@@ -82,7 +83,14 @@ fn perform(
             Some(reader) => ContentReader::arrived(reader.bind(py).cast::<ContentReader>()?),
             None => Ok(()),
         },
-        LoopJob::Wake(id) => websocket::wake(dispatcher, py, id),
+        LoopJob::Wake(id) => {
+            websocket::wake(dispatcher, py, id)?;
+            asgi::wake(dispatcher, py, id)
+        }
+        // An application is told, and not cancelled.
+        LoopJob::Cancel(id) if dispatcher.retained.exchange(py, id).is_some() => {
+            asgi::wake(dispatcher, py, id)
+        }
         LoopJob::Cancel(id) => match dispatcher.retained.take(id) {
             Some(kept) => cancel(py, kept),
             None => Ok(()),
@@ -133,7 +141,7 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
         Retained::Channel(channel) => channel.bind(py).cast::<Channel>()?.get().cancel(py)?,
-        Retained::WebSocket(_, task) => {
+        Retained::WebSocket(_, task) | Retained::Application(_, task) => {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
         Retained::Awaitable(awaitable, _) => close(awaitable.bind(py))?,

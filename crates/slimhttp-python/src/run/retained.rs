@@ -15,6 +15,7 @@ use slimhttp_bridge::job_id::JobId;
 
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_route::WebSocketRoute;
+use crate::run::asgi::Exchange;
 use crate::run::response::Head;
 
 /// A call that has begun.
@@ -49,6 +50,8 @@ pub(crate) enum Retained {
     UnopenedWebSocket(Py<WebSocketRoute>, PendingCall),
     /// A WebSocket, and the task that serves it.
     WebSocket(Py<PyAny>, Py<PyAny>),
+    /// A request of an ASGI application, and the task that serves it.
+    Application(Py<Exchange>, Py<PyAny>),
 }
 
 /// An iterator with what its messages need.
@@ -176,6 +179,14 @@ impl RetainedObjects {
         }
     }
 
+    /// The request of an application that is kept under an id.
+    pub(crate) fn exchange(&self, py: Python<'_>, id: JobId) -> Option<Py<Exchange>> {
+        match self.lock().get(&id) {
+            Some(Retained::Application(exchange, _)) => Some(exchange.clone_ref(py)),
+            _ => None,
+        }
+    }
+
     /// The request object that somebody was given who has left the request to others.
     pub(crate) fn request(&self, py: Python<'_>, id: JobId) -> Option<Py<HttpRequest>> {
         match self.lock().get(&id) {
@@ -249,6 +260,10 @@ impl RetainedObjects {
                 }
                 Retained::WebSocket(websocket, task) => {
                     visit.call(websocket)?;
+                    visit.call(task)?;
+                }
+                Retained::Application(exchange, task) => {
+                    visit.call(exchange)?;
                     visit.call(task)?;
                 }
             }
