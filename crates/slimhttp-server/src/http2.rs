@@ -125,9 +125,9 @@ async fn answer(
     if let Err(refusal) = head::validate(&parts.method, &parts.uri, &parts.headers, &limits) {
         parts.extensions.insert(refusal);
     }
-    let request = Request::from_parts(parts, request_body(body));
     let state = context.state.clone();
-    let mut response = exchange::answer(context, request, None).await;
+    let (parts, body) = (Box::new(parts), request_body(body));
+    let mut response = exchange::answer(context, parts, body, None).await;
     remove_connection_fields(response.headers_mut());
     error_page::announce_length(&mut response);
     Ok(response.map(|body| Outgoing::new(body, budget, state)))

@@ -15,7 +15,7 @@ use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
 use slimhttp_site::site::Scope;
 
-use crate::api::handler::{Answer, Callee, HandlerFault, Request};
+use crate::api::handler::{Answer, AnswerFuture, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
 use crate::context::connection::ConnectionContext;
 use crate::context::failed_start::FailedStart;
@@ -84,7 +84,7 @@ impl<'x> Exchange<'x> {
         (host, scope): (&'x Arc<Scope>, &'x Arc<Scope>),
         uri: &'x Uri,
         target: Option<Target<'x>>,
-        mut parts: Parts,
+        parts: &mut Parts,
     ) -> Self {
         Self {
             began: Instant::now(),
@@ -95,9 +95,9 @@ impl<'x> Exchange<'x> {
             uri,
             is_rewritten: false,
             target,
-            method: parts.method,
+            method: std::mem::take(&mut parts.method),
             version: parts.version,
-            headers: parts.headers,
+            headers: std::mem::take(&mut parts.headers),
             malformed: parts.extensions.remove(),
             body: None,
             content_guard: None,
@@ -137,7 +137,12 @@ impl Exchange<'_> {
         actions: &mut Actions<'_>,
     ) -> Result<Response<Body>, ErrorResponse> {
         if !actions.first().is_some_and(is_decided) && self.asks_for_upgrade() {
-            match self.call(Callee::Upgrade, RouteKind::Whole).await? {
+            let request = self.request(RouteKind::Whole).await?;
+            match self
+                .call(Callee::Upgrade, request)?
+                .await
+                .map_err(|it| self.handler_failed(it))?
+            {
                 Answer::Pass => {}
                 answer => return self.deliver(answer).await,
             }
@@ -159,18 +164,26 @@ impl Exchange<'_> {
     async fn try_action(&mut self, action: Action<'_>) -> Result<Answer, ErrorResponse> {
         match action {
             Action::Call(handler, kind, params) => {
-                self.call(Callee::Route(handler, params), kind).await
+                let request = self.request(kind).await?;
+                let answer = self.call(Callee::Route(handler, params), request)?.await;
+                self.handler_answered(answer)
             }
             Action::Application(app, handshake) => {
+                let request = self.request(RouteKind::Streamed).await?;
                 let callee = Callee::Application(app, handshake.map(|it| *it));
-                self.call(callee, RouteKind::Streamed).await
+                let answer = self.call(callee, request)?.await;
+                self.handler_answered(answer)
             }
             Action::Module(module) => {
-                self.call(Callee::Module(module.clone()), RouteKind::Whole).await
+                let request = self.request(RouteKind::Whole).await?;
+                let answer = self.call(Callee::Module(module.clone()), request)?.await;
+                self.handler_answered(answer)
             }
             Action::WebSocket(handler, params, handshake) => {
+                let request = self.request(RouteKind::Whole).await?;
                 let callee = Callee::WebSocket(handler, params, *handshake);
-                self.call(callee, RouteKind::Whole).await
+                let answer = self.call(callee, request)?.await;
+                self.handler_answered(answer)
             }
             Action::Proxy(upstreams) => {
                 let forwarded = self.forwarded()?;
@@ -202,7 +215,9 @@ impl Exchange<'_> {
                 let path = root.join(path.as_path());
                 let script = Callee::Script { path, file, reload: options.module_reload };
                 self.responder = Responder::Module;
-                Box::pin(self.call(script, RouteKind::Whole)).await
+                let request = self.request(RouteKind::Whole).await?;
+                let answer = self.call(script, request)?.await;
+                self.handler_answered(answer)
             }
         }
     }
@@ -315,27 +330,29 @@ impl Exchange<'_> {
         response
     }
 
-    /// Calls a handler, with the whole body unless `kind` has it streamed.
-    async fn call(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, ErrorResponse> {
+    /// Calls a handler. Whoever waits for the answer does so where it calls, and keeps nothing but
+    /// what this gives.
+    fn call(&self, callee: Callee, request: Arc<Request>) -> Result<AnswerFuture, ErrorResponse> {
         let Some(handler) = &self.connection.shared.handler else {
             return Err(ErrorResponse::because(
                 Refusal::NotFound,
                 "no handlers run in this program",
             ));
         };
-        let request = self.request(kind).await?;
         let answers = self.connection.state.unsent_answers();
-        let answer = unsent_answers::call(handler, answers, callee, request).await;
-        self.by_handler = matches!(answer, Ok(Answer::Reply(_)));
-        answer.map_err(|fault| self.handler_failed(fault))
+        Ok(unsent_answers::call(handler, answers, callee, request))
     }
 
-    /// The request as handlers see it, the same one for each of them.
+    /// The request as handlers see it, the same one for each of them, with the whole body unless
+    /// `kind` has it streamed.
     async fn request(&mut self, kind: RouteKind) -> Result<Arc<Request>, Refusal> {
         if let Some(request) = &self.request {
             return Ok(request.clone());
         }
-        let body = self.content(kind).await?;
+        let body = match self.content_at_once(kind) {
+            Some(content) => content,
+            None => Box::pin(self.collect_content()).await?,
+        };
         let request = Arc::new(Request {
             method: std::mem::take(&mut self.method),
             uri: self.uri.clone(),
@@ -352,6 +369,15 @@ impl Exchange<'_> {
             handler_data: OnceLock::new(),
         });
         Ok(self.request.insert(request).clone())
+    }
+
+    /// Takes in what a handler has answered.
+    fn handler_answered(
+        &mut self,
+        answer: Result<Answer, HandlerFault>,
+    ) -> Result<Answer, ErrorResponse> {
+        self.by_handler = matches!(answer, Ok(Answer::Reply(_)));
+        answer.map_err(|fault| self.handler_failed(fault))
     }
 
     /// What the client is answered where a handler has no answer.
@@ -384,21 +410,30 @@ impl Exchange<'_> {
         }
     }
 
-    /// The content of the request for a handler.
-    async fn content(&mut self, kind: RouteKind) -> Result<Content, Refusal> {
+    /// The content of the request for a handler, where nothing has to come in for it.
+    fn content_at_once(&mut self, kind: RouteKind) -> Option<Content> {
+        let Some(body) = self.body.take() else { return Some(Bytes::new().into()) };
+        // Of every content that there is, however it came: whoever reads it as a stream sees the
+        // same each time.
+        if kind == RouteKind::Streamed && !body.is_empty() {
+            let max_body = self.scope.options.max_body;
+            let (timeout, state) = (self.body_timeout(), self.connection.state.clone());
+            let (stream, guard) =
+                ContentStream::open(body.into_incoming(), max_body, timeout, state);
+            self.content_guard = Some(guard);
+            return Some(Content::Streamed(stream));
+        }
+        let is_empty = body.is_empty();
+        self.body = Some(if is_empty { RequestBody::Collected(Bytes::new()) } else { body });
+        is_empty.then(|| Bytes::new().into())
+    }
+
+    /// The content of the request for a handler, all of it.
+    async fn collect_content(&mut self) -> Result<Content, Refusal> {
         let max_body = self.scope.options.max_body;
         let max_memory = self.snapshot.site.service.max_body_memory;
         let timeout = self.body_timeout();
         let Some(body) = self.body.take() else { return Ok(Bytes::new().into()) };
-        // Of every content that there is, however it came: whoever reads it as a stream sees the
-        // same each time.
-        if kind == RouteKind::Streamed && !body.is_empty() {
-            let state = self.connection.state.clone();
-            let (stream, guard) =
-                ContentStream::open(body.into_incoming(), max_body, timeout, state);
-            self.content_guard = Some(guard);
-            return Ok(Content::Streamed(stream));
-        }
         let bytes = body.collect(max_body, max_memory, timeout).await?;
         self.body = Some(RequestBody::Collected(bytes.clone()));
         Ok(bytes.into())

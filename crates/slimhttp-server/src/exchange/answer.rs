@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Response};
 use slimhttp_site::plan::{Actions, Head, Plan};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::answer_fields;
@@ -22,16 +23,17 @@ use crate::message::request_body::RequestBody;
 use crate::net::connection_state::CloseMode;
 use crate::net::upgraded::OnUpgrade;
 
-/// Answers one request, always.
+/// Answers one request, always. Its head is boxed: what this future takes with it lies in it from
+/// its first moment to its last, and it is moved as a whole.
 pub(crate) async fn answer(
     connection: Arc<ConnectionContext>,
-    request: Request<RequestBody>,
+    mut parts: Box<Parts>,
+    body: RequestBody,
     upgrade: Option<OnUpgrade>,
 ) -> Response<Tracked> {
     let tracker = Tracker::begin(&connection);
     let snapshot = connection.shared.live.cached();
 
-    let (mut parts, body) = request.into_parts();
     // Taken out, so that the plan may borrow it while the fields move on.
     let requested = std::mem::take(&mut parts.uri);
     let head = Head {
@@ -50,7 +52,8 @@ pub(crate) async fn answer(
     let tracker = tracker.record(&connection, &snapshot, scope, &parts, &requested);
 
     let uri = rewritten.as_ref().unwrap_or(&requested);
-    let mut exchange = Exchange::new(&connection, &snapshot, (host, scope), uri, target, parts);
+    let mut exchange =
+        Exchange::new(&connection, &snapshot, (host, scope), uri, target, &mut parts);
     exchange.is_rewritten = rewritten.is_some();
     exchange.body = Some(body);
     exchange.upgrade = upgrade;

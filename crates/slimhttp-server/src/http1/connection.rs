@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::Response;
 use http::header::TE;
 use http::request::Parts;
-use http::{Request, Response};
 use slimhttp_http1::{Framing, Received, RequestEvent, RequestHead, Scratch, Server, State};
 use slimhttp_site::list_field;
 use slimhttp_site::refusal::Refusal;
@@ -34,7 +34,7 @@ use crate::net::peer_watch::PeerWatch;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 use crate::net::time_slice::TimeSlice;
-use crate::net::upgraded::{self, OnUpgrade, UpgradeSender};
+use crate::net::upgraded::{self, UpgradeSender};
 
 thread_local! {
     /// Boxed, as what threads have of their own is little in a library that is loaded late, as
@@ -105,17 +105,18 @@ enum HeadOutcome {
     /// A response that was sent before.
     Cached(CachedResponse),
     /// The exchange.
-    Exchange(Box<PendingRequest>),
+    Exchange(PendingRequest),
     /// Nobody: the connection goes on otherwise.
     Leave(Next),
 }
 
 /// A request that an exchange is to answer.
 struct PendingRequest {
-    parts: Parts,
+    /// Boxed, as the key is: they are handed from future to future.
+    parts: Box<Parts>,
     body: RequestBody,
     /// Under which its response may be kept.
-    key: Option<Key>,
+    key: Option<Box<Key>>,
     offers_upgrade: bool,
 }
 
@@ -170,8 +171,8 @@ impl<S: Stream> Http1<S> {
     }
 
     /// Answers one request; `None` where another may follow.
-    async fn exchange(&mut self, request: Box<PendingRequest>) -> Option<Next> {
-        let PendingRequest { parts, body, key, offers_upgrade } = *request;
+    async fn exchange(&mut self, request: PendingRequest) -> Option<Next> {
+        let PendingRequest { parts, body, key, offers_upgrade } = request;
         self.tell_end();
         let terms = Terms {
             extent: Extent::of(&parts.method),
@@ -180,9 +181,19 @@ impl<S: Stream> Http1<S> {
                 && list_field::names(&parts.headers, &TE, "trailers"),
         };
         let (sender, upgrade) = offers_upgrade.then(upgraded::channel).unzip();
-        let request = Request::from_parts(parts, body);
-        let Some(response) = self.answer(request, upgrade).await else {
-            return Some(Next::Close(Ending::Abrupt));
+        let response = {
+            let answer = exchange::answer(self.context.clone(), parts, body, upgrade);
+            let mut answer = std::pin::pin!(answer);
+            loop {
+                let answered =
+                    std::future::poll_fn(|context| self.poll_answer(answer.as_mut(), context));
+                match answered.await {
+                    Ok(response) => break response,
+                    // The client leaves before there is one.
+                    Err(Pause::Gone) => return Some(Next::Close(Ending::Abrupt)),
+                    Err(Pause::Yield) => tokio::task::yield_now().await,
+                }
+            }
         };
         let sent = self.send(response, terms).await;
         self.watch = PeerWatch::default();
@@ -216,22 +227,6 @@ impl<S: Stream> Http1<S> {
         match has_unread || may_say_so {
             true => Ending::Unread { announced: 0 },
             false => Ending::Orderly,
-        }
-    }
-
-    /// The response; `None` where the client leaves before there is one.
-    async fn answer(
-        &mut self,
-        request: Request<RequestBody>,
-        upgrade: Option<OnUpgrade>,
-    ) -> Option<Response<Tracked>> {
-        let mut answer = std::pin::pin!(exchange::answer(self.context.clone(), request, upgrade));
-        loop {
-            match std::future::poll_fn(|context| self.poll_answer(answer.as_mut(), context)).await {
-                Ok(response) => return Some(response),
-                Err(Pause::Gone) => return None,
-                Err(Pause::Yield) => tokio::task::yield_now().await,
-            }
         }
     }
 
@@ -327,7 +322,7 @@ impl<S: Stream> Http1<S> {
 /// A head that is complete, or none.
 enum ParsedHead {
     Cached(CachedResponse),
-    Request { request: Box<PendingRequest>, framing: Framing, expects_continue: bool },
+    Request { request: PendingRequest, framing: Framing, expects_continue: bool },
     Fault(HeadFault),
 }
 
@@ -387,12 +382,12 @@ impl<S: Stream> Http1<S> {
         }
         match head.to_parts() {
             Ok(parts) => ParsedHead::Request {
-                request: Box::new(PendingRequest {
-                    parts,
+                request: PendingRequest {
+                    parts: Box::new(parts),
                     body: RequestBody::Collected(Bytes::new()),
-                    key,
+                    key: key.map(Box::new),
                     offers_upgrade: head.offers_upgrade(),
-                }),
+                },
                 framing: head.framing(),
                 expects_continue: head.expects_continue(),
             },

@@ -42,7 +42,7 @@ thread_local! {
 pub(super) struct Terms {
     pub(super) extent: Extent,
     /// Under which the response may be kept.
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<Box<Key>>,
     /// Whether the client takes trailers (`TE`, RFC 9110 section 10.1.4).
     pub(super) takes_trailers: bool,
 }
@@ -97,7 +97,7 @@ impl<S: Stream> Http1<S> {
                 if self.engine.may_send_prepared()
                     && let (Some(key), Some(time)) = (key.take(), body.cacheable_for())
                 {
-                    cache(key, time, &parts, &body, extent);
+                    cache(*key, time, &parts, &body, extent);
                 }
                 framing = self.send_head(context, &parts, &mut body)?;
             }

@@ -81,8 +81,9 @@ async fn c11_1_regular_files_stand_before_an_application_and_nothing_else() {
         let (method, target) = asked.split_once(' ').expect("a method and a target");
         let request = HttpRequest::builder().method(method).uri(target).header("host", "a");
         let request = request.header(header::ACCEPT, "text/html");
-        let request = request.body(RequestBody::Collected(Bytes::new())).expect("a request");
-        let response = answer(testing::connection(&shared), request, None).await;
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let body = RequestBody::Collected(Bytes::new());
+        let response = answer(testing::connection(&shared), Box::new(parts), body, None).await;
         let (head, body) = response.into_parts();
         let mut found = head.status.as_u16().to_string();
         if head.status == 301 {

@@ -2,6 +2,7 @@
 //! left unread, who is refused first, and what may be sent again. In memory, without a protocol.
 
 use bytes::Bytes;
+use http::Request;
 use http::header::CONTENT_TYPE;
 use http_body_util::StreamBody;
 use slimhttp_site::route::RouteKind;
@@ -37,6 +38,14 @@ fn request(method: Method, target: &str) -> http::request::Builder {
     Request::builder().method(method).uri(target).header("host", "a")
 }
 
+async fn answered(
+    connection: Arc<ConnectionContext>,
+    request: Request<RequestBody>,
+) -> Response<Tracked> {
+    let (parts, body) = request.into_parts();
+    answer(connection, Box::new(parts), body, None).await
+}
+
 #[tokio::test]
 async fn content_that_nobody_reads_is_known_however_the_response_is_sent() {
     for live_reload in [false, true] {
@@ -56,7 +65,7 @@ async fn content_that_nobody_reads_is_known_however_the_response_is_sent() {
                 .body(RequestBody::Incoming(content))
                 .expect("a request");
             let connection = testing::connection(&shared);
-            let response = answer(connection, request, None).await;
+            let response = answered(connection, request).await;
             assert_eq!(response.status(), 200);
             let is_unread = response.body().leaves_content_unread();
             assert_eq!(is_unread, is_left, "{method} {page}, live reload: {live_reload}");
@@ -86,7 +95,7 @@ async fn who_may_not_ask_is_refused_before_what_is_asked_is_looked_at() {
             request.extensions_mut().insert(Refusal::BadRequest("a fault"));
         }
         let connection = testing::connection(shared);
-        let response = answer(connection.clone(), request, None).await;
+        let response = answered(connection.clone(), request).await;
         assert_eq!(response.status(), status);
         let close_mode = connection.state.close_mode();
         assert_eq!(close_mode == CloseMode::Gracefully, status == 403, "{status}: {close_mode:?}");
@@ -106,7 +115,7 @@ impl Handler for Passing {
 async fn cacheable(shared: &Arc<ServerContext>, method: Method, target: &str) -> Option<Duration> {
     let request = request(method, target).body(RequestBody::Collected(Bytes::new()));
     let connection = testing::connection(shared);
-    answer(connection, request.expect("a request"), None).await.body().cacheable_for()
+    answered(connection, request.expect("a request")).await.body().cacheable_for()
 }
 
 /// The sources of this crate: files that nobody has changed just now.

@@ -87,8 +87,8 @@ async fn ask_on(
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let request = request.body(RequestBody::Collected(Bytes::new())).expect("a request");
-    answer(connection, request, None).await
+    let (parts, ()) = request.body(()).expect("a request").into_parts();
+    answer(connection, Box::new(parts), RequestBody::Collected(Bytes::new()), None).await
 }
 
 async fn content(response: Response<Tracked>) -> (HeaderMap, Vec<u8>) {

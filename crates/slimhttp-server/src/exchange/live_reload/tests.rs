@@ -67,7 +67,8 @@ async fn fetch(
         .header(ACCEPT, accepted)
         .body(RequestBody::Collected(Bytes::new()))
         .expect("a request");
-    let response = answer(testing::connection(shared), request, None).await;
+    let (parts, body) = request.into_parts();
+    let response = answer(testing::connection(shared), Box::new(parts), body, None).await;
     let (parts, body) = response.into_parts();
     let content = body.collect().await.expect("a whole content").to_bytes();
     (parts.status, parts.headers, String::from_utf8(content.into()).expect("text"))
@@ -156,7 +157,7 @@ async fn a_listener_is_not_traced() {
         [(PATH, true, false), ("/page", false, true), ("/other", false, false)]
     {
         let request = Request::builder().uri(target).header("host", "a").body(());
-        let (parts, ()) = request.expect("a request").into_parts();
+        let (mut parts, ()) = request.expect("a request").into_parts();
         let requested = parts.uri.clone();
         let head = Head {
             method: &parts.method,
@@ -165,8 +166,9 @@ async fn a_listener_is_not_traced() {
             headers: &parts.headers,
         };
         let Plan { host, scope, target: planned, mut actions } = snapshot.site.plan(&head);
+        let place = (host, scope);
         let mut exchange =
-            Exchange::new(&connection, &snapshot, (host, scope), &requested, planned, parts);
+            Exchange::new(&connection, &snapshot, place, &requested, planned, &mut parts);
         let reload = LiveReload::of(&mut exchange, &actions, &requested);
         assert_eq!(reload == Some(LiveReload::Listen), listens, "{target}");
         match reload {
