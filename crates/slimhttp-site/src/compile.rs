@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::config::fault::Faults;
 use crate::config::options::{self, Shape, Stands};
 use crate::config::value::{Table, Value};
-use crate::site::{Listener, Service, Site};
+use crate::site::{Listener, Scope, ScopeOptions, Service, Site};
 
 mod answers;
 mod application;
@@ -105,44 +105,26 @@ pub fn compile(
     let table = config.root();
     let previous = previous.map(|(site, routes)| Previous { site, routes });
 
-    // The global level.
-    let earlier = previous.map(|Previous { site, .. }| scope::Earlier {
-        table: site.config.root(),
-        options: &site.global.options,
-        is_own: true,
-    });
-    let layer = scope::read(table, Level::Global, env, earlier, &root, &mut report);
-    let layers = Layers { own: &layer, mount: None, outer: None };
-    let options = scope::options(layers, None, env, earlier, &root, &mut report);
-    let options =
-        files::same(options, previous.iter().map(|previous| &previous.site.global.options));
-    let service = service(&layer, table, env, previous, &root, &mut report);
     // Virtual hosts and mounts may be carried over where what they inherit is the same.
     let inherited = previous
         .filter(|_| !env.resolve_anew)
         .filter(|previous| inherits_the_same(table, previous.site.config.root()));
 
-    // Its mounts.
+    // The global level and its mounts.
+    let (layer, options) = global_options(table, env, previous, &root, &mut report);
+    let layers = Layers { own: &layer, mount: None, outer: None };
+    let service = service(&layer, table, env, previous, &root, &mut report);
     let mounts_before = previous.map(|Previous { site, .. }| mounts::Before {
         mounts: &site.global.mounts,
         table: mounts::in_force(site.config.root()),
         inherit_the_same: inherited.is_some(),
     });
+    let written = mounts::written(table, &root, &mut report);
     let around =
         Around { name: None, layers, options: &options, before: mounts_before, inherited: None };
-    let written = mounts::written(table, &root, &mut report);
     let mounts = mounts::compile(&around, written, env, &root.key("mounts"), &mut report);
-    let global = hosts::scope(hosts::Parts {
-        name: None,
-        options: Arc::clone(&options),
-        routes: routes.shared(None),
-        mounts: mounts.mounts,
-        are_mounts_same: mounts.are_same,
-        before: previous.map(|Previous { site, routes }| hosts::Before {
-            scope: &site.global,
-            routes: routes.shared(None),
-        }),
-    });
+    let touched_mounts = mounts.touched.clone();
+    let global = global(options, routes, mounts, previous);
 
     // The virtual hosts.
     let empty = Table::new();
@@ -161,41 +143,93 @@ pub fn compile(
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
     // Upstreams that lead back here.
-    let loops = LoopSearch {
-        global: &global,
-        hosts: &compiled.table,
-        env,
-        previous: previous.map(|previous| previous.site),
-    };
+    let site = previous.map(|previous| previous.site);
+    let loops = LoopSearch { global: &global, hosts: &compiled.table, env, previous: site };
     let every_other = inherited.is_none().then_some(None);
     let names = compiled.touched.iter().map(Some).chain(every_other);
-    let touched_mounts = || mounts.touched.iter().chain(&compiled.mounts);
+    let touched_mounts = || touched_mounts.iter().chain(&compiled.mounts);
     loops.report(names, touched_mounts(), table, &mut report);
 
     let warnings = report.finish()?;
-    // Scopes that are carried over need not be looked at again.
-    let carried = inherited.map(|previous| previous.site);
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
-    let mut rewrites = carried.is_some_and(|site| site.rewrites);
-    let mut shares = carried.is_some_and(|site| site.shares);
-    let mut has_applications = carried.is_some_and(|site| site.has_applications);
-    for scope in touched.chain([&global]).chain(touched_mounts()) {
-        let options = &scope.options;
-        rewrites |= !options.answers.rewrites.is_empty();
-        shares |= options.answers.cors.is_some();
-        has_applications |= options.app.is_some() || scope.routes.has_applications();
-    }
+    let touched = touched.chain([&global]).chain(touched_mounts());
+    let flags = Flags::of(inherited.map(|previous| previous.site), touched);
     Ok(Site {
         config: config.clone(),
-        rewrites,
-        shares,
-        has_applications,
+        rewrites: flags.rewrites,
+        shares: flags.shares,
+        has_applications: flags.has_applications,
         global,
         hosts: compiled.table,
         service,
         instance: Arc::clone(&routes.instance),
         port: env.listener.port,
         warnings,
+    })
+}
+
+/// What a site knows of all of its scopes together.
+struct Flags {
+    rewrites: bool,
+    shares: bool,
+    has_applications: bool,
+}
+
+impl Flags {
+    /// Scopes that are carried over from a site need not be looked at again.
+    fn of<'s>(carried: Option<&Site>, touched: impl Iterator<Item = &'s Arc<Scope>>) -> Self {
+        let mut flags = Self {
+            rewrites: carried.is_some_and(|site| site.rewrites),
+            shares: carried.is_some_and(|site| site.shares),
+            has_applications: carried.is_some_and(|site| site.has_applications),
+        };
+        for scope in touched {
+            let options = &scope.options;
+            flags.rewrites |= !options.answers.rewrites.is_empty();
+            flags.shares |= options.answers.cors.is_some();
+            flags.has_applications |= options.app.is_some() || scope.routes.has_applications();
+        }
+        flags
+    }
+}
+
+/// What the global level says, and its options.
+fn global_options(
+    table: &Table,
+    env: &CompileEnv<'_>,
+    previous: Option<Previous<'_>>,
+    root: &At<'_>,
+    report: &mut Report,
+) -> (layer::Layer, Arc<ScopeOptions>) {
+    let earlier = previous.map(|Previous { site, .. }| scope::Earlier {
+        table: site.config.root(),
+        options: &site.global.options,
+        is_own: true,
+    });
+    let layer = scope::read(table, Level::Global, env, earlier, root, report);
+    let layers = Layers { own: &layer, mount: None, outer: None };
+    let options = scope::options(layers, None, env, earlier, root, report);
+    let options = files::same(options, previous.iter().map(|it| &it.site.global.options));
+    (layer, options)
+}
+
+/// The scope of the global level.
+fn global(
+    options: Arc<ScopeOptions>,
+    routes: &Routes,
+    mounts: mounts::Compiled,
+    previous: Option<Previous<'_>>,
+) -> Arc<Scope> {
+    hosts::scope(hosts::Parts {
+        name: None,
+        options,
+        routes: routes.shared(None),
+        mounts: mounts.mounts,
+        are_mounts_same: mounts.are_same,
+        before: previous.map(|Previous { site, routes }| hosts::Before {
+            scope: &site.global,
+            routes: routes.shared(None),
+        }),
     })
 }
 

@@ -59,12 +59,11 @@ fn is_identifier(text: &str) -> bool {
         && characters.all(|c| c == '_' || c.is_alphanumeric())
 }
 
+/// Variables of the environment: names and values.
+pub(super) type Variables = Arc<[(Arc<str>, Arc<str>)]>;
+
 /// Variables of the environment.
-pub(super) fn environment(
-    table: &Table,
-    at: &At<'_>,
-    report: &mut Report,
-) -> Option<Arc<[(Arc<str>, Arc<str>)]>> {
+pub(super) fn environment(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Variables> {
     let read = entries(table, at, report, |name, value, at, report| {
         if name.is_empty() || name.contains(['=', '\0']) {
             report.fault(at, "the name of a variable", Value::from(name).to_string(), None);

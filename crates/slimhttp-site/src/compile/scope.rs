@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{CompileEnv, PathKind, answers, application, files, upstream};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
+use crate::site::application::MountedApplication;
 use crate::site::{
     AccessLog, LogFile, Module, ModuleReload, Proxy, ScopeOptions, Scripts, Upstream,
 };
@@ -95,79 +98,42 @@ pub(super) fn options(
     // What belongs to one scope is shared with no other, but with what a mount inherits it from.
     let itself = earlier.filter(|earlier| earlier.is_own).map(|earlier| earlier.options);
     let around = outer.filter(|_| layers.mount.is_some());
-    exclusive(layers, at, report);
-    upstream::prefixes_fit(layers, at, report);
-    for folder in FOLDERS {
-        is_folder(folder, own, env, earlier, at, report);
-    }
-    module_exists(own, env, before, at, report);
-    application::needs_python(own, env, at, report);
-    log_opens(own, env, before, at, report);
+    own_alone(layers, env, earlier, at, report);
 
-    let ways = layers.that_has(&WAYS).unwrap_or(own);
-    let module_reload = match layers.word("module_reload") {
-        Some("changed") => ModuleReload::Changed,
-        Some("never") => ModuleReload::Never,
-        _ => ModuleReload::Always,
-    };
-    let module = ways.path("module").map(|path| Module::new(path.clone(), module_reload));
-    let proxy = proxy(ways, layers);
-    let app = application::mounted(ways, layers, env);
-    let files_before_app = app.is_some() && ways.own.has("web_root");
-    let web_root = match layers.path("web_root") {
-        Some(path) => Some(path.clone()),
-        None if module.is_some() || proxy.is_some() || app.is_some() => None,
-        None => Some(PathBuf::from(WEB_ROOT)),
-    };
-    // Beside an application, scripts are run where that is said there.
-    let scripts = if app.is_some() { ways } else { layers };
-    let scripts = match scripts.get("scripts") {
-        Some(Checked::Flag(false)) => Scripts::Off,
-        // Without Python none runs, and listings show none.
-        _ if !env.python => Scripts::Off,
-        Some(Checked::Word(_)) => Scripts::Executable,
-        None if app.is_some() => Scripts::Off,
-        _ => Scripts::On,
-    };
+    let ways = Ways::of(layers, env);
     let debug = layers.flag("debug").unwrap_or(false);
     let files = files::rules(own, outer, before, at, report);
     let answers = answers::rules(own, outer, before);
-    let page_roots = PageRoots { web_root: web_root.as_deref(), own, around };
+    let pages = PageRoots { web_root: ways.web_root.as_deref(), own, around };
+    let has_error_pages = !answers.error_pages.is_empty();
     let options = ScopeOptions {
-        fallback_root: page_roots
+        fallback_root: pages
             .of("fallback", files.fallback.is_some(), |around| around.fallback_root.as_ref()),
-        error_pages_root: page_roots.of("error_pages", !answers.error_pages.is_empty(), |around| {
-            around.error_pages_root.as_ref()
-        }),
+        error_pages_root: pages
+            .of("error_pages", has_error_pages, |around| around.error_pages_root.as_ref()),
         web_root_mount: layers.that_has(&["web_root"]).and_then(|own| own.mount.cloned()),
-        web_root,
+        web_root: ways.web_root,
         private_root: layers.path("private_root").cloned(),
-        index: match layers.get("index") {
-            Some(Checked::Names(names)) => names.clone(),
-            _ => vec![INDEX.to_owned()],
-        },
-        module,
-        proxy: proxy.map(|proxy| {
+        index: index(layers),
+        module: ways.module,
+        proxy: ways.proxy.map(|proxy| {
             let known = [around, itself].into_iter().flatten();
             files::same(proxy, known.filter_map(|options| options.proxy.as_ref()))
         }),
-        app: app.map(|app| {
+        app: ways.app.map(|app| {
             let known = [around, before].into_iter().flatten();
             files::same(app, known.filter_map(|options| options.app.as_ref()))
         }),
-        files_before_app,
-        module_reload,
-        scripts,
+        files_before_app: ways.files_before_app,
+        module_reload: module_reload(layers),
+        scripts: ways.scripts,
         debug,
         live_reload: debug && layers.flag("live_reload").unwrap_or(true),
         max_body: layers.number("max_body").unwrap_or(MAX_BODY),
         form_memory: layers.number("form_memory").unwrap_or(FORM_MEMORY),
         form_parts: layers.number("form_parts").unwrap_or(FORM_PARTS),
         access_log: access_log(layers).cloned(),
-        trusted_proxies: match layers.get("trusted_proxies") {
-            Some(Checked::Networks(networks)) => networks.clone(),
-            _ => Vec::new(),
-        },
+        trusted_proxies: trusted_proxies(layers),
         files,
         websocket: {
             let known = [outer, before].into_iter().flatten();
@@ -179,6 +145,86 @@ pub(super) fn options(
     private_apart(own, &options, at, report);
     application::code_apart(own, &options, at, report);
     options
+}
+
+/// Checks what stands in a table, whatever is inherited beside it.
+fn own_alone(
+    layers: Layers<'_>,
+    env: &CompileEnv<'_>,
+    earlier: Option<Earlier<'_>>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let own = layers.own_only();
+    let before = earlier.map(|earlier| earlier.options);
+    exclusive(layers, at, report);
+    upstream::prefixes_fit(layers, at, report);
+    for folder in FOLDERS {
+        is_folder(folder, own, env, earlier, at, report);
+    }
+    module_exists(own, env, before, at, report);
+    application::needs_python(own, env, at, report);
+    log_opens(own, env, before, at, report);
+}
+
+/// Who answers in a scope.
+struct Ways {
+    module: Option<Module>,
+    proxy: Option<Proxy>,
+    app: Option<MountedApplication>,
+    web_root: Option<PathBuf>,
+    files_before_app: bool,
+    scripts: Scripts,
+}
+
+impl Ways {
+    /// The innermost layer that names one gives all but `web_root`, which is inherited on its own.
+    fn of(layers: Layers<'_>, env: &CompileEnv<'_>) -> Self {
+        let named = layers.that_has(&WAYS).unwrap_or(layers.own_only());
+        let reload = module_reload(layers);
+        let module = named.path("module").map(|path| Module::new(path.clone(), reload));
+        let proxy = proxy(named, layers);
+        let app = application::mounted(named, layers, env);
+        let web_root = match layers.path("web_root") {
+            Some(path) => Some(path.clone()),
+            None if module.is_some() || proxy.is_some() || app.is_some() => None,
+            None => Some(PathBuf::from(WEB_ROOT)),
+        };
+        let files_before_app = app.is_some() && named.own.has("web_root");
+        // Beside an application, scripts are run where that is said there.
+        let scripts = if app.is_some() { named } else { layers };
+        let scripts = match scripts.get("scripts") {
+            Some(Checked::Flag(false)) => Scripts::Off,
+            // Without Python none runs, and listings show none.
+            _ if !env.python => Scripts::Off,
+            Some(Checked::Word(_)) => Scripts::Executable,
+            None if app.is_some() => Scripts::Off,
+            _ => Scripts::On,
+        };
+        Self { module, proxy, app, web_root, files_before_app, scripts }
+    }
+}
+
+fn module_reload(layers: Layers<'_>) -> ModuleReload {
+    match layers.word("module_reload") {
+        Some("changed") => ModuleReload::Changed,
+        Some("never") => ModuleReload::Never,
+        _ => ModuleReload::Always,
+    }
+}
+
+fn index(layers: Layers<'_>) -> Vec<String> {
+    match layers.get("index") {
+        Some(Checked::Names(names)) => names.clone(),
+        _ => vec![INDEX.to_owned()],
+    }
+}
+
+fn trusted_proxies(layers: Layers<'_>) -> Vec<IpNet> {
+    match layers.get("trusted_proxies") {
+        Some(Checked::Networks(networks)) => networks.clone(),
+        _ => Vec::new(),
+    }
 }
 
 /// Where the pages that a configuration names are looked for.
