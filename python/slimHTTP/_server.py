@@ -116,7 +116,7 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
             raise
         self._server = opened
         super().__init__()
-        self._store = LiveStore(opened)
+        self._store = LiveStore(opened, self._hosting.deferring)
         self._config = ConfigTable(self._store)
         self._python_threads: list[threading.Thread] | None = None  # None until started.
         self._background: threading.Thread | None = None

@@ -20,8 +20,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
@@ -83,6 +84,15 @@ class _Hosted:
         self.failure: BaseException | None = None
 
 
+class _Deferred(threading.local):
+    """What this thread is to do once it has changed the configuration and let go of its lock."""
+
+    depth = 0
+    #: Whether there was a change, and what is to be tried anew.
+    changed = False
+    retry: set[str] | None = set()  # noqa: RUF012 - replaced, never changed
+
+
 class Hosting(_fork.LockOwner):
     """The applications of one server."""
 
@@ -90,14 +100,11 @@ class Hosting(_fork.LockOwner):
         super().__init__()
         self._server = server
         self._begun = self._ended = False
-        #: Whether the configuration is to be looked at, and what is to be tried anew of what has
-        #: failed: applications by what they are called, or with None all. And whether a thread
-        #: is at it.
-        self._wanted = False
-        self._retry: set[str] | None = set()
-        self._syncing = False
+        self._deferred = _Deferred()
         #: By number. An application has several where it is written in several ways.
         self._hosted: dict[int, _Hosted] = {}
+        #: Notified when one has started, or has failed to.
+        self._settled = threading.Condition()
         #: The lifespans that have begun and have not ended.
         self._lifespans: set[Lifespan] = set()
 
@@ -121,52 +128,77 @@ class Hosting(_fork.LockOwner):
         says, or with None all. Raises what ends the program, and nothing that an application
         raises.
         """
-        with self._lock:
-            if not self._begun or self._ended:
-                return
-            self._wanted = True
-            self._retry = None if retry is None or self._retry is None else self._retry.union(retry)
-            if self._syncing:
-                return
-            self._syncing = True
-        try:
-            while self._take_wanted():
-                pass
-        except BaseException:
-            self._syncing = False
-            raise
+        if not self._begun:
+            return
+        again: set[str] | None = None if retry is None else set(retry)
+        deferred = self._deferred
+        if deferred.depth:
+            deferred.changed = True
+            if again is None or deferred.retry is None:
+                deferred.retry = None
+            else:
+                deferred.retry = deferred.retry | again
+            return
+        while self._sync_once(again) and not self._ended:
+            # An import may have changed the configuration, or another thread meanwhile.
+            again = set()
 
-    def _take_wanted(self) -> bool:
-        """Do what is wanted, once; gives whether there may be more."""
+    @contextlib.contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Leave what `sync` has to do until the end of the block, the outermost of this thread.
+
+        Around each change of the configuration: within it a lock is held, for which others wait.
+        """
+        deferred = self._deferred
+        deferred.depth += 1
+        try:
+            yield
+        finally:
+            deferred.depth -= 1
+            if deferred.changed and not deferred.depth:
+                retry, deferred.retry, deferred.changed = deferred.retry, set(), False
+                self.sync(retry)
+
+    def _sync_once(self, retry: set[str] | None) -> bool:
+        """Look at the configuration, and do what is to be done; tells whether that was anything."""
+        named = [_Named(*one) for one in self._server.applications.list()]
+        # What is there already is not held up by an import.
+        named.sort(key=lambda one: one.given is None)
+        did = False
+        for one in named:
+            hosted = self._claim(one, anew=retry is None or one.reference in retry)
+            if hosted is not None:
+                did = True
+                self._start(one, hosted)
+        numbers = {one.number for one in named}
+        for number in [number for number in list(self._hosted) if number not in numbers]:
+            did |= self._let_go(number)
+        return did
+
+    def _claim(self, named: _Named, *, anew: bool) -> _Hosted | None:
+        """Give what this thread is to start, so that no other does; None where nothing is."""
+        number = named.number
         with self._lock:
-            wanted, self._wanted = self._wanted, False
-            retry, self._retry = self._retry, set()
-            if not wanted or self._ended:
-                # Here, for whoever comes from now on must find nobody at it.
-                self._syncing = False
-                return False
-        named = {one[0]: _Named(*one) for one in self._server.applications.list()}
-        for one in named.values():
-            hosted = self._hosted.get(one.number)
-            if hosted is not None and one.number in hosted.leaving:
-                hosted = self._come_back(one.number, hosted)
-            tried_anew = retry is None or one.reference in retry
-            if hosted is None or (tried_anew and hosted.state == 'failed'):
-                self._start(one)
-        for number in [number for number in list(self._hosted) if number not in named]:
-            self._let_go(number)
-        return True
+            if self._ended:
+                return None
+            known = self._hosted.get(number)
+            if known is not None and known.state != 'ended':
+                if number in known.leaving:  # It comes back.
+                    known.leaving.discard(number)
+                    known.numbers.add(number)
+                if known.state != 'failed' or not anew:
+                    return None
+            hosted = self._hosted[number] = _Hosted(named.label)
+            hosted.numbers.add(number)
+            self._server.applications.starting(number)
+            return hosted
 
     # Starting.
 
-    def _start(self, named: _Named) -> None:
+    def _start(self, named: _Named, hosted: _Hosted) -> None:
         """Import an application, and begin its start-up."""
-        hosted = _Hosted(named.label)
-        hosted.numbers.add(named.number)
-        self._hosted[named.number] = hosted
-        self._server.applications.starting(named.number)
         try:
-            hosted.application, hosted.interface = _find(named, hosted.label)
+            application, interface = _find(named, hosted.label)
         except KeyboardInterrupt as error:
             self._fail(hosted, named, error)
             raise
@@ -174,41 +206,43 @@ class Hosting(_fork.LockOwner):
             _fork.exit_as_child(error)
             self._fail(hosted, named, error)
             return
-        same = self._same(hosted)
-        if same is not None:
-            self._join(named.number, same)
-        elif hosted.interface == 'wsgi':
-            self._set_ready(hosted)
-        else:
+        if self._join(hosted, application, interface):
+            return
+        if interface == 'asgi' and not self._ended:
             _loop.attach(self._server)
-            if named.lifespan == 'off':
-                self._set_ready(hosted)
-                return
-            from slimHTTP._applications._lifespan import Lifespan
+        if interface == 'wsgi' or named.lifespan == 'off':
+            self._set_ready(hosted)
+            return
+        from slimHTTP._applications._lifespan import Lifespan
 
-            required = named.lifespan == 'on'
-            hosted.lifespan = Lifespan(hosted.application, hosted.label, required=required)
-            self._lifespans.add(hosted.lifespan)
-            _loop.spawn(self._start_up(hosted, hosted.lifespan, named))
+        required = named.lifespan == 'on'
+        hosted.lifespan = Lifespan(application, hosted.label, required=required)
+        self._lifespans.add(hosted.lifespan)
+        _loop.spawn(self._start_up(hosted, hosted.lifespan, named))
 
-    def _same(self, hosted: _Hosted) -> _Hosted | None:
-        """Give what hosts the same object already."""
-        for other in list(self._hosted.values()):
-            if (
-                other is not hosted
-                and other.application is hosted.application
-                and other.interface == hosted.interface
-                and other.state in ('starting', 'ready')
-            ):
-                return other
-        return None
-
-    def _join(self, number: int, hosted: _Hosted) -> None:
+    def _join(
+        self, hosted: _Hosted, application: Callable[..., Any], interface: Literal['asgi', 'wsgi']
+    ) -> bool:
+        """Let what hosts the same object have the numbers of `hosted`; tells whether one does."""
         with self._lock:
-            self._hosted[number] = hosted
-            hosted.numbers.add(number)
-            if hosted.state == 'ready':
-                self._tell_ready(number, hosted)
+            hosted.application, hosted.interface = application, interface
+            for other in self._hosted.values():
+                if (
+                    other is not hosted
+                    and other.application is application
+                    and other.interface == interface
+                    and other.state in ('starting', 'ready')
+                ):
+                    break
+            else:
+                return False
+            for number in hosted.numbers | hosted.leaving:
+                self._hosted[number] = other
+                if other.state == 'ready':
+                    self._tell_ready(number, other)
+            other.numbers |= hosted.numbers
+            other.leaving |= hosted.leaving
+            return True
 
     async def _start_up(self, hosted: _Hosted, lifespan: Lifespan, named: _Named) -> None:
         """Wait for the start-up of an ASGI application, on the event loop."""
@@ -240,6 +274,8 @@ class Hosting(_fork.LockOwner):
             hosted.state = 'ready'
             for number in hosted.numbers | hosted.leaving:
                 self._tell_ready(number, hosted)
+        with self._settled:
+            self._settled.notify_all()
 
     def _tell_ready(self, number: int, hosted: _Hosted) -> None:
         assert hosted.application is not None
@@ -262,38 +298,50 @@ class Hosting(_fork.LockOwner):
                 self._server.applications.failed(number, page)
             for number in list(hosted.leaving):
                 self._forget(number)
+        with self._settled:
+            self._settled.notify_all()
+
+    # What whoever supervises this process asks.
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until each application has started or has failed to; tells whether each has.
+
+        Not on the event loop.
+        """
+
+        def settled() -> bool:
+            return not any(one.state == 'starting' for one in list(self._hosted.values()))
+
+        with self._settled:
+            return self._settled.wait_for(settled, timeout)
+
+    def failures(self) -> list[tuple[str, BaseException]]:
+        """Give what messages call the applications that have not started, and why."""
+        every = dict.fromkeys(list(self._hosted.values()))
+        return [(one.label, one.failure) for one in every if one.failure is not None]
 
     # Ending.
 
-    def _let_go(self, number: int) -> None:
-        """Let an application go that the site in force does not name."""
+    def _let_go(self, number: int) -> bool:
+        """Let an application go that the site in force does not name; tells whether it was."""
         with self._lock:
-            hosted = self._hosted[number]
-            if number in hosted.numbers:
-                hosted.numbers.discard(number)
-                hosted.leaving.add(number)
-                is_last = not hosted.numbers
-            else:
-                is_last = False
+            hosted = self._hosted.get(number)
+            if hosted is None:
+                return False
+            was_named = number in hosted.numbers
+            hosted.numbers.discard(number)
+            hosted.leaving.add(number)
             if hosted.state == 'failed':
                 self._forget(number)
-                return
-        if hosted.interface == 'wsgi' or not is_last:
-            # Nothing is to be called: it is looked at again behind the next change.
-            if not self._server.applications.is_in_use(number):
-                self._forget(number)
-        elif hosted.state == 'ready':
-            _loop.spawn(self._end(hosted))
-        # One that starts is ended once it has.
-
-    def _come_back(self, number: int, hosted: _Hosted) -> _Hosted | None:
-        """Keep an application that was to end; None where it is too late for that."""
-        with self._lock:
-            if hosted.state == 'ended':
-                return None
-            hosted.leaving.discard(number)
-            hosted.numbers.add(number)
-            return hosted
+            elif hosted.state != 'ready':
+                pass  # It ends once it has started.
+            elif hosted.numbers or hosted.interface == 'wsgi':
+                # Nothing is to be called: it is looked at again behind the next change.
+                if not self._server.applications.is_in_use(number):
+                    self._forget(number)
+            elif was_named:
+                _loop.spawn(self._end(hosted))
+            return was_named
 
     async def _end(self, hosted: _Hosted) -> None:
         """Shut an application down once its requests are done, unless it comes back before.
@@ -303,7 +351,7 @@ class Hosting(_fork.LockOwner):
         import asyncio
 
         deadline = time.monotonic() + self._server.grace_period
-        while any(self._server.applications.is_in_use(number) for number in hosted.leaving):
+        while any(self._server.applications.is_in_use(number) for number in list(hosted.leaving)):
             if hosted.numbers or self._ended or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(_INTERVAL)
@@ -345,10 +393,11 @@ class Hosting(_fork.LockOwner):
             with contextlib.suppress(RuntimeError, _loop.Overdue):
                 _loop.run_coroutine(_stop_all(lifespans, timeout), timeout + _MARGIN)
         self._lifespans.clear()
-        for hosted in every:
-            hosted.state = 'ended'
-            for number in hosted.numbers | hosted.leaving:
-                self._forget(number)
+        with self._lock:
+            for hosted in every:
+                hosted.state = 'ended'
+                for number in hosted.numbers | hosted.leaving:
+                    self._forget(number)
 
 
 async def _stop_all(lifespans: list[Lifespan], timeout: float) -> None:

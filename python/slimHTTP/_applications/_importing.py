@@ -101,8 +101,12 @@ def _check_place(name: str, folder: str) -> None:
         return
     places = [getattr(module, '__file__', None), *(getattr(module, '__path__', None) or ())]
     places = [place for place in places if place is not None]
-    inside = os.path.join(os.path.realpath(folder), '')
-    if any(os.path.realpath(place).startswith(inside) for place in places):
+    own = os.path.realpath(own)
+    if any(
+        os.path.realpath(place) == f'{own}.py'
+        or f'{os.path.realpath(place)}/'.startswith(f'{own}/')
+        for place in places
+    ):
         return
     # A folder without a module in it is none: `static` of one that is a package elsewhere.
     if not os.path.isfile(f'{own}.py') and not os.path.isfile(os.path.join(own, '__init__.py')):
@@ -122,16 +126,16 @@ def _not_found(name: str, missing: str, folder: str) -> ApplicationFault:
             f'the module `{name}`', f'no folder `{folder}`', 'is `app_dir` right?'
         )
     expected = f'the module `{name}`'
-    if missing != name:
-        parent = sys.modules.get(missing.rpartition('.')[0])
-        parts = missing.split('.')
-        if parent is not None and not hasattr(parent, '__path__'):
-            return ApplicationFault(expected, f'`{".".join(parts[:-1])}`, which is no package')
     if name.endswith('.py'):
         file = name[: -len('.py')]
         return ApplicationFault(
             expected, 'none', f'a file is written `./{name}`, and a module `{file}`'
         )
+    if missing != name:
+        parent = sys.modules.get(missing.rpartition('.')[0])
+        parts = missing.split('.')
+        if parent is not None and not hasattr(parent, '__path__'):
+            return ApplicationFault(expected, f'`{".".join(parts[:-1])}`, which is no package')
     near = _near(missing, folder)
     found = 'none' if missing == name else f'no `{missing}`'
     return ApplicationFault(expected, found, near or _looked_in(folder))

@@ -67,14 +67,13 @@ def _of_coroutine_function(application: Any, arity: _Arity | None) -> Interface:
 
 def _of_function(application: Any, arity: _Arity | None) -> Interface:
     name = _callables.name_of(application)
-    if arity is None or arity[1] is None or (_takes(arity, 2) and _takes(arity, 3)):
+    # What may be left out, both leave out.
+    if arity is not None and arity[0] in (2, 3):
+        return 'wsgi' if arity[0] == 2 else 'asgi'
+    if arity is None or _takes(arity, 2) or _takes(arity, 3):
         raise ApplicationFault(
             _EXPECTED, f'`{name}`, which does not tell how it wants to be called', _SAY
         )
-    if _takes(arity, 2):
-        return 'wsgi'
-    if _takes(arity, 3):
-        return 'asgi'
     if arity[1] == 0 and _package_of(application) == 'aiohttp':
         raise ApplicationFault(
             _EXPECTED,

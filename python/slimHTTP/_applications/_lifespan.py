@@ -52,22 +52,26 @@ class Lifespan:
         _loop.exempt(self._task)
         try:
             await asyncio.wait({self._answered}, timeout=timeout)
-        finally:
-            if not self._answered.done():
-                self._answered.cancel()
-                await self._cancel()
-        if self._answered.cancelled():
+        except asyncio.CancelledError:
+            await self._cancel()
+            raise
+        if not self._answered.done():
+            await self._cancel()
             raise ApplicationFault(
                 f'an answer to `lifespan.startup` within {timeout:g} s',
                 'none',
                 'see `app_start_timeout`; `lifespan` may be `off`',
             )
+        # Raises CancelledError where `stop` has come before.
         return self._answered.result()
 
     async def stop(self, timeout: float) -> None:
         """Let the application shut down, and wait for that `timeout` seconds at most."""
         task = self._task
         if task is None or task.done():
+            return
+        if not self._answered.done():  # It has not even started.
+            await self._cancel()
             return
         self._stopping = True
         self._asked.set()
@@ -80,8 +84,9 @@ class Lifespan:
 
     async def _cancel(self) -> None:
         task = self._task
+        self._stopping = True
+        self._answered.cancel()
         if task is not None and not task.done():
-            self._stopping = True
             task.cancel()
             await asyncio.wait({task}, timeout=_MOMENT)
 

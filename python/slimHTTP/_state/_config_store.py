@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, Union
 
@@ -48,37 +48,46 @@ class Store(Protocol):
 
 
 class LiveStore(LockOwner):
-    """The configuration in force of one server."""
+    """The configuration in force of one server.
 
-    def __init__(self, server: Server) -> None:
+    `changing` gives what is around each change, and outside of the lock: what comes of a change
+    (applications are imported) may take long, and no other change waits for that.
+    """
+
+    def __init__(
+        self, server: Server, changing: Callable[[], AbstractContextManager[object]]
+    ) -> None:
         super().__init__()
         self._server = server
+        self._changing = changing
         self.keys = server.keys
         self.kind = server.kind
         self.get = server.get
 
     def edit(self, edits: list[Edit]) -> None:
         """Change the site; see `Store.edit`."""
-        with self._lock:
+        with self._changing(), self._lock:
             self._update_base()
             self._server.edit(edits)
 
     def replace(self, config: Mapping[str, Any]) -> None:
         """Replace the runtime options as a whole; ConfError where they are faulty."""
         new = plain(config)
-        with self._lock:
+        with self._changing(), self._lock:
             self._update_base()
             self._server.configure(new)
 
     def swap_root(self, vhost: str | None, path: str) -> None:
         """Exchange a `web_root`; ConfError where there is no such host or folder."""
-        with self._lock:
+        with self._changing(), self._lock:
             self._update_base()
             self._server.swap_root(vhost, path)
 
-    def exclusive(self) -> AbstractContextManager[object]:
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
         """See `Store.exclusive`."""
-        return self._lock
+        with self._changing(), self._lock:
+            yield
 
     def _update_base(self) -> None:
         # Relative paths are resolved against the working directory of the moment
@@ -240,7 +249,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, View):
         return value.to_plain()
     if isinstance(value, Mapping):
-        return {key_text(key): _plain(item) for key, item in value.items()}
+        # An application may be a mapping, and is no table of the configuration.
+        return {
+            key_text(key): item if key == 'app' and callable(item) else _plain(item)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):

@@ -65,6 +65,11 @@ fn read(object: &Bound<'_, PyAny>, place: &Place, faults: &mut Vec<Fault>) -> Py
     if let Ok(text) = object.cast::<PyString>() {
         return Ok(read_text(text, place, faults));
     }
+    // Before dicts, for an application may be one too.
+    let names_application = matches!(place.0.last(), Some(Step::Key(key)) if &**key == "app");
+    if names_application && object.is_callable() {
+        return objects::keep(object).map(|(number, name)| Value::Object(number, name));
+    }
     if let Ok(dict) = object.cast::<PyDict>() {
         let mut table = Table::new();
         for (key, value) in dict {
@@ -96,11 +101,6 @@ fn read(object: &Bound<'_, PyAny>, place: &Place, faults: &mut Vec<Fault>) -> Py
         let text = object.py().import(intern!(object.py(), "os"))?;
         let text = text.call_method1(intern!(object.py(), "fsdecode"), (object,))?;
         return Ok(read_text(text.cast::<PyString>()?, place, faults));
-    }
-    // Before mappings, for an application may be one too.
-    let names_application = matches!(place.0.last(), Some(Step::Key(key)) if &**key == "app");
-    if names_application && object.is_callable() {
-        return objects::keep(object).map(|(number, name)| Value::Object(number, name));
     }
     if let Ok(mapping) = object.cast::<PyMapping>() {
         let mut table = Table::new();

@@ -136,7 +136,7 @@ impl Server {
             reference: AppReference::Object(number, name),
             interface,
             lifespan: Lifespan::Auto,
-            dir: self.base.lock().clone(),
+            dir: PathBuf::new(),
             env: Arc::default(),
             start_timeout: START_TIMEOUT,
         });

@@ -70,6 +70,7 @@ impl Server {
             Err(error) => return Ok(Err(error)),
         };
         slimhttp_bridge::log_ring::attach(&bridge);
+        let has_applications = core.live().current().site.has_applications;
         let server = Self {
             core,
             dispatcher: Arc::new(Dispatcher::new(bridge, callbacks)),
@@ -79,7 +80,7 @@ impl Server {
             started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            has_applications: AtomicBool::new(false),
+            has_applications: AtomicBool::new(has_applications),
         };
         server.apply_limits();
         Ok(Ok(server))

@@ -1,5 +1,6 @@
 //! The options about applications, each read by itself, and what they come to together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::CompileEnv;
@@ -108,7 +109,11 @@ pub(super) fn mounted(
             Some("off") => Lifespan::Off,
             _ => Lifespan::Auto,
         },
-        dir: layers.path("app_dir").unwrap_or(&env.base).clone(),
+        dir: match reference {
+            AppReference::Import(_) => layers.path("app_dir").unwrap_or(&env.base).clone(),
+            // It is there already, wherever others are imported from.
+            AppReference::Object(..) => PathBuf::new(),
+        },
         env: match layers.get("app_env") {
             Some(Checked::Environment(env)) => Arc::clone(env),
             _ => Arc::default(),

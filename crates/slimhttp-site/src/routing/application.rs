@@ -25,7 +25,7 @@ pub struct ApplicationSpec {
     pub interface: Interface,
     /// Whether an ASGI application hears of its start and its end.
     pub lifespan: Lifespan,
-    /// The folder from which it is imported, absolute.
+    /// The folder from which it is imported, absolute; empty for an object.
     pub dir: PathBuf,
     /// Variables of the environment that are set before it is imported.
     pub env: Arc<[(Arc<str>, Arc<str>)]>,

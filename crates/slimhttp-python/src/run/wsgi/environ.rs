@@ -3,7 +3,7 @@
 //! that are interned. On the thread that answers.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -42,7 +42,8 @@ pub(crate) struct Environs {
 
 /// What is the same for all requests of an application at one place on one address.
 struct Base {
-    place: Arc<MountedApplication>,
+    /// Weakly: that nobody holds it any more tells that no request of it is in flight.
+    place: Weak<MountedApplication>,
     local: SocketAddr,
     scheme: &'static str,
     environ: Py<PyDict>,
@@ -132,7 +133,9 @@ impl Environs {
         let known = {
             let bases = self.bases.lock();
             let known = bases.iter().find(|base| {
-                Arc::ptr_eq(&base.place, place) && base.local == local && base.scheme == scheme
+                std::ptr::eq(base.place.as_ptr(), Arc::as_ptr(place))
+                    && base.local == local
+                    && base.scheme == scheme
             });
             known.map(|base| base.environ.clone_ref(py))
         };
@@ -141,7 +144,7 @@ impl Environs {
         }
         let environ = self.make_base(py, local, place, scheme)?;
         let copy = environ.copy()?;
-        let base = Base { place: place.clone(), local, scheme, environ: environ.unbind() };
+        let base = Base { place: Arc::downgrade(place), local, scheme, environ: environ.unbind() };
         let mut bases = self.bases.lock();
         let oldest = (bases.len() >= MOST).then(|| bases.remove(0));
         bases.push(base);
