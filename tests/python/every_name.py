@@ -36,6 +36,26 @@ with http.config.edit() as draft:
 assert_type(http.check_config(http.default_config()), Union[bool, slimHTTP.ConfError])
 http.swap_root(None, pathlib.Path('www'))
 
+
+# Applications
+
+
+async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await send({'type': 'http.response.start', 'status': 204})
+
+
+def wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    return [b'']
+
+
+http.mount('/shop', asgi, app_start_timeout=10)
+http.mount('/static', {'web_root': './static'}, vhost='a.example')
+http.mount('/old', slimHTTP.wsgi(wsgi))
+assert_type(http.route('/shop', prefix=True)(slimHTTP.asgi(asgi)), slimHTTP.asgi)
+group: slimHTTP.ROUTE_GROUP = http.group('/api', vhost='a.example').group('/v1')
+assert_type((group.prefix, group.vhost), tuple[str, Optional[str]])
+assert_type(group.route('/old', prefix=True)(slimHTTP.wsgi(wsgi)), slimHTTP.wsgi)
+
 # Handlers
 
 

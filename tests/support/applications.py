@@ -1,59 +1,83 @@
-"""Applications of the frameworks in `tests/applications/programs`, hosted as their users host them."""
+"""Applications of tests: modules of their own in a folder, and an ASGI application that records."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+import itertools
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-import httpx
+import pytest
 
-from support.paths import REPOSITORY
-from support.servers import Process, launch
-from support.tls import CERTIFICATE, CERTIFICATE_KEY, trusting_tls
-from support.waiting import PATIENCE
+_numbers = itertools.count()
 
-#: Where applications are imported from.
-PROGRAMS = REPOSITORY / 'tests' / 'applications' / 'programs'
-#: What makes a server speak TLS.
-TLS = {'cert': os.fspath(CERTIFICATE), 'key': os.fspath(CERTIFICATE_KEY)}
-
-
-@contextlib.contextmanager
-def hosting(
-    folder: Path,
-    mounts: Mapping[str, Any],
-    *,
-    fails: bool = False,
-    env: Optional[Mapping[str, str]] = None,
-    **config: Any,
-) -> Iterator[Process]:
-    """Serve `mounts` by `python -m slimHTTP run` for the block.
-
-    It must end well, and without tracebacks in its log unless something `fails`.
-    """
-    config = {'app_dir': os.fspath(PROGRAMS), 'mounts': dict(mounts), **config}
-    with launch('python-m', folder, config, env=env) as process:
-        yield process
-        assert process.stop() == 0, process.stderr
-    assert ('Traceback' in process.stderr) == fails, process.stderr
+#: A WSGI application that answers its module's name.
+WSGI = """
+def app(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [__name__.encode()]
+"""
 
 
-def visitor(site: Process, *, http2: bool = False) -> httpx.Client:
-    """A client with a jar of cookies that follows no redirect; of TLS where the site speaks it."""
-    scheme = site.url.partition(':')[0]
-    return httpx.Client(
-        base_url=f'{scheme}://localhost:{site.port}',
-        verify=trusting_tls(),
-        http2=http2,
-        timeout=PATIENCE,
-        trust_env=False,
+class Modules:
+    """Modules in a folder; what is imported of them is forgotten with the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: list[str] = []
+
+    def add(self, source: str = WSGI, name: str = '') -> str:
+        """Write a module under a name that no other test has, and give that."""
+        name = name or f'hosted_{next(_numbers)}'
+        (self.folder / f'{name}.py').write_text(source)
+        self.names.append(name)
+        return name
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> Iterator[Modules]:
+    before = list(sys.path)
+    written = Modules(tmp_path)
+    yield written
+    sys.path[:] = before
+    for name in [name for name in sys.modules if name.partition('.')[0] in written.names]:
+        del sys.modules[name]
+
+
+class Recorded:
+    """An ASGI application that records its lifespan, and answers its `state`."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.scopes: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        if scope['type'] == 'lifespan':
+            await self.lifespan(scope, receive, send)
+            return
+        self.seen.append(scope['type'])
+        await self.respond(scope, receive, send)
+
+    async def lifespan(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        for what in ('startup', 'shutdown'):
+            assert (await receive())['type'] == f'lifespan.{what}'
+            self.seen.append(what)
+            scope['state']['at'] = what
+            await send({'type': f'lifespan.{what}.complete'})
+
+    async def respond(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await answer(send, scope['state']['at'])
+
+
+async def answer(send: Any, text: str) -> None:
+    """Answer a request of ASGI."""
+    await send(
+        {
+            'type': 'http.response.start',
+            'status': 200,
+            'headers': [(b'content-type', b'text/plain')],
+        }
     )
-
-
-def upload(content: bytes) -> dict[str, Any]:
-    """Arguments of a request that sends a form of a text, `note`, and a `file`."""
-    files = {'file': ('my file.bin', content, 'application/octet-stream')}
-    return {'data': {'note': 'with a note'}, 'files': files}
+    await send({'type': 'http.response.body', 'body': text.encode()})
