@@ -48,6 +48,7 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
         from slimHTTP._reload import _supervisor
 
         return _supervisor.supervise(arguments, command)
+    needs_application = command.needs_application
     callbacks = Callbacks()
     server = command.open(callbacks)
     if isinstance(server, str):
@@ -55,12 +56,21 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
         return 1
     try:
         http = HTTP_SERVER._from_opened(server, callbacks)
+        return _interruptible(lambda: _serve(http, needs_application=needs_application))
     except slimHTTP_Error as refused:
-        # The file of the memory: nothing of the user's own has run yet, so there is
-        # no traceback to show.
+        # The file of the memory, or the event loop: nothing of the user's own is at fault, so
+        # there is no traceback to show.
         _say(f'slimhttp: {refused}\n')
         return 1
-    return _interruptible(http.run)
+
+
+def _serve(http: HTTP_SERVER, *, needs_application: bool) -> int:
+    """Serve until it is stopped; with `needs_application` not without what it is to serve."""
+    if not needs_application:
+        http.run()
+        return 0
+    # The log has said why.
+    return 1 if http._run_with_applications() else 0
 
 
 def _interruptible(serve: Callable[[], int | None]) -> int:

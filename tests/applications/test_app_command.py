@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Optional
@@ -9,6 +10,8 @@ from typing import Optional
 import pytest
 from support.servers import Cli, tree
 from support.waiting import wait_until
+from support.websocket_clients import client as websocket
+from support.websocket_clients import closing
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -196,6 +199,74 @@ def test_a_first_start_that_fails_is_mended(folder: Path) -> None:
     with Cli('app', *arguments, '--bind', '127.0.0.1:0', python=True, cwd=folder) as program:
         program.wait_for('it has not started: SyntaxError: invalid syntax')
         settings.write_text('NAME = "shop"\n')
-        wait_until(lambda: told(program, '/name') == 'shop')
+        # Until it has started, whoever asks sees why it has not.
+        wait_until(lambda: program.get('/name').text == 'shop')
         (folder / '.env').write_text('SHOP=another\n')
         wait_until(lambda: told(program, '/variable') == 'another')
+
+
+def test_a_loop_that_is_not_there_is_told(folder: Path) -> None:
+    if importlib.util.find_spec('uvloop') is not None:
+        pytest.skip('uvloop is installed')
+    with app(folder, 'main:app', '--app-dir', 'src', '--loop', 'uvloop') as program:
+        assert program.wait() == 1
+        assert program.stderr.startswith('slimhttp: event_loop: expected a package `uvloop`')
+
+
+#: An ASGI application with a lifespan, and with connections that have no end of their own.
+ASYNC = """
+import asyncio, os
+
+STATE = 'one'
+FAILS = False
+
+async def app(scope, receive, send):
+    if scope['type'] == 'lifespan':
+        assert (await receive())['type'] == 'lifespan.startup'
+        if FAILS:
+            raise OSError('no database')
+        await send({'type': 'lifespan.startup.complete'})
+        assert (await receive())['type'] == 'lifespan.shutdown'
+        open('ended', 'a').write(f'{STATE}\\n')
+        await send({'type': 'lifespan.shutdown.complete'})
+    elif scope['type'] == 'websocket':
+        await receive()
+        await send({'type': 'websocket.accept'})
+        while (await receive())['type'] != 'websocket.disconnect':
+            await send({'type': 'websocket.send', 'text': STATE})
+    else:
+        events = scope['path'] == '/events'
+        kind = b'text/event-stream' if events else b'text/plain'
+        headers = [(b'content-type', kind)]
+        await send({'type': 'http.response.start', 'status': 200, 'headers': headers})
+        await send({'type': 'http.response.body', 'body': STATE.encode(), 'more_body': events})
+        if events:
+            await asyncio.sleep(600)
+"""
+
+
+def test_an_asgi_application_is_started_and_ended(folder: Path) -> None:
+    file = folder / 'server.py'
+    file.write_text(ASYNC)
+    ended = folder / 'ended'
+    with app(folder, 'server', '--reload') as program:
+        assert told(program, '/') == 'one'
+        with program.client() as events, websocket(program) as opened:
+            events.send('GET', '/events')
+            assert events.read_head().status == 200
+            opened.send('?')
+            assert opened.recv(timeout=10) == 'one'
+            file.write_text(ASYNC.replace("'one'", "'two'"))
+            wait_until(lambda: told(program, '/') == 'two')
+            assert closing(opened)[0] == 1001
+            wait_until(lambda: ended.exists() and ended.read_text() == 'one\n')
+        # A start-up that fails leaves the old one as it is.
+        file.write_text(ASYNC.replace("'one'", "'six'").replace('= False', '= True'))
+        program.wait_for('it has not started anew: OSError: no database')
+        assert told(program, '/') == 'two'
+        page = wait_until(
+            lambda: (found := program.get('/', Accept='text/html')).status == 500 and found
+        )
+        assert b'no database' in page.body
+        assert program.stop() == 0
+        assert ended.read_text() == 'one\ntwo\n'

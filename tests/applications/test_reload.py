@@ -355,7 +355,7 @@ def test_where_it_listens_stays(folder: Path) -> None:
 def test_an_import_that_never_ends_is_given_up(folder: Path) -> None:
     helper = folder / 'reload_helper.py'
     (folder / 'site.toml').write_text(SITE + '[vhosts."a.example"]\napp = "reload_helper:app"\n')
-    helper.write_text('app = print\nTEXT = "one"\n')
+    helper.write_text('app = lambda environ, start_response: []\nTEXT = "one"\n')
     with supervised(folder) as program:
         assert answer(program) == (200, 'one')
         edit(
@@ -364,7 +364,7 @@ def test_an_import_that_never_ends_is_given_up(folder: Path) -> None:
         )
         wait_until((folder / 'begun').exists)
         assert answer(program) == (200, 'one')
-        edit(helper, 'app = print\nTEXT = "two"\n')
+        edit(helper, 'app = lambda environ, start_response: []\nTEXT = "two"\n')
         wait_until(lambda: answer(program) == (200, 'two'))
         (folder / 'begun').unlink()
         edit(

@@ -48,6 +48,8 @@ pub struct Prepared {
     pub server_config: ServerConfig,
     /// Where the configuration stands, to explain what is wrong with it.
     pub origin: Origin,
+    /// Whether one application is all that is to be served.
+    pub needs_application: bool,
     /// The folder into which the process is to change first.
     pub folder: Option<PathBuf>,
     /// What is to be watched, where the server is to be started anew after an edit.
@@ -256,7 +258,13 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, Ended> {
         base,
         handler: handler(python),
     };
-    Ok(Prepared { server_config, origin: Origin(None), folder: None, reload: None })
+    Ok(Prepared {
+        server_config,
+        origin: Origin(None),
+        needs_application: false,
+        folder: None,
+        reload: None,
+    })
 }
 
 fn working_directory() -> Result<PathBuf, Ended> {
@@ -293,7 +301,7 @@ fn prepare_app(app: &App, python: bool) -> Result<Prepared, Ended> {
         handler: handler(python),
     };
     let folder = app.chdir.is_some().then_some(read.base);
-    Ok(Prepared { server_config, origin: Origin(None), folder, reload })
+    Ok(Prepared { server_config, origin: Origin(None), needs_application: true, folder, reload })
 }
 
 fn prepare_run(run: &Run, python: bool) -> Result<Prepared, Ended> {
@@ -310,7 +318,13 @@ fn prepare_run(run: &Run, python: bool) -> Result<Prepared, Ended> {
         let (all, _) = validate(&server_config, faults);
         return Err(fail(&document.show(&Faults(all))));
     }
-    Ok(Prepared { server_config, origin: Origin(Some(document)), folder: None, reload })
+    Ok(Prepared {
+        server_config,
+        origin: Origin(Some(document)),
+        needs_application: false,
+        folder: None,
+        reload,
+    })
 }
 
 /// What `run FILE --reload` watches: the file, and the folders from which the applications in it

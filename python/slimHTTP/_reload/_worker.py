@@ -16,10 +16,10 @@ import sysconfig
 import threading
 from typing import Any, Final, NoReturn
 
+from slimHTTP._applications._fault import ApplicationFault
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._debug import _failed_start
 from slimHTTP._reload._channel import Channel
-from slimHTTP._serve import _run
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import CommandLine, Server
 
@@ -132,8 +132,17 @@ class _Worker:
             self._channel.send('ready', grace=grace, listens_on=listens_on, files=self._new_files())
             return threads
 
-        _run.run(http, server, http._lifecycle, http._prepare, start)
-        return 0
+        failed = http._run_with_applications(start)
+        if not failed:
+            return 0
+        label, error = failed[0]
+        if isinstance(error, ApplicationFault):
+            # It says all that there is, and no code of the program is to blame.
+            failure = _failed_start.of_text(f'{label}: {error}\n')
+        else:
+            failure = _failed_start.of_error(error, label)
+        # The log has told it already.
+        return self._fail(1, failure, tells=False)
 
     def _give(self, descriptor: int) -> None:
         """Send the sockets to the extension, whose own they are then."""
@@ -142,9 +151,9 @@ class _Worker:
         for bound in self._sockets:
             bound.close()
 
-    def _fail(self, status: int, failure: _Message) -> int:
+    def _fail(self, status: int, failure: _Message, *, tells: bool = True) -> int:
         """Tell why nothing is served."""
-        if sys.stderr is not None:
+        if tells and sys.stderr is not None:
             sys.stderr.write(failure['text'])
             sys.stderr.flush()
         files = [*self._new_files(), *failure.pop('sources', [])]

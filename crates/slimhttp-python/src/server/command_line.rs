@@ -69,6 +69,12 @@ impl CommandLine {
         })
     }
 
+    /// Whether it is nothing without its application: `app` has asked for it.
+    #[getter]
+    fn needs_application(&self) -> PyResult<bool> {
+        self.with(|prepared| prepared.needs_application)
+    }
+
     /// Whether it keeps `memory` in a file, which one process at a time may have open.
     #[getter]
     fn persists(&self) -> PyResult<bool> {
