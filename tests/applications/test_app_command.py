@@ -249,7 +249,7 @@ def test_an_asgi_application_is_started_and_ended(folder: Path) -> None:
     file = folder / 'server.py'
     file.write_text(ASYNC)
     ended = folder / 'ended'
-    with app(folder, 'server', '--reload') as program:
+    with app(folder, 'server', '--reload', '--lifespan', 'on') as program:
         assert told(program, '/') == 'one'
         with program.client() as events, websocket(program) as opened:
             events.send('GET', '/events')
