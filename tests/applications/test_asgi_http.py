@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support import (
-    CERTIFICATE,
-    CERTIFICATE_KEY,
     PATIENCE,
     Client,
-    lenient_tls,
     serving,
     wait_until,
 )
 from support.asgi import AsgiSite, Noted, Receive, Send, asgi_site, body, says, start
-from support.http2_client import Http2
 from support.waiting import tick_async, wait_until_async
 
 of = pytest.mark.parametrize
@@ -326,56 +323,6 @@ def test_c11_3_a_client_that_leaves_cancels_nothing(site: AsgiSite) -> None:
     assert seen.wait() == 'its end'
 
 
-def test_c11_3_http_2() -> None:
-    with _tls_site() as site:
-        seen: list[dict[str, Any]] = []
-
-        async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-            seen.append(scope)
-            await send(start(200, trailers=True))
-            await send(body(b'x' * 100_000, more_body=True))
-            await send(body(b'y'))
-            await send({'type': 'http.response.trailers', 'headers': [(b'x-end', b'1')]})
-
-        with Http2(site.address[1]) as client:
-            answer = client.get('/a?b', ('x-app', site.name(application)))
-        assert (answer.status, len(answer.body)) == (200, 100_001)
-        assert answer.trailers == [('x-end', '1')]
-        (scope,) = seen
-        assert (scope['http_version'], scope['scheme']) == ('2', 'https')
-        assert scope['headers'][0] == (b'host', b'a')
-        assert not any(name.startswith(b':') for name, _ in scope['headers'])
-        assert 'http.response.early_hint' not in scope['extensions']
-        assert 'http.response.trailers' in scope['extensions']
-
-
-def _tls_site() -> Any:
-    import slimHTTP
-
-    return asgi_site(
-        mode=slimHTTP.HTTPS, ssl={'cert': str(CERTIFICATE), 'key': str(CERTIFICATE_KEY)}
-    )
-
-
-def test_c11_3_tls_is_told_of() -> None:
-    with _tls_site() as site:
-        with site.serving.client(tls=lenient_tls()) as client:
-            scope = scope_of(site, client=client)
-            version, cipher = client.socket.version(), client.socket.cipher()  # type: ignore[attr-defined]
-        tls = scope['extensions']['tls']
-        assert scope['scheme'] == 'https'
-        assert (version, tls['tls_version']) == ('TLSv1.3', 0x0304)
-        assert (
-            tls['cipher_suite']
-            == {
-                'TLS_AES_128_GCM_SHA256': 0x1301,
-                'TLS_AES_256_GCM_SHA384': 0x1302,
-                'TLS_CHACHA20_POLY1305_SHA256': 0x1303,
-            }[cipher[0]]
-        )
-        assert (tls['client_cert_chain'], tls['client_cert_name']) == ([], None)
-
-
 variable: contextvars.ContextVar[str] = contextvars.ContextVar('variable', default='unset')
 
 
@@ -453,3 +400,28 @@ def test_c11_3_what_the_scope_says_of_a_prefix() -> None:
     with serving(app=application, interface='asgi', lifespan='off') as site:
         assert site.get('/a/b').status == 200
     assert seen == [('/a/b', '')]
+
+
+def left_over() -> list[str]:
+    gc.collect()
+    names = {'AsgiExchange', 'ApplicationCoroutine', 'Awaiting'}
+    return [repr(it) for it in gc.get_objects() if type(it).__name__ in names]
+
+
+def test_c11_3_nothing_is_left_of_requests_that_are_over(site: AsgiSite) -> None:
+    waits, left = Noted(), Noted()
+
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        waits.note()
+        await receive()
+        left.note()
+
+    for _ in range(20):
+        assert site.ask(echo, method='POST', body=b'x').body == b'x'
+    client = site.serving.client()
+    site.send(client, application)
+    waits.wait()
+    client.reset()
+    left.wait()
+    wait_until(lambda: not left_over(), 'the end of all that requests have made')

@@ -3,7 +3,7 @@
 //! already.
 
 use parking_lot::Mutex;
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -105,10 +105,9 @@ impl Awaiting {
         }
         let future = exchange.get().waiters.add(py)?;
         let mut future = future.call_method0(intern!(py, "__await__"))?.cast_into()?;
-        match Iterator::next(&mut future).transpose()? {
-            Some(awaited) => Ok(self.wait(future.into_any(), awaited)),
-            None => self.step(py),
-        }
+        let awaited = Iterator::next(&mut future).transpose()?;
+        let awaited = awaited.ok_or_else(|| PyRuntimeError::new_err("a new future is done"))?;
+        Ok(self.wait(future.into_any(), awaited))
     }
 
     fn wait<'py>(&self, future: Bound<'py, PyAny>, awaited: Bound<'py, PyAny>) -> Step<'py> {
@@ -172,9 +171,7 @@ fn thrown(error: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
     let kind = error.get_item(0)?;
     Ok(match value {
         None => PyErr::from_value(kind),
-        Some(value) if value.is_instance_of::<pyo3::exceptions::PyBaseException>() => {
-            PyErr::from_value(value)
-        }
+        Some(value) if value.is_instance_of::<PyBaseException>() => PyErr::from_value(value),
         Some(value) => PyErr::from_value(kind.call1((value,))?),
     })
 }

@@ -34,9 +34,11 @@ pub(super) enum ResponseEvent {
 }
 
 impl ResponseEvent {
-    /// What it is called in messages.
-    pub(super) fn name(&self) -> &'static str {
+    /// What it is called in messages, about a response in the place of a WebSocket too.
+    pub(super) fn name(&self, is_denial: bool) -> &'static str {
         match self {
+            Self::Start { .. } if is_denial => "websocket.http.response.start",
+            Self::Body { .. } if is_denial => "websocket.http.response.body",
             Self::Start { .. } => "http.response.start",
             Self::Body { .. } => "http.response.body",
             Self::Trailers { .. } => "http.response.trailers",
@@ -79,7 +81,11 @@ pub(super) fn response_event(
         return body(message).map(Some);
     }
     if is(intern!(py, "http.response.start"))? {
-        return start(message).map(Some);
+        let mut event = start(message)?;
+        if let ResponseEvent::Start { trailers, .. } = &mut event {
+            *trailers = flag(message, intern!(py, "trailers"))?;
+        }
+        return Ok(Some(event));
     }
     Ok(Some(if is(intern!(py, "http.response.trailers"))? {
         let more = flag(message, intern!(py, "more_trailers"))?;
@@ -112,8 +118,7 @@ pub(super) fn start(message: &Bound<'_, PyDict>) -> PyResult<ResponseEvent> {
     let status = known.and_then(|number| StatusCode::from_u16(number).ok()).ok_or_else(|| {
         PyValueError::new_err(format!("`status` is a number from 200 to 599, not {number}"))
     })?;
-    let trailers = flag(message, intern!(py, "trailers"))?;
-    Ok(ResponseEvent::Start { status, fields: fields(message)?, trailers })
+    Ok(ResponseEvent::Start { status, fields: fields(message)?, trailers: false })
 }
 
 /// As [`start`].

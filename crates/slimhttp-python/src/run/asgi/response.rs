@@ -63,6 +63,8 @@ pub(super) struct Responder {
     stage: Stage,
     /// `None` once it is answered.
     call: Option<Call>,
+    /// Whether it stands in the place of a WebSocket.
+    is_denial: bool,
 }
 
 enum Stage {
@@ -101,7 +103,12 @@ struct Head {
 impl Responder {
     /// Of a call that nothing has answered.
     pub(super) fn new(call: Call) -> Self {
-        Self { stage: Stage::Unstarted, call: Some(call) }
+        Self { stage: Stage::Unstarted, call: Some(call), is_denial: false }
+    }
+
+    /// Of one that asks for a WebSocket.
+    pub(super) fn in_place_of_websocket(call: Call) -> Self {
+        Self { is_denial: true, ..Self::new(call) }
     }
 
     /// Takes the call away, to be answered otherwise: nothing was sent, or [`End::Unanswered`]
@@ -172,7 +179,7 @@ impl Responder {
         exchange: &Exchange,
     ) -> Result<Sent, NotSent> {
         if self.is_complete() {
-            return Err(out_of_place(event.name(), "the response is complete").into());
+            return Err(out_of_place(event.name(self.is_denial), "the response is complete").into());
         }
         if self.is_gone() {
             return Err(NotSent::Gone);
@@ -193,7 +200,11 @@ impl Responder {
                 }
             }
             (Stage::Unstarted, other) => {
-                return Err(out_of_place(other.name(), "the response has not started").into());
+                return Err(out_of_place(
+                    other.name(self.is_denial),
+                    "the response has not started",
+                )
+                .into());
             }
             (Stage::Started(head), ResponseEvent::Body { chunk, more }) => {
                 check_whole(head, request, &chunk, more)?;
@@ -227,7 +238,11 @@ impl Responder {
                 }
             }
             (_, other) => {
-                return Err(out_of_place(other.name(), "something else is to be sent").into());
+                return Err(out_of_place(
+                    other.name(self.is_denial),
+                    "something else is to be sent",
+                )
+                .into());
             }
         }
         Ok(Sent::Ready)

@@ -80,7 +80,7 @@ impl WebSocket {
         Self {
             phase: Phase::Connecting(handshake),
             has_connected: false,
-            response: Responder::new(call),
+            response: Responder::in_place_of_websocket(call),
             was_told: false,
         }
     }
@@ -264,8 +264,7 @@ impl Asked {
             Self::Accept { .. } => "websocket.accept",
             Self::Send(_) => "websocket.send",
             Self::Close(_) => "websocket.close",
-            Self::Response(ResponseEvent::Start { .. }) => "websocket.http.response.start",
-            Self::Response(_) => "websocket.http.response.body",
+            Self::Response(event) => event.name(true),
         }
     }
 }
