@@ -2,7 +2,7 @@
 
 import builtins
 import pathlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, final
 
 from typing_extensions import Self, Unpack, disjoint_base
@@ -92,7 +92,7 @@ class Server:
     def watch_events(self) -> None: ...
     def take_events(self) -> list[tuple[Any, ...]]: ...
     def async_fd(self) -> int: ...
-    def async_turn(self, create_task: Callable[[Coroutine[Any, Any, Any]], Any]) -> None: ...
+    def async_turn(self, start_task: Callable[..., Any]) -> None: ...
 
 @final
 class CommandLine:

@@ -365,10 +365,10 @@ impl Server {
         Ok(self.bridge().loop_queue.descriptor()?)
     }
 
-    /// Does what waits for the event loop; called on its thread. `create_task`
-    /// makes a task of a coroutine.
-    fn async_turn(&self, py: Python<'_>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let outcome = event_loop::turn(&self.dispatcher, create_task);
+    /// Does what waits for the event loop; called on its thread. `start_task` makes a task of a
+    /// coroutine, and takes its first step at once.
+    fn async_turn(&self, py: Python<'_>, start_task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let outcome = event_loop::turn(&self.dispatcher, start_task);
         self.hand_over_logs(py);
         outcome
     }

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from slimHTTP import _log
@@ -256,9 +257,64 @@ def _watch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int) -> 
 def _turn(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     base = _base_contexts.get(server)
     if base is None:
-        server.async_turn(loop.create_task)
+        server.async_turn(_task_maker(loop))
     else:
-        base.copy().run(server.async_turn, loop.create_task)
+        base.copy().run(server.async_turn, _task_maker(loop))
+
+
+def _task_maker(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Task[Any]]:
+    """Give what makes a task of a coroutine and takes its first step at once, outside of any task.
+
+    A handler that waits for nothing is done then, and the loop never hears of its task. The task
+    runs in `context`, or in a copy of the current one. Where a program has a task factory of its
+    own, that makes the tasks.
+    """
+    import asyncio
+
+    if loop.get_task_factory() is not None:
+        return functools.partial(_create_task, loop)
+    if sys.version_info >= (3, 12):
+        return functools.partial(asyncio.Task, loop=loop, eager_start=True)
+    return functools.partial(_start_task, loop, asyncio.Task)
+
+
+def _create_task(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any],
+    context: contextvars.Context | None = None,
+) -> asyncio.Task[Any]:
+    # Not every factory takes a context.
+    if context is None:
+        context = contextvars.copy_context()
+    return context.run(loop.create_task, coroutine)
+
+
+def _start_task(
+    loop: asyncio.AbstractEventLoop,
+    make: Callable[..., asyncio.Task[Any]],
+    coroutine: Coroutine[Any, Any, Any],
+    context: contextvars.Context | None = None,
+) -> asyncio.Task[Any]:
+    """Do what `eager_start` of CPython 3.12 does: take the first step of a new task here and now.
+
+    A new task asks its loop to call its step soon; it is asked for that call instead.
+    """
+    calls: list[tuple[Callable[[], None], contextvars.Context]] = []
+
+    def call_soon(step: Callable[[], None], context: contextvars.Context) -> None:
+        calls.append((step, context))
+
+    loop.call_soon = call_soon  # type: ignore[method-assign,assignment]
+    try:
+        if context is None:
+            task = make(coroutine, loop=loop)
+        else:
+            task = context.run(make, coroutine, loop=loop)
+    finally:
+        del loop.call_soon  # Its class has it still.
+    for step, copied in calls:
+        copied.run(step)
+    return task
 
 
 def _unwatch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int, last: bool) -> None:

@@ -62,14 +62,14 @@ impl AnsweringCoroutine {
         self.lock().is_some()
     }
 
-    /// Answers the call by `error`: there is no task.
+    /// Answers the call by `error`, which is why there is no task.
     ///
     /// # Errors
-    /// `KeyboardInterrupt`.
+    /// `KeyboardInterrupt`, with which the call may have been answered in the task's first step.
     pub(crate) fn give_up(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
         match self.take() {
             Some(pending) => self.dispatcher.fail(py, pending, error),
-            None => Ok(()),
+            None => Err(error),
         }
     }
 

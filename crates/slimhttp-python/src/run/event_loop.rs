@@ -2,9 +2,12 @@
 //! tasks come to becomes answers. Everything here runs on the loop's thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::IntoPyDict;
+use slimhttp_bridge::completion::Batch;
 use slimhttp_bridge::job_id::JobId;
 use slimhttp_bridge::loop_queue::LoopJob;
 use slimhttp_bridge::side::Side;
@@ -22,24 +25,33 @@ use crate::run::response::Head;
 use crate::run::retained::{PendingCall, Retained};
 use crate::run::websocket;
 
-/// Does everything that waits for the event loop. `create_task` makes a task of
-/// a coroutine.
+/// Does everything that waits for the event loop. `start_task` makes a task of a coroutine, in the
+/// `context` that it is given, and takes its first step at once: so a handler that waits for
+/// nothing is done within this turn, and its I/O thread is woken once for all that are.
 ///
 /// # Errors
 /// `KeyboardInterrupt`, and what keeps Python from going on at all.
-pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, start_task: &Bound<'_, PyAny>) -> PyResult<()> {
     let mut outcome = Ok(());
-    for job in dispatcher.bridge.loop_queue.take() {
+    let jobs = dispatcher.bridge.loop_queue.take();
+    let mut batch = Batch::begin(Instant::now());
+    for job in jobs {
+        if batch.holds_completions() {
+            // The handler may take long before it first waits.
+            dispatcher.bridge.arm_watchdog();
+        }
         // What one job raises is no reason to lose the others.
         let subject = job.subject();
         let what = || subject.map_or_else(|| "the event loop".to_owned(), |it| it.to_string());
-        let done = catch_panic(what, || perform(dispatcher, create_task, job));
+        let done = catch_panic(what, || perform(dispatcher, start_task, job));
         outcome = outcome.and(done.unwrap_or(Ok(())));
+        batch.notify_if_late(Instant::now());
     }
+    drop(batch);
     if dispatcher.bridge.loop_queue.is_closed() {
         drop(dispatcher.callbacks.waiting.take_all());
         for kept in dispatcher.retained.take_all() {
-            outcome = outcome.and(cancel(create_task.py(), kept));
+            outcome = outcome.and(cancel(start_task.py(), kept));
         }
     }
     outcome
@@ -47,10 +59,10 @@ pub(crate) fn turn(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>)
 
 fn perform(
     dispatcher: &Arc<Dispatcher>,
-    create_task: &Bound<'_, PyAny>,
+    start_task: &Bound<'_, PyAny>,
     job: LoopJob,
 ) -> PyResult<()> {
-    let py = create_task.py();
+    let py = start_task.py();
     match job {
         // Its client has left.
         LoopJob::Call(call) if call.reply.is_closed() => Ok(()),
@@ -62,19 +74,19 @@ fn perform(
             match result {
                 Ok(result) if dispatcher.callbacks.is_coroutine(&result)? => start_answer(
                     dispatcher,
-                    create_task,
+                    start_task,
                     AnsweringCoroutine::unstarted,
                     pending,
                     result,
                 ),
                 Ok(result) if result.is_instance_of::<WebSocketRoute>() => {
                     let route = result.cast_into::<WebSocketRoute>()?;
-                    websocket::open_on_loop(dispatcher, create_task, pending, &route)
+                    websocket::open_on_loop(dispatcher, py, pending, &route)
                 }
                 result => dispatcher.settle(py, Side::Loop, pending, result),
             }
         }
-        LoopJob::Resume(id) => resume(dispatcher, create_task, id),
+        LoopJob::Resume(id) => resume(dispatcher, start_task, id),
         LoopJob::Pull(pull) => match dispatcher.retained.channel(py, pull.stream) {
             Some(channel) => channel.bind(py).cast::<Channel>()?.get().ask(py, pull),
             None => Ok(()),
@@ -98,8 +110,8 @@ fn perform(
     }
 }
 
-fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobId) -> PyResult<()> {
-    let py = create_task.py();
+fn resume(dispatcher: &Arc<Dispatcher>, start_task: &Bound<'_, PyAny>, id: JobId) -> PyResult<()> {
+    let py = start_task.py();
     let kept = dispatcher.retained.take(id);
     if let Some(
         Retained::Awaitable(_, pending)
@@ -121,13 +133,13 @@ fn resume(dispatcher: &Arc<Dispatcher>, create_task: &Bound<'_, PyAny>, id: JobI
                 true => awaitable,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (awaitable,))?,
             };
-            start_answer(dispatcher, create_task, AnsweringCoroutine::new, pending, coroutine)
+            start_answer(dispatcher, start_task, AnsweringCoroutine::new, pending, coroutine)
         }
         Some(Retained::AsyncIterator(iterator, head, pending)) => {
-            start_stream(dispatcher, create_task, pending, iterator.bind(py), head)
+            start_stream(dispatcher, py, pending, iterator.bind(py), head)
         }
         Some(Retained::UnopenedWebSocket(route, pending)) => {
-            websocket::open_on_loop(dispatcher, create_task, pending, route.bind(py))
+            websocket::open_on_loop(dispatcher, py, pending, route.bind(py))
         }
         // The client left in between, and its job came first.
         Some(kept) => cancel(py, kept),
@@ -157,21 +169,23 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
 
 fn start_answer(
     dispatcher: &Arc<Dispatcher>,
-    create_task: &Bound<'_, PyAny>,
+    start_task: &Bound<'_, PyAny>,
     answering: fn(Arc<Dispatcher>, PendingCall, Bound<'_, PyAny>) -> AnsweringCoroutine,
     pending: PendingCall,
     coroutine: Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let py = create_task.py();
+    let py = start_task.py();
     let id = pending.call.id;
-    let context = pending.request.get().context(py)?;
+    // A copy, for whoever reads what the handler has returned may enter that of the request.
+    let context = pending.request.get().context(py)?.call_method0(intern!(py, "copy"))?;
     let answering = answering(dispatcher.clone(), pending, coroutine);
     let answering = Bound::new(py, answering)?;
-    let task = match dispatcher.callbacks.contexts.run(py, (context, create_task, &answering)) {
+    let context = [(intern!(py, "context"), context)].into_py_dict(py)?;
+    let task = match start_task.call((&answering,), Some(&context)) {
         Ok(task) => task,
         Err(error) => return answering.get().give_up(py, error),
     };
-    // A loop may run a task's first step at once, and that may have been all.
+    // The task has taken its first step, and that may have been all.
     if answering.get().is_pending() {
         dispatcher.retained.keep(id, Retained::Task(task.unbind()));
     }
@@ -180,22 +194,24 @@ fn start_answer(
 
 fn start_stream(
     dispatcher: &Arc<Dispatcher>,
-    create_task: &Bound<'_, PyAny>,
+    py: Python<'_>,
     pending: PendingCall,
     iterator: &Bound<'_, PyAny>,
     head: Option<Head>,
 ) -> PyResult<()> {
-    let py = create_task.py();
     let id = dispatcher.bridge.next_id();
     // Until its head is out, a client that leaves cancels it by the call's id.
     let call_id = pending.call.id;
     let context = pending.request.get().context(py)?;
     let channel = Channel::new(dispatcher.clone(), id, pending, head);
     let channel = Bound::new(py, channel)?;
-    let new_future = running_loop(py)?.getattr(intern!(py, "create_future"))?;
+    let running_loop = running_loop(py)?;
+    let new_future = running_loop.getattr(intern!(py, "create_future"))?;
     let coroutine =
         pump_module(py)?.call_method1(intern!(py, "pump"), (iterator, &channel, new_future))?;
     name_after(&coroutine, iterator)?;
+    // Whoever runs in it finds it below by its numbers, so it begins later.
+    let create_task = running_loop.getattr(intern!(py, "create_task"))?;
     let task = dispatcher.callbacks.contexts.run(py, (context, create_task, coroutine))?;
     channel.get().set_task(task.clone().unbind());
     dispatcher.retained.keep(call_id, Retained::Task(task.clone().unbind()));

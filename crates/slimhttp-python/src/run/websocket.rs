@@ -22,7 +22,7 @@ use slimhttp_server::websocket::{
 };
 use slimhttp_site::refusal::Refusal;
 
-use crate::convert::asyncio::pump_module;
+use crate::convert::asyncio::{pump_module, running_loop};
 use crate::convert::errors;
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_end::WebSocketEnd;
@@ -120,11 +120,10 @@ fn start_thread(
 /// As [`Dispatcher::fail`].
 pub(crate) fn open_on_loop(
     dispatcher: &Arc<Dispatcher>,
-    create_task: &Bound<'_, PyAny>,
+    py: Python<'_>,
     pending: PendingCall,
     route: &Bound<'_, WebSocketRoute>,
 ) -> PyResult<()> {
-    let py = create_task.py();
     let handshake = match route.get().handshake(&pending.call) {
         Ok(handshake) => handshake,
         Err(refusal) => return refuse(pending, refusal, None),
@@ -145,6 +144,8 @@ pub(crate) fn open_on_loop(
                 true => coroutine,
                 false => pump_module(py)?.call_method1(intern!(py, "finish"), (coroutine,))?,
             };
+            // It begins once it is kept below.
+            let create_task = running_loop(py)?.getattr(intern!(py, "create_task"))?;
             Ok((websocket, contexts.run(py, (context, create_task, coroutine))?))
         });
     let (websocket, task) = match begun {
