@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from support import PATIENCE, START_PATIENCE, Process, wait_until
-from support.applications import PROGRAMS, TLS, hosting, upload, visitor
+from support.frameworks import PROGRAMS, TLS, hosting, upload, visitor
 from support.websocket_clients import client, closing
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import PATIENCE, Process, wait_until
-from support.applications import TLS, hosting, upload, visitor
+from support.frameworks import TLS, hosting, upload, visitor
 from support.websocket_clients import client, closing
 
 APP = {'app': 'fastapi_shop:app'}

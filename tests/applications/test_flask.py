@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support import Process, wait_until
-from support.applications import TLS, hosting, upload, visitor
+from support.frameworks import TLS, hosting, upload, visitor
 
 FILE = bytes(range(256)) * 12_000
 

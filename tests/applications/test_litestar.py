@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import PATIENCE, Process
-from support.applications import hosting, visitor
+from support.frameworks import hosting, visitor
 from support.websocket_clients import client
 
 APP = {'app': 'litestar_shop:app'}

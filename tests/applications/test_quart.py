@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import PATIENCE, Process
-from support.applications import hosting, upload, visitor
+from support.frameworks import hosting, upload, visitor
 from support.websocket_clients import client
 
 APP = {'app': 'quart_shop:app'}

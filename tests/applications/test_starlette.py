@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from support import PATIENCE, Process, wait_until
-from support.applications import TLS, hosting, visitor
+from support import PATIENCE, Process, tree, wait_until
+from support.frameworks import TLS, hosting, visitor
 from support.websocket_clients import client
 from websockets.exceptions import InvalidStatus
 
 BIG = bytes(range(256)) * 12_000
 
 
-def mount(folder: Path, **env: str) -> dict[str, Any]:
+def mount(folder: Path, **options: Any) -> dict[str, Any]:
     """The application, with a folder that it serves by its own means."""
     (folder / 'files').mkdir()
     (folder / 'files' / 'page.css').write_text('body { color: teal }\n')
     (folder / 'files' / 'big.bin').write_bytes(BIG)
     return {
         'app': 'starlette_shop:app',
-        'app_env': {'STARLETTE_FILES': str(folder / 'files'), **env},
+        'app_env': {'STARLETTE_FILES': str(folder / 'files')},
+        **options,
     }
+
+
+@pytest.fixture(scope='module')
+def private_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The application beside a private folder, which is not that of the files that it sends."""
+    folder = tmp_path_factory.mktemp('site')
+    private = tree(folder / 'private', {'film.mp4': BIG})
+    with hosting(folder, {'/': mount(folder, private_root=os.fspath(private))}) as site:
+        yield site
 
 
 @pytest.fixture(scope='module')
@@ -99,8 +110,9 @@ def test_c11_3_a_body_streams_in(shop: Process) -> None:
         assert ada.connections == 1
 
 
-def test_starlette_sends_files_with_ranges(shop: Process) -> None:
-    with shop.client() as ada:
+@pytest.mark.parametrize('name', ['shop', 'private_shop'])
+def test_starlette_sends_files_with_ranges(name: str, request: pytest.FixtureRequest) -> None:
+    with request.getfixturevalue(name).client() as ada:
         whole = ada.get('/file')
         assert (whole.status, whole.body == BIG) == (200, True)
         assert whole.headers['content-length'] == str(len(BIG))
@@ -112,6 +124,19 @@ def test_starlette_sends_files_with_ranges(shop: Process) -> None:
         etag = style.headers['etag']
         assert ada.get('/files/page.css', If_None_Match=etag).status == 304
         assert ada.get('/files/none.css').status == 404
+
+
+@pytest.mark.parametrize('by', ['X-Sendfile', 'X-Accel-Redirect'])
+def test_c11_3_the_server_sends_what_the_application_names(private_shop: Process, by: str) -> None:
+    with private_shop.client() as ada:
+        whole = ada.get(f'/private/film.mp4?by={by}')
+        assert (whole.status, whole.body == BIG) == (200, True)
+        assert whole.headers['content-type'] == 'video/mp4'
+        assert by not in whole.headers
+        part = ada.get(f'/private/film.mp4?by={by}', Range='bytes=255-257')
+        assert (part.status, part.body) == (206, b'\xff\x00\x01')
+        assert ada.get(f'/private/none.mp4?by={by}').status == 404
+        assert ada.connections == 1
 
 
 def test_a_websocket_of_starlette_is_told_how_it_was_closed(shop: Process) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support import PATIENCE, Process, Program, Upstream, at_once, says, tree
-from support.applications import PROGRAMS, TLS, hosting, visitor
+from support.frameworks import PROGRAMS, TLS, hosting, visitor
 from support.websocket_clients import client
 
 VIDEO = bytes(range(256)) * 12_000

@@ -8,7 +8,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -105,6 +111,13 @@ async def file(request: Request) -> FileResponse:
     return FileResponse(os.path.join(os.environ['STARLETTE_FILES'], 'big.bin'))
 
 
+async def private(request: Request) -> Response:
+    """A file that the server is told to send, as nginx and Apache are told."""
+    by = request.query_params['by']
+    name = request.path_params['name']
+    return Response(headers={by: f'/{name}' if by == 'X-Accel-Redirect' else name})
+
+
 async def fail(request: Request) -> PlainTextResponse:
     raise RuntimeError('the endpoint fails')
 
@@ -138,6 +151,7 @@ app = Starlette(
         Route('/endless', endless),
         Route('/left', left),
         Route('/file', file),
+        Route('/private/{name}', private),
         Route('/fail', fail),
         WebSocketRoute('/echo', echo),
         WebSocketRoute('/members', members),
