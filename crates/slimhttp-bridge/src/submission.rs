@@ -7,7 +7,10 @@
 //! is flushed all the same, and skipped by whoever takes it.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -42,6 +45,8 @@ struct SubmissionQueue {
     completions: Arc<CompletionQueue>,
     jobs: Vec<Job>,
     loop_jobs: Vec<LoopJob>,
+    /// Wakes the task that flushes, once that has begun.
+    flusher: Option<Waker>,
 }
 
 impl SubmissionQueue {
@@ -49,7 +54,27 @@ impl SubmissionQueue {
         let completions = Arc::new(CompletionQueue::default());
         bridge.add_completion_queue(&completions);
         runtime.spawn(DrainCompletions(completions.clone()));
-        Self { bridge: bridge.clone(), completions, jobs: Vec::new(), loop_jobs: Vec::new() }
+        runtime.spawn(FlushSubmissions);
+        let (jobs, loop_jobs) = (Vec::new(), Vec::new());
+        Self { bridge: bridge.clone(), completions, jobs, loop_jobs, flusher: None }
+    }
+}
+
+/// Flushes the submission queue of this I/O thread each time it is woken, as a task of that thread.
+/// It never ends by itself: to begin one for each batch costs an allocation that is aligned.
+struct FlushSubmissions;
+
+impl Future for FlushSubmissions {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        SUBMISSIONS.with_borrow_mut(|queue| {
+            if let Some(queue) = queue {
+                queue.flusher = Some(context.waker().clone());
+            }
+        });
+        flush();
+        Poll::Pending
     }
 }
 
@@ -68,7 +93,7 @@ pub fn submit<R>(
         }
         return made;
     };
-    let (made, submitted) = SUBMISSIONS.with_borrow_mut(|queue| {
+    let (made, submitted, flusher) = SUBMISSIONS.with_borrow_mut(|queue| {
         let queue = match queue {
             Some(queue) if Arc::ptr_eq(&queue.bridge, bridge) => queue,
             other => other.insert(SubmissionQueue::new(bridge, &runtime)),
@@ -78,13 +103,15 @@ pub fn submit<R>(
             Submission::Job(job) => queue.jobs.push(job),
             Submission::LoopJob(job) => queue.loop_jobs.push(job),
         }
-        (made, queue.jobs.len() + queue.loop_jobs.len())
+        let submitted = queue.jobs.len() + queue.loop_jobs.len();
+        (made, submitted, queue.flusher.take_if(|_| submitted == 1))
     });
-    match submitted {
-        // The task comes behind all that is ready now.
-        1 => drop(runtime.spawn(async { flush() })),
-        MOST => flush(),
-        _ => {}
+    if submitted == MOST {
+        flush();
+    }
+    if let Some(flusher) = flusher {
+        // The task comes behind all that is ready now. One that has just been spawned does anyway.
+        flusher.wake();
     }
     made
 }
