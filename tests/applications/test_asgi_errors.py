@@ -213,6 +213,24 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
         {'type': 'http.response.pathsend', 'path': 'a.txt'},
         'ValueError: `path` is absolute, and below',
     ),
+    'trailers without end': (
+        (
+            start(200, trailers=True),
+            body(b'x'),
+            {
+                'type': 'http.response.trailers',
+                'headers': [(b'a', b'b')] * 600,
+                'more_trailers': True,
+            },
+        ),
+        {'type': 'http.response.trailers', 'headers': [(b'a', b'b')] * 600},
+        'ValueError: a response has at most 1024 trailers',
+    ),
+    'fields without end': (
+        (),
+        start(200, *[(b'a', b'b')] * 1025),
+        'ValueError: an answer has at most 1024 header fields',
+    ),
     'a link of text': (
         (),
         {'type': 'http.response.early_hint', 'links': ['<a>']},

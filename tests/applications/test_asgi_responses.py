@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import narrow_client, wait_until
+from support import PATIENCE, narrow_client, wait_until
 from support.asgi import AsgiSite, Noted, Receive, Send, asgi_site, body, says, start
 from support.waiting import settles, wait_until_async
 
@@ -80,6 +81,31 @@ def test_c11_3_a_chunk_does_not_wait_for_the_next(site: AsgiSite) -> None:
         assert client.read_chunk()[0] == b'first'
         go_on.set()
         assert client.read_chunk()[0] == b'last'
+
+
+@of('more', [False, True])
+@of('first', ['at once', 'later'])
+def test_c11_3_who_blocks_the_loop_behind_a_body_does_not_hold_it_back(
+    site: AsgiSite, more: bool, first: str
+) -> None:
+    go_on = threading.Event()
+
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if first == 'later':
+            await asyncio.sleep(0)
+        await send(start())
+        await send(body(b'x', more_body=more))
+        go_on.wait(PATIENCE)
+        if more:
+            await send(body())
+
+    with site.serving.client() as client:
+        site.send(client, application)
+        head = client.read_head()
+        assert (client.read_chunk()[0] if more else client.read_exactly(1)) == b'x'
+        assert head.status == 200
+        assert not go_on.is_set()
+        go_on.set()
 
 
 def test_c11_3_a_thousand_chunks_go_out_in_few_pieces(site: AsgiSite) -> None:

@@ -15,6 +15,7 @@ use slimhttp_bridge::sendfile_header;
 use slimhttp_server::{Answer, Body, HandlerFault, Request};
 use slimhttp_site::refusal::Refusal;
 
+use crate::convert::fields::MAX_FIELDS;
 use crate::run::asgi::exchange::Exchange;
 use crate::run::asgi::message::{ResponseEvent, out_of_place};
 
@@ -178,8 +179,9 @@ impl Responder {
         event: ResponseEvent,
         exchange: &Exchange,
     ) -> Result<Sent, NotSent> {
+        let name = event.name(self.is_denial);
         if self.is_complete() {
-            return Err(out_of_place(event.name(self.is_denial), "the response is complete").into());
+            return Err(out_of_place(name, "the response is complete").into());
         }
         if self.is_gone() {
             return Err(NotSent::Gone);
@@ -191,20 +193,10 @@ impl Responder {
                 self.stage = Stage::Started(Head { status, fields, length, trailers });
             }
             (Stage::Unstarted, ResponseEvent::EarlyHint(fields)) => {
-                if request.version != Version::HTTP_11 {
-                    let why = "`extensions` of this request do not offer it";
-                    return Err(out_of_place("http.response.early_hint", why).into());
-                }
-                if !fields.is_empty() {
-                    request.connection.send_early_hints(fields);
-                }
+                send_early_hint(request, fields)?;
             }
-            (Stage::Unstarted, other) => {
-                return Err(out_of_place(
-                    other.name(self.is_denial),
-                    "the response has not started",
-                )
-                .into());
+            (Stage::Unstarted, _) => {
+                return Err(out_of_place(name, "the response has not started").into());
             }
             (Stage::Started(head), ResponseEvent::Body { chunk, more }) => {
                 check_whole(head, request, &chunk, more)?;
@@ -215,8 +207,7 @@ impl Responder {
                 self.send_file(path);
             }
             (Stage::Streaming { sender, left, .. }, ResponseEvent::Body { chunk, more }) => {
-                let rest = check_rest(*left, &chunk, more)?;
-                *left = rest;
+                *left = check_rest(*left, &chunk, more)?;
                 let has_room = sender.push(chunk)?;
                 if !more {
                     self.end_content();
@@ -230,20 +221,12 @@ impl Responder {
                 }
             }
             (Stage::Trailers { fields, .. }, ResponseEvent::Trailers { fields: given, more }) => {
-                for (name, value) in &given {
-                    fields.append(name.clone(), value.clone());
-                }
+                add(fields, &given)?;
                 if !more {
                     self.end_trailers();
                 }
             }
-            (_, other) => {
-                return Err(out_of_place(
-                    other.name(self.is_denial),
-                    "something else is to be sent",
-                )
-                .into());
-            }
+            _ => return Err(out_of_place(name, "something else is to be sent").into()),
         }
         Ok(Sent::Ready)
     }
@@ -387,6 +370,30 @@ fn announced(fields: &HeaderMap) -> PyResult<Option<u64>> {
             )))
         }
     }
+}
+
+/// Adds trailers to those that have come.
+fn add(fields: &mut HeaderMap, given: &HeaderMap) -> PyResult<()> {
+    if fields.len() + given.len() > MAX_FIELDS {
+        let wrong = format!("a response has at most {MAX_FIELDS} trailers");
+        return Err(PyValueError::new_err(wrong));
+    }
+    for (name, value) in given {
+        fields.append(name, value.clone());
+    }
+    Ok(())
+}
+
+/// Tells the client of what the response will refer to.
+fn send_early_hint(request: &Request, fields: HeaderMap) -> PyResult<()> {
+    if request.version != Version::HTTP_11 {
+        let why = "`extensions` of this request do not offer it";
+        return Err(out_of_place("http.response.early_hint", why));
+    }
+    if !fields.is_empty() {
+        request.connection.send_early_hints(fields);
+    }
+    Ok(())
 }
 
 /// Whether the first of the content fits the head.

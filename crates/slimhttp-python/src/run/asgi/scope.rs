@@ -16,8 +16,10 @@ use slimhttp_site::client::Arrival;
 use crate::run::applications::Hosted;
 use crate::run::asgi::websocket::subprotocols;
 
-/// The version of ASGI, and of its specification of HTTP and WebSockets.
-const VERSIONS: (&str, &str) = ("3.0", "2.5");
+/// The version of ASGI.
+const VERSION: &str = "3.0";
+/// That of its specification of HTTP and WebSockets.
+const SPECIFICATION: &str = "2.5";
 
 /// That of a request.
 ///
@@ -93,11 +95,7 @@ fn common<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = kind.py();
     let scope = template.get_or_try_init(py, || first(kind).map(Bound::unbind))?.bind(py).copy()?;
-    let (version, specification) = (intern!(py, VERSIONS.0), intern!(py, VERSIONS.1));
-    let asgi = PyDict::new(py);
-    asgi.set_item(intern!(py, "version"), version)?;
-    asgi.set_item(intern!(py, "spec_version"), specification)?;
-    scope.set_item(intern!(py, "asgi"), asgi)?;
+    scope.set_item(intern!(py, "asgi"), versions(py)?.copy()?)?;
     let version = match request.version {
         Version::HTTP_2 => intern!(py, "2"),
         Version::HTTP_11 => intern!(py, "1.1"),
@@ -120,6 +118,18 @@ fn common<'py>(
     };
     scope.set_item(intern!(py, "state"), state)?;
     Ok(scope)
+}
+
+/// What every scope has a copy of, for a program may change it.
+fn versions(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    static VERSIONS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let versions = VERSIONS.get_or_try_init(py, || {
+        let versions = PyDict::new(py);
+        versions.set_item(PyString::intern(py, "version"), VERSION)?;
+        versions.set_item(PyString::intern(py, "spec_version"), SPECIFICATION)?;
+        PyResult::Ok(versions.unbind())
+    })?;
+    Ok(versions.bind(py))
 }
 
 /// A scope in which nothing is said but its type.
