@@ -13,7 +13,7 @@ import slimHTTP
 from support import serving, wait_until
 from support.applications import Recorded
 from support.log import Log
-from support.waiting import tick_async
+from support.waiting import tick, tick_async
 
 #: The other scopes of a server one of whose applications fails.
 HOST = 'failing.example'
@@ -266,3 +266,95 @@ def test_c11_3_one_that_starts_while_it_is_taken_away_shuts_down() -> None:
         site.http.configuration({})
         go_on.set()
         wait_for(recorded, 'startup', 'shutdown')
+
+
+# Requests of one that has started.
+
+
+def test_c11_3_requests_see_the_state_of_the_start_up() -> None:
+    recorded = Recorded()
+    with serving(app=recorded) as site:
+        assert [site.get().text, site.get().text] == ['startup', 'startup']
+    assert recorded.seen == ['startup', 'http', 'http', 'shutdown']
+
+
+def test_c11_3_requests_wait_for_the_start_up() -> None:
+    go_on = threading.Event()
+
+    class Slow(Recorded):
+        async def lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+            while not go_on.is_set():
+                await tick_async()
+            await super().lifespan(scope, receive, send)
+
+    recorded = Slow()
+    with serving(app=recorded) as site, site.client() as client:
+        client.send('GET', '/')
+        wait_until(lambda: recorded.scopes, 'its start-up')
+        assert recorded.seen == []
+        go_on.set()
+        assert client.read_response().text == 'startup'
+
+
+def test_c11_3_one_that_is_taken_away_shuts_down_behind_its_requests() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    class Slow(Recorded):
+        async def respond(self, scope: Any, receive: Any, send: Any) -> None:
+            began.set()
+            while not go_on.is_set():
+                await tick_async()
+            await super().respond(scope, receive, send)
+
+    recorded, other = Slow(), Recorded()
+    with serving(app=recorded) as site, site.client() as client:
+        client.send('GET', '/')
+        assert began.wait(10)
+        site.http.config['app'] = other
+        assert site.get().text == 'startup'
+        assert other.seen == ['startup', 'http']
+        tick(1.5)
+        assert recorded.seen == ['startup', 'http']
+        go_on.set()
+        assert client.read_response().text == 'startup'
+        wait_for(recorded, 'startup', 'http', 'shutdown')
+
+
+def test_c11_3_one_that_is_taken_away_waits_no_longer_than_the_grace_period() -> None:
+    began = threading.Event()
+
+    class Endless(Recorded):
+        async def respond(self, scope: Any, receive: Any, send: Any) -> None:
+            began.set()
+            await asyncio.Event().wait()
+
+    recorded = Endless()
+    with serving(app=recorded, grace_period=0.5) as site, site.client() as client:
+        client.send('GET', '/')
+        assert began.wait(10)
+        site.http.configuration({'grace_period': 0.5})
+        wait_for(recorded, 'startup', 'http', 'shutdown')
+
+
+def test_c11_3_one_that_comes_back_before_it_has_ended_goes_on() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    class Slow(Recorded):
+        async def respond(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope['path'] == '/slow':
+                began.set()
+                while not go_on.is_set():
+                    await tick_async()
+            await super().respond(scope, receive, send)
+
+    recorded = Slow()
+    with serving(app=recorded) as site, site.client() as client:
+        client.send('GET', '/slow')
+        assert began.wait(10)
+        site.http.configuration({})
+        site.http.config['app'] = recorded
+        assert site.get().text == 'startup'
+        go_on.set()
+        assert client.read_response().text == 'startup'
+        assert site.get().text == 'startup'
+    assert recorded.seen == ['startup', 'http', 'http', 'http', 'shutdown']

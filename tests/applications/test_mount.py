@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import slimHTTP
 from support import serving, tree, wait_until
-from support.applications import Modules, Recorded, modules
+from support.applications import Modules, Recorded, answer, modules
+from websockets.sync.client import connect
 
 __all__ = ['modules']
 
@@ -205,6 +206,29 @@ def test_c11_3_an_application_of_a_route_has_a_lifespan() -> None:
         wait_until(lambda: recorded.seen == ['startup', 'shutdown'], 'its end')
         wait_until(lambda: other.seen == ['startup'], 'the start of the other')
     assert other.seen == ['startup', 'shutdown']
+
+
+def test_c11_3_a_route_of_asgi_answers_requests_and_websockets() -> None:
+    async def echo(scope: Any, receive: Any, send: Any) -> None:
+        where = f'{scope["root_path"]}|{scope["path"]}'
+        if scope['type'] == 'http':
+            await answer(send, where)
+            return
+        assert (await receive())['type'] == 'websocket.connect'
+        await send({'type': 'websocket.accept'})
+        await send({'type': 'websocket.send', 'text': where})
+        await send({'type': 'websocket.close'})
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert scope['type'] in ('http', 'websocket')
+        await echo(scope, receive, send)
+
+    with serving() as site:
+        site.http.route('/x/<name>', prefix=True)(slimHTTP.asgi(application))
+        assert site.get('/x/ada/b').text == '/x/ada|/x/ada/b'
+        host, port = site.address
+        with connect(f'ws://{host}:{port}/x/ada/b') as websocket:
+            assert websocket.recv() == '/x/ada|/x/ada/b'
 
 
 def test_c11_2_a_module_registers_no_application(modules: Modules) -> None:

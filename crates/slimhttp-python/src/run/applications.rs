@@ -16,21 +16,10 @@ use slimhttp_site::application::{Application, ApplicationId};
 
 use crate::run::wsgi::environ::Environs;
 
-/// What a started application speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// ASGI 3.
-    Asgi,
-    /// WSGI.
-    Wsgi,
-}
-
 /// An application that has started.
 pub(crate) struct Hosted {
     /// What is called.
     pub(crate) callable: Py<PyAny>,
-    /// What it speaks.
-    pub(crate) protocol: Protocol,
     /// What its lifespan has put into the state, which each of its scopes gets a copy of.
     pub(crate) state: Option<Py<PyDict>>,
     /// What messages call it.

@@ -18,7 +18,7 @@ use slimhttp_site::application::{
 use slimhttp_site::route::RouteKind;
 
 use crate::convert::objects;
-use crate::run::applications::{Hosted, Protocol};
+use crate::run::applications::Hosted;
 use crate::run::wsgi::environ::Environs;
 use crate::server::state::Server;
 
@@ -74,16 +74,16 @@ impl Applications {
         state: Option<Py<PyDict>>,
         label: String,
     ) -> PyResult<()> {
-        let (protocol, side) = match protocol {
-            "asgi" => (Protocol::Asgi, Side::Loop),
-            "wsgi" => (Protocol::Wsgi, Side::Thread),
+        let side = match protocol {
+            "asgi" => Side::Loop,
+            "wsgi" => Side::Thread,
             _ => return Err(PyValueError::new_err("a protocol is `asgi` or `wsgi`")),
         };
         let (dispatcher, id) = (&self.0.get().dispatcher, ApplicationId(number));
         let label: Arc<str> = label.into();
         let is_multithreaded = self.0.get().snapshot().site.service.python_threads > 1;
         let environs = Environs::new(py, label.clone(), is_multithreaded)?;
-        let hosted = Hosted { callable: application, protocol, state, label, environs };
+        let hosted = Hosted { callable: application, state, label, environs };
         dispatcher.applications.add(id, hosted);
         dispatcher.bridge.applications.set(id, ApplicationState::Ready(side));
         Ok(())

@@ -1,6 +1,5 @@
 //! The options about applications, each read by itself, and what they come to together.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::CompileEnv;
@@ -109,11 +108,7 @@ pub(super) fn mounted(
             Some("off") => Lifespan::Off,
             _ => Lifespan::Auto,
         },
-        dir: match reference {
-            AppReference::Import(_) => layers.path("app_dir").unwrap_or(&env.base).clone(),
-            // It is there already, wherever others are imported from.
-            AppReference::Object(..) => PathBuf::new(),
-        },
+        dir: layers.path("app_dir").unwrap_or(&env.base).clone(),
         env: match layers.get("app_env") {
             Some(Checked::Environment(env)) => Arc::clone(env),
             _ => Arc::default(),
@@ -164,3 +159,6 @@ pub(super) fn code_apart(
         report.fault(&at.key(key), expected, found, hint);
     }
 }
+
+#[cfg(test)]
+mod tests;

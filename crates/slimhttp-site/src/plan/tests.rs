@@ -436,4 +436,5 @@ fn only_an_absolute_form_leaves_the_path_out() {
     }
 }
 
+mod applications;
 mod mounts;

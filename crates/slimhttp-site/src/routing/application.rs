@@ -25,7 +25,7 @@ pub struct ApplicationSpec {
     pub interface: Interface,
     /// Whether an ASGI application hears of its start and its end.
     pub lifespan: Lifespan,
-    /// The folder from which it is imported, absolute; empty for an object.
+    /// The folder from which it is imported, absolute.
     pub dir: PathBuf,
     /// Variables of the environment that are set before it is imported.
     pub env: Arc<[(Arc<str>, Arc<str>)]>,
@@ -92,7 +92,13 @@ impl Application {
     pub fn new(spec: ApplicationSpec) -> Self {
         // Its keys are fixed, so that equal texts have equal numbers.
         let mut hasher = DefaultHasher::new();
-        spec.hash(&mut hasher);
+        match &spec.reference {
+            AppReference::Import(_) => spec.hash(&mut hasher),
+            // An object is there already, wherever others are imported from.
+            AppReference::Object(..) => {
+                ApplicationSpec { dir: PathBuf::new(), ..spec.clone() }.hash(&mut hasher);
+            }
+        }
         let label = format!("application `{}`", spec.reference).into();
         Self { id: ApplicationId(hasher.finish()), spec, label }
     }

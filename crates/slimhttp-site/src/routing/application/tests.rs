@@ -20,6 +20,16 @@ fn application(reference: &str) -> Arc<Application> {
 fn what_is_written_alike_has_one_number() {
     assert_eq!(application("a:app").id, application("a:app").id);
     assert_ne!(application("a:app").id, application("b:app").id);
+    let elsewhere = |reference: &AppReference, dir: &str| {
+        let spec = &application("a:app").spec;
+        let spec =
+            ApplicationSpec { reference: reference.clone(), dir: dir.into(), ..spec.clone() };
+        Application::new(spec).id
+    };
+    let import = AppReference::Import("a:app".into());
+    assert_ne!(elsewhere(&import, "/a"), elsewhere(&import, "/b"));
+    let object = AppReference::Object(1, "app".into());
+    assert_eq!(elsewhere(&object, "/a"), elsewhere(&object, "/b"), "it is imported from nowhere");
 }
 
 #[test]

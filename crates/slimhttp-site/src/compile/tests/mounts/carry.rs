@@ -1,7 +1,5 @@
 //! What a change of one mount carries over (C3.5), and what is known of the site then.
 
-use std::collections::BTreeSet;
-
 use super::*;
 
 /// A running server with two mounts in a virtual host, and two at the global level.
@@ -136,9 +134,9 @@ fn what_holds_for_one_of_the_mounts_is_known_of_the_site() {
     assert!(after.shares);
     changed.set(&way(["quiet"]), true.into());
     assert!(change((&after, &routes), &changed, &routes).unwrap().shares);
-    // One application that several scopes name is one.
+    // One application that several scopes name has one number.
     let twice = json!({"app": "a:b", "mounts": {"/a": {"max_body": 1}, "/b": {"app": "a:b"}}});
     let site = site(twice);
-    let ids: BTreeSet<_> = site.applications().map(|(_, application)| application.id).collect();
-    assert_eq!((site.applications().count(), ids.len()), (3, 1));
+    let numbers: Vec<_> = site.applications().map(|(_, application)| application.id).collect();
+    assert_eq!(numbers, [numbers[0]; 3]);
 }

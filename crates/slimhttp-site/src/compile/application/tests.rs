@@ -1,0 +1,52 @@
+//! Which texts name an application.
+
+use super::is_reference;
+
+#[test]
+fn c11_2_a_reference_names_a_module_and_perhaps_something_in_it() {
+    for text in [
+        "main",
+        "main:app",
+        "shop.wsgi:application",
+        "shop.wsgi",
+        "main:create_app()",
+        "main:holder.app",
+        "main:holder.create()",
+        "caf\u{e9}:app",
+        "_a:_b",
+        "./main.py",
+        "./main.py:app",
+        "../my-shop/main.py:create_app()",
+        "/srv/shop/main.py",
+        "src/main.py:app",
+    ] {
+        assert!(is_reference(text), "{text}");
+    }
+    for text in [
+        "",
+        ":",
+        "main:",
+        ":app",
+        "main:app()()",
+        "main:app(1)",
+        "main:1",
+        "1:app",
+        "my-shop:app",
+        "main:my app",
+        "main..x:app",
+        ".main:app",
+        "main.:app",
+        "./main",
+        "./main:app",
+        "./",
+        "./my-main.py",
+        "main.py:",
+        "./main.py:",
+        "./main.py:app:app",
+        "./ma\0in.py",
+        "http://localhost:8000",
+        "localhost:8000",
+    ] {
+        assert!(!is_reference(text), "{text}");
+    }
+}
