@@ -15,7 +15,7 @@ WsgiApplication = Callable[[Any, Any], Iterable[bytes]]
 
 
 class Wrapper:
-    """An application of which a program has said what it speaks."""
+    """An application, its `app`, of which a program has said what it speaks."""
 
     __slots__ = ('__weakref__', 'app')
 

@@ -24,6 +24,9 @@ use crate::run::dispatcher::Dispatcher;
 use crate::run::retained::PendingCall;
 use crate::run::wsgi;
 
+/// A call of an application, where that is, what it is, and the handshake of a WebSocket.
+type AskedApplication = (Call, Arc<MountedApplication>, Arc<Hosted>, Option<Handshake>);
+
 impl Dispatcher {
     /// Has a WSGI application answer a call, on a thread in `turn()`.
     ///
@@ -55,10 +58,7 @@ impl Dispatcher {
 
     /// The application that a call asks. `None` where its connection has no room for an answer,
     /// or the application is gone; the call is answered then.
-    fn hosted(
-        &self,
-        mut call: Call,
-    ) -> Option<(Call, Arc<MountedApplication>, Arc<Hosted>, Option<Handshake>)> {
+    fn hosted(&self, mut call: Call) -> Option<AskedApplication> {
         let Callee::Application(place, handshake) = &mut call.callee else {
             unreachable!("only calls of applications come here");
         };
