@@ -159,6 +159,8 @@ pub fn compile(
         rewrites: flags.rewrites,
         shares: flags.shares,
         has_applications: flags.has_applications,
+        has_access_logs: flags.has_access_logs,
+        pins_releases: flags.pins_releases,
         global,
         hosts: compiled.table,
         service,
@@ -173,21 +175,28 @@ struct Flags {
     rewrites: bool,
     shares: bool,
     has_applications: bool,
+    has_access_logs: bool,
+    pins_releases: bool,
 }
 
 impl Flags {
     /// Scopes that are carried over from a site need not be looked at again.
     fn of<'s>(carried: Option<&Site>, touched: impl Iterator<Item = &'s Arc<Scope>>) -> Self {
+        let was = |flag: fn(&Site) -> bool| carried.is_some_and(flag);
         let mut flags = Self {
-            rewrites: carried.is_some_and(|site| site.rewrites),
-            shares: carried.is_some_and(|site| site.shares),
-            has_applications: carried.is_some_and(|site| site.has_applications),
+            rewrites: was(|site| site.rewrites),
+            shares: was(|site| site.shares),
+            has_applications: was(|site| site.has_applications),
+            has_access_logs: was(|site| site.has_access_logs),
+            pins_releases: was(|site| site.pins_releases),
         };
         for scope in touched {
             let options = &scope.options;
             flags.rewrites |= !options.answers.rewrites.is_empty();
             flags.shares |= options.answers.cors.is_some();
             flags.has_applications |= options.app.is_some() || scope.routes.has_applications();
+            flags.has_access_logs |= options.access_log.is_some();
+            flags.pins_releases |= !options.files.pin_releases.is_zero();
         }
         flags
     }

@@ -55,6 +55,10 @@ pub struct Site {
     /// Whether a scope or a route may be answered by an application. It stays set as
     /// `rewrites` does.
     pub has_applications: bool,
+    /// Whether a scope may have an access log. It stays set as `rewrites` does.
+    pub has_access_logs: bool,
+    /// Whether a scope may pin its releases. It stays set as `rewrites` does.
+    pub pins_releases: bool,
     /// What is valid and yet suspicious, for the log: one line each.
     pub warnings: Vec<String>,
 }

@@ -288,6 +288,9 @@ fn key_of(scope: &Scope) -> Key {
 /// for as long as one of them says.
 fn pinning(site: &Site) -> HashMap<Key, (Duration, &Path, Option<&HostKey>)> {
     let mut pinning = HashMap::new();
+    if !site.pins_releases {
+        return pinning;
+    }
     let hosts = site.hosts.iter().map(|(key, scope)| (Some(key), scope));
     for (host, around) in std::iter::once((None, &site.global)).chain(hosts) {
         for scope in std::iter::once(around).chain(around.mounts.iter()) {

@@ -123,6 +123,9 @@ fn open_access_logs(
     let mut open = HashMap::new();
     let mut faults = Vec::new();
     let successor = Successor::of(&site.service);
+    if !site.has_access_logs {
+        return Ok(open);
+    }
     for scope in site.scopes() {
         let Some(wanted) = &scope.options.access_log else { continue };
         if open.contains_key(wanted) {

@@ -23,6 +23,7 @@ fn site(root: &str, pinned: Duration, hosts: &[(&str, &str, Duration)]) -> Site 
         site.hosts.insert(HostKey::parse(name).expect("a name"), scope(Some(name), root, pinned));
     }
     site.global = scope(None, root, pinned);
+    site.pins_releases = true;
     site
 }
 

@@ -119,12 +119,15 @@ fn c3_5_a_prefix_that_is_spelt_otherwise_is_the_same() {
 fn what_holds_for_one_of_the_mounts_is_known_of_the_site() {
     let flags = |json: Json| {
         let site = site(json!({"vhosts": {"h": {"mounts": {"/a": json}}}}));
-        (site.rewrites, site.shares, site.has_applications, site.applications().count())
+        let Site { rewrites, shares, has_applications, has_access_logs, pins_releases, .. } = site;
+        [rewrites, shares, has_applications, has_access_logs, pins_releases].map(u8::from)
     };
-    assert_eq!(flags(json!({})), (false, false, false, 0));
-    assert_eq!(flags(json!({"rewrites": {"/a/x": "/a/y"}})), (true, false, false, 0));
-    assert_eq!(flags(json!({"cors": true})), (false, true, false, 0));
-    assert_eq!(flags(json!({"app": "a:b"})), (false, false, true, 1));
+    assert_eq!(flags(json!({})), [0, 0, 0, 0, 0]);
+    assert_eq!(flags(json!({"rewrites": {"/a/x": "/a/y"}})), [1, 0, 0, 0, 0]);
+    assert_eq!(flags(json!({"cors": true})), [0, 1, 0, 0, 0]);
+    assert_eq!(flags(json!({"app": "a:b"})), [0, 0, 1, 0, 0]);
+    assert_eq!(flags(json!({"access_log": true})), [0, 0, 0, 1, 0]);
+    assert_eq!(flags(json!({"pin_releases": 1})), [0, 0, 0, 0, 1]);
     // They are known where a change has carried the mount over.
     let (config, before) = running();
     let mut changed = config.clone();
