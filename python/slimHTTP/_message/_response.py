@@ -62,13 +62,18 @@ class HTTP_RESPONSE:
         ret_code: int = 200,
         **kwargs: Any,
     ) -> None:
-        if isinstance(headers, (str, bytes)):
+        # A dict of its own: what is added to one response is in no other. The usual kind comes
+        # first, for every answer passes here.
+        self.headers: dict[Any, Any]
+        if type(headers) is dict:
+            self.headers = headers.copy()
+        elif isinstance(headers, (str, bytes)):
             raise TypeError(
                 f'headers: expected a dict, found `{type(headers).__name__}`;'
                 ' the body is the second argument: write `HTTP_RESPONSE(payload=…)`'
             )
-        # A dict of its own: what is added to one response is in no other.
-        self.headers: dict[Any, Any] = dict(headers) if headers else {}
+        else:
+            self.headers = dict(headers) if headers else {}
         self.payload = payload
         self.ret_code = ret_code
         self.args = args

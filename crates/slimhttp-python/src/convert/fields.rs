@@ -2,9 +2,6 @@
 //! `bytes` or `int`, a list of them for a repeated field. Nothing that could
 //! end a field early (CR, LF, NUL) passes, nor more than [`MAX_FIELDS`].
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -31,23 +28,11 @@ pub(crate) struct Field {
 /// `TypeError` and `ValueError` that name the field.
 pub(crate) fn read(fields: &Bound<'_, PyAny>) -> PyResult<Vec<Field>> {
     let mut read = Vec::new();
-    if fields.is_none() {
-        return Ok(read);
-    }
-    if let Ok(dict) = fields.cast::<PyDict>() {
-        for (name, value) in dict {
-            read_field(&name, &value, &mut read)?;
-        }
-        return Ok(read);
-    }
-    let Ok(mapping) = fields.cast::<PyMapping>() else {
-        let found = fields.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("headers are a dict, not `{found}`")));
-    };
-    for entry in mapping.items()?.try_iter()? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-        read_field(&name, &value, &mut read)?;
-    }
+    for_each(fields, |written, name, value| {
+        has_room(read.len())?;
+        read.push(Field { written: written.to_vec(), name: name.clone(), value });
+        Ok(())
+    })?;
     Ok(read)
 }
 
@@ -57,13 +42,39 @@ pub(crate) fn read(fields: &Bound<'_, PyAny>) -> PyResult<Vec<Field>> {
 /// # Errors
 /// As [`read`].
 pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
-    let fields = read(fields)?;
-    // At most `MAX_FIELDS`, so neither this nor `append` can panic.
-    let mut map = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        map.append(field.name, field.value);
-    }
+    let mut map = HeaderMap::new();
+    for_each(fields, |_, name, value| {
+        // At most `MAX_FIELDS`, so `append` cannot panic.
+        has_room(map.len())?;
+        map.append(name.clone(), value);
+        Ok(())
+    })?;
     Ok(map)
+}
+
+/// Gives each field to `take`: its name as given and as HTTP knows it, and its value.
+fn for_each(
+    fields: &Bound<'_, PyAny>,
+    mut take: impl FnMut(&[u8], &HeaderName, HeaderValue) -> PyResult<()>,
+) -> PyResult<()> {
+    if fields.is_none() {
+        return Ok(());
+    }
+    if let Ok(dict) = fields.cast::<PyDict>() {
+        for (name, value) in dict {
+            read_field(&name, &value, &mut take)?;
+        }
+        return Ok(());
+    }
+    let Ok(mapping) = fields.cast::<PyMapping>() else {
+        let found = fields.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("headers are a dict, not `{found}`")));
+    };
+    for entry in mapping.items()?.try_iter()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+        read_field(&name, &value, &mut take)?;
+    }
+    Ok(())
 }
 
 /// Adds to `map` the fields of `defaults` whose names it has not, and cookies
@@ -99,7 +110,7 @@ fn has_room(count: usize) -> PyResult<()> {
 fn read_field(
     name: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
-    fields: &mut Vec<Field>,
+    take: &mut impl FnMut(&[u8], &HeaderName, HeaderValue) -> PyResult<()>,
 ) -> PyResult<()> {
     let Some(written) = text(name)? else {
         let found = name.get_type().name()?;
@@ -107,28 +118,24 @@ fn read_field(
             "the name of a header is str or bytes, not `{found}`"
         )));
     };
-    let Ok(known) = HeaderName::from_bytes(&written) else {
-        let shown = String::from_utf8_lossy(&written);
+    let written = written.as_bytes();
+    let Ok(known) = HeaderName::from_bytes(written) else {
+        let shown = String::from_utf8_lossy(written);
         return Err(PyValueError::new_err(format!("{shown:?} is no name of a header")));
     };
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         for item in value.try_iter()? {
-            has_room(fields.len())?;
-            let value = read_value(&known, &item?)?;
-            fields.push(Field { written: written.clone(), name: known.clone(), value });
+            take(written, &known, read_value(&known, &item?)?)?;
         }
         return Ok(());
     }
-    has_room(fields.len())?;
-    let value = read_value(&known, value)?;
-    fields.push(Field { written, name: known, value });
-    Ok(())
+    take(written, &known, read_value(&known, value)?)
 }
 
 fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
     let text = match text(value)? {
         Some(text) => text,
-        None if value.is_instance_of::<PyInt>() => own(value.str()?.to_cow()?),
+        None if value.is_instance_of::<PyInt>() => value.str()?.encode_utf8()?,
         None => {
             let found = value.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
@@ -136,9 +143,8 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
             )));
         }
     };
-    let text = Bytes::from(text);
-    HeaderValue::from_maybe_shared(text.clone()).map_err(|_| {
-        let shown = String::from_utf8_lossy(&text);
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        let shown = String::from_utf8_lossy(text.as_bytes());
         PyValueError::new_err(format!(
             "the header `{name}` cannot be {shown:?}: it has a line break or a control character"
         ))
@@ -146,13 +152,9 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
 }
 
 /// The bytes of a `str` (as UTF-8) or `bytes`; `None` for anything else.
-fn text(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Some(own(text.to_cow()?)));
+fn text<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    match object.cast::<PyString>() {
+        Ok(text) => text.encode_utf8().map(Some),
+        Err(_) => Ok(object.cast::<PyBytes>().ok().cloned()),
     }
-    Ok(object.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes().to_vec()))
-}
-
-fn own(text: Cow<'_, str>) -> Vec<u8> {
-    text.into_owned().into_bytes()
 }

@@ -153,11 +153,15 @@ pub(crate) fn read<'py>(
     {
         return read_raw(bytes.as_bytes()).map(ReturnValue::Answer);
     }
+    let py = result.py();
+    // Before all that it is not, which takes longer.
+    if result.get_type().is(&callbacks.response_type) {
+        return read_response(callbacks, request, &result, what);
+    }
     if let Some((body, kind)) = read_body(callbacks, &result)? {
         let response = Head::of(request)?.with_body(body, Some(kind));
         return Ok(ReturnValue::Answer(Answer::Reply(response)));
     }
-    let py = result.py();
     if result.is_instance(callbacks.response_type.bind(py))? {
         return read_response(callbacks, request, &result, what);
     }
