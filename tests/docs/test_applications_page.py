@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import PATIENCE, REPOSITORY, START_PATIENCE, Cli, Process
+from support import PATIENCE, REPOSITORY, START_PATIENCE, Cli, Process, tree
 from support.websocket_clients import client
 
 PAGE = REPOSITORY / 'docs' / 'applications.md'
@@ -129,6 +129,67 @@ def test_the_program_of_fastapi_stands_beside_a_page(tmp_path: Path) -> None:
         with client(site, '/api/echo') as socket:
             socket.send('hello')
             assert socket.recv(PATIENCE) == 'hello'
+        stop(site)
+
+
+def test_files_come_before_the_application(tmp_path: Path) -> None:
+    write(tmp_path, 'flask', 'shop.py')
+    write(tmp_path, 'files')
+    tree(tmp_path, {'public/robots.txt': 'Disallow: /', 'public/film': 'in place of a view'})
+    tree(tmp_path, {'public/folder/page.html': 'a page', 'public/with/index.html': 'an index'})
+    with run(tmp_path) as site, site.client() as ada:
+        assert ada.get('/robots.txt').text == 'Disallow: /'
+        assert ada.get('/film').text == 'in place of a view'
+        assert ada.get('/').json() == {'film': '/film'}
+        assert ada.get('/with/').text == 'an index'
+        # What is no file is the application's, and so is what neither GET nor HEAD asks for.
+        for method, target, status in [
+            ('GET', '/folder', 404),
+            ('GET', '/folder/', 404),
+            ('POST', '/robots.txt', 404),
+            ('POST', '/film', 405),
+        ]:
+            answer = ada.request(method, target, body=b'')
+            assert answer.status == status, (method, target, answer)
+            assert '<html lang=en>' in answer.text, (method, target, answer)
+        stop(site)
+    file = tmp_path / 'site.toml'
+    file.write_text(file.read_text().replace('"public"', '"."'))
+    with run(tmp_path) as site:
+        assert site.wait() == 1
+        assert 'mounts."/".web_root' in site.stderr
+
+
+#: An application whose downloads are private.
+PRIVATE = """
+from flask import Flask, Response, request
+
+app = Flask(__name__, static_folder=None)
+
+
+@app.get('/download/<int:number>')
+def download(number):
+    if request.args.get('password') != 'open sesame':
+        return 'not yours', 403
+    answer = Response(mimetype='application/pdf')
+    answer.headers['X-Accel-Redirect'] = f'/{number}.pdf'
+    return answer
+"""
+
+
+def test_the_application_decides_who_gets_a_private_file(tmp_path: Path) -> None:
+    write(tmp_path, 'private')
+    tree(tmp_path, {'shop.py': PRIVATE, 'invoices/7.pdf': 'a long invoice'})
+    with run(tmp_path) as site, site.client() as ada:
+        assert ada.get('/download/7').status == 403
+        answer = ada.get('/download/7?password=open%20sesame')
+        assert (answer.status, answer.text) == (200, 'a long invoice')
+        assert answer.headers['content-type'] == 'application/pdf'
+        part = ada.get('/download/7?password=open%20sesame', Range='bytes=2-5')
+        assert (part.status, part.text) == (206, 'long')
+        assert ada.get('/download/8?password=open%20sesame').status == 404
+        for path in ('/7.pdf', '/invoices/7.pdf'):
+            assert ada.get(path).status == 404
         stop(site)
 
 
