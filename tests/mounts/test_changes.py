@@ -105,8 +105,8 @@ def test_c3_3_requests_see_one_set_of_mounts(site):
 def test_c11_1_modules_and_scripts_answer_below_a_mount(site):
     site.http.config['mounts'] = {
         '/mod': {'module': 'module.py'},
-        '/run': {'web_root': 'scripts'},
-        '/off': {'web_root': 'scripts', 'scripts': False},
+        '/run': {'web_root': 'scripts', 'scripts': True},
+        '/off': {'web_root': 'scripts'},
     }
     assert site.get('/mod/x').text == 'module /mod/x'
     assert site.get('/run/run.py').text == 'script'

@@ -191,6 +191,8 @@ impl Ways {
             None => Some(PathBuf::from(WEB_ROOT)),
         };
         let files_before_app = app.is_some() && named.own.has("web_root");
+        // What users upload lies in the folder of a mount more often than not.
+        let is_folder_of_mount = layers.mount.is_some() && layers.own.has("web_root");
         // Beside an application, scripts are run where that is said there.
         let scripts = if app.is_some() { named } else { layers };
         let scripts = match scripts.get("scripts") {
@@ -198,7 +200,7 @@ impl Ways {
             // Without Python none runs, and listings show none.
             _ if !env.python => Scripts::Off,
             Some(Checked::Word(_)) => Scripts::Executable,
-            None if app.is_some() => Scripts::Off,
+            None if app.is_some() || is_folder_of_mount => Scripts::Off,
             _ => Scripts::On,
         };
         Self { module, proxy, app, web_root, files_before_app, scripts }

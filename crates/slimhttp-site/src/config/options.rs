@@ -144,8 +144,9 @@ const SCOPE: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`true`",
-        doc: "Whether `.py` files under `web_root` are run when a URL names them; `executable`: only \
-              those with the executable bit. The others answer 404; none is ever sent.",
+        doc: "Whether `.py` files under `web_root` are run when a URL names them; `executable`: only those \
+              with the executable bit. The others answer 404; none is ever sent. Where a mount names a \
+              `web_root`, or a scope an `app` beside it, none is run unless this says so.",
         aliases: &["cgi"],
         ..everywhere("scripts", Shape::Switch(EXECUTABLE))
     },

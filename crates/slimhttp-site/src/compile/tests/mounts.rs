@@ -269,6 +269,14 @@ fn an_application_is_apart_from_the_files_beside_it() {
         let below = json!({"scripts": true, "mounts": {"/a": written}});
         assert_eq!(mount(&site(below).global, "/a").options.scripts, expected, "{written}");
     }
+    // So they are below a folder that a mount names: it may be one of uploads.
+    for (json, expected) in [
+        (json!({"mounts": {"/a": {"web_root": "web"}}}), Scripts::Off),
+        (json!({"mounts": {"/a": {"web_root": "web", "scripts": true}}}), Scripts::On),
+        (json!({"web_root": "web", "mounts": {"/a": {"max_body": 1}}}), Scripts::On),
+    ] {
+        assert_eq!(mount(&site(json.clone()).global, "/a").options.scripts, expected, "{json}");
+    }
 }
 
 #[test]
