@@ -206,12 +206,12 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     'a path elsewhere': (
         (start(),),
         {'type': 'http.response.pathsend', 'path': '/etc/passwd'},
-        'ValueError: `path` is absolute, and below',
+        'ValueError: `http.response.pathsend`: expected a path below `private_root`',
     ),
     'a path that is relative': (
         (start(),),
         {'type': 'http.response.pathsend', 'path': 'a.txt'},
-        'ValueError: `path` is absolute, and below',
+        'ValueError: `http.response.pathsend`: expected a path below `private_root`',
     ),
     'trailers without end': (
         (

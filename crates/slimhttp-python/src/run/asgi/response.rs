@@ -426,7 +426,7 @@ fn below_a_root(request: &Request, path: PathBuf) -> PyResult<PathBuf> {
         return Ok(path);
     }
     Err(PyValueError::new_err(format!(
-        "`path` is absolute, and below `web_root` or `private_root`, not {}",
+        "`http.response.pathsend`: expected a path below `private_root` or `web_root`, found `{}`",
         path.display()
     )))
 }

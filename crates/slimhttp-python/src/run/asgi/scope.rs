@@ -42,7 +42,8 @@ pub(super) fn http<'py>(
     scope.set_item(intern!(py, "scheme"), scheme)?;
     let extensions = PyDict::new(py);
     let options = &request.scope.options;
-    if options.web_root.is_some() || options.private_root.is_some() {
+    // Not for `web_root` alone: an application that is offered it sends all of its files so.
+    if options.private_root.is_some() {
         extensions.set_item(intern!(py, "http.response.pathsend"), PyDict::new(py))?;
     }
     if takes_trailers(request) {
