@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,4 +92,5 @@ def test_every_public_name_stands_in_the_documentation() -> None:
 @pytest.mark.parametrize('page', sorted(PAGE.parent.glob('*.md')), ids=lambda page: page.name)
 def test_every_piece_of_python_is_python(page: Path) -> None:
     for piece in re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL):
-        compile(piece, f'{page.name}: {piece[:40]!r}', 'exec')
+        # In a list it is indented.
+        compile(textwrap.dedent(piece), f'{page.name}: {piece[:40]!r}', 'exec')
