@@ -17,6 +17,7 @@ from collections.abc import Callable
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._reload import ASSIGNMENT
+from slimHTTP._serve import _run
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import CommandLine
 
@@ -69,8 +70,16 @@ def _serve(http: HTTP_SERVER, *, needs_application: bool) -> int:
     if not needs_application:
         http.run()
         return 0
+    failed = _run.run_with_applications(
+        http,
+        http._server,
+        http._lifecycle,
+        http._hosting,
+        http._prepare,
+        lambda: http._start(greeting=True),
+    )
     # The log has said why.
-    return 1 if http._run_with_applications() else 0
+    return 1 if failed else 0
 
 
 def _interruptible(serve: Callable[[], int | None]) -> int:

@@ -412,42 +412,6 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
                 _loop.check(self._server.event_loop)
                 self._lifecycle.start(self)
 
-    def _run_with_applications(
-        self, start: Callable[[], list[threading.Thread]] | None = None
-    ) -> list[tuple[str, BaseException]]:
-        """Do what `run` does, but serve nobody before every application has started.
-
-        `start` starts the server then. Gives the applications that have failed, for which
-        it does not begin, and why; the log has told it.
-        """
-        failed: list[tuple[str, BaseException]] = []
-
-        def prepare() -> None:
-            failed.extend(self._start_applications())
-            if failed:
-                raise _NotStarted
-
-        with contextlib.suppress(_NotStarted):
-            _run.run(
-                self,
-                self._server,
-                self._lifecycle,
-                prepare,
-                start or (lambda: self._start(greeting=True)),
-            )
-        return failed
-
-    def _start_applications(self) -> list[tuple[str, BaseException]]:
-        """Start the applications before anybody is served; gives those that have failed, and why.
-
-        For whoever serves nothing rather than anything without them. Otherwise requests wait for
-        them.
-        """
-        self._prepare()
-        self._hosting.begin()
-        self._hosting.wait(None)
-        return self._hosting.failures()
-
     def _start(self, *, greeting: bool) -> list[threading.Thread]:
         with self._lock:
             self._prepare()
@@ -463,10 +427,6 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
         # Without the lock, for applications run code of their own when they are imported.
         self._hosting.begin()
         return threads
-
-
-class _NotStarted(Exception):
-    """An application has not, so the server does not either."""
 
 
 class HTTPS_SERVER(HTTP_SERVER):

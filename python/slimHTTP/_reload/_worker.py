@@ -20,6 +20,7 @@ from slimHTTP._applications._fault import ApplicationFault
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._debug import _failed_start
 from slimHTTP._reload._channel import Channel
+from slimHTTP._serve import _run
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import CommandLine, Server
 
@@ -132,7 +133,9 @@ class _Worker:
             self._channel.send('ready', grace=grace, listens_on=listens_on, files=self._new_files())
             return threads
 
-        failed = http._run_with_applications(start)
+        failed = _run.run_with_applications(
+            http, server, http._lifecycle, http._hosting, http._prepare, start
+        )
         if not failed:
             return 0
         label, error = failed[0]

@@ -28,7 +28,16 @@ Hook = Callable[..., Any]
 
 
 class Applications(Protocol):
-    """The applications of a server, as far as its end is concerned."""
+    """The applications of a server, as far as its start and its end are concerned."""
+
+    def begin(self) -> None:
+        """Start what the configuration names."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until each has started or has failed to; tells whether each has."""
+
+    def failures(self) -> list[tuple[str, BaseException]]:
+        """Give what messages call those that have not started, and why."""
 
     @property
     def has_lifespans(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Final
 LAZY_IMPORTS: Final = (
     'asyncio', 'builtins', 'concurrent.futures', 'contextvars', 'ctypes', 'dataclasses',
     'datetime', 'decimal', 'difflib', 'hashlib', 'http', 'importlib', 'inspect', 'logging',
-    'importlib.util', 'mimetypes', 'os', 'pathlib', 'pickle', 'shutil',
+    'importlib.util', 'io', 'mimetypes', 'os', 'pathlib', 'pickle', 'shutil',
     'slimHTTP._applications._importing', 'slimHTTP._applications._interface',
     'slimHTTP._applications._lifespan', 'slimHTTP._debug._resolution',
     'slimHTTP._debug._traceback_page', 'slimHTTP._errors', 'slimHTTP._log._escape',

@@ -23,7 +23,7 @@ from typing import Any, Final
 from slimHTTP import _log
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _loop, _threads
-from slimHTTP._serve._lifecycle import Lifecycle
+from slimHTTP._serve._lifecycle import Applications, Lifecycle
 from slimHTTP._slimhttp import Server
 from slimHTTP._types import ServerInstance
 
@@ -117,6 +117,40 @@ def run(
         # After the signal handlers are gone: nothing may write to its wake-up
         # descriptor once it is closed.
         http.close()
+
+
+def run_with_applications(
+    http: ServerInstance,
+    server: Server,
+    lifecycle: Lifecycle,
+    applications: Applications,
+    prepare: Callable[[], None],
+    start: Callable[[], list[threading.Thread]],
+) -> list[tuple[str, BaseException]]:
+    """Do what `run` does, but serve nobody before every application has started.
+
+    For whoever serves nothing rather than anything without them; otherwise requests wait for
+    them. Gives the applications that have failed, for which it does not begin to serve, and why;
+    the log has told it.
+    """
+    failed: list[tuple[str, BaseException]] = []
+
+    def prepare_applications() -> None:
+        prepare()
+        applications.begin()
+        # Each has a time of its own, `app_start_timeout`.
+        applications.wait(None)
+        failed.extend(applications.failures())
+        if failed:
+            raise _NotStarted
+
+    with contextlib.suppress(_NotStarted):
+        run(http, server, lifecycle, prepare_applications, start)
+    return failed
+
+
+class _NotStarted(Exception):
+    """An application has not, so the server does not either."""
 
 
 def turn(server: Server, timeout: float) -> bool:
