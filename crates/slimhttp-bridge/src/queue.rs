@@ -3,6 +3,11 @@
 //! interpreter take jobs, and wait in [`Queue::wait`] without holding the interpreter. It also
 //! keeps what the watchdog reports: what runs, since when, and how many wait behind it.
 //!
+//! One thread is woken at a time, and only once the jobs that run have taken longer than [`QUICK`]:
+//! the interpreter lets one thread run at once, so that further ones would wait for it, and find
+//! the queue empty. Who takes a job behind a slow one wakes the next thread, and where nobody takes
+//! any, for all are blocked, the watchdog does.
+//!
 //! No tracing under the lock (a log record may wake this very queue), and no job is dropped under
 //! it (the last owner of a request may release an id here).
 
@@ -14,6 +19,9 @@ use smallvec::SmallVec;
 use crate::fair_queue::{Capacity, FairQueue, Rejection};
 use crate::job::{Job, Subject};
 use crate::job_id::JobId;
+
+/// How long a job runs before another thread is woken for those that wait behind it.
+const QUICK: Duration = Duration::from_millis(1);
 
 /// What became of things that were to go in.
 #[derive(Debug)]
@@ -85,6 +93,8 @@ struct State {
     /// notified but are not running yet.
     idle: usize,
     notified: usize,
+    /// Threads that have been notified, run, and do not hold the interpreter yet.
+    arriving: usize,
     running: SmallVec<[Running; 1]>,
     runs: u64,
     /// Goes up with every [`Queue::wake`]; `woken` keeps one that met nobody.
@@ -107,11 +117,22 @@ impl State {
         !self.jobs.is_empty() || !self.released.is_empty()
     }
 
-    /// Whether a waiting thread has to be notified of one more job.
+    /// Whether a waiting thread has to be notified, now that there is work.
     fn claim_idle_thread(&mut self) -> bool {
-        let claim = self.idle > self.notified;
+        let claim = self.may_claim() && self.running.iter().all(Running::is_slow);
         self.notified += usize::from(claim);
         claim
+    }
+
+    /// Whether a thread could be notified: one waits, and none is on its way.
+    fn may_claim(&self) -> bool {
+        self.has_work() && self.idle > 0 && self.notified + self.arriving == 0
+    }
+}
+
+impl Running {
+    fn is_slow(&self) -> bool {
+        self.since.elapsed() > QUICK
     }
 }
 
@@ -127,23 +148,22 @@ impl Queue {
         let mut refused = Vec::new();
         let mut abandoned = Vec::new();
         let mut state = self.lock();
-        let mut notify = 0;
         for job in jobs {
             if state.closed {
                 refused.push((job, Rejection::Closed));
                 continue;
             }
-            match self.capacity.admit(job, &mut state.jobs, &mut abandoned) {
-                Some(job) => refused.push((job, Rejection::Full)),
-                None => notify += usize::from(state.claim_idle_thread()),
+            if let Some(job) = self.capacity.admit(job, &mut state.jobs, &mut abandoned) {
+                refused.push((job, Rejection::Full));
             }
         }
+        let notify = state.claim_idle_thread();
         let backlog = state.jobs.len() > state.notified;
         let begin = backlog && !state.watched && !state.running.is_empty();
         state.watched |= begin;
         drop(state);
         drop(abandoned);
-        for _ in 0..notify {
+        if notify {
             self.arrived.notify_one();
         }
         Pushed { watchdog: Watchdog::of(begin), refused }
@@ -182,12 +202,24 @@ impl Queue {
                 subject: job.subject(),
                 reported: false,
             });
-            let begin = !state.jobs.is_empty() && state.idle == 0 && !state.watched;
+            let begin = !state.jobs.is_empty() && !state.watched;
             state.watched |= begin;
             (run, job, Watchdog::of(begin))
         });
+        // The job that is taken is new and says nothing: those before it do.
+        let before = state.running.len().saturating_sub(1);
+        let others = &state.running[..before];
+        let is_held_up = match &ended {
+            Some(ended) => ended.is_slow(),
+            None => !others.is_empty() && others.iter().all(Running::is_slow),
+        };
+        let notify = taken.is_some() && is_held_up && state.may_claim();
+        state.notified += usize::from(notify);
         drop(state);
         drop(ended);
+        if notify {
+            self.arrived.notify_one();
+        }
         taken
     }
 
@@ -207,26 +239,39 @@ impl Queue {
         Some(running.subject.clone())
     }
 
-    /// Waits for something to do, at most `timeout`, or until [`Queue::wake`].
-    pub fn wait(&self, timeout: Duration) {
+    /// Waits for something to do, at most `timeout`, or until [`Queue::wake`]. Whether the thread
+    /// was notified, and is to say so by [`Queue::arrive`].
+    pub fn wait(&self, timeout: Duration) -> bool {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();
         if std::mem::take(&mut state.woken) {
-            return;
+            return false;
         }
+        let mut was_notified = false;
         let wakes = state.wakes;
         while !state.has_work() && !state.closed && state.wakes == wakes {
             let left = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return,
+                Some(Duration::ZERO) => return was_notified,
                 Some(left) => left,
                 // Longer than the clock can count is for ever; an hour is a round of it.
                 None => Duration::from_secs(3600),
             };
+            // Somebody else has taken what it was notified of.
+            state.arriving -= usize::from(std::mem::take(&mut was_notified));
             state.idle += 1;
             self.arrived.wait_for(&mut state, left);
             state.idle -= 1;
-            state.notified = state.notified.saturating_sub(1);
+            was_notified = state.notified > 0;
+            state.notified -= usize::from(was_notified);
+            state.arriving += usize::from(was_notified);
         }
+        was_notified
+    }
+
+    /// A thread that was notified holds the interpreter.
+    pub fn arrive(&self) {
+        let mut state = self.lock();
+        state.arriving = state.arriving.saturating_sub(1);
     }
 
     /// Lets every waiting thread go on; if none waits, the next one does not.
@@ -253,6 +298,12 @@ impl Queue {
         !self.lock().jobs.is_empty()
     }
 
+    /// Whether jobs wait, perhaps behind slow ones, for which a thread could be woken.
+    pub(crate) fn has_idle_thread(&self) -> bool {
+        let state = self.lock();
+        state.idle > 0 && !state.jobs.is_empty()
+    }
+
     /// Whether nothing waits and nothing runs.
     #[cfg(test)]
     pub(crate) fn is_quiet(&self) -> bool {
@@ -271,6 +322,11 @@ impl Queue {
             return None;
         }
         if state.idle > 0 {
+            let notify = state.claim_idle_thread();
+            drop(state);
+            if notify {
+                self.arrived.notify_one();
+            }
             return Some(Vec::new());
         }
         let threads = state.running.len();

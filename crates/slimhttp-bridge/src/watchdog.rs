@@ -3,7 +3,8 @@
 //! and the system when a signal comes (`signal.set_wakeup_fd`): then it wakes the threads in
 //! `turn()`, whose Python has to run its signal handlers.
 //!
-//! While it is armed it polls: for the job that holds others up while every thread is busy, for an
+//! While it is armed it polls: for the job that holds others up while every thread is busy, or that
+//! another thread is to be woken for (`queue`), for an
 //! event loop that does not turn, for completions that a slow job holds back, for handshakes of
 //! WebSockets that their handlers leave unanswered, and for signals that Python does not handle.
 //! When none of these is left it disarms itself and blocks again.
@@ -20,6 +21,8 @@ const ALLOWANCE: Duration = Duration::from_secs(2);
 /// How often it polls while it is armed, and how long an answer may lie in its completion queue
 /// while the thread that made it goes on with another job.
 const INTERVAL: Duration = Duration::from_millis(10);
+/// The same where another thread could take what waits behind a slow job.
+const SHORT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Starts the watchdog of `bridge`, which reads `wake_rx`.
 ///
@@ -35,8 +38,9 @@ pub fn start(bridge: Arc<Bridge>, wake_rx: UnixStream) -> std::io::Result<()> {
 fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
     let mut bytes = [0; 64];
     let mut armed = false;
+    let mut interval = INTERVAL;
     loop {
-        if wake_rx.set_read_timeout(armed.then_some(INTERVAL)).is_err() {
+        if wake_rx.set_read_timeout(armed.then_some(interval)).is_err() {
             return;
         }
         match wake_rx.read(&mut bytes) {
@@ -47,6 +51,7 @@ fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
                     return;
                 }
                 armed |= bytes.contains(&ARM);
+                interval = interval_of(bridge);
                 armed |= bridge.pending_signals.record(bytes);
                 if bytes.iter().any(|byte| *byte != ARM) {
                     bridge.queue.wake();
@@ -57,6 +62,7 @@ fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                     armed = poll(bridge);
+                    interval = interval_of(bridge);
                     if !armed {
                         bridge.set_watchdog_armed(false);
                         armed = poll(bridge);
@@ -70,6 +76,11 @@ fn run(bridge: &Bridge, mut wake_rx: &UnixStream) {
             },
         }
     }
+}
+
+/// How soon it looks again.
+fn interval_of(bridge: &Bridge) -> Duration {
+    if bridge.queue.has_idle_thread() { SHORT_INTERVAL } else { INTERVAL }
 }
 
 /// Looks at everything once; whether there is still something to watch.

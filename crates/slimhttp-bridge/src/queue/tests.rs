@@ -7,7 +7,7 @@ use slimhttp_server::Callee;
 use slimhttp_site::route::{HandlerId, Params};
 use tokio::sync::oneshot;
 
-use super::{Queue, Watchdog};
+use super::{QUICK, Queue, Watchdog};
 use crate::fair_queue::Rejection;
 use crate::job::{Call, Job, Pull};
 use crate::job_id::JobId;
@@ -26,6 +26,13 @@ fn call(path: &str) -> (Job, oneshot::Receiver<CallOutcome>) {
 fn pull() -> (Job, oneshot::Receiver<ChunkOutcome>) {
     let (reply, piece) = ChunkReply::channel(None);
     (Job::Pull(Pull { stream: JobId(0), subject: "GET /stream".into(), host: None, reply }), piece)
+}
+
+fn wait_until(is_true: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_true() && begin.elapsed() < LONG {
+        std::thread::yield_now();
+    }
 }
 
 fn subject(job: &Job) -> String {
@@ -134,7 +141,9 @@ fn every_waiting_thread_gets_a_job_of_its_own() {
             std::thread::spawn(move || {
                 let begin = Instant::now();
                 while begin.elapsed() < LONG {
-                    queue.wait(LONG);
+                    if queue.wait(LONG) {
+                        queue.arrive();
+                    }
                     if let Some((_, job, _)) = queue.next(None) {
                         return Some(subject(&job));
                     }
@@ -149,10 +158,61 @@ fn every_waiting_thread_gets_a_job_of_its_own() {
         queue.push([job]).outcome().expect("has room");
         answers.push(answer);
     }
+    // None of them ends its job: as the watchdog does, others are woken for what waits.
+    wait_until(|| queue.stalled(LONG).is_none());
     let mut seen: Vec<_> =
         threads.into_iter().map(|thread| thread.join().expect("does not panic")).collect();
     seen.sort();
     assert_eq!(seen, ["GET /1", "GET /2", "GET /3", "GET /4"].map(|path| Some(path.to_owned())));
+}
+
+#[test]
+fn another_thread_is_woken_behind_a_slow_job_only() {
+    let queue = Queue::new(9);
+    let mut answers = Vec::new();
+    let mut push = |path| {
+        let (job, answer) = call(path);
+        queue.push([job]).outcome().expect("has room");
+        answers.push(answer);
+    };
+    let notified = || queue.lock().notified;
+    let leave_wait = || {
+        let mut state = queue.lock();
+        state.idle -= 1;
+        state.notified -= 1;
+        state.arriving += 1;
+    };
+    let grow_old = || {
+        for running in &mut queue.lock().running {
+            running.since -= 2 * QUICK;
+        }
+    };
+    queue.lock().idle = 4;
+    push("/1");
+    push("/2");
+    assert_eq!(notified(), 1, "one for both");
+    leave_wait();
+    push("/3");
+    assert_eq!(notified(), 0, "it is on its way");
+    queue.arrive();
+    let (first, ..) = queue.next(None).expect("a job");
+    push("/4");
+    assert_eq!(notified(), 0, "its job is quick so far");
+    let (second, ..) = queue.next(Some(first)).expect("a job");
+    assert_eq!(notified(), 0, "it was quick");
+    grow_old();
+    assert!(queue.stalled(LONG).is_some());
+    assert_eq!(notified(), 1, "the watchdog sees that it is slow");
+    leave_wait();
+    queue.arrive();
+    queue.next(None).expect("a job");
+    assert_eq!(notified(), 1, "the next one comes behind a slow one");
+    leave_wait();
+    queue.arrive();
+    grow_old();
+    queue.finish(second);
+    push("/5");
+    assert_eq!(notified(), 1, "all that run are slow");
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub(crate) fn take(
     let bridge = &*dispatcher.bridge;
     let mut taken = bridge.next(None);
     if taken.is_none() {
-        py.detach(|| bridge.queue.wait(timeout));
+        if py.detach(|| bridge.queue.wait(timeout)) {
+            bridge.queue.arrive();
+        }
         py.check_signals()?;
         taken = bridge.next(None);
     }
