@@ -174,7 +174,9 @@ impl PathMap<'_> {
         mend_values(fields, &header::SET_COOKIE, |value| self.cookie(value));
     }
 
-    /// The client's form of a path of the upstream; `None` where it has none.
+    /// The client's form of a path of the upstream; `None` where it has none. It begins with one
+    /// slash: browsers take a backslash for one, and what begins with two for the name of a host,
+    /// so each is encoded.
     fn path(&self, path: &str) -> Option<String> {
         let path = without_dots(path);
         let (slash, rest) = match self.inner.behind(&path)? {
@@ -182,11 +184,16 @@ impl PathMap<'_> {
             Behind::Nothing if self.outer.is_empty() => ("/", ""),
             Behind::Nothing => ("", ""),
         };
-        Some([self.outer, slash, rest].concat())
+        Some([self.outer, slash, &rest.replace('\\', "%5C")].concat())
     }
 
-    /// A reference (RFC 3986 section 4.1), mended if it is to be.
+    /// A reference (RFC 3986 section 4.1), mended if it is to be. One with a control character is
+    /// none, and is not made another one: browsers leave out some of these, so that what stands
+    /// on both sides of one is read as one text.
     fn reference(&self, reference: &str, origin: &Origin<'_>) -> Option<String> {
+        if reference.contains(|char: char| char.is_ascii_control()) {
+            return None;
+        }
         let (scheme, authority, rest) = split(reference)?;
         let end = rest.find(['?', '#']).unwrap_or(rest.len());
         let (path, behind) = rest.split_at(end);

@@ -138,6 +138,59 @@ fn a_location_gets_the_prefix_back() {
 }
 
 #[test]
+fn no_path_becomes_the_name_of_a_host() {
+    for name in ["location", "content-location"] {
+        check(
+            ("", "/v1"),
+            name,
+            &[
+                ("/v1/\\evil.example", "/%5Cevil.example"),
+                ("/v1/\\\\evil.example/a\\b?c\\d#e\\f", "/%5C%5Cevil.example/a%5Cb?c\\d#e\\f"),
+                ("/v1//evil.example", "/evil.example"),
+                ("/v1///\\evil.example", "/%5Cevil.example"),
+                ("/v1%2f/evil.example", "/evil.example"),
+                ("/v1/%2fevil.example", "/%2fevil.example"),
+                ("/v1/x/../\\evil.example", "/%5Cevil.example"),
+                ("/v1/.//evil.example", "/evil.example"),
+                ("http://app.internal:8000/v1/\\evil.example", "/%5Cevil.example"),
+                ("//app.internal:8000/v1/\\evil.example", "/%5Cevil.example"),
+                ("http://www.example/v1/\\a", "http://www.example/%5Ca"),
+                // Browsers leave out a tab.
+                ("/v1/\t/evil.example", "/v1/\t/evil.example"),
+                ("/v1\t//evil.example", "/v1\t//evil.example"),
+                ("/v1/x?\t", "/v1/x?\t"),
+                (
+                    "http://app.internal:8000/v1/\t/evil.example",
+                    "http://app.internal:8000/v1/\t/evil.example",
+                ),
+            ],
+        );
+        // What is stripped puts the whole path behind it, and what is empty nothing before it.
+        check(("/api", ""), name, &[("/x/../\\evil", "/api/%5Cevil"), ("/\t/x", "/\t/x")]);
+        let rule = PrefixRule::new("/api", "");
+        for (location, expected) in
+            [("/v1/../\\evil.example", "/%5Cevil.example"), ("/./\t/evil", "/./\t/evil")]
+        {
+            let value = HeaderValue::from_static(location);
+            let mut fields = HeaderMap::from_iter([(header::LOCATION, value)]);
+            // It was asked for outside of the prefix.
+            rule.apply("/other").1.mend(&mut fields, &ORIGIN);
+            assert_eq!(fields[header::LOCATION], expected, "{location:?}");
+        }
+    }
+    check(
+        ("", "/v1"),
+        "refresh",
+        &[
+            ("0; url=/v1/\\evil.example", "0; url=/%5Cevil.example"),
+            ("0; url='/v1/\\evil.example'", "0; url='/%5Cevil.example'"),
+            ("0; url=/v1/\t/evil.example", "0; url=/v1/\t/evil.example"),
+            ("0;\turl =\t/v1/x", "0;\turl =\t/x"),
+        ],
+    );
+}
+
+#[test]
 fn a_path_that_has_kept_its_prefix_gets_none() {
     let rule = PrefixRule::new("/api", "/v2");
     let (sent, paths) = rule.apply("/other/x");
