@@ -261,13 +261,16 @@ impl<'h> Hosts<'h> {
             None => (self.mounts, root.key("mounts")),
         };
         let before = before.zip(self.previous).map(|(scope, previous)| {
-            let name = scope.name.as_ref();
-            let then = name.and_then(|name| self::vhosts(previous)?.get(name)?.as_table());
+            let then = scope.name.as_ref();
+            let then = then.and_then(|name| self::vhosts(previous)?.get(name)?.as_table());
             let mounts = match then.filter(|_| !mounts::are_inherited(then)) {
                 Some(then) => mounts::in_force(then),
                 None => mounts::in_force(previous.site.config.root()),
             };
-            let is_same = carry && mounts::are_same_but_mounts(then, table);
+            // They are mounts of a scope of this name, which may be spelt otherwise by now.
+            let is_same = carry
+                && scope.name.as_ref() == Some(name)
+                && mounts::are_same_but_mounts(then, table);
             mounts::Before { mounts: &scope.mounts, table: mounts, inherit_the_same: is_same }
         });
         if mounts.is_none_or(Table::is_empty)

@@ -114,11 +114,11 @@ impl<'g> GlobalMounts<'g> {
 }
 
 impl<'b> Before<'b> {
-    /// A mount as it was.
+    /// A mount as it was, under whichever spelling of its prefix.
     fn of(self, mount: &Mount) -> Option<scope::Earlier<'b>> {
-        let table = self.table?.get(&mount.key)?.as_table()?;
-        let options = &self.mounts.get(&mount.prefix)?.options;
-        Some(scope::Earlier { table, options, is_own: true })
+        let scope = self.mounts.get(&mount.prefix)?;
+        let table = self.table?.get(&scope.mount.as_ref()?.key)?.as_table()?;
+        Some(scope::Earlier { table, options: &scope.options, is_own: true })
     }
 }
 
@@ -168,9 +168,12 @@ pub(super) fn compile(
 }
 
 impl Compiled {
-    /// Takes out what stood under a key.
+    /// Takes out the mount that stood under a key. One that stands under the other spelling of
+    /// its prefix, with a slash at its end or without, stays: this key was null, and no mount.
     fn remove(&mut self, key: &str) {
-        if let Ok(prefix) = parse_prefix(key) {
+        let Ok(prefix) = parse_prefix(key) else { return };
+        let mount = self.mounts.get(prefix).and_then(|scope| scope.mount.as_ref());
+        if mount.is_some_and(|mount| *mount.key == *key) {
             self.mounts.remove(prefix);
         }
     }

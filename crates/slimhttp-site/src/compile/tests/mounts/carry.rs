@@ -116,6 +116,85 @@ fn c3_5_a_prefix_that_is_spelt_otherwise_is_the_same() {
 }
 
 #[test]
+fn c3_5_a_null_beside_the_other_spelling_of_a_prefix_is_no_mount() {
+    let null = json!(null);
+    for (written, key, value) in [
+        (json!({"/admin/": {"index": "a"}}), "/admin", Some(&null)),
+        (json!({"/admin": null, "/admin/": {"index": "a"}}), "/admin", None),
+        (json!({"/admin": {"index": "a"}}), "/admin/", Some(&null)),
+        (json!({"/admin": {"index": "a"}, "/admin/": null}), "/admin/", None),
+    ] {
+        for outer in [&[][..], &["vhosts", "h"]] {
+            let mut json = json!({"mounts": written});
+            if !outer.is_empty() {
+                json = json!({"vhosts": {"h": json}});
+            }
+            let (mut config, before) = (config(&json), site(json.clone()));
+            let keys: Vec<Arc<str>> =
+                outer.iter().chain(&["mounts", key]).map(|key| Arc::from(*key)).collect();
+            match value {
+                Some(value) => assert!(config.set(&keys, super::value(value))),
+                None => assert!(config.remove(&keys).is_some()),
+            }
+            let routes = Routes::default();
+            let after = change((&before, &routes), &config, &routes).unwrap();
+            assert_eq!(mount(host(&after, "h"), "/admin").options.index, ["a"], "{json} {key}");
+        }
+    }
+    // The one goes and the other comes, at once.
+    let json = json!({"mounts": {"/admin": {"index": "a"}, "/admin/": null}});
+    let (mut config, before) = (config(&json), site(json));
+    config.set(&way(["mounts", "/admin"]), Value::Null);
+    config.set(&way(["mounts", "/admin/"]), value(&json!({"index": "b"})));
+    let routes = Routes::default();
+    let after = change((&before, &routes), &config, &routes).unwrap();
+    assert_eq!(mount(&after.global, "/admin").options.index, ["b"]);
+    config.set(&way(["mounts", "/admin/"]), Value::Null);
+    let after = change((&after, &routes), &config, &routes).unwrap();
+    assert!(after.global.mounts.is_empty());
+}
+
+#[test]
+fn c3_5_mounts_have_the_name_of_a_host_that_is_spelt_otherwise() {
+    let json = json!({
+        "mounts": {"/g": {}},
+        "vhosts": {"A.example": {"mounts": {"/a": {}}}, "B.example": {"max_body": 1}},
+    });
+    let (mut config, before) = (config(&json), site(json));
+    for (old, new) in [("A.example", "a.example"), ("B.example", "b.example")] {
+        let options = config.remove(&way(["vhosts", old])).expect("it was there");
+        config.set(&way(["vhosts", new]), options);
+    }
+    let routes = Routes::default();
+    let after = change((&before, &routes), &config, &routes).unwrap();
+    for (name, prefix) in [("a.example", "/a"), ("b.example", "/g")] {
+        let scope = host(&after, name);
+        assert_eq!(scope.name.as_deref(), Some(name));
+        assert_eq!(mount(scope, prefix).name.as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn c3_5_a_null_beside_the_other_spelling_of_a_host_is_no_host() {
+    for (written, key, value) in [
+        (json!({"A": {"index": "a"}}), "a", Some(Value::Null)),
+        (json!({"A": {"index": "a"}, "a": null}), "a", None),
+        (json!({"a": {"index": "a"}}), "A", Some(Value::Null)),
+        (json!({"a": {"index": "a"}, "A": null}), "A", None),
+    ] {
+        let json = json!({"vhosts": written});
+        let (mut config, before) = (config(&json), site(json.clone()));
+        match value {
+            Some(value) => assert!(config.set(&way(["vhosts", key]), value)),
+            None => assert!(config.remove(&way(["vhosts", key])).is_some()),
+        }
+        let routes = Routes::default();
+        let after = change((&before, &routes), &config, &routes).unwrap();
+        assert_eq!(host(&after, "a").options.index, ["a"], "{json} {key}");
+    }
+}
+
+#[test]
 fn what_holds_for_one_of_the_mounts_is_known_of_the_site() {
     let flags = |json: Json| {
         let site = site(json!({"vhosts": {"h": {"mounts": {"/a": json}}}}));
