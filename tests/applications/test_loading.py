@@ -70,6 +70,24 @@ def test_c11_2_relative_folders_are_those_of_the_configuration(
         assert site.get().text == name
 
 
+@pytest.mark.parametrize('reference', ['{}:create_app()', './{}.py:create_app()'])
+def test_c11_2_an_edit_made_elsewhere_starts_no_application_again(
+    modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
+    name = modules.add(WSGI + 'made = []\ndef create_app():\n    made.append(1)\n    return app\n')
+    monkeypatch.chdir(modules.folder)
+    vhosts = {'a': {}, 'b': {'app': reference.format(name)}}
+    with serving(app=reference.format(name), vhosts=vhosts) as site:
+        assert site.get().text == name
+        monkeypatch.chdir(tmp_path)
+        site.http.config['max_body'] = 1
+        site.http.config['vhosts']['a']['max_body'] = 2
+        site.http.config['mounts'] = {'/m': {}}
+        for host, target in [('c', '/'), ('a', '/'), ('b', '/'), ('a', '/m')]:
+            assert site.get(target, host).text == name, (host, target)
+        assert sys.modules[name].made == [1]
+
+
 @pytest.mark.parametrize(
     ('source', 'reference', 'said'),
     [

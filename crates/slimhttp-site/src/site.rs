@@ -162,6 +162,9 @@ pub struct ScopeOptions {
     pub proxy: Option<Arc<Proxy>>,
     /// The application that answers.
     pub app: Option<Arc<MountedApplication>>,
+    /// The folder from which applications are imported, absolute. `None` where nothing names
+    /// one: it is the base folder then, as it was when `app` was written.
+    pub app_dir: Option<PathBuf>,
     /// Whether regular files below `web_root` answer before `app` does: whoever names one
     /// names the other too.
     pub files_before_app: bool,

@@ -1,5 +1,6 @@
 //! The options about applications, each read by itself, and what they come to together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::CompileEnv;
@@ -88,11 +89,38 @@ pub(super) fn root_path(text: &str, at: &At<'_>, report: &mut Report) -> Option<
     Some(path.to_owned())
 }
 
+/// The options beside which those of a scope are put together.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'k> {
+    /// Those of the scope from which it inherits.
+    pub(super) outer: Option<&'k ScopeOptions>,
+    /// Its own before the change.
+    pub(super) before: Option<&'k ScopeOptions>,
+}
+
+impl Known<'_> {
+    /// The folder from which an application is imported for which no `app_dir` is given: the one
+    /// from which it is imported already, even if the base folder is another one by now, for an
+    /// application that moves is another one, and started anew. One that is inherited
+    /// (`is_own` is not set) is that of the outer scope.
+    fn dir(self, reference: &AppReference, is_own: bool, env: &CompileEnv<'_>) -> PathBuf {
+        let before = self.before.filter(|_| !env.resolve_anew);
+        let known = if is_own { [before, self.outer] } else { [self.outer, before] };
+        let dir_of = |options: &ScopeOptions| {
+            let spec = &options.app.as_ref()?.application.spec;
+            let is_same = options.app_dir.is_none() && spec.reference == *reference;
+            is_same.then(|| spec.dir.clone())
+        };
+        known.into_iter().flatten().find_map(dir_of).unwrap_or_else(|| env.base.clone())
+    }
+}
+
 /// The application of the layer that may name one (`ways`); what is said about it is
 /// inherited on its own.
 pub(super) fn mounted(
     ways: Layers<'_>,
     layers: Layers<'_>,
+    known: Known<'_>,
     env: &CompileEnv<'_>,
 ) -> Option<MountedApplication> {
     let Some(Checked::Application(reference)) = ways.get("app") else { return None };
@@ -108,7 +136,10 @@ pub(super) fn mounted(
             Some("off") => Lifespan::Off,
             _ => Lifespan::Auto,
         },
-        dir: layers.path("app_dir").unwrap_or(&env.base).clone(),
+        dir: match layers.path("app_dir") {
+            Some(dir) => dir.clone(),
+            None => known.dir(reference, layers.own.has("app"), env),
+        },
         env: match layers.get("app_env") {
             Some(Checked::Environment(env)) => Arc::clone(env),
             _ => Arc::default(),

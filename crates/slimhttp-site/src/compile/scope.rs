@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::application::{self, Known};
 use super::layer::{Layer, Layers, Level};
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{CompileEnv, PathKind, answers, application, files, upstream};
+use super::{CompileEnv, PathKind, answers, files, upstream};
 use crate::config::value::Table;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::site::application::MountedApplication;
@@ -65,12 +66,11 @@ pub(super) fn read(
         && !env.resolve_anew
     {
         let module = options.module.as_ref().map(|module| module.path.clone());
-        let app_dir = options.app.as_ref().map(|app| app.application.spec.dir.clone());
         let resolved = [
             ("web_root", options.web_root.clone().map(Checked::Path)),
             ("private_root", options.private_root.clone().map(Checked::Path)),
             ("module", module.map(Checked::Path)),
-            ("app_dir", app_dir.map(Checked::Path)),
+            ("app_dir", options.app_dir.clone().map(Checked::Path)),
             ("access_log", Some(Checked::AccessLog(options.access_log.clone()))),
         ];
         for (key, checked) in resolved {
@@ -100,7 +100,7 @@ pub(super) fn options(
     let around = outer.filter(|_| layers.mount.is_some());
     own_alone(layers, env, earlier, at, report);
 
-    let ways = Ways::of(layers, env);
+    let ways = Ways::of(layers, Known { outer, before }, env);
     let debug = layers.flag("debug").unwrap_or(false);
     let files = files::rules(own, outer, before, at, report);
     let answers = answers::rules(own, outer, before);
@@ -124,6 +124,7 @@ pub(super) fn options(
             let known = [around, before].into_iter().flatten();
             files::same(app, known.filter_map(|options| options.app.as_ref()))
         }),
+        app_dir: layers.path("app_dir").cloned(),
         files_before_app: ways.files_before_app,
         module_reload: module_reload(layers),
         scripts: ways.scripts,
@@ -179,12 +180,12 @@ struct Ways {
 
 impl Ways {
     /// The innermost layer that names one gives all but `web_root`, which is inherited on its own.
-    fn of(layers: Layers<'_>, env: &CompileEnv<'_>) -> Self {
+    fn of(layers: Layers<'_>, known: Known<'_>, env: &CompileEnv<'_>) -> Self {
         let named = layers.that_has(&WAYS).unwrap_or(layers.own_only());
         let reload = module_reload(layers);
         let module = named.path("module").map(|path| Module::new(path.clone(), reload));
         let proxy = proxy(named, layers);
-        let app = application::mounted(named, layers, env);
+        let app = application::mounted(named, layers, known, env);
         let web_root = match layers.path("web_root") {
             Some(path) => Some(path.clone()),
             None if module.is_some() || proxy.is_some() || app.is_some() => None,

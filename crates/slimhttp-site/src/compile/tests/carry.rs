@@ -240,6 +240,97 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     assert_ne!(third.service.certificate, first.service.certificate);
 }
 
+/// Compiles an edit that is made where the base folder is another one.
+fn moved(before: &Site, config: &Config, resolve_anew: bool) -> Site {
+    let (routes, listener) = (Routes::default(), everywhere());
+    let env = CompileEnv { base: "/other".into(), resolve_anew, ..env(&listener) };
+    compile(config, &routes, &env, Some((before, &routes))).expect("valid")
+}
+
+/// From where applications are imported: of the global level, then of each host and mount that
+/// is named.
+fn app_dirs<const N: usize>(site: &Site, scopes: [(&str, &str); N]) -> String {
+    let scopes = scopes.iter().map(|(name, prefix)| match *prefix {
+        "" => host(site, name),
+        prefix => host(site, name).mounts.get(prefix).expect("a mount"),
+    });
+    let dir = |scope: &Arc<Scope>| {
+        let app = scope.options.app.as_ref().expect("an application");
+        app.application.spec.dir.display().to_string()
+    };
+    [&site.global].into_iter().chain(scopes).map(dir).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn c2_3_an_application_stays_where_it_was_imported_from() {
+    for app in ["shop:app", "./main.py"] {
+        let written = json!({
+            "app": app,
+            "mounts": {"/m": {"max_body": 1}, "/own": {"app": app}},
+            "vhosts": {"a": {}, "b": {"app": "other:app", "mounts": {"/m": {}}}},
+        });
+        let scopes = [("", "/m"), ("", "/own"), ("a", ""), ("a", "/m"), ("b", ""), ("b", "/m")];
+        let everywhere_is = |dir: &str| [dir; 7].join(" ");
+        let first = site(written.clone());
+        let mut ids: Vec<_> = first.applications().map(|(_, app)| app.id).collect();
+        ids.sort();
+        // Whichever scopes the edit compiles anew: one, the global one alone, all.
+        for (keys, value) in [
+            (&["vhosts", "b", "max_body"][..], json!(1)),
+            (&["max_connections"], json!(7)),
+            (&["max_body"], json!(1)),
+            (&["mounts", "/m", "max_body"], json!(2)),
+        ] {
+            let mut draft = config(&written);
+            let keys: Vec<Arc<str>> = keys.iter().map(|key| Arc::from(*key)).collect();
+            assert!(draft.set(&keys, super::value(&value)), "{keys:?}");
+            let second = moved(&first, &draft, false);
+            assert_eq!(app_dirs(&second, scopes), everywhere_is("/base"), "{keys:?}");
+            let mut now: Vec<_> = second.applications().map(|(_, app)| app.id).collect();
+            now.sort();
+            assert_eq!(now, ids, "{keys:?}");
+            // A configuration that is read anew has the base folder of that.
+            let third = moved(&second, &draft, true);
+            assert_eq!(app_dirs(&third, scopes), everywhere_is("/other"), "{keys:?}");
+        }
+        // The same under another spelling of its prefix, and in a scope that is added.
+        let mut draft = config(&written);
+        let mount = draft.remove(&way(["mounts", "/own"])).expect("it was there");
+        draft.set(&way(["mounts", "/own/"]), mount);
+        draft.set(&way(["vhosts", "c"]), value(&json!({"app": app})));
+        let second = moved(&first, &draft, false);
+        assert_eq!(app_dirs(&second, [("", "/own"), ("c", "")]), "/base /base /base");
+        // Another one is found where the program is by now.
+        draft.set(&way(["app"]), "new:app".into());
+        let third = moved(&second, &draft, false);
+        assert_eq!(
+            app_dirs(&third, [("a", ""), ("", "/own"), ("c", "")]),
+            "/other /other /base /base"
+        );
+    }
+}
+
+#[test]
+fn c2_3_an_app_dir_stays_what_it_was_where_no_application_is_beside_it() {
+    let mut draft = config(&json!({
+        "web_root": "web", "app_dir": "shop",
+        "vhosts": {"a": {"app": "shop:app"}, "b": {"app": "shop:app"}},
+    }));
+    let first = compile(&draft, &Routes::default(), &env(&everywhere()), None).expect("valid");
+    draft.set(&way(["vhosts", "b", "max_body"]), 1.into());
+    let dir = |site: &Site, name: &str| {
+        let app = host(site, name).options.app.as_ref().expect("an application").clone();
+        app.application.spec.dir.clone()
+    };
+    let second = moved(&first, &draft, false);
+    for name in ["a", "b"] {
+        assert_eq!(dir(&second, name), Path::new("/base/shop"), "{name}");
+    }
+    // Without it the folder is no longer that one.
+    draft.remove(&way(["app_dir"]));
+    assert_eq!(dir(&moved(&second, &draft, false), "a"), Path::new("/other"));
+}
+
 #[test]
 fn c3_1_edits_in_place() {
     let mut draft = config(&json!({"vhosts": {"a": {"index": "x"}}, "debug": true}));
