@@ -17,7 +17,7 @@ use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
 use crate::routing::route::RouteTable;
 use crate::site::mounts::Mounts;
-use crate::site::{Scope, ScopeOptions};
+use crate::site::{Proxy, Scope, ScopeOptions};
 
 /// What the virtual hosts are made of.
 pub(super) struct Hosts<'h> {
@@ -227,7 +227,8 @@ impl<'h> Hosts<'h> {
             (None, None) => {
                 // Routes alone make a virtual host, with the global options.
                 routes?;
-                (Spelled(key).to_string().into(), None, Arc::clone(&self.global.options))
+                let options = self.inherited(scope_before);
+                (Spelled(key).to_string().into(), None, options)
             }
         };
         let mounts = self.mounts_of(&name, table, (layer, &options), scope_before, carry, report);
@@ -305,11 +306,30 @@ impl<'h> Hosts<'h> {
         });
         let layer = scope::read(table, Level::Host, self.env, earlier, at, report);
         let layers = Layers { own: &layer, mount: None, outer: Some(&self.layers) };
+        let global = Some(&*self.global.options);
+        let options = scope::options(layers, global, self.env, earlier, at, report);
+        (layer, self.shared(options, before))
+    }
+
+    /// The options of a host of which nothing but routes is known.
+    fn inherited(&self, before: Option<&Arc<Scope>>) -> Arc<ScopeOptions> {
         let global = &self.global.options;
-        let options = scope::options(layers, Some(global), self.env, earlier, at, report);
-        let known = before.map(|scope| &scope.options).into_iter().chain([global]);
-        let options = same(options, known);
-        (layer, options)
+        match &global.proxy {
+            None => Arc::clone(global),
+            Some(proxy) => {
+                let proxy = Some(Arc::new(Proxy::clone(proxy)));
+                self.shared(ScopeOptions { proxy, ..ScopeOptions::clone(global) }, before)
+            }
+        }
+    }
+
+    /// The options that a host had before or those of the global level, if these are the same.
+    /// The connections to upstreams are those of one scope: who inherits a proxy has one of its
+    /// own, by which they are known.
+    fn shared(&self, options: ScopeOptions, before: Option<&Arc<Scope>>) -> Arc<ScopeOptions> {
+        let global = Some(&self.global.options).filter(|_| options.proxy.is_none());
+        let known = before.map(|scope| &scope.options).into_iter().chain(global);
+        same(options, known)
     }
 }
 

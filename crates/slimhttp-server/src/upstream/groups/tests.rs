@@ -51,6 +51,40 @@ fn a_scope_keeps_its_group_as_long_as_it_has_these_upstreams() {
 }
 
 #[test]
+fn a_host_that_inherits_its_proxy_has_a_group_of_its_own() {
+    let nothing = |name: &str| (Arc::from(name), Value::from(Table::new()));
+    let vhosts = Table::from_iter(["a.example", "b.example"].map(nothing));
+    let root = Table::from_iter([
+        (Arc::from("proxy"), Value::from("127.0.0.1:11")),
+        (Arc::from("vhosts"), Value::from(vhosts)),
+    ]);
+    let (live, groups) = (testing::live(false, Config::new(root)), UpstreamGroups::default());
+    let hosts = ["a.example", "b.example", "other"];
+    let found = || {
+        // On one thread, which keeps what it has found.
+        let snapshot = live.current();
+        let look_up = |host| {
+            let scope = snapshot.site.scope_for(host, 1);
+            groups.of(scope, scope.options.proxy.as_ref().expect("it forwards"))
+        };
+        hosts.map(look_up)
+    };
+    let before = found();
+    for (at, one) in before.iter().enumerate() {
+        for other in &before[at + 1..] {
+            assert!(!Arc::ptr_eq(one, other));
+        }
+    }
+    // An edit of the one, and of what all inherit.
+    for keys in [&["vhosts", "a.example", "max_body"][..], &["max_body"]] {
+        set(&live, keys, 7);
+        for (before, now) in before.iter().zip(found()) {
+            assert!(Arc::ptr_eq(before, &now), "{keys:?}");
+        }
+    }
+}
+
+#[test]
 fn a_group_goes_with_its_scope_and_the_requests_that_it_carries() {
     let (live, groups) = (live(), UpstreamGroups::default());
     let idle = Arc::downgrade(&group_of(&groups, &live, "a.example"));
