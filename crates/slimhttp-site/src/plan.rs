@@ -16,6 +16,7 @@ use crate::protocol::max_forwards;
 use crate::protocol::methods::Methods;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{self, Handshake, Origins, WebSocketRules};
+use crate::routing::path::readings::Readings;
 use crate::routing::path::{SafePath, Target};
 use crate::routing::route::{HandlerId, Params, RouteKind, RouteMatch};
 use crate::site::application::{Interface, MountedApplication};
@@ -188,12 +189,16 @@ impl Site {
         target: &Target<'_>,
         head: &Head<'_, '_>,
     ) -> Result<Actions<'s>, Refusal> {
-        if !host.mounts.is_empty() {
-            one_mount(host, scope, target)?;
+        let readings = match is_read_by_others(host, scope) {
+            true => target.readings()?,
+            false => Readings::new(),
+        };
+        if !readings.is_empty() && !host.mounts.is_empty() {
+            one_mount(host, scope, target, &readings)?;
         }
         let found = match &scope.options.proxy {
             None => host.routes.find(&target.path, head.method),
-            Some(_) => before_proxy(host, target, head.method)?,
+            Some(_) => before_proxy(host, &readings, head.method)?,
         };
         let mut actions = Actions::new();
         match found {
@@ -327,18 +332,28 @@ fn target<'u>(head: &Head<'u, '_>, raw: &'u PathAndQuery) -> Result<Target<'u>, 
     }
 }
 
+/// Whether it matters how other servers read a target: it is forwarded, or a mount of the host
+/// would forward it if it were read otherwise.
+fn is_read_by_others(host: &Scope, scope: &Scope) -> bool {
+    forwards(scope) || (!host.mounts.is_empty() && (forwards(host) || host.mounts.forward()))
+}
+
+fn forwards(scope: &Scope) -> bool {
+    scope.options.proxy.is_some()
+}
+
 /// Sees that whoever forwards a target, or would, reads it as a path of the mount that was
 /// chosen.
 ///
 /// # Errors
 /// Another reading leads to another mount, or out of it, and one of the two forwards what it
-/// gets; or the target is sent to no server.
-fn one_mount(host: &Arc<Scope>, scope: &Arc<Scope>, target: &Target<'_>) -> Result<(), Refusal> {
-    let forwards = |scope: &Scope| scope.options.proxy.is_some();
-    if !forwards(scope) && !forwards(host) && !host.mounts.forward() {
-        return Ok(());
-    }
-    let readings = target.readings()?;
+/// gets.
+fn one_mount(
+    host: &Arc<Scope>,
+    scope: &Arc<Scope>,
+    target: &Target<'_>,
+    readings: &Readings<'_>,
+) -> Result<(), Refusal> {
     let readings = readings.iter().map(|path| &**path);
     for path in readings.chain(target.unmerged().as_deref()) {
         let other = host.at(path);
@@ -355,13 +370,12 @@ const AMBIGUOUS: Refusal = Refusal::BadRequest("a target that servers read in di
 /// it read the target.
 ///
 /// # Errors
-/// Two readings lead to two routes, or the target is sent to no server.
+/// Two readings lead to two routes.
 fn before_proxy(
     scope: &Scope,
-    target: &Target<'_>,
+    readings: &Readings<'_>,
     method: &Method,
 ) -> Result<RouteMatch, Refusal> {
-    let readings = target.readings()?;
     let mut found = RouteMatch::Nothing;
     for path in readings.iter().filter(|_| !scope.routes.is_empty()) {
         let other = scope.routes.find(path, method);

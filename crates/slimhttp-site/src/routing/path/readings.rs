@@ -28,6 +28,16 @@ mod tests;
 /// What stands in a reading for a slash that belongs to a name. No target holds it.
 pub(crate) const SLASH_OF_NAME: u8 = 0;
 
+/// The paths as which a target may be read.
+pub(crate) type Readings<'r> = SmallVec<[Cow<'r, [u8]>; 1]>;
+
+/// The most bytes of all readings of a target together: the work of an I/O thread for one
+/// request. Each way of reading doubles them, so a path in which all six make a difference may
+/// have 1 KiB, and one that has a slash encoded 32 KiB.
+const MOST_READ: usize = 64 << 10;
+
+const MANY_READINGS: Refusal =
+    Refusal::BadRequest("a long target that servers read in many different ways");
 const HIDDEN_DOTS: Refusal =
     Refusal::BadRequest("a dot segment in the target that not every server reads as one");
 const OVERLONG: Refusal = Refusal::BadRequest("overlong UTF-8 in the target");
@@ -103,7 +113,7 @@ impl Target<'_> {
     ///
     /// # Errors
     /// A target that is sent to no server.
-    pub(crate) fn readings(&self) -> Result<SmallVec<[Cow<'_, [u8]>; 1]>, Refusal> {
+    pub(crate) fn readings(&self) -> Result<Readings<'_>, Refusal> {
         let raw = self.raw_path.as_bytes();
         // Most targets are read by everybody alike.
         if !raw.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';' | 0x80..)) {
@@ -127,7 +137,10 @@ impl Target<'_> {
             }
             ways |= Ways::of(segment).0;
         }
-        let mut readings: SmallVec<[Cow<'_, [u8]>; 1]> = SmallVec::new();
+        if raw.len() << ways.count_ones() > MOST_READ {
+            return Err(MANY_READINGS);
+        }
+        let mut readings = Readings::new();
         // All subsets of the ways, those that differ from the routes' least first.
         for differs in 0..64 {
             let read = Ways((Ways::SLASH & ways) ^ differs);

@@ -175,16 +175,33 @@ fn overlong_utf8_is_refused() {
 
 #[test]
 fn what_is_long_or_deep_costs_little() {
-    for (piece, count) in [
-        ("%25", 2700),
-        ("%2f", 2700),
-        (";a%2fb%5c%25", 600),
-        ("%25%32%66", 900),
-        ("%20;a%2fb%5c%253fx%3f", 360),
-    ] {
+    let read = |piece: &str, count| {
         let raw = format!("/{}", piece.repeat(count));
         let target = Target::parse(&raw).expect("is a target");
-        assert!(target.readings().is_ok_and(|readings| readings.len() <= 48), "{piece}");
+        target.readings().map(|readings| {
+            let bytes: usize = readings.iter().map(|path| path.len()).sum();
+            assert!(bytes <= MOST_READ, "{piece}: {bytes} bytes");
+            readings.len()
+        })
+    };
+    for (piece, count, readings) in [
+        ("%25", 2700, 1),
+        ("%2f", 2700, 2),
+        (";a%2fb%5c%25", 600, 8),
+        ("%25%32%66", 900, 3),
+        ("%20;a%2fb%5c%253fx%3f", 97, 29),
+        ("a%20;a%2fb%5c%253fx%3f", 46, 36),
+    ] {
+        assert_eq!(read(piece, count), Ok(readings), "{piece}");
+    }
+    // What nobody writes is refused before much is made of it.
+    for (piece, count) in [
+        ("%20;a%2fb%5c%253fx%3f", 98),
+        ("a%20;a%2fb%5c%253fx%3f", 47),
+        (";a%2fb%5c%25", 690),
+        ("%2f", 11_000),
+    ] {
+        assert_eq!(read(piece, count), Err(MANY_READINGS), "{piece}");
     }
 }
 
