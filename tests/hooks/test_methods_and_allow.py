@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -360,6 +361,21 @@ def test_c9_debug_masks_what_the_page_for_developers_masks(site: Serving) -> Non
     for number in (1, 2, 3, 4):
         assert f'seen-{number}' in log.text
     assert 'x-api-key: (not shown, 8 bytes)' in log.text
+
+
+def test_c9_debug_names_an_application_and_not_what_it_is_told(site: Serving) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response('200 OK', [])
+        return [b'app']
+
+    options = {'app': app, 'app_env': {'C9_DATABASE': 'hush'}}
+    site.http.config['mounts'] = {'/shop': options}
+    site.http.debug('/shop')
+    with Log() as log:
+        assert site.get('/shop').text == 'app'
+        log.wait_for('answered 200 OK')
+    assert re.search('\n  then application `.*app`\n?', log.text), log.text
+    assert 'hush' not in log.text, log.text
 
 
 @of(('url', 'error'), [('x', ValueError), (b'/x', TypeError), (None, TypeError)])

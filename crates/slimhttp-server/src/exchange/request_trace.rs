@@ -33,7 +33,10 @@ impl RequestTrace {
         let scope = exchange.scope;
         let mut plan = String::new();
         for action in actions {
-            let _ = write!(plan, "\n  then {}", masked(&format!("{action:?}")));
+            let _ = match action {
+                Action::Application(app, _) => write!(plan, "\n  then {}", app.application.label),
+                action => write!(plan, "\n  then {}", masked(&format!("{action:?}"))),
+            };
         }
         let fields = in_lines(&exchange.headers);
         tracing::info!("{request} {:?} of {scope}{fields}{plan}", exchange.version);

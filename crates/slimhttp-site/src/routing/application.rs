@@ -17,7 +17,7 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct ApplicationId(pub u64);
 
 /// An application as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ApplicationSpec {
     /// Where it is.
     pub reference: AppReference,
@@ -31,6 +31,23 @@ pub struct ApplicationSpec {
     pub env: Arc<[(Arc<str>, Arc<str>)]>,
     /// How long it may take to start.
     pub start_timeout: Duration,
+}
+
+/// Logs and messages may show this, so of the environment it has names only: what an application
+/// is to know and nobody else (`SECRET_KEY`, the address of a database) comes that way.
+impl fmt::Debug for ApplicationSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reference, interface, lifespan, dir, env, start_timeout } = self;
+        let names: Vec<_> = env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("ApplicationSpec")
+            .field("reference", reference)
+            .field("interface", interface)
+            .field("lifespan", lifespan)
+            .field("dir", dir)
+            .field("env", &names)
+            .field("start_timeout", start_timeout)
+            .finish()
+    }
 }
 
 /// Where an application is.

@@ -1,6 +1,9 @@
-//! Which texts name an application.
+//! Which texts name an application, and what no fault shows.
+
+use serde_json::json;
 
 use super::is_reference;
+use crate::compile::tests::compiled;
 
 #[test]
 fn c11_2_a_reference_names_a_module_and_perhaps_something_in_it() {
@@ -48,5 +51,17 @@ fn c11_2_a_reference_names_a_module_and_perhaps_something_in_it() {
         "localhost:8000",
     ] {
         assert!(!is_reference(text), "{text}");
+    }
+}
+
+#[test]
+fn c11_2_no_fault_shows_a_variable() {
+    for (value, expected) in [
+        (json!(31337), "app_env.PIN: expected a text"),
+        (json!(["31337"]), "app_env.PIN: expected a text"),
+        (json!("31337\0"), "app_env.PIN: expected a text without NUL"),
+    ] {
+        let faults = compiled(&json!({"app": "a:b", "app_env": {"PIN": value}})).unwrap_err();
+        assert_eq!(faults.to_string(), expected);
     }
 }

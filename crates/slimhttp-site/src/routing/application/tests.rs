@@ -33,6 +33,16 @@ fn what_is_written_alike_has_one_number() {
 }
 
 #[test]
+fn what_is_shown_of_an_application_holds_no_values_of_its_environment() {
+    let spec = &application("a:app").spec;
+    let env = [("SECRET_KEY", "hush"), ("LANG", "C")];
+    let env = env.map(|(name, value)| (name.into(), value.into())).into();
+    let shown = format!("{:?}", Application::new(ApplicationSpec { env, ..spec.clone() }));
+    assert!(shown.contains("env: [\"SECRET_KEY\", \"LANG\"]"), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
+}
+
+#[test]
 fn an_application_of_a_route_is_where_the_route_is() {
     let prefix = |pattern: &str, path: &str| {
         let mounted = Arc::new(MountedApplication::of_route(application("a:app"), pattern));
