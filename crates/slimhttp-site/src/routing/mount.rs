@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::path::LONGEST_NAME;
+
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +48,9 @@ pub fn parse_prefix(written: &str) -> Result<&str, (&'static str, Option<&'stati
             "*" | "**" => {
                 let hint = "a mount answers for all that is below its prefix";
                 return Err(("a path without `*`", Some(hint)));
+            }
+            _ if name.len() > LONGEST_NAME => {
+                return wrong("a path whose names have at most 255 bytes");
             }
             _ if name.trim() != name => {
                 return wrong("a path whose names neither begin nor end with a space");

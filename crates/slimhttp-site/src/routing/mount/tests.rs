@@ -39,11 +39,13 @@ fn c11_1_what_may_be_a_prefix() {
     ] {
         assert_eq!(parse_prefix(written).map_err(|(expected, _)| expected), Err(expected));
     }
-    let long = format!("/{}", "a".repeat(LONGEST - 1));
+    let long = format!("/{}", "a".repeat(LONGEST_NAME)).repeat(4);
+    assert_eq!(long.len(), LONGEST);
     assert_eq!(parse_prefix(&long), Ok(&*long));
     let deep = "/a".repeat(MOST_SEGMENTS);
     assert_eq!(parse_prefix(&deep), Ok(&*deep));
-    for beyond in [long + "a", deep + "/a"] {
+    let long_name = format!("/a/{}", "é".repeat(LONGEST_NAME / 2 + 1));
+    for beyond in [long + "/", deep + "/a", long_name] {
         assert!(parse_prefix(&beyond).is_err(), "{beyond}");
     }
 }
