@@ -141,6 +141,17 @@ def test_c11_1_a_fallback_is_found_where_it_was_named(site):
     assert site.get('/static/a.css', 'spa.example').text == FILES['www/static/a.css']
 
 
+def test_c11_1_a_fallback_of_a_scope_without_files_is_none(in_folder):
+    in_folder({'static/index.html': 'static'})
+    mounts = {
+        '/x': {'web_root': 'static'},
+        '/own': {'web_root': 'static', 'fallback': '/index.html'},
+    }
+    with serving(proxy='127.0.0.1:9', fallback='/index.html', mounts=mounts) as site:
+        assert site.get('/x/none').status == 404
+        assert (site.get('/own/none').status, site.get('/own/none').text) == (200, 'static')
+
+
 def test_c11_1_what_is_cached_is_of_one_mount(in_folder):
     folder = in_folder({'one/a': 'one', 'two/a': 'two', 'www/a': 'www'})
     settle(folder)

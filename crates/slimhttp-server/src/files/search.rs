@@ -139,7 +139,9 @@ impl Search<'_> {
                         let lookup = self.lookup.in_root(root);
                         Box::pin(Search { lookup, ..*self }.fallback(path, budget)).await
                     }
-                    _ => self.fallback(path, budget).await,
+                    Some(_) => self.fallback(path, budget).await,
+                    // That scope has no files, and so not this one.
+                    None => Err(Refusal::NotFound.into()),
                 }
             }
             Candidate::Fallback(_) | Candidate::NotFound => Err(Refusal::NotFound.into()),
