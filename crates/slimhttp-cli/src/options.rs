@@ -183,7 +183,15 @@ impl Options {
                     Err(_) => error,
                 }
             })
-            .and_then(|matches| Self::from_arg_matches(&matches))
+            .and_then(|matches| {
+                let options = Self::from_arg_matches(&matches)?;
+                if let (Command::App(app), Some((_, matches))) =
+                    (&options.command, matches.subcommand())
+                {
+                    app.one_way_to_listen(matches)?;
+                }
+                Ok(options)
+            })
             .and_then(|mut options| {
                 if let Some(port) = options.command.port() {
                     *port = environment::port(*port, std::env::var_os("PORT"))?;

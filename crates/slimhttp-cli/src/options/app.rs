@@ -2,11 +2,13 @@
 //! stand for. They are those of uvicorn and of gunicorn, in both spellings where the two differ.
 //! Files are read here (that of `--env-file`, the folders of a path), once, before a server starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
 use slimhttp_site::config::Config;
 use slimhttp_site::value::{Table, Value};
 
@@ -60,7 +62,7 @@ pub(crate) struct App {
     pub(crate) port: Option<u16>,
 
     /// Both, in place of --host and --port: `127.0.0.1:8000`, `[::1]:8000`, `:8000` for every
-    /// interface.
+    /// interface. One without a port leaves that to --port.
     #[arg(long, short, value_name = "A:P", value_parser = bind::read)]
     bind: Option<bind::Bind>,
 
@@ -249,12 +251,35 @@ impl App {
         Ok(AppConfig { config, address, port, tls, base, app_dir: absolute })
     }
 
-    /// What people give to other servers and would be surprised by here.
+    /// Checks that flags do not say twice where to listen. Over what the environment says `--bind`
+    /// wins, as every flag does.
+    ///
+    /// # Errors
+    /// `--host` stands beside `--bind`, or `--port` beside one that has a port.
+    pub(super) fn one_way_to_listen(&self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let Some(bind) = &self.bind else { return Ok(()) };
+        let is_flag = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let other = match () {
+            () if is_flag("host") => "--host",
+            () if is_flag("port") && bind.port.is_some() => "--port",
+            () => return Ok(()),
+        };
+        let text = format!("either --bind or {other}: both say where to listen");
+        Err(clap::Error::raw(ErrorKind::ArgumentConflict, text))
+    }
+
+    /// What people give to other servers and would be surprised by here, and what says two things.
     fn refuse_what_is_not_here(&self) -> Result<(), String> {
         if self.interface == Interface::Asgi2 {
             return Err("--interface asgi2: expected an application of ASGI 3; \
                         `asgiref.compatibility.guarantee_single_callable` makes one of it"
                 .into());
+        }
+        let mut prefixes = BTreeSet::new();
+        for (prefix, _) in &self.folders {
+            if !prefixes.insert(prefix.trim_end_matches('/')) {
+                return Err(format!("--static: expected every path once, found `{prefix}` again"));
+            }
         }
         match self.workers {
             None | Some(1) => Ok(()),
@@ -269,7 +294,7 @@ impl App {
     /// Address and port.
     fn listen(&self) -> (String, u16) {
         match &self.bind {
-            Some(bind) => (bind.address.clone(), bind.port.unwrap_or(8000)),
+            Some(bind) => (bind.address.clone(), bind.port.or(self.port).unwrap_or(8000)),
             None => {
                 let address = self.host.clone().unwrap_or_else(|| "127.0.0.1".into());
                 (address, self.port.unwrap_or(8000))

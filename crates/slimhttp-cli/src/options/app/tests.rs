@@ -39,6 +39,8 @@ fn app_spells_a_configuration() {
         ("app a:b --host :: -p 80", "addr = \"::\"; port = 80"),
         ("app a:b --bind 0.0.0.0:80", "addr = \"0.0.0.0\"; port = 80"),
         ("app a:b -b [::1]", "addr = \"::1\""),
+        ("app a:b --bind 0.0.0.0 --port 9000", "addr = \"0.0.0.0\"; port = 9000"),
+        ("app a:b --static /s=a --static /t=b", MOUNTS),
         ("app a:b --factory", "app = \"a:b()\""),
         ("app a", "app = \"a\""),
         ("app a:b --interface wsgi", "interface = \"wsgi\""),
@@ -131,6 +133,32 @@ fn what_does_not_fit_is_refused_in_words() {
         let said = app(line).expect_err(line).to_string();
         assert!(said.contains(expected), "{line}: {said}");
         assert!(said.matches("tip: ").count() <= 1, "{said}");
+    }
+}
+
+const MOUNTS: &str = "[mounts.\"/s\"]; scripts = false; web_root = \"a\"; \
+                      [mounts.\"/t\"]; scripts = false; web_root = \"b\"";
+
+#[test]
+fn two_flags_do_not_say_the_same_twice() {
+    for (line, expected) in [
+        (
+            "app a:b --host ::1 --bind [::1]:80",
+            "error: either --bind or --host: both say where to listen\n\n",
+        ),
+        (
+            "app a:b --bind 127.0.0.1 --host 127.0.0.1",
+            "error: either --bind or --host: both say where to listen\n\n",
+        ),
+        ("app a:b -b :80 -p 80", "error: either --bind or --port: both say where to listen\n\n"),
+    ] {
+        let said = app(line).expect_err(line);
+        assert_eq!(said.kind(), clap::error::ErrorKind::ArgumentConflict, "{line}");
+        assert!(said.to_string().starts_with(expected), "{said}");
+    }
+    for line in ["app a:b --static /s=a --static /s=b", "app a:b --static /s=a --static /s/=a"] {
+        let said = app(line).expect(line).read(Path::new("/")).expect_err(line);
+        assert!(said.starts_with("--static: expected every path once, found `/s"), "{said}");
     }
 }
 
