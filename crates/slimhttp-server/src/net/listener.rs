@@ -62,12 +62,24 @@ pub(crate) fn adopt(sockets: Vec<TcpListener>) -> io::Result<Vec<TcpListener>> {
     }
     for socket in &sockets {
         let is_ip = socket.local_addr().is_ok();
-        if !is_ip || !rustix::net::sockopt::socket_acceptconn(socket)? {
+        if !is_ip || !listens(socket)? {
             return refused("what was handed over is no socket that listens");
         }
         socket.set_nonblocking(true)?;
     }
     Ok(sockets)
+}
+
+/// Whether clients can connect to a socket.
+#[cfg(not(target_vendor = "apple"))]
+fn listens(socket: &TcpListener) -> io::Result<bool> {
+    Ok(rustix::net::sockopt::socket_acceptconn(socket)?)
+}
+
+/// The systems of Apple do not tell; one that does not listen fails when it accepts.
+#[cfg(target_vendor = "apple")]
+fn listens(_: &TcpListener) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// One socket for both families where the system has IPv6, else IPv4 alone.
