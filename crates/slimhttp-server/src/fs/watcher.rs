@@ -19,6 +19,9 @@ use crate::fs::file_id::{Facts, FileId};
 /// The most files of one scope that are looked at; the oldest go first.
 const MAX_FILES: usize = 512;
 
+/// The most mounts of one scope of which it is remembered that they are gone.
+const MAX_MOUNTS: usize = 512;
+
 /// What the open pages of one server are made of.
 #[derive(Debug, Default)]
 pub(crate) struct FileWatcher {
@@ -65,10 +68,18 @@ impl WatchedFiles {
                 None => Some(&host.options),
                 Some(prefix) => host.mounts.get(prefix).map(|mount| &mount.options),
             };
-            if known.as_ref() != now {
+            let is_same = match (&*known, now) {
+                (Some(known), Some(now)) => Arc::ptr_eq(known, now) || known == now,
+                (known, now) => known.is_none() && now.is_none(),
+            };
+            if !is_same {
                 *known = now.cloned();
                 self.changes += 1;
             }
+        }
+        // A mount that is gone may come back while a page of it is open.
+        if self.options.len() > MAX_MOUNTS {
+            self.options.retain(|_, known| known.is_some());
         }
     }
 

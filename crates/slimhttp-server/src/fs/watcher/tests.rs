@@ -2,7 +2,11 @@
 
 use std::fs;
 
+use slimhttp_site::config::Config;
+use slimhttp_site::value::Table;
+
 use super::*;
+use crate::live::testing;
 
 /// What is done to a file after it has been added, and whether that is a change.
 #[test]
@@ -41,4 +45,32 @@ fn the_oldest_files_go_first() {
     }
     assert_eq!(files.files.len(), MAX_FILES);
     assert_eq!(files.files[0].0, Path::new("/nowhere/1"));
+}
+
+#[test]
+fn mounts_that_are_gone_are_forgotten_in_the_end() {
+    let mounts = |prefix: &str| {
+        let mounts = Table::unit(prefix.into(), Table::new().into());
+        Config::new(Table::unit("mounts".into(), mounts.into()))
+    };
+    let live = testing::live(false, mounts("/0"));
+    let mut files = WatchedFiles::default();
+    let see = |files: &mut WatchedFiles| {
+        let snapshot = live.current();
+        let host = &snapshot.site.global;
+        let mount = host.mounts.iter().next().expect("a mount");
+        files.set_options(host, mount);
+        files.changes
+    };
+    assert_eq!(see(&mut files), 0);
+    // One that is gone and comes back is a change each time.
+    for (prefix, changes) in [("/1", 1), ("/0", 3)] {
+        live.update(|draft| draft.config = mounts(prefix)).expect("is valid");
+        assert_eq!(see(&mut files), changes, "{prefix}");
+    }
+    for number in 2..MAX_MOUNTS + 9 {
+        live.update(|draft| draft.config = mounts(&format!("/{number}"))).expect("is valid");
+        see(&mut files);
+    }
+    assert!(files.options.len() <= MAX_MOUNTS, "{}", files.options.len());
 }
