@@ -79,6 +79,24 @@ def test_what_names_a_path_comes_back_with_the_prefix(site, target, location, co
     assert (headers['Location'], headers['Set-Cookie']) == (location, cookie)
 
 
+@pytest.mark.parametrize(
+    ('target', 'told'),
+    [
+        ('/api/x', None),
+        ('/strip/v%201/x', '/strip/v%201'),
+        ('/text/x/y', '/text/x'),
+        ('/text/xy', None),
+    ],
+)
+def test_c7_6_an_upstream_is_told_what_its_paths_have_lost(site, target, told):
+    with site.client() as client:
+        fields = {'X-Forwarded-Prefix': '/forged', 'X_Forwarded_Prefix': '/forged'}
+        assert client.request('GET', target, fields).status == 200
+        fields = site.api.exchanges[-1].headers.fields
+        found = [value for name, value in fields if 'prefix' in name.lower()]
+        assert found == ([told] if told else [])
+
+
 def test_c11_1_the_longest_prefix_decides_between_upstreams(site):
     for target, text in [
         ('/', 'all /'),

@@ -66,11 +66,13 @@ pub(crate) async fn forward(
     // An upgrade is offered only where the client asked for one in HTTP/1.1.
     let upgrade = upgrade.filter(|_| switching::is_requested(&headers));
     let asked = headers.get(HOST).cloned();
+    let (target, paths) = on_both_sides(proxy, target_of(&uri));
     let hop = Hop {
         method: &method,
         client: connection.peer.ip().to_canonical(),
         tls: connection.tls,
         host: &host_of(asked.as_ref(), &uri),
+        prefix: paths.map_or("", |paths| paths.stripped()),
         trusted: is_trusted(&scope, &connection),
         received_version: version,
         pseudonym,
@@ -79,7 +81,6 @@ pub(crate) async fn forward(
     let headers = forward::request_headers(headers, &hop);
     let mut body = ForwardedBody::new(body, scope.options.max_body, body_timeout);
     let on_interim = |interim| forward_interim(interim, version, pseudonym, &connection);
-    let (target, paths) = on_both_sides(proxy, target_of(&uri));
     let request = UpstreamRequest {
         method: &method,
         target: &target,

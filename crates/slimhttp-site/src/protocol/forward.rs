@@ -25,6 +25,7 @@ use crate::protocol::max_forwards;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// Whether a field is known to belong to a single connection. `name` is lower case.
 fn is_hop_by_hop(name: &str) -> bool {
@@ -46,6 +47,8 @@ pub struct Hop<'h> {
     /// The host as the client sent it (`Host` or `:authority`), port included;
     /// empty where an HTTP/1.0 client sent none.
     pub host: &'h str,
+    /// What is taken from the path of the target, as a URL has it; empty where nothing is.
+    pub prefix: &'h str,
     /// Whether the peer is a trusted proxy, whose fields about its own client are kept.
     pub trusted: bool,
     /// The version of the request.
@@ -115,10 +118,11 @@ impl Via<'_> {
 /// `Host` stays as the client sent it. A client that is not trusted cannot say
 /// anything about where the request came from: its `X-Forwarded-*`, `Forwarded`
 /// and `X-Real-IP` are dropped. Those of a trusted proxy are kept; to its
-/// `X-Forwarded-For` its own address is appended.
+/// `X-Forwarded-For` its own address is appended, to its `X-Forwarded-Prefix` what
+/// is taken away here.
 pub fn request_headers(headers: HeaderMap, hop: &Hop<'_>) -> HeaderMap {
     let mut sent = headers;
-    sent.reserve(6);
+    sent.reserve(7);
 
     // RFC 9110 section 7.8: HTTP/1.0 knows no upgrade. `h2c` is never passed on:
     // behind it, requests would travel that nobody here looks at.
@@ -353,7 +357,7 @@ fn is_forwarding_field(name: &str) -> bool {
     begins("x-forwarded") || (begins("x-real-ip") && name.len() == 9) || name == "forwarded"
 }
 
-/// `X-Forwarded-For`, `-Proto` and `-Host`.
+/// `X-Forwarded-For`, `-Proto` and `-Host`, and `-Prefix` where a path loses one.
 fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
     // A proxy that is trusted writes the usual spelling; the others come from
     // its client.
@@ -380,6 +384,23 @@ fn add_forwarding_fields(headers: &mut HeaderMap, hop: &Hop<'_>) {
     }
     if let (Entry::Vacant(host), Some(value)) = (headers.entry(FORWARDED_HOST), host_value(hop)) {
         host.insert(value);
+    }
+    if !hop.prefix.is_empty() {
+        add_prefix(headers, hop.prefix);
+    }
+}
+
+/// Says what is taken from the path, behind what a trusted proxy has taken from it before: one
+/// path, for of a list many a program reads only the last member.
+fn add_prefix(headers: &mut HeaderMap, prefix: &str) {
+    let mut path = Vec::new();
+    for outer in members(headers, &FORWARDED_PREFIX).filter(|outer| outer.starts_with(b"/")) {
+        let end = outer.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+        path.extend_from_slice(&outer[..end]);
+    }
+    path.extend_from_slice(prefix.as_bytes());
+    if let Ok(path) = HeaderValue::try_from(path) {
+        headers.insert(FORWARDED_PREFIX, path);
     }
 }
 

@@ -162,7 +162,12 @@ pub struct Origin<'o> {
     pub asked: &'o str,
 }
 
-impl PathMap<'_> {
+impl<'r> PathMap<'r> {
+    /// What was taken from the path, encoded; empty where nothing was.
+    pub fn stripped(&self) -> &'r str {
+        self.outer
+    }
+
     /// Mends the fields of a response. What names another server, or is relative to the page that
     /// it is in, stays as it is to the byte, and so does what names a path of the upstream
     /// that no client reaches.

@@ -10,6 +10,7 @@ static HOP: LazyLock<Hop<'static>> = LazyLock::new(|| Hop {
     client: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     tls: false,
     host: "a.example:8080",
+    prefix: "",
     trusted: false,
     received_version: Version::HTTP_11,
     pseudonym: &PSEUDONYM,
@@ -299,6 +300,31 @@ fn c7_6_a_trusted_proxy_is_believed() {
         found.remove("host");
         found.remove("via");
         assert_eq!(text(&found), expect, "{sent}");
+    }
+}
+
+#[test]
+fn c7_6_an_upstream_is_told_which_prefix_its_paths_have_lost() {
+    let cases = [
+        ("", "/api", false, "/api"),
+        ("", "", false, ""),
+        // A client cannot say it, in no spelling.
+        ("x-forwarded-prefix: /evil", "/api", false, "/api"),
+        ("x-forwarded-prefix: /evil | x_forwarded_prefix: /evil", "", false, ""),
+        // A trusted proxy has taken away what comes before.
+        ("x-forwarded-prefix: /shop", "", true, "/shop"),
+        ("x-forwarded-prefix: /shop/", "/api", true, "/shop/api"),
+        ("x-forwarded-prefix: /a, /b | x-forwarded-prefix: /c", "/api", true, "/a/b/c/api"),
+        ("x-forwarded-prefix: /", "/api", true, "/api"),
+        ("x-forwarded-prefix: api", "/api", true, "/api"),
+        ("x_forwarded_prefix: /evil", "/api", true, "/api"),
+    ];
+    for (sent, prefix, trusted, expect) in cases {
+        let found = request_headers(fields(sent), &Hop { prefix, trusted, ..*HOP });
+        let lines: Vec<_> = found.get_all("x-forwarded-prefix").iter().collect();
+        let expect: Vec<_> = Some(expect).into_iter().filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines, expect, "{sent}, {prefix}, {trusted}");
+        assert!(!found.contains_key("x_forwarded_prefix"), "{sent}");
     }
 }
 

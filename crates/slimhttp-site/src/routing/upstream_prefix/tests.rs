@@ -65,8 +65,10 @@ fn an_upstream_gets_the_path_behind_the_prefix() {
         ("", "/my app", "/x", "/my%20app/x"),
     ] {
         let rule = PrefixRule::new(strip, add);
-        let (found, _) = rule.apply(target);
+        let (found, paths) = rule.apply(target);
         assert_eq!(found, sent, "{target} without `{strip}`, with `{add}`");
+        let is_stripped = paths.stripped() == &*rule.strip.encoded;
+        assert!(is_stripped || paths.stripped().is_empty(), "{target} without `{strip}`");
     }
 }
 
