@@ -364,6 +364,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     'a name with a space': (starts('200 OK', [('a b', 'c')]), "ValueError: 'a b' is no name"),
     'a value of int': (starts('200 OK', [('a', 1)]), 'TypeError: the value .* not `int`'),
     'a value of two lines': (starts('200 OK', [('a', 'b\r\nc: d')]), 'ValueError: the header `a`'),
+    'a value that ends a line': (starts('200 OK', [('a', 'b\r\n')]), 'ValueError: the header `a`'),
+    'a value behind a line': (starts('200 OK', [('a', '\nb')]), 'ValueError: the header `a`'),
     'a value beyond latin-1': (starts('200 OK', [('a', '\u20ac')]), 'ValueError: the header `a`'),
     'a surrogate': (starts('200 OK', [('a', '\udcff')]), 'ValueError: the header `a`'),
     'a length that is none': (

@@ -172,7 +172,7 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
         let wrong = format!("the value of the header `{name}` is str, not `{found}`");
         return Err(PyTypeError::new_err(wrong));
     };
-    let read = |bytes: &[u8]| HeaderValue::from_bytes(bytes.trim_ascii()).ok();
+    let read = |bytes: &[u8]| HeaderValue::from_bytes(without_whitespace(bytes)).ok();
     let value = latin1::with_bytes(text, read);
     value.ok_or_else(|| {
         let shown = text.repr().map_or_else(|_| "that".into(), |shown| shown.to_string());
@@ -181,6 +181,15 @@ fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderVal
              one that is not of ISO-8859-1"
         ))
     })
+}
+
+/// A value without the whitespace around it (RFC 9110 section 5.5), to which line breaks do not
+/// belong.
+fn without_whitespace(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 fn read_length(value: &HeaderValue) -> PyResult<u64> {
