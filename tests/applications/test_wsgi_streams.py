@@ -97,6 +97,45 @@ def test_c11_4_a_client_that_leaves_ends_the_stream(site: WsgiSite, how: str) ->
     assert 'Traceback' not in log.text
 
 
+@of('how', ['HEAD', '204', 'all of its length'])
+def test_c11_4_who_writes_for_ever_what_nobody_gets_is_told(site: WsgiSite, how: str) -> None:
+    raised: list[BaseException] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        headers = length(3) if how == 'all of its length' else list(PLAIN)
+        write = start_response('204 No Content' if how == '204' else '200 OK', headers)
+        try:
+            while True:
+                write(b'abc')
+        except OSError as error:
+            raised.append(error)
+            raise
+
+    name = site.name(application, valid=False)
+    with Log() as log, site.serving.client() as client:
+        client.send('HEAD' if how == 'HEAD' else 'GET', '/', [('X-App', name)])
+        assert client.read_head().status == (204 if how == '204' else 200)
+        wait_until(lambda: raised, 'the end')
+        assert site.ask(says(b'next')).text == 'next'
+    assert type(raised[0]).__name__ == 'ClientDisconnected'
+    assert 'Traceback' not in log.text
+    assert log.text.count('longer than its Content-Length') == (how == 'all of its length')
+
+
+def test_c11_4_an_endless_iterable_behind_write_is_closed_where_nobody_gets_it(
+    site: WsgiSite,
+) -> None:
+    result = Closable(iter(lambda: b'x', None))
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response('200 OK', list(PLAIN))(b'x')
+        return result
+
+    assert site.ask(application, method='HEAD', valid=False).status == 200
+    wait_until(lambda: result.closed, 'the close')
+    assert result.closed == 1
+
+
 def test_c11_4_an_application_that_gives_nothing_is_left_when_its_client_leaves(
     site: WsgiSite,
 ) -> None:

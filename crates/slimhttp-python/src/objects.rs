@@ -11,6 +11,7 @@ pub(crate) mod request;
 pub(crate) mod routes;
 pub(crate) mod script;
 pub(crate) mod socket;
+pub(crate) mod unwanted;
 pub(crate) mod upgrade_answer;
 pub(crate) mod waiting;
 pub(crate) mod websocket_end;

@@ -22,6 +22,7 @@ use slimhttp_server::{Answer, Body, Request};
 
 use crate::convert::errors::ContentError;
 use crate::objects::content::wait;
+use crate::objects::unwanted::Unwanted;
 use crate::objects::wsgi::head::Head;
 
 /// The `start_response` of a request.
@@ -139,9 +140,10 @@ impl StartResponse {
                 (Ok(Answer::Reply(head.with_body(Body::stream(body)))), Some(writer))
             }
         };
-        let left = Mutex::new(announced);
+        let unwanted = writer.is_none().then(Unwanted::new);
+        let progress = Mutex::new(Progress { left: announced, unwanted });
         let request = self.request.clone();
-        let written = Arc::new(Written { writer, announced, left, request });
+        let written = Arc::new(Written { writer, announced, progress, request });
         self.lock().sending = Sending::Written(written.clone());
         call.answer(outcome);
         completion::notify_batched();
@@ -221,49 +223,75 @@ fn raised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
 
 /// A body that `write` fills.
 pub(crate) struct Written {
-    /// `None` where no content is sent: what is written is dropped.
+    /// `None` where no content is sent: what is written is passed over.
     writer: Option<Writer>,
     announced: Option<u64>,
-    /// What is yet to come of what was announced.
-    left: Mutex<Option<u64>>,
+    progress: Mutex<Progress>,
     request: Arc<Request>,
 }
 
+struct Progress {
+    /// What is yet to come of what was announced.
+    left: Option<u64>,
+    /// What comes beyond, once it does.
+    unwanted: Option<Unwanted>,
+}
+
 impl Written {
+    /// Whether nothing that is written is sent.
+    pub(crate) fn is_without_content(&self) -> bool {
+        self.writer.is_none()
+    }
+
     /// Sends bytes, no more of all than were announced.
     ///
     /// # Errors
-    /// `ClientDisconnected`, and what a signal raises while this waits.
+    /// `ClientDisconnected`, also where the client has long had all that it gets; and what a signal
+    /// raises while this waits.
     pub(crate) fn write(&self, data: &Bound<'_, PyBytes>) -> PyResult<()> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        let bytes = self.within(data.as_bytes());
-        if bytes.is_empty() {
-            return Ok(());
-        }
         let py = data.py();
+        let bytes = self.within(data.as_bytes()).ok_or_else(|| {
+            let why = "the client has all that it gets of the response";
+            ContentError::Disconnected.raised(py, why.to_owned())
+        })?;
+        let Some(writer) = self.writer.as_ref().filter(|_| !bytes.is_empty()) else {
+            return Ok(());
+        };
         let mut chunk = Some(Bytes::copy_from_slice(bytes));
         wait(py, |context| writer.poll_write(&mut chunk, context))?.map_err(|_gone| {
             ContentError::Disconnected.raised(py, "the client has left".to_owned())
         })
     }
 
-    /// Those of `bytes` that were announced; the log says once that there are others.
-    fn within<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
-        let mut rest = self.left.lock();
-        let Some(left) = *rest else { return bytes };
-        let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        *rest = Some(left - count as u64);
-        drop(rest);
-        if count < bytes.len() && left > 0 {
-            log_excess(&self.request, self.announced.unwrap_or_default());
+    /// Those of `bytes` that are sent; the log says once that there are others than were announced.
+    /// `None` where too many were passed over.
+    fn within<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let mut progress = self.progress.lock();
+        let sent = match (&self.writer, progress.left) {
+            (None, _) => 0,
+            (Some(_), None) => bytes.len(),
+            (Some(_), Some(left)) => {
+                let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                progress.left = Some(left - count as u64);
+                count
+            }
+        };
+        let excess = bytes.len() - sent;
+        if excess > 0 {
+            if self.writer.is_some() && progress.unwanted.is_none() {
+                log_excess(&self.request, self.announced.unwrap_or_default());
+            }
+            if !progress.unwanted.get_or_insert_with(Unwanted::new).passes_over(excess) {
+                return None;
+            }
         }
-        &bytes[..count]
+        Some(&bytes[..sent])
     }
 
     /// All is written: the body ends, or breaks off where more was announced.
     pub(crate) fn finish(&self) {
         let Some(writer) = &self.writer else { return };
-        match *self.left.lock() {
+        match self.progress.lock().left {
             None | Some(0) => writer.end(),
             Some(_) => {
                 let (request, announced) = (&self.request, self.announced.unwrap_or_default());

@@ -315,7 +315,10 @@ impl<'py> Exchange<'_, 'py> {
 
     /// Writes what an iterable gives behind what `write` was given.
     fn write_rest(&self, written: &Written, iterator: &Bound<'py, PyIterator>) -> PyResult<()> {
-        while let Some(chunk) = self.next(iterator)? {
+        // An iterable that never ends is closed all the same.
+        while !written.is_without_content()
+            && let Some(chunk) = self.next(iterator)?
+        {
             self.write(written, &chunk)?;
         }
         written.finish();
