@@ -201,6 +201,18 @@ def test_c11_3_a_status_without_content_has_none(
         assert site.ask(says(start(), body(b'next')), client=client).body == b'next'
 
 
+def test_c11_3_what_send_gave_is_awaited_once(site: AsgiSite) -> None:
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        received = receive()
+        await received
+        with pytest.raises(RuntimeError, match='already awaited'):
+            await received
+        await send(start())
+        await send(body(b'once'))
+
+    assert site.ask(application).body == b'once'
+
+
 def test_c11_3_trailers_are_sent_to_who_takes_them(site: AsgiSite) -> None:
     messages = (
         start(200, trailers=True),

@@ -61,7 +61,7 @@ pub(super) enum Awaited {
     /// Room for what it sends next.
     Room,
     /// Room for this message of a WebSocket, until it is sent.
-    WebSocketSend(Mutex<Option<Message>>),
+    WebSocketSend(Message),
 }
 
 /// A `receive`, or a `send` that waits.
@@ -89,7 +89,9 @@ impl Awaiting {
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         let state = std::mem::replace(&mut *self.state.lock(), State::Ended);
         let is_first = match state {
-            State::Ended => return Ok(Step::Result(None)),
+            State::Ended => {
+                return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
+            }
             State::New => true,
             State::Waiting(future) => {
                 let mut future = future.into_bound(py).cast_into()?;
@@ -102,6 +104,10 @@ impl Awaiting {
         let exchange = self.exchange.bind(py);
         if let Some(result) = exchange.get().poll(py, &self.awaited, is_first)? {
             return Ok(Step::Result(Some(result).filter(|result| !result.is_none())));
+        }
+        if !exchange.get().is_on_loop() {
+            let wrong = "`receive` and `send` are awaited on the event loop of the server";
+            return Err(PyRuntimeError::new_err(wrong));
         }
         let future = exchange.get().waiters.add(py)?;
         let mut future = future.call_method0(intern!(py, "__await__"))?.cast_into()?;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ThreadId;
 
 use parking_lot::Mutex;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -17,7 +18,7 @@ use slimhttp_server::{DebugPage, HandlerFault, Request};
 use slimhttp_site::route::Params;
 use slimhttp_site::websocket::Handshake;
 
-use crate::convert::asyncio::{is_cancelled, running_loop};
+use crate::convert::asyncio::is_cancelled;
 use crate::convert::errors::ContentError;
 use crate::objects::request::HttpRequest;
 use crate::run::applications::Hosted;
@@ -39,6 +40,8 @@ pub(crate) struct Exchange {
     pub(super) id: JobId,
     pub(super) waiters: Waiters,
     protocol: Protocol,
+    /// The event loop's thread.
+    thread: ThreadId,
     is_concluded: AtomicBool,
 }
 
@@ -79,8 +82,14 @@ impl Exchange {
             id,
             waiters: Waiters::default(),
             protocol,
+            thread: std::thread::current().id(),
             is_concluded: AtomicBool::new(false),
         }
+    }
+
+    /// Whether this is the thread of its event loop.
+    pub(super) fn is_on_loop(&self) -> bool {
+        std::thread::current().id() == self.thread
     }
 
     /// What is called on an I/O thread when those who wait shall look again.
@@ -133,9 +142,7 @@ impl Exchange {
             }
             (Protocol::Http(http), _) => http.lock().response.has_room().map_err(NotSent::from),
             (Protocol::WebSocket(websocket), Awaited::WebSocketSend(message)) => {
-                let message = message.lock().clone();
-                let Some(message) = message else { return Ok(Some(py.None().into_bound(py))) };
-                websocket.lock().send_message(message).map(|sent| sent == Sent::Ready)
+                websocket.lock().send_message(message.clone()).map(|sent| sent == Sent::Ready)
             }
             (Protocol::WebSocket(websocket), _) => {
                 websocket.lock().response.has_room().map_err(NotSent::from)
@@ -164,10 +171,9 @@ impl Exchange {
 
     /// Lets those go on who wait, on whatever thread this is.
     fn wake(&self, py: Python<'_>) -> PyResult<()> {
-        if self.waiters.is_empty() {
-            return Ok(());
-        }
-        if running_loop(py).is_ok() {
+        // On another thread, whether somebody waits is not known: who has just looked may be about
+        // to.
+        if self.is_on_loop() {
             return self.waiters.wake(py);
         }
         // A closed queue has cancelled everything already.

@@ -31,11 +31,6 @@ impl Waiters {
         Ok(future)
     }
 
-    /// Whether nobody waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
-    }
-
     /// Lets all of them go on.
     ///
     /// # Errors

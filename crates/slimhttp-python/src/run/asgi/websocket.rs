@@ -140,7 +140,7 @@ impl WebSocket {
             (Phase::Open { is_closed: false, .. }, Asked::Send(message)) => {
                 return Ok(match self.send_message(message.clone())? {
                     Sent::Ready => None,
-                    Sent::Full => Some(Awaited::WebSocketSend(Some(message).into())),
+                    Sent::Full => Some(Awaited::WebSocketSend(message)),
                 });
             }
             (Phase::Open { socket, is_closed, .. }, Asked::Close(frame)) if !*is_closed => {
