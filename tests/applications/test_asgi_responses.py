@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import PATIENCE, narrow_client, wait_until
+from support import PATIENCE, Log, narrow_client, wait_until
 from support.asgi import AsgiSite, Noted, Receive, Send, asgi_site, body, says, start
 from support.waiting import settles, wait_until_async
 
@@ -199,6 +199,71 @@ def test_c11_3_a_status_without_content_has_none(
     with site.serving.client() as client:
         assert site.ask(says(start(status), *bodies), client=client).status == status
         assert site.ask(says(start(), body(b'next')), client=client).body == b'next'
+
+
+@of('how', ['HEAD', '204', 'x-sendfile', 'trailers'])
+def test_c11_3_who_sends_for_ever_behind_an_answered_head_is_told(site: AsgiSite, how: str) -> None:
+    raised = Noted()
+    headers = []
+    if how == 'x-sendfile':
+        folder = site.folder  # type: ignore[attr-defined]
+        headers = [(b'x-sendfile', str(folder / 'report.txt').encode())]
+
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await send(start(204 if how == '204' else 200, *headers, trailers=how == 'trailers'))
+        await send(body(b'x', more_body=how != 'trailers'))
+        more: dict[str, Any] = body(b'x' * 100, more_body=True)
+        if how == 'trailers':
+            more = {'type': 'http.response.trailers', 'headers': [], 'more_trailers': True}
+        try:
+            while True:
+                await send(more)
+        except OSError as error:
+            raised.note(type(error).__name__)
+            raise
+
+    with Log() as log:
+        method = 'HEAD' if how in ('HEAD', 'trailers') else 'GET'
+        assert site.ask(application, method=method).status == (204 if how == '204' else 200)
+        # The event loop is there for others meanwhile.
+        assert site.ask(says(start(), body(b'next'))).body == b'next'
+        assert raised.wait() == 'ClientDisconnected'
+    assert 'Traceback' not in log.text
+
+
+def test_c11_3_who_waits_for_the_end_of_an_answered_head_is_told(site: AsgiSite) -> None:
+    told = Noted()
+
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        async def listen() -> None:
+            while (await receive())['type'] != 'http.disconnect':
+                pass
+
+        listening = asyncio.ensure_future(listen())
+        await asyncio.sleep(0)
+        await send(start(200, (b'content-type', b'text/event-stream')))
+        await send(body(b'data: 1\n\n', more_body=True))
+        await listening
+        told.note()
+
+    with Log() as log, site.serving.client() as client:
+        assert site.ask(application, method='HEAD', client=client).status == 200
+        # The connection stays, and another request comes on it.
+        told.wait()
+        assert site.ask(says(start(), body(b'next')), client=client).body == b'next'
+    assert 'returned before' not in log.text
+
+
+def test_c11_3_others_run_while_a_response_streams(site: AsgiSite) -> None:
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        other = asyncio.ensure_future(asyncio.sleep(0))
+        await send(start())
+        for _ in range(1000):
+            # Of these any number may wait for the client.
+            await send(body(b'', more_body=True))
+        await send(body(b'other ran' if other.done() else b'alone'))
+
+    assert site.ask(application).body == b'other ran'
 
 
 def test_c11_3_what_send_gave_is_awaited_once(site: AsgiSite) -> None:

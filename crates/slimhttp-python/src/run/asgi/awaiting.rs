@@ -62,6 +62,8 @@ pub(super) enum Awaited {
     Room,
     /// Room for this message of a WebSocket, until it is sent.
     WebSocketSend(Message),
+    /// That others have run.
+    Turn,
 }
 
 /// A `receive`, or a `send` that waits.
@@ -74,6 +76,8 @@ pub(super) struct Awaiting {
 
 enum State {
     New,
+    /// It lets others run first.
+    Turned,
     /// It waits for this (the iterator of a future).
     Waiting(Py<PyAny>),
     Ended,
@@ -88,11 +92,16 @@ impl Awaiting {
     /// Takes a step: what the loop shall wait for, or the result.
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         let state = std::mem::replace(&mut *self.state.lock(), State::Ended);
+        let exchange = self.exchange.bind(py);
         let is_first = match state {
             State::Ended => {
                 return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
             }
-            State::New => true,
+            State::New if self.is_turn_due() => {
+                *self.state.lock() = State::Turned;
+                return Ok(Step::Wait(py.None().into_bound(py)));
+            }
+            State::New | State::Turned => true,
             State::Waiting(future) => {
                 let mut future = future.into_bound(py).cast_into()?;
                 if let Some(awaited) = Iterator::next(&mut future).transpose()? {
@@ -101,7 +110,6 @@ impl Awaiting {
                 false
             }
         };
-        let exchange = self.exchange.bind(py);
         if let Some(result) = exchange.get().poll(py, &self.awaited, is_first)? {
             return Ok(Step::Result(Some(result).filter(|result| !result.is_none())));
         }
@@ -114,6 +122,11 @@ impl Awaiting {
         let awaited = Iterator::next(&mut future).transpose()?;
         let awaited = awaited.ok_or_else(|| PyRuntimeError::new_err("a new future is done"))?;
         Ok(self.wait(future.into_any(), awaited))
+    }
+
+    /// Whether others are to run before anything else.
+    fn is_turn_due(&self) -> bool {
+        matches!(self.awaited, Awaited::Turn) || self.exchange.get().is_turn_due()
     }
 
     fn wait<'py>(&self, future: Bound<'py, PyAny>, awaited: Bound<'py, PyAny>) -> Step<'py> {

@@ -53,6 +53,7 @@ impl ApplicationCoroutine {
         if exchange.is_concluded() {
             return Ok(None);
         }
+        exchange.begins_turn();
         let label = || Arc::clone(&exchange.hosted.label);
         let stepped = catch_panic(label, || match self.steps(py)? {
             Some(steps) => advance(&steps),

@@ -2,7 +2,7 @@
 //! answered in the end. The state is behind a lock, under which no Python runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ThreadId;
 
 use parking_lot::Mutex;
@@ -40,10 +40,16 @@ pub(crate) struct Exchange {
     pub(super) id: JobId,
     pub(super) waiters: Waiters,
     protocol: Protocol,
+    is_concluded: AtomicBool,
     /// The event loop's thread.
     thread: ThreadId,
-    is_concluded: AtomicBool,
+    /// How many `receive` and `send` in succession have waited for nothing.
+    at_once: AtomicU32,
 }
+
+/// How many `receive` and `send` of one application in succession wait for nothing. One that has a
+/// client as fast as itself would keep the event loop to itself otherwise.
+const MOST_AT_ONCE: u32 = 32;
 
 enum Protocol {
     Http(Mutex<Http>),
@@ -60,6 +66,8 @@ pub(super) enum Rest {
     Unfinished(&'static str),
     /// A client that had left; whether the application was told.
     Gone { was_told: bool },
+    /// A response of which nobody takes the rest, as the application was told.
+    Unwanted,
 }
 
 impl Exchange {
@@ -82,14 +90,29 @@ impl Exchange {
             id,
             waiters: Waiters::default(),
             protocol,
-            thread: std::thread::current().id(),
             is_concluded: AtomicBool::new(false),
+            thread: std::thread::current().id(),
+            at_once: AtomicU32::new(0),
         }
     }
 
     /// Whether this is the thread of its event loop.
     pub(super) fn is_on_loop(&self) -> bool {
         std::thread::current().id() == self.thread
+    }
+
+    /// The application has let others run.
+    pub(super) fn begins_turn(&self) {
+        self.at_once.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether others are to run before the next `receive` or `send`; it counts this one.
+    pub(super) fn is_turn_due(&self) -> bool {
+        let is_due = self.at_once.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_AT_ONCE;
+        if is_due {
+            self.begins_turn();
+        }
+        is_due
     }
 
     /// What is called on an I/O thread when those who wait shall look again.
@@ -132,6 +155,7 @@ impl Exchange {
         is_first: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let outcome = match (&self.protocol, awaited) {
+            (_, Awaited::Turn) => Ok(true),
             (Protocol::Http(http), Awaited::Receive) => {
                 let received = http.lock().poll_receive(self, is_first);
                 return received.map(|received| received.into_message(py)).transpose();
@@ -157,16 +181,16 @@ impl Exchange {
 
     /// What `send` raises.
     fn raised(&self, py: Python<'_>, not_sent: NotSent) -> PyErr {
-        match not_sent {
-            NotSent::Wrong(error) => error,
-            NotSent::Gone => {
-                match &self.protocol {
-                    Protocol::Http(http) => http.lock().was_told = true,
-                    Protocol::WebSocket(websocket) => websocket.lock().was_told = true,
-                }
-                ContentError::Disconnected.raised(py, "the client has left".to_owned())
-            }
+        let why = match not_sent {
+            NotSent::Wrong(error) => return error,
+            NotSent::Gone => "the client has left",
+            NotSent::Unwanted => "the client has all that it gets of the response",
+        };
+        match &self.protocol {
+            Protocol::Http(http) => http.lock().was_told = true,
+            Protocol::WebSocket(websocket) => websocket.lock().was_told = true,
         }
+        ContentError::Disconnected.raised(py, why.to_owned())
     }
 
     /// Lets those go on who wait, on whatever thread this is.
@@ -207,6 +231,14 @@ impl Exchange {
                 );
                 None
             }
+            Rest::Unwanted => {
+                tracing::debug!(
+                    "{}: {} ended behind its response, which took no more: {error}",
+                    InWords(&self.request),
+                    self.hosted.label
+                );
+                None
+            }
             _ => self.failed(py, &error),
         };
         if let Rest::Call(call) = rest {
@@ -233,7 +265,7 @@ impl Exchange {
 
     fn returned(&self, rest: Rest) {
         let what = match rest {
-            Rest::Nothing | Rest::Gone { .. } => return,
+            Rest::Nothing | Rest::Unwanted | Rest::Gone { .. } => return,
             Rest::Unfinished(what) => what,
             Rest::Call(call) => {
                 call.reply.send(Err(HandlerFault::Raised { page: None }));
@@ -280,12 +312,12 @@ impl Exchange {
                 };
                 let mut http = http.lock();
                 let sent = http.response.send(event, exchange);
-                let is_over = http.response.is_complete();
+                let is_answered = http.response.is_answered();
                 drop(http);
-                if is_over {
+                if is_answered {
                     exchange.wake(py)?;
                 }
-                sent.map(|sent| (sent == Sent::Full).then_some(Awaited::Room))
+                sent.map(Sent::awaited)
             }
             Protocol::WebSocket(websocket) => {
                 let asked = Asked::read(message, &kind)?;
@@ -302,6 +334,9 @@ impl Exchange {
             exchange.dispatcher.bridge.arm_watchdog();
         }
         match awaited {
+            Ok(None) if exchange.is_turn_due() => {
+                Ok(Bound::new(py, Awaiting::new(slf, Awaited::Turn))?.into_any())
+            }
             Ok(None) => awaiting::done(py),
             Ok(Some(awaited)) => Ok(Bound::new(py, Awaiting::new(slf, awaited))?.into_any()),
             Err(not_sent) => Err(exchange.raised(py, not_sent)),

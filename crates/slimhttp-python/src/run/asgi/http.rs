@@ -22,7 +22,7 @@ const MESSAGE: usize = 64 * 1024;
 pub(super) struct Http {
     content: Source,
     pub(super) response: Responder,
-    /// Whether the application knows that its client has left.
+    /// Whether the application knows that nobody takes more of its response.
     pub(super) was_told: bool,
 }
 
@@ -67,7 +67,7 @@ impl Http {
 
     /// The next message, if it is there.
     pub(super) fn poll_receive(&mut self, exchange: &Exchange, is_first: bool) -> Option<Received> {
-        if self.response.is_complete() || self.response.is_gone() {
+        if self.response.is_over() {
             return Some(self.disconnect());
         }
         let (stream, ahead, waker) = match &mut self.content {
@@ -137,6 +137,8 @@ impl Http {
             End::BrokenOff => Rest::Unfinished("before its response was complete"),
             End::Complete => Rest::Nothing,
             End::Gone => Rest::Gone { was_told: self.was_told },
+            End::Unwanted if self.was_told => Rest::Unwanted,
+            End::Unwanted => Rest::Unfinished("before its response was complete"),
         }
     }
 }

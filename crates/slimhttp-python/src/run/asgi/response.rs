@@ -16,6 +16,8 @@ use slimhttp_server::{Answer, Body, HandlerFault, Request};
 use slimhttp_site::refusal::Refusal;
 
 use crate::convert::fields::MAX_FIELDS;
+use crate::objects::unwanted::Unwanted;
+use crate::run::asgi::awaiting::Awaited;
 use crate::run::asgi::exchange::Exchange;
 use crate::run::asgi::message::{ResponseEvent, out_of_place};
 
@@ -26,14 +28,29 @@ pub(super) enum Sent {
     Ready,
     /// The client has to take some first.
     Full,
+    /// Nobody takes it, and no client holds the application up.
+    PassedOver,
 }
 
 /// Why something was not sent.
 pub(super) enum NotSent {
     /// The client has left.
     Gone,
+    /// The response takes no more, and the application has not come to its end.
+    Unwanted,
     /// It is wrong.
     Wrong(PyErr),
+}
+
+impl Sent {
+    /// What is awaited before the next one is sent.
+    pub(super) fn awaited(self) -> Option<Awaited> {
+        match self {
+            Self::Ready => None,
+            Self::Full => Some(Awaited::Room),
+            Self::PassedOver => Some(Awaited::Turn),
+        }
+    }
 }
 
 impl From<PyErr> for NotSent {
@@ -57,6 +74,8 @@ pub(super) enum End {
     Complete,
     /// Nobody has taken it.
     Gone,
+    /// It was answered, and nobody takes the rest.
+    Unwanted,
 }
 
 /// The response of one call.
@@ -79,13 +98,15 @@ enum Stage {
         left: Option<u64>,
         trailers: bool,
     },
-    /// It has no content, and what comes of that is dropped.
-    Discarding {
+    /// It is answered without content: the rest of the messages is passed over.
+    Unwanted {
+        rest: Unwanted,
+        more: bool,
         trailers: bool,
     },
     /// Its content is complete, and trailers follow.
     Trailers {
-        sender: Option<BodySender>,
+        sender: BodySender,
         fields: HeaderMap,
     },
     Complete,
@@ -124,6 +145,16 @@ impl Responder {
         matches!(self.stage, Stage::Complete)
     }
 
+    /// Whether all is sent that the client gets.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.stage, Stage::Complete | Stage::Unwanted { .. })
+    }
+
+    /// The same, or that nobody takes it.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_answered() || self.is_gone()
+    }
+
     /// Whether nobody takes it any more.
     pub(super) fn is_gone(&self) -> bool {
         match &self.stage {
@@ -131,12 +162,8 @@ impl Responder {
             Stage::Unstarted | Stage::Started(_) => {
                 self.call.as_ref().is_none_or(|call| call.reply.is_closed())
             }
-            Stage::Streaming { sender, .. } | Stage::Trailers { sender: Some(sender), .. } => {
-                sender.is_gone()
-            }
-            Stage::Discarding { .. } | Stage::Trailers { sender: None, .. } | Stage::Complete => {
-                false
-            }
+            Stage::Streaming { sender, .. } | Stage::Trailers { sender, .. } => sender.is_gone(),
+            Stage::Unwanted { .. } | Stage::Complete => false,
         }
     }
 
@@ -164,6 +191,7 @@ impl Responder {
                 self.stage = Stage::Complete;
                 End::Complete
             }
+            (Stage::Unwanted { .. }, _) => End::Unwanted,
             _ if is_gone => End::Gone,
             (_, Some(call)) => End::Unanswered(Box::new(call)),
             (_, None) => End::BrokenOff,
@@ -185,6 +213,9 @@ impl Responder {
         }
         if self.is_gone() {
             return Err(NotSent::Gone);
+        }
+        if matches!(self.stage, Stage::Unwanted { .. }) {
+            return self.pass_over(&event);
         }
         let request = &*exchange.request;
         match (&mut self.stage, event) {
@@ -215,11 +246,6 @@ impl Responder {
                     return Ok(Sent::Full);
                 }
             }
-            (Stage::Discarding { .. }, ResponseEvent::Body { more, .. }) => {
-                if !more {
-                    self.end_content();
-                }
-            }
             (Stage::Trailers { fields, .. }, ResponseEvent::Trailers { fields: given, more }) => {
                 add(fields, &given)?;
                 if !more {
@@ -229,6 +255,29 @@ impl Responder {
             _ => return Err(out_of_place(name, "something else is to be sent").into()),
         }
         Ok(Sent::Ready)
+    }
+
+    /// Takes note of a message whose content nobody gets.
+    fn pass_over(&mut self, event: &ResponseEvent) -> Result<Sent, NotSent> {
+        let Stage::Unwanted { rest, more, trailers } = &mut self.stage else {
+            unreachable!("it has been looked at");
+        };
+        let (size, goes_on) = match event {
+            ResponseEvent::Body { chunk, more: goes_on } if *more => {
+                *more = *goes_on;
+                (chunk.len(), *goes_on || *trailers)
+            }
+            ResponseEvent::Trailers { more: goes_on, .. } if !*more => (0, *goes_on),
+            event => {
+                let name = event.name(self.is_denial);
+                return Err(out_of_place(name, "something else is to be sent").into());
+            }
+        };
+        if !goes_on {
+            self.stage = Stage::Complete;
+            return Ok(Sent::Ready);
+        }
+        if rest.passes_over(size) { Ok(Sent::PassedOver) } else { Err(NotSent::Unwanted) }
     }
 
     /// Sends the head with the first of its content.
@@ -242,29 +291,23 @@ impl Responder {
         let label = &exchange.hosted.label;
         if let Some(outcome) = sendfile_header::answer(request, label, status, &mut fields) {
             if is_streamed {
-                self.stage = Stage::Discarding { trailers };
+                self.stage = Stage::Unwanted { rest: Unwanted::new(), more, trailers };
             }
             if let Some(call) = self.call.take() {
                 call.answer(outcome);
-            }
-            if !more {
-                self.end_content();
             }
             return Sent::Ready;
         }
         let discards = has_no_content(status) || request.method == Method::HEAD;
         if discards || !is_streamed {
             if is_streamed {
-                self.stage = Stage::Discarding { trailers };
+                self.stage = Stage::Unwanted { rest: Unwanted::new(), more, trailers };
             }
             let body = match request.method == Method::HEAD {
                 true if length.is_some() || chunk.is_empty() || is_streamed => Body::Omitted,
                 _ => chunk.into(),
             };
             self.answer(response(status, fields, body));
-            if !more {
-                self.end_content();
-            }
             return Sent::Ready;
         }
         // Behind a length there is no place for trailers (RFC 9112 section 7.1.2).
@@ -314,14 +357,11 @@ impl Responder {
     fn end_content(&mut self) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Complete) {
             Stage::Streaming { sender, trailers: true, .. } => {
-                Stage::Trailers { sender: Some(sender), fields: HeaderMap::new() }
+                Stage::Trailers { sender, fields: HeaderMap::new() }
             }
             Stage::Streaming { sender, .. } => {
                 sender.finish(None);
                 Stage::Complete
-            }
-            Stage::Discarding { trailers: true } => {
-                Stage::Trailers { sender: None, fields: HeaderMap::new() }
             }
             _ => Stage::Complete,
         };
@@ -329,7 +369,7 @@ impl Responder {
 
     fn end_trailers(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Complete);
-        if let Stage::Trailers { sender: Some(sender), fields } = stage {
+        if let Stage::Trailers { sender, fields } = stage {
             sender.finish(Some(fields).filter(|fields| !fields.is_empty()));
         }
     }

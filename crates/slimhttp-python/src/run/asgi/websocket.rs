@@ -91,9 +91,7 @@ impl WebSocket {
             return Some(Received::Connect);
         }
         let frame = match &self.phase {
-            Phase::Connecting(_) | Phase::Denying
-                if !self.response.is_gone() && !self.response.is_complete() =>
-            {
+            Phase::Connecting(_) | Phase::Denying if !self.response.is_over() => {
                 return None;
             }
             Phase::Connecting(_) | Phase::Denying | Phase::Over => {
@@ -135,11 +133,11 @@ impl WebSocket {
             (Phase::Connecting(_) | Phase::Denying, Asked::Response(event)) => {
                 let sent = self.response.send(event, exchange)?;
                 self.phase = Phase::Denying;
-                return Ok((sent == Sent::Full).then_some(Awaited::Room));
+                return Ok(sent.awaited());
             }
             (Phase::Open { is_closed: false, .. }, Asked::Send(message)) => {
                 return Ok(match self.send_message(message.clone())? {
-                    Sent::Ready => None,
+                    Sent::Ready | Sent::PassedOver => None,
                     Sent::Full => Some(Awaited::WebSocketSend(message)),
                 });
             }
@@ -210,6 +208,8 @@ impl WebSocket {
                 End::BrokenOff => Rest::Unfinished("before its response was complete"),
                 End::Complete => Rest::Nothing,
                 End::Gone => Rest::Gone { was_told },
+                End::Unwanted if was_told => Rest::Unwanted,
+                End::Unwanted => Rest::Unfinished("before its response was complete"),
             },
             Phase::Over => Rest::Nothing,
         }
