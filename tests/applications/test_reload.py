@@ -8,15 +8,17 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
 import pytest
+from slimHTTP._reload import _channel
 from slimHTTP._reload._watch import Watch, Watched
 from support.client import Client
 from support.servers import Cli, tree
-from support.waiting import wait_until
+from support.waiting import tick, wait_until
 from support.websocket_clients import client as websocket
 from support.websocket_clients import closing
 
@@ -280,6 +282,66 @@ def test_a_signal_ends_all_of_it(folder: Path, number: int) -> None:
         assert program.stop(number) == 0
         assert not runs(worker)
         assert 'Traceback' not in program.stderr
+
+
+def test_the_supervisor_rests_while_its_worker_ends(folder: Path) -> None:
+    (folder / 'site.toml').write_text(SITE + 'grace_period = 1\n')
+
+    def seconds() -> Optional[float]:
+        """What it has used of a processor; None once it is gone."""
+        with contextlib.suppress(OSError):
+            stat = Path(f'/proc/{program.pid}/stat').read_text().rpartition(')')[2].split()
+            if stat[0] != 'Z':
+                return (int(stat[11]) + int(stat[12])) / os.sysconf('SC_CLK_TCK')
+        return None
+
+    with supervised(folder) as program, Client(program.address) as client:
+        client.send('GET', '/events')
+        assert client.read_head().status == 200
+        before = last = seconds()
+        began = time.monotonic()
+        program.send_signal(signal.SIGTERM)
+        while (now := seconds()) is not None:
+            last = now
+            tick()
+        took = time.monotonic() - began
+    assert before is not None
+    assert last is not None
+    assert last - before < took / 4
+
+
+def test_a_message_that_nobody_reads_ends_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_channel, '_SEND_TIMEOUT', 0.05)
+    ours, theirs = map(_channel.Channel, socket.socketpair())
+    assert not ours.send('show', page='x' * (4 << 20))
+    assert not ours.send('end')
+    assert theirs.receive() is None, 'neither half of a message, nor one that it garbles'
+    ours.close()
+    theirs.close()
+
+
+def test_what_has_no_room_is_kept_up_to_a_bound_and_nobody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_channel, '_MAX_UNSENT', 5 << 20)
+    ours, theirs = map(_channel.Channel, socket.socketpair())
+    page = 'x' * (4 << 20)
+    assert ours.post('show', page=page)
+    assert ours.post('end')
+    assert ours.is_sending
+    got: list[dict[str, object]] = []
+    while len(got) < 2:
+        assert ours.flush()
+        got += theirs.receive() or []
+    assert not ours.is_sending
+    assert got == [{'kind': 'show', 'page': page}, {'kind': 'end'}]
+    assert ours.post('show', page=page)
+    assert not ours.post('show', page=page)
+    assert not ours.is_sending
+    while (messages := theirs.receive()) is not None:
+        assert messages == []
+    ours.close()
+    theirs.close()
 
 
 def test_a_worker_does_not_outlive_its_supervisor(folder: Path) -> None:

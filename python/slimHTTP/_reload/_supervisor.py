@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import selectors
 import signal
@@ -131,9 +132,14 @@ class _Supervisor:
 
     def _wait(self, timeout: float) -> None:
         """Wait for messages and signals; do what the messages ask for."""
-        for key, _ in self._selector.select(timeout):
+        for worker in self._workers:
+            self._watch_channel(worker)
+        for key, events in self._selector.select(timeout):
             if isinstance(key.data, WorkerProcess):
-                self._receive(key.data)
+                if events & selectors.EVENT_WRITE:
+                    key.data.send_rest()
+                if events & selectors.EVENT_READ:
+                    self._receive(key.data)
             else:
                 with contextlib.suppress(BlockingIOError):
                     key.fileobj.recv(4096)  # type: ignore[union-attr]
@@ -308,6 +314,14 @@ class _Supervisor:
             self._waiting.send('alone')
             self._waiting = None
 
+    def _watch_channel(self, worker: WorkerProcess) -> None:
+        """Wait for room too where a message is on its way."""
+        events = selectors.EVENT_READ
+        if worker.channel.is_sending:
+            events |= selectors.EVENT_WRITE
+        with contextlib.suppress(KeyError):  # Its channel has ended.
+            self._selector.modify(worker.channel, events, worker)
+
     def _unregister(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.channel)
@@ -316,6 +330,7 @@ class _Supervisor:
         """Let all workers end; a second signal does not wait."""
         begun = time.monotonic()
         self._starting = None
+        self._next_look = math.inf  # No edit matters any more.
         for worker in self._workers:
             worker.end(_MARGIN)
         while self._workers:

@@ -76,8 +76,14 @@ class WorkerProcess:
         return 128 - status if status is not None and status < 0 else status
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send it a message, if it is still there."""
-        self.channel.send(kind, **fields)
+        """Send it a message, if it is still there; what it has no room for goes later."""
+        if not self.channel.post(kind, **fields):
+            self.kill()
+
+    def send_rest(self) -> None:
+        """Send what there was no room for."""
+        if not self.channel.flush():
+            self.kill()
 
     def end(self, margin: float, *, has_successor: bool = False) -> None:
         """Let it finish what it does, and end; it is killed `margin` after its grace is over.
