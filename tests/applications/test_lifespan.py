@@ -13,7 +13,7 @@ import slimHTTP
 from support import serving, wait_until
 from support.applications import Recorded
 from support.log import Log
-from support.waiting import tick, tick_async
+from support.waiting import tick, tick_async, wait_until_async
 
 #: The other scopes of a server one of whose applications fails.
 HOST = 'failing.example'
@@ -238,6 +238,74 @@ def test_c11_3_a_shutdown_that_fails_is_told(application: Callable[..., Any], sa
         with serving(app=application, grace_period=0.3) as site:
             assert site.http._hosting.wait(10)
         log.wait_for(said)
+
+
+def test_c11_3_one_that_asks_for_more_behind_its_shutdown_has_shut_down() -> None:
+    ended: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        # As the specification shows it, but without the `return`.
+        try:
+            while True:
+                kind = (await receive())['type']
+                await send({'type': f'{kind}.complete'})
+        finally:
+            ended.append(kind)
+
+    began = time.monotonic()
+    with Log() as log, serving(app=application, grace_period=20) as site:
+        assert site.http._hosting.wait(10)
+    assert time.monotonic() - began < 10, 'nobody has waited for its end'
+    assert ended == ['lifespan.shutdown']
+    assert 'cancelled' not in log.text
+
+
+def test_c11_3_one_that_has_failed_and_goes_on_is_ended() -> None:
+    ended = threading.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({'type': 'lifespan.startup.failed', 'message': 'no database'})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with serving(app=application) as site:
+        assert site.http._hosting.wait(10)
+        assert site.http._hosting.failures()
+        assert ended.is_set()
+
+
+def test_c11_3_a_task_of_a_request_is_none_of_the_start_up_beside_it() -> None:
+    starting, go_on = threading.Event(), threading.Event()
+    tasks: list[Any] = []
+
+    async def starts_up(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        starting.set()
+        await wait_until_async(go_on.is_set)
+        await send({'type': 'lifespan.startup.complete'})
+        await receive()
+        await send({'type': 'lifespan.shutdown.complete'})
+
+    async def never_done() -> None:
+        await asyncio.Event().wait()
+
+    async def asked(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.ensure_future(never_done()))
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': b'x'})
+
+    vhosts = {HOST: {'app': starts_up, 'lifespan': 'on'}}
+    with Log() as log:
+        site = serving(app=asked, lifespan='off', vhosts=vhosts, grace_period=0.2)
+        with site as served:
+            assert starting.wait(10)
+            assert served.get('/').body == b'x'
+            go_on.set()
+            assert served.http._hosting.wait(10)
+        log.wait_for('still running at the end of the grace period, cancelled: .*never_done')
 
 
 def test_c11_3_one_that_a_change_takes_away_shuts_down() -> None:

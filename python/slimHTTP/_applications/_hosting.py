@@ -218,7 +218,10 @@ class Hosting(_fork.LockOwner):
         required = named.lifespan == 'on'
         hosted.lifespan = Lifespan(application, hosted.label, required=required)
         self._lifespans.add(hosted.lifespan)
-        _loop.spawn(self._start_up(hosted, hosted.lifespan, named))
+        if not _loop.spawn(self._start_up(hosted, hosted.lifespan, named)):
+            # The last server has let go of the loop: this one ends too.
+            self._lifespans.discard(hosted.lifespan)
+            self._fail(hosted, named, _Ended())
 
     def _join(
         self, hosted: _Hosted, application: Callable[..., Any], interface: Literal['asgi', 'wsgi']
@@ -242,13 +245,12 @@ class Hosting(_fork.LockOwner):
                     self._tell_ready(number, other)
             other.numbers |= hosted.numbers
             other.leaving |= hosted.leaving
-            return True
+        # `hosted`, which was starting, is none any more.
+        self._notify_settled()
+        return True
 
     async def _start_up(self, hosted: _Hosted, lifespan: Lifespan, named: _Named) -> None:
         """Wait for the start-up of an ASGI application, on the event loop."""
-        import asyncio
-
-        before = asyncio.all_tasks()
         try:
             supported = await lifespan.start(named.timeout)
         except BaseException as error:
@@ -257,9 +259,6 @@ class Hosting(_fork.LockOwner):
             if isinstance(error, Exception):
                 return
             raise  # The server ends.
-        # What it has begun for itself ends with it, and is no request's.
-        for task in asyncio.all_tasks() - before:
-            _loop.exempt(task)
         if not supported:
             hosted.lifespan = None
             self._lifespans.discard(lifespan)
@@ -274,6 +273,9 @@ class Hosting(_fork.LockOwner):
             hosted.state = 'ready'
             for number in hosted.numbers | hosted.leaving:
                 self._tell_ready(number, hosted)
+        self._notify_settled()
+
+    def _notify_settled(self) -> None:
         with self._settled:
             self._settled.notify_all()
 
@@ -298,8 +300,7 @@ class Hosting(_fork.LockOwner):
                 self._server.applications.failed(number, page)
             for number in list(hosted.leaving):
                 self._forget(number)
-        with self._settled:
-            self._settled.notify_all()
+        self._notify_settled()
 
     # What whoever supervises this process asks.
 
@@ -398,6 +399,11 @@ class Hosting(_fork.LockOwner):
                 hosted.state = 'ended'
                 for number in hosted.numbers | hosted.leaving:
                     self._forget(number)
+        self._notify_settled()
+
+
+class _Ended(BaseException):
+    """Why an application has not started when its server ends; the log has nothing to tell."""
 
 
 async def _stop_all(lifespans: list[Lifespan], timeout: float) -> None:

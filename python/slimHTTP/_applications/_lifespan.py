@@ -48,8 +48,10 @@ class Lifespan:
         loop = asyncio.get_running_loop()
         self._answered: asyncio.Future[bool] = loop.create_future()
         self._asked = asyncio.Event()
-        self._task = loop.create_task(self._run())
-        _loop.exempt(self._task)
+        self._shut_down = asyncio.Event()
+        self._idle = asyncio.Event()
+        # With all that it begins, which is no request's and ends with it.
+        self._task = _loop.create_program_task(self._run())
         try:
             await asyncio.wait({self._answered}, timeout=timeout)
         except asyncio.CancelledError:
@@ -62,8 +64,13 @@ class Lifespan:
                 'none',
                 'see `app_start_timeout`; `lifespan` may be `off`',
             )
-        # Raises CancelledError where `stop` has come before.
-        return self._answered.result()
+        try:
+            # Raises CancelledError where `stop` has come before.
+            return self._answered.result()
+        except BaseException:
+            # It may go on behind `lifespan.startup.failed`.
+            await self._cancel()
+            raise
 
     async def stop(self, timeout: float) -> None:
         """Let the application shut down, and wait for that `timeout` seconds at most."""
@@ -75,12 +82,15 @@ class Lifespan:
             return
         self._stopping = True
         self._asked.set()
-        await asyncio.wait({task}, timeout=timeout)
-        if not task.done():
+        await _first(task, self._shut_down, timeout)
+        if self._shut_down.is_set():
+            # It may have something to do behind that, but nothing to receive.
+            await _first(task, self._idle, _MOMENT)
+        elif not task.done():
             _log.logger.warning(
                 '%s has not shut down within %g s: cancelled', self._label, max(timeout, 0.0)
             )
-            await self._cancel()
+        await self._cancel()
 
     async def _cancel(self) -> None:
         task = self._task
@@ -173,6 +183,7 @@ class Lifespan:
             await self._asked.wait()
             return {'type': 'lifespan.shutdown'}
         # There is nothing more to come.
+        self._idle.set()
         nothing: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         return await nothing
 
@@ -185,8 +196,9 @@ class Lifespan:
             self._failure = str(message.get('message', ''))
             asyncio.get_running_loop().call_later(_MOMENT, self._fail, None)
         elif kind == 'lifespan.shutdown.complete' and self._asked.is_set():
-            pass
+            self._shut_down.set()
         elif kind == 'lifespan.shutdown.failed' and self._asked.is_set():
+            self._shut_down.set()
             text = str(message.get('message', '')).strip()
             _log.logger.error(
                 '%s says that it has failed to shut down%s',
@@ -195,3 +207,12 @@ class Lifespan:
             )
         else:
             raise RuntimeError(f'unexpected ASGI message `{kind}` in the lifespan')
+
+
+async def _first(task: asyncio.Task[None], event: asyncio.Event, timeout: float) -> None:
+    """Wait for the end of `task` or for `event`, `timeout` seconds at most."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import gc
 import os
 import sys
 import threading
@@ -30,6 +31,7 @@ from slimHTTP._slimhttp import Server
 
 if TYPE_CHECKING:
     import asyncio
+    import concurrent.futures
 
 #: How long a task that is cancelled at the end may clean up (s).
 _CLEANUP_TIMEOUT: Final = 1.0
@@ -45,8 +47,10 @@ _base_contexts: Final[dict[Server, contextvars.Context]] = {}
 _loop: asyncio.AbstractEventLoop | None = None
 #: Which one that is: `asyncio` or `uvloop`.
 _implementation = ''
-#: The tasks that are no handler's: what programs have begun in `on_start`, and lifespans.
+#: The tasks that are no handler's: what programs have begun in `on_start`, and our own.
 _exempt: Final[weakref.WeakSet[asyncio.Task[Any]]] = weakref.WeakSet()
+#: Set in the contexts of lifespans, and so of all that they begin, which is no handler's either.
+_is_program: Final = contextvars.ContextVar('slimHTTP_is_program', default=False)
 
 
 def attach(server: Server) -> None:
@@ -142,13 +146,11 @@ def run_coroutine(work: Awaitable[Any], timeout: float | None) -> Any:
     Called on another thread. Raises what it raises, and Overdue after `timeout` seconds:
     it was cancelled then, and had a moment to clean up.
     """
-    import asyncio
     import concurrent.futures
 
-    loop = _loop
-    if loop is None:
+    future = _submit(_with_timeout(work, timeout), work)
+    if future is None:
         raise RuntimeError('the event loop has ended')
-    future = asyncio.run_coroutine_threadsafe(_with_timeout(work, timeout), loop)
     try:
         # Not for ever, where a handler blocks the loop.
         return future.result(None if timeout is None else timeout + 2 * _CLEANUP_TIMEOUT)
@@ -160,18 +162,30 @@ def run_coroutine(work: Awaitable[Any], timeout: float | None) -> Any:
         future.cancel()
 
 
-def spawn(work: Coroutine[Any, Any, Any]) -> None:
-    """Begin `work` on the loop, to which a server is attached, and wait for nothing.
+def spawn(work: Coroutine[Any, Any, Any]) -> bool:
+    """Begin `work` on the loop, and wait for nothing; tells whether there is a loop.
 
     It is no handler's, so that `finish_tasks` leaves it. It tells its failures itself.
     """
+    return _submit(_exempted(work), work) is not None
+
+
+def _submit(
+    wrapped: Coroutine[Any, Any, Any], work: Awaitable[Any]
+) -> concurrent.futures.Future[Any] | None:
+    """Begin on the loop what runs `work`; where there is none, neither is left unawaited."""
     import asyncio
 
     loop = _loop
-    if loop is None:
-        work.close()
-        return
-    asyncio.run_coroutine_threadsafe(_exempted(work), loop)
+    if loop is not None:
+        # RuntimeError: it has been closed just now.
+        with contextlib.suppress(RuntimeError):
+            return asyncio.run_coroutine_threadsafe(wrapped, loop)
+    wrapped.close()
+    close = getattr(work, 'close', None)
+    if close is not None:
+        close()
+    return None
 
 
 async def _exempted(work: Coroutine[Any, Any, Any]) -> None:
@@ -202,9 +216,15 @@ async def _with_timeout(work: Awaitable[Any], timeout: float | None) -> Any:
     return task.result()
 
 
-def exempt(task: asyncio.Task[Any]) -> None:
-    """Leave a task out of `finish_tasks`: it is no handler's."""
-    _exempt.add(task)
+def create_program_task(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Give a task of `work`, which `finish_tasks` leaves with all that it begins: no handler's."""
+    import asyncio
+
+    def create() -> asyncio.Task[Any]:
+        _is_program.set(True)
+        return asyncio.get_running_loop().create_task(work)
+
+    return contextvars.copy_context().run(create)
 
 
 def exempt_tasks() -> None:
@@ -231,6 +251,7 @@ async def _drain(timeout: float) -> None:
     import asyncio
 
     left = asyncio.all_tasks() - {asyncio.current_task()} - set(_exempt)
+    left = {task for task in left if not _is_programs(task)}
     if left:
         _, left = await asyncio.wait(left, timeout=timeout)
     if not left:
@@ -243,6 +264,17 @@ async def _drain(timeout: float) -> None:
     for task in left:
         task.cancel()
     await asyncio.wait(left, timeout=_CLEANUP_TIMEOUT)
+
+
+def _is_programs(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a lifespan has begun a task, or a task of its has."""
+    if sys.version_info >= (3, 12):
+        context = task.get_context()
+    else:
+        # It is not told otherwise; of the contexts that a task has its own is the first.
+        contexts = (it for it in gc.get_referents(task) if isinstance(it, contextvars.Context))
+        context = next(contexts, None)
+    return context is not None and context.get(_is_program, False)
 
 
 def _name_of(task: asyncio.Task[Any]) -> str:
@@ -297,12 +329,19 @@ def _start_task(
 ) -> asyncio.Task[Any]:
     """Do what `eager_start` of CPython 3.12 does: take the first step of a new task here and now.
 
-    A new task asks its loop to call its step soon; it is asked for that call instead.
+    A new task asks its loop to call its step soon; it is asked for that call instead. What else
+    is asked for meanwhile, by whatever the garbage collector ends, is the loop's.
     """
-    calls: list[tuple[Callable[[], None], contextvars.Context]] = []
+    steps: list[tuple[Callable[[], None], contextvars.Context]] = []
+    pass_on = loop.call_soon
 
-    def call_soon(step: Callable[[], None], context: contextvars.Context) -> None:
-        calls.append((step, context))
+    def call_soon(
+        callback: Callable[..., None], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle | None:
+        if args or context is None or not _is_step_of(coroutine, callback):
+            return pass_on(callback, *args, context=context)
+        steps.append((callback, context))
+        return None
 
     loop.call_soon = call_soon  # type: ignore[method-assign,assignment]
     try:
@@ -312,9 +351,20 @@ def _start_task(
             task = context.run(make, coroutine, loop=loop)
     finally:
         del loop.call_soon  # Its class has it still.
-    for step, copied in calls:
+    for step, copied in steps:
         copied.run(step)
     return task
+
+
+def _is_step_of(coroutine: Coroutine[Any, Any, Any], callback: Callable[..., None]) -> bool:
+    """Tell whether `callback` is a step of the task of `coroutine`."""
+    owner = getattr(callback, '__self__', None)
+    # A task that is written in C has steps that do not tell whose they are.
+    for holder in gc.get_referents(callback) if owner is None else (owner,):
+        get_coro = getattr(holder, 'get_coro', None)
+        if get_coro is not None and get_coro() is coroutine:
+            return True
+    return False
 
 
 def _unwatch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int, last: bool) -> None:
