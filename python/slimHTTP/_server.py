@@ -26,7 +26,7 @@ from slimHTTP._hooks import Hooks
 from slimHTTP._instances import Instances
 from slimHTTP._net._events import events_of
 from slimHTTP._net._websocket import WebSockets
-from slimHTTP._serve import _lifecycle, _loop, _preload, _run, _threads
+from slimHTTP._serve import _lifecycle, _loop, _run, _threads
 from slimHTTP._serve._fork import LockOwner
 from slimHTTP._slimhttp import Server, WebSocketRoute
 from slimHTTP._state import _persist
@@ -417,8 +417,7 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
             self._prepare()
             if self._python_threads is None:
                 _loop.set_base_context(self._server)
-                if self._server.kind(('user',)) == 'value':
-                    _preload.import_all()
+                _run.become_user(self._server)
                 self._server.start()
                 self._python_threads = _run.start_python_threads(self, self._server)
                 if greeting:

@@ -272,6 +272,20 @@ def test_the_command_line_heeds_the_option(python: bool, tmp_path: Path) -> None
         assert served.stop() == 0
 
 
+@root_only
+def test_an_application_is_imported_as_the_user_also_where_it_is_waited_for(tmp_path: Path) -> None:
+    folder = reachable(tmp_path)
+    tree(folder, {
+        'who.py': 'import os\nwho = str(os.geteuid())\n'
+                  'def app(environ, start_response):\n'
+                  "    start_response('200 OK', [])\n"
+                  '    return [who.encode()]\n',
+        'site.toml': "addr = '127.0.0.1'\nport = 0\nuser = 'nobody'\napp = 'who:app'\n",
+    })  # fmt: skip
+    with Cli('run', folder / 'site.toml', '--reload', python=True) as served:
+        assert get(served.address, '/').text == str(NOBODY.pw_uid)
+
+
 # What root opens before it is somebody else.
 
 

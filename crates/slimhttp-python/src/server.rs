@@ -133,6 +133,11 @@ impl Server {
         Signals(slf)
     }
 
+    /// Becomes the `user` of the configuration, which `start` does at the latest.
+    fn become_user(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.core.become_user())?)
+    }
+
     /// Starts the I/O threads; a second call does nothing.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         if self.started.swap(true, Ordering::AcqRel) {

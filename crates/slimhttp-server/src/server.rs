@@ -114,6 +114,7 @@ pub struct Server {
     io_threads: OnceLock<Arc<[Arc<IoThread>]>>,
     /// Taken by [`Server::start`].
     listeners: Mutex<Option<Vec<TcpListener>>>,
+    has_become_user: Mutex<bool>,
 }
 
 impl fmt::Debug for Server {
@@ -183,7 +184,12 @@ impl Server {
             failed_start: ShownFailure::default(),
             id: RandomState::new().hash_one(first),
         });
-        Ok(Self { shared, io_threads: OnceLock::new(), listeners: Mutex::new(Some(listeners)) })
+        Ok(Self {
+            shared,
+            io_threads: OnceLock::new(),
+            listeners: Mutex::new(Some(listeners)),
+            has_become_user: Mutex::new(false),
+        })
     }
 
     /// The first address that is listened on.
@@ -202,11 +208,7 @@ impl Server {
     /// The system's, where it gives no more threads or descriptors, or where root
     /// cannot become the `user` that the configuration names.
     pub fn start(&self) -> std::io::Result<()> {
-        if self.lock_listeners().is_none() {
-            return Ok(());
-        }
-        // All that only root may open is open by now.
-        privileges::apply(&self.shared.live.current().site.service)?;
+        self.become_user()?;
         let Some(listeners) = self.take_listeners() else { return Ok(()) };
         self.shared.live.start_serving();
         let count = self.shared.live.current().site.service.io_threads.max(1);
@@ -214,6 +216,21 @@ impl Server {
         // Whom the first of them serves may ask for them at once.
         let _ = self.io_threads.set(io_threads.known().clone());
         io_threads.spawn(&self.shared, listeners)
+    }
+
+    /// Becomes the `user` that the configuration names, where the process is root: all that only
+    /// root may open is open by now. [`Server::start`] does it at the latest; a second call does
+    /// nothing.
+    ///
+    /// # Errors
+    /// Root cannot become that user.
+    pub fn become_user(&self) -> std::io::Result<()> {
+        let mut has_become_user = self.has_become_user.lock();
+        if !*has_become_user {
+            privileges::apply(&self.shared.live.current().site.service)?;
+            *has_become_user = true;
+        }
+        Ok(())
     }
 
     fn take_listeners(&self) -> Option<Vec<TcpListener>> {

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from slimHTTP import _log
 from slimHTTP._errors import slimHTTP_Error
-from slimHTTP._serve import _loop, _threads
+from slimHTTP._serve import _loop, _preload, _threads
 from slimHTTP._serve._lifecycle import Applications, Lifecycle
 from slimHTTP._slimhttp import Server
 from slimHTTP._types import ServerInstance
@@ -53,6 +53,13 @@ def start_python_threads(http: ServerInstance, server: Server) -> list[threading
         _threads.start(work, http, server, name=f'slimHTTP Python thread {number}')
         for number in range(2, server.python_threads + 1)
     ]
+
+
+def become_user(server: Server) -> None:
+    """Become the configured `user` for good, where there is one; a second call does nothing."""
+    if server.kind(('user',)) == 'value':
+        _preload.import_all()
+    server.become_user()
 
 
 def work(http: ServerInstance, server: Server) -> None:
@@ -137,6 +144,8 @@ def run_with_applications(
 
     def prepare_applications() -> None:
         prepare()
+        # As where they start behind the server: none runs as root.
+        become_user(server)
         applications.begin()
         # Each has a time of its own, `app_start_timeout`.
         applications.wait(None)
