@@ -62,7 +62,7 @@ def test_c11_3_the_scope_is_as_the_specification_has_it(site: AsgiSite) -> None:
         'method': 'GET',
         'scheme': 'http',
         'path': '/front/a b/ä',
-        'raw_path': b'/a%20b/%C3%A4',
+        'raw_path': b'/front/a%20b/%C3%A4',
         'query_string': b'x=%20y',
         'root_path': '/front',
         'client': local,

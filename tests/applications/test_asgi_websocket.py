@@ -66,7 +66,7 @@ def test_c11_3_the_scope_of_a_websocket(site: AsgiSite) -> None:
         'subprotocols': ['one', 'two'],
         'scheme': 'ws',
         'path': '/front/a b',
-        'raw_path': b'/a%20b',
+        'raw_path': b'/front/a%20b',
         'query_string': b'x=y',
         'root_path': '/front',
         'server': site.address,

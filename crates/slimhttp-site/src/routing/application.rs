@@ -8,6 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+use super::path::NOT_IN_SEGMENT;
+
 /// How long an application may take to start where nothing is said (`app_start_timeout`).
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -139,6 +143,12 @@ impl MountedApplication {
     pub fn of_route(application: Arc<Application>, pattern: &str) -> Self {
         let prefix = pattern.trim_end_matches('/').into();
         Self { application, prefix, root_path: Arc::default() }
+    }
+
+    /// What a server in front has taken away from the target, as a URL has it.
+    pub fn encoded_root_path(&self) -> String {
+        const NOT_IN_PATH: &AsciiSet = &NOT_IN_SEGMENT.remove(b'/');
+        utf8_percent_encode(&self.root_path, NOT_IN_PATH).to_string()
     }
 
     /// The application of a route as it is asked for `path`: what its pattern has taken of that

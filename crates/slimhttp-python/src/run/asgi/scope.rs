@@ -106,7 +106,11 @@ fn common<'py>(
     let (path, root_path) = paths(py, request, place);
     scope.set_item(intern!(py, "path"), path)?;
     scope.set_item(intern!(py, "root_path"), root_path)?;
-    let raw_path = PyBytes::new(py, request.uri.path().as_bytes());
+    let raw_path = request.uri.path();
+    let raw_path = match place.root_path.is_empty() {
+        true => PyBytes::new(py, raw_path.as_bytes()),
+        false => PyBytes::new(py, (place.encoded_root_path() + raw_path).as_bytes()),
+    };
     scope.set_item(intern!(py, "raw_path"), raw_path)?;
     let query = request.uri.query().unwrap_or_default();
     scope.set_item(intern!(py, "query_string"), PyBytes::new(py, query.as_bytes()))?;
