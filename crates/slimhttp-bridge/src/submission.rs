@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -73,7 +74,8 @@ impl Future for FlushSubmissions {
                 queue.flusher = Some(context.waker().clone());
             }
         });
-        flush();
+        // A panic is logged by its hook, and must not end the only task that flushes.
+        let _ = catch_unwind(flush);
         Poll::Pending
     }
 }
