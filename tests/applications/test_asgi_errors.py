@@ -6,13 +6,14 @@ Each rule is a row of `docs/applications-errors.md`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import Client, Closed, Log, ended, serving, wait_until
+from support import Client, Closed, Log, Program, ended, serving, wait_until
 from support.asgi import AsgiSite, Noted, Receive, Send, asgi_site, body, says, start
 from support.waiting import tick_async, wait_until_async
 
@@ -413,3 +414,33 @@ def test_c11_3_a_response_under_way_is_completed_when_the_server_stops() -> None
         stops.set()
         assert client.read_response().body == b'ab'
         client.close()
+
+
+INTERRUPTS = """
+import asyncio
+import contextlib
+import slimHTTP
+
+
+async def app(scope, receive, send):
+    if scope['path'] == '/later':
+        await asyncio.sleep(0)
+    raise KeyboardInterrupt
+
+
+http = slimHTTP.server(
+    slimHTTP.HTTP, addr='127.0.0.1', port=0, app=app, interface='asgi', lifespan='off'
+)
+http.run()
+"""
+
+
+@pytest.mark.parametrize('path', ['/', '/later'])
+def test_c11_3_a_keyboard_interrupt_ends_the_server_and_nothing_else_tells_of_it(path: str) -> None:
+    with Program(INTERRUPTS) as process:
+        # The end cuts what has not been sent yet.
+        with contextlib.suppress(Closed):
+            assert process.get(path).status == 500
+        assert process.wait() == 0
+        assert 'never retrieved' not in process.stderr
+        assert 'Traceback' not in process.stderr

@@ -41,6 +41,15 @@ pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
     Ok(error.is_instance(py, &cancelled))
 }
 
+/// Lets `KeyboardInterrupt` end the event loop that runs on this thread, behind what it does now.
+///
+/// # Errors
+/// `RuntimeError` where none does.
+pub(crate) fn interrupt(py: Python<'_>) -> PyResult<()> {
+    let raise = pump_module(py)?.getattr(intern!(py, "interrupt"))?;
+    running_loop(py)?.call_method1(intern!(py, "call_soon"), (raise,)).map(drop)
+}
+
 /// The event loop that runs on this thread.
 ///
 /// # Errors

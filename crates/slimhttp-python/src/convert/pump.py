@@ -1,9 +1,14 @@
-"""The two coroutines with which the event loop serves what is none itself."""
+"""The two coroutines with which the event loop serves what is none itself, and Ctrl-C for it."""
 
 
 async def finish(awaitable):
     """Makes a coroutine of anything that can be awaited."""
     return await awaitable
+
+
+def interrupt():
+    """Ends the event loop that calls it."""
+    raise KeyboardInterrupt
 
 
 async def pump(chunks, channel, new_future):

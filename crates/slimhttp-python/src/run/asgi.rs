@@ -66,7 +66,7 @@ pub(crate) fn start(
     let coroutine = Bound::new(py, ApplicationCoroutine::new(&exchange, scope))?;
     let task = match start_task.call1((&coroutine,)) {
         Ok(task) => task,
-        // Ctrl-C in a first step that was taken at once.
+        // Raised in a first step that was taken at once, which has answered.
         Err(error) if exchange.get().is_concluded() => return Err(error),
         Err(error) => return exchange.get().conclude(py, Err(error)),
     };

@@ -18,7 +18,7 @@ use slimhttp_server::{DebugPage, HandlerFault, Request};
 use slimhttp_site::route::Params;
 use slimhttp_site::websocket::Handshake;
 
-use crate::convert::asyncio::is_cancelled;
+use crate::convert::asyncio::{interrupt, is_cancelled};
 use crate::convert::errors::ContentError;
 use crate::objects::request::HttpRequest;
 use crate::run::applications::Hosted;
@@ -208,7 +208,7 @@ impl Exchange {
     /// Answers by what the application has come to, where it has not done so.
     ///
     /// # Errors
-    /// What its task is to know: that it was cancelled, and Ctrl-C.
+    /// What its task is to know: that it was cancelled. Of Ctrl-C the loop is told by itself.
     pub(super) fn conclude(&self, py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
         let rest = self.end(result.is_err());
         self.wake(py)?;
@@ -220,7 +220,7 @@ impl Exchange {
             Err(error) => error,
         };
         let is_interrupt = error.is_instance_of::<PyKeyboardInterrupt>(py);
-        let is_passed_on = is_interrupt || is_cancelled(py, &error)?;
+        let is_passed_on = is_cancelled(py, &error)?;
         let page = match &rest {
             _ if is_interrupt => None,
             Rest::Gone { was_told: true } => {
@@ -243,6 +243,10 @@ impl Exchange {
         };
         if let Rest::Call(call) = rest {
             call.reply.send(Err(HandlerFault::Raised { page }));
+        }
+        if is_interrupt {
+            // A task that ends by it would tell of it once more when it is dropped.
+            return interrupt(py);
         }
         if is_passed_on { Err(error) } else { Ok(()) }
     }
