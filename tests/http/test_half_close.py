@@ -417,6 +417,29 @@ def test_c8_5_a_client_that_only_half_closes_cancels_nothing(waiting: Waiting) -
     assert waiting.call.cancelled.wait(PATIENCE)
 
 
+def test_c8_5_a_client_that_takes_the_early_byte_and_goes_is_noticed(waiting: Waiting) -> None:
+    """Its system has nothing unread to refuse; what is sent to it next is refused."""
+    client: Any
+    if waiting.secure:
+        client = SecureClient(waiting.site.address)
+        client.send(get('/small'))
+        while not client.read_some(1000).endswith(b'small'):
+            pass
+        client.send(get('/waits'))
+        assert waiting.call.begun.wait(PATIENCE)
+        client.close_notify()
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.socket.recv(1000)[:1] == b'\x17', 'a record with content'
+    else:
+        client = waiting.client()
+        client.send_raw(get('/waits'))
+        assert waiting.call.begun.wait(PATIENCE)
+        half_close(client)
+        assert client.socket.recv(1) == b'H'
+    client.socket.close()
+    assert waiting.call.cancelled.wait(PATIENCE)
+
+
 @of('reads_on', [False, True], ids=['while it waits', 'between events'])
 def test_c8_5_a_stream_of_events_goes_on_behind_a_half_close_and_ends_with_the_client(
     site: Serving, reads_on: bool

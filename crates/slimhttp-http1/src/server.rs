@@ -13,7 +13,10 @@ use crate::state::{Event, OutOfTurn, Side, Sides, State};
 use crate::write::{self, DataFrame, Outgoing, PreparedHead};
 
 /// How many bytes of a message are sent before they are due, see [`Server::send_probe`].
-const MOST_PROBES: u8 = 4;
+const MOST_PROBES: u8 = 16;
+
+/// How many zeros are sent before the size of one chunk. Whoever reads it may take few digits.
+const MOST_ZEROS: u8 = 4;
 
 const OUT_OF_TURN: Fault = Fault::Malformed("out of turn");
 
@@ -27,8 +30,8 @@ pub struct Server {
     outgoing: Outgoing,
     /// The request that is being answered, or was.
     request: RequestKind,
-    /// Whether the byte that was sent ahead has not been followed by the rest of its line.
-    has_probed: bool,
+    /// How many bytes of the next line were sent ahead.
+    ahead: u8,
     /// How many bytes of this message were sent ahead.
     probes: u8,
 }
@@ -90,7 +93,7 @@ impl Server {
             sides: Sides::new(),
             outgoing: Outgoing::Length(0),
             request: RequestKind::UNKNOWN,
-            has_probed: false,
+            ahead: 0,
             probes: 0,
         }
     }
@@ -144,7 +147,7 @@ impl Server {
         };
         let offers = self.request.is_connect || head.offers_upgrade();
         self.sides.request(head.keeps_alive(), offers).map_err(|OutOfTurn| OUT_OF_TURN)?;
-        (self.has_probed, self.probes) = (false, 0);
+        (self.ahead, self.probes) = (0, 0);
         match head.framing() {
             Framing::None => self.apply(Side::Client, Event::End)?,
             framing => self.reader.begin_content(framing),
@@ -340,7 +343,9 @@ impl Server {
     pub fn send_data(&mut self, length: u64) -> Result<DataFrame, SendError> {
         self.sides.allow(Side::Server, Event::Data)?;
         let frame = self.outgoing.data(length)?;
-        self.has_probed &= length == 0;
+        if length > 0 {
+            self.ahead = 0;
+        }
         Ok(frame)
     }
 
@@ -359,23 +364,21 @@ impl Server {
         Ok(self.sides.apply(Side::Server, Event::End)?)
     }
 
-    /// Writes a byte with which anything that may be sent next begins: of a status line, or of
-    /// the size of a chunk (RFC 9112 section 7.1 has zeros before it). By that an owner whose
-    /// client has closed its side finds out whether it has gone. Whether there is such a byte, at
-    /// most a few times for each message.
+    /// Writes the next byte of those with which anything that may be sent next begins: of a status
+    /// line up to the status, or zeros before the size of a chunk (RFC 9112 section 7.1). By that
+    /// an owner whose client has closed its side finds out whether it has gone. Whether there is
+    /// such a byte: they are few before each line, and for each message.
     pub fn send_probe(&mut self, out: &mut Vec<u8>) -> bool {
         let byte = match (self.sides.server, self.outgoing) {
-            (State::SendResponse, _) => b'H',
-            (State::SendBody, Outgoing::Chunked) => b'0',
-            _ => return false,
+            (State::SendResponse, _) => write::STATUS_LINE_START.get(usize::from(self.ahead)),
+            (State::SendBody, Outgoing::Chunked) if self.ahead < MOST_ZEROS => Some(&b'0'),
+            _ => None,
         };
-        let may_probe = !self.has_probed && self.probes < MOST_PROBES;
-        if may_probe {
-            out.push(byte);
-            self.has_probed = true;
-            self.probes += 1;
-        }
-        may_probe
+        let Some(&byte) = byte.filter(|_| self.probes < MOST_PROBES) else { return false };
+        out.push(byte);
+        self.ahead += 1;
+        self.probes += 1;
+        true
     }
 
     /// Whether the exchange is complete and another may follow.
@@ -399,7 +402,7 @@ impl Server {
         if self.sides.server == State::Idle {
             // The request that it refuses was never read.
             self.request = RequestKind::UNKNOWN;
-            (self.has_probed, self.probes) = (false, 0);
+            (self.ahead, self.probes) = (0, 0);
             self.sides.end_with_exchange();
         }
         Ok(self.sides.apply(Side::Server, event)?)
@@ -435,11 +438,10 @@ impl Server {
         Ok(())
     }
 
-    /// Leaves out the first byte of a head that begins at `start`, if it was sent ahead.
+    /// Leaves out of a head that begins at `start` what was sent ahead of it.
     fn end_probe(&mut self, out: &mut Vec<u8>, start: usize) {
-        if std::mem::take(&mut self.has_probed) {
-            out.remove(start);
-        }
+        let ahead = usize::from(std::mem::take(&mut self.ahead));
+        out.drain(start..start + ahead);
     }
 }
 

@@ -196,9 +196,12 @@ pub(crate) fn connection_says(fields: &HeaderMap, option: &[u8]) -> bool {
     fields.get_all(CONNECTION).iter().any(|value| names(value.as_bytes(), option))
 }
 
-/// Every response is of HTTP/1.1, to clients of HTTP/1.0 too (RFC 9110 section 2.5).
+/// How every status line begins: a response is of HTTP/1.1, to clients of HTTP/1.0 too (RFC 9110
+/// section 2.5).
+pub(crate) const STATUS_LINE_START: &[u8] = b"HTTP/1.1 ";
+
 pub(crate) fn status_line(out: &mut Vec<u8>, status: StatusCode) {
-    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(STATUS_LINE_START);
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());

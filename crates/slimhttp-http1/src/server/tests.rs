@@ -339,23 +339,42 @@ fn interim_responses_come_before_the_final_one() {
 fn a_byte_sent_ahead_is_part_of_what_follows() {
     let mut out = Vec::new();
     let mut server = asked(GET);
-    assert!(server.send_probe(&mut out));
-    assert!(!server.send_probe(&mut out), "once before a head");
+    for _ in 0.."HTTP/1.1 ".len() {
+        assert!(server.send_probe(&mut out));
+    }
+    assert!(!server.send_probe(&mut out), "the status is not known");
+    assert_eq!(out, b"HTTP/1.1 ");
     let fields = HeaderMap::new();
     server.send_interim(&mut out, StatusCode::EARLY_HINTS, &fields).unwrap();
     assert!(server.send_probe(&mut out));
     let response = Response { status: StatusCode::OK, fields: &fields, length: None, date: None };
     server.send_response(&mut out, &response).unwrap();
-    for _ in 0..3 {
-        server.send_probe(&mut out);
-        assert!(!server.send_probe(&mut out), "once before a chunk");
+    let zeros = [5, 1, 3].map(|tried| {
+        let sent = (0..tried).filter(|_| server.send_probe(&mut out)).count();
         out.extend_from_slice(server.send_data(1).unwrap().before());
         out.extend_from_slice(b"x\r\n");
-    }
+        sent
+    });
+    assert_eq!(zeros, [4, 1, 1], "few before a chunk, and few of a message");
     server.send_end(&mut out, None).unwrap();
     let written = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\
-                   \r\n\r\n01\r\nx\r\n01\r\nx\r\n1\r\nx\r\n0\r\n\r\n";
+                   \r\n\r\n00001\r\nx\r\n01\r\nx\r\n01\r\nx\r\n0\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), written);
+
+    for request in [GET, GET_10, GET_10_KEPT, HEAD] {
+        for ahead in 0..=9 {
+            let (mut server, mut probed) = (asked(request), Vec::new());
+            for _ in 0..ahead {
+                assert!(server.send_probe(&mut probed));
+            }
+            let response =
+                Response { status: StatusCode::OK, fields: &fields, length: Some(0), date: None };
+            server.send_response(&mut probed, &response).unwrap();
+            let mut plain = Vec::new();
+            asked(request).send_response(&mut plain, &response).unwrap();
+            assert_eq!(probed, plain, "{request}, {ahead}");
+        }
+    }
 
     let mut out = Vec::new();
     assert!(!Server::new(LIMITS).send_probe(&mut out), "before a request");
@@ -415,13 +434,13 @@ fn each_response_has_its_own_bytes_ahead() {
     for _ in 0..2 {
         ask(&mut server, GET);
         let mut probes = 0;
-        for _ in 0..6 {
+        for _ in 0..20 {
             probes += usize::from(server.send_probe(&mut Vec::new()));
             server
                 .send_interim(&mut Vec::new(), StatusCode::PROCESSING, &HeaderMap::new())
                 .unwrap();
         }
-        assert_eq!(probes, 4);
+        assert_eq!(probes, 16);
         answer(&mut server, StatusCode::OK, Some(0));
     }
 }

@@ -234,8 +234,10 @@ fn ask(exchange: &Exchange, client: &mut Client, server: &mut Server) -> bool {
 fn answer(exchange: &Exchange, client: &mut Client, server: &mut Server) {
     let Exchange { interim, status, fields, length, response, trailers, .. } = exchange;
     let mut bytes = Vec::new();
-    for _ in 0..*interim {
-        server.send_probe(&mut bytes);
+    for count in 0..*interim {
+        for _ in 0..=count {
+            server.send_probe(&mut bytes);
+        }
         server.send_interim(&mut bytes, StatusCode::EARLY_HINTS, fields).expect("in turn");
     }
     let head = Response { status: *status, fields, length: *length, date: None };

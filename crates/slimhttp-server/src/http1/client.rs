@@ -4,7 +4,8 @@
 //! A client that closes its sending side behind a whole request is answered: it may only have no
 //! more to ask. Whether it has left altogether shows by a reset, by a write that fails, or by a
 //! probe: one byte with which anything that may be sent next begins, which a client that has gone
-//! answers with a reset. Where nothing is read of it, the socket is looked at now and then.
+//! answers with a reset. It may have read that byte and have gone then, so further ones follow,
+//! less and less often. Where nothing is read of it, the socket is looked at now and then.
 
 use std::io;
 use std::pin::Pin;
@@ -107,9 +108,8 @@ impl<S: Stream> Http1<S> {
     /// is probed.
     pub(super) fn poll_reset(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         loop {
-            let Some(socket) = self.socket.bare() else { return Poll::Pending };
-            match ready!(self.watch.poll(socket, context)) {
-                PeerEvent::Ended => {
+            match ready!(self.watch.poll(self.socket.bare(), context)) {
+                PeerEvent::Ended | PeerEvent::ProbeDue => {
                     if let Err(error) = self.send_probe(context) {
                         return Poll::Ready(error);
                     }

@@ -5,12 +5,19 @@
 //!
 //! Watched by a connection's task, on its I/O thread, and only while it has something in work for
 //! such a peer. That needs one timer, and a call of the system each time that it fires.
+//!
+//! A peer that has closed its sending side shows that it has gone by nothing but a reset, which
+//! its system answers to what reaches a socket that is closed. What reached it before and was read
+//! tells nothing of later. So the owner is asked to send more now and then, further and further
+//! apart; and where there is nothing that it may send, TCP's own probes (RFC 9293 section 3.8.4)
+//! are answered by a reset as soon as the peer's system has forgotten the connection.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -19,6 +26,20 @@ const FIRST_LOOK: Duration = Duration::from_millis(10);
 
 /// Each further one is due after twice the time, up to this.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// When a peer is to be probed again, counted from the end of its bytes on. Behind the last, each
+/// is due after twice the time.
+const PROBES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+];
+
+/// After how long, and how far apart, TCP probes a peer that has ended, and how many probes without
+/// an answer mean that it has gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_COUNT: u32 = 3;
 
 /// That the peer has closed its sending side.
 #[cfg(target_os = "linux")]
@@ -33,7 +54,31 @@ pub(crate) struct PeerWatch {
     timer: Option<Pin<Box<Sleep>>>,
     /// For how long the timer was set last.
     interval: Duration,
-    knows_end: bool,
+    ended: Option<Ended>,
+}
+
+/// That the peer has closed its sending side.
+#[derive(Debug)]
+struct Ended {
+    since: Instant,
+    /// How long after that the next probe is due.
+    probe: Duration,
+}
+
+impl Ended {
+    fn now() -> Self {
+        Self { since: Instant::now(), probe: PROBES[0] }
+    }
+
+    /// Whether a probe is due; the next one is, later.
+    fn is_probe_due(&mut self) -> bool {
+        let is_due = self.since.elapsed() >= self.probe;
+        if is_due {
+            let later = PROBES.into_iter().find(|&probe| probe > self.probe);
+            self.probe = later.unwrap_or(self.probe * 2);
+        }
+        is_due
+    }
 }
 
 /// What was seen.
@@ -42,40 +87,68 @@ pub(crate) enum PeerEvent {
     /// It has closed its sending side. Told once; by what it is sent then it shows whether it has
     /// gone.
     Ended,
+    /// It had closed its sending side, and nothing tells yet whether it has gone: more is to be
+    /// sent to it, if anything may.
+    ProbeDue,
     /// It has reset the connection.
     Gone,
 }
 
 impl PeerWatch {
-    /// That the peer has closed its sending side is known: a reset alone is to be told of, and
-    /// soon.
+    /// That the peer has closed its sending side is known: a reset is to be told of, and soon, and
+    /// when more is to be sent.
     pub(crate) fn set_ended(&mut self) {
-        *self = Self { knows_end: true, ..Self::default() };
+        *self = Self { ended: Some(Ended::now()), ..Self::default() };
     }
 
-    /// What the next look finds that is worth telling.
+    /// What the next look finds that is worth telling. Without a socket, as in tests, there is
+    /// nothing to look at.
     pub(crate) fn poll(
         &mut self,
-        socket: &TcpStream,
+        socket: Option<&TcpStream>,
         context: &mut Context<'_>,
     ) -> Poll<PeerEvent> {
-        let Self { timer, interval, knows_end } = self;
+        let Self { timer, interval, ended } = self;
+        if socket.is_none() && ended.is_none() {
+            return Poll::Pending;
+        }
         let timer = timer.get_or_insert_with(|| {
             *interval = FIRST_LOOK;
             Box::pin(sleep(FIRST_LOOK))
         });
         loop {
             ready!(timer.as_mut().poll(context));
-            let seen = look(socket);
-            let is_new = seen == Some(PeerEvent::Ended) && !std::mem::replace(knows_end, true);
+            let seen = socket.and_then(look);
+            let is_new = seen == Some(PeerEvent::Ended) && ended.is_none();
             *interval = if is_new { FIRST_LOOK } else { LONGEST.min(*interval * 2) };
             timer.as_mut().reset(Instant::now() + *interval);
-            match seen {
-                Some(PeerEvent::Gone) => return Poll::Ready(PeerEvent::Gone),
-                Some(PeerEvent::Ended) if is_new => return Poll::Ready(PeerEvent::Ended),
-                _ => {}
+            if seen == Some(PeerEvent::Gone) {
+                return Poll::Ready(PeerEvent::Gone);
+            }
+            if is_new {
+                *ended = Some(Ended::now());
+                return Poll::Ready(PeerEvent::Ended);
+            }
+            if let Some(ended) = ended
+                && ended.is_probe_due()
+            {
+                socket.map(keep_alive);
+                return Poll::Ready(PeerEvent::ProbeDue);
             }
         }
+    }
+}
+
+/// Has TCP probe the peer. A socket that takes this no more is closed already, and is found to be.
+fn keep_alive(socket: &TcpStream) {
+    let set = || {
+        sockopt::set_tcp_keepidle(socket, KEEP_ALIVE)?;
+        sockopt::set_tcp_keepintvl(socket, KEEP_ALIVE)?;
+        sockopt::set_tcp_keepcnt(socket, KEEP_ALIVE_COUNT)?;
+        sockopt::set_socket_keepalive(socket, true)
+    };
+    if let Err(error) = set() {
+        tracing::debug!("a client that has closed its side is not probed by TCP: {error}");
     }
 }
 

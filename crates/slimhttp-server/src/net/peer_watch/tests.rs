@@ -18,13 +18,13 @@ async fn pair() -> (TcpStream, TcpStream) {
 
 /// What is seen next.
 async fn next(watch: &mut PeerWatch, socket: &TcpStream) -> PeerEvent {
-    let event = poll_fn(|context| watch.poll(socket, context));
+    let event = poll_fn(|context| watch.poll(Some(socket), context));
     tokio::time::timeout(PATIENCE, event).await.expect("something is to be seen")
 }
 
 /// Nothing is seen by the next looks.
 async fn nothing(watch: &mut PeerWatch, socket: &TcpStream) {
-    let event = poll_fn(|context| watch.poll(socket, context));
+    let event = poll_fn(|context| watch.poll(Some(socket), context));
     tokio::time::timeout(5 * FIRST_LOOK, event).await.expect_err("nothing is to be seen");
     assert!(watch.interval > FIRST_LOOK, "it was looked for");
 }
@@ -68,7 +68,36 @@ async fn a_reset_is_seen_behind_what_is_unread() {
 async fn it_is_looked_for_less_and_less_often() {
     let (_client, ours) = pair().await;
     let mut watch = PeerWatch::default();
-    let event = poll_fn(|context| watch.poll(&ours, context));
+    let event = poll_fn(|context| watch.poll(Some(&ours), context));
     tokio::time::timeout(PATIENCE, event).await.expect_err("the peer is there");
     assert_eq!(watch.interval, LONGEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_ended_is_to_be_probed_less_and_less_often() {
+    let mut watch = PeerWatch::default();
+    let start = Instant::now();
+    watch.set_ended();
+    let mut due = Vec::new();
+    for _ in 0..6 {
+        let event = poll_fn(|context| watch.poll(None, context)).await;
+        assert_eq!(event, PeerEvent::ProbeDue);
+        due.push(start.elapsed().as_secs());
+    }
+    let is_late = |(due, set): (&u64, u64)| (set..=set + 1).contains(due);
+    assert!(due.iter().zip([1, 5, 15, 30, 60, 120]).all(is_late), "{due:?}");
+}
+
+#[tokio::test]
+async fn tcp_probes_a_peer_that_has_ended_for_a_while() {
+    let (client, ours) = pair().await;
+    let mut watch = PeerWatch::default();
+    watch.set_ended();
+    assert!(!sockopt::socket_keepalive(&ours).expect("is a socket"));
+    assert_eq!(next(&mut watch, &ours).await, PeerEvent::ProbeDue);
+    assert!(sockopt::socket_keepalive(&ours).expect("is a socket"));
+    assert_eq!(sockopt::tcp_keepidle(&ours), Ok(KEEP_ALIVE));
+    assert_eq!(sockopt::tcp_keepintvl(&ours), Ok(KEEP_ALIVE));
+    assert_eq!(sockopt::tcp_keepcnt(&ours), Ok(KEEP_ALIVE_COUNT));
+    drop(client);
 }

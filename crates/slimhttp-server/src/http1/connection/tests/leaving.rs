@@ -51,6 +51,20 @@ async fn a_client_that_has_no_more_to_ask_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_stays_is_probed_again_and_answered() {
+    let mut client = connect(4096);
+    client.send(get("held")).await;
+    client.shutdown().await;
+    let mut early = [0; 4];
+    client.socket.read_exact(&mut early).await.expect("as many bytes");
+    assert_eq!(early, *b"HTTP");
+    client.events.release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.starts_with("/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(client.ended().await, ORDERLY);
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_that_it_has_asked_before_is_answered() {
     let mut client = connect(4096);
     client.send(get("held") + &get("1") + &get("2") + &get("3")[..10]).await;
@@ -168,6 +182,23 @@ async fn one_that_leaves_while_nothing_is_read_of_it_is_noticed() {
             assert_eq!(ended.expect("no panic"), ABRUPT);
             assert_eq!(events.dropped.load(Ordering::Relaxed), 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn one_that_takes_the_first_probe_and_leaves_is_noticed() {
+    for (target, last) in [("held", "H"), ("tick", "\r\n\r\n0")] {
+        let (mut client, served, events) = connect_by_tcp(&get(target)).await;
+        client.shutdown().await.expect("is open");
+        // All that has come of the server is read, or closing would reset the connection.
+        let mut read = Vec::new();
+        while !read.ends_with(last.as_bytes()) {
+            read.push(client.read_u8().await.expect("a byte"));
+        }
+        drop(client);
+        let ended = tokio::time::timeout(PATIENCE, served).await.expect("is noticed");
+        assert_eq!(ended.expect("no panic"), ABRUPT, "{target}");
+        assert_eq!(events.dropped.load(Ordering::Relaxed), 1);
     }
 }
 
