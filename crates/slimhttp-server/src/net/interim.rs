@@ -10,6 +10,8 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use slimhttp_http1::MOST_INTERIM;
 
+use crate::sys::clock::LogThrottle;
+
 /// Interim responses that are to be sent for the exchange in flight of one connection. Of
 /// HTTP/1.1 alone: over HTTP/2 there is no way to send them, and to an older client none may be.
 #[derive(Debug, Default)]
@@ -17,12 +19,17 @@ pub(crate) struct InterimQueue(Mutex<Vec<(StatusCode, HeaderMap)>>);
 
 impl InterimQueue {
     /// One more. There is room for all that an upstream may send before its final response; who
-    /// sends more is told of in the log, for the client does not get it.
+    /// sends more is told of in the log now and then, for the client does not get it.
     pub(crate) fn push(&self, status: StatusCode, fields: HeaderMap) {
         let mut queue = self.0.lock();
         if queue.len() < usize::from(MOST_INTERIM) {
             queue.push((status, fields));
-        } else {
+            return;
+        }
+        drop(queue);
+        // An application may push as many as it likes.
+        static THROTTLE: LogThrottle = LogThrottle::new();
+        if THROTTLE.allow() {
             tracing::warn!(
                 "an interim response of the status {status} is dropped: {MOST_INTERIM} wait"
             );
