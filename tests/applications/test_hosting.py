@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import serving, wait_until
+from support import Program, serving, wait_until
 from support.applications import WSGI, Modules, Recorded, modules
 from support.log import Log
 from support.waiting import tick
@@ -100,6 +100,70 @@ def test_c11_2_requests_wait_for_an_application_that_starts(modules: Modules) ->
         assert site.get('/x', host='b').text == '|/x'
 
 
+def test_c11_2_an_import_that_hangs_holds_nobody_else_up(modules: Modules) -> None:
+    sys.modules['hosted_gate'] = gate = type(sys)('hosted_gate')
+    gate.go_on = threading.Event()  # type: ignore[attr-defined]
+    modules.names.append('hosted_gate')
+    hanging = modules.add('import hosted_gate\nassert hosted_gate.go_on.wait(60)\n' + WSGI)
+    other = modules.add()
+    mounts = {
+        '/hanging': {'app': f'{hanging}:app', 'app_start_timeout': 0.3},
+        '/other': {'app': f'{other}:app'},
+        '/object': {'app': wsgi},
+    }
+    config = {'app_dir': str(modules.folder), 'python_threads': 1, 'mounts': mounts}
+    overdue = f'application `{hanging}:app` has not started within 0.3 s'
+    try:
+        with Log() as log, serving(**config) as site:
+            assert site.get('/object/x').text == '/object|/x'
+            assert site.get('/other').text == other
+            assert site.get('/hanging').status == 503
+            log.wait_for(f'{overdue} .*: its import still runs')
+            assert site.get('/hanging').status == 503
+            site.http.config['index'] = 'other.html'
+            assert site.get('/object/x').text == '/object|/x', 'a change waits for it no more'
+            assert log.text.count(overdue) == 1
+            gate.go_on.set()  # type: ignore[attr-defined]
+            wait_until(lambda: site.get('/hanging').text == hanging, 'its start')
+    finally:
+        gate.go_on.set()  # type: ignore[attr-defined]
+
+
+def test_c11_2_an_import_that_hangs_does_not_hold_up_the_end(modules: Modules) -> None:
+    name = modules.add('import threading\nthreading.Event().wait()\n' + WSGI)
+    config = {
+        'port': 0,
+        'app_dir': str(modules.folder),
+        'python_threads': 1,
+        'grace_period': 1,
+        'mounts': {'/': {'app': f'{name}:app'}},
+    }
+    source = f'import slimHTTP\nslimHTTP.server(slimHTTP.HTTP, **{config!r}).run()\n'
+    with Program(source) as program:
+        with program.client() as client:
+            client.send('GET', '/')
+            assert client.is_open(within=0.1)
+            assert program.stop() == 0
+
+
+def test_c11_2_imports_run_in_the_order_of_the_configuration(modules: Modules) -> None:
+    sys.modules['hosted_order'] = order = type(sys)('hosted_order')
+    order.seen, order.threads = [], set()  # type: ignore[attr-defined]
+    modules.names.append('hosted_order')
+    source = (
+        'import hosted_order, threading\nhosted_order.seen.append("begin")\n'
+        'threading.Event().wait(0.05)\nhosted_order.seen.append("end")\n'
+        'hosted_order.threads.add(threading.current_thread().name)\n' + WSGI
+    )
+    names = [modules.add(source) for _ in range(3)]
+    mounts = {f'/{name}': {'app': f'{name}:app'} for name in names}
+    with serving(app_dir=str(modules.folder), mounts=mounts) as site:
+        assert [site.get(f'/{name}').text for name in names] == names
+    assert order.seen == ['begin', 'end'] * 3  # type: ignore[attr-defined]
+    expected = {f'slimHTTP start of application `{name}:app`' for name in names}
+    assert order.threads == expected  # type: ignore[attr-defined]
+
+
 def test_c11_2_requests_wait_no_longer_than_a_start_may_take() -> None:
     with serving(app=never_answers, app_start_timeout=0.3) as site:
         began = time.monotonic()
@@ -140,7 +204,7 @@ def test_c11_2_one_that_has_failed_is_tried_anew_by_a_change_that_names_it(
         def failures() -> list[int]:
             return [log.text.count(f'`{name}:app` has not started') for name in (broken, other)]
 
-        assert site.get(host='a').status == 503
+        assert [site.get(host=host).status for host in 'ab'] == [503, 503]
         assert failures() == [1, 1]
         site.http.config['index'] = 'other.html'
 

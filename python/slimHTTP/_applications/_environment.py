@@ -1,8 +1,8 @@
 """Variables of the environment that applications want (`app_env`): set before they are imported.
 
 The whole process sees them, so two applications that want one otherwise cannot both have it. The
-one that is started last has it, and the log names both. Called on the thread that makes a
-change; every use of the table is one operation.
+one that is started last has it, and the log names both. Called on the thread that imports the
+application; every use of the table is one operation.
 """
 
 from __future__ import annotations

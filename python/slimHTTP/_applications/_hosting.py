@@ -2,10 +2,11 @@
 
 One `Hosting` per server. `begin` is called once, on the thread that starts the server, when
 `on_start` is done and the process has its final rights; `sync` after each change, on the thread
-that makes it; `end` after the last request. Importing an application runs its code on that
-thread: it may take long, and change the configuration in turn. So no lock is held meanwhile, and
-nobody waits: who comes while another thread is at it leaves it the work. The lifespans of ASGI
-applications run on the event loop.
+that makes it; `end` after the last request. Importing an application runs its code: it may take
+long or never end, and change the configuration in turn. So each import has a thread of its own, no
+lock is held meanwhile, and nobody waits for it but who asks to (`wait`); only where nothing is
+served before, the thread that begins imports (`begin`). The lifespans of ASGI applications run on
+the event loop.
 
 An application starts once for each server that names it, however often that is. A number is what
 the configuration says of one (reference, interface, folder, …); several have the same
@@ -18,21 +19,16 @@ application where they come to the same object.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
 from slimHTTP import _callables, _log
-from slimHTTP._applications import _environment
-from slimHTTP._applications._fault import ApplicationFault
+from slimHTTP._applications import _environment, _imports, _start_failure
 from slimHTTP._applications._wrappers import Wrapper
-from slimHTTP._debug import _failure
-from slimHTTP._package import is_ours
-from slimHTTP._serve import _fork, _loop
+from slimHTTP._serve import _fork, _loop, _threads
 from slimHTTP._slimhttp import Server
 
 if TYPE_CHECKING:
@@ -107,21 +103,26 @@ class Hosting(_fork.LockOwner):
         self._settled = threading.Condition()
         #: The lifespans that have begun and have not ended.
         self._lifespans: set[Lifespan] = set()
+        self._imports = _imports.Imports()
 
     @property
     def has_lifespans(self) -> bool:
         """Whether an application is to be told that the server ends, which may take its time."""
         return bool(self._lifespans)
 
-    def begin(self) -> None:
-        """Start what the configuration names; a second call does nothing."""
+    def begin(self, *, on_this_thread: bool = False) -> None:
+        """Start what the configuration names; a second call does nothing.
+
+        `on_this_thread` has applications imported here: for the main thread, while nothing is
+        served that it would hold up.
+        """
         with self._lock:
             if self._begun:
                 return
             self._begun = True
-        self.sync()
+        self.sync(on_this_thread=on_this_thread)
 
-    def sync(self, retry: Iterable[str] | None = ()) -> None:
+    def sync(self, retry: Iterable[str] | None = (), *, on_this_thread: bool = False) -> None:
         """Start and end applications until they are those of the site in force.
 
         Of those that have failed to start, those are tried anew that are called as `retry`
@@ -139,7 +140,7 @@ class Hosting(_fork.LockOwner):
             else:
                 deferred.retry = deferred.retry | again
             return
-        while self._sync_once(again) and not self._ended:
+        while self._sync_once(again, on_this_thread) and not self._ended:
             # An import may have changed the configuration, or another thread meanwhile.
             again = set()
 
@@ -159,7 +160,7 @@ class Hosting(_fork.LockOwner):
                 retry, deferred.retry, deferred.changed = deferred.retry, set(), False
                 self.sync(retry)
 
-    def _sync_once(self, retry: set[str] | None) -> bool:
+    def _sync_once(self, retry: set[str] | None, on_this_thread: bool) -> bool:
         """Look at the configuration, and do what is to be done; tells whether that was anything."""
         named = [_Named(*one) for one in self._server.applications.list()]
         # What is there already is not held up by an import.
@@ -169,7 +170,10 @@ class Hosting(_fork.LockOwner):
             hosted = self._claim(one, anew=retry is None or one.reference in retry)
             if hosted is not None:
                 did = True
-                self._start(one, hosted)
+                if on_this_thread or one.given is not None:
+                    self._start(one, hosted)
+                else:
+                    self._start_apart(one, hosted)
         numbers = {one.number for one in named}
         for number in [number for number in list(self._hosted) if number not in numbers]:
             did |= self._let_go(number)
@@ -195,16 +199,57 @@ class Hosting(_fork.LockOwner):
 
     # Starting.
 
+    def _start_apart(self, named: _Named, hosted: _Hosted) -> None:
+        """Import an application on a thread of its own, behind the import before it."""
+        try:
+            self._imports.start(lambda: self._import(named, hosted), hosted.label)
+        except RuntimeError as error:  # There is no thread to spare.
+            self._fail(hosted, named, error)
+
+    def _import(self, named: _Named, hosted: _Hosted) -> None:
+        """Start an application; what the thread of an import does."""
+        try:
+            with _threads.serving(self._server):
+                self._start(named, hosted)
+        except KeyboardInterrupt:
+            # As where a handler raises it.
+            self._server.stop()
+            self._server.wake()
+        # It may have left the configuration meanwhile.
+        self.sync()
+
+    def _tell_overdue(self, named: _Named, hosted: _Hosted) -> None:
+        with self._lock:
+            if self._ended or hosted.application is not None or hosted.state != 'starting':
+                return
+            for number in hosted.numbers:
+                self._server.applications.failed(number, None)
+        _log.logger.error(
+            '%s has not started within %g s (`app_start_timeout`): its import still runs',
+            hosted.label, named.timeout,
+        )  # fmt: skip
+
     def _start(self, named: _Named, hosted: _Hosted) -> None:
         """Import an application, and begin its start-up."""
+        if self._ended:
+            return
         try:
-            application, interface = _find(named, hosted.label)
+            if named.given is not None:
+                application, interface = _find(named, hosted.label)
+            else:
+                overdue = _imports.calling_behind(
+                    named.timeout, lambda: self._tell_overdue(named, hosted), hosted.label
+                )
+                with overdue:
+                    application, interface = _find(named, hosted.label)
         except KeyboardInterrupt as error:
             self._fail(hosted, named, error)
             raise
         except BaseException as error:  # SystemExit too: the server has other scopes.
             _fork.exit_as_child(error)
             self._fail(hosted, named, error)
+            return
+        if self._ended:  # Its import has outlasted the server.
             return
         if self._join(hosted, application, interface):
             return
@@ -292,7 +337,7 @@ class Hosting(_fork.LockOwner):
         page = None
         # Nor has one failed that is interrupted or cancelled, for the server ends.
         if isinstance(error, (Exception, SystemExit)):
-            page = _tell(hosted.label, error, debug=named.debug)
+            page = _start_failure.tell(hosted.label, error, debug=named.debug)
         with self._lock:
             hosted.state, hosted.failure = 'failed', error
             hosted.lifespan = None
@@ -431,33 +476,3 @@ def _find(named: _Named, label: str) -> tuple[Callable[..., Any], Literal['asgi'
     if named.interface == 'asgi' or named.interface == 'wsgi':
         return found, named.interface  # type: ignore[return-value]
     return found, _interface.interface_of(found)
-
-
-def _tell(label: str, error: BaseException, *, debug: bool) -> tuple[str, str, list[str]] | None:
-    """Log once that an application has failed to start; gives the page that shows it."""
-    what = f'{label} has not started'
-    error.__traceback__ = _its_own(error)
-    if isinstance(error, ApplicationFault):
-        _log.logger.error('%s: %s', what, error)
-    else:
-        _log.logger.error(
-            '%s: %s', what, _failure.summary(error), exc_info=_failure.exc_info(error)
-        )
-    if not debug:
-        return None
-    # Much is imported for a page, and few programs ever show one.
-    from slimHTTP._debug import _traceback_page
-
-    return _traceback_page.page(error, None, label, ())
-
-
-def _its_own(error: BaseException) -> TracebackType | None:
-    """Give the traceback from the first frame on that is the application's: no import of it."""
-    frames = error.__traceback__
-    while frames is not None:
-        filename = frames.tb_frame.f_code.co_filename
-        importing = filename == importlib.__file__ or filename.startswith('<frozen importlib')
-        if not importing and not is_ours(filename):
-            return frames
-        frames = frames.tb_next
-    return None

@@ -1,8 +1,8 @@
 """From what a configuration names to the application: `shop.wsgi:application`, `./main.py`.
 
-Called on the thread that makes a change, for applications run code when they are imported: it
-may take long, change the configuration, or end in any exception. What can be told better than
-by that exception is an ApplicationFault; all else is let through.
+Called on a thread that nobody waits for (see `_hosting`), for applications run code when they are
+imported: it may take long, change the configuration, or end in any exception. What can be told
+better than by that exception is an ApplicationFault; all else is let through.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ Hook = Callable[..., Any]
 class Applications(Protocol):
     """The applications of a server, as far as its start and its end are concerned."""
 
-    def begin(self) -> None:
-        """Start what the configuration names."""
+    def begin(self, *, on_this_thread: bool = False) -> None:
+        """Start what the configuration names; import it here if `on_this_thread`."""
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until each has started or has failed to; tells whether each has."""

@@ -146,7 +146,8 @@ def run_with_applications(
         prepare()
         # As where they start behind the server: none runs as root.
         become_user(server)
-        applications.begin()
+        # Programs may expect the main thread (`signal.signal`), and nobody is held up yet.
+        applications.begin(on_this_thread=True)
         # Each has a time of its own, `app_start_timeout`.
         applications.wait(None)
         failed.extend(applications.failures())
