@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -134,6 +135,28 @@ def test_c11_4_an_endless_iterable_behind_write_is_closed_where_nobody_gets_it(
     assert site.ask(application, method='HEAD', valid=False).status == 200
     wait_until(lambda: result.closed, 'the close')
     assert result.closed == 1
+
+
+@of('how', ['behind its length', 'behind write', 'behind write of a length'])
+def test_c11_4_an_iterable_that_gives_nothing_for_ever_is_closed(site: WsgiSite, how: str) -> None:
+    result = Closable(chain([b'abc'], iter(lambda: b'', None)))
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        write = start_response('200 OK', length(3) if 'length' in how else list(PLAIN))
+        if 'write' in how:
+            write(next(result))
+        return result
+
+    name = site.name(application, valid=False)
+    with Log() as log, site.serving.client() as client:
+        client.send('GET', '/', [('X-App', name)])
+        assert client.read_head().status == 200
+        if 'length' not in how:
+            client.reset()
+        wait_until(lambda: result.closed, 'the close')
+        assert site.ask(says(b'next')).text == 'next'
+    assert result.closed == 1
+    assert 'Traceback' not in log.text
 
 
 def test_c11_4_an_application_that_gives_nothing_is_left_when_its_client_leaves(

@@ -65,6 +65,11 @@ impl Writer {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether nobody takes the body any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.lock().gone
+    }
+
     /// The body is whole.
     pub fn end(&self) {
         self.close(Ok(()));

@@ -243,6 +243,16 @@ impl Written {
         self.writer.is_none()
     }
 
+    /// Whether all that was announced is written.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.progress.lock().left == Some(0)
+    }
+
+    /// Whether the client has left, or its connection needs no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.writer.as_ref().is_some_and(Writer::is_gone)
+    }
+
     /// Sends bytes, no more of all than were announced.
     ///
     /// # Errors

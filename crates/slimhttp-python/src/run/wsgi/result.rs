@@ -26,6 +26,7 @@ use slimhttp_site::route::Params;
 
 use super::open_file::OpenFile;
 use crate::objects::request::HttpRequest;
+use crate::objects::unwanted::Unwanted;
 use crate::objects::wsgi::file_wrapper::FileWrapper;
 use crate::objects::wsgi::head::Head;
 use crate::objects::wsgi::start_response::{StartResponse, Written, log_excess};
@@ -262,7 +263,12 @@ impl<'py> Exchange<'_, 'py> {
         call.answer(Ok(Answer::Reply(head.with_content(first))));
         // The answer is not to wait for it.
         self.dispatcher.bridge.arm_watchdog();
-        while !excess && let Some(chunk) = self.next(iterator)? {
+        // Empty chunks may go on for ever, and nobody takes them.
+        let mut rest = Unwanted::new();
+        while !excess
+            && rest.passes_over(0)
+            && let Some(chunk) = self.next(iterator)?
+        {
             excess = !read_chunk(&chunk, self.start().label())?.is_empty();
         }
         if excess {
@@ -315,11 +321,20 @@ impl<'py> Exchange<'_, 'py> {
 
     /// Writes what an iterable gives behind what `write` was given.
     fn write_rest(&self, written: &Written, iterator: &Bound<'py, PyIterator>) -> PyResult<()> {
-        // An iterable that never ends is closed all the same.
+        // An iterable that never ends is closed all the same, also where its chunks are empty.
+        let mut rest = None;
         while !written.is_without_content()
             && let Some(chunk) = self.next(iterator)?
         {
             self.write(written, &chunk)?;
+            if written.is_complete() {
+                if !rest.get_or_insert_with(Unwanted::new).passes_over(0) {
+                    break;
+                }
+            } else if written.is_gone() {
+                written.abort();
+                return Ok(());
+            }
         }
         written.finish();
         Ok(())
