@@ -362,6 +362,40 @@ def test_a_process_that_crashes_waits_for_an_edit(folder: Path) -> None:
         wait_until(lambda: answer(program) == (200, 'two'))
 
 
+def workers(program: Cli) -> list[int]:
+    children = Path(f'/proc/{program.pid}/task/{program.pid}/children')
+    with contextlib.suppress(OSError):
+        return [int(pid) for pid in children.read_text().split()]
+    return []
+
+
+def test_the_process_that_shows_a_failure_is_replaced(folder: Path) -> None:
+    with supervised(folder) as program:
+        worker = pid_of(program)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: workers(program) not in ([], [worker]), 'the one that shows it')
+        os.kill(workers(program)[0], signal.SIGKILL)
+        program.wait_for(r'the process that shows why nothing serves ended with 137')
+        status, text = answer(program)
+        assert status == 500
+        assert 'SIGKILL while it served' in text
+
+
+def test_where_nothing_can_show_a_failure_it_ends(folder: Path) -> None:
+    with supervised(folder) as program:
+        pid_of(program)
+
+        def has_ended() -> bool:
+            for worker in workers(program):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            return not program.running
+
+        wait_until(has_ended, 'the end')
+        assert program.wait() == 1
+        assert 'nothing serves, and nothing shows why' in program.stderr
+
+
 def test_a_worker_that_is_stopped_by_somebody_ends_it(folder: Path) -> None:
     with supervised(folder) as program:
         os.kill(pid_of(program), signal.SIGTERM)

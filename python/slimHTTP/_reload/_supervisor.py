@@ -39,6 +39,8 @@ _MAX_UNQUIET: Final = 1.0
 _MARGIN: Final = 3.0
 #: A signal that comes so soon (s) is the first one once more, see `_serve._run`.
 _REPEAT_WINDOW: Final = 0.5
+#: How many processes in succession may end before they show why nothing serves.
+_MAX_UNSHOWN: Final = 3
 #: How many files are named in the log.
 _MAX_NAMED: Final = 3
 
@@ -90,6 +92,9 @@ class _Supervisor:
         #: The one that starts when no other one is left, for it wants to be alone.
         self._waiting: WorkerProcess | None = None
         self._has_greeted = False
+        #: Why nothing serves, and how many processes have ended that were to show it.
+        self._failure: Message = {}
+        self._unshown = 0
         #: What has changed since a worker was started, and when that is complete.
         self._changed: dict[str, None] = {}
         self._settled = self._unquiet = 0.0
@@ -251,6 +256,7 @@ class _Supervisor:
         """Give up the old worker: the new one serves."""
         worker.stage, worker.grace = Stage.SERVING, message['grace']
         old, self._current, self._starting = self._current, worker, None
+        self._unshown = 0
         if old is not None:
             old.end(_MARGIN, has_successor=True)
         if worker.shows_failure:
@@ -274,6 +280,7 @@ class _Supervisor:
     def _show(self, failure: Message) -> None:
         """Let who serves show why nothing better does, or start one who shows it."""
         failure = {key: failure[key] for key in ('summary', 'text', 'page', 'policy')}
+        self._failure = failure
         if self._current is None:
             self._start(failure)
         else:
@@ -289,9 +296,7 @@ class _Supervisor:
         if worker is self._starting:
             self._starting = None
             if worker.shows_failure:
-                _log.logger.error(
-                    'nothing serves: the process that shows why ended with %d', status
-                )
+                self._has_not_shown(status)
             else:
                 self._has_failed(_failed_start.of_exit(status, 'before it served'))
         elif worker is self._current and stage is Stage.SERVING:
@@ -307,6 +312,19 @@ class _Supervisor:
         if worker is self._waiting:
             self._waiting = None
         self._let_alone()
+
+    def _has_not_shown(self, status: int) -> None:
+        """Start another process that shows why nothing serves, or give up.
+
+        The sockets are open, so whoever connects would wait for ever.
+        """
+        self._unshown += 1
+        _log.logger.error('the process that shows why nothing serves ended with %d', status)
+        if self._unshown < _MAX_UNSHOWN:
+            self._start(self._failure)
+        else:
+            _log.logger.error('nothing serves, and nothing shows why: it ends')
+            self._status = 1
 
     def _let_alone(self) -> None:
         """Let the worker go on that wants to be alone, if it is."""
