@@ -292,6 +292,7 @@ fn prepare_app(app: &App, python: bool) -> Result<Prepared, Ended> {
     refuse_without_python(python, "app …")?;
     let files = app.env_file.iter().map(|file| read.base.join(file)).collect();
     let reload = app.reload.read(&read.base, vec![read.app_dir], files);
+    let reload = reload.map_err(|why| usage_error(&format!("slimhttp: {why}\n")))?;
     let server_config = ServerConfig {
         tls: read.tls,
         address: read.address,
@@ -333,7 +334,8 @@ fn watched(run: &Run, server_config: &ServerConfig) -> Result<Option<Reload>, En
     let here = working_directory()?;
     let mut folders = Vec::new();
     application_folders(server_config.config.root(), &server_config.base, None, &mut folders);
-    Ok(run.reload.read(&here, folders, vec![here.join(&run.file)]))
+    let watched = run.reload.read(&here, folders, vec![here.join(&run.file)]);
+    watched.map_err(|why| usage_error(&format!("slimhttp: {why}\n")))
 }
 
 fn run_check(check: &Check, python: bool) -> Ended {

@@ -242,6 +242,7 @@ impl App {
             None => base.clone(),
             Some(folder) => existing_folder("--app-dir", &base.join(folder))?,
         };
+        self.refuse_public_code(&base, &absolute)?;
         let (address, port) = self.listen();
         let mut root = self.application(target.reference, app_dir, &base)?;
         self.service(&mut root, &address, port);
@@ -289,6 +290,23 @@ impl App {
                  answers {workers} requests of a WSGI application at once"
             )),
         }
+    }
+
+    /// A folder with the code of the application in it is not for everybody.
+    fn refuse_public_code(&self, base: &Path, app_dir: &Path) -> Result<(), String> {
+        // What is not there has another fault, which is told when it is opened.
+        let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let app_dir = real(app_dir);
+        for (prefix, folder) in &self.folders {
+            if app_dir.starts_with(real(&base.join(folder))) {
+                return Err(format!(
+                    "--static {prefix}={folder}: expected a folder without the application, which \
+                     is imported from {}: its code would be sent to everybody",
+                    app_dir.display()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Address and port.
@@ -458,7 +476,7 @@ fn table_of<'k>(entries: impl IntoIterator<Item = (&'k str, Value)>) -> Table {
 }
 
 /// A folder that is there.
-fn existing_folder(flag: &str, folder: &Path) -> Result<PathBuf, String> {
+pub(super) fn existing_folder(flag: &str, folder: &Path) -> Result<PathBuf, String> {
     match std::fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(folder.to_owned()),
         Ok(_) => Err(format!("{flag}: expected a folder, found the file {}", folder.display())),

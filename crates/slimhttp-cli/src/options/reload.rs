@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use slimhttp_site::value::{Table, Value};
 
+use super::app::existing_folder;
+
 /// What `--reload` looks at unless `--reload-include` says more.
 const INCLUDED: &str = "*.py";
 
@@ -46,23 +48,27 @@ pub struct Reload {
 impl ReloadFlags {
     /// What is watched, if anything: `folders` unless flags name others, and `files`. Relative
     /// paths start at `here`.
+    ///
+    /// # Errors
+    /// A folder that a flag names is not there, as a sentence.
     pub(crate) fn read(
         &self,
         here: &Path,
         folders: Vec<PathBuf>,
         files: Vec<PathBuf>,
-    ) -> Option<Reload> {
+    ) -> Result<Option<Reload>, String> {
         if !self.reload {
-            return None;
+            return Ok(None);
         }
+        let named = |folder| existing_folder("--reload-dir", &here.join(folder));
         let folders = match self.reload_dir.is_empty() {
             true => folders,
-            false => self.reload_dir.iter().map(|folder| here.join(folder)).collect(),
+            false => self.reload_dir.iter().map(named).collect::<Result<_, _>>()?,
         };
         let mut includes = vec![INCLUDED.to_owned()];
         includes.extend(self.reload_include.iter().cloned());
         let excludes = self.reload_exclude.clone();
-        Some(Reload { folders, includes, excludes, files })
+        Ok(Some(Reload { folders, includes, excludes, files }))
     }
 }
 

@@ -87,7 +87,10 @@ pub(super) fn environment(table: &Table, at: &At<'_>, report: &mut Report) -> Op
 /// A path without a slash at its end.
 pub(super) fn root_path(text: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
     let path = text.trim().trim_end_matches('/');
-    if !path.is_empty() && !path.starts_with('/') {
+    let is_path = path.is_empty() || path.starts_with('/');
+    // What no target has behind it: links that are made of it would lead elsewhere.
+    let leads_on = !path.split('/').any(|segment| matches!(segment, "." | ".."));
+    if !is_path || !leads_on || path.contains(char::is_control) {
         return wrong(Shape::RootPath, Value::from(text).to_string(), at, report);
     }
     Some(path.to_owned())

@@ -12,6 +12,9 @@ pub(super) struct Bind {
 /// # Errors
 /// What was expected.
 pub(super) fn read(text: &str) -> Result<Bind, String> {
+    if text.is_empty() || text.starts_with("[]") {
+        return Err("expected an address and a port such as `127.0.0.1:8000`".into());
+    }
     for scheme in ["unix:", "fd:"] {
         if text.starts_with(scheme) {
             return Err(

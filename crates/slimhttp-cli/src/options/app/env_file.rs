@@ -2,7 +2,12 @@
 //! in the form that python-dotenv reads: comments, `export`, quotes. Nothing is substituted in them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+
+/// How large a file may be.
+const MAX_SIZE: u64 = 1024 * 1024;
 
 /// `NAME=value`.
 ///
@@ -24,9 +29,24 @@ fn is_name(name: &str) -> bool {
 /// # Errors
 /// It cannot be read, or a line of it; as a sentence with file and line.
 pub(super) fn read(file: &Path) -> Result<BTreeMap<String, String>, String> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|cause| format!("--env-file: {}: {cause}", file.display()))?;
+    let text =
+        read_bounded(file).map_err(|cause| format!("--env-file: {}: {cause}", file.display()))?;
     parse(&text).map_err(|(line, why)| format!("{}:{line}: {why}", file.display()))
+}
+
+/// The text of a regular file: a pipe may never have any, and a device may never end.
+fn read_bounded(file: &Path) -> io::Result<String> {
+    let metadata = std::fs::metadata(file)?;
+    // A folder is told by reading it.
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(file)?.take(MAX_SIZE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_SIZE {
+        return Err(io::Error::other(format!("more than {MAX_SIZE} bytes")));
+    }
+    Ok(text)
 }
 
 /// The variables of a text; a later line wins. The failure is a line and a reason.

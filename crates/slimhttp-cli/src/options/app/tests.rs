@@ -112,6 +112,8 @@ fn what_does_not_fit_is_refused_in_words() {
         ("app a:b --chdir /no/such", "--chdir: /no/such: No such file"),
         ("app a:b --env-file /no/such", "--env-file: /no/such: No such file"),
         ("app ./no_such.py", "there is no ./no_such.py"),
+        ("app a:b --static /s=.", "--static /s=.: expected a folder without the application"),
+        ("app a:b --static /s=/ --app-dir /tmp", "which is imported from /tmp"),
     ] {
         let said = app(line).expect(line).read(Path::new("/")).map(drop).expect_err(line);
         assert!(said.contains(expected), "{line}: {said}");
@@ -180,6 +182,8 @@ fn an_address_and_a_port_may_be_one_word() {
         ("[::1]80x", "found `80x`"),
         ("a:b", "found `b`"),
         ("a:65536", "found `65536`"),
+        ("", "such as `127.0.0.1:8000`"),
+        ("[]:80", "such as `127.0.0.1:8000`"),
         ("unix:/run/a", "expected an address and a port"),
         ("fd://3", "expected an address and a port"),
     ] {

@@ -28,19 +28,25 @@ fn the_folders_of_every_application_are_watched() {
 fn flags_name_other_folders_and_more_files() {
     let mut flags = ReloadFlags::default();
     let (folders, files) = (vec![PathBuf::from("/app")], vec![PathBuf::from("/site.toml")]);
-    let here = Path::new("/here");
-    assert_eq!(flags.read(here, folders.clone(), files.clone()), None);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(flags.read(here, folders.clone(), files.clone()), Ok(None));
     flags.reload = true;
-    let usual = flags.read(here, folders.clone(), files.clone()).expect("watching");
+    let read = |flags: &ReloadFlags| flags.read(here, folders.clone(), files.clone());
+    let usual = read(&flags).expect("folders").expect("watching");
     assert_eq!((&usual.folders, &usual.files), (&folders, &files));
     assert_eq!(usual.includes, ["*.py"]);
-    flags.reload_dir = vec!["src".into(), "/lib".into()];
+    flags.reload_dir = vec!["src".into(), "/".into()];
     flags.reload_include = vec!["*.html".into()];
     flags.reload_exclude = vec!["build".into()];
-    let named = flags.read(here, folders, files).expect("watching");
-    assert_eq!(named.folders, [PathBuf::from("/here/src"), PathBuf::from("/lib")]);
+    let named = read(&flags).expect("folders").expect("watching");
+    assert_eq!(named.folders, [here.join("src"), PathBuf::from("/")]);
     assert_eq!(
         (named.includes, named.excludes),
         (vec!["*.py".to_owned(), "*.html".into()], vec!["build".to_owned()])
     );
+    for (folder, expected) in [("no_such", "No such file"), ("Cargo.toml", "expected a folder")] {
+        flags.reload_dir = vec![folder.into()];
+        let said = read(&flags).expect_err(folder);
+        assert!(said.starts_with("--reload-dir: ") && said.contains(expected), "{said}");
+    }
 }

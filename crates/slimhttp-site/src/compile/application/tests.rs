@@ -1,8 +1,9 @@
-//! Which texts name an application, and what no fault shows.
+//! Which texts name an application, and which a root path; and what no fault shows.
 
 use serde_json::json;
 
-use super::is_reference;
+use super::{is_reference, root_path};
+use crate::compile::report::{At, Report};
 use crate::compile::tests::compiled;
 
 #[test]
@@ -63,5 +64,16 @@ fn c11_2_no_fault_shows_a_variable() {
     ] {
         let faults = compiled(&json!({"app": "a:b", "app_env": {"PIN": value}})).unwrap_err();
         assert_eq!(faults.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_root_path_is_a_plain_path() {
+    let read = |text| root_path(text, &At::root(), &mut Report::default());
+    for (text, expected) in [("", ""), ("/", ""), ("/shop/", "/shop"), ("/a/.b/..c", "/a/.b/..c")] {
+        assert_eq!(read(text).as_deref(), Some(expected), "{text}");
+    }
+    for text in ["shop", "/a/../b", "/.", "/./a", "/a\r\nX: y", "/a\0", "/a\u{7f}b"] {
+        assert_eq!(read(text), None, "{text:?}");
     }
 }

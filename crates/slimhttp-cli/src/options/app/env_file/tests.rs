@@ -27,6 +27,19 @@ fn a_line_is_a_name_and_a_value() {
 }
 
 #[test]
+fn only_a_regular_file_of_some_size_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let large = folder.path().join("large");
+    std::fs::write(&large, "#".repeat(1024 * 1024 + 1)).expect("a file");
+    for (file, expected) in
+        [(Path::new("/dev/zero"), "not a regular file"), (&large, "more than 1048576 bytes")]
+    {
+        let said = read(file).expect_err("refused");
+        assert!(said.starts_with("--env-file: ") && said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_flag_is_a_name_and_a_value() {
     assert_eq!(pair("A=b=c"), Ok(("A".into(), "b=c".into())));
     for text in ["A", "=b", "A B=c"] {
