@@ -1,6 +1,8 @@
 //! A certificate chain and its private key, out of PEM files (RFC 7468). Both
 //! may stand in one file. Called by whoever opens a site; it waits for the disk.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +21,9 @@ pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// How long before its end a certificate is named in the log.
 const EXPIRY_WARNING: time::Duration = time::Duration::days(14);
+
+/// How large a file may be.
+const MAX_SIZE: u64 = 1024 * 1024;
 
 /// Reads both files.
 ///
@@ -54,12 +59,27 @@ pub(super) fn config((chain, key): Pair) -> Result<Arc<ServerConfig>, rustls::Er
 }
 
 fn contents(path: &Path, part: PairPart) -> Result<Vec<u8>, CertificateFault> {
-    std::fs::read(path).map_err(|error| CertificateFault {
+    read_bounded(path).map_err(|error| CertificateFault {
         part,
         expected: "a PEM file that can be read".into(),
         found: format!("`{}`: {error}", path.display()),
         hint: None,
     })
+}
+
+/// The content of a regular file: a pipe may never have any, and a device may never end.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    // A folder is told by reading it.
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        return Err(io::Error::other(format!("more than {MAX_SIZE} bytes")));
+    }
+    Ok(bytes)
 }
 
 fn read_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
