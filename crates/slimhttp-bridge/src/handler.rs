@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use slimhttp_server::{
-    AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Handler, HandlerFault,
-    Interests, Request,
+    AnswerFuture, AuthorizeFuture, Callee, ConnectionData, ConnectionInfo, Content, Handler,
+    HandlerFault, Interests, Request,
 };
 use tokio::sync::oneshot;
 
@@ -27,6 +27,10 @@ use crate::retained_request::RetainedRequest;
 use crate::side::{Side, side_of};
 use crate::submission::{self, Submission};
 
+/// How many bytes of a content are waited for before a WSGI application is called: such forms and
+/// documents as come in one piece keep no thread, however slowly they come.
+const CONTENT_AHEAD: u64 = 64 * 1024;
+
 /// The handler of a server in front of its bridge.
 #[derive(Debug)]
 pub struct BridgeHandler(pub Arc<Bridge>);
@@ -37,6 +41,9 @@ impl Handler for BridgeHandler {
         let side = match &callee {
             Callee::Route(id, _) | Callee::WebSocket(id, ..) => side_of(*id),
             Callee::Application(app, _) => match bridge.applications.side(app.application.id) {
+                Some(Side::Thread) if matches!(request.body, Content::Streamed(_)) => {
+                    return Box::pin(call_with_content(bridge.clone(), callee, request));
+                }
                 Some(side) => side,
                 None => return Box::pin(call_once_ready(bridge.clone(), callee, request)),
             },
@@ -88,6 +95,20 @@ fn submit(
     PendingAnswer { answer, id, side, bridge: Some(bridge.clone()) }
 }
 
+/// Calls a WSGI application once the content has come, or so much of it that a slow client is not
+/// all that its thread would wait for.
+async fn call_with_content(
+    bridge: Arc<Bridge>,
+    callee: Callee,
+    request: Arc<Request>,
+) -> CallOutcome {
+    if let Content::Streamed(stream) = &request.body {
+        let refused = |refusal| HandlerFault::Refused(refusal, None);
+        stream.prefetch(CONTENT_AHEAD).await.map_err(refused)?;
+    }
+    submit(&bridge, Side::Thread, callee, request).await
+}
+
 /// Calls an application once it answers; while it starts the request waits.
 async fn call_once_ready(
     bridge: Arc<Bridge>,
@@ -100,7 +121,8 @@ async fn call_once_ready(
     let limit = bridge.queue.capacity.limit();
     let unavailable = |why, page| Err(HandlerFault::Unavailable { why, page });
     match bridge.applications.ready(&app.application, limit).await {
-        Ok(side) => submit(&bridge, side, callee, request).await,
+        Ok(Side::Thread) => call_with_content(bridge, callee, request).await,
+        Ok(Side::Loop) => submit(&bridge, Side::Loop, callee, request).await,
         Err(NotReady::Full) => Err(HandlerFault::QueueFull),
         Err(NotReady::Failed(page)) => unavailable("the application has failed to start", page),
         Err(NotReady::Overdue) => unavailable("the application takes too long to start", None),

@@ -416,10 +416,10 @@ impl Exchange<'_> {
         // Of every content that there is, however it came: whoever reads it as a stream sees the
         // same each time.
         if kind == RouteKind::Streamed && !body.is_empty() {
-            let max_body = self.scope.options.max_body;
+            let max_memory = self.snapshot.site.service.max_body_memory;
+            let bounds = (self.scope.options.max_body, max_memory);
             let (timeout, state) = (self.body_timeout(), self.connection.state.clone());
-            let (stream, guard) =
-                ContentStream::open(body.into_incoming(), max_body, timeout, state);
+            let (stream, guard) = ContentStream::open(body.into_incoming(), bounds, timeout, state);
             self.content_guard = Some(guard);
             return Some(Content::Streamed(stream));
         }

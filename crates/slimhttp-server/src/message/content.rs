@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::message::request_body::{BodyFault, IncomingBody, ReadTimeout, RequestBody};
 use crate::net::connection_state::{CloseMode, ConnectionState};
+use crate::sys::memory::BodyBuffer;
 
 /// The content of a request.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ impl fmt::Display for ContentFault {
 #[derive(Debug)]
 pub struct ContentStream {
     max_body: u64,
+    /// What bodies that are held may take together.
+    max_memory: u64,
     /// Whose timers time the pauses of the client.
     runtime: Handle,
     state: Mutex<State>,
@@ -74,6 +77,8 @@ pub struct ContentStream {
 struct State {
     /// `None` once it has ended.
     source: Option<Source>,
+    /// What has come before anybody has read.
+    ahead: Option<Bytes>,
     received: u64,
     /// How it has ended: well unless there is a fault.
     fault: Option<ContentFault>,
@@ -114,19 +119,21 @@ impl Drop for ContentGuard {
 
 impl ContentStream {
     /// The content that comes in on `connection`, at most `max_body` bytes, with
-    /// pauses of at most `timeout`. It ends when the second of the pair does.
+    /// pauses of at most `timeout`; what is held of it ahead of its reader is of `max_memory`. It
+    /// ends when the second of the pair does.
     pub(crate) fn open(
         incoming: IncomingBody,
-        max_body: u64,
+        (max_body, max_memory): (u64, u64),
         timeout: Duration,
         connection: Arc<ConnectionState>,
     ) -> (Arc<Self>, ContentGuard) {
         let length = incoming.size_hint().exact();
         let timeout = ReadTimeout::new(timeout);
         let source = Source { incoming, length, timeout, connection };
-        let state = State { source: Some(source), received: 0, fault: None, waker: None };
-        let stream =
-            Arc::new(Self { max_body, runtime: Handle::current(), state: Mutex::new(state) });
+        let state =
+            State { source: Some(source), ahead: None, received: 0, fault: None, waker: None };
+        let (runtime, state) = (Handle::current(), Mutex::new(state));
+        let stream = Arc::new(Self { max_body, max_memory, runtime, state });
         (stream.clone(), ContentGuard(stream))
     }
 
@@ -140,6 +147,9 @@ impl ContentStream {
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, ContentFault>> {
         let mut state = self.lock();
+        if let Some(ahead) = state.ahead.take() {
+            return Poll::Ready(Ok(Some(ahead)));
+        }
         let outcome = ready!(self.advance(&mut state, context));
         let ended = if matches!(outcome, Ok(Some(_))) {
             None
@@ -151,6 +161,35 @@ impl ContentStream {
         drop(state);
         drop(ended);
         Poll::Ready(outcome)
+    }
+
+    /// Waits until the content has ended or `least` bytes of it are here, for whoever reads it where
+    /// waiting costs a thread. Called before anybody reads, in the task of the connection; that the
+    /// client pauses or leaves is noticed as ever. What comes is held, and counts among the bodies
+    /// that are: it is less than `least` bytes and one piece more. What is wrong with a content
+    /// its reader learns, behind what has come before.
+    ///
+    /// # Errors
+    /// There is no memory for it; the content is lost then.
+    pub async fn prefetch(&self, least: u64) -> Result<(), Refusal> {
+        let length = match &*self.lock() {
+            State { ahead: None, source: Some(source), .. } => source.length,
+            _ => return Ok(()),
+        };
+        let mut buffer = BodyBuffer::new(length.map(|length| length.min(least)), self.max_memory);
+        while buffer.len() < least {
+            let chunk = std::future::poll_fn(|context| self.poll_chunk(context)).await;
+            let Ok(Some(chunk)) = chunk else { break };
+            if length == Some(chunk.len() as u64) {
+                // All of it has come at once, as most do.
+                self.lock().ahead = Some(chunk);
+                return Ok(());
+            }
+            buffer.push(chunk)?;
+        }
+        let ahead = buffer.finish();
+        self.lock().ahead = (!ahead.is_empty()).then_some(ahead);
+        Ok(())
     }
 
     /// Reading begins anew: the client's time counts from the next poll on.
@@ -221,13 +260,13 @@ impl ContentStream {
     /// Ends it with its exchange.
     fn end(&self) {
         let mut state = self.lock();
-        let source = state.source.take();
-        if source.is_some() {
+        let (source, ahead) = (state.source.take(), state.ahead.take());
+        if source.is_some() || ahead.is_some() {
             state.fault = Some(ContentFault::Over);
         }
         let waker = state.waker.take();
         drop(state);
-        drop(source);
+        drop((source, ahead));
         if let Some(waker) = waker {
             waker.wake();
         }

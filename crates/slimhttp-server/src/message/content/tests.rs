@@ -20,7 +20,7 @@ struct Opened {
 fn open(length: Option<u64>) -> Opened {
     let (client, incoming) = body(length);
     let connection = Arc::new(ConnectionState::new());
-    let (stream, guard) = ContentStream::open(incoming, 10, TIMEOUT, connection.clone());
+    let (stream, guard) = ContentStream::open(incoming, (10, 1 << 20), TIMEOUT, connection.clone());
     Opened { client, stream, guard, connection }
 }
 
@@ -190,4 +190,84 @@ async fn it_may_be_read_on_a_thread_without_a_runtime() {
     assert_eq!(waker.count(), 1);
     let polled = std::thread::spawn(move || waker.poll(&stream)).join().expect("no panic");
     assert_eq!(polled, Poll::Ready(Ok(Some("one".into()))));
+}
+
+/// Whether the content is here before so long, `least` bytes of it.
+async fn is_ahead(time: Duration, stream: &ContentStream, least: u64) -> bool {
+    match tokio::time::timeout(time, stream.prefetch(least)).await {
+        Ok(fetched) => fetched == Ok(()),
+        Err(_) => false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_content_may_be_waited_for_before_it_is_read() {
+    let Opened { client, stream, guard, .. } = open(None);
+    let waiting = tokio::spawn({
+        let stream = stream.clone();
+        async move { stream.prefetch(8).await }
+    });
+    for chunk in ["on", "e", "two"] {
+        client.send(chunk);
+        tokio::time::sleep(SECOND).await;
+        assert!(!waiting.is_finished());
+    }
+    drop(client);
+    assert_eq!(waiting.await.expect("no panic"), Ok(()));
+    assert!(!guard.is_unread());
+    assert!(is_ahead(SECOND, &stream, 8).await, "once");
+    assert_eq!(next(&stream).await, Ok(Some("onetwo".into())));
+    assert_eq!(next(&stream).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_waited_for_than_was_asked_for() {
+    let Opened { client, stream, guard, .. } = open(Some(9));
+    client.send("one");
+    client.send("two");
+    client.send("end");
+    assert!(is_ahead(SECOND, &stream, 4).await);
+    assert!(guard.is_unread());
+    assert!(stream.reclaim().is_none());
+    assert_eq!(next(&stream).await, Ok(Some("onetwo".into())));
+    assert_eq!(next(&stream).await, Ok(Some("end".into())));
+
+    let Opened { client, stream, guard: _guard, .. } = open(Some(3));
+    client.send("one");
+    assert!(is_ahead(SECOND, &stream, 4).await, "all that was announced is here");
+    assert_eq!(next(&stream).await, Ok(Some("one".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_it_comes_behind_what_came_before() {
+    let Opened { client, stream, guard: _guard, .. } = open(None);
+    client.send("one");
+    assert!(!is_ahead(TIMEOUT - SECOND, &stream, 4).await);
+
+    let Opened { client, stream, guard: _guard, .. } = open(None);
+    client.send("one");
+    assert!(is_ahead(TIMEOUT + SECOND, &stream, 4).await, "the client pauses for too long");
+    assert_eq!(next(&stream).await, Ok(Some("one".into())));
+    assert_eq!(next(&stream).await, Err(ContentFault::Refused(Refusal::RequestTimeout)));
+    assert!(client.is_given_up());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ahead_ends_with_its_exchange() {
+    let Opened { client, stream, guard, .. } = open(None);
+    client.send("one");
+    drop(client);
+    assert!(is_ahead(SECOND, &stream, 4).await);
+    drop(guard);
+    assert_eq!(next(&stream).await, Err(ContentFault::Over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ahead_has_its_memory() {
+    let (client, incoming) = body(None);
+    let connection = Arc::new(ConnectionState::new());
+    let (stream, _guard) = ContentStream::open(incoming, (10, 5), TIMEOUT, connection);
+    client.send("one");
+    client.send("two");
+    assert_eq!(stream.prefetch(8).await, Err(Refusal::ContentTooLarge(5)));
 }
