@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -319,9 +320,14 @@ def test_c11_4_a_file_outside_of_the_private_root_is_a_500(
         log.wait_for('`x-sendfile` names .*, which is not below `private_root`')
 
 
-def test_c11_4_a_file_that_is_not_there_is_a_404(site: WsgiSite) -> None:
-    headers = [*PLAIN, ('X-Sendfile', 'none.txt')]
-    assert site.ask(says(b'', headers=headers)).status == 404
+def test_c11_4_a_file_that_is_not_there_is_a_404_and_told_in_the_log(folder: Path) -> None:
+    with Log() as log, wsgi_site(private_root=os.fspath(folder / 'private')) as site:
+        # As for a location of nginx called `/protected/`, whose prefix stands for no folder.
+        headers = [*PLAIN, ('X-Accel-Redirect', '/protected/a.txt')]
+        assert site.ask(says(b'', headers=headers)).status == 404
+        missing = re.escape(os.fspath(folder / 'private/protected/a.txt'))
+        log.wait_for(f'GET /: an application named a file, and there is no file {missing}: 404')
+        assert log.records[-1].levelname == 'WARNING'
 
 
 def test_c11_4_without_a_private_root_the_field_has_no_effect(folder: Path) -> None:

@@ -15,6 +15,7 @@ use crate::files::{self, FileLookup, FileRequest};
 use crate::fs::root;
 use crate::message::body::Body;
 use crate::message::refused::ErrorResponse;
+use crate::observe::event::Responder;
 use crate::sys::clock::LogThrottle;
 
 impl Exchange<'_> {
@@ -44,7 +45,30 @@ impl Exchange<'_> {
             return Err(ErrorResponse::because(Refusal::NotFound, why));
         };
         self.add_sources(|| [files.root().join(path.as_path())]);
-        files::send_named(&files, &path, request, fields).await
+        let sent = files::send_named(&files, &path, request, fields).await;
+        sent.map_err(|refused| match refused {
+            ErrorResponse { refusal: Refusal::NotFound, detail: None, .. } => {
+                self.named_nothing(&files.root().join(path.as_path()))
+            }
+            refused => refused,
+        })
+    }
+
+    /// What is answered where there is no such file. Where an application has named it, it is the
+    /// application that is wrong, or `private_root`; a handler may well have a client's path.
+    fn named_nothing(&self, file: &Path) -> ErrorResponse {
+        static LOG_THROTTLE: LogThrottle = LogThrottle::new();
+        let why = format!("there is no file {}", file.display());
+        if LOG_THROTTLE.allow() {
+            let (method, path) = (self.method(), self.uri.path());
+            match self.responder {
+                Responder::Application => {
+                    tracing::warn!("{method} {path}: an application named a file, and {why}: 404");
+                }
+                _ => tracing::info!("{method} {path}: a handler named a file, and {why}: 404"),
+            }
+        }
+        ErrorResponse::because(Refusal::NotFound, why)
     }
 
     /// The same, with a status of the handler's own: what conditions and ranges are about is a 200.
