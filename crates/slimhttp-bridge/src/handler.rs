@@ -119,14 +119,15 @@ async fn call_once_ready(
         unreachable!("only applications are waited for");
     };
     let limit = bridge.queue.capacity.limit();
-    let unavailable = |why, page| Err(HandlerFault::Unavailable { why, page });
+    let failed = |why, page| Err(HandlerFault::NotStarted { is_starting: false, why, page });
+    let later = |why| Err(HandlerFault::NotStarted { is_starting: true, why, page: None });
     match bridge.applications.ready(&app.application, limit).await {
         Ok(Side::Thread) => call_with_content(bridge, callee, request).await,
         Ok(Side::Loop) => submit(&bridge, Side::Loop, callee, request).await,
         Err(NotReady::Full) => Err(HandlerFault::QueueFull),
-        Err(NotReady::Failed(page)) => unavailable("the application has failed to start", page),
-        Err(NotReady::Overdue) => unavailable("the application takes too long to start", None),
-        Err(NotReady::Gone) => unavailable("the application has ended", None),
+        Err(NotReady::Failed(page)) => failed("the application has failed to start", page),
+        Err(NotReady::Overdue) => later("the application takes too long to start"),
+        Err(NotReady::Gone) => later("the application has ended"),
     }
 }
 

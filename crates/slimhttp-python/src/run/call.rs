@@ -69,7 +69,7 @@ impl Dispatcher {
         }
         let Some(hosted) = self.applications.get(place.application.id) else {
             let why = "the application has ended";
-            call.reply.send(Err(HandlerFault::Unavailable { why, page: None }));
+            call.reply.send(Err(HandlerFault::NotStarted { is_starting: true, why, page: None }));
             return None;
         };
         Some((call, place, hosted, handshake))

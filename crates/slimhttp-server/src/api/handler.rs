@@ -218,8 +218,10 @@ pub enum HandlerFault {
     /// It refuses, with that status. The text says why, in a line; the client sees it with
     /// `debug` only, but where it is about a content that the client can mend.
     Refused(Refusal, Option<Cow<'static, str>>),
-    /// It cannot answer now, and has logged why: 503.
-    Unavailable {
+    /// It has not started, and has logged why: 503.
+    NotStarted {
+        /// Whether it may start yet, or what is asked in its place: the client is to try again.
+        is_starting: bool,
         /// Why, in a line; the client sees it with `debug` only.
         why: &'static str,
         /// What shows the failure in place of an error page; only with `debug`.

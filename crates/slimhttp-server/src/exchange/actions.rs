@@ -396,14 +396,15 @@ impl Exchange<'_> {
                 }
                 ErrorResponse { refusal, page: None, detail: detail.map(Into::into) }
             }
-            HandlerFault::Unavailable { why, page } => {
+            HandlerFault::NotStarted { is_starting, why, page } => {
                 // It is kept for every request to come: whoever does not see it copies nothing.
                 let page = page.filter(|_| self.scope.options.debug);
                 if let Some(page) = &page {
                     self.add_sources(|| page.sources.iter().cloned());
                 }
                 let page = page.map(|page| DebugPage::clone(&page));
-                ErrorResponse { page, ..ErrorResponse::because(Refusal::Unavailable, why) }
+                let refusal = Refusal::NotStarted { is_starting };
+                ErrorResponse { page, ..ErrorResponse::because(refusal, why) }
             }
             HandlerFault::QueueFull => limits::queue_full(),
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),

@@ -118,7 +118,7 @@ fn refusal_fields(refusal: &Refusal, headers: &mut HeaderMap) {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        Refusal::Unavailable | Refusal::MemoryFull => {
+        Refusal::Unavailable | Refusal::NotStarted { is_starting: true } | Refusal::MemoryFull => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Refusal::Raised(raised) => {
@@ -192,7 +192,8 @@ pub(crate) fn announce_length(response: &mut Response<impl http_body::Body>) {
 fn plain_page(refusal: &Refusal) -> Bytes {
     static PAGES: [OnceLock<Bytes>; 200] = [const { OnceLock::new() }; 200];
     let make = || Bytes::from(small_page(refusal, None, false));
-    if matches!(refusal, Refusal::Raised(_)) {
+    // They have a status of others.
+    if matches!(refusal, Refusal::Raised(_) | Refusal::NotStarted { .. }) {
         return make();
     }
     let status = usize::from(refusal.status().as_u16());
@@ -243,6 +244,10 @@ fn explanation(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Unavailable | Refusal::MemoryFull => {
             "This server is busy. Please try again in a moment."
         }
+        Refusal::NotStarted { is_starting: true } => {
+            "The application is starting. Please try again in a moment."
+        }
+        Refusal::NotStarted { is_starting: false } => "The application has not started.",
         Refusal::LoopDetected => "This request has come back to the server that forwarded it.",
         _ => return None,
     })

@@ -44,6 +44,11 @@ pub enum Refusal {
     BadGateway,
     /// Too much is waiting, or the server is stopping.
     Unavailable,
+    /// The program that answers here has not started; whether it may yet, by itself.
+    NotStarted {
+        /// It is starting, or something in its place.
+        is_starting: bool,
+    },
     /// The body finds no room among those that are held: see `max_body_memory`.
     MemoryFull,
     /// The upstream did not answer in time.
@@ -84,7 +89,9 @@ impl Refusal {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
-            Self::Unavailable | Self::MemoryFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::NotStarted { .. } | Self::MemoryFull => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,

@@ -30,6 +30,7 @@ fn which_refusals_end_a_connection_is_no_field() {
         (Refusal::Internal, false),
         (Refusal::BadGateway, false),
         (Refusal::Unavailable, false),
+        (Refusal::NotStarted { is_starting: false }, false),
         (Refusal::Raised(raised.into()), false),
     ] {
         for response in [refused(refusal.clone()), refuse_head(&refusal, false)] {
@@ -98,4 +99,24 @@ fn the_content_of_a_head_is_left_out_and_its_length_told() {
     let length = response.body().size_hint().exact().expect("a page").to_string();
     omit_content(&mut response);
     assert_eq!(response.headers()[CONTENT_LENGTH], length);
+}
+
+#[test]
+fn c11_3_the_page_of_an_application_that_has_not_started_says_so() {
+    for (refusal, says, retry) in [
+        (Refusal::Unavailable, "This server is busy. Please try again in a moment.", true),
+        (
+            Refusal::NotStarted { is_starting: true },
+            "The application is starting. Please try again in a moment.",
+            true,
+        ),
+        (Refusal::NotStarted { is_starting: false }, "The application has not started.", false),
+    ] {
+        let response = refused(refusal);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{says}");
+        assert_eq!(response.headers().contains_key(RETRY_AFTER), retry, "{says}");
+        let Body::Full(page) = response.into_body() else { panic!("a page is whole") };
+        let page = std::str::from_utf8(&page).expect("text");
+        assert!(page.contains(&format!("<p>{says}</p>")), "{page}");
+    }
 }
