@@ -236,6 +236,17 @@ def test_access_log_is_off_unless_asked_for(site) -> None:
     assert '/file.txt' not in running.stderr + running.stdout
 
 
+def test_access_log_names_the_client_behind_trusted_proxies(tmp_path: Path) -> None:
+    log = tmp_path / 'access.log'
+    vhosts = {'believes.example': {'trusted_proxies': '127.0.0.1'}}
+    access_log = {'format': 'json', 'file': os.fspath(log)}
+    with serving(vhosts=vhosts, access_log=access_log) as site:
+        for host in ('believes.example', 'not.example'):
+            site.get('/', host=host, X_Forwarded_For='198.51.100.9, 203.0.113.7')
+    told = [json.loads(line) for line in lines_of(log, 2)]
+    assert [line['client'] for line in told] == ['203.0.113.7', '127.0.0.1']
+
+
 def test_access_log_cannot_be_forged(tmp_path: Path) -> None:
     """Quotes and control bytes of a client do not end a field or a line."""
     log = tmp_path / 'access.log'

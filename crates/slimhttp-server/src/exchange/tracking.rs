@@ -3,7 +3,7 @@
 //! response carries its [`Tracker`] with its body, on the connection's I/O thread.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::{HeaderValue, Method, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use slimhttp_site::client::Arrival;
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Scope;
 
@@ -41,6 +42,8 @@ struct Record {
     started: Instant,
     time: SystemTime,
     peer: SocketAddr,
+    /// Whom the access log names.
+    client: IpAddr,
     method: Method,
     target: String,
     version: Version,
@@ -60,6 +63,18 @@ pub(super) fn target(version: Version, uri: &Uri) -> String {
         Some(target) => target.to_string(),
         None => uri.to_string(),
     }
+}
+
+/// The client, as far as the scope's `trusted_proxies` are believed.
+fn client(
+    connection: &ConnectionContext,
+    scope: &Scope,
+    parts: &http::request::Parts,
+    uri: &Uri,
+) -> IpAddr {
+    let (peer, tls) = (connection.peer.ip(), connection.tls);
+    let trusted = &scope.options.trusted_proxies;
+    Arrival { peer, tls, uri, headers: &parts.headers, trusted }.remote()
 }
 
 impl Tracker {
@@ -94,6 +109,7 @@ impl Tracker {
             started: Instant::now(),
             time: SystemTime::now(),
             peer: connection.peer,
+            client: client(connection, scope, parts, uri),
             method: parts.method.clone(),
             target: target(parts.version, uri),
             version: parts.version,
@@ -140,7 +156,7 @@ impl Record {
         if let Some(log) = &self.log {
             log.record(&Entry {
                 time: self.time,
-                peer: self.peer,
+                client: self.client,
                 method: self.method.as_str(),
                 target: &self.target,
                 version: self.version,
@@ -178,7 +194,7 @@ pub(crate) fn record_malformed(
     let mut words = request_line.split(' ');
     log.record(&Entry {
         time: SystemTime::now(),
-        peer: connection.peer,
+        client: connection.peer.ip(),
         method: words.next().unwrap_or_default(),
         target: words.next().unwrap_or_default(),
         version: Version::HTTP_11,

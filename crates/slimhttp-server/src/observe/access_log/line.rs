@@ -6,7 +6,7 @@
 //! `\`), in JSON as JSON does; either way a line is ASCII and has one line end.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use http::Version;
@@ -28,8 +28,8 @@ const JSON_TIME: &[BorrowedFormatItem<'_>] =
 pub(crate) struct Entry<'e> {
     /// When the request's head was complete. Shown in UTC.
     pub time: SystemTime,
-    /// The client.
-    pub peer: SocketAddr,
+    /// The client: the connection's other end, or whom `trusted_proxies` name behind it.
+    pub client: IpAddr,
     /// The method; empty where the request was too malformed to have one.
     pub method: &'e str,
     /// The target as sent.
@@ -75,7 +75,7 @@ impl Entry<'_> {
     /// `client - - [time] "request" status bytes`; the two hyphens are the
     /// identity and the user, which are not known.
     fn common(&self, line: &mut Vec<u8>) {
-        let _ = write!(line, "{} - - [", self.peer.ip().to_canonical());
+        let _ = write!(line, "{} - - [", self.client.to_canonical());
         self.time(line, CLF_TIME);
         line.extend_from_slice(b"] \"");
         if self.method.is_empty() {
@@ -92,7 +92,7 @@ impl Entry<'_> {
     fn json(&self, line: &mut Vec<u8>) {
         line.extend_from_slice(b"{\"ts\":\"");
         self.time(line, JSON_TIME);
-        let _ = write!(line, "\",\"client\":\"{}\"", self.peer.ip().to_canonical());
+        let _ = write!(line, "\",\"client\":\"{}\"", self.client.to_canonical());
         member(line, "method", Some(self.method.as_bytes()));
         member(line, "target", Some(self.target.as_bytes()));
         let _ = write!(

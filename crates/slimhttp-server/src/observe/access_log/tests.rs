@@ -24,7 +24,7 @@ fn moment() -> SystemTime {
 pub(super) fn entry() -> Entry<'static> {
     Entry {
         time: moment(),
-        peer: "192.0.2.7:5000".parse().expect("an address"),
+        client: "192.0.2.7".parse().expect("an address"),
         method: "GET",
         target: "/a%20b?x=1",
         version: Version::HTTP_11,
@@ -46,7 +46,7 @@ pub(super) fn render(entry: &Entry<'_>, format: AccessFormat) -> String {
 fn each_format_has_its_line() {
     let whole = entry();
     let bare = Entry {
-        peer: "[2001:db8::1]:1".parse().expect("an address"),
+        client: "2001:db8::1".parse().expect("an address"),
         method: "HEAD",
         version: Version::HTTP_2,
         status: 304,
@@ -60,7 +60,7 @@ fn each_format_has_its_line() {
         ..whole
     };
     // A listener on `::` sees IPv4 clients as mapped addresses.
-    let mapped = Entry { peer: "[::ffff:192.0.2.7]:5000".parse().expect("an address"), ..whole };
+    let mapped = Entry { client: "::ffff:192.0.2.7".parse().expect("an address"), ..whole };
     let malformed = Entry { method: "", target: "", status: 400, ..bare };
 
     let common = "192.0.2.7 - - [22/Nov/2026:14:04:19 +0000] \"GET /a%20b?x=1 HTTP/1.1\" 200 612";
