@@ -403,7 +403,8 @@ pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
 
 /// What a site serves, in a few words.
 fn summary(site: &Site) -> String {
-    let options = &site.global.options;
+    // What a mount at `/` has, nothing else answers.
+    let options = &site.global.at(b"/").options;
     let mut parts = Vec::new();
     if let Some(app) = &options.app {
         parts.push(app.application.spec.reference.to_string());
