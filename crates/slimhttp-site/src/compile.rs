@@ -153,8 +153,9 @@ pub fn compile(
     let warnings = report.finish()?;
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
     let touched = touched.chain([&global]).chain(touched_mounts());
-    let flags = Flags::of(inherited.map(|previous| previous.site), touched);
-    Ok(Site {
+    let touched: Vec<_> = touched.cloned().collect();
+    let flags = Flags::of(inherited.map(|previous| previous.site), touched.iter());
+    let mut site = Site {
         config: config.clone(),
         rewrites: flags.rewrites,
         shares: flags.shares,
@@ -167,7 +168,10 @@ pub fn compile(
         instance: Arc::clone(&routes.instance),
         port: env.listener.port,
         warnings,
-    })
+    };
+    let exposed = application::exposed(&site, touched.iter());
+    site.warnings.extend(exposed);
+    Ok(site)
 }
 
 /// What a site knows of all of its scopes together.

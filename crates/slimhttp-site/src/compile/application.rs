@@ -1,6 +1,7 @@
 //! The options about applications, each read by itself, and what they come to together.
 
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::CompileEnv;
@@ -10,11 +11,11 @@ use super::read::Checked;
 use super::report::{At, Report};
 use crate::config::options::Shape;
 use crate::config::value::{Table, Value};
-use crate::site::ScopeOptions;
 use crate::site::application::{
     AppReference, Application, ApplicationSpec, Interface, Lifespan, MountedApplication,
     START_TIMEOUT,
 };
+use crate::site::{Scope, ScopeOptions, Site};
 
 /// Where an application is: a module (`package.module`, or `./folder/main.py`), which may be
 /// followed by `:name` or, where that makes the application, `:name()`; or an object.
@@ -196,6 +197,59 @@ pub(super) fn code_apart(
         let hint = "whatever lies below `web_root` is reached by a URL".to_owned();
         report.fault(&at.key(key), expected, found, hint);
     }
+}
+
+/// Says where another scope hands out the folder from which an application is imported, which
+/// may be meant. Each such folder is told once, and only by a change that touches either scope.
+pub(super) fn exposed<'s>(
+    site: &Site,
+    touched: impl Iterator<Item = &'s Arc<Scope>> + Clone,
+) -> Vec<String> {
+    let mut report = Report::default();
+    if !site.has_applications {
+        return report.warnings;
+    }
+    let mut public = HashMap::<&Path, &Arc<Scope>>::new();
+    for scope in site.scopes().filter(|scope| sends_files(scope)) {
+        if let Some(root) = &scope.options.web_root {
+            public.entry(root).or_insert(scope);
+        }
+    }
+    let is_new = |scope| touched.clone().any(|new| Arc::ptr_eq(new, scope));
+    let mut told = HashSet::new();
+    for (scope, app) in site.applications() {
+        let AppReference::Import(reference) = &app.spec.reference else { continue };
+        for root in app.spec.dir.ancestors() {
+            let Some(sender) = public.get(root) else { continue };
+            if (is_new(scope) || is_new(sender)) && told.insert((root, &app.spec.dir)) {
+                let what = format!(
+                    "what lies in `{}` is reached by a URL, and `{reference}` is imported from `{}`",
+                    root.display(),
+                    app.spec.dir.display()
+                );
+                at_web_root(sender, |at| report.warn(at, what));
+            }
+        }
+    }
+    report.warnings
+}
+
+/// Whether files of the `web_root` of a scope may answer. Those beside an application are looked
+/// at by [`code_apart`].
+fn sends_files(scope: &Scope) -> bool {
+    let hidden = scope.mounts.get("").is_some();
+    !hidden && scope.options.app.is_none() && scope.options.proxy.is_none()
+}
+
+/// Calls `tell` with the place at which a scope may have its `web_root`.
+fn at_web_root(scope: &Scope, tell: impl FnOnce(&At<'_>)) {
+    let root = At::root();
+    let hosts = root.key("vhosts");
+    let host = scope.name.as_deref().map(|name| hosts.key(name));
+    let host = host.unwrap_or(root);
+    let mounts = host.key("mounts");
+    let mount = scope.mount.as_ref().map(|mount| mounts.key(&mount.key));
+    tell(&mount.unwrap_or(host).key("web_root"));
 }
 
 #[cfg(test)]

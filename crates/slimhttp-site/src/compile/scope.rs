@@ -293,10 +293,15 @@ fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
     }
 }
 
-/// The options that name a folder of files, and what comes of one that is missing.
-const FOLDERS: [(&str, Named, &str); 2] = [
+/// The options that name a folder, and what comes of one that is missing.
+const FOLDERS: [(&str, Named, &str); 3] = [
     ("web_root", |options| options.web_root.as_ref(), "requests answer 404"),
     ("private_root", |options| options.private_root.as_ref(), "handlers cannot answer from it"),
+    (
+        "app_dir",
+        |options| options.app.as_ref().map(|app| &app.application.spec.dir),
+        "no application is found there",
+    ),
 ];
 type Named = fn(&ScopeOptions) -> Option<&PathBuf>;
 

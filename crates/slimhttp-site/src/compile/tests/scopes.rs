@@ -149,6 +149,63 @@ fn c2_6_a_web_root_that_is_missing_is_a_warning() {
 }
 
 #[test]
+fn c2_6_an_app_dir_is_a_folder() {
+    let site = site(json!({"app": "shop:app", "app_dir": "soon"}));
+    assert_eq!(
+        site.warnings,
+        ["app_dir: `/base/soon` does not exist (yet); no application is found there"]
+    );
+    check(
+        json!({"app": "shop:app", "app_dir": "notes.txt"}),
+        "app_dir: expected a folder, found `/base/notes.txt`, a file",
+    );
+}
+
+#[test]
+fn c11_2_code_among_the_files_of_another_scope_is_a_warning() {
+    for (root, expected) in [
+        (json!({"app": "shop:app", "mounts": {"/static": {"web_root": "web"}}}), None),
+        (
+            json!({"app": "shop:app", "mounts": {"/all": {"web_root": "."}}}),
+            Some(
+                "mounts.\"/all\".web_root: what lies in `/base` is reached by a URL, and \
+                  `shop:app` is imported from `/base`",
+            ),
+        ),
+        (
+            json!({"web_root": "/", "vhosts": {"a.example": {"app": "shop:app"}}}),
+            Some(
+                "web_root: what lies in `/` is reached by a URL, and `shop:app` is imported from \
+                  `/base`",
+            ),
+        ),
+        (
+            json!({"app": "shop:app", "app_dir": "web", "vhosts": {
+                "b.example": {"mounts": {"/x": {"web_root": "web"}}},
+                "c.example": {"mounts": {"/x": {"web_root": "web"}}},
+            }}),
+            Some(
+                "vhosts.\"b.example\".mounts.\"/x\".web_root: what lies in `/base/web` is reached \
+                  by a URL, and `shop:app` is imported from `/base/web`",
+            ),
+        ),
+        // Nothing of it is ever sent.
+        (json!({"web_root": ".", "mounts": {"/": {"app": "shop:app"}}}), None),
+        (
+            json!({"web_root": ".", "proxy": "127.0.0.1:9", "mounts": {"/x": {"app": "shop:app"}}}),
+            None,
+        ),
+    ] {
+        let mut found = site(root.clone()).warnings;
+        if let Some(warning) = found.first_mut() {
+            // Virtual hosts have no order.
+            *warning = warning.replace("c.example", "b.example");
+        }
+        assert_eq!(found, Vec::from_iter(expected), "{root}");
+    }
+}
+
+#[test]
 fn c2_6_a_private_root_is_a_folder_that_no_url_reaches() {
     let apart = |key: &str, private: &str, public: &str| {
         format!(
