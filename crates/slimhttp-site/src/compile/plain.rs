@@ -39,7 +39,24 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
         }
         _ => return wrong_type(shape, value, at, report),
     };
-    read.or_else(|| wrong(shape, value.to_string(), at, report))
+    read.or_else(|| {
+        report.fault(at, shape.to_string(), value.to_string(), unit_meant(shape, value));
+        None
+    })
+}
+
+/// The hint for a size with a unit as nginx and the like write it: `50m` is `50MiB`.
+fn unit_meant(shape: Shape, value: &Value) -> Option<String> {
+    let (Shape::Bytes { .. }, Value::String(text)) = (shape, value) else { return None };
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit.trim_start() {
+        "k" | "K" => "KiB",
+        "m" | "M" => "MiB",
+        "g" | "G" => "GiB",
+        _ => return None,
+    };
+    (!number.is_empty()).then(|| did_you_mean(&format!("{number}{unit}")))
 }
 
 /// What stands under `key` of a table, read as [`read`] does.
@@ -73,6 +90,11 @@ pub(super) fn wrong_type<T>(
 /// The hint for a bool or a number that stands in quotes.
 fn unquote(shape: Shape, value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
+    if let Shape::Seconds { .. } | Shape::SecondsOrOff { .. } = shape
+        && let Some(seconds) = in_seconds(text)
+    {
+        return Some(format!("write it in seconds, without a unit: `{seconds}`"));
+    }
     let bare = match shape {
         Shape::Bool | Shape::Tls => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
         Shape::WholeNumber { .. } => text.parse::<u64>().is_ok(),
@@ -80,6 +102,19 @@ fn unquote(shape: Shape, value: &Value) -> Option<String> {
         _ => false,
     };
     bare.then(|| "write it without quotes".to_owned())
+}
+
+/// What a time with a unit, such as `30s` or `5m`, comes to.
+fn in_seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let factor = match unit.trim_start() {
+        "s" | "sec" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn seconds(value: &Value, least: f64, most: f64) -> Option<Plain> {

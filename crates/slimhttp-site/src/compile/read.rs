@@ -255,7 +255,9 @@ fn network(value: &Value, at: &At<'_>, report: &mut Report) -> Option<IpNet> {
         Some(network) => Some(network),
         None => {
             let found = if text.is_some() { value.to_string() } else { value.described() };
-            report.fault(at, "an address or a network such as `10.0.0.0/8`", found, None);
+            let hint =
+                (text == Some("*")).then(|| "everybody is `[\"0.0.0.0/0\", \"::/0\"]`".to_owned());
+            report.fault(at, "an address or a network such as `10.0.0.0/8`", found, hint);
             None
         }
     }

@@ -93,7 +93,17 @@ fn c2_6_seconds() {
                 "a number of seconds from 0.001 to 31536000, found the string `75`\
                  \n  hint: write it without quotes",
             ),
-            (json!("75s"), "a number of seconds from 0.001 to 31536000, found the string `75s`"),
+            (
+                json!("75s"),
+                "a number of seconds from 0.001 to 31536000, found the string `75s`\
+                 \n  hint: write it in seconds, without a unit: `75`",
+            ),
+            (
+                json!("5m"),
+                "a number of seconds from 0.001 to 31536000, found the string `5m`\
+                 \n  hint: write it in seconds, without a unit: `300`",
+            ),
+            (json!("s"), "a number of seconds from 0.001 to 31536000, found the string `s`"),
         ],
     );
     each("grace_period", &[(json!(0), "")]);
@@ -116,6 +126,9 @@ fn c2_6_bytes() {
             (json!(63), &fault("`63`")),
             (json!("64KiB"), &fault("`64KiB`")),
             (json!("8 kilos"), &fault("`8 kilos`")),
+            (json!("8k"), &fault("`8k`\n  hint: did you mean `8KiB`?")),
+            (json!("50 M"), &fault("`50 M`\n  hint: did you mean `50MiB`?")),
+            (json!("M"), &fault("`M`")),
             (json!("KB"), &fault("`KB`")),
             (json!(""), &fault("``")),
             (json!("1.2.3KB"), &fault("`1.2.3KB`")),
@@ -314,6 +327,13 @@ fn c2_6_networks() {
         &[
             (json!([]), ""),
             (json!("10.0.0.1"), ""),
+            (
+                json!("*"),
+                &format!(
+                    "trusted_proxies: expected {one} `*`\n  hint: everybody is \
+                     `[\"0.0.0.0/0\", \"::/0\"]`"
+                ),
+            ),
             (json!(["10.0.0.0/8", "::1", "fd00::/8"]), ""),
             (json!("10.0.0"), &format!("trusted_proxies: expected {one} `10.0.0`")),
             (json!(["10.0.0.0/33"]), &format!("trusted_proxies[0]: expected {one} `10.0.0.0/33`")),
