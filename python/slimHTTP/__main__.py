@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from slimHTTP import _log
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._reload import ASSIGNMENT
@@ -34,6 +35,7 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
     `as_module` says that it was called as `python -m slimHTTP`, and not by the name
     under which the wheel installs it.
     """
+    _log.show_by_default()
     # Not for what the program itself starts.
     assignment = os.environ.pop(ASSIGNMENT, None)
     if assignment is not None:

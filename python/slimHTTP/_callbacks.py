@@ -186,9 +186,9 @@ class Callbacks:
         """See `_websocket.start_thread`."""
         start_thread(work, what)
 
-    def log(self, level: int, message: str) -> None:
-        """Hand a record of the extension to `logging`."""
-        _log.log_record(level, message)
+    def log(self, level: int, message: str, application: str | None) -> None:
+        """Hand a record of the extension to `logging`; `application` if it is its own text."""
+        _log.log_record(level, message, application)
 
     def ensure_loop(self) -> None:
         """See to it that the event loop serves this server."""

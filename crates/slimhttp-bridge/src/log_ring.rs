@@ -26,6 +26,8 @@ pub struct Record {
     pub level: u8,
     /// The text.
     pub message: String,
+    /// The application whose own text it is.
+    pub application: Option<String>,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ pub fn take() -> Vec<Record> {
     drop(state);
     if dropped > 0 {
         let message = format!("{dropped} older log records were dropped: nobody took them in time");
-        records.insert(0, Record { level: WARNING, message });
+        records.insert(0, Record { level: WARNING, message, application: None });
     }
     records
 }
@@ -101,8 +103,9 @@ impl<S: Subscriber> Layer<S> for ToRing {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
-        ring()
-            .push(Record { level: python_level(*event.metadata().level()), message: line.text() });
+        let level = python_level(*event.metadata().level());
+        let application = line.application.take();
+        ring().push(Record { level, message: line.text(), application });
     }
 }
 
@@ -116,9 +119,10 @@ pub fn python_level(level: Level) -> u8 {
     }
 }
 
-/// The message, then every other field as `name=value`.
+/// The message, then every other field but `application` as `name=value`.
 #[derive(Default)]
 struct Line {
+    application: Option<String>,
     message: String,
     fields: String,
 }
@@ -133,6 +137,13 @@ impl Line {
 }
 
 impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "application" => self.application = Some(value.to_owned()),
+            _ => self.record_debug(field, &value),
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing into a string does not fail.
         let _ = match field.name() {

@@ -70,13 +70,38 @@ def level_number(level: int | str) -> int:
     raise LoggerError(f'expected a log level such as `info`, found `{level}`')
 
 
-def log_record(level: int, message: str) -> None:
-    """Log a record of the extension."""
+#: What is printed where nobody says anything; empty for what `logging` does by itself.
+_default = ''
+
+
+def show_by_default() -> None:
+    """Have records from INFO on printed, unless somebody says or configures something else.
+
+    For the program `python -m slimHTTP`, which prints what the program `slimhttp` does.
+    """
+    global _default
+    _default = 'info'
+
+
+def enable() -> None:
+    """Let the logger go on where `logging.config` has disabled it, for it was there before.
+
+    Called when an application has been imported. That it did not name this logger is no wish
+    that failures are told to nobody.
+    """
+    records = sys.modules.get('slimHTTP._log._records')
+    if records is not None:
+        records.logger.disabled = False
+
+
+def log_record(level: int, message: str, application: str | None = None) -> None:
+    """Log a record of the extension; `application` is the one whose own text it is."""
     if level < WARNING and 'logging' not in sys.modules:
         return  # Nobody has configured it, so what is less than a warning goes nowhere.
     from slimHTTP._log._records import logger
 
-    logger.log(level, '%s', message)
+    extra = None if application is None else {'application': application}
+    logger.log(level, '%s', message, extra=extra)
 
 
 def configure(configured: str | None = None) -> None:
@@ -89,7 +114,7 @@ def configure(configured: str | None = None) -> None:
 
     Raises LoggerError for a word of `SLIMHTTP_LOG` that it does not take.
     """
-    directives = os.environ.get('SLIMHTTP_LOG', '').strip() or configured
+    directives = os.environ.get('SLIMHTTP_LOG', '').strip() or configured or _default
     if not directives:
         if 'logging' in sys.modules:
             import importlib

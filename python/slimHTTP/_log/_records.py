@@ -86,10 +86,19 @@ def _quoted(value: object) -> str:
     return f'"{_on_one_line(text)}"'
 
 
+class _UnlessConfigured(logging.StreamHandler):  # type: ignore[type-arg]
+    """Prints what nobody else does: an application may configure logging at any time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record, where the root logger has no handler that does."""
+        if not (logger.propagate and logging.getLogger().handlers):
+            super().emit(record)
+
+
 def log_to_stderr(as_json: bool) -> None:
     """Print what is logged on standard error, if nobody has configured logging."""
     if not logger.hasHandlers():
-        handler = logging.StreamHandler()
+        handler = _UnlessConfigured()
         plain = logging.Formatter('%(asctime)s %(levelname)-7s %(message)s')
         handler.setFormatter(JsonLines() if as_json else plain)
         logger.addHandler(handler)
@@ -111,6 +120,9 @@ class JsonLines(logging.Formatter):
             'target': record.name,
             'message': vars(record).get(_UNESCAPED) or record.getMessage(),
         }
+        application = vars(record).get('application')
+        if isinstance(application, str):
+            line['application'] = application
         if record.exc_info:
             line['exception'] = self.formatException(record.exc_info)
         return json.dumps(line)

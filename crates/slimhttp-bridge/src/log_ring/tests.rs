@@ -6,7 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::{CAPACITY, Record, ToRing, attach, take};
 
 fn record(level: u8, message: &str) -> Record {
-    Record { level, message: message.into() }
+    Record { level, message: message.into(), application: None }
 }
 
 #[test]
@@ -21,11 +21,13 @@ fn records_wait_for_who_takes_them() {
         tracing::warn!(code = 7, who = "x", "a warning");
         tracing::info!("in {}", "words");
         tracing::debug!(only = true);
+        tracing::error!(application = "`shop:app`", "its own words");
         let expected = [
             record(40, "an error"),
             record(30, "a warning code=7 who=\"x\""),
             record(20, "in words"),
             record(10, "only=true"),
+            Record { application: Some("`shop:app`".into()), ..record(40, "its own words") },
         ];
         assert_eq!(take(), expected);
         assert_eq!(take(), []);

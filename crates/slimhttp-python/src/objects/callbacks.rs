@@ -169,7 +169,9 @@ impl PyCallbacks {
 
     /// Hands a record to Python's `logging`.
     pub(crate) fn log(&self, py: Python<'_>, record: &Record) {
-        if let Err(error) = self.log.bind(py).call1((record.level, &record.message)) {
+        if let Err(error) =
+            self.log.bind(py).call1((record.level, &record.message, &record.application))
+        {
             error.write_unraisable(py, Some(self.log.bind(py)));
         }
     }

@@ -1,4 +1,5 @@
-//! `wsgi.errors`: text that an application writes becomes lines of the log, at ERROR. One serves
+//! `wsgi.errors`: text that an application writes becomes lines of the log, at ERROR: as it has
+//! written them, the application being an attribute of the record. One serves
 //! all requests of an application. A line is kept until it ends, apart for each thread, since
 //! several threads write at once; one that is too long is divided.
 
@@ -20,7 +21,8 @@ const THREADS: usize = 64;
 /// The errors of an application.
 #[pyclass(frozen, module = "slimHTTP._slimhttp")]
 pub(crate) struct Errors {
-    label: Arc<str>,
+    /// Which application it is, without more words.
+    name: Arc<str>,
     begun: Mutex<Vec<(ThreadId, String)>>,
     has_begun: AtomicBool,
 }
@@ -28,7 +30,9 @@ pub(crate) struct Errors {
 impl Errors {
     /// Those of the application that messages call `label`.
     pub(crate) fn new(label: Arc<str>) -> Self {
-        Self { label, begun: Mutex::default(), has_begun: AtomicBool::new(false) }
+        let name = label.strip_prefix("application `").and_then(|name| name.strip_suffix('`'));
+        let name = name.map(Arc::from).unwrap_or(label);
+        Self { name, begun: Mutex::default(), has_begun: AtomicBool::new(false) }
     }
 
     /// Logs what this thread has begun and not ended; called when a request is answered.
@@ -60,7 +64,7 @@ impl Errors {
 
     fn log(&self, line: &str) {
         if !line.trim().is_empty() {
-            tracing::error!("{}: {}", self.label, line.trim_end());
+            tracing::error!(application = &*self.name, "{}", line.trim_end());
         }
     }
 
