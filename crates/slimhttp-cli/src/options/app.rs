@@ -146,6 +146,10 @@ pub(crate) struct App {
     #[arg(long, value_name = "N")]
     limit_concurrency: Option<u32>,
 
+    /// The longest body of a request, `50MiB`; a longer one is answered 413. 16 MiB unless given.
+    #[arg(long, value_name = "SIZE")]
+    max_body: Option<String>,
+
     /// A header field of every answer; may be given again.
     #[arg(long, value_name = "NAME:VALUE", value_parser = header)]
     header: Vec<(String, String)>,
@@ -412,6 +416,10 @@ impl App {
         let trusted = self.trusted();
         if !trusted.is_empty() {
             set("trusted_proxies", trusted.into());
+        }
+        if let Some(most) = &self.max_body {
+            // A bare number is one of bytes.
+            set("max_body", most.parse::<i64>().map_or_else(|_| most.as_str().into(), Value::from));
         }
         if self.debug || self.reload.reload {
             set("debug", true.into());

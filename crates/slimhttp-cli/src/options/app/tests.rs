@@ -63,6 +63,8 @@ fn app_spells_a_configuration() {
         ("app a:b --keep-alive 5 --graceful-timeout 1.5", "grace_period = 1.5; idle_timeout = 5.0"),
         ("app a:b --timeout-graceful-shutdown 1", "grace_period = 1.0"),
         ("app a:b --limit-concurrency 7", "max_queue = 7"),
+        ("app a:b --max-body 50MiB", "max_body = \"50MiB\""),
+        ("app a:b --max-body 1000", "max_body = 1000"),
         ("app a:b --header A:1", "[response_headers]; A = \"1\""),
         ("app a:b --header A:1 --header A:2", "[response_headers]; A = [\"1\", \"2\"]"),
         ("app a:b --static /s=./s", "[mounts.\"/s\"]; scripts = false; web_root = \"./s\""),
