@@ -391,3 +391,31 @@ def test_c1_5_other_streams_go_on_to_their_end() -> None:
         site.http.stop()
         go_on.set()
         assert client.read_response().text == 'first,last'
+
+
+ENDED = """
+import glob, os, time, slimHTTP
+
+def watches():
+    for name in glob.glob('/proc/self/task/*/comm'):
+        try:
+            with open(name) as file:
+                yield file.read() == 'slimhttp-watch\\n'
+        except OSError:  # It has just ended.
+            pass
+
+http = slimHTTP.server(slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True)
+with http:
+    assert any(watches())
+while any(watches()):
+    time.sleep(0.01)
+# As the system does where one more signal comes before its descriptor is taken away.
+print(os.write(http._server.wakeup_fd, b'.'))
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='threads are listed by /proc')
+def test_a_signal_that_comes_when_the_server_has_ended_finds_its_socket() -> None:
+    with Program(ENDED) as program:
+        assert program.wait() == 0
+        assert (program.stdout, program.stderr) == ('1\n', '')

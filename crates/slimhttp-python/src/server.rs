@@ -143,10 +143,8 @@ impl Server {
         if self.started.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let wake_rx = self.wake_rx.lock().take();
-        if let Some(wake_rx) = wake_rx {
-            slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), wake_rx)?;
-        }
+        let wake_rx = self.wake_rx.try_clone()?;
+        slimhttp_bridge::watchdog::start(self.dispatcher.bridge.clone(), wake_rx)?;
         if self.dispatcher.handlers.any_on_loop() {
             self.dispatcher.callbacks.ensure_loop(py)?;
         }

@@ -30,8 +30,9 @@ pub(crate) struct Server {
     pub(super) base: Mutex<PathBuf>,
     /// A byte written here is a `wake()`.
     pub(super) wakeup: UnixStream,
-    /// The watchdog's end of it, until that is started.
-    pub(super) wake_rx: Mutex<Option<UnixStream>>,
+    /// The other end, from which the watchdog reads. It is open for as long as this object is
+    /// there: a signal may come, and write, until Python has taken its descriptor away.
+    pub(super) wake_rx: UnixStream,
     pub(crate) started: AtomicBool,
     pub(super) stopping: AtomicBool,
     closed: AtomicBool,
@@ -76,7 +77,7 @@ impl Server {
             dispatcher: Arc::new(Dispatcher::new(bridge, callbacks)),
             base,
             wakeup,
-            wake_rx: Mutex::new(Some(wake_rx)),
+            wake_rx,
             started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
