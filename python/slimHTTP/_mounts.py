@@ -8,6 +8,7 @@ prefix of the routes that are registered by it. Programs call both on any thread
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from slimHTTP import _routes
@@ -162,6 +163,11 @@ def _scope_of(app: Any, options: dict[str, Any]) -> dict[str, Any]:
     # Before mappings, for an application may be one too.
     if isinstance(app, Mapping) and not callable(app):
         return {**app, **options}
+    if isinstance(app, ModuleType):
+        name = app.__name__
+        usual = [found for found in ('app', 'application') if callable(getattr(app, found, None))]
+        hint = f'; did you mean `{name}.{usual[0]}`?' if usual else ''
+        raise TypeError(f'mount: expected an application, found the module `{name}`{hint}')
     return {'app': app, **options}
 
 
@@ -176,5 +182,8 @@ def _level(store: LiveStore, vhost: str | None) -> Path:
             known = host
             break
     if known is None:
-        raise ConfError(f'vhosts."{vhost}": expected a virtual host of the configuration')
+        raise ConfError(
+            f'vhosts."{vhost}": expected a virtual host of the configuration\n'
+            f"  hint: make it first: `http.config['vhosts']['{vhost}'] = {{}}`"
+        )
     return ('vhosts', known)

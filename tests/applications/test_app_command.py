@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Optional
@@ -270,3 +271,47 @@ def test_an_asgi_application_is_started_and_ended(folder: Path) -> None:
         assert b'no database' in page.body
         assert program.stop() == 0
         assert ended.read_text() == 'one\ntwo\n'
+
+
+def posted(program: Cli) -> int:
+    with program.client() as client:
+        return client.request('POST', '/name', body=b'x' * 2000).status
+
+
+def test_what_a_limit_refuses_is_told_without_being_asked_for(folder: Path) -> None:
+    told_413 = r'INFO +a request was answered 413: longer than 1024 bytes: see `max_body`'
+    with app(folder, './src/main.py', '--max-body', '1KiB') as program:
+        assert posted(program) == 413
+        program.wait_for(told_413)
+    with app(folder, './src/main.py', '--max-body', '1KiB', '--log-level', 'warning') as program:
+        assert posted(program) == 413
+        assert program.stop() == 0
+        assert not re.search(told_413, program.stderr)
+
+
+def test_what_an_application_configures_of_logging_is_what_counts(folder: Path) -> None:
+    loud = "import logging; logging.basicConfig(format='own %(message)s')\n"
+    source = loud + APPLICATION.replace('from settings import NAME', "NAME = 'shop'")
+    tree(folder, {'loud.py': source + "logging.getLogger('slimHTTP').error('once')\n"})
+    with app(folder, 'loud:app') as program:
+        assert told(program, '/name') == 'shop'
+        assert program.stop() == 0
+        assert program.stderr.count('once') == 1
+        assert 'own once' in program.stderr
+
+
+def test_an_application_that_configures_logging_does_not_silence_failures(folder: Path) -> None:
+    # As `LOGGING` of Django's settings is applied.
+    config = "{'version': 1, 'root': {'level': 'INFO'}}"
+    source = f'import logging.config\nlogging.config.dictConfig({config})\n'
+    tree(folder, {'quiet.py': source + "def app(environ, start_response): raise OSError('told')\n"})
+    with app(folder, 'quiet:app') as program:
+        assert program.get('/').status == 500
+        program.wait_for('OSError: told')
+
+
+def test_the_greeting_says_what_answers_at_the_root(folder: Path) -> None:
+    tree(folder, {'site.toml': '[mounts."/"]\napp = "./src/main.py"\n'})
+    line = ['run', 'site.toml', '--addr', '127.0.0.1', '--port', '0']
+    with Cli(*line, python=True, cwd=folder) as program:
+        program.wait_for(r'slimHTTP serves \./src/main\.py at http://')

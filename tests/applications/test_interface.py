@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import slimHTTP
 from slimHTTP._applications._fault import ApplicationFault
-from slimHTTP._applications._interface import interface_of
+from slimHTTP._applications._interface import check, interface_of
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None: ...
@@ -165,3 +165,33 @@ def test_a_wrapper_is_called_as_what_it_wraps() -> None:
     assert repr(wrapped) == f'slimHTTP.wsgi({application!r})'
     with pytest.raises(TypeError, match='asgi: expected an application, found `int`'):
         slimHTTP.asgi(7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ('application', 'said', 'expected'),
+    [
+        (asgi, 'wsgi', r'^expected a WSGI application, found `.*asgi`, which is `async`'),
+        (Asgi(), 'wsgi', r'^expected a WSGI application, found `.*Asgi`, which is `async`'),
+        (
+            wsgi,
+            'asgi',
+            r'^expected an ASGI 3 application, found `.*wsgi`, which takes two arguments',
+        ),
+        (Wsgi(), 'asgi', r'^expected an ASGI 3 application, found `.*Wsgi`, which takes two'),
+    ],
+)
+def test_c11_2_what_is_said_and_certainly_wrong_is_a_fault(
+    application: Any, said: Any, expected: str
+) -> None:
+    with pytest.raises(ApplicationFault, match=expected):
+        check(application, said)
+
+
+@pytest.mark.parametrize('application', [asgi, Asgi(), Endpoint, lambda *arguments: None])
+def test_c11_2_what_may_be_asgi_is_believed(application: Any) -> None:
+    check(application, 'asgi')
+
+
+@pytest.mark.parametrize('application', [wsgi, Wsgi(), Iterated, lambda *arguments: None])
+def test_c11_2_what_may_be_wsgi_is_believed(application: Any) -> None:
+    check(application, 'wsgi')

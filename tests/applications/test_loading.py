@@ -114,7 +114,7 @@ def test_c11_2_an_edit_made_elsewhere_starts_no_application_again(
             'expected an application from the factory `{}:create_nothing\\(\\)`, found `int`$',
         ),
         (VARIED, '{}:number()', 'expected a factory at `{}:number\\(\\)`, found `int`$'),
-        (WSGI, '{}x.y:app', 'expected the module `{}x.y`, found no `{}x`\n  hint: is `{}` meant\\?'),
+        (WSGI, '{}x.y:app', 'expected the module `{}x.y`, found no `{}x`\n  hint: looked in `.*`: is `{}` meant\\?'),
         (WSGI, '{}.py:app', 'expected the module `{}.py`, found none\n  hint: a file is written `./{}.py`, and a module `{}`$'),
         (WSGI, './{}/x.py', 'expected a Python file, found nothing at `.*/{}/x.py`'),
         ('import nothing_such', '{}:app', "ModuleNotFoundError: No module named 'nothing_such'\n  Trace"),

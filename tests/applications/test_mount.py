@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def test_c11_1_a_mount_of_a_virtual_host_in_any_spelling() -> None:
         with pytest.raises(slimHTTP.ConfError) as error:
             site.http.mount('/x', wsgi, vhost='other.example')
         assert str(error.value) == (
-            'vhosts."other.example": expected a virtual host of the configuration'
+            'vhosts."other.example": expected a virtual host of the configuration\n'
+            "  hint: make it first: `http.config['vhosts']['other.example'] = {}`"
         )
 
 
@@ -76,6 +78,12 @@ def test_c11_1_what_cannot_be_mounted_is_told_and_changes_nothing() -> None:
             slimHTTP.ConfError, match=r'^mounts\."/x"\.app: expected `package.module:name`'
         ):
             http.mount('/x', 7)
+        module = types.ModuleType('shop')
+        with pytest.raises(TypeError, match=r'an application, found the module `shop`$'):
+            http.mount('/x', module)
+        vars(module)['application'] = wsgi
+        with pytest.raises(TypeError, match=r'`shop`; did you mean `shop.application`\?$'):
+            http.mount('/x', module)
         with pytest.raises(TypeError, match=r'^mount: expected an application, or options'):
             http.mount('/x')
         with pytest.raises(TypeError, match=r'^prefix: expected a path such as `/shop`, found `7`'):

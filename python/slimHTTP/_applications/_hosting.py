@@ -470,9 +470,14 @@ def _find(named: _Named, label: str) -> tuple[Callable[..., Any], Literal['asgi'
                 '%s: `%s` has been imported before %s changed, and may have looked at it then',
                 label, module, ', '.join(f'`{name}`' for name in changed),
             )  # fmt: skip
-        found = _importing.load(named.reference, str(named.folder))
+        try:
+            found = _importing.load(named.reference, str(named.folder))
+        finally:
+            _log.enable()
     if isinstance(found, Wrapper):
+        _interface.check(found.app, found.interface)
         return found.app, found.interface
     if named.interface == 'asgi' or named.interface == 'wsgi':
+        _interface.check(found, named.interface)  # type: ignore[arg-type]
         return found, named.interface  # type: ignore[return-value]
     return found, _interface.interface_of(found)

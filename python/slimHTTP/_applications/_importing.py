@@ -153,7 +153,7 @@ def _near(missing: str, folder: str) -> str | None:
     except OSError:
         return None
     near = difflib.get_close_matches(missing, names, n=1, cutoff=0.7)
-    return f'is `{near[0]}` meant? Looked in `{folder}`' if near else None
+    return f'looked in `{folder}`: is `{near[0]}` meant?' if near else None
 
 
 def _find(module: ModuleType, module_name: str, name: str | None) -> Any:

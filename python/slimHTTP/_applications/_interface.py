@@ -51,6 +51,23 @@ def interface_of(application: Any) -> Interface:
     return _of_function(application, arity)
 
 
+def check(application: Any, interface: Interface) -> None:
+    """Raise ApplicationFault where `application` is certain to speak the other one.
+
+    For what the user has said; what does not tell is believed.
+    """
+    if isinstance(application, type) or not callable(application):
+        return
+    name = _callables.name_of(application)
+    is_async = _is_coroutine_function(application)
+    if interface == 'wsgi' and is_async:
+        found = f'`{name}`, which is `async`, as one of ASGI is'
+        raise ApplicationFault('a WSGI application', found, 'is `interface` right?')
+    if interface == 'asgi' and not is_async and _arity(application) == (2, 2):
+        found = f'`{name}`, which takes two arguments, as one of WSGI does'
+        raise ApplicationFault('an ASGI 3 application', found, 'is `interface` right?')
+
+
 def _of_coroutine_function(application: Any, arity: _Arity | None) -> Interface:
     name = _callables.name_of(application)
     if arity is None or _takes(arity, 3):
