@@ -17,6 +17,7 @@ use super::reload::ReloadFlags;
 
 mod bind;
 mod env_file;
+mod static_folder;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -155,7 +156,7 @@ pub(crate) struct App {
     header: Vec<(String, String)>,
 
     /// A folder of files that answers below a path, `/static=./static`; may be given again.
-    #[arg(long = "static", value_name = "PATH=DIR", value_parser = mount)]
+    #[arg(long = "static", value_name = "PATH=DIR", value_parser = static_folder::read)]
     folders: Vec<(String, String)>,
 
     /// Show tracebacks on error pages, and load pages anew after an edit. Not for the public.
@@ -246,7 +247,7 @@ impl App {
             None => base.clone(),
             Some(folder) => existing_folder("--app-dir", &base.join(folder))?,
         };
-        self.refuse_public_code(&base, &absolute)?;
+        static_folder::refuse_code(&self.folders, &base, &absolute)?;
         let (address, port) = self.listen();
         let mut root = self.application(target.reference, app_dir, &base)?;
         self.service(&mut root, &address, port);
@@ -294,23 +295,6 @@ impl App {
                  answers {workers} requests of a WSGI application at once"
             )),
         }
-    }
-
-    /// A folder with the code of the application in it is not for everybody.
-    fn refuse_public_code(&self, base: &Path, app_dir: &Path) -> Result<(), String> {
-        // What is not there has another fault, which is told when it is opened.
-        let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let app_dir = real(app_dir);
-        for (prefix, folder) in &self.folders {
-            if app_dir.starts_with(real(&base.join(folder))) {
-                return Err(format!(
-                    "--static {prefix}={folder}: expected a folder without the application, which \
-                     is imported from {}: its code would be sent to everybody",
-                    app_dir.display()
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Address and port.
@@ -499,15 +483,5 @@ fn header(text: &str) -> Result<(String, String), String> {
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         }
         _ => Err("expected `Name: value`".into()),
-    }
-}
-
-/// `/static=./static`: the path below which a folder answers.
-fn mount(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((prefix, folder)) if prefix.starts_with('/') && !folder.is_empty() => {
-            Ok((prefix.to_owned(), folder.to_owned()))
-        }
-        _ => Err("expected a path and a folder such as `/static=./static`".into()),
     }
 }
