@@ -114,11 +114,7 @@ pub fn compile(
     let (layer, options) = global_options(table, env, previous, &root, &mut report);
     let layers = Layers { own: &layer, mount: None, outer: None };
     let service = service(&layer, table, env, previous, &root, &mut report);
-    let mounts_before = previous.map(|Previous { site, .. }| mounts::Before {
-        mounts: &site.global.mounts,
-        table: mounts::in_force(site.config.root()),
-        inherit_the_same: inherited.is_some(),
-    });
+    let mounts_before = previous.map(|previous| mounts_of(previous, inherited.is_some()));
     let written = mounts::written(table, &root, &mut report);
     let around =
         Around { name: None, layers, options: &options, before: mounts_before, inherited: None };
@@ -172,6 +168,13 @@ pub fn compile(
     let exposed = application::exposed(&site, touched.iter());
     site.warnings.extend(exposed);
     Ok(site)
+}
+
+/// The mounts of the global level in force.
+fn mounts_of(previous: Previous<'_>, inherit_the_same: bool) -> mounts::Before<'_> {
+    let Previous { site, .. } = previous;
+    let table = mounts::in_force(site.config.root());
+    mounts::Before { mounts: &site.global.mounts, table, inherit_the_same }
 }
 
 /// What a site knows of all of its scopes together.
