@@ -132,7 +132,7 @@ pub struct MountedApplication {
     pub application: Arc<Application>,
     /// The path below which it answers, decoded, without a slash at the end: empty at the root.
     /// It is that of the level that names the application, not of a mount that inherits it. Of a
-    /// route it is the pattern, until [`Self::at`] says which path that was.
+    /// route it is the pattern, until `Self::at` says which path that was.
     pub prefix: Arc<str>,
     /// What a server in front has taken away from the target, in the same form.
     pub root_path: Arc<str>,
