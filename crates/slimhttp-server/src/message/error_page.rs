@@ -118,7 +118,8 @@ fn refusal_fields(refusal: &Refusal, headers: &mut HeaderMap) {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        Refusal::Unavailable | Refusal::NotStarted { is_starting: true } | Refusal::MemoryFull => {
+        // An application that has failed is mended by a change, which may come at any moment.
+        Refusal::Unavailable | Refusal::NotStarted { .. } | Refusal::MemoryFull => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Refusal::Raised(raised) => {
