@@ -18,17 +18,21 @@ def connections_at_rest(pid: Union[int, str] = 'self') -> int:
     """How many connections of a process's servers rest.
 
     Of each I/O thread these are the descriptors of an epoll that the epoll of its runtime watches.
+    By its inode, for what else is watched may have had the number of a descriptor before.
     """
-    watched: dict[int, set[int]] = {}
+    watched: dict[int, set[tuple[int, int]]] = {}
+    inodes: dict[int, int] = {}
     for link in Path(f'/proc/{pid}/fd').iterdir():
         try:
             if os.readlink(link) == 'anon_inode:[eventpoll]':
                 information = Path(f'/proc/{pid}/fdinfo/{link.name}').read_text()
-                found = re.findall(r'^tfd: *(\d+)', information, re.MULTILINE)
-                watched[int(link.name)] = set(map(int, found))
+                found = re.findall(r'^tfd: *(\d+).* ino:([0-9a-f]+)', information, re.MULTILINE)
+                watched[int(link.name)] = {(int(tfd), int(inode, 16)) for tfd, inode in found}
+                inodes[int(link.name)] = link.stat().st_ino
         except FileNotFoundError:
             continue  # It was closed meanwhile.
-    inner = {descriptor for found in watched.values() for descriptor in found} & set(watched)
+    every = {one for found in watched.values() for one in found}
+    inner = [descriptor for descriptor, inode in inodes.items() if (descriptor, inode) in every]
     return sum(len(watched[descriptor]) for descriptor in inner)
 
 

@@ -90,8 +90,9 @@ class _UnlessConfigured(logging.StreamHandler):  # type: ignore[type-arg]
     """Prints what nobody else does: an application may configure logging at any time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, where the root logger has no handler that does."""
-        if not (logger.propagate and logging.getLogger().handlers):
+        """Print a record, where no logger above has a handler that does."""
+        above = logger.parent if logger.propagate else None
+        if above is None or not above.hasHandlers():
             super().emit(record)
 
 
