@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use slimhttp_server::Request;
 use slimhttp_site::application::MountedApplication;
 use slimhttp_site::client::Arrival;
+use slimhttp_site::list_field;
 
 use crate::run::applications::Hosted;
 use crate::run::asgi::websocket::subprotocols;
@@ -250,16 +251,9 @@ fn address(py: Python<'_>, ip: IpAddr, port: u16) -> PyResult<Bound<'_, PyTuple>
 /// Whether trailers reach the client: those of HTTP/1.1 have to be asked for (RFC 9110 section
 /// 6.5.1).
 fn takes_trailers(request: &Request) -> bool {
-    let asks = |value: &::http::HeaderValue| {
-        let value = value.as_bytes();
-        value.split(|byte| *byte == b',').any(|member| {
-            let name = member.split(|byte| *byte == b';').next().unwrap_or_default();
-            name.trim_ascii().eq_ignore_ascii_case(b"trailers")
-        })
-    };
     match request.version {
         Version::HTTP_2 => true,
-        Version::HTTP_11 => request.headers.get_all(TE).iter().any(asks),
+        Version::HTTP_11 => list_field::names(&request.headers, &TE, "trailers"),
         _ => false,
     }
 }
