@@ -124,6 +124,16 @@ impl State {
         claim
     }
 
+    /// Whether the jobs that wait do so behind slow ones, as a job is taken by a thread whose last
+    /// one has `ended`. The one that is taken is new and says nothing: those before it do.
+    fn is_held_up(&self, ended: Option<&Running>) -> bool {
+        match (ended, self.running.split_last()) {
+            (Some(ended), _) => ended.is_slow(),
+            (None, Some((_, others))) => !others.is_empty() && others.iter().all(Running::is_slow),
+            (None, None) => false,
+        }
+    }
+
     /// Whether a thread could be notified: one waits, and none is on its way.
     fn may_claim(&self) -> bool {
         self.has_work() && self.idle > 0 && self.notified + self.arriving == 0
@@ -173,7 +183,9 @@ impl Queue {
     pub fn release(&self, id: JobId) {
         let mut state = self.lock();
         state.released.push(id);
-        let notify = state.claim_idle_thread();
+        // At once, for the watchdog looks at jobs alone, and a handler may have begun to block.
+        let notify = state.may_claim();
+        state.notified += usize::from(notify);
         drop(state);
         if notify {
             self.arrived.notify_one();
@@ -206,14 +218,8 @@ impl Queue {
             state.watched |= begin;
             (run, job, Watchdog::of(begin))
         });
-        // The job that is taken is new and says nothing: those before it do.
-        let before = state.running.len().saturating_sub(1);
-        let others = &state.running[..before];
-        let is_held_up = match &ended {
-            Some(ended) => ended.is_slow(),
-            None => !others.is_empty() && others.iter().all(Running::is_slow),
-        };
-        let notify = taken.is_some() && is_held_up && state.may_claim();
+        // Last of all the clock: it is read for each job otherwise.
+        let notify = taken.is_some() && state.may_claim() && state.is_held_up(ended.as_ref());
         state.notified += usize::from(notify);
         drop(state);
         drop(ended);

@@ -216,6 +216,17 @@ fn another_thread_is_woken_behind_a_slow_job_only() {
 }
 
 #[test]
+fn a_release_wakes_a_thread_while_another_one_has_a_job() {
+    let queue = Queue::new(9);
+    let (job, _answer) = call("/");
+    queue.push([job]).outcome().expect("has room");
+    queue.next(None).expect("a job");
+    queue.lock().idle = 1;
+    queue.release(JobId(1));
+    assert_eq!(queue.lock().notified, 1);
+}
+
+#[test]
 fn c8_7_a_job_that_holds_others_up_is_told_once() {
     let queue = Queue::new(9);
     let jobs = ["/slow", "/1", "/2"].map(call);
