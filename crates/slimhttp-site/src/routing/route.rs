@@ -81,7 +81,7 @@ pub enum Param {
 }
 
 /// The values that a pattern took from a path, by name.
-pub type Params = SmallVec<[(Arc<str>, Param); 2]>;
+pub type Params = Vec<(Arc<str>, Param)>;
 
 /// What a table says of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
