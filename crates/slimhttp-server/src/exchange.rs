@@ -27,6 +27,7 @@ mod actions;
 mod answer;
 mod answer_coding;
 mod event_stream;
+mod handed_on;
 mod live_reload;
 mod named;
 mod request_trace;

@@ -61,7 +61,7 @@ impl WebSocketRoute {
     /// Why there is no WebSocket.
     pub(crate) fn handshake(&self, call: &Call) -> Result<Handshake, Refusal> {
         if let Callee::WebSocket(.., handshake) = &call.callee {
-            return Ok(handshake.clone());
+            return Ok(Handshake::clone(handshake));
         }
         let request = &*call.request;
         let compress = request.scope.options.websocket.compress;

@@ -45,7 +45,7 @@ pub(crate) fn start(
     call: Call,
     hosted: &Arc<Hosted>,
     place: &Arc<MountedApplication>,
-    handshake: Option<Handshake>,
+    handshake: Option<Box<Handshake>>,
 ) -> PyResult<()> {
     let py = start_task.py();
     let id = call.id;

@@ -25,7 +25,7 @@ use crate::run::retained::PendingCall;
 use crate::run::wsgi;
 
 /// A call of an application, where that is, what it is, and the handshake of a WebSocket.
-type AskedApplication = (Call, Arc<MountedApplication>, Arc<Hosted>, Option<Handshake>);
+type AskedApplication = (Call, Arc<MountedApplication>, Arc<Hosted>, Option<Box<Handshake>>);
 
 impl Dispatcher {
     /// Has a WSGI application answer a call, on a thread in `turn()`.

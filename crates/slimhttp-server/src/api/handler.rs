@@ -163,10 +163,10 @@ pub enum Callee {
     Route(HandlerId, Params),
     /// The handler of a route, to open a WebSocket: it answers with [`Answer::WebSocket`], made
     /// by [`crate::websocket::open`] of the handshake, or refuses.
-    WebSocket(HandlerId, Params, Handshake),
+    WebSocket(HandlerId, Params, Box<Handshake>),
     /// The scope's application; a request that opens a WebSocket comes with its handshake, and
     /// is answered with [`Answer::WebSocket`] or refused.
-    Application(Arc<MountedApplication>, Option<Handshake>),
+    Application(Arc<MountedApplication>, Option<Box<Handshake>>),
     /// The scope's module.
     Module(Module),
     /// A script below `web_root`. It is read from the opened file and never by its path again,

@@ -2,10 +2,9 @@
 //! that may wait (a handler, an upstream, the disk) is awaited; the I/O thread goes on meanwhile.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
@@ -13,7 +12,7 @@ use slimhttp_site::path::{SafePath, Target};
 use slimhttp_site::plan::{Action, Actions};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::RouteKind;
-use slimhttp_site::site::Scope;
+use slimhttp_site::site::{Proxy, Scope};
 
 use crate::api::handler::{Answer, AnswerFuture, Callee, HandlerFault, Request};
 use crate::api::unsent_answers;
@@ -22,7 +21,7 @@ use crate::context::failed_start::FailedStart;
 use crate::files::{self, FileLookup, FileOutcome, FileRequest, FileScope, FreshnessNote};
 use crate::live::snapshot::Snapshot;
 use crate::message::body::Body;
-use crate::message::content::{Content, ContentGuard, ContentStream};
+use crate::message::content::ContentGuard;
 use crate::message::error_page;
 use crate::message::limits;
 use crate::message::refused::{DebugPage, ErrorResponse};
@@ -132,92 +131,112 @@ impl Exchange<'_> {
     }
 
     /// Tries the actions in turn: the first that replies ends the request.
+    ///
+    /// The future of an exchange is moved as a whole, and each connection in work has one, so what
+    /// takes much room in it, and comes seldom or waits anyway, is boxed.
     pub(super) async fn perform(
         &mut self,
         actions: &mut Actions<'_>,
     ) -> Result<Response<Body>, ErrorResponse> {
         if !actions.first().is_some_and(is_decided) && self.asks_for_upgrade() {
-            let request = self.request(RouteKind::Whole).await?;
-            match self
-                .call(Callee::Upgrade, request)?
-                .await
-                .map_err(|it| self.handler_failed(it))?
-            {
-                Answer::Pass => {}
-                answer => return self.deliver(answer).await,
+            let answer = Box::pin(self.ask(Callee::Upgrade, RouteKind::Whole)).await?;
+            // No handler of this request, whose answers are compressed.
+            self.by_handler = false;
+            if !matches!(answer, Answer::Pass) {
+                return Box::pin(self.deliver(answer)).await;
             }
         }
-        for action in actions.drain(..) {
-            self.responder = Responder::of(&action);
-            self.add_sources_of(&action);
-            let answer = self.try_action(action).await?;
-            self.passed_on = matches!(answer, Answer::Pass);
-            if !self.passed_on {
-                return self.deliver(answer).await;
+        while !actions.is_empty() {
+            let answer = match self.begin(actions.remove(0)) {
+                Begun::Called(answer) => self.handler_answered(answer.await),
+                Begun::Unready(callee, kind) => Box::pin(self.ask(*callee, kind)).await,
+                Begun::File(path, wanted) => Box::pin(self.file(path, wanted)).await,
+                Begun::Proxy(upstreams) => Box::pin(self.proxy(upstreams)).await,
+                Begun::Answered(answer) => *answer,
+            };
+            match answer? {
+                Answer::Pass => self.passed_on = true,
+                Answer::Reply(response) => {
+                    self.passed_on = false;
+                    return Ok(response);
+                }
+                answer => {
+                    self.passed_on = false;
+                    return Box::pin(self.deliver(answer)).await;
+                }
             }
         }
         Err(Refusal::NotFound.into())
     }
 
-    /// What whoever an action asks says. What takes much room is boxed: the future of an exchange
-    /// is moved as a whole, whatever answers it.
-    async fn try_action(&mut self, action: Action<'_>) -> Result<Answer, ErrorResponse> {
-        match action {
-            Action::Call(handler, kind, params) => {
-                let request = self.request(kind).await?;
-                let answer = self.call(Callee::Route(handler, params), request)?.await;
-                self.handler_answered(answer)
-            }
+    /// Begins an action, as far as nothing is to be waited for.
+    fn begin<'a>(&mut self, action: Action<'a>) -> Begun<'a> {
+        self.responder = Responder::of(&action);
+        self.add_sources_of(&action);
+        let (callee, kind) = match action {
+            Action::Call(handler, kind, params) => (Callee::Route(handler, params), kind),
             Action::Application(app, handshake) => {
-                let request = self.request(RouteKind::Streamed).await?;
-                let callee = Callee::Application(app, handshake.map(|it| *it));
-                let answer = self.call(callee, request)?.await;
-                self.handler_answered(answer)
+                (Callee::Application(app, handshake), RouteKind::Streamed)
             }
-            Action::Module(module) => {
-                let request = self.request(RouteKind::Whole).await?;
-                let answer = self.call(Callee::Module(module.clone()), request)?.await;
-                self.handler_answered(answer)
-            }
+            Action::Module(module) => (Callee::Module(module.clone()), RouteKind::Whole),
             Action::WebSocket(handler, params, handshake) => {
-                let request = self.request(RouteKind::Whole).await?;
-                let callee = Callee::WebSocket(handler, params, *handshake);
-                let answer = self.call(callee, request)?.await;
-                self.handler_answered(answer)
+                (Callee::WebSocket(handler, params, handshake), RouteKind::Whole)
             }
-            Action::Proxy(upstreams) => {
-                let forwarded = self.forwarded()?;
-                let group = self.connection.shared.live.upstream_groups().of(self.scope, upstreams);
-                Box::pin(forward::forward(upstreams, &group, forwarded)).await.map(Answer::Reply)
-            }
-            Action::File(path) => self.file(path, FileScope::All).await,
-            Action::RegularFile(path) => match self.file(path, FileScope::Regular).await {
-                Err(ErrorResponse { refusal: Refusal::NotFound, .. }) => Ok(Answer::Pass),
-                answer => answer,
-            },
+            Action::Proxy(upstreams) => return Begun::Proxy(upstreams),
+            Action::File(path) => return Begun::File(path, FileScope::All),
+            Action::RegularFile(path) => return Begun::File(path, FileScope::Regular),
             Action::Redirect { location, status } => {
-                Ok(Answer::Reply(error_page::redirect(location, status)))
+                return Begun::reply(error_page::redirect(location, status));
             }
-            Action::Preflight(fields) => Ok(Answer::Reply(error_page::preflight(*fields))),
-            Action::Options(methods) => Ok(Answer::Reply(files::options(&methods))),
-            Action::Refuse(Refusal::Forbidden) => Err(self.foreign_origin()),
-            Action::Refuse(refusal) => Err(refusal.into()),
-        }
+            Action::Preflight(fields) => return Begun::reply(error_page::preflight(*fields)),
+            Action::Options(methods) => return Begun::reply(files::options(&methods)),
+            Action::Refuse(Refusal::Forbidden) => return Begun::refuse(self.foreign_origin()),
+            Action::Refuse(refusal) => return Begun::refuse(refusal),
+        };
+        let Some(request) = self.request_at_once(&kind) else {
+            return Begun::Unready(Box::new(callee), kind);
+        };
+        self.call(callee, request).map_or_else(Begun::refuse, Begun::Called)
     }
 
-    /// What a file answers, or the script that it is.
+    /// What a handler says, which is called once the content is there that it takes whole.
+    async fn ask(&mut self, callee: Callee, kind: RouteKind) -> Result<Answer, ErrorResponse> {
+        let request = match self.request_at_once(&kind) {
+            Some(request) => request,
+            None => {
+                let content = self.collect_content().await?;
+                self.make_request(content)
+            }
+        };
+        let answer = self.call(callee, request)?;
+        self.handler_answered(answer.await)
+    }
+
+    /// What the upstream answers.
+    async fn proxy(&mut self, upstreams: &Arc<Proxy>) -> Result<Answer, ErrorResponse> {
+        let forwarded = self.forwarded()?;
+        let group = self.connection.shared.live.upstream_groups().of(self.scope, upstreams);
+        forward::forward(upstreams, &group, forwarded).await.map(Answer::Reply)
+    }
+
+    /// What a file answers, or the script that it is. Where regular files alone are wanted, what
+    /// is none passes on.
     async fn file(&mut self, path: SafePath, wanted: FileScope) -> Result<Answer, ErrorResponse> {
-        match Box::pin(self.send_file(path, wanted)).await? {
-            FileOutcome::Response(response) => Ok(Answer::Reply(response)),
-            FileOutcome::Script(file, path) => {
+        match self.send_file(path, wanted).await {
+            Err(ErrorResponse { refusal: Refusal::NotFound, .. })
+                if wanted == FileScope::Regular =>
+            {
+                Ok(Answer::Pass)
+            }
+            Err(error) => Err(error),
+            Ok(FileOutcome::Response(response)) => Ok(Answer::Reply(response)),
+            Ok(FileOutcome::Script(file, path)) => {
                 let options = &self.scope.options;
                 let root = options.web_root.as_deref().unwrap_or("/".as_ref());
                 let path = root.join(path.as_path());
                 let script = Callee::Script { path, file, reload: options.module_reload };
                 self.responder = Responder::Module;
-                let request = self.request(RouteKind::Whole).await?;
-                let answer = self.call(script, request)?.await;
-                self.handler_answered(answer)
+                self.ask(script, RouteKind::Whole).await
             }
         }
     }
@@ -226,12 +245,8 @@ impl Exchange<'_> {
     async fn deliver(&mut self, answer: Answer) -> Result<Response<Body>, ErrorResponse> {
         match answer {
             Answer::Reply(response) => Ok(response),
-            Answer::File(path, fields) => {
-                Box::pin(self.send_named(&path, fields, self.file_request())).await
-            }
-            Answer::FileAs(status, path, fields) => {
-                Box::pin(self.send_named_as(status, &path, fields)).await
-            }
+            Answer::File(path, fields) => self.send_named(&path, fields, self.file_request()).await,
+            Answer::FileAs(status, path, fields) => self.send_named_as(status, &path, fields).await,
             Answer::WebSocket(pending) => {
                 Ok(websocket::accept(*pending, self.upgrade.take(), self.connection)?)
             }
@@ -343,34 +358,6 @@ impl Exchange<'_> {
         Ok(unsent_answers::call(handler, answers, callee, request))
     }
 
-    /// The request as handlers see it, the same one for each of them, with the whole body unless
-    /// `kind` has it streamed.
-    async fn request(&mut self, kind: RouteKind) -> Result<Arc<Request>, Refusal> {
-        if let Some(request) = &self.request {
-            return Ok(request.clone());
-        }
-        let body = match self.content_at_once(kind) {
-            Some(content) => content,
-            None => Box::pin(self.collect_content()).await?,
-        };
-        let request = Arc::new(Request {
-            method: std::mem::take(&mut self.method),
-            uri: self.uri.clone(),
-            version: self.version,
-            headers: std::mem::take(&mut self.headers),
-            path: self.path().to_vec(),
-            body,
-            peer: self.connection.peer,
-            local: *self.connection.local,
-            tls: self.connection.tls,
-            scope: self.scope.clone(),
-            connection: self.connection.handle(),
-            connection_data: self.connection.data.get().cloned(),
-            handler_data: OnceLock::new(),
-        });
-        Ok(self.request.insert(request).clone())
-    }
-
     /// Takes in what a handler has answered.
     fn handler_answered(
         &mut self,
@@ -410,68 +397,29 @@ impl Exchange<'_> {
             HandlerFault::NoRoom | HandlerFault::Stopped => Refusal::Unavailable.into(),
         }
     }
+}
 
-    /// The content of the request for a handler, where nothing has to come in for it.
-    fn content_at_once(&mut self, kind: RouteKind) -> Option<Content> {
-        let Some(body) = self.body.take() else { return Some(Bytes::new().into()) };
-        // Of every content that there is, however it came: whoever reads it as a stream sees the
-        // same each time.
-        if kind == RouteKind::Streamed && !body.is_empty() {
-            let max_memory = self.snapshot.site.service.max_body_memory;
-            let bounds = (self.scope.options.max_body, max_memory);
-            let (timeout, state) = (self.body_timeout(), self.connection.state.clone());
-            let (stream, guard) = ContentStream::open(body.into_incoming(), bounds, timeout, state);
-            self.content_guard = Some(guard);
-            return Some(Content::Streamed(stream));
-        }
-        let is_empty = body.is_empty();
-        self.body = Some(if is_empty { RequestBody::Collected(Bytes::new()) } else { body });
-        is_empty.then(|| Bytes::new().into())
+/// How far an action has come without waiting.
+enum Begun<'a> {
+    /// A handler is called, and answers so.
+    Called(AnswerFuture),
+    /// A handler is to be called once the content has come in.
+    Unready(Box<Callee>, RouteKind),
+    /// A file is to be looked for.
+    File(SafePath, FileScope),
+    /// An upstream is to be asked.
+    Proxy(&'a Arc<Proxy>),
+    /// There is nothing to wait for.
+    Answered(Box<Result<Answer, ErrorResponse>>),
+}
+
+impl Begun<'_> {
+    fn reply(response: Response<Body>) -> Self {
+        Self::Answered(Box::new(Ok(Answer::Reply(response))))
     }
 
-    /// The content of the request for a handler, all of it.
-    async fn collect_content(&mut self) -> Result<Content, Refusal> {
-        let max_body = self.scope.options.max_body;
-        let max_memory = self.snapshot.site.service.max_body_memory;
-        let timeout = self.body_timeout();
-        let Some(body) = self.body.take() else { return Ok(Bytes::new().into()) };
-        let bytes = body.collect(max_body, max_memory, timeout).await?;
-        self.body = Some(RequestBody::Collected(bytes.clone()));
-        Ok(bytes.into())
-    }
-
-    fn body_timeout(&self) -> Duration {
-        self.snapshot.site.service.body_timeout
-    }
-
-    /// The body for an upstream.
-    fn unread_body(&mut self) -> Result<RequestBody, ErrorResponse> {
-        match self.request.as_deref().map(|request| &request.body) {
-            Some(Content::Streamed(stream)) => stream.reclaim().ok_or_else(|| {
-                let why = "a route has read of the body and passed on to a proxy";
-                tracing::error!("{} {}: {why}", self.method(), self.uri.path());
-                ErrorResponse::because(Refusal::Internal, why)
-            }),
-            _ => Ok(self.body.take().unwrap_or(RequestBody::Collected(Bytes::new()))),
-        }
-    }
-
-    fn forwarded(&mut self) -> Result<forward::Forwarded, ErrorResponse> {
-        let body = self.unread_body()?;
-        Ok(forward::Forwarded {
-            connection: self.connection.clone(),
-            scope: self.scope.clone(),
-            method: self.method().clone(),
-            uri: forward::sent_on(self.uri, self.target.as_ref())?,
-            version: self.version,
-            headers: match &self.request {
-                Some(request) => request.headers.clone(),
-                None => std::mem::take(&mut self.headers),
-            },
-            body,
-            body_timeout: self.body_timeout(),
-            upgrade: self.upgrade.take(),
-        })
+    fn refuse(error: impl Into<ErrorResponse>) -> Self {
+        Self::Answered(Box::new(Err(error.into())))
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn answer(
         headers: &parts.headers,
     };
     // What was rewritten is answered as what it is now; the access log says what was asked for.
-    let rewritten = snapshot.site.rewritten(&head);
+    let rewritten = snapshot.site.rewritten(&head).map(Box::new);
     let plan = match &rewritten {
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
         None => snapshot.site.plan(&head),
@@ -51,7 +51,7 @@ pub(crate) async fn answer(
     let Plan { host, scope, target, mut actions } = plan;
     let tracker = tracker.record(&connection, &snapshot, scope, &parts, &requested);
 
-    let uri = rewritten.as_ref().unwrap_or(&requested);
+    let uri = rewritten.as_deref().unwrap_or(&requested);
     let mut exchange =
         Exchange::new(&connection, &snapshot, (host, scope), uri, target, &mut parts);
     exchange.is_rewritten = rewritten.is_some();

@@ -34,7 +34,7 @@ use crate::net::peer_watch::PeerWatch;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 use crate::net::time_slice::TimeSlice;
-use crate::net::upgraded::{self, UpgradeSender};
+use crate::net::upgraded::{self, OnUpgrade, UpgradeSender};
 
 thread_local! {
     /// Boxed, as what threads have of their own is little in a library that is loaded late, as
@@ -181,21 +181,12 @@ impl<S: Stream> Http1<S> {
                 && list_field::names(&parts.headers, &TE, "trailers"),
         };
         let (sender, upgrade) = offers_upgrade.then(upgraded::channel).unzip();
-        let response = {
-            let answer = exchange::answer(self.context.clone(), parts, body, upgrade);
-            let mut answer = std::pin::pin!(answer);
-            loop {
-                let answered =
-                    std::future::poll_fn(|context| self.poll_answer(answer.as_mut(), context));
-                match answered.await {
-                    Ok(response) => break response,
-                    // The client leaves before there is one.
-                    Err(Pause::Gone) => return Some(Next::Close(Ending::Abrupt)),
-                    Err(Pause::Yield) => tokio::task::yield_now().await,
-                }
-            }
+        let Some(mut response) = self.answer(parts, body, upgrade).await else {
+            return Some(Next::Close(Ending::Abrupt));
         };
-        let sent = self.send(response, terms).await;
+        let sent = self.send(&mut response, terms).await;
+        // Its end is recorded before anything else of the client is waited for.
+        drop(response);
         self.watch = PeerWatch::default();
         match (sent, sender) {
             (Ok(()), Some(sender)) if self.engine.server_state() == State::Switched => {
@@ -212,6 +203,30 @@ impl<S: Stream> Http1<S> {
         match self.engine.is_ready_for_next() {
             true => None,
             false => Some(Next::Close(self.ending().await)),
+        }
+    }
+
+    /// The response to a request; `None` where the client leaves before there is one.
+    async fn answer(
+        &mut self,
+        parts: Box<Parts>,
+        body: RequestBody,
+        upgrade: Option<OnUpgrade>,
+    ) -> Option<Response<Tracked>> {
+        let answer = exchange::answer(self.context.clone(), parts, body, upgrade);
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let answered =
+                std::future::poll_fn(|context| self.poll_answer(answer.as_mut(), context));
+            // By itself, so that no room for a response is kept while others have their turns.
+            let pause = match answered.await {
+                Ok(response) => return Some(response),
+                Err(pause) => pause,
+            };
+            match pause {
+                Pause::Gone => return None,
+                Pause::Yield => tokio::task::yield_now().await,
+            }
         }
     }
 

@@ -17,15 +17,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::Response;
 use slimhttp_http1::{PreparedHead, RequestHead};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::exchange::Tracked;
+use crate::message::body::Extent;
 
 /// Responses that one I/O thread keeps.
 const SLOTS: usize = 128;
 
 /// The longest content of one, in bytes: with its slot at most 2 MiB for each thread.
-pub(super) const MAX_CONTENT: usize = 16 * 1024;
+const MAX_CONTENT: usize = 16 * 1024;
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 2 * 1024;
@@ -165,8 +169,26 @@ pub(super) fn get(key: &Key) -> Option<CachedResponse> {
     })
 }
 
-/// Keeps a response for so long.
-pub(super) fn put(key: Key, time: Duration, response: CachedResponse) {
+/// Keeps a response for so long, if it is whole and short; `length` is that of the content, where it
+/// is known.
+pub(super) fn keep(
+    key: Key,
+    time: Duration,
+    response: &Response<Tracked>,
+    length: Option<u64>,
+    extent: Extent,
+) {
+    let content = response.body().whole();
+    let Some(content) = content.filter(|whole| whole.len() <= MAX_CONTENT) else { return };
+    if extent == Extent::Whole && content.len() as u64 != length.unwrap_or(0) {
+        return;
+    }
+    if let Some(head) = PreparedHead::new(response.status(), response.headers(), length) {
+        put(key, time, CachedResponse { head: head.into(), content });
+    }
+}
+
+fn put(key: Key, time: Duration, response: CachedResponse) {
     let slot = slot_of(&key);
     TABLE.with_borrow_mut(|table| {
         if table.is_empty() {

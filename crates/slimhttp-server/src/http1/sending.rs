@@ -6,14 +6,12 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
-use slimhttp_http1::{Framing, PreparedHead, SendError, Server};
+use slimhttp_http1::{Framing, SendError, Server};
 use slimhttp_site::refusal::Refusal;
 
 use crate::exchange::Tracked;
@@ -21,7 +19,7 @@ use crate::http1::Http1;
 use crate::http1::client::ClientEvent;
 use crate::http1::close::page;
 use crate::http1::date::date;
-use crate::http1::response_cache::{self, CachedResponse, Key, MAX_CONTENT};
+use crate::http1::response_cache::{self, CachedResponse, Key};
 use crate::message::body::Extent;
 use crate::message::error_page::CloseConnection;
 use crate::net::connection_state::CloseMode;
@@ -83,49 +81,71 @@ impl<S: Stream> Http1<S> {
     /// The socket's, or a body that broke off: then nothing more can be said.
     pub(super) async fn send(
         &mut self,
-        response: Response<Tracked>,
+        response: &mut Response<Tracked>,
         terms: Terms,
     ) -> Result<(), Broken> {
-        let (parts, mut body) = response.into_parts();
-        let Terms { extent, key, takes_trailers } = terms;
-        let mut key = key;
-        let mut parts = Some(parts);
-        let mut framing = Framing::None;
-        std::future::poll_fn(|context| {
-            if let Some(parts) = parts.take() {
-                self.close_if_last(context, &parts, &body);
-                if self.engine.may_send_prepared()
-                    && let (Some(key), Some(time)) = (key.take(), body.cacheable_for())
-                {
-                    cache(*key, time, &parts, &body, extent);
+        let Terms { extent, mut key, takes_trailers } = terms;
+        let mut framing = None;
+        let head = |context: &mut Context<'_>| {
+            let framing = match framing {
+                Some(framing) => framing,
+                None => {
+                    *framing.insert(self.begin_response(context, response, extent, key.take())?)
                 }
-                framing = self.send_head(context, &parts, &mut body)?;
-            }
+            };
             match framing {
-                Framing::None => self.poll_write_queue(context),
-                _ => Poll::Ready(Ok(())),
+                Framing::None => self.poll_write_queue(context).map_ok(|()| framing),
+                _ => Poll::Ready(Ok(framing)),
             }
-        })
-        .await?;
-        #[cfg(target_os = "linux")]
-        {
-            framing = self.send_file(&mut body, framing).await?;
+        };
+        match std::future::poll_fn(head).await? {
+            Framing::None => Ok(()),
+            // Boxed, so that a response that is in memory does not hold the room of it.
+            framing => Box::pin(self.send_rest(response.body_mut(), framing, takes_trailers)).await,
         }
+    }
+
+    /// Sends the head, and the content where it is in memory; how what is left is framed.
+    fn begin_response(
+        &mut self,
+        context: &mut Context<'_>,
+        response: &mut Response<Tracked>,
+        extent: Extent,
+        key: Option<Box<Key>>,
+    ) -> io::Result<Framing> {
+        self.close_if_last(context, response);
+        if let (Some(key), Some(time)) = (key, response.body().cacheable_for())
+            && self.engine.may_send_prepared()
+        {
+            response_cache::keep(*key, time, response, length_of(response), extent);
+        }
+        self.send_head(context, response)
+    }
+
+    /// Sends a body that is not in memory.
+    async fn send_rest(
+        &mut self,
+        body: &mut Tracked,
+        framing: Framing,
+        takes_trailers: bool,
+    ) -> Result<(), Broken> {
+        #[cfg(target_os = "linux")]
+        let framing = self.send_file(body, framing).await?;
         match framing {
             Framing::None => Ok(()),
-            framing => self.send_stream(&mut body, framing, takes_trailers).await,
+            framing => self.send_stream(body, framing, takes_trailers).await,
         }
     }
 
     /// Lets the response be the last one of its connection, where it is: the connection is to
     /// end, or the request is malformed or has content that nobody reads, which leaves no place
     /// for a further request (RFC 9112 section 9.3). It says so then.
-    fn close_if_last(&mut self, context: &mut Context<'_>, parts: &Parts, body: &Tracked) {
+    fn close_if_last(&mut self, context: &mut Context<'_>, response: &Response<Tracked>) {
         // After a 101 the connection is no longer HTTP.
-        if parts.status != StatusCode::SWITCHING_PROTOCOLS
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS
             && (self.context.state.close_mode() != CloseMode::No
-                || parts.extensions.get::<CloseConnection>().is_some()
-                || self.ends_with_content(context, body))
+                || response.extensions().get::<CloseConnection>().is_some()
+                || self.ends_with_content(context, response.body()))
         {
             self.engine.close();
         }
@@ -153,18 +173,18 @@ impl<S: Stream> Http1<S> {
     fn send_head(
         &mut self,
         context: &mut Context<'_>,
-        parts: &Parts,
-        body: &mut Tracked,
+        response: &mut Response<Tracked>,
     ) -> io::Result<Framing> {
         HEAD.with_borrow_mut(|out| {
             out.clear();
-            let framing = match self.write_head(out, parts, length_of(parts, body)) {
+            let (status, length) = (response.status(), length_of(response));
+            let framing = match self.write_head(out, status, response.headers(), length) {
                 Ok(framing) => framing,
-                Err(error) => return self.send_internal_error(context, out, parts.status, error),
+                Err(error) => return self.send_internal_error(context, out, status, error),
             };
             let whole = match framing {
                 Framing::None => Some(Bytes::new()),
-                Framing::Length(length) => body.take_whole(length),
+                Framing::Length(length) => response.body_mut().take_whole(length),
                 Framing::Chunked | Framing::UntilClose => None,
             };
             match whole {
@@ -183,10 +203,10 @@ impl<S: Stream> Http1<S> {
     fn write_head(
         &mut self,
         out: &mut Vec<u8>,
-        parts: &Parts,
+        status: StatusCode,
+        fields: &HeaderMap,
         length: Option<u64>,
     ) -> Result<Framing, SendError> {
-        let (status, fields) = (parts.status, &parts.headers);
         let response = slimhttp_http1::Response { status, fields, length, date: Some(&date()) };
         self.engine.send_response(out, &response)
     }
@@ -202,8 +222,9 @@ impl<S: Stream> Http1<S> {
         tracing::error!("a response of the status {status} cannot be sent: {error}");
         self.engine.close();
         let (parts, page) = page(&Refusal::Internal, false);
-        let framing =
-            self.write_head(out, &parts, Some(page.len() as u64)).map_err(io::Error::other)?;
+        let framing = self
+            .write_head(out, parts.status, &parts.headers, Some(page.len() as u64))
+            .map_err(io::Error::other)?;
         self.send_whole(context, out, framing, page)?;
         Ok(Framing::None)
     }
@@ -460,21 +481,9 @@ impl<S: Stream> Http1<S> {
 
 /// How long the content is, where that is known: as the response itself announces it, else as its
 /// body says.
-fn length_of(parts: &Parts, body: &Tracked) -> Option<u64> {
-    let announced = parts.headers.get(CONTENT_LENGTH);
+fn length_of(response: &Response<Tracked>) -> Option<u64> {
+    let announced = response.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
     // A 304 may say what a 200 would (RFC 9110 section 8.6), and it alone knows.
-    announced.or_else(|| body.size_hint().exact().filter(|_| parts.status != 304))
-}
-
-/// Keeps a response to be repeated, if it is whole and short.
-fn cache(key: Key, time: Duration, parts: &Parts, body: &Tracked, extent: Extent) {
-    let Some(content) = body.whole().filter(|whole| whole.len() <= MAX_CONTENT) else { return };
-    let length = length_of(parts, body);
-    if extent == Extent::Whole && content.len() as u64 != length.unwrap_or(0) {
-        return;
-    }
-    if let Some(head) = PreparedHead::new(parts.status, &parts.headers, length) {
-        response_cache::put(key, time, CachedResponse { head: head.into(), content });
-    }
+    announced.or_else(|| response.body().size_hint().exact().filter(|_| response.status() != 304))
 }

@@ -76,12 +76,12 @@ impl Exchange {
         dispatcher: Arc<Dispatcher>,
         hosted: Arc<Hosted>,
         call: Call,
-        handshake: Option<Handshake>,
+        handshake: Option<Box<Handshake>>,
     ) -> Self {
         let (request, id) = (call.request.clone(), call.id);
         let protocol = match handshake {
             None => Protocol::Http(Mutex::new(Http::new(call))),
-            Some(handshake) => Protocol::WebSocket(Mutex::new(WebSocket::new(call, handshake))),
+            Some(handshake) => Protocol::WebSocket(Mutex::new(WebSocket::new(call, *handshake))),
         };
         Self {
             dispatcher,

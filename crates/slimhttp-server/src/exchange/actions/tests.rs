@@ -1,5 +1,6 @@
 //! Files before an application: what they answer, and what is left to it.
 
+use bytes::Bytes;
 use http::{Request as HttpRequest, header};
 use http_body_util::BodyExt as _;
 use slimhttp_site::value::{Table, Value};
