@@ -18,7 +18,7 @@
 //! 9. **Finish** (`Exchange::respond`): the fields of every response of the scope.
 //! 10. **Wrap** (`live_reload`): around 5 to 9, where the scope says so.
 //! 11. **HEAD** (`error_page::omit_content`): the content is left out.
-//! 12. **Repeat** (`cacheable_for`): whether the response may be sent again without any of this.
+//! 12. **Repeat** (`repeatable`): whether the response may be sent again without any of this.
 //!
 //! What is of one protocol (framing, the end of a connection) is no stage: `http1` and
 //! `http2` see to it, before and after.
@@ -34,4 +34,4 @@ mod request_trace;
 mod tracking;
 
 pub(crate) use answer::answer;
-pub(crate) use tracking::{Tracked, record_malformed};
+pub(crate) use tracking::{Repeatable, Tracked, record_malformed};

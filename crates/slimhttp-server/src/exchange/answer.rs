@@ -3,7 +3,6 @@
 //! be dropped at any moment, which means that the client has left.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response};
@@ -16,7 +15,7 @@ use crate::exchange::actions::Exchange;
 use crate::exchange::event_stream;
 use crate::exchange::live_reload::LiveReload;
 use crate::exchange::request_trace::RequestTrace;
-use crate::exchange::tracking::{Tracked, Tracker};
+use crate::exchange::tracking::{Repeatable, Tracked, Tracker};
 use crate::message::body::Body;
 use crate::message::error_page;
 use crate::message::request_body::RequestBody;
@@ -66,18 +65,21 @@ pub(crate) async fn answer(
     if *exchange.method() == Method::HEAD {
         error_page::omit_content(&mut response);
     }
-    let cacheable = cacheable_for(&exchange, &tracker);
+    let repeatable = repeatable(&exchange, &tracker);
     let content = exchange.content_guard.take().map(|guard| (guard, exchange.is_streaming));
-    tracker.finish(response, exchange.responder, cacheable, content)
+    tracker.finish(response, exchange.responder, repeatable, content)
 }
 
-/// For how long the response may be sent again to whoever asks the same, if it may be: what the
-/// same is says `http1::response_cache`.
-fn cacheable_for(exchange: &Exchange<'_>, tracker: &Tracker) -> Option<Duration> {
+/// Whether the response may be sent again to whoever asks the same: what the same is says
+/// `http1::response_cache`.
+fn repeatable(exchange: &Exchange<'_>, tracker: &Tracker) -> Repeatable {
+    // It is made for whatever is asked in Python, an upgrade or a script too.
+    if exchange.request.is_some() {
+        return Repeatable::ByHandler;
+    }
     let options = &exchange.scope.options;
-    // Files have answered, or that there is none; no handler was called, for an upgrade or to run
-    // a script.
-    let from_files = exchange.from_files && exchange.request.is_none() && !exchange.has_failed;
+    // Files have answered, or that there is none.
+    let from_files = exchange.from_files && !exchange.has_failed;
     // None of the files was changed just now: a further change may follow at once.
     let is_stable = exchange.freshness.is_stable();
     // No cookie chooses among releases, and no page is to be made for live reload.
@@ -85,9 +87,10 @@ fn cacheable_for(exchange: &Exchange<'_>, tracker: &Tracker) -> Option<Duration>
     // Each request is to be logged, or reported to who watches.
     let is_observed = tracker.is_recorded() || exchange.is_traced;
     let may = from_files && is_stable && same_for_all && !is_observed;
-    let cache = options.files.cache.filter(|_| may)?;
+    let cache = options.files.cache.filter(|_| may);
     // What took long to answer was looked at long ago.
-    cache.step().checked_sub(exchange.began.elapsed())
+    let time = cache.and_then(|cache| cache.step().checked_sub(exchange.began.elapsed()));
+    time.map_or(Repeatable::NotThis, Repeatable::For)
 }
 
 impl Exchange<'_> {

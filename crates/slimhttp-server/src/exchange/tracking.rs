@@ -128,7 +128,7 @@ impl Tracker {
         mut self,
         response: Response<Body>,
         responder: Responder,
-        cacheable_for: Option<Duration>,
+        repeatable: Repeatable,
         content: Option<(ContentGuard, bool)>,
     ) -> Response<Tracked> {
         self.content = content;
@@ -136,7 +136,7 @@ impl Tracker {
             record.responder = responder;
             record.status = response.status().as_u16();
         }
-        response.map(|body| Tracked { body, cacheable_for, tracker: self })
+        response.map(|body| Tracked { body, repeatable, tracker: self })
     }
 }
 
@@ -211,15 +211,25 @@ pub(crate) fn record_malformed(
 /// A response body that is recorded once it has been sent, or given up.
 pub(crate) struct Tracked {
     body: Body,
-    /// See [`Tracked::cacheable_for`].
-    cacheable_for: Option<Duration>,
+    repeatable: Repeatable,
     tracker: Tracker,
 }
 
+/// Whether a response may be sent again to whoever asks the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeatable {
+    /// For so long.
+    For(Duration),
+    /// Not this one.
+    NotThis,
+    /// Not this one: a handler was asked, and will be again.
+    ByHandler,
+}
+
 impl Tracked {
-    /// For how long the response may be sent again to whoever asks the same.
-    pub(crate) fn cacheable_for(&self) -> Option<Duration> {
-        self.cacheable_for
+    /// Whether the response may be sent again to whoever asks the same.
+    pub(crate) fn repeatable(&self) -> Repeatable {
+        self.repeatable
     }
 
     /// Whether it is sent while content of the request may still come in that nobody will

@@ -1,7 +1,8 @@
 //! Responses that are repeated. What files answer is the same for everybody who
 //! asks the same, so for a moment ([`FileCache::revalidate`]'s half) the bytes of
 //! a response are kept for the next one who asks. One table for each I/O thread, of a
-//! fixed size; what collides is overwritten.
+//! fixed size; what collides is overwritten. Beside it stands what handlers have answered a moment
+//! ago, of which nothing is kept.
 //!
 //! The driver of a connection looks a request up before there is an exchange for it, and
 //! `sending` puts its response here; both on their own thread, without a lock.
@@ -20,13 +21,16 @@ use bytes::Bytes;
 use http::Response;
 use slimhttp_http1::{PreparedHead, RequestHead};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::exchange::Tracked;
 use crate::message::body::Extent;
 
 /// Responses that one I/O thread keeps.
 const SLOTS: usize = 128;
+
+/// Requests of which an I/O thread knows that handlers answer them: 2 KiB.
+const HANDLED_SLOTS: usize = 256;
 
 /// The longest content of one, in bytes: with its slot at most 2 MiB for each thread.
 const MAX_CONTENT: usize = 16 * 1024;
@@ -58,6 +62,9 @@ struct Slot {
 
 thread_local! {
     static TABLE: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
+    /// Hashes of what handlers have answered lately, in the configuration that was in force: for
+    /// such requests no key is made. What collides is overwritten.
+    static HANDLED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a response depends on beside the head of its request.
@@ -81,8 +88,12 @@ pub(super) fn key(head: &RequestHead<'_>, conditions: Conditions) -> Option<Key>
         "HEAD" => true,
         _ => return None,
     };
+    let flags = u8::from(is_head) | u8::from(tls) << 1;
+    if is_handled(flags, head, generation) {
+        return None;
+    }
     let mut bytes = SmallVec::new();
-    bytes.push(u8::from(is_head) | u8::from(tls) << 1);
+    bytes.push(flags);
     bytes.extend_from_slice(head.target().as_bytes());
     let (mut etag, mut date) = (false, false);
     for field in head.fields().iter() {
@@ -106,10 +117,48 @@ pub(super) fn key(head: &RequestHead<'_>, conditions: Conditions) -> Option<Key>
     ((etag || !date) && bytes.len() <= MAX_KEY).then_some(Key { bytes, generation })
 }
 
+/// Takes note that a handler has answered what `key` asks for, so that no response of it is kept.
+pub(super) fn note_handled(key: &Key) {
+    let [flags, target_and_fields @ ..] = &key.bytes[..] else { return };
+    let end_of = |bytes: &[u8]| bytes.iter().position(|byte| *byte <= LAST_MARK);
+    let end = end_of(target_and_fields).unwrap_or(target_and_fields.len());
+    let (target, mut fields) = target_and_fields.split_at(end);
+    while let [mark, rest @ ..] = fields {
+        let (value, further) = rest.split_at(end_of(rest).unwrap_or(rest.len()));
+        if *mark == HOST {
+            let hash = hash_of(*flags, target, value, key.generation);
+            HANDLED.with_borrow_mut(|known| {
+                known.resize(HANDLED_SLOTS, 0);
+                known[hash as usize % HANDLED_SLOTS] = hash;
+            });
+            return;
+        }
+        fields = further;
+    }
+}
+
+fn is_handled(flags: u8, head: &RequestHead<'_>, generation: u64) -> bool {
+    let Some(host) = head.fields().iter().find(|field| field.name.eq_ignore_ascii_case("host"))
+    else {
+        return false;
+    };
+    let hash = hash_of(flags, head.target().as_bytes(), &host.value, generation);
+    HANDLED.with_borrow(|known| known.get(hash as usize % HANDLED_SLOTS) == Some(&hash))
+}
+
+fn hash_of(flags: u8, target: &[u8], host: &[u8], generation: u64) -> u64 {
+    let scope = xxh3_64_with_seed(host, generation);
+    xxh3_64_with_seed(target, scope.wrapping_add(flags.into()))
+}
+
+/// Marks the value of `Host` in a key.
+const HOST: u8 = 1;
 /// Marks the value of `If-None-Match` in a key.
 const IF_NONE_MATCH: u8 = 4;
 /// Marks the value of `Origin`.
 const ORIGIN: u8 = 6;
+/// The greatest mark.
+const LAST_MARK: u8 = ORIGIN;
 
 /// What a field of a request means for answers from files.
 enum Field {
@@ -128,7 +177,7 @@ enum Field {
 impl Field {
     fn of(name: &str) -> Self {
         const VARY: [(&str, u8); 6] = [
-            ("host", 1),
+            ("host", HOST),
             ("accept-encoding", 2),
             ("accept", 3),
             ("if-none-match", IF_NONE_MATCH),
@@ -198,9 +247,11 @@ fn put(key: Key, time: Duration, response: CachedResponse) {
     });
 }
 
-/// Drops the responses whose time is over.
+/// Drops the responses whose time is over, and what is known of handlers: what one has answered may
+/// be a file by now.
 pub(crate) fn drop_expired() {
     let now = Instant::now();
+    HANDLED.with_borrow_mut(Vec::clear);
     TABLE.with_borrow_mut(|table| {
         for slot in table {
             if slot.as_ref().is_some_and(|slot| slot.expires <= now) {

@@ -14,7 +14,7 @@ use http_body::Body as _;
 use slimhttp_http1::{Framing, SendError, Server};
 use slimhttp_site::refusal::Refusal;
 
-use crate::exchange::Tracked;
+use crate::exchange::{Repeatable, Tracked};
 use crate::http1::Http1;
 use crate::http1::client::ClientEvent;
 use crate::http1::close::page;
@@ -114,10 +114,12 @@ impl<S: Stream> Http1<S> {
         key: Option<Box<Key>>,
     ) -> io::Result<Framing> {
         self.close_if_last(context, response);
-        if let (Some(key), Some(time)) = (key, response.body().cacheable_for())
-            && self.engine.may_send_prepared()
-        {
-            response_cache::keep(*key, time, response, length_of(response), extent);
+        match (key, response.body().repeatable()) {
+            (Some(key), Repeatable::For(time)) if self.engine.may_send_prepared() => {
+                response_cache::keep(*key, time, response, length_of(response), extent);
+            }
+            (Some(key), Repeatable::ByHandler) => response_cache::note_handled(&key),
+            _ => {}
         }
         self.send_head(context, response)
     }

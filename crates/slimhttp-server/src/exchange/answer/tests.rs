@@ -1,6 +1,8 @@
 //! What is decided once an exchange has its response, and before it has one: whether content is
 //! left unread, who is refused first, and what may be sent again. In memory, without a protocol.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http::header::CONTENT_TYPE;
@@ -115,7 +117,10 @@ impl Handler for Passing {
 async fn cacheable(shared: &Arc<ServerContext>, method: Method, target: &str) -> Option<Duration> {
     let request = request(method, target).body(RequestBody::Collected(Bytes::new()));
     let connection = testing::connection(shared);
-    answered(connection, request.expect("a request")).await.body().cacheable_for()
+    match answered(connection, request.expect("a request")).await.body().repeatable() {
+        Repeatable::For(time) => Some(time),
+        Repeatable::NotThis | Repeatable::ByHandler => None,
+    }
 }
 
 /// The sources of this crate: files that nobody has changed just now.

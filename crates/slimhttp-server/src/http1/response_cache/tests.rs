@@ -111,3 +111,21 @@ fn a_response_is_repeated_until_its_time_is_over() {
     drop_expired();
     TABLE.with_borrow(|table| assert!(table.iter().all(Option::is_none)));
 }
+
+#[test]
+fn for_what_handlers_answer_no_key_is_made() {
+    let answered_by_handler = "GET /handled HTTP/1.1\r\nAccept: a\r\nHost: a\r\nOrigin: b";
+    let key = key_of(answered_by_handler).expect("nothing is known of it");
+    note_handled(&key);
+    assert_eq!(key_of(answered_by_handler), None);
+    assert_eq!(key_of("GET /handled HTTP/1.1\r\nHost: a"), None, "whatever else it says");
+    // Another method, target, host or configuration.
+    assert!(key_of("HEAD /handled HTTP/1.1\r\nHost: a").is_some());
+    assert!(key_of("GET /handled/ HTTP/1.1\r\nHost: a").is_some());
+    assert!(key_of("GET /handled HTTP/1.1\r\nHost: b").is_some());
+    let changed = Conditions { generation: 2, ..OVER_PLAIN_TCP };
+    assert!(key_under(answered_by_handler, changed).is_some());
+    // After a while it is asked again: there may be a file by now.
+    drop_expired();
+    assert!(key_of(answered_by_handler).is_some());
+}
