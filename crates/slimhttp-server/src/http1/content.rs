@@ -25,8 +25,12 @@ use crate::net::connection_state::{CloseMode, ReadPhase};
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 
-/// Bytes of content that are read at a time.
+/// Bytes of content that are read at a time, of a client that sends little at once.
 const READ: usize = 64 * 1024;
+
+/// Of one that has always more, of content that is not chunked: what is read at a time is doubled
+/// up to this.
+const READ_MOST: usize = 256 * 1024;
 
 /// A piece of so many bytes is handed on in the memory it was read into; shorter ones are copied,
 /// those of one read into one piece.
@@ -48,8 +52,9 @@ pub(super) struct IncomingContent {
     left: Option<u64>,
     /// Whether the client waits for `100 Continue` before it sends any.
     awaits_continue: bool,
-    /// Whether much came at a time, so that reading into memory of its own is worth while.
-    is_fast: bool,
+    /// How many bytes are read next into memory of its own. `None` where little came at a time:
+    /// they are read into the buffer of the thread, and copied.
+    read_next: Option<usize>,
     /// How much may still be dropped; `None` once nothing more of it is read.
     may_drop: Option<u64>,
 }
@@ -103,7 +108,7 @@ impl<S: Stream> Http1<S> {
             pipe: None,
             left,
             awaits_continue,
-            is_fast: false,
+            read_next: None,
             may_drop: Some(DROPPED),
         };
         self.content = Some(Box::new(content));
@@ -244,13 +249,13 @@ impl<S: Stream> Http1<S> {
 
     /// Reads more of it; 0 where the client has closed its side.
     fn poll_read_content(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (is_fast, left) = match &self.content {
-            Some(content) => (content.is_fast, content.left),
-            None => (false, None),
+        let (own, left) = match &self.content {
+            Some(content) => (content.read_next, content.left),
+            None => (None, None),
         };
-        let most =
-            left.and_then(|left| usize::try_from(left).ok()).map_or(READ, |left| left.min(READ));
-        let read = if is_fast {
+        let left = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
+        let most = own.unwrap_or(READ).min(left);
+        let read = if own.is_some() {
             self.unread.reserve(most);
             let mut limited = (&mut self.unread).limit(most);
             let read = std::pin::pin!(self.socket.read_buf(&mut limited)).poll(context);
@@ -274,7 +279,15 @@ impl<S: Stream> Http1<S> {
             count => count?,
         };
         if let Some(content) = &mut self.content {
-            content.is_fast = count >= READ / 2;
+            // Of chunks no more is read at a time: how many there are, and what comes behind the
+            // last one, is not known.
+            let limit = if content.left.is_some() { READ_MOST } else { READ };
+            content.read_next = match count {
+                // There may be more than was asked for.
+                count if count == most => Some((2 * count).clamp(READ, limit)),
+                count if count >= READ / 2 => Some(count.next_power_of_two().min(limit)),
+                _ => None,
+            };
         }
         Poll::Ready(Ok(count))
     }

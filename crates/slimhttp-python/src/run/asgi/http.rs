@@ -15,8 +15,9 @@ use slimhttp_site::refusal::Refusal;
 use crate::run::asgi::exchange::{Exchange, Rest};
 use crate::run::asgi::response::{End, Responder};
 
-/// How many bytes of what has come are given in one message.
-const MESSAGE: usize = 64 * 1024;
+/// A message is given once it has so many bytes of what has come: with its last piece it is less
+/// than twice as long.
+const MESSAGE: usize = 256 * 1024;
 
 /// What an application has received and sent.
 pub(super) struct Http {
