@@ -89,6 +89,12 @@ fn port_behind(behind: &str) -> Option<Option<u16>> {
 
 /// The normal form of a name or an IPv4 address.
 fn normal_name(name: &str) -> Option<Cow<'_, str>> {
+    // Mostly it is in normal form, which a look at its bytes tells.
+    let is_normal = |byte: u8| is_dns_byte(byte) && !byte.is_ascii_uppercase();
+    if matches!(name.len(), 1..=LONGEST_NAME) && !name.ends_with('.') && name.bytes().all(is_normal)
+    {
+        return Some(Cow::Borrowed(name));
+    }
     let decoded = decoded_name(name)?;
     // Four bytes encode a character that takes at least one in an A-label. The
     // bound comes first, since Punycode costs the square of its length.
