@@ -77,6 +77,10 @@ struct Named {
 
 /// Takes both fields out; `X-Sendfile` counts where both are there.
 fn take(fields: &mut HeaderMap) -> Option<Named> {
+    // Mostly there is none, and few names are compared in less time than two are looked up.
+    if !fields.keys().any(|name| *name == X_SENDFILE || *name == X_ACCEL_REDIRECT) {
+        return None;
+    }
     let redirect = fields.remove(X_ACCEL_REDIRECT);
     let (by, value) = match fields.remove(X_SENDFILE) {
         Some(value) => (X_SENDFILE, value),
