@@ -8,6 +8,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMapping, PyString, PyTuple};
 
+use crate::convert::header_names;
+
 /// How many fields an answer may have: far more than any client takes, far
 /// fewer than a [`HeaderMap`] does, which panics beyond.
 pub(crate) const MAX_FIELDS: usize = 1024;
@@ -28,9 +30,10 @@ pub(crate) struct Field {
 /// `TypeError` and `ValueError` that name the field.
 pub(crate) fn read(fields: &Bound<'_, PyAny>) -> PyResult<Vec<Field>> {
     let mut read = Vec::new();
-    for_each(fields, |written, name, value| {
+    for_each(fields, |given, name, value| {
         has_room(read.len())?;
-        read.push(Field { written: written.to_vec(), name: name.clone(), value });
+        let written = text(given)?.map_or_else(Vec::new, |written| written.as_bytes().to_vec());
+        read.push(Field { written, name: name.clone(), value });
         Ok(())
     })?;
     Ok(read)
@@ -53,9 +56,9 @@ pub(crate) fn read_map(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
 }
 
 /// Gives each field to `take`: its name as given and as HTTP knows it, and its value.
-fn for_each(
-    fields: &Bound<'_, PyAny>,
-    mut take: impl FnMut(&[u8], &HeaderName, HeaderValue) -> PyResult<()>,
+fn for_each<'py>(
+    fields: &Bound<'py, PyAny>,
+    mut take: impl FnMut(&Bound<'py, PyAny>, &HeaderName, HeaderValue) -> PyResult<()>,
 ) -> PyResult<()> {
     if fields.is_none() {
         return Ok(());
@@ -107,29 +110,29 @@ fn has_room(count: usize) -> PyResult<()> {
     Err(PyValueError::new_err(format!("an answer has at most {MAX_FIELDS} header fields")))
 }
 
-fn read_field(
-    name: &Bound<'_, PyAny>,
-    value: &Bound<'_, PyAny>,
-    take: &mut impl FnMut(&[u8], &HeaderName, HeaderValue) -> PyResult<()>,
+fn read_field<'py>(
+    name: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+    take: &mut impl FnMut(&Bound<'py, PyAny>, &HeaderName, HeaderValue) -> PyResult<()>,
 ) -> PyResult<()> {
-    let Some(written) = text(name)? else {
-        let found = name.get_type().name()?;
-        return Err(PyTypeError::new_err(format!(
-            "the name of a header is str or bytes, not `{found}`"
-        )));
-    };
-    let written = written.as_bytes();
-    let Ok(known) = HeaderName::from_bytes(written) else {
-        let shown = String::from_utf8_lossy(written);
+    let read = || HeaderName::from_bytes(text(name).ok()??.as_bytes()).ok();
+    let Some(known) = header_names::of(name, read) else {
+        let Some(written) = text(name)? else {
+            let found = name.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "the name of a header is str or bytes, not `{found}`"
+            )));
+        };
+        let shown = String::from_utf8_lossy(written.as_bytes());
         return Err(PyValueError::new_err(format!("{shown:?} is no name of a header")));
     };
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         for item in value.try_iter()? {
-            take(written, &known, read_value(&known, &item?)?)?;
+            take(name, &known, read_value(&known, &item?)?)?;
         }
         return Ok(());
     }
-    take(written, &known, read_value(&known, value)?)
+    take(name, &known, read_value(&known, value)?)
 }
 
 fn read_value(name: &HeaderName, value: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {

@@ -11,6 +11,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use slimhttp_server::Body;
 
 use crate::convert::fields::MAX_FIELDS;
+use crate::convert::header_names;
 use crate::convert::latin1;
 
 /// Status and header fields of a response.
@@ -137,8 +138,8 @@ fn read_name(name: &Bound<'_, PyAny>) -> PyResult<HeaderName> {
         let found = name.get_type().name()?;
         return Err(PyTypeError::new_err(format!("the name of a header is str, not `{found}`")));
     };
-    let known = latin1::with_bytes(text, |bytes| HeaderName::from_bytes(bytes).ok());
-    let Some(known) = known else {
+    let read = || latin1::with_bytes(text, |bytes| HeaderName::from_bytes(bytes).ok());
+    let Some(known) = header_names::of(text, read) else {
         let shown = text.repr()?;
         let wrong = format!("{} is no name of a header", shown.to_string_lossy());
         return Err(PyValueError::new_err(wrong));

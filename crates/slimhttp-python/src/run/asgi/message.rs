@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::bytes::read_bytes;
 use crate::convert::fields::MAX_FIELDS;
+use crate::convert::header_names;
 
 /// What is sent of a response.
 pub(super) enum ResponseEvent {
@@ -166,12 +167,7 @@ fn field(pair: &Bound<'_, PyAny>) -> PyResult<(HeaderName, HeaderValue)> {
             }
         }
     };
-    let name = with_bytes(&name, "the name of a header is bytes", |bytes| {
-        HeaderName::from_bytes(bytes).map_err(|_| {
-            let shown = String::from_utf8_lossy(bytes);
-            PyValueError::new_err(format!("{shown:?} is no name of a header"))
-        })
-    })?;
+    let name = read_name(&name)?;
     let value = with_bytes(&value, "the value of a header is bytes", |bytes| {
         HeaderValue::from_bytes(bytes).map_err(|_| {
             let shown = String::from_utf8_lossy(bytes);
@@ -182,6 +178,21 @@ fn field(pair: &Bound<'_, PyAny>) -> PyResult<(HeaderName, HeaderValue)> {
         })
     })?;
     Ok((name, value))
+}
+
+fn read_name(name: &Bound<'_, PyAny>) -> PyResult<HeaderName> {
+    if let Ok(bytes) = name.cast::<PyBytes>() {
+        let read = || HeaderName::from_bytes(bytes.as_bytes()).ok();
+        if let Some(known) = header_names::of(name, read) {
+            return Ok(known);
+        }
+    }
+    with_bytes(name, "the name of a header is bytes", |bytes| {
+        HeaderName::from_bytes(bytes).map_err(|_| {
+            let shown = String::from_utf8_lossy(bytes);
+            PyValueError::new_err(format!("{shown:?} is no name of a header"))
+        })
+    })
 }
 
 /// The `Link` fields of an early hint.

@@ -14,6 +14,7 @@ use slimhttp_site::application::MountedApplication;
 use slimhttp_site::client::Arrival;
 use slimhttp_site::list_field;
 
+use crate::convert::addresses::ip_text;
 use crate::run::applications::Hosted;
 use crate::run::asgi::websocket::subprotocols;
 
@@ -245,7 +246,7 @@ fn server(py: Python<'_>, local: SocketAddr) -> PyResult<Bound<'_, PyTuple>> {
 }
 
 fn address(py: Python<'_>, ip: IpAddr, port: u16) -> PyResult<Bound<'_, PyTuple>> {
-    (ip.to_string(), port).into_pyobject(py)
+    (ip_text(py, ip), port).into_pyobject(py)
 }
 
 /// Whether trailers reach the client: those of HTTP/1.1 have to be asked for (RFC 9110 section

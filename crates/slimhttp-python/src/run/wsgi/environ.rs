@@ -2,7 +2,7 @@
 //! requests of an application on one address is made once and copied; the rest is set under keys
 //! that are interned. On the thread that answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use http::header::{
@@ -18,6 +18,7 @@ use slimhttp_server::Request;
 use slimhttp_site::application::MountedApplication;
 use slimhttp_site::client::Arrival;
 
+use crate::convert::addresses::ip_text;
 use crate::convert::latin1;
 use crate::objects::wsgi::errors::Errors;
 use crate::objects::wsgi::file_wrapper::FileWrapper;
@@ -36,8 +37,6 @@ pub(crate) struct Environs {
     /// Whether several threads may call the application at once.
     is_multithreaded: bool,
     bases: Mutex<Vec<Base>>,
-    /// The client that asked last, which mostly asks again, as text.
-    client: Mutex<Option<(IpAddr, Py<PyString>)>>,
 }
 
 /// What is the same for all requests of an application at one place on one address.
@@ -56,8 +55,7 @@ impl Environs {
     /// When Python has no memory.
     pub(crate) fn new(py: Python<'_>, label: Arc<str>, is_multithreaded: bool) -> PyResult<Self> {
         let errors = Py::new(py, Errors::new(label))?;
-        let (bases, client) = (Mutex::default(), Mutex::default());
-        Ok(Self { errors, is_multithreaded, bases, client })
+        Ok(Self { errors, is_multithreaded, bases: Mutex::default() })
     }
 
     /// What the application has said, and to whom.
@@ -97,7 +95,7 @@ impl Environs {
         environ.set_item(intern!(py, "RAW_URI"), &target)?;
         environ.set_item(intern!(py, "REQUEST_URI"), target)?;
         let (client, peer) = (arrival.remote(), request.peer.ip().to_canonical());
-        environ.set_item(intern!(py, "REMOTE_ADDR"), self.client_text(py, client))?;
+        environ.set_item(intern!(py, "REMOTE_ADDR"), ip_text(py, client))?;
         let port = intern!(py, "REMOTE_PORT");
         if client == peer {
             environ.set_item(port, request.peer.port().to_string())?;
@@ -108,18 +106,6 @@ impl Environs {
         set_fields(&environ, request)?;
         environ.set_item(intern!(py, "wsgi.input"), Bound::new(py, Input::new(&request.body))?)?;
         Ok(environ)
-    }
-
-    fn client_text<'py>(&self, py: Python<'py>, client: IpAddr) -> Bound<'py, PyString> {
-        if let Some((known, text)) = &*self.client.lock()
-            && *known == client
-        {
-            return text.bind(py).clone();
-        }
-        let text = PyString::new(py, &client.to_string());
-        let old = self.client.lock().replace((client, text.clone().unbind()));
-        drop(old);
-        text
     }
 
     /// A copy of what all have in common.
