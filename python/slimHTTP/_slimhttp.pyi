@@ -1,8 +1,10 @@
 """The extension: what the Rust side offers to the Python side. Not for programs."""
 
+import asyncio
 import builtins
+import contextvars
 import pathlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Literal, TypeVar, final
 
 from typing_extensions import Self, Unpack, disjoint_base
@@ -94,6 +96,21 @@ class Server:
     def take_events(self) -> list[tuple[Any, ...]]: ...
     def async_fd(self) -> int: ...
     def async_turn(self, start_task: Callable[..., Any]) -> None: ...
+
+@final
+class EagerTasks:
+    """Makes tasks of a loop that take their first step at once."""
+
+    def __new__(
+        cls,
+        event_loop: asyncio.AbstractEventLoop,
+        make: type[asyncio.Task[Any]],
+        takes_context: bool,
+        is_step_of: Callable[[Coroutine[Any, Any, Any], Callable[..., None]], bool],
+    ) -> EagerTasks: ...
+    def __call__(
+        self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context | None = None
+    ) -> asyncio.Task[Any]: ...
 
 @final
 class CommandLine:

@@ -25,6 +25,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::objects::content_reader::ContentReader;
     #[pymodule_export]
+    use crate::objects::eager_tasks::EagerTasks;
+    #[pymodule_export]
     use crate::objects::identity::Identity;
     #[pymodule_export]
     use crate::objects::request::HttpRequest;

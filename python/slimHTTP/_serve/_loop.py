@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slimHTTP import _log
 from slimHTTP._errors import slimHTTP_Error
 from slimHTTP._serve import _threads
-from slimHTTP._slimhttp import Server
+from slimHTTP._slimhttp import EagerTasks, Server
 
 if TYPE_CHECKING:
     import asyncio
@@ -283,31 +283,33 @@ def _name_of(task: asyncio.Task[Any]) -> str:
 
 
 def _watch(loop: asyncio.AbstractEventLoop, server: Server, descriptor: int) -> None:
-    loop.add_reader(descriptor, _turn, loop, server)
+    loop.add_reader(descriptor, _turn, loop, server, _task_maker(loop))
 
 
-def _turn(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+def _turn(
+    loop: asyncio.AbstractEventLoop, server: Server, make_task: Callable[..., asyncio.Task[Any]]
+) -> None:
+    # Where a program has a task factory of its own, that makes the tasks.
+    if loop.get_task_factory() is not None:
+        make_task = functools.partial(_create_task, loop)
     base = _base_contexts.get(server)
     if base is None:
-        server.async_turn(_task_maker(loop))
+        server.async_turn(make_task)
     else:
-        base.copy().run(server.async_turn, _task_maker(loop))
+        base.copy().run(server.async_turn, make_task)
 
 
 def _task_maker(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Task[Any]]:
     """Give what makes a task of a coroutine and takes its first step at once, outside of any task.
 
     A handler that waits for nothing is done then, and the loop never hears of its task. The task
-    runs in `context`, or in a copy of the current one. Where a program has a task factory of its
-    own, that makes the tasks.
+    runs in `context`, or in a copy of the current one.
     """
     import asyncio
 
-    if loop.get_task_factory() is not None:
-        return functools.partial(_create_task, loop)
     if sys.version_info >= (3, 12):
         return functools.partial(asyncio.Task, loop=loop, eager_start=True)
-    return functools.partial(_start_task, loop, asyncio.Task)
+    return EagerTasks(loop, asyncio.Task, sys.version_info >= (3, 11), _is_step_of)
 
 
 def _create_task(
@@ -319,41 +321,6 @@ def _create_task(
     if context is None:
         context = contextvars.copy_context()
     return context.run(loop.create_task, coroutine)
-
-
-def _start_task(
-    loop: asyncio.AbstractEventLoop,
-    make: Callable[..., asyncio.Task[Any]],
-    coroutine: Coroutine[Any, Any, Any],
-    context: contextvars.Context | None = None,
-) -> asyncio.Task[Any]:
-    """Do what `eager_start` of CPython 3.12 does: take the first step of a new task here and now.
-
-    A new task asks its loop to call its step soon; it is asked for that call instead. What else
-    is asked for meanwhile, by whatever the garbage collector ends, is the loop's.
-    """
-    steps: list[tuple[Callable[[], None], contextvars.Context]] = []
-    pass_on = loop.call_soon
-
-    def call_soon(
-        callback: Callable[..., None], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle | None:
-        if args or context is None or not _is_step_of(coroutine, callback):
-            return pass_on(callback, *args, context=context)
-        steps.append((callback, context))
-        return None
-
-    loop.call_soon = call_soon  # type: ignore[method-assign,assignment]
-    try:
-        if context is None:
-            task = make(coroutine, loop=loop)
-        else:
-            task = context.run(make, coroutine, loop=loop)
-    finally:
-        del loop.call_soon  # Its class has it still.
-    for step, copied in steps:
-        copied.run(step)
-    return task
 
 
 def _is_step_of(coroutine: Coroutine[Any, Any, Any], callback: Callable[..., None]) -> bool:
