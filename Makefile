@@ -102,9 +102,18 @@ $(VENV)/.shipping: requirements-ship.txt $(VENV)/.created
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-ship.txt
 	@touch $@
 
-dist/.wheel: $(SOURCES) | $(VENV)/.tools $(VENV)/.shipping
+# What the compiler is told of how often which code is taken: see tools/profile. Where nothing can read
+# what was counted there is no such file, and the wheel is compiled without.
+PROFILE := $(TARGET)/profile/$(MACHINE)
+
+$(PROFILE): $(SOURCES) tools/profile $(wildcard tools/training/*.py) | $(VENV)/.tools
+	@rm -rf $(TARGET)/profile
+	$(BIN)/python tools/profile $(MACHINE)-unknown-linux-gnu $@
+
+dist/.wheel: $(SOURCES) $(PROFILE) | $(VENV)/.tools $(VENV)/.shipping
 	@rm -rf dist/*.whl
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --profile dist --locked --strip false --zig \
+	! test -f $(PROFILE) || export RUSTFLAGS="$$RUSTFLAGS $$(cat $(PROFILE))"; \
+	    PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --profile dist --locked --strip false --zig \
 	    --target $(MACHINE)-unknown-linux-gnu --compatibility manylinux_2_17 \
 	    --interpreter $(BIN)/python --out dist
 	@$(BIN)/python tools/split_symbols dist/*.whl dist/symbols
