@@ -107,9 +107,10 @@ def test_c11_3_one_that_fails_to_start_up_fails_alone(
 
 
 def test_c11_3_one_that_blocks_the_loop_holds_up_no_other_side() -> None:
-    released = threading.Event()
+    blocked, released = threading.Event(), threading.Event()
 
     async def blocks(scope: Any, receive: Any, send: Any) -> None:
+        blocked.set()
         released.wait(30)
         await Recorded().lifespan(scope, receive, send)
 
@@ -120,6 +121,7 @@ def test_c11_3_one_that_blocks_the_loop_holds_up_no_other_side() -> None:
             async def route(request: Any) -> str:
                 return 'route'
 
+            assert blocked.wait(10)
             with site.client() as waiting:
                 waiting.send('GET', '/route')
                 assert site.get('/x').text == '|/x'
