@@ -15,10 +15,16 @@ class Folder(os.PathLike):
     def __fspath__(self) -> str:
         return 'www'
 
+    def __repr__(self) -> str:
+        return type(self).__name__
+
 
 class BytesFolder(os.PathLike):
     def __fspath__(self) -> bytes:
         return b'www'
+
+    def __repr__(self) -> str:
+        return type(self).__name__
 
 
 class Text(str):

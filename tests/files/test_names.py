@@ -199,7 +199,7 @@ def test_what_is_hidden_is_not_served(site, config: dict[str, Any], target, expe
         ({}, None),
         ({'listing': True}, {'deep', 'only.txt'}),
     ],
-    ids=str,
+    ids=('unasked', 'asked'),
 )
 def test_c5_3_a_folder_is_listed_on_request_only(site, config, present: Optional[set[str]]) -> None:
     files = site({'web_root': 'root', **config}, FILES)

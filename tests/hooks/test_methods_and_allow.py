@@ -210,7 +210,7 @@ def test_c9_allow_turns_away_whom_it_does_not_name(site: Serving) -> None:
         [ipaddress.ip_network('127.0.0.0/8')],
         iter([ipaddress.ip_address('127.0.0.1')]),
     ],
-    ids=repr,
+    ids=lambda given: type(given).__name__,
 )
 def test_c9_allow_takes_addresses_and_networks(site: Serving, given: Any) -> None:
     site.http.allow(given)
