@@ -7,6 +7,8 @@ PYTHON ?= python3
 CARGO  ?= cargo
 PORT   ?= 8080
 SECONDS ?= 60
+# How many tests from outside run at once: one waits while the others work.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MACHINE := $(shell uname -m)
@@ -178,7 +180,8 @@ clients:
 
 outside-tests: $(VENV)/.installed tested-program clients
 	SLIMHTTP_BIN=$(abspath $(TARGET))/release/slimhttp \
-	    $(TALLY) outside $(BIN)/python -m pytest --quiet --ignore=tests/tidy tests
+	    $(TALLY) outside $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile \
+	    --max-worker-restart 0 --ignore=tests/tidy tests
 
 smoke: $(TARGET)/wheel/.built
 	$(TALLY) smoke $(BIN)/python tools/abi3_smoke $(TARGET)/wheel/*.whl
