@@ -32,12 +32,16 @@ pub(crate) fn take(
     most: usize,
 ) -> PyResult<()> {
     let bridge = &*dispatcher.bridge;
+    // What was released before a job is taken does not wait for the end of that, which may wait for
+    // what it gives back.
+    dispatcher.drop_released(py);
     let mut taken = bridge.next(None);
     if taken.is_none() {
         if py.detach(|| bridge.queue.wait(timeout)) {
             bridge.queue.arrive();
         }
         py.check_signals()?;
+        dispatcher.drop_released(py);
         taken = bridge.next(None);
     }
     let begin = Instant::now();
