@@ -177,6 +177,8 @@ impl Server {
                 self.bridge().close();
                 self.core.close();
             });
+            // What its connections have let go no turn comes for.
+            self.dispatcher.drop_released(py);
         }
     }
 }
