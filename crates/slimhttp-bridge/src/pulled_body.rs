@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -198,6 +199,9 @@ impl Body for MeasuredBody {
     }
 }
 
+/// For how long an iterator is asked on whose body is whole: it may give empty chunks for ever.
+const LONGEST_END: Duration = Duration::from_secs(1);
+
 /// A body of which no more is sent than was announced, whatever the iterator gives, and that
 /// breaks off where it gives less; both is said in the log.
 ///
@@ -223,7 +227,8 @@ impl CutBody {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-            if let Some(Ok(_)) = frame.await {
+            // What it does meanwhile it does to its end; it is not asked on.
+            if let Ok(Some(Ok(_))) = tokio::time::timeout(LONGEST_END, frame).await {
                 log_excess(&body, announced);
             }
         });

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -231,6 +232,25 @@ async fn c11_4_an_iterator_goes_on_to_its_end_once_its_body_is_whole() {
         }
         assert_eq!(bridge.queue.take_released(), released);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c11_4_an_iterator_without_an_end_is_asked_on_for_a_second() {
+    let (bridge, _wake_rx) = crate::tests::bridge();
+    let mut body = body(&bridge, Some(b"abc")).cut_to(3);
+    assert_eq!(poll(&mut body), data(b"abc"));
+    drop(body);
+    let (mut asked, mut released) = (0, Vec::new());
+    while released.is_empty() && asked < 100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if let Some((_, Job::Pull(pull))) = bridge.next(None) {
+            asked += 1;
+            pull.reply.send(ChunkOutcome::Chunk(Bytes::new()));
+        }
+        released = bridge.queue.take_released();
+    }
+    assert_eq!(released, [JobId(5)]);
+    assert!((5..=12).contains(&asked), "{asked}");
 }
 
 #[test]
