@@ -180,12 +180,10 @@ impl ContentStream {
         while buffer.len() < least {
             let chunk = std::future::poll_fn(|context| self.poll_chunk(context)).await;
             let Ok(Some(chunk)) = chunk else { break };
-            if length == Some(chunk.len() as u64) {
-                // All of it has come at once, as most do.
-                self.lock().ahead = Some(chunk);
-                return Ok(());
-            }
             buffer.push(chunk)?;
+            if length == Some(buffer.len()) {
+                break;
+            }
         }
         let ahead = buffer.finish();
         self.lock().ahead = (!ahead.is_empty()).then_some(ahead);
