@@ -201,6 +201,15 @@ def test_c11_3_a_status_without_content_has_none(
         assert site.ask(says(start(), body(b'next')), client=client).body == b'next'
 
 
+@of('content', [b'', b'12345'])
+def test_c11_3_a_304_says_the_length_that_a_200_would_have(site: AsgiSite, content: bytes) -> None:
+    with site.serving.client() as client:
+        head = start(304, (b'content-length', b'5'))
+        response = site.ask(says(head, body(content)), client=client)
+        assert (response.status, response.headers['content-length']) == (304, '5')
+        assert site.ask(says(start(), body(b'next')), client=client).body == b'next'
+
+
 @of('how', ['HEAD', '204', 'x-sendfile', 'trailers'])
 def test_c11_3_who_sends_for_ever_behind_an_answered_head_is_told(site: AsgiSite, how: str) -> None:
     raised = Noted()

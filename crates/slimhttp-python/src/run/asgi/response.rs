@@ -384,12 +384,13 @@ fn has_no_content(status: StatusCode) -> bool {
 /// How it is framed is the connection's to say, and its length too where all of it is there.
 fn response(status: StatusCode, mut fields: HeaderMap, body: Body) -> Response<Body> {
     fields.remove(TRANSFER_ENCODING);
+    let body = if has_no_content(status) { Body::Empty } else { body };
     if matches!(body, Body::Full(_)) || status == StatusCode::NO_CONTENT {
         fields.remove(CONTENT_LENGTH);
     } else if status == StatusCode::RESET_CONTENT {
         fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let mut response = Response::new(if has_no_content(status) { Body::Empty } else { body });
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     response
