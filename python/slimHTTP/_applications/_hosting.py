@@ -257,6 +257,10 @@ class Hosting(_fork.LockOwner):
             _loop.attach(self._server)
         if interface == 'wsgi' or named.lifespan == 'off':
             self._set_ready(hosted)
+            with self._lock:
+                abandoned = not hosted.numbers
+            if abandoned and interface == 'asgi':
+                _loop.spawn(self._end(hosted))
             return
         from slimHTTP._applications._lifespan import Lifespan
 
