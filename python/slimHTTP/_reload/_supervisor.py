@@ -256,11 +256,11 @@ class _Supervisor:
         """Give up the old worker: the new one serves."""
         worker.stage, worker.grace = Stage.SERVING, message['grace']
         old, self._current, self._starting = self._current, worker, None
-        self._unshown = 0
         if old is not None:
             old.end(_MARGIN, has_successor=True)
         if worker.shows_failure:
             return
+        self._unshown = 0
         if message['listens_on'] != [self._reached['address'], self._reached['port']]:
             _log.logger.warning('it goes on where it listens: start it again for another address')
         if self._has_greeted:
