@@ -391,25 +391,30 @@ def test_c8_5_a_client_that_closes_while_a_handler_waits_cancels_it(
     assert waiting.call.cancelled.wait(PATIENCE)
 
 
-def test_c8_5_a_client_that_only_half_closes_cancels_nothing(waiting: Waiting) -> None:
-    """Until it closes the other half too."""
+def half_closed(waiting: Waiting) -> tuple[Any, bytes]:
+    """A client whose handler waits, and that has closed its side; and how what comes early begins."""
     client: Any
-    if waiting.secure:
-        client = SecureClient(waiting.site.address)
-        client.send(get('/small'))
-        while not client.read_some(1000).endswith(b'small'):
-            pass
-        client.send(get('/waits'))
-        assert waiting.call.begun.wait(PATIENCE)
-        client.close_notify()
-        client.socket.shutdown(socket.SHUT_WR)
-        assert early_byte(client) == b'\x17', 'a record with content'
-    else:
+    if not waiting.secure:
         client = waiting.client()
         client.send_raw(get('/waits'))
         assert waiting.call.begun.wait(PATIENCE)
         half_close(client)
-        assert early_byte(client) == b'H'
+        return client, b'H'
+    client = SecureClient(waiting.site.address)
+    client.send(get('/small'))
+    while not client.read_some(1000).endswith(b'small'):
+        pass
+    client.send(get('/waits'))
+    assert waiting.call.begun.wait(PATIENCE)
+    client.close_notify()
+    client.socket.shutdown(socket.SHUT_WR)
+    return client, b'\x17'  # A record with content.
+
+
+def test_c8_5_a_client_that_only_half_closes_cancels_nothing(waiting: Waiting) -> None:
+    """Until it closes the other half too."""
+    client, early = half_closed(waiting)
+    assert early_byte(client) == early
     with waiting.client() as other:
         assert other.get('/looped').text == 'looped'
     assert not waiting.call.cancelled.is_set()
@@ -419,23 +424,9 @@ def test_c8_5_a_client_that_only_half_closes_cancels_nothing(waiting: Waiting) -
 
 def test_c8_5_a_client_that_takes_the_early_byte_and_goes_is_noticed(waiting: Waiting) -> None:
     """Its system has nothing unread to refuse; what is sent to it next is refused."""
-    client: Any
-    if waiting.secure:
-        client = SecureClient(waiting.site.address)
-        client.send(get('/small'))
-        while not client.read_some(1000).endswith(b'small'):
-            pass
-        client.send(get('/waits'))
-        assert waiting.call.begun.wait(PATIENCE)
-        client.close_notify()
-        client.socket.shutdown(socket.SHUT_WR)
-        assert client.socket.recv(1000)[:1] == b'\x17', 'a record with content'
-    else:
-        client = waiting.client()
-        client.send_raw(get('/waits'))
-        assert waiting.call.begun.wait(PATIENCE)
-        half_close(client)
-        assert client.socket.recv(1) == b'H'
+    client, early = half_closed(waiting)
+    # All of the record, so that nothing is unread.
+    assert client.socket.recv(1000 if waiting.secure else 1)[:1] == early
     client.socket.close()
     assert waiting.call.cancelled.wait(PATIENCE)
 

@@ -73,7 +73,7 @@ pub(crate) async fn answer(
 /// Whether the response may be sent again to whoever asks the same: what the same is says
 /// `http1::response_cache`.
 fn repeatable(exchange: &Exchange<'_>, tracker: &Tracker) -> Repeatable {
-    // It is made for whatever is asked in Python, an upgrade or a script too.
+    // Handlers were given it: of a route, of a script, or who takes upgrades.
     if exchange.request.is_some() {
         return Repeatable::ByHandler;
     }

@@ -54,9 +54,7 @@ pub(super) fn http<'py>(
     if request.version == Version::HTTP_11 {
         extensions.set_item(intern!(py, "http.response.early_hint"), PyDict::new(py))?;
     }
-    add_tls(&extensions, request)?;
-    scope.set_item(intern!(py, "extensions"), extensions)?;
-    Ok(scope)
+    with_extensions(scope, extensions, request)
 }
 
 /// That of a WebSocket.
@@ -81,8 +79,17 @@ pub(super) fn websocket<'py>(
     scope.set_item(intern!(py, "subprotocols"), offered)?;
     let extensions = PyDict::new(py);
     extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+    with_extensions(scope, extensions, request)
+}
+
+/// The scope, with its own extensions and those that both have.
+fn with_extensions<'py>(
+    scope: Bound<'py, PyDict>,
+    extensions: Bound<'py, PyDict>,
+    request: &Request,
+) -> PyResult<Bound<'py, PyDict>> {
     add_tls(&extensions, request)?;
-    scope.set_item(intern!(py, "extensions"), extensions)?;
+    scope.set_item(intern!(scope.py(), "extensions"), extensions)?;
     Ok(scope)
 }
 
