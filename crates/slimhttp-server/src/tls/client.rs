@@ -19,7 +19,7 @@ pub(crate) fn tls() -> Arc<rustls::ClientConfig> {
             roots.add_parsable_certificates(found.certs);
             let config = rustls::ClientConfig::builder_with_provider(provider())
                 .with_safe_default_protocol_versions()
-                .expect("ring supports the default versions of TLS");
+                .expect("aws-lc-rs supports the default versions of TLS");
             let mut config = config.with_root_certificates(roots).with_no_client_auth();
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             Arc::new(config)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::default_provider;
+use rustls::crypto::aws_lc_rs::default_provider;
 
 /// The cryptography behind TLS, on both sides. Named at each use, so that it does not matter
 /// what a program that embeds the server has made the default of its process.

@@ -102,7 +102,7 @@ fn the_system_says_that_no_descriptor_is_left() {
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// A server of TLS for `name`, at a port of this machine, which answers a byte with a byte; and
