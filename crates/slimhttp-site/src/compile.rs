@@ -162,7 +162,6 @@ pub fn compile(
         hosts: compiled.table,
         service,
         instance: Arc::clone(&routes.instance),
-        port: env.listener.port,
         warnings,
     };
     let exposed = application::exposed(&site, touched.iter());

@@ -22,6 +22,10 @@ use crate::routing::route::{HandlerId, Params, RouteKind, RouteMatch};
 use crate::site::application::{Interface, MountedApplication};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
+mod transport;
+
+pub use transport::{Security, Transport};
+
 /// What a request asks, before its body.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'u, 'h> {
@@ -34,6 +38,8 @@ pub struct Head<'u, 'h> {
     pub version: Version,
     /// The header fields.
     pub headers: &'h HeaderMap,
+    /// How it has come.
+    pub transport: Transport,
 }
 
 /// Who answers and how, in the order in which they are asked.
@@ -93,7 +99,7 @@ impl Site {
         if !self.rewrites {
             return None;
         }
-        let host = self.scope_of(authority(head).ok()?.as_ref());
+        let host = self.scope_of(authority(head).ok()?.as_ref(), head.transport);
         if host.mounts.is_empty() && host.options.answers.rewrites.is_empty() {
             return None;
         }
@@ -119,9 +125,9 @@ impl Site {
         self.decide(head, TargetOrigin::Rewrite)
     }
 
-    fn scope_of(&self, authority: Option<&Authority<'_>>) -> &Arc<Scope> {
+    fn scope_of(&self, authority: Option<&Authority<'_>>, transport: Transport) -> &Arc<Scope> {
         match authority {
-            Some(named) => self.scope_for(&named.host, named.port.unwrap_or(self.port)),
+            Some(named) => self.scope_for(&named.host, named.port.unwrap_or(transport.port)),
             None => &self.global,
         }
     }
@@ -131,7 +137,7 @@ impl Site {
             Ok(authority) => authority,
             Err(refusal) => return Plan::only(&self.global, Action::Refuse(refusal)),
         };
-        let host = self.scope_of(authority.as_ref());
+        let host = self.scope_of(authority.as_ref(), head.transport);
         // CONNECT is for forward proxies (RFC 9110 section 9.3.6): nothing here answers it.
         let Some(path_and_query) = head.uri.path_and_query() else {
             let methods = self.methods_of(host);

@@ -44,8 +44,6 @@ pub struct Site {
     pub service: Arc<Service>,
     /// What the program says of the server as a whole.
     pub instance: Arc<Instance>,
-    /// The port in which a `Host` without one is looked up.
-    pub port: u16,
     /// Whether a scope may rewrite paths. It stays set when the last rule goes
     /// by a change that carries other scopes over.
     pub rewrites: bool,

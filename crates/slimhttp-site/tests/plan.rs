@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
-use slimhttp_site::plan::{Action, Head};
+use slimhttp_site::plan::{Action, Head, Security, Transport};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Param, Route, RouteKind};
 use slimhttp_site::site::{Listener, Site};
@@ -40,10 +40,7 @@ fn value(json: &serde_json::Value) -> Value {
 }
 
 fn table(json: &str) -> Table {
-    match value(&serde_json::from_str(json).unwrap()) {
-        Value::Table(table) => table,
-        other => panic!("expected a table, found {other}"),
-    }
+    value(&serde_json::from_str(json).unwrap()).as_table().unwrap().clone()
 }
 
 /// Compiles a configuration; each route is `[host] METHODS path [prefix]` and
@@ -117,7 +114,9 @@ fn planned(site: &Site, request: &str) -> String {
             HeaderValue::from_bytes(value.as_bytes()).unwrap(),
         );
     }
-    let head = Head { method: &method, uri: &uri, version, headers: &headers };
+    let (peer, security) = (IpAddr::V4(Ipv4Addr::LOCALHOST), Security::Plain);
+    let transport = Transport { port: 8080, peer, security };
+    let head = Head { method: &method, uri: &uri, version, headers: &headers, transport };
     let plan = site.plan(&head);
     let mut text = plan.scope.name.as_deref().unwrap_or("-").to_string();
     for action in &plan.actions {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
+use slimhttp_site::plan::{Security, Transport};
 use tokio::net::TcpStream;
 
 use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Handler};
@@ -23,7 +24,7 @@ pub(crate) struct ConnectionContext {
     pub(crate) peer: SocketAddr,
     /// Shared with most other connections.
     pub(crate) local: Arc<SocketAddr>,
-    pub(crate) tls: bool,
+    pub(crate) security: Security,
     /// The number of the socket's descriptor.
     pub(crate) descriptor: RawFd,
     /// What the handler keeps with the connection. Filled when it hears of it: at
@@ -40,7 +41,7 @@ impl ConnectionContext {
         state: Arc<ConnectionState>,
         socket: &TcpStream,
         peer: SocketAddr,
-        tls: bool,
+        security: Security,
         permit: ConnectionPermit,
     ) -> Arc<Self> {
         shared.events.push(|| Event::Accepted { peer });
@@ -48,7 +49,7 @@ impl ConnectionContext {
             state,
             peer,
             local: shared.local_address(socket.local_addr().unwrap_or(shared.address)),
-            tls,
+            security,
             descriptor: socket.as_raw_fd(),
             data: OnceLock::new(),
             _permit: permit,
@@ -97,11 +98,16 @@ impl ConnectionContext {
             handler.on_connect(ConnectionInfo {
                 peer: self.peer,
                 local: *self.local,
-                tls: self.tls,
+                tls: self.security.is_tls(),
                 descriptor: self.descriptor,
                 connection: self.handle(),
             })
         })
+    }
+
+    /// How requests come on it, for the plan.
+    pub(crate) fn transport(&self) -> Transport {
+        Transport { port: self.local.port(), peer: self.peer.ip(), security: self.security }
     }
 
     /// The way to end the connection from elsewhere.

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use slimhttp_site::compile::Routes;
 use slimhttp_site::config::Config;
 use slimhttp_site::methods::Methods;
+use slimhttp_site::plan::Security;
 use slimhttp_site::route::{HandlerId, Route, RouteKind};
 use slimhttp_site::value::{Table, Value};
 
@@ -86,7 +87,7 @@ pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> 
         state: Arc::new(ConnectionState::new()),
         peer,
         local: shared.local_address(shared.address),
-        tls: false,
+        security: Security::Plain,
         descriptor: -1,
         data: OnceLock::new(),
         _permit: permit,

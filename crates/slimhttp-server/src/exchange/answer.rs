@@ -40,6 +40,7 @@ pub(crate) async fn answer(
         uri: &requested,
         version: parts.version,
         headers: &parts.headers,
+        transport: connection.transport(),
     };
     // What was rewritten is answered as what it is now; the access log says what was asked for.
     let rewritten = snapshot.site.rewritten(&head).map(Box::new);
@@ -123,7 +124,7 @@ impl Exchange<'_> {
             self.put_in_coding(&mut response);
         }
         error_page::finish(&mut response);
-        answer_fields(rules, response.headers_mut(), self.connection.tls);
+        answer_fields(rules, response.headers_mut(), self.connection.security.is_tls());
         if let Some(grant) = grant {
             grant.apply(response.headers_mut());
         }

@@ -37,7 +37,7 @@ impl Exchange<'_> {
             body,
             peer: self.connection.peer,
             local: *self.connection.local,
-            tls: self.connection.tls,
+            tls: self.connection.security.is_tls(),
             scope: self.scope.clone(),
             connection: self.connection.handle(),
             connection_data: self.connection.data.get().cloned(),

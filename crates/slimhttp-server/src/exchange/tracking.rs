@@ -72,7 +72,7 @@ fn client(
     parts: &http::request::Parts,
     uri: &Uri,
 ) -> IpAddr {
-    let (peer, tls) = (connection.peer.ip(), connection.tls);
+    let (peer, tls) = (connection.peer.ip(), connection.security.is_tls());
     let trusted = &scope.options.trusted_proxies;
     Arrival { peer, tls, uri, headers: &parts.headers, trusted }.remote()
 }

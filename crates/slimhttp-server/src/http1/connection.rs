@@ -417,7 +417,7 @@ impl<S: Stream> Http1<S> {
     /// of events are to know of it, the client is to be refused, or the connection ends or may
     /// have to.
     fn key(&self, head: &RequestHead<'_>, site: &Site) -> Option<Key> {
-        let ConnectionContext { shared, state, peer, tls, .. } = &*self.context;
+        let ConnectionContext { shared, state, peer, security, .. } = &*self.context;
         let may_repeat = self.engine.may_send_prepared()
             && matches!(self.client, SendingSide::Open)
             && !shared.events.is_watched()
@@ -428,7 +428,7 @@ impl<S: Stream> Http1<S> {
         }
         let conditions = response_cache::Conditions {
             generation: shared.live.generation(),
-            tls: *tls,
+            tls: security.is_tls(),
             varies_by_origin: site.shares,
         };
         response_cache::key(head, conditions)

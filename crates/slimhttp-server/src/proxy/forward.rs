@@ -70,7 +70,7 @@ pub(crate) async fn forward(
     let hop = Hop {
         method: &method,
         client: connection.peer.ip().to_canonical(),
-        tls: connection.tls,
+        tls: connection.security.is_tls(),
         host: &host_of(asked.as_ref(), &uri),
         prefix: paths.map_or("", |paths| paths.stripped()),
         trusted: is_trusted(&scope, &connection),

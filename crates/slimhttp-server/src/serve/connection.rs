@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use slimhttp_site::plan::Security;
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
@@ -36,7 +37,8 @@ pub(crate) async fn serve(
     io_thread.connections.add(&state);
     let _ = socket.set_nodelay(true);
     let tls = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
-    let context = ConnectionContext::begin(shared, state, &socket, peer, tls.is_some(), permit);
+    let security = if tls.is_some() { Security::Tls } else { Security::Plain };
+    let context = ConnectionContext::begin(shared, state, &socket, peer, security, permit);
     if let Some(is_authorized) = context.authorized()
         && !Box::pin(is_authorized).await
     {

@@ -21,7 +21,7 @@ use crate::site::{Listener, Proxy, Scope, Site, Upstream};
 const UNNAMED: &str = "\0";
 
 /// A name and port as a client's `Host` gives them. Without a port it is the
-/// one of the listener that is asked.
+/// one that is connected to.
 #[derive(Clone, Debug)]
 struct HostName {
     host: Arc<str>,
@@ -100,7 +100,7 @@ impl LoopSearch<'_> {
             Some(HostKey { wildcard, name, port }) => self.named(*wildcard, name, *port),
         };
         let open = key.is_none_or(|key| key.wildcard);
-        let scope = mount.unwrap_or_else(|| self.scope_for(&first));
+        let scope = mount.unwrap_or_else(|| self.scope_for(&first, self.env.listener.port));
         scope.options.proxy.as_ref()?;
         let path = format!("{}/{UNNAMED}", scope.prefix());
         // A scope of many names also has those by which other sites tell them
@@ -129,8 +129,10 @@ impl LoopSearch<'_> {
                     .iter()
                     .filter(|(_, scope)| forwards(scope))
                     .map(|(key, _)| self.named(key.wildcard, &key.name, key.port));
-                let is_ours =
-                    |name: &HostName| Arc::ptr_eq(self.scope_for(name).at(path.as_bytes()), scope);
+                let is_ours = |name: &HostName| {
+                    let reached = self.scope_for(name, self.env.listener.port);
+                    Arc::ptr_eq(reached.at(path.as_bytes()), scope)
+                };
                 names.extend(forwarded.filter(is_ours));
             }
         }
@@ -148,9 +150,9 @@ impl LoopSearch<'_> {
         }
     }
 
-    fn scope_for(&self, name: &HostName) -> &Arc<Scope> {
-        let port = name.port.unwrap_or(self.env.listener.port);
-        self.hosts.find(&name.host, port).unwrap_or(self.global)
+    /// The scope of this site that answers for `name` to who connects to `port`.
+    fn scope_for(&self, name: &HostName, port: u16) -> &Arc<Scope> {
+        self.hosts.find(&name.host, name.port.unwrap_or(port)).unwrap_or(self.global)
     }
 
     fn next_hop(&self, upstream: &Upstream) -> NextHop {
@@ -207,14 +209,14 @@ impl Walk<'_> {
         match search.next_hop(upstream) {
             NextHop::Foreign => None,
             NextHop::This => {
-                let scope = search.scope_for(name).at(path.as_bytes());
+                let scope = search.scope_for(name, upstream.port).at(path.as_bytes());
                 if self.way.contains(&Arc::as_ptr(scope)) {
                     return Some("this server".to_owned());
                 }
                 self.from(scope, path).map(|proxy_loop| proxy_loop.hops)
             }
             NextHop::Local(site) => {
-                let port = name.port.unwrap_or(site.port);
+                let port = name.port.unwrap_or(upstream.port);
                 let scope = site.scope_for(&name.host, port).at(path.as_bytes());
                 let proxy_loop = self.from(scope, path);
                 self.sites.push(site);

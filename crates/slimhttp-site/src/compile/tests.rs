@@ -134,7 +134,6 @@ fn c1_7_nothing_configured_serves_srv_http() {
     assert_eq!(site.global.options.index, ["index.html"]);
     assert!(site.hosts.is_empty());
     assert_eq!(site.warnings, Vec::<String>::new());
-    assert_eq!(site.port, 8080);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Redirects and rewrites in a plan: what is decided first, and by which target.
 //! The other plans stand in `tests/plan.rs`.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use http::header::MAX_FORWARDS;
 use serde_json::json;
 
@@ -9,6 +11,10 @@ use crate::compile::tests::site;
 use crate::files::file_rules::AnswerRules;
 use crate::routing::redirect::{Redirects, Rewrites};
 use crate::routing::route::{Route, RouteKind};
+
+/// Plain HTTP, to the port at which the sites of these tests are.
+const TRANSPORT: Transport =
+    Transport { port: 8080, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), security: Security::Plain };
 
 const REDIRECTS: &[(&str, &str, u16)] = &[
     ("/old", "/new", 301),
@@ -54,7 +60,13 @@ fn planned(site: &Site, method: &str, uri: &str, host: &str) -> String {
     let uri: Uri = uri.parse().unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(HOST, host.parse().unwrap());
-    let head = Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers };
+    let head = Head {
+        method: &method,
+        uri: &uri,
+        version: Version::HTTP_11,
+        headers: &headers,
+        transport: TRANSPORT,
+    };
     let rewritten = site.rewritten(&head);
     let plan = match &rewritten {
         Some(uri) => site.plan_rewritten(&Head { uri, ..head }),
@@ -163,7 +175,13 @@ fn a_websocket_is_opened_by_its_handshake_alone() {
         headers.insert(HOST, host.parse().unwrap());
         let (method, uri) = (method.parse().unwrap(), uri.parse().unwrap());
         let version = Version::HTTP_11;
-        let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+        let plan = site.plan(&Head {
+            method: &method,
+            uri: &uri,
+            version,
+            headers: &headers,
+            transport: TRANSPORT,
+        });
         let action = match &plan.actions[0] {
             Action::WebSocket(HandlerId(id), params, _) => {
                 format!("websocket {id} {}", params[0].0)
@@ -218,7 +236,13 @@ fn a_preflight_is_answered_before_anybody_is_asked() {
         headers.insert(HOST, host.parse().unwrap());
         let (method, uri) = (Method::OPTIONS, uri.parse().unwrap());
         let version = Version::HTTP_11;
-        let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+        let plan = site.plan(&Head {
+            method: &method,
+            uri: &uri,
+            version,
+            headers: &headers,
+            transport: TRANSPORT,
+        });
         let action = match &plan.actions[0] {
             Action::Preflight(fields) => {
                 let mut names: Vec<_> = fields.keys().map(|name| name.as_str()).collect();
@@ -251,8 +275,13 @@ fn before_a_proxy(routes: &[(&str, bool)], target: &str) -> String {
     site.global = Arc::new(scope);
     let uri: Uri = target.parse().unwrap();
     let headers = HeaderMap::from_iter([(HOST, "a.example".parse().unwrap())]);
-    let head =
-        Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers: &headers };
+    let head = Head {
+        method: &Method::GET,
+        uri: &uri,
+        version: Version::HTTP_11,
+        headers: &headers,
+        transport: TRANSPORT,
+    };
     let described = |action: &Action<'_>| match action {
         Action::Call(handler, _, params) => {
             let taken = params.iter().map(|(_, param)| match param {
@@ -358,7 +387,13 @@ fn asked(host: &str, routes: &[&str], method: &str, uri: &str, most: Option<&str
     let fields = fields.filter_map(|(name, value)| Some((name, value?.parse().unwrap())));
     let (method, uri, headers) = (method.parse().unwrap(), uri.parse().unwrap(), fields.collect());
     let version = Version::HTTP_11;
-    let plan = site.plan(&Head { method: &method, uri: &uri, version, headers: &headers });
+    let plan = site.plan(&Head {
+        method: &method,
+        uri: &uri,
+        version,
+        headers: &headers,
+        transport: TRANSPORT,
+    });
     let described = |action: &Action<'_>| match action {
         Action::Call(handler, ..) => handler.0.to_string(),
         Action::Proxy(_) => "up".to_owned(),
@@ -431,10 +466,17 @@ fn only_an_absolute_form_leaves_the_path_out() {
             Action::Refuse(Refusal::BadRequest("the target does not begin with a slash")),
         ),
     ] {
-        let plan = site.plan(&Head { method: &Method::GET, uri: &uri, version, headers: &headers });
+        let plan = site.plan(&Head {
+            method: &Method::GET,
+            uri: &uri,
+            version,
+            headers: &headers,
+            transport: TRANSPORT,
+        });
         assert_eq!(plan.actions[0], expected, "{version:?}");
     }
 }
 
 mod applications;
 mod mounts;
+mod transport;

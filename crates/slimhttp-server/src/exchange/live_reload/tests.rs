@@ -164,6 +164,7 @@ async fn a_listener_is_not_traced() {
             uri: &requested,
             version: parts.version,
             headers: &parts.headers,
+            transport: connection.transport(),
         };
         let Plan { host, scope, target: planned, mut actions } = snapshot.site.plan(&head);
         let place = (host, scope);

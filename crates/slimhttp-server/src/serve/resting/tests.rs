@@ -4,6 +4,7 @@ use std::any::Any;
 use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicUsize;
 
+use slimhttp_site::plan::Security;
 use slimhttp_site::route::RouteKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -82,8 +83,14 @@ impl Site {
         let permit = address.expect("no bound").permit(&self.io_thread.active);
         let state = Arc::new(ConnectionState::new());
         self.io_thread.connections.add(&state);
-        let context =
-            ConnectionContext::begin(self.shared.clone(), state, &socket, peer, false, permit);
+        let context = ConnectionContext::begin(
+            self.shared.clone(),
+            state,
+            &socket,
+            peer,
+            Security::Plain,
+            permit,
+        );
         let handler = self.shared.handler.as_ref().expect("a program");
         let _: &Arc<dyn Any + Send + Sync> = context.connected(handler);
         (client, socket, context)

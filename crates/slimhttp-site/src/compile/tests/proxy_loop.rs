@@ -166,6 +166,23 @@ fn c7_4_a_host_that_only_the_other_server_names() {
 }
 
 #[test]
+fn c7_4_a_host_without_a_port_is_looked_up_in_that_of_the_upstream() {
+    // The other server listens on both 9001 and 9002; a client leaves out port 80, which is ours.
+    let other = json!({"vhosts": {"a:9002": {"proxy": "127.0.0.1:80"}}});
+    let other = Arc::new(compile_among(&other, 9001, &Others::new()).expect("no loop of its own"));
+    let others = vec![(9001, Arc::clone(&other)), (9002, other)];
+    let ours = |port| json!({"vhosts": {"a": {"proxy": format!("127.0.0.1:{port}")}}});
+    assert!(compile_among(&ours(9001), 80, &others).is_ok());
+    let faults = compile_among(&ours(9002), 80, &others).expect_err("a loop");
+    assert_eq!(
+        faults.to_string(),
+        format!(
+            "vhosts.a.proxy: {EXPECTED}, found `127.0.0.1:9002` → `127.0.0.1:80` → this server{HINT}"
+        )
+    );
+}
+
+#[test]
 fn c7_4_a_circle_by_a_name_that_only_the_process_knows() {
     let listener = everywhere();
     let routes = Routes::default();

@@ -49,7 +49,13 @@ fn planned(site: &Site, target: &str, upgrade: bool) -> String {
         }
     }
     let version = Version::HTTP_11;
-    let plan = site.plan(&Head { method: &Method::GET, uri: &uri, version, headers: &headers });
+    let plan = site.plan(&Head {
+        method: &Method::GET,
+        uri: &uri,
+        version,
+        headers: &headers,
+        transport: TRANSPORT,
+    });
     let told = plan.actions.iter().map(|action| match action {
         Action::Application(app, None) => format!("request below `{}`", app.prefix),
         Action::Application(app, Some(_)) => format!("websocket below `{}`", app.prefix),

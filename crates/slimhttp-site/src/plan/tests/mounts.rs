@@ -16,7 +16,13 @@ fn planned(site: &Site, request: &str) -> String {
     let uri: Uri = target.parse().unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(HOST, "h".parse().unwrap());
-    let head = Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers };
+    let head = Head {
+        method: &method,
+        uri: &uri,
+        version: Version::HTTP_11,
+        headers: &headers,
+        transport: TRANSPORT,
+    };
     let rewritten = site.rewritten(&head);
     let plan = match &rewritten {
         Some(uri) => site.plan_rewritten(&Head { uri, ..head }),
@@ -335,7 +341,13 @@ fn c11_1_what_is_sent_on_is_what_was_decided_on() {
                     let mut headers = HeaderMap::new();
                     headers.insert(HOST, "h".parse().unwrap());
                     let (method, version) = (&Method::GET, Version::HTTP_11);
-                    let head = Head { method, uri: &uri, version, headers: &headers };
+                    let head = Head {
+                        method,
+                        uri: &uri,
+                        version,
+                        headers: &headers,
+                        transport: TRANSPORT,
+                    };
                     let plan = site.plan(&head);
                     if !matches!(plan.actions[..], [Action::Proxy(_)]) {
                         continue;

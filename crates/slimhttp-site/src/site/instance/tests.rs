@@ -1,5 +1,6 @@
 //! What a program says of its server: who answers, who may connect.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Version};
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use super::{Instance, MethodTable};
 use crate::compile::tests::site;
-use crate::plan::{Action, Head};
+use crate::plan::{Action, Head, Security, Transport};
 use crate::routing::route::HandlerId;
 use crate::site::access::Networks;
 
@@ -72,7 +73,15 @@ fn check_plan(config: serde_json::Value, request: &str, expect: &str) {
     let (method, uri) = request.split_once(' ').expect("a method and a target");
     let (method, uri) = (method.parse().expect("a method"), uri.parse().expect("a target"));
     let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("a"))]);
-    let head = Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers };
+    let security = Security::Plain;
+    let transport = Transport { port: 80, peer: Ipv4Addr::LOCALHOST.into(), security };
+    let head = Head {
+        method: &method,
+        uri: &uri,
+        version: Version::HTTP_11,
+        headers: &headers,
+        transport,
+    };
     let in_short = |action: &Action<'_>| match action {
         Action::Call(HandlerId(id), ..) => format!("call {id}"),
         Action::Module(_) => "module".to_owned(),
