@@ -21,3 +21,16 @@ class Instances(dict[str, S]):
             raise KeyError(f'no server is open, so none is called {key!r}')
         there = ', '.join(map(repr, self))
         raise KeyError(f'no server is called {key!r}; there is: {there}')
+
+
+def keys_of(endpoint: str, bound: int, addr: str | None, port: int | None) -> list[str]:
+    """Give the keys of a server: where it listens first, as configured and with the `bound` port.
+
+    `addr` and `port` are what the program said; without both, `listen` says it (`endpoint`).
+    """
+    if addr is None and port is None:
+        is_port = not endpoint.startswith(('unix:', 'fd:'))
+        with_port = f'{endpoint.rpartition(":")[0]}:{bound}' if is_port else endpoint
+        return list(dict.fromkeys((endpoint, with_port)))
+    addr = addr or ''
+    return list(dict.fromkeys((f'{addr}:{bound if port is None else port}', f'{addr}:{bound}')))

@@ -23,7 +23,7 @@ from slimHTTP import _callables, _log, _modules, _mounts, _routes
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._hooks import Hooks
-from slimHTTP._instances import Instances
+from slimHTTP._instances import Instances, keys_of
 from slimHTTP._net._events import events_of
 from slimHTTP._net._websocket import WebSockets
 from slimHTTP._serve import _lifecycle, _loop, _run, _threads
@@ -80,23 +80,24 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
     _default_port: int = 80
 
     def __init__(self, addr: str = '', port: int | None = None, **config: Any) -> None:
-        port = self._default_port if port is None else _check_port(port)
         if not isinstance(addr, str):
             raise TypeError(
                 "addr: expected a name or an address such as '127.0.0.1', '' for every"
                 f' interface, found `{addr!r}`'
             )
+        # With neither, `listen` says where it listens first, if it says anything.
+        is_named = addr != '' or port is not None
         callbacks = Callbacks()
         callbacks.bind(self)
         opened = Server(
             tls=self._tls,
-            address=addr,
-            port=port,
+            address=addr if is_named else None,
+            port=None if port is None else _check_port(port),
             config=plain(config),
             base=_working_directory(),
             callbacks=callbacks,
         )
-        self._register(opened, addr, port)
+        self._register(opened, addr if is_named else None, port)
 
     @classmethod
     def _from_opened(cls, opened: Server, callbacks: Callbacks) -> HTTP_SERVER:
@@ -104,11 +105,11 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
         kind = HTTPS_SERVER if opened.tls else cls
         instance = kind.__new__(kind)
         callbacks.bind(instance)
-        addr = opened.get(('addr',)) if opened.kind(('addr',)) == 'value' else ''
+        addr = opened.get(('addr',)) if opened.kind(('addr',)) == 'value' else None
         instance._register(opened, addr, opened.port)
         return instance
 
-    def _register(self, opened: Server, addr: str, port: int) -> None:
+    def _register(self, opened: Server, addr: str | None, port: int | None) -> None:
         try:
             _persist.open_configured(opened, memory.persist)
         except BaseException:
@@ -123,7 +124,7 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
         self._watching = False
         #: What the `with` block holds.
         self._with_block = contextlib.ExitStack()
-        self._keys = list(dict.fromkeys((f'{addr}:{port}', f'{addr}:{opened.port}')))
+        self._keys = keys_of(opened.endpoint, opened.port, addr, port)
         with _instances_lock:
             for key in self._keys:
                 instances[key] = self
@@ -136,13 +137,22 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
 
     @property
     def address(self) -> str:
-        """The address that it listens on."""
+        """The address that it listens on first; of a socket in the file system `unix:PATH`."""
         return self._server.address
 
     @property
     def port(self) -> int:
-        """The port that it listens on; with `port=0` the one that was free."""
+        """The port that it listens on first; with `port=0` the one that was free."""
         return self._server.port
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens now, with the ports that are bound.
+
+        The listener of the start is first, others as `listen` has them:
+        `['http://127.0.0.1:8080', 'unix:/run/site.sock']`.
+        """
+        return self._server.urls
 
     @property
     def closed(self) -> bool:

@@ -52,8 +52,7 @@ class Client:
     def socket(self) -> socket.socket:
         """The connected socket; connects where there is none."""
         if self._socket is None:
-            connection = socket.create_connection(self.address, self.timeout)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = self._connect()
             if self._tls is not None:
                 connection = self._tls.wrap_socket(
                     connection, server_hostname=self._server_name or self.address[0]
@@ -63,6 +62,11 @@ class Client:
             self._buffer = b''
             self.connections += 1
         return self._socket
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(self.address, self.timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def close(self) -> None:
         """Close the connection; the next use connects anew."""
@@ -313,6 +317,20 @@ class Client:
         if not data:
             raise Closed(f'closed, after {self._buffer[-200:]!r}')
         self._buffer += data
+
+
+class UnixClient(Client):
+    """The same over a socket in the file system."""
+
+    def __init__(self, path: Any, **options: Any) -> None:
+        super().__init__(('localhost', 80), **options)
+        self.path = str(path)
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(self.timeout)
+        connection.connect(self.path)
+        return connection
 
 
 def is_refused(address: Address) -> bool:

@@ -43,7 +43,6 @@ NEVER = [
     # One TLS, one resolver of it, and no C library that a fresh machine would have to have.
     ('slimhttp-python', 'openssl-sys'),
     ('slimhttp-python', 'native-tls'),
-    ('slimhttp-python', 'aws-lc-sys'),
 ]
 
 

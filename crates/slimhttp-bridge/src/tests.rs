@@ -6,17 +6,17 @@ use std::sync::{Arc, OnceLock};
 use slimhttp_server::{ConnectionHandle, Request};
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
-use slimhttp_site::site::Listener;
+use slimhttp_site::listener::{Endpoint, FirstListener};
 
 use crate::bridge::Bridge;
 
 /// `GET path` at the global level of an empty configuration.
 pub(crate) fn request(path: &str) -> Arc<Request> {
-    let listener = Listener {
+    let listener = FirstListener {
+        endpoint: Endpoint::tcp("", 80),
         tls: false,
-        address: String::new(),
+        is_listed: false,
         bound: Vec::new(),
-        configured_port: 80,
         port: 80,
     };
     let world = CompileEnv {

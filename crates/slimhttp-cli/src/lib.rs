@@ -21,6 +21,7 @@ use slimhttp_server::{
 };
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::listener::Endpoint;
 use slimhttp_site::logging::Logging;
 use slimhttp_site::value::Value;
 
@@ -66,7 +67,7 @@ impl Origin {
     pub fn explain(&self, error: &StartError) -> String {
         match error {
             StartError::Config(faults) => self.show(faults),
-            StartError::Listen { address, port, cause } => explain_listen(address, *port, cause),
+            StartError::Listen { listener, cause } => explain_listen(&listener.endpoint, cause),
         }
     }
 
@@ -78,19 +79,19 @@ impl Origin {
     }
 }
 
-fn explain_listen(address: &str, port: u16, cause: &io::Error) -> String {
-    let place = match address {
-        "" => format!("port {port} of every interface"),
-        address if address.contains(':') && !address.starts_with('[') => {
-            format!("[{address}]:{port}")
+fn explain_listen(endpoint: &Endpoint, cause: &io::Error) -> String {
+    let place = match endpoint {
+        Endpoint::Tcp { address, port } if address.is_empty() => {
+            format!("port {port} of every interface")
         }
-        address => format!("{address}:{port}"),
+        other => other.to_string(),
     };
+    let is_port = matches!(endpoint, Endpoint::Tcp { .. });
     let hint = match cause.kind() {
-        io::ErrorKind::AddrInUse => {
+        io::ErrorKind::AddrInUse if is_port => {
             "\n  hint: another program has it; `--port 0` takes a free port"
         }
-        io::ErrorKind::PermissionDenied if port < 1024 => {
+        io::ErrorKind::PermissionDenied if (1..1024).contains(&endpoint.port()) => {
             "\n  hint: ports below 1024 need a privilege; `--port 8080` does not"
         }
         _ => "",
@@ -252,11 +253,12 @@ fn prepare_serve(serve: &Serve, python: bool) -> Result<Prepared, Ended> {
     let base = working_directory()?;
     let server_config = ServerConfig {
         tls: false,
-        address: serve.listen.addr.clone().unwrap_or_default(),
-        port: serve.listen.port.unwrap_or(8080),
+        address: Some(serve.listen.addr.clone().unwrap_or_default()),
+        port: Some(serve.listen.port.unwrap_or(8080)),
         config,
         base,
         handler: handler(python),
+        inherited: Vec::new(),
     };
     Ok(Prepared {
         server_config,
@@ -295,11 +297,12 @@ fn prepare_app(app: &App, python: bool) -> Result<Prepared, Ended> {
     let reload = reload.map_err(|why| usage_error(&format!("slimhttp: {why}\n")))?;
     let server_config = ServerConfig {
         tls: read.tls,
-        address: read.address,
-        port: read.port,
+        address: Some(read.address),
+        port: Some(read.port),
         config: read.config,
         base: read.base.clone(),
         handler: handler(python),
+        inherited: Vec::new(),
     };
     let folder = app.chdir.is_some().then_some(read.base);
     Ok(Prepared { server_config, origin: Origin(None), needs_application: true, folder, reload })
@@ -394,25 +397,23 @@ fn server_config_of(
     };
     let tls = names_certificate(&config);
     let address = match config.root().get("addr") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(address)) => address.to_string(),
+        None | Some(Value::Null) => None,
+        Some(Value::String(address)) => Some(address.to_string()),
         Some(other) => {
             wrong("addr", "a host name or an address", other);
-            String::new()
+            None
         }
     };
-    let default = if tls { 443 } else { 80 };
     let port = match config.root().get("port") {
-        None | Some(Value::Null) => default,
-        Some(Value::Integer(port)) if u16::try_from(*port).is_ok() => {
-            u16::try_from(*port).unwrap_or(default)
-        }
+        None | Some(Value::Null) => None,
+        Some(Value::Integer(port)) if u16::try_from(*port).is_ok() => u16::try_from(*port).ok(),
         Some(other) => {
             wrong("port", "a whole number from 0 to 65535", other);
-            default
+            None
         }
     };
-    Ok((ServerConfig { tls, address, port, config, base, handler: handler(python) }, faults))
+    let (handler, inherited) = (handler(python), Vec::new());
+    Ok((ServerConfig { tls, address, port, config, base, handler, inherited }, faults))
 }
 
 /// Whether a configuration asks for HTTPS: it names a certificate.

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use slimhttp_server::StartError;
 use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::listener::{Endpoint, Listener};
 use slimhttp_site::value::Value;
 
 use crate::document::Document;
@@ -25,26 +27,26 @@ fn status(args: &[&str]) -> Option<i32> {
 fn a_file_and_the_flags_beside_it_say_where_to_listen() {
     let flags = |addr: Option<&str>, port| Listen { addr: addr.map(str::to_owned), port };
     for (text, listen, expected) in [
-        ("", flags(None, None), (false, "", 80)),
-        ("addr = '::1'\nport = 0", flags(None, None), (false, "::1", 0)),
-        ("addr = '::1'\nport = 1", flags(Some("a.example"), None), (false, "a.example", 1)),
-        ("addr = '::1'\nport = 1", flags(None, Some(2)), (false, "::1", 2)),
+        ("", flags(None, None), "http://:80"),
+        ("addr = '::1'\nport = 0", flags(None, None), "http://[::1]:0"),
+        ("addr = '::1'\nport = 1", flags(Some("a.example"), None), "http://a.example:1"),
+        ("addr = '::1'\nport = 1", flags(None, Some(2)), "http://[::1]:2"),
         // A flag covers what is wrong in the file.
-        ("port = 'http'", flags(None, Some(2)), (false, "", 2)),
+        ("port = 'http'", flags(None, Some(2)), "http://:2"),
         // A certificate asks for HTTPS.
-        ("cert = 'c'\nkey = 'k'", flags(None, None), (true, "", 443)),
-        ("ssl = { cert = 'c', key = 'k' }", flags(None, Some(8443)), (true, "", 8443)),
+        ("cert = 'c'\nkey = 'k'", flags(None, None), "https://:443"),
+        ("ssl = { cert = 'c', key = 'k' }", flags(None, Some(8443)), "https://:8443"),
+        // With neither, `listen` says it.
+        ("listen = ['https://:443', 'http://:80']", flags(None, None), "https://:443"),
+        ("listen = ['https://:443', 'http://:80']", flags(None, Some(2)), "http://:2"),
         // This is TLS to an upstream.
-        ("proxy = 'a:1'\nssl = true", flags(None, None), (false, "", 80)),
+        ("proxy = 'a:1'\nssl = true", flags(None, None), "http://:80"),
     ] {
         let (server_config, faults) =
             server_config_of(&document(text), &listen, false).expect("a configuration");
         assert_eq!(faults, [], "{text}");
-        assert_eq!(
-            (server_config.tls, server_config.address.as_str(), server_config.port),
-            expected,
-            "{text}"
-        );
+        let first = server_config.first_listener().expect("there is one");
+        assert_eq!(first.to_string(), expected, "{text}");
     }
 }
 
@@ -92,10 +94,8 @@ fn serve_listens_on_8080_and_starts_at_the_working_directory() {
     let prepared =
         prepare(["serve", "src"].map(OsString::from), "slimhttp", false).expect("a configuration");
     let server_config = prepared.server_config;
-    assert_eq!(
-        (server_config.tls, server_config.address.as_str(), server_config.port),
-        (false, "", 8080)
-    );
+    let first = server_config.first_listener().expect("there is one");
+    assert_eq!(first.to_string(), "http://:8080");
     assert_eq!(server_config.base, std::env::current_dir().expect("a working directory"));
     assert_eq!(server_config.config.get(&["web_root".into()]), Some(&"src".into()));
 }
@@ -126,7 +126,8 @@ fn an_application_is_served_where_python_is() {
     let prepared = app(true, &["--reload"]).expect("a configuration");
     let here = std::env::current_dir().expect("a working directory");
     let server_config = prepared.server_config;
-    assert_eq!((server_config.address.as_str(), server_config.port), ("127.0.0.1", 8000));
+    let first = server_config.first_listener().expect("there is one");
+    assert_eq!(first.to_string(), "http://127.0.0.1:8000");
     assert_eq!(server_config.config.get(&["app_dir".into()]), Some(&"src".into()));
     assert_eq!((server_config.base, prepared.folder), (here.clone(), None));
     assert_eq!(prepared.reload.expect("watching").folders, [here.join("src")]);
@@ -147,8 +148,7 @@ fn an_application_is_served_where_python_is() {
 #[test]
 fn a_server_that_does_not_start_says_why() {
     let listen = |address: &str, port, kind: io::ErrorKind| StartError::Listen {
-        address: address.into(),
-        port,
+        listener: Arc::new(Listener::new(Endpoint::tcp(address, port), false)),
         cause: kind.into(),
     };
     let fault = Fault {

@@ -1,4 +1,4 @@
-//! `Server`: one listener as the Python half of the package holds it. What it does is in the server
+//! `Server`: a server as the Python half of the package holds it. What it does is in the server
 //! crate and in `run`; here its methods are translated. Any thread of Python calls them, several
 //! at once.
 //!
@@ -54,35 +54,49 @@ impl Server {
     fn new(
         py: Python<'_>,
         tls: bool,
-        address: String,
-        port: u16,
+        address: Option<String>,
+        port: Option<u16>,
         config: &Bound<'_, PyAny>,
         base: PathBuf,
         callbacks: &Bound<'_, PyAny>,
         give: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let config = config::read_config(config)?;
-        let server_config = ServerConfig { tls, address, port, config, base, handler: None };
+        let server_config =
+            ServerConfig { tls, address, port, config, base, handler: None, inherited: Vec::new() };
         Self::open(py, server_config, callbacks, give)?
             .map_err(|error| errors::start_error(py, &error))
     }
 
-    /// Whether it speaks TLS.
+    /// Whether its first listener speaks TLS.
     #[getter]
     fn tls(&self) -> bool {
-        self.core.live().listener().tls
+        self.core.live().first_listener().tls
     }
 
-    /// The address that is listened on, the first of several.
+    /// Its first listener as configured, such as `:80` or `unix:/run/site.sock`.
+    #[getter]
+    fn endpoint(&self) -> String {
+        self.core.live().first_listener().endpoint.to_string()
+    }
+
+    /// The address that is listened on, the first of several; of a socket in the file system
+    /// `unix:` and its path.
     #[getter]
     fn address(&self) -> String {
-        self.core.address().ip().to_string()
+        self.core.address().map_or_else(|| self.endpoint(), |address| address.ip().to_string())
     }
 
-    /// The port that is listened on.
+    /// The port that is listened on; 0 where there is none.
     #[getter]
     fn port(&self) -> u16 {
-        self.core.address().port()
+        self.core.address().map_or(0, |address| address.port())
+    }
+
+    /// Where it listens, the first listener first, with the ports that are bound.
+    #[getter]
+    fn urls(&self) -> Vec<String> {
+        self.core.urls()
     }
 
     /// The line that greets at start.

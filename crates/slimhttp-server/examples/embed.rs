@@ -27,11 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::new(Table::unit("web_root".into(), Value::from(folder.as_str())));
     let server = Server::bind(ServerConfig {
         tls: false,
-        address: "127.0.0.1".into(),
-        port,
+        address: Some("127.0.0.1".into()),
+        port: Some(port),
         config,
         base: std::env::current_dir()?,
         handler: Some(Arc::new(Hello)),
+        inherited: Vec::new(),
     })?;
     let hello = Route {
         pattern: "/hello".into(),

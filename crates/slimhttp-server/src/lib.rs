@@ -1,7 +1,7 @@
 //! An HTTP server that a program embeds: sockets, TLS, HTTP/1.1 and HTTP/2, files, proxying,
 //! WebSockets, and a site that changes while it is served. No Python.
 //!
-//! A [`Server`] is one listener with its I/O threads. What it answers is said by a configuration
+//! A [`Server`] is a site in force with its listeners and its I/O threads. What it answers is said by a configuration
 //! and by routes ([`slimhttp_site`]), which [`Live::update`] changes while it runs, whole or not
 //! at all. What neither files nor upstreams answer is asked of a [`Handler`], the one open trait
 //! of the project: a request ([`Request`], with its [`Content`]) becomes an [`Answer`].
@@ -32,11 +32,12 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = Server::bind(ServerConfig {
 //!     tls: false,
-//!     address: "127.0.0.1".into(),
-//!     port: 0, // a free one
+//!     address: Some("127.0.0.1".into()),
+//!     port: Some(0), // a free one
 //!     config: Config::default(),
 //!     base: std::env::current_dir()?,
 //!     handler: Some(Arc::new(Hello)),
+//!     inherited: Vec::new(),
 //! })?;
 //! let hello = Route {
 //!     pattern: "/hello".into(),
@@ -51,7 +52,7 @@
 //!     .map_err(|fault| fault.to_string())?;
 //! server.start()?;
 //!
-//! let mut client = TcpStream::connect(server.address())?;
+//! let mut client = TcpStream::connect(server.address().expect("a port"))?;
 //! client.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
 //! let mut response = String::new();
 //! client.read_to_string(&mut response)?;
@@ -105,6 +106,7 @@ pub use message::body::{Body, BodyError};
 pub use message::content::{Content, ContentFault, ContentStream};
 pub use message::refused::DebugPage;
 pub use net::connection_state::TlsSession;
+pub use net::inherited::InheritedSocket;
 pub use observe::event::{Event, Responder};
 pub use server::{Server, ServerConfig, StartError, check, listen};
 pub use sys::clock::LogThrottle;

@@ -4,9 +4,11 @@
 pub(crate) mod admission;
 pub(crate) mod connection_state;
 pub(crate) mod connections;
+pub(crate) mod inherited;
 pub(crate) mod interim;
 pub(crate) mod linger;
 pub(crate) mod listener;
+pub(crate) mod listeners;
 pub(crate) mod peer_watch;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
@@ -14,5 +16,6 @@ pub(crate) mod shutdown;
 pub(crate) mod splice;
 pub(crate) mod stream;
 pub(crate) mod time_slice;
+mod unix_listener;
 pub(crate) mod unsent_answers;
 pub(crate) mod upgraded;

@@ -1,37 +1,45 @@
-//! A server as a program holds it: one listener, its I/O threads and its live site.
+//! A server as a program holds it: its listeners, its I/O threads and its live site.
 //!
 //! Everything here runs on the program's threads. Starting, stopping and changes may wait for the
 //! disk or for other threads; nothing here is called by an I/O thread but [`Server::stop`], of a
 //! program whose handler ends it.
 
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
-use slimhttp_site::config::Config;
+use slimhttp_site::compile::listed;
 use slimhttp_site::fault::Faults;
-use slimhttp_site::site::{Listener, Site};
+use slimhttp_site::listener::{Endpoint, FirstListener, Listener};
 
-use crate::api::handler::Handler;
 use crate::context::failed_start::{FailedStart, ShownFailure};
 use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::registry;
 use crate::live::snapshot;
 use crate::live::{Draft, Live};
-use crate::net::listener;
+use crate::net::inherited::InheritedSocket;
+use crate::net::listeners::{Listeners, OpenListener};
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
 use crate::serve::accept;
 use crate::serve::io_thread::IoThread;
 use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
+
+mod greeting;
+mod start;
+
+pub use start::{ServerConfig, StartError};
+
+use greeting::greeting;
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,141 +48,53 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// machine is in trouble.
 const PORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a server is started with.
-pub struct ServerConfig {
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// `''` for every interface, a name, an IPv4 or IPv6 address, with or
-    /// without brackets.
-    pub address: String,
-    /// The port; 0 takes a free one.
-    pub port: u16,
-    /// The first configuration.
-    pub config: Config,
-    /// The folder against which relative paths are resolved.
-    pub base: PathBuf,
-    /// Who answers calls; without one, a `module` in the configuration is a fault.
-    pub handler: Option<Arc<dyn Handler>>,
-}
-
-/// Why a server did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The configuration is wrong.
-    Config(Faults),
-    /// The address cannot be listened on.
-    Listen {
-        /// As configured; empty for every interface.
-        address: String,
-        /// As configured.
-        port: u16,
-        /// The system's reason.
-        cause: std::io::Error,
-    },
-}
-
-/// Address, port and the system's reason, and what to do about it.
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(faults) => faults.fmt(f),
-            Self::Listen { address, port, cause } => {
-                let place = match address.as_str() {
-                    "" => "every interface".to_string(),
-                    address => format!("`{address}`"),
-                };
-                write!(f, "cannot listen on {place}, port {port}: {cause}")?;
-                match cause.kind() {
-                    std::io::ErrorKind::AddrInUse => {
-                        write!(
-                            f,
-                            "\n  hint: another program has this port; stop it or choose another `port`"
-                        )
-                    }
-                    std::io::ErrorKind::PermissionDenied if *port < 1024 => {
-                        write!(
-                            f,
-                            "\n  hint: ports below 1024 belong to the administrator; try `port` 8080"
-                        )
-                    }
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// One listener with its I/O threads. Dropping it closes it. It may be used by several threads of
-/// the program at once.
+/// A site in force with its listeners and its I/O threads. Dropping it closes it. It may be used
+/// by several threads of the program at once.
 pub struct Server {
     shared: Arc<ServerContext>,
+    /// The listener that it was started with.
+    first: Arc<OpenListener>,
     /// The I/O threads, from before the first of them runs.
     io_threads: OnceLock<Arc<[Arc<IoThread>]>>,
-    /// Taken by [`Server::start`].
-    listeners: Mutex<Option<Vec<TcpListener>>>,
+    /// Whether [`Server::start`] has been called, or will have no effect any more.
+    is_started: AtomicBool,
     has_become_user: Mutex<bool>,
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("address", &self.shared.address).finish_non_exhaustive()
+        f.debug_struct("Server").field("url", &self.first.url()).finish_non_exhaustive()
     }
 }
 
 impl Server {
-    /// Binds and listens. Clients that connect now wait until [`Server::start`].
+    /// Opens every listener. Clients that connect now wait until [`Server::start`].
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn bind(server_config: ServerConfig) -> Result<Self, StartError> {
-        let listeners = listen(&server_config)?;
-        Self::open(server_config, Ok(listeners))
-    }
-
-    /// The same with sockets that listen already: bound by [`listen`] in another process, which
-    /// has handed them over, or by systemd. Address and port of the configuration are what was
-    /// asked for there.
-    ///
-    /// # Errors
-    /// See [`StartError`]; one of `listeners` does not listen, or there is none.
-    pub fn adopt(
-        server_config: ServerConfig,
-        listeners: Vec<TcpListener>,
-    ) -> Result<Self, StartError> {
-        Self::open(server_config, listener::adopt(listeners))
-    }
-
-    fn open(
-        server_config: ServerConfig,
-        listeners: std::io::Result<Vec<TcpListener>>,
-    ) -> Result<Self, StartError> {
+    pub fn bind(mut server_config: ServerConfig) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let ServerConfig { tls, address, port, config, base, handler } = server_config;
-        let cannot_listen = |cause| StartError::Listen { address: address.clone(), port, cause };
-        let listeners = listeners.map_err(cannot_listen)?;
-        let bound = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(cannot_listen)?;
-        let first = bound[0];
-        let listener = Listener {
-            tls,
-            address: address.clone(),
+        let inherited = std::mem::take(&mut server_config.inherited);
+        let (listeners, first) = open_first(&server_config, inherited)?;
+        let is_listed = server_config.is_listed();
+        let ServerConfig { config, base, handler, .. } = server_config;
+        let bound = first.bound();
+        let rules = first.rules();
+        let first_listener = FirstListener {
+            endpoint: rules.endpoint.clone(),
+            tls: rules.tls,
+            is_listed,
             bound: bound.iter().map(SocketAddr::ip).collect(),
-            configured_port: port,
-            port: first.port(),
+            port: bound.first().map_or(0, SocketAddr::port),
         };
         let draft = Draft::new(config, base);
-        let live =
-            Arc::new(Live::new(listener, handler.is_some(), draft).map_err(StartError::Config)?);
+        let live = Live::new(first_listener, listeners.clone(), handler.is_some(), draft);
+        let live = Arc::new(live.map_err(StartError::Config)?);
         registry::register(&live);
         let shared = Arc::new(ServerContext {
             live,
-            address: first,
             last_local: Mutex::default(),
+            listeners,
             handler,
             events: Events::default(),
             admission: Arc::default(),
@@ -182,19 +102,41 @@ impl Server {
             watcher: FileWatcher::default(),
             encoders: Arc::default(),
             failed_start: ShownFailure::default(),
-            id: RandomState::new().hash_one(first),
+            id: RandomState::new().hash_one(first.url()),
         });
         Ok(Self {
             shared,
+            first,
             io_threads: OnceLock::new(),
-            listeners: Mutex::new(Some(listeners)),
+            is_started: AtomicBool::new(false),
             has_become_user: Mutex::new(false),
         })
     }
 
-    /// The first address that is listened on.
-    pub fn address(&self) -> SocketAddr {
-        self.shared.address
+    /// The first address that is listened on; `None` where that is a socket in the file system.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.first.bound().first().copied()
+    }
+
+    /// Where it listens, as URLs with the ports that are bound, the first listener first:
+    /// `http://127.0.0.1:8080`, `unix:/run/site.sock`.
+    pub fn urls(&self) -> Vec<String> {
+        self.shared.listeners.all().iter().map(|listener| listener.url()).collect()
+    }
+
+    /// The sockets that it listens on, for the process that takes over: it gives them to
+    /// [`ServerConfig::inherited`]. Until [`Server::keep_listeners`] says otherwise they are not
+    /// closed for others when this server closes them.
+    ///
+    /// # Errors
+    /// The system's, where it gives no more descriptors.
+    pub fn hand_over(&self) -> std::io::Result<Vec<InheritedSocket>> {
+        self.shared.listeners.hand_over()
+    }
+
+    /// No process has taken over after all.
+    pub fn keep_listeners(&self) {
+        self.shared.listeners.keep();
     }
 
     /// The live site.
@@ -209,13 +151,16 @@ impl Server {
     /// cannot become the `user` that the configuration names.
     pub fn start(&self) -> std::io::Result<()> {
         self.become_user()?;
-        let Some(listeners) = self.take_listeners() else { return Ok(()) };
+        if self.is_started.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         self.shared.live.start_serving();
+        self.shared.listeners.discard_inherited();
         let count = self.shared.live.current().site.service.io_threads.max(1);
         let io_threads = IoThreads::new(count)?;
         // Whom the first of them serves may ask for them at once.
         let _ = self.io_threads.set(io_threads.known().clone());
-        io_threads.spawn(&self.shared, listeners)
+        io_threads.spawn(&self.shared)
     }
 
     /// Becomes the `user` that the configuration names, where the process is root: all that only
@@ -233,16 +178,8 @@ impl Server {
         Ok(())
     }
 
-    fn take_listeners(&self) -> Option<Vec<TcpListener>> {
-        self.lock_listeners().take()
-    }
-
-    fn lock_listeners(&self) -> MutexGuard<'_, Option<Vec<TcpListener>>> {
-        self.listeners.lock()
-    }
-
     /// Serves a connection that the program has accepted, as if it had come
-    /// by the listener. Returns whether it is served: not before [`Server::start`],
+    /// by the first listener. Returns whether it is served: not before [`Server::start`],
     /// not while stopping, not from an address that is not allowed.
     ///
     /// # Errors
@@ -269,7 +206,8 @@ impl Server {
     pub fn stop(&self) {
         registry::unregister(&self.shared.live);
         self.shared.shutdown.request();
-        if self.take_listeners().is_some() {
+        self.shared.listeners.close();
+        if !self.is_started.swap(true, Ordering::AcqRel) {
             // It never started, so there is nobody to say that all has ended.
             self.shared.shutdown.finished();
         } else if tokio::runtime::Handle::try_current().is_err() {
@@ -341,18 +279,9 @@ impl Server {
         self.shared.events.take()
     }
 
-    /// The line that greets at start: URL, what is served, how to stop.
+    /// The line that greets at start: what is served, where, how to stop.
     pub fn greeting(&self) -> String {
-        let snapshot = self.shared.live.current();
-        let listener = self.shared.live.listener();
-        let scheme = if listener.tls { "https" } else { "http" };
-        let networks =
-            if self.shared.address.ip().is_unspecified() { ", for every network" } else { "" };
-        format!(
-            "slimHTTP serves {} at {scheme}://{}/{networks} (Ctrl-C stops)",
-            summary(&snapshot.site),
-            authority(self.shared.address)
-        )
+        greeting(&self.shared.live.current().site, &self.shared.listeners.all())
     }
 }
 
@@ -362,18 +291,40 @@ impl Drop for Server {
     }
 }
 
-/// Binds where `server_config` says, and listens: clients that connect wait until a server adopts
-/// the sockets ([`Server::adopt`]), in this process or in another one.
+/// Opens the listener that a server is started with.
+fn open_first(
+    server_config: &ServerConfig,
+    inherited: Vec<InheritedSocket>,
+) -> Result<(Arc<Listeners>, Arc<OpenListener>), StartError> {
+    let Some(listener) = server_config.first_listener() else {
+        let faults = check(server_config).err();
+        return Err(StartError::Config(faults.expect("an entry of `listen` is wrong")));
+    };
+    let listener = Arc::new(listener);
+    let cannot_listen = |cause| StartError::Listen { listener: listener.clone(), cause };
+    let listeners = Listeners::new(inherited).map_err(cannot_listen)?;
+    let first = listeners.open_first(&listener).map_err(cannot_listen)?;
+    Ok((Arc::new(listeners), first))
+}
+
+/// Opens the listeners that `server_config` names: clients that connect wait until a server has
+/// inherited the sockets ([`ServerConfig::inherited`]), in this process or in another one.
 ///
 /// # Errors
-/// [`StartError::Listen`].
-pub fn listen(server_config: &ServerConfig) -> Result<Vec<TcpListener>, StartError> {
-    let ServerConfig { address, port, .. } = server_config;
-    listener::bind(address, *port).map_err(|cause| StartError::Listen {
-        address: address.clone(),
-        port: *port,
-        cause,
-    })
+/// See [`StartError`].
+pub fn listen(server_config: &ServerConfig) -> Result<Vec<InheritedSocket>, StartError> {
+    let (listeners, first) = open_first(server_config, Vec::new())?;
+    let others = listed(&server_config.config, &server_config.base).into_iter().flatten();
+    let wanted = [first.rules()].into_iter().chain(others.map(Arc::new));
+    let mut seen = HashSet::new();
+    let wanted: Vec<_> = wanted.filter(|listener| seen.insert(listener.endpoint.clone())).collect();
+    let prepared = match listeners.prepare(&wanted) {
+        Ok(prepared) => prepared,
+        Err(mut all) => return Err(all.remove(0).into()),
+    };
+    // Nothing that was open is closed.
+    let _none = listeners.replace(prepared);
+    listeners.hand_over().map_err(|cause| StartError::Listen { listener: first.rules(), cause })
 }
 
 /// Checks a configuration as [`Server::bind`] would, without a server; the
@@ -382,46 +333,27 @@ pub fn listen(server_config: &ServerConfig) -> Result<Vec<TcpListener>, StartErr
 /// # Errors
 /// Every fault at once.
 pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
-    let address = server_config.address.trim_start_matches('[').trim_end_matches(']');
-    let listener = Listener {
-        tls: server_config.tls,
-        address: server_config.address.clone(),
-        bound: match address {
-            "" => vec![Ipv6Addr::UNSPECIFIED.into()],
-            address => address.parse().ok().into_iter().collect(),
-        },
-        configured_port: server_config.port,
-        port: server_config.port,
+    // Where `listen` is wrong, compiling it says so, whatever is open.
+    let nowhere = || Listener::new(Endpoint::tcp("", 0), server_config.tls);
+    let listener = server_config.first_listener().unwrap_or_else(nowhere);
+    let bound = match &listener.endpoint {
+        Endpoint::Tcp { address, .. } if address.is_empty() => vec![Ipv6Addr::UNSPECIFIED.into()],
+        Endpoint::Tcp { address, .. } => address.parse().ok().into_iter().collect(),
+        Endpoint::Unix(_) | Endpoint::Inherited(_) => Vec::new(),
+    };
+    let listener = FirstListener {
+        port: listener.endpoint.port(),
+        endpoint: listener.endpoint,
+        tls: listener.tls,
+        is_listed: server_config.is_listed(),
+        bound,
     };
     let draft = Draft::new(server_config.config.clone(), server_config.base.clone());
     let site = snapshot::compile_site(&draft, &listener, server_config.handler.is_some(), None)?;
-    if listener.tls {
+    if site.service.speaks_tls() {
         snapshot::open_certificate(&draft, &site.service)?;
     }
     Ok(site.warnings)
-}
-
-/// What a site serves, in a few words.
-fn summary(site: &Site) -> String {
-    // What a mount at `/` has, nothing else answers.
-    let options = &site.global.at(b"/").options;
-    let mut parts = Vec::new();
-    if let Some(app) = &options.app {
-        parts.push(app.application.spec.reference.to_string());
-    } else if let Some(proxy) = &options.proxy {
-        let first = &proxy.upstreams[0];
-        parts.push(format!("what {}:{} answers", first.host, first.port));
-    } else if let Some(module) = &options.module {
-        parts.push(module.path.display().to_string());
-    } else if let Some(root) = &options.web_root {
-        parts.push(root.display().to_string());
-    }
-    match site.hosts.len() {
-        0 => {}
-        1 => parts.push("1 virtual host".into()),
-        count => parts.push(format!("{count} virtual hosts")),
-    }
-    parts.join(" and ")
 }
 
 /// Every connection takes a descriptor, and the usual soft limit of 1,024 is
@@ -432,15 +364,5 @@ fn raise_descriptor_limit() {
     let now = getrlimit(Resource::Nofile);
     if now.current != now.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
-    }
-}
-
-/// Host and port as a client on this machine would use them in a URL.
-fn authority(address: SocketAddr) -> String {
-    let port = address.port();
-    match address.ip().to_canonical() {
-        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
-        ip @ std::net::IpAddr::V4(_) => format!("{ip}:{port}"),
     }
 }

@@ -20,13 +20,15 @@ use crate::config::Config;
 use crate::config::fault::Faults;
 use crate::config::options::{self, Shape, Stands};
 use crate::config::value::{Table, Value};
-use crate::site::{Listener, Scope, ScopeOptions, Service, Site};
+use crate::site::listener::FirstListener;
+use crate::site::{Scope, ScopeOptions, Service, Site};
 
 mod answers;
 mod application;
 mod files;
 mod hosts;
 mod layer;
+mod listen;
 mod mounts;
 mod plain;
 mod proxy_loop;
@@ -40,6 +42,7 @@ mod service;
 pub(crate) mod tests;
 mod upstream;
 
+pub use listen::{first_listed, listed};
 pub use routes::Routes;
 
 use hosts::Hosts;
@@ -69,8 +72,8 @@ pub struct CompileEnv<'w> {
     /// Whether relative paths that stand as they stood are resolved anew too:
     /// the whole configuration was replaced, from another folder.
     pub resolve_anew: bool,
-    /// What is listened on.
-    pub listener: &'w Listener,
+    /// What is listened on from the start.
+    pub listener: &'w FirstListener,
     /// Whether Python handlers can be called: without, `module` is a fault.
     pub python: bool,
     /// Looks at a path. Injected, so that this crate touches no disk.
@@ -139,8 +142,9 @@ pub fn compile(
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
 
     // Upstreams that lead back here.
+    let (global_scope, hosts, listeners) = (&global, &compiled.table, &service.listeners);
     let site = previous.map(|previous| previous.site);
-    let loops = LoopSearch { global: &global, hosts: &compiled.table, env, previous: site };
+    let loops = LoopSearch { global: global_scope, hosts, listeners, env, previous: site };
     let every_other = inherited.is_none().then_some(None);
     let names = compiled.touched.iter().map(Some).chain(every_other);
     let touched_mounts = || touched_mounts.iter().chain(&compiled.mounts);

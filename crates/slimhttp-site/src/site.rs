@@ -5,7 +5,7 @@
 //! whatever did not change is shared with the old one by reference.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,14 @@ use crate::routing::upstream_prefix::PrefixRule;
 use crate::site::access::{Networks, PerClient};
 use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
+use crate::site::listener::Listener;
 use crate::site::mounts::{Mount, Mounts};
 
 pub use crate::routing::application;
 
 pub mod access;
 pub mod instance;
+pub mod listener;
 pub mod mounts;
 
 /// A whole configuration, checked and resolved.
@@ -359,6 +361,8 @@ impl fmt::Display for EventLoop {
 /// The options of the whole server; they stand at the global level only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
+    /// Where it listens; the first of them is the one that it was started with.
+    pub listeners: Arc<[Arc<Listener>]>,
     /// I/O threads. Fixed at start.
     pub io_threads: usize,
     /// Python threads that run handlers. Fixed at start.
@@ -417,55 +421,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether TLS is spoken anywhere.
+    pub fn speaks_tls(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.tls)
+    }
+
     /// How much of a request's head is read before it is refused.
     pub fn head_limits(&self) -> Limits {
         let Self { max_head, max_headers, max_uri, .. } = *self;
         Limits { max_head, max_fields: max_headers, max_target: max_uri }
-    }
-}
-
-/// What a server listens on: known before any configuration, fixed afterwards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// The address as configured: `''`, a name, an address.
-    pub address: String,
-    /// The addresses that are bound.
-    pub bound: Vec<IpAddr>,
-    /// The port as configured (0: any).
-    pub configured_port: u16,
-    /// The port that is bound.
-    pub port: u16,
-}
-
-impl Listener {
-    /// Whether a connection to `host` and `port` from this machine arrives here.
-    pub fn is_reached_by(&self, host: &str, port: u16) -> bool {
-        if port != self.port {
-            return false;
-        }
-        let arrives = |address: IpAddr| {
-            // A connection to "any" goes to this machine.
-            let address = match address.to_canonical() {
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-                address => address,
-            };
-            self.bound.iter().any(|bound| {
-                let bound = bound.to_canonical();
-                // A socket for every interface, opened for both families, takes either.
-                let family = bound.is_ipv4() == address.is_ipv4() || self.address.is_empty();
-                bound == address || (bound.is_unspecified() && address.is_loopback() && family)
-            })
-        };
-        match host.parse::<IpAddr>() {
-            Ok(address) => arrives(address),
-            // RFC 6761 section 6.3: these names are the machine's own.
-            Err(_) if host == "localhost" || host.ends_with(".localhost") => {
-                arrives(Ipv4Addr::LOCALHOST.into()) || arrives(Ipv6Addr::LOCALHOST.into())
-            }
-            Err(_) => host.eq_ignore_ascii_case(&self.address),
-        }
     }
 }

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::config::Config;
+use slimhttp_site::listener::{Endpoint, FirstListener};
 use slimhttp_site::methods::Methods;
 use slimhttp_site::plan::{Action, Head, Security, Transport};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::route::{HandlerId, Param, Route, RouteKind};
-use slimhttp_site::site::{Listener, Site};
+use slimhttp_site::site::Site;
 use slimhttp_site::value::{Table, Value};
 
 /// JSON text → what a Python dict would give.
@@ -67,11 +68,11 @@ fn site(config: &str, routes: &[&str]) -> Site {
         };
         registered.register((vhost != "-").then_some(vhost), route).unwrap();
     }
-    let listener = Listener {
+    let listener = FirstListener {
+        endpoint: Endpoint::tcp("", 8080),
         tls: false,
-        address: String::new(),
+        is_listed: false,
         bound: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
-        configured_port: 8080,
         port: 8080,
     };
     let look = |path: &Path| match path.extension() {

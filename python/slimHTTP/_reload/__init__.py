@@ -8,7 +8,13 @@ whom.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 #: The variable of the environment by which a worker knows that it is one.
 ASSIGNMENT: Final = 'SLIMHTTP_WORKER'
+
+
+def listens_on(reached: Mapping[str, Any]) -> list[Any]:
+    """Give where a server is to listen, by what `CommandLine.reached` says of it."""
+    return [reached['address'], reached['port'], reached['config'].get('listen')]

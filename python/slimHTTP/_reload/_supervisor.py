@@ -23,6 +23,7 @@ from typing import Any, Final
 from slimHTTP import _log
 from slimHTTP._debug import _failed_start
 from slimHTTP._errors import LoggerError
+from slimHTTP._reload import listens_on
 from slimHTTP._reload._channel import Message
 from slimHTTP._reload._watch import MAX_FILES, Watch, Watched
 from slimHTTP._reload._worker_process import Stage, WorkerProcess
@@ -51,7 +52,7 @@ def supervise(arguments: list[str], command: CommandLine) -> int:
     if isinstance(listening, str):
         sys.stderr.write(listening)
         return 1
-    sockets = [socket.socket(fileno=descriptor) for descriptor in listening]
+    sockets = [(name, socket.socket(fileno=descriptor)) for name, descriptor in listening]
     reached = command.reached
     try:
         _log.configure(str(reached['config'].get('log') or 'info'))
@@ -66,7 +67,7 @@ def supervise(arguments: list[str], command: CommandLine) -> int:
     try:
         return _Supervisor(arguments, sockets, reached, watch).run()
     finally:
-        for bound in sockets:
+        for _, bound in sockets:
             bound.close()
 
 
@@ -76,7 +77,7 @@ class _Supervisor:
     def __init__(
         self,
         arguments: list[str],
-        sockets: list[socket.socket],
+        sockets: list[tuple[str, socket.socket]],
         reached: dict[str, Any],
         watch: Watch,
     ) -> None:
@@ -261,7 +262,7 @@ class _Supervisor:
         if worker.shows_failure:
             return
         self._unshown = 0
-        if message['listens_on'] != [self._reached['address'], self._reached['port']]:
+        if message['listens_on'] != listens_on(self._reached):
             _log.logger.warning('it goes on where it listens: start it again for another address')
         if self._has_greeted:
             _log.logger.info('started anew in %.2f s', time.monotonic() - worker.began)

@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 from slimHTTP._applications._fault import ApplicationFault
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._debug import _failed_start
+from slimHTTP._reload import listens_on
 from slimHTTP._reload._channel import Channel
 from slimHTTP._serve import _run
 from slimHTTP._server import HTTP_SERVER
@@ -38,8 +39,8 @@ def work(assignment: str, arguments: list[str], *, as_module: bool) -> int:
     """Serve as the supervisor has assigned; gives the exit status."""
     assigned = json.loads(assignment)
     end = socket.socket(fileno=assigned['channel'])
-    sockets = [socket.socket(fileno=descriptor) for descriptor in assigned['sockets']]
-    for inherited in (end, *sockets):
+    sockets = [(name, socket.socket(fileno=fileno)) for name, fileno in assigned['sockets']]
+    for inherited in (end, *(bound for _, bound in sockets)):
         # Of this process alone: what a program starts must not keep them open.
         inherited.set_inheritable(False)
     worker = _Worker(Channel(end), sockets, greets=assigned['greets'])
@@ -51,7 +52,9 @@ def work(assignment: str, arguments: list[str], *, as_module: bool) -> int:
 class _Worker:
     """The worker that this process is."""
 
-    def __init__(self, channel: Channel, sockets: list[socket.socket], *, greets: bool) -> None:
+    def __init__(
+        self, channel: Channel, sockets: list[tuple[str, socket.socket]], *, greets: bool
+    ) -> None:
         self._channel = channel
         self._sockets = sockets
         self._greets = greets
@@ -73,15 +76,15 @@ class _Worker:
             # One process at a time has the file of the memory.
             self._channel.send('alone')
             self._alone.wait()
-        reached = command.reached
-        listens_on = [reached['address'], reached['port']]
+        reached = listens_on(command.reached)
+        self._stay(command.endpoint)
         callbacks = Callbacks()
         try:
             server = command.open(callbacks, self._give)
             if isinstance(server, str):
                 return self._fail(1, _failed_start.of_text(server))
             http = HTTP_SERVER._from_opened(server, callbacks)
-            return self._run(http, listens_on)
+            return self._run(http, reached)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -117,9 +120,9 @@ class _Worker:
         )
         self._greets = False
         http = HTTP_SERVER._from_opened(server, callbacks)
-        return self._run(http, [reached['address'], reached['port']])
+        return self._run(http, listens_on(reached))
 
-    def _run(self, http: HTTP_SERVER, listens_on: list[Any]) -> int:
+    def _run(self, http: HTTP_SERVER, reached: list[Any]) -> int:
         """Serve until the supervisor, or a signal, ends it."""
         server = http._server
 
@@ -130,7 +133,7 @@ class _Worker:
             threads = http._start(greeting=self._greets)
             self._http = http
             grace = 2 * server.grace_period + _MARGIN
-            self._channel.send('ready', grace=grace, listens_on=listens_on, files=self._new_files())
+            self._channel.send('ready', grace=grace, listens_on=reached, files=self._new_files())
             return threads
 
         failed = _run.run_with_applications(
@@ -147,11 +150,19 @@ class _Worker:
         # The log has told it already.
         return self._fail(1, failure, tells=False)
 
+    def _stay(self, endpoint: str) -> None:
+        """Listen first where the supervisor does, whatever the configuration names by now."""
+        first = self._sockets[0][0]
+        self._sockets = [
+            (endpoint if name == first else name, bound) for name, bound in self._sockets
+        ]
+
     def _give(self, descriptor: int) -> None:
         """Send the sockets to the extension, whose own they are then."""
         with socket.socket(fileno=descriptor) as channel:
-            socket.send_fds(channel, [b'.'], [bound.fileno() for bound in self._sockets])
-        for bound in self._sockets:
+            names = '\n'.join(name for name, _ in self._sockets).encode()
+            socket.send_fds(channel, [names], [bound.fileno() for _, bound in self._sockets])
+        for _, bound in self._sockets:
             bound.close()
 
     def _fail(self, status: int, failure: _Message, *, tells: bool = True) -> int:

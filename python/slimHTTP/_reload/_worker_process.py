@@ -35,7 +35,7 @@ class WorkerProcess:
     def __init__(
         self,
         arguments: list[str],
-        sockets: list[socket.socket],
+        sockets: list[tuple[str, socket.socket]],
         *,
         shows_failure: bool,
         greets: bool,
@@ -51,10 +51,11 @@ class WorkerProcess:
         self.grace = 0.0
         ours, theirs = socket.socketpair()
         with theirs:
-            passed = [theirs.fileno(), *(listening.fileno() for listening in sockets)]
+            named = [(name, listening.fileno()) for name, listening in sockets]
+            passed = [theirs.fileno(), *(fileno for _, fileno in named)]
             assignment = {
                 'channel': theirs.fileno(),
-                'sockets': passed[1:],
+                'sockets': named,
                 'shows_failure': shows_failure,
                 'greets': greets,
             }

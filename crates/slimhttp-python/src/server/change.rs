@@ -17,9 +17,10 @@ use crate::convert::config_path::{ConfigPath, config_path, key_error};
 use crate::convert::errors;
 
 /// What a new configuration keeps of the old one when it does not name it.
-const FIXED_AT_START: [&str; 9] = [
+const FIXED_AT_START: [&str; 10] = [
     "addr",
     "port",
+    "listen",
     "io_threads",
     "python_threads",
     "event_loop",

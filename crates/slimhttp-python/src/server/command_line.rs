@@ -20,7 +20,8 @@ use crate::server::state::Server;
 
 /// What a server that only says why another one has not started has of its configuration: how it
 /// is reached, as whom it serves, and what it logs.
-const REACHED_BY: [&str; 8] = ["addr", "port", "cert", "key", "ssl", "user", "group", "log"];
+const REACHED_BY: [&str; 9] =
+    ["addr", "port", "listen", "cert", "key", "ssl", "user", "group", "log"];
 
 /// The folders, the globs of what is watched and of what is not, and the files.
 type Watched = (Vec<PathBuf>, Vec<String>, Vec<String>, Vec<PathBuf>);
@@ -107,16 +108,26 @@ impl CommandLine {
         })?
     }
 
-    /// Binds and listens; gives the descriptors, whose owner is the caller, or why it cannot.
+    /// Where it listens first, as a handover names it; empty where `listen` is wrong.
+    #[getter]
+    fn endpoint(&self) -> PyResult<String> {
+        self.with(|prepared| {
+            let first = prepared.server_config.first_listener();
+            first.map_or_else(String::new, |listener| listener.endpoint.to_string())
+        })
+    }
+
+    /// Binds and listens; gives the names and the descriptors, whose owner is the caller, or why it
+    /// cannot.
     fn listen<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let bound = self.with(|prepared| {
             py.detach(|| listen(&prepared.server_config))
                 .map_err(|error| prepared.origin.explain(&error))
         })?;
         match bound {
-            Ok(listeners) => {
-                let raw = listeners.into_iter().map(IntoRawFd::into_raw_fd);
-                Ok(raw.collect::<Vec<RawFd>>().into_pyobject(py)?.into_any())
+            Ok(sockets) => {
+                let raw = sockets.into_iter().map(|it| (it.name, it.socket.into_raw_fd()));
+                Ok(raw.collect::<Vec<(String, RawFd)>>().into_pyobject(py)?.into_any())
             }
             Err(why) => Ok(why.into_pyobject(py)?.into_any()),
         }

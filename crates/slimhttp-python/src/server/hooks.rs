@@ -132,7 +132,8 @@ impl Hooks {
     /// not as a number that anybody may close.
     fn serve_connection(&self, py: Python<'_>, give: &Bound<'_, PyAny>) -> PyResult<bool> {
         let missing = || PyValueError::new_err("expected a connected socket");
-        let socket = TcpStream::from(descriptors::given(give)?.pop().ok_or_else(missing)?);
+        let sent = descriptors::given(give)?.pop().ok_or_else(missing)?;
+        let socket = TcpStream::from(sent.socket);
         Ok(py.detach(|| self.0.get().core.serve_connection(socket))?)
     }
 }

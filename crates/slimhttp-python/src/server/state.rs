@@ -1,8 +1,7 @@
-//! The server object: its listener, its I/O threads, its site and the dispatcher, and what its
+//! The server object: its listeners, its I/O threads, its site and the dispatcher, and what its
 //! methods have in common. Shared by every thread of Python; what changes in it are atomics and two
 //! cells, which nobody holds while Python runs.
 
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::objects::callbacks::PyCallbacks;
 use crate::run::dispatcher::Dispatcher;
 use crate::server::change::{ChangeError, Retry};
 
-/// A server: its listener, its I/O threads and its site.
+/// A server: its listeners, its I/O threads and its site.
 #[pyclass(frozen, weakref, module = "slimHTTP._slimhttp")]
 pub(crate) struct Server {
     pub(crate) core: Core,
@@ -41,7 +40,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds and listens, or adopts the sockets that `give` sends (`descriptors::given`). The outer
+    /// Opens the listeners, of the sockets that `give` sends where these fit (`descriptors::given`). The outer
     /// failure is Python's, the inner one the listener's.
     ///
     /// # Errors
@@ -52,7 +51,9 @@ impl Server {
         callbacks: &Bound<'_, PyAny>,
         give: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Result<Self, StartError>> {
-        let listeners = give.map(descriptors::given).transpose()?;
+        if let Some(give) = give {
+            server_config.inherited = descriptors::given(give)?;
+        }
         let base = Mutex::new(server_config.base.clone());
         let (wake_tx, wake_rx) = UnixStream::pair()?;
         wake_tx.set_nonblocking(true)?;
@@ -60,13 +61,7 @@ impl Server {
         let bridge = Arc::new(Bridge::new(wake_tx));
         let callbacks = PyCallbacks::new(callbacks, bridge.clone())?;
         server_config.handler = Some(Arc::new(BridgeHandler(bridge.clone())));
-        let bound = py.detach(|| match listeners {
-            None => Core::bind(server_config),
-            Some(given) => {
-                Core::adopt(server_config, given.into_iter().map(TcpListener::from).collect())
-            }
-        });
-        let core = match bound {
+        let core = match py.detach(|| Core::bind(server_config)) {
             Ok(core) => core,
             Err(error) => return Ok(Err(error)),
         };

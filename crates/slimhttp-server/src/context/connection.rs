@@ -15,6 +15,7 @@ use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Hand
 use crate::context::server::ServerContext;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
+use crate::net::listener::THIS_MACHINE;
 use crate::observe::event::Event;
 
 /// What every exchange of one connection knows.
@@ -48,7 +49,8 @@ impl ConnectionContext {
         Arc::new(Self {
             state,
             peer,
-            local: shared.local_address(socket.local_addr().unwrap_or(shared.address)),
+            // A socket in the file system has no address.
+            local: shared.local_address(socket.local_addr().unwrap_or(THIS_MACHINE)),
             security,
             descriptor: socket.as_raw_fd(),
             data: OnceLock::new(),

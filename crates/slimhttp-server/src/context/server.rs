@@ -13,6 +13,7 @@ use crate::fs::watcher::FileWatcher;
 use crate::live::Live;
 use crate::message::encoder::EncoderCount;
 use crate::net::admission::Admission;
+use crate::net::listeners::Listeners;
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::Events;
 
@@ -20,8 +21,7 @@ use crate::observe::event::Events;
 /// none of it but events and what is counted.
 pub(crate) struct ServerContext {
     pub(crate) live: Arc<Live>,
-    /// The first address that is listened on.
-    pub(crate) address: SocketAddr,
+    pub(crate) listeners: Arc<Listeners>,
     /// Our address on the connection that was accepted last, see [`Self::local_address`].
     pub(crate) last_local: Mutex<Option<Arc<SocketAddr>>>,
     /// Who answers calls.

@@ -20,7 +20,7 @@ use crate::context::connection::ConnectionContext;
 use crate::context::failed_start::ShownFailure;
 use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
-use crate::live::testing::listener;
+use crate::live::testing::{listener, listeners};
 use crate::live::{Draft, Live};
 use crate::net::admission::{AddressPermit, ConnectionCount};
 use crate::net::connection_state::ConnectionState;
@@ -60,11 +60,12 @@ pub(crate) fn server_with_handler(
 
 fn shared(config: Config, routes: Routes, handler: Option<Arc<dyn Handler>>) -> Arc<ServerContext> {
     let draft = Draft { routes, ..Draft::new(config, "/".into()) };
-    let live = Live::new(listener(false), handler.is_some(), draft);
+    let listeners = listeners(false);
+    let live = Live::new(listener(false), listeners.clone(), handler.is_some(), draft);
     let live = live.expect("a valid configuration");
     Arc::new(ServerContext {
         live: Arc::new(live),
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        listeners,
         last_local: Mutex::default(),
         handler,
         events: Events::default(),
@@ -86,7 +87,7 @@ pub(crate) fn connection(shared: &Arc<ServerContext>) -> Arc<ConnectionContext> 
         shared: shared.clone(),
         state: Arc::new(ConnectionState::new()),
         peer,
-        local: shared.local_address(shared.address),
+        local: shared.local_address(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))),
         security: Security::Plain,
         descriptor: -1,
         data: OnceLock::new(),

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
-use slimhttp_site::site::{AccessLog, Listener, Service, Site};
+use slimhttp_site::listener::FirstListener;
+use slimhttp_site::site::{AccessLog, Service, Site};
 use slimhttp_site::value::Value;
 
 use crate::files::releases::Releases;
@@ -47,7 +48,7 @@ impl Snapshot {
     /// Every fault; nothing is opened then.
     pub(crate) fn open(
         draft: &Draft,
-        listener: &Listener,
+        listener: &FirstListener,
         python: bool,
         logs: &AccessLogs,
         previous: Option<(&Snapshot, &Routes)>,
@@ -60,7 +61,7 @@ impl Snapshot {
                 && before.awaited_certificate == site.service.awaited_certificate
         };
         let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
-            _ if !listener.tls => None,
+            _ if !site.service.speaks_tls() => None,
             Some((before, presented)) if same(&before.site.service) => {
                 Some(presented.renewed(files))
             }
@@ -158,7 +159,7 @@ fn open_access_logs(
 /// Compiles a draft with the world as it is now.
 pub(crate) fn compile_site(
     draft: &Draft,
-    listener: &Listener,
+    listener: &FirstListener,
     python: bool,
     previous: Option<(&Site, &Routes)>,
 ) -> Result<Site, Faults> {

@@ -13,16 +13,24 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
+use slimhttp_site::compile::listed;
 use slimhttp_site::config::Config;
-use slimhttp_site::fault::Faults;
-use slimhttp_site::site::{Listener, Site};
+use slimhttp_site::fault::{Fault, Faults, Place};
+use slimhttp_site::listener::{FirstListener, Listener};
+use slimhttp_site::site::Site;
 
 use crate::files::FileStore;
 use crate::live::draft::Draft;
 use crate::live::registry::LocalSite;
 use crate::live::snapshot::{self, Snapshot};
+use crate::net::listener::hint;
+use crate::net::listeners::{CannotListen, ClosingListeners, Listeners, PreparedListeners};
 use crate::observe::access_log::AccessLogs;
 use crate::upstream::groups::UpstreamGroups;
+
+/// How long a change waits for the listeners that it closes: some milliseconds, unless the machine
+/// is in trouble.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A snapshot as an exchange holds it. The outer count belongs to one I/O thread, so that taking
 /// and leaving a snapshot touches nothing that I/O threads share.
@@ -41,7 +49,8 @@ pub struct Live {
     /// What the site in force was made of. Locked while a change is made, so that changes take
     /// turns.
     draft: Mutex<Arc<Draft>>,
-    listener: Arc<Listener>,
+    first: FirstListener,
+    listeners: Arc<Listeners>,
     python: bool,
     access_logs: AccessLogs,
     upstream_groups: UpstreamGroups,
@@ -66,18 +75,26 @@ impl Live {
     ///
     /// # Errors
     /// Every fault of the draft.
-    pub(crate) fn new(listener: Listener, python: bool, draft: Draft) -> Result<Self, Faults> {
+    pub(crate) fn new(
+        first_listener: FirstListener,
+        listeners: Arc<Listeners>,
+        python: bool,
+        draft: Draft,
+    ) -> Result<Self, Faults> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let listener = Arc::new(listener);
         let access_logs = AccessLogs::default();
-        let first = Snapshot::open(&draft, &listener, python, &access_logs, None)?;
+        let first = Snapshot::open(&draft, &first_listener, python, &access_logs, None)?;
+        let prepared = prepare(&listeners, &first, &draft)?;
+        // Nothing that was open is closed.
+        let _none = listeners.replace(prepared);
         let files = Arc::new(FileStore::new(&first.site.global.options.files));
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             current: ArcSwap::from_pointee(first),
             generation: AtomicU64::new(0),
             draft: Mutex::new(Arc::new(draft)),
-            listener,
+            first: first_listener,
+            listeners,
             python,
             access_logs,
             upstream_groups: UpstreamGroups::default(),
@@ -139,9 +156,9 @@ impl Live {
         self.access_logs.reopen();
     }
 
-    /// What is listened on.
-    pub fn listener(&self) -> &Listener {
-        &self.listener
+    /// What is listened on from the start.
+    pub fn first_listener(&self) -> &FirstListener {
+        &self.first
     }
 
     /// Edits a draft of the site in force and puts it in force, whole or not at
@@ -163,6 +180,19 @@ impl Live {
         &self,
         change: impl FnOnce(&mut Draft) -> Result<R, E>,
     ) -> Result<R, E> {
+        let (outcome, closing) = self.make(change)?;
+        // An I/O thread cannot wait for what it is to do itself.
+        if tokio::runtime::Handle::try_current().is_err() {
+            closing.wait(CLOSE_TIMEOUT);
+        }
+        Ok(outcome)
+    }
+
+    /// Makes a change; gives the listeners that it closes.
+    fn make<R, E: From<Faults>>(
+        &self,
+        change: impl FnOnce(&mut Draft) -> Result<R, E>,
+    ) -> Result<(R, ClosingListeners), E> {
         let mut draft = self.lock();
         let mut next = draft.copy();
         let outcome = change(&mut next)?;
@@ -171,10 +201,12 @@ impl Live {
         let before = self.current.load_full();
         let previous = Some((&*before, &draft.routes));
         let snapshot =
-            Snapshot::open(&next, &self.listener, self.python, &self.access_logs, previous)?;
+            Snapshot::open(&next, &self.first, self.python, &self.access_logs, previous)?;
+        let listeners = prepare(&self.listeners, &snapshot, &next)?;
         self.files.resize(&snapshot.site.global.options.files);
         let presented = snapshot.tls.clone();
         self.publish(snapshot);
+        let closing = self.listeners.replace(listeners);
         if let Some(presented) = presented
             && self.is_serving.load(Ordering::Relaxed)
             && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
@@ -183,7 +215,7 @@ impl Live {
         }
         next.replaced = false;
         *draft = Arc::new(next);
-        Ok(outcome)
+        Ok((outcome, closing))
     }
 
     /// Clients are answered from now on: logs what they are presented where that is a
@@ -221,7 +253,7 @@ impl Live {
         let before = self.current();
         let next = Draft { config: config.clone(), ..draft.copy() };
         let previous = Some((&*before.site, &draft.routes));
-        let site = snapshot::compile_site(&next, &self.listener, self.python, previous)?;
+        let site = snapshot::compile_site(&next, &self.first, self.python, previous)?;
         Ok(site.warnings)
     }
 
@@ -231,9 +263,41 @@ impl Live {
     }
 }
 
+/// Opens the listeners of a site that is not in force yet.
+///
+/// # Errors
+/// Every one that cannot be opened, at its place in the configuration.
+fn prepare(
+    listeners: &Listeners,
+    snapshot: &Snapshot,
+    draft: &Draft,
+) -> Result<PreparedListeners, Faults> {
+    listeners.prepare(&snapshot.site.service.listeners).map_err(|all| {
+        let written = listed(&draft.config, &draft.base);
+        let fault = |CannotListen { listener, cause }: CannotListen| {
+            let is_it = |written: &Option<Listener>| {
+                written.as_ref().is_some_and(|written| written.endpoint == listener.endpoint)
+            };
+            let place = Place::default().key("listen");
+            let place = written.iter().position(is_it).map_or(place.clone(), |at| place.index(at));
+            Fault {
+                place,
+                expected: "what can be listened on".into(),
+                found: Some(format!("`{listener}`: {cause}")),
+                hint: hint(&listener.endpoint, &cause),
+            }
+        };
+        Faults(all.into_iter().map(fault).collect())
+    })
+}
+
 impl LocalSite for Live {
     fn site_at(&self, host: &str, port: u16) -> Option<Arc<Site>> {
-        self.listener.is_reached_by(host, port).then(|| self.current().site.clone())
+        let site = self.current().site.clone();
+        let others = || site.service.listeners.iter().skip(1);
+        let is_reached = self.first.is_reached_by(host, port)
+            || others().any(|other| other.is_reached_by(host, port));
+        is_reached.then_some(site)
     }
 }
 

@@ -106,6 +106,8 @@ pub(crate) struct ConnectionState {
     /// The connection's own task, which registers at each of its polls; any thread wakes it.
     task: AtomicWaker,
     in_flight: AtomicU32,
+    /// The listener that it has come by; 0 where it was handed over by the program.
+    pub(super) listener: u32,
     read_phase: AtomicU8,
     close_mode: AtomicU8,
     /// Whether its task is to end while nothing comes, see [`rest`].
@@ -153,12 +155,18 @@ impl ConnectionState {
             close_requested_at: AtomicU64::new(0),
             task: AtomicWaker::new(),
             in_flight: AtomicU32::new(0),
+            listener: 0,
             read_phase: AtomicU8::new(ReadPhase::Idle as u8),
             close_mode: AtomicU8::new(CloseMode::No as u8),
             rest: AtomicU8::new(0),
             is_upgraded: AtomicBool::new(false),
             rare: OnceLock::new(),
         }
+    }
+
+    /// One that has come by that listener.
+    pub(crate) fn by_listener(listener: u32) -> Self {
+        Self { listener, ..Self::new() }
     }
 
     /// What few connections need, for one that does.

@@ -90,6 +90,13 @@ impl Connections {
         }
     }
 
+    /// Asks those to end that have come by one listener.
+    pub(crate) fn request_close_of(&self, listener: u32, mode: CloseMode) {
+        for state in self.states.lock().iter().filter(|state| state.listener == listener) {
+            state.request_close(mode);
+        }
+    }
+
     /// Asks every connection to end.
     pub(crate) fn request_close(&self, mode: CloseMode) {
         for state in self.states.lock().iter() {

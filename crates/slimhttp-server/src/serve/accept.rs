@@ -1,81 +1,191 @@
-//! Accepting: one task for each listener, on the first I/O thread, which assigns connections to
-//! all threads in turn. A connection stays on its thread to its end.
+//! Accepting: a task for each socket that listens, on the first I/O thread, which assigns
+//! connections to all threads in turn. A connection stays on its thread to its end.
 //!
 //! A full server accepts nobody more: who waits then waits in the system's queue. Once the server
-//! is asked to stop, what that queue holds is still served, and the listeners close. The same where
-//! another process accepts in its place, but that it serves on until it is asked to stop.
+//! is asked to stop, or a listener is to close, what that queue holds is still served, and then the
+//! socket closes. The same where another process accepts in its place, but that it serves on until
+//! it is asked to stop.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use rustix::net::AddressFamily;
+use slimhttp_site::listener::Listener;
+use socket2::SockRef;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::context::server::ServerContext;
 use crate::net::admission::{AddressPermit, IdleConnections};
+use crate::net::listener::THIS_MACHINE;
+use crate::net::listeners::OpenListener;
 use crate::serve::admission;
 use crate::serve::connection;
+use crate::serve::drain;
 use crate::serve::io_thread::IoThread;
 use crate::sys::clock::LogThrottle;
 
 /// How long accepting pauses when the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a listener that closes waits for handshakes that have begun. Those of clients that are
+/// farther away may fail.
+const HANDSHAKES: Duration = Duration::from_millis(20);
+
 /// What the first I/O thread accepts by, moved to it when it starts.
 pub(super) struct Accepting {
-    pub(super) listeners: Vec<TcpListener>,
     pub(super) io_threads: Arc<[Arc<IoThread>]>,
     pub(super) shared: Arc<ServerContext>,
 }
 
 impl Accepting {
-    /// Starts a task for each listener; the port is free when all of them have ended.
+    /// Accepts from every listener that is open, and from those that are opened later, until the
+    /// server is asked to stop.
     pub(super) fn spawn(self) {
-        let Self { listeners, io_threads, shared } = self;
-        let tasks: Vec<_> = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(accept(listener, io_threads.clone(), shared.clone())))
-            .collect();
         tokio::spawn(async move {
-            for task in tasks {
-                let _ = task.await;
+            let shared = self.shared.clone();
+            let mut changes = shared.listeners.subscribe();
+            let mut tasks = JoinSet::new();
+            loop {
+                for (listener, sockets) in shared.listeners.begin_accepting() {
+                    for socket in sockets {
+                        tasks.spawn(self.accept(socket, listener.clone()));
+                    }
+                }
+                // Those of listeners that were closed.
+                while tasks.try_join_next().is_some() {}
+                tokio::select! {
+                    biased;
+                    () = shared.shutdown.relieved() => break,
+                    _ = changes.changed() => {}
+                }
             }
+            while tasks.join_next().await.is_some() {}
             shared.shutdown.requested().await;
             shared.shutdown.no_more_accepting();
         });
     }
+
+    /// Accepts from one socket until it is to close.
+    fn accept(
+        &self,
+        socket: OwnedFd,
+        listener: Arc<OpenListener>,
+    ) -> impl Future<Output = ()> + use<> {
+        let Self { io_threads, shared } = self;
+        let (io_threads, shared) = (io_threads.clone(), shared.clone());
+        async move {
+            match AcceptSocket::new(socket) {
+                Ok(socket) => accept(&socket, &listener, &io_threads, &shared).await,
+                Err(error) => {
+                    tracing::error!("cannot accept connections at {}: {error}", listener.url());
+                }
+            }
+            listener.end_accepting();
+            if listener.is_closing() {
+                drain::drain_listener(&listener, &io_threads, &shared).await;
+            }
+        }
+    }
+}
+
+/// A socket that listens, watched by the runtime of the first I/O thread.
+enum AcceptSocket {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl AcceptSocket {
+    fn new(socket: OwnedFd) -> io::Result<Self> {
+        let family = rustix::net::getsockname(&socket)?.address_family();
+        Ok(if family == AddressFamily::UNIX {
+            Self::Unix(tokio::net::UnixListener::from_std(UnixListener::from(socket))?)
+        } else {
+            Self::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(socket))?)
+        })
+    }
+
+    /// The next connection, and its other end.
+    ///
+    /// A stream of the file system is a stream socket like any other: what reads and writes it
+    /// knows it by its descriptor. So both are of one type from here on, and only what asks for an
+    /// address is told that there is none.
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self {
+            Self::Tcp(socket) => socket.accept().await,
+            Self::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                let stream = std::net::TcpStream::from(OwnedFd::from(stream.into_std()?));
+                Ok((TcpStream::from_std(stream)?, THIS_MACHINE))
+            }
+        }
+    }
+
+    fn reference(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(socket) => SockRef::from(socket),
+            Self::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
+
+/// A connection that was accepted.
+pub(crate) struct Accepted {
+    pub(super) peer: SocketAddr,
+    /// How it begins, as the site in force said when it came.
+    pub(super) listener: Arc<Listener>,
+    /// By which the connections of that listener are known; 0 where it came by none.
+    pub(super) listener_id: u32,
+}
+
+impl Accepted {
+    fn by(listener: &OpenListener, peer: SocketAddr) -> Self {
+        Self { peer, listener: listener.rules(), listener_id: listener.id() }
+    }
 }
 
 async fn accept(
-    listener: TcpListener,
-    io_threads: Arc<[Arc<IoThread>]>,
-    shared: Arc<ServerContext>,
+    socket: &AcceptSocket,
+    listener: &OpenListener,
+    io_threads: &[Arc<IoThread>],
+    shared: &Arc<ServerContext>,
 ) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!("cannot accept connections: {error}"),
-    };
+    // Each socket has a turn of its own.
     let mut threads = (0..io_threads.len()).cycle();
     let mut next_thread = || threads.next().unwrap_or(0);
     let (warning, mut idle) = (LogThrottle::default(), IdleConnections::default());
+    let closing = async {
+        tokio::select! {
+            biased;
+            () = shared.shutdown.relieved() => {}
+            () = listener.closing() => {}
+        }
+    };
+    let mut closing = std::pin::pin!(closing);
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shared.shutdown.relieved() => break,
-            accepted = listener.accept() => accepted,
+            () = &mut closing => break,
+            accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => {
-                let Some(address) = admission::admit(peer, &shared) else { continue };
-                tokio::select! {
+            Ok((stream, peer)) => {
+                let Some(address) = admission::admit(peer, shared) else { continue };
+                let has_room = tokio::select! {
                     biased;
-                    () = shared.shutdown.relieved() => {}
-                    () = admission::wait_for_room(&shared, &io_threads, &mut idle) => {}
+                    () = &mut closing => false,
+                    () = admission::wait_for_room(shared, io_threads, &mut idle) => true,
+                };
+                let accepted = Accepted::by(listener, peer);
+                assign(stream, accepted, address, io_threads, shared, next_thread());
+                if !has_room {
+                    break;
                 }
-                assign(socket, peer, address, &io_threads, &shared, next_thread());
             }
             Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
@@ -86,11 +196,23 @@ async fn accept(
             }
         }
     }
-    // Whoever has connected by now is served.
-    while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
-        if let Some(address) = admission::admit(peer, &shared) {
-            assign(socket, peer, address, &io_threads, &shared, next_thread());
+    let mut serve = |(stream, peer)| {
+        if let Some(address) = admission::admit(peer, shared) {
+            let accepted = Accepted::by(listener, peer);
+            assign(stream, accepted, address, io_threads, shared, next_thread());
         }
+    };
+    // Whoever has connected by now is served. The end of the server does not wait for those who
+    // are about to.
+    let is_refusing = listener.refuse_handshakes(socket.reference());
+    if is_refusing && !shared.shutdown.is_requested() {
+        let end = tokio::time::Instant::now() + HANDSHAKES;
+        while let Ok(accepted) = tokio::time::timeout_at(end, socket.accept()).await {
+            accepted.into_iter().for_each(&mut serve);
+        }
+    }
+    while let Some(Ok(accepted)) = socket.accept().now_or_never() {
+        serve(accepted);
     }
 }
 
@@ -104,7 +226,7 @@ fn is_of_one_client(error: &io::Error) -> bool {
 /// stay where they are.
 fn assign(
     socket: TcpStream,
-    peer: SocketAddr,
+    accepted: Accepted,
     address: AddressPermit,
     io_threads: &[Arc<IoThread>],
     shared: &Arc<ServerContext>,
@@ -113,12 +235,12 @@ fn assign(
     if thread == 0 {
         let permit = address.permit(&io_threads[0].active);
         let (shared, io_thread) = (shared.clone(), io_threads[0].clone());
-        tokio::spawn(connection::serve(socket, peer, shared, io_thread, permit));
+        tokio::spawn(connection::serve(socket, accepted, shared, io_thread, permit));
         return;
     }
     // A socket belongs to the runtime that watches it.
     if let Ok(socket) = socket.into_std() {
-        hand_over(socket, peer, address, &io_threads[thread], shared);
+        hand_over(socket, accepted, address, &io_threads[thread], shared);
     }
 }
 
@@ -133,14 +255,17 @@ pub(crate) fn serve_connection(
 ) -> bool {
     let Some(address) = admission::admit(peer, shared) else { return false };
     let thread = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
-    hand_over(socket, peer, address, &io_threads[thread], shared);
+    // It counts as one that came to the first listener.
+    let listener = shared.live.current().site.service.listeners[0].clone();
+    let accepted = Accepted { peer, listener, listener_id: 0 };
+    hand_over(socket, accepted, address, &io_threads[thread], shared);
     true
 }
 
 /// Starts a connection on an I/O thread that is not this one.
 fn hand_over(
     socket: std::net::TcpStream,
-    peer: SocketAddr,
+    accepted: Accepted,
     address: AddressPermit,
     io_thread: &Arc<IoThread>,
     shared: &Arc<ServerContext>,
@@ -149,7 +274,7 @@ fn hand_over(
     let (shared, io_thread) = (shared.clone(), io_thread.clone());
     io_thread.handle.clone().spawn(async move {
         if let Ok(socket) = TcpStream::from_std(socket) {
-            connection::serve(socket, peer, shared, io_thread, permit).await;
+            connection::serve(socket, accepted, shared, io_thread, permit).await;
         }
     });
 }

@@ -6,7 +6,6 @@
 //! alone needs is boxed: the future of a connection that is idle stays small, for there may be
 //! thousands.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -22,22 +21,31 @@ use crate::net::connection_state::{
     CloseMode, ConnectionState, ReadPhase, TlsSession, run_until_cut,
 };
 use crate::net::stream::Stream;
+use crate::serve::accept::Accepted;
 use crate::serve::io_thread::IoThread;
 use crate::serve::resting;
 
 /// Serves one accepted connection until it ends.
 pub(crate) async fn serve(
     socket: TcpStream,
-    peer: SocketAddr,
+    accepted: Accepted,
     shared: Arc<ServerContext>,
     io_thread: Arc<IoThread>,
     permit: ConnectionPermit,
 ) {
-    let state = Arc::new(ConnectionState::new());
+    let Accepted { peer, listener, listener_id } = accepted;
+    let state = Arc::new(ConnectionState::by_listener(listener_id));
     io_thread.connections.add(&state);
     let _ = socket.set_nodelay(true);
-    let tls = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
-    let security = if tls.is_some() { Security::Tls } else { Security::Plain };
+    let presented = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
+    let (security, tls) = match listener.tls {
+        false => (Security::Plain, None),
+        true => (Security::Tls, presented),
+    };
+    // The change that takes TLS away from the listener is being made.
+    if security == Security::Tls && tls.is_none() {
+        return;
+    }
     let context = ConnectionContext::begin(shared, state, &socket, peer, security, permit);
     if let Some(is_authorized) = context.authorized()
         && !Box::pin(is_authorized).await

@@ -1,13 +1,16 @@
 //! The end of one I/O thread: connections finish what is in flight, within the grace period.
-//! Runs on that thread, as the last thing that it waits for; see docs/internals/shutdown.md.
+//! Runs on that thread, as the last thing that it waits for; see docs/internals/shutdown.md. And the
+//! end of the connections of one listener, which a change has closed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use slimhttp_site::listener::Drain;
 use tokio::time::Instant;
 
 use crate::context::server::ServerContext;
 use crate::net::connection_state::{CLOSE_TIMEOUT, CloseMode};
+use crate::net::listeners::OpenListener;
 use crate::net::shutdown::Stage;
 use crate::serve::io_thread::IoThread;
 use crate::serve::threads::tick;
@@ -44,6 +47,44 @@ pub(super) async fn drain(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>
     let end = Instant::now() + DROPPED;
     while !io_thread.active.is_zero() && Instant::now() < end {
         let _ = tokio::time::timeout_at(end, io_thread.active.emptied()).await;
+    }
+}
+
+/// How often the connections of a listener that is closed are asked to end, at first: those that it
+/// accepted last may not have begun on their thread.
+const ASKED: u32 = 4;
+
+/// Ends the connections of a listener that a change has closed, as it says itself. On the first I/O
+/// thread, until none is to be ended any more, or the server ends.
+pub(super) async fn drain_listener(
+    listener: &OpenListener,
+    io_threads: &[Arc<IoThread>],
+    shared: &ServerContext,
+) {
+    let request_close = |mode| {
+        for io_thread in io_threads {
+            io_thread.connections.request_close_of(listener.id(), mode);
+        }
+    };
+    let within = match listener.rules().drain {
+        Drain::Leave => return,
+        Drain::Finish => None,
+        Drain::Within(time) => Some(time),
+    };
+    let drained = async {
+        let begin = Instant::now();
+        for _ in 0..ASKED {
+            request_close(CloseMode::Gracefully);
+            tokio::time::sleep(DROPPED).await;
+        }
+        if let Some(time) = within {
+            tokio::time::sleep_until(begin + time).await;
+            request_close(CloseMode::Cut);
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        () = shared.shutdown.requested() => {}
     }
 }
 

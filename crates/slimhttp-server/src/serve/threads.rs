@@ -5,7 +5,6 @@
 //! of this file runs on the I/O threads, each from its first to its last moment.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -67,18 +66,13 @@ impl IoThreads {
         &self.known
     }
 
-    /// Starts them: they serve `listeners` until the server stops.
+    /// Starts them: they serve until the server stops.
     ///
     /// # Errors
     /// The system's, where it gives no more threads; those that run go on until the server stops.
-    pub(crate) fn spawn(
-        self,
-        shared: &Arc<ServerContext>,
-        listeners: Vec<TcpListener>,
-    ) -> io::Result<()> {
+    pub(crate) fn spawn(self, shared: &Arc<ServerContext>) -> io::Result<()> {
         let Self { known, runtimes } = self;
-        let mut accepting =
-            Some(Accepting { listeners, io_threads: known.clone(), shared: shared.clone() });
+        let mut accepting = Some(Accepting { io_threads: known.clone(), shared: shared.clone() });
         let count = AtomicUsize::new(known.len());
         let running = Arc::new(Running { count, shared: shared.clone() });
         for (index, runtime) in runtimes.into_iter().enumerate() {
@@ -117,9 +111,7 @@ fn run(
     runtime.block_on(async {
         if let Some(accepting) = accepting {
             accepting.spawn();
-            if shared.live.listener().tls {
-                tokio::spawn(renew_certificate(shared.live.clone()));
-            }
+            tokio::spawn(renew_certificate(shared.live.clone()));
         }
         tokio::select! {
             () = shared.shutdown.requested() => {}

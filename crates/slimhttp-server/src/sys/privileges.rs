@@ -151,6 +151,27 @@ fn resolve(user: &str, group: Option<&str>) -> Result<Account, NotDropped> {
     Ok(Account { name, user: found.uid, group })
 }
 
+/// The numbers of a user and of a group, of those that are named.
+///
+/// # Errors
+/// The system knows no such user or group, or cannot tell.
+pub(crate) fn owner_ids(
+    owner: Option<&str>,
+    group: Option<&str>,
+) -> Result<(Option<u32>, Option<u32>), NotDropped> {
+    let unknown = |option, name: &str| NotDropped::Unknown { option, name: name.to_owned() };
+    let user = |name: &str| {
+        let found = User::from_name(name)?.ok_or_else(|| unknown("user", name))?;
+        Ok::<_, NotDropped>(found.uid.as_raw())
+    };
+    let owner = owner.map(user).transpose()?;
+    let gid = |name: &str| {
+        let found = Group::from_name(name)?.ok_or_else(|| unknown("group", name))?;
+        Ok::<_, NotDropped>(found.gid.as_raw())
+    };
+    Ok((owner, group.map(gid).transpose()?))
+}
+
 /// Whether the process is that user already, with no way back and no group of root.
 fn has_become(account: &Account) -> Result<bool, NotDropped> {
     let (user, group) = (getresuid()?, getresgid()?);

@@ -15,7 +15,8 @@ use super::CompileEnv;
 use super::report::{At, Report};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
-use crate::site::{Listener, Proxy, Scope, Site, Upstream};
+use crate::site::listener::{FirstListener, Listener};
+use crate::site::{Proxy, Scope, Site, Upstream};
 
 /// A label that no key of any site has: it stands for all that are not named.
 const UNNAMED: &str = "\0";
@@ -41,6 +42,7 @@ struct ProxyLoop {
 pub(super) struct LoopSearch<'c> {
     pub(super) global: &'c Arc<Scope>,
     pub(super) hosts: &'c HostTable<Arc<Scope>>,
+    pub(super) listeners: &'c [Arc<Listener>],
     pub(super) env: &'c CompileEnv<'c>,
     pub(super) previous: Option<&'c Site>,
 }
@@ -141,7 +143,7 @@ impl LoopSearch<'_> {
 
     /// How a client names a host that comes to this site first.
     fn named(self, below: bool, name: &str, port: Option<u16>) -> HostName {
-        let Listener { tls, port: ours, .. } = *self.env.listener;
+        let FirstListener { tls, port: ours, .. } = *self.env.listener;
         // RFC 9110 section 4.2: the default port is left out.
         let usual = if tls { 443 } else { 80 };
         HostName {
@@ -156,7 +158,11 @@ impl LoopSearch<'_> {
     }
 
     fn next_hop(&self, upstream: &Upstream) -> NextHop {
-        if self.env.listener.is_reached_by(&upstream.host, upstream.port) {
+        let Upstream { host, port, .. } = upstream;
+        let is_ours = |listener: &Arc<Listener>| listener.is_reached_by(host, *port);
+        if self.env.listener.is_reached_by(host, *port)
+            || self.listeners.iter().skip(1).any(is_ours)
+        {
             return NextHop::This;
         }
         match (self.env.local_site)(&upstream.host, upstream.port) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::application;
+use super::listen::{self, Entry};
 use super::plain::{self, Plain, did_you_mean, given, known_keys, list, tried, wrong, wrong_type};
 use super::report::{At, Report};
 use super::rules::{self, Rule};
@@ -33,6 +34,7 @@ pub(super) enum Checked {
     Path(PathBuf),
     Names(Vec<String>),
     Upstreams(Vec<Endpoint>),
+    Listen(Vec<Entry>),
     Networks(Vec<IpNet>),
     AccessLog(Option<AccessLog>),
     Logging(Logging),
@@ -113,6 +115,12 @@ pub(super) fn read(
         (Shape::Upstreams, Value::List(items)) => {
             Checked::Upstreams(list(items, at, report, endpoint)?)
         }
+        (Shape::Listen, Value::String(_)) => {
+            Checked::Listen(vec![listen::entry(value, base, at, report)?])
+        }
+        (Shape::Listen, Value::List(items)) => {
+            Checked::Listen(listen::entries(items, base, at, report)?)
+        }
         (Shape::Networks, Value::String(_)) => Checked::Networks(vec![network(value, at, report)?]),
         // Nobody at all may be trusted, so this one list may be empty.
         (Shape::Networks, Value::List(items)) if items.is_empty() => Checked::Networks(Vec::new()),
@@ -192,7 +200,7 @@ fn prefix(text: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
 }
 
 /// A path as written → absolute and clean, symbolic links untouched.
-fn path(text: &str, base: &Path, at: &At<'_>, report: &mut Report) -> Option<PathBuf> {
+pub(super) fn path(text: &str, base: &Path, at: &At<'_>, report: &mut Report) -> Option<PathBuf> {
     if text.trim().is_empty() {
         return wrong(Shape::Path, "an empty text".to_owned(), at, report);
     }
@@ -249,7 +257,7 @@ fn endpoint(value: &Value, at: &At<'_>, report: &mut Report) -> Option<Endpoint>
     }
 }
 
-fn network(value: &Value, at: &At<'_>, report: &mut Report) -> Option<IpNet> {
+pub(super) fn network(value: &Value, at: &At<'_>, report: &mut Report) -> Option<IpNet> {
     let text = value.as_str().map(str::trim);
     match text.and_then(access::network) {
         Some(network) => Some(network),

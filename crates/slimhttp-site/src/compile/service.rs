@@ -1,17 +1,18 @@
 //! The options of the whole server, and what of them is fixed at start (C3.4).
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layer::{Layer, Layers};
+use super::listen;
 use super::read::Checked;
 use super::report::{At, Report};
 use super::{CompileEnv, PathKind};
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
 use crate::site::access::PerClient;
-use crate::site::{EventLoop, Listener, Service};
+use crate::site::listener::{Endpoint, FirstListener};
+use crate::site::{EventLoop, Service};
 
 /// The server's options as they are in force.
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ pub(super) fn service(
 ) -> Service {
     listener(global, env.listener, at, report);
     let layers = Layers { own: global, mount: None, outer: None };
+    let listeners = listen::listeners(layers, env.listener, at, report);
     // Every bound of the options fits a `usize` of 32 bits.
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     let seconds =
@@ -44,7 +46,8 @@ pub(super) fn service(
     let event_loop = event_loop(layers, running, at, report);
     let persist = persist(layers, running, env, at, report);
     let log = log(layers, running, at, report);
-    let (certificate, awaited_certificate) = certificates(layers, earlier, env, at, report);
+    let (certificate, awaited_certificate) =
+        certificates(layers, earlier, (env, listeners.iter().any(|it| it.tls)), at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
@@ -57,6 +60,7 @@ pub(super) fn service(
     let io_threads = fixed("io_threads", running.map(|service| service.io_threads), processors);
     let python_threads = fixed("python_threads", running.map(|service| service.python_threads), 1);
     Service {
+        listeners,
         io_threads,
         python_threads,
         event_loop,
@@ -234,36 +238,34 @@ fn persist(
 }
 
 /// `addr` and `port` may only say again what is so.
-fn listener(global: &Layer, listener: &Listener, at: &At<'_>, report: &mut Report) {
+fn listener(global: &Layer, listener: &FirstListener, at: &At<'_>, report: &mut Report) {
     let layers = Layers { own: global, mount: None, outer: None };
+    let (started, configured) = match &listener.endpoint {
+        Endpoint::Tcp { address, port } => (&**address, *port),
+        // It has neither; what is said of them is wrong.
+        Endpoint::Unix(_) | Endpoint::Inherited(_) => (UNKNOWN, 0),
+    };
     if let Some(address) = layers.word("addr")
-        && !same_address(address, &listener.address)
+        && Endpoint::tcp(address, 0) != Endpoint::tcp(started, 0)
     {
-        let started = match listener.address.as_str() {
+        let shown = |address: &str| match address {
             "" => "an empty text (every interface)".to_owned(),
-            started => format!("`{started}`"),
-        };
-        let found = match address {
-            "" => "an empty text (every interface)".to_owned(),
+            UNKNOWN => format!("none beside `{listener}`"),
             address => format!("`{address}`"),
         };
         let hint = format!(
             "address and port are fixed at start: start another instance with \
-             `slimHTTP.server(…, addr='{address}')` and close this one"
+             `slimHTTP.server(…, addr='{address}')` and close this one, or name it in `listen`"
         );
-        report.fault(
-            &at.key("addr"),
-            format!("{started}, the address it was started with"),
-            found,
-            hint,
-        );
+        let expected = format!("{}, the address it was started with", shown(started));
+        report.fault(&at.key("addr"), expected, shown(address), hint);
     }
     if let Some(port) = layers.number("port")
-        && ![listener.configured_port, listener.port].contains(&u16::try_from(port).unwrap_or(0))
+        && ![configured, listener.port].contains(&u16::try_from(port).unwrap_or(0))
     {
         let hint = format!(
             "address and port are fixed at start: start another instance with \
-             `slimHTTP.server(…, port={port})` and close this one"
+             `slimHTTP.server(…, port={port})` and close this one, or name it in `listen`"
         );
         report.fault(
             &at.key("port"),
@@ -274,24 +276,14 @@ fn listener(global: &Layer, listener: &Listener, at: &At<'_>, report: &mut Repor
     }
 }
 
-/// Whether two spellings are of one address or name.
-fn same_address(one: &str, other: &str) -> bool {
-    let bare = |text: &str| -> String {
-        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()
-    };
-    let (one, other) = (bare(one), bare(other));
-    match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
-    }
-}
+/// What no address is: in the place of one where there is none.
+const UNKNOWN: &str = "\0";
 
 /// The certificate that is named or there, and the one that is waited for.
 fn certificates(
     layers: Layers<'_>,
     earlier: Option<Earlier<'_>>,
-    env: &CompileEnv<'_>,
+    env: (&CompileEnv<'_>, bool),
     at: &At<'_>,
     report: &mut Report,
 ) -> (Option<CertificateFiles>, Option<CertificateFiles>) {
@@ -318,7 +310,7 @@ fn certificates(
 fn certificate(
     layers: Layers<'_>,
     running: Option<&Service>,
-    env: &CompileEnv<'_>,
+    (env, speaks_tls): (&CompileEnv<'_>, bool),
     at: &At<'_>,
     report: &mut Report,
 ) -> Certificate {
@@ -338,7 +330,7 @@ fn certificate(
         report.fault(&at.key("cert"), "a path", None, hint);
     }
     if table.is_none() && !own.has("cert") && !own.has("key") {
-        return usual_certificate(env);
+        return usual_certificate(env, speaks_tls);
     }
     let (pair, cert_at, key_at) = match table {
         Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
@@ -365,7 +357,7 @@ fn certificate(
                 report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
             }
             // Who speaks no TLS looks at none of them.
-            PathKind::Missing if both && (is_read || !env.listener.tls) => {}
+            PathKind::Missing if both && (is_read || !speaks_tls) => {}
             PathKind::Missing if both && may_miss => report.warn(
                 &at,
                 format_args!(
@@ -387,8 +379,8 @@ fn certificate(
 }
 
 /// What slimHTTP has always looked for where nothing is said.
-fn usual_certificate(env: &CompileEnv<'_>) -> Certificate {
-    if !env.listener.tls {
+fn usual_certificate(env: &CompileEnv<'_>, speaks_tls: bool) -> Certificate {
+    if !speaks_tls {
         return Certificate::Named(None);
     }
     let (cert, key) = (env.base.join("cert.pem"), env.base.join("key.pem"));

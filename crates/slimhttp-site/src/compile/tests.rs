@@ -11,7 +11,8 @@ use super::{CompileEnv, PathKind, Routes, compile};
 use crate::config::Config;
 use crate::config::fault::Faults;
 use crate::config::value::{Table, Value};
-use crate::site::{Listener, Scope, Site};
+use crate::site::listener::{Endpoint, FirstListener};
+use crate::site::{Scope, Site};
 
 mod answers;
 mod carry;
@@ -20,6 +21,7 @@ mod fields;
 mod files;
 mod fixed;
 mod keys;
+mod listen;
 mod mounts;
 mod proxy_loop;
 mod routes;
@@ -61,18 +63,18 @@ pub(super) fn look(path: &Path) -> PathKind {
 }
 
 /// A plain HTTP server on every interface, port 8080.
-pub(super) fn everywhere() -> Listener {
-    Listener {
+pub(super) fn everywhere() -> FirstListener {
+    FirstListener {
+        endpoint: Endpoint::tcp("", 8080),
         tls: false,
-        address: String::new(),
+        is_listed: false,
         bound: vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
-        configured_port: 8080,
         port: 8080,
     }
 }
 
 /// An environment of [`everywhere`] and [`look`], with Python and no other server.
-pub(super) fn env(listener: &Listener) -> CompileEnv<'_> {
+pub(super) fn env(listener: &FirstListener) -> CompileEnv<'_> {
     CompileEnv {
         base: "/base".into(),
         resolve_anew: false,

@@ -11,8 +11,8 @@ mod websocket;
 
 pub use application::{INTERFACES, LIFESPANS};
 pub use shape::{
-    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, MODULE_RELOADS,
-    SYMLINKS, Shape,
+    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, LISTEN_KEYS,
+    MODULE_RELOADS, SYMLINKS, Shape,
 };
 
 use crate::config::spelling::{nearest, normalized};
@@ -271,7 +271,7 @@ const SERVER: &[OptionSpec] = &[
     OptionSpec {
         default: "every interface",
         doc: "The address to listen on. Fixed at start.",
-        aliases: &["host", "bind", "listen", "address"],
+        aliases: &["host", "bind", "address"],
         ..global("addr", Shape::Address)
     },
     OptionSpec {
@@ -279,6 +279,14 @@ const SERVER: &[OptionSpec] = &[
         doc: "The port to listen on; `0` takes a free one. Fixed at start.",
         aliases: &["listen_port"],
         ..global("port", Shape::WholeNumber { least: 0, most: 65_535 })
+    },
+    OptionSpec {
+        default: "what `addr` and `port` say",
+        doc: "Where else it listens: a list of `http://ADDR:PORT`, `https://ADDR:PORT`, `unix:PATH`, \
+              `fd:NAME`, or tables of `address` and more. Without `addr` and `port` the first of them \
+              is the one that is fixed at start. See [listeners.md](listeners.md).",
+        aliases: &["listeners", "listen_on", "binds", "sockets"],
+        ..global("listen", Shape::Listen)
     },
     OptionSpec {
         default: "everybody",

@@ -3,7 +3,7 @@
 use super::*;
 
 fn size<F: Future>(
-    _: impl FnOnce(TcpStream, SocketAddr, Arc<ServerContext>, Arc<IoThread>, ConnectionPermit) -> F,
+    _: impl FnOnce(TcpStream, Accepted, Arc<ServerContext>, Arc<IoThread>, ConnectionPermit) -> F,
 ) -> usize {
     size_of::<F>()
 }

@@ -413,7 +413,7 @@ fn c3_5_a_change_comes_to_what_the_whole_would() {
         json!(1),
     ];
     // The server at 9001 sends `b.example` back here, everything else nowhere.
-    let far = Listener { configured_port: 9001, port: 9001, ..everywhere() };
+    let far = FirstListener { endpoint: Endpoint::tcp("", 9001), port: 9001, ..everywhere() };
     let back = config(&json!({"vhosts": {"b.example": {"proxy": "127.0.0.1:8080"}}}));
     let back = compile(&back, &Routes::default(), &env(&far), None).expect("valid");
     let back = Arc::new(back);

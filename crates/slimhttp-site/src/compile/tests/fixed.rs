@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn c3_4_the_same_address_and_port_are_fine() {
-    let listener = Listener { configured_port: 0, ..everywhere() };
+    let listener = FirstListener { endpoint: Endpoint::tcp("", 0), ..everywhere() };
     for written in [json!({}), json!({"port": 0}), json!({"port": 8080}), json!({"addr": ""})] {
         let site = compile(&config(&written), &Routes::default(), &env(&listener), None);
         assert!(site.is_ok(), "{written}: {site:?}");
@@ -16,7 +16,7 @@ fn c3_4_the_same_address_and_port_are_fine() {
         ("127.0.0.1", "127.0.0.1"),
         ("Server.Example", "server.example."),
     ] {
-        let listener = Listener { address: started.to_owned(), ..everywhere() };
+        let listener = FirstListener { endpoint: Endpoint::tcp(started, 8080), ..everywhere() };
         let config = config(&json!({ "addr": written }));
         let site = compile(&config, &Routes::default(), &env(&listener), None);
         assert!(site.is_ok(), "{started} {written}: {site:?}");
@@ -29,16 +29,16 @@ fn c3_4_another_address_or_port_is_a_fault_that_says_how() {
         json!({"port": 9090}),
         "port: expected `8080`, the port it was started with, found `9090`\
          \n  hint: address and port are fixed at start: start another instance with \
-         `slimHTTP.server(…, port=9090)` and close this one",
+         `slimHTTP.server(…, port=9090)` and close this one, or name it in `listen`",
     );
     check(
         json!({"addr": "127.0.0.1"}),
         "addr: expected an empty text (every interface), the address it was started with, \
          found `127.0.0.1`\
          \n  hint: address and port are fixed at start: start another instance with \
-         `slimHTTP.server(…, addr='127.0.0.1')` and close this one",
+         `slimHTTP.server(…, addr='127.0.0.1')` and close this one, or name it in `listen`",
     );
-    let listener = Listener { address: "::1".to_owned(), ..everywhere() };
+    let listener = FirstListener { endpoint: Endpoint::tcp("::1", 8080), ..everywhere() };
     let config = config(&json!({"addr": "", "port": 80}));
     let faults =
         compile(&config, &Routes::default(), &env(&listener), None).expect_err("another address");

@@ -39,8 +39,8 @@ fn c7_4_an_upstream_that_is_this_very_server() {
         ("192.168.1.5", &outside, "localhost:8080", false),
         ("server.example", &outside, "Server.Example:8080", true),
     ] {
-        let listener =
-            Listener { address: address.to_owned(), bound: bound.clone(), ..everywhere() };
+        let endpoint = Endpoint::tcp(address, 8080);
+        let listener = FirstListener { endpoint, bound: bound.clone(), ..everywhere() };
         let config = config(&json!({"vhosts": {"a": {"proxy": upstream}}}));
         let site = compile(&config, &Routes::default(), &env(&listener), None);
         assert_eq!(site.is_err(), is_loop, "{address} {upstream}");
@@ -66,7 +66,7 @@ fn c7_4_the_fault_stands_where_the_upstream_is_written() {
 type Others = Vec<(u16, Arc<Site>)>;
 
 fn compile_among(json: &Json, port: u16, others: &Others) -> Result<Site, Faults> {
-    let listener = Listener { configured_port: port, port, ..everywhere() };
+    let listener = FirstListener { endpoint: Endpoint::tcp("", port), port, ..everywhere() };
     let local_site = |host: &str, port: u16| {
         let (_, site) = others.iter().find(|(own, _)| host == "127.0.0.1" && *own == port)?;
         Some(Arc::clone(site))

@@ -414,7 +414,7 @@ fn c1_1_the_certificate_of_an_https_server() {
 /// What a server with TLS says of a configuration, on top of `running`: the faults, or
 /// the warnings.
 fn with_tls(written: Json, look: &dyn Fn(&Path) -> PathKind, running: Option<&Site>) -> String {
-    let listener = Listener { tls: true, ..everywhere() };
+    let listener = FirstListener { tls: true, ..everywhere() };
     let env = CompileEnv { look, resolve_anew: true, ..env(&listener) };
     let routes = Routes::default();
     let previous = running.map(|site| (site, &routes));

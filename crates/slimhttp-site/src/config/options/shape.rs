@@ -52,6 +52,8 @@ pub enum Shape {
     Logging,
     /// A host name, an address, or an empty text.
     Address,
+    /// Where an instance listens: a list of texts and tables.
+    Listen,
     /// The name of a user or a group of the system.
     Account,
     /// A number of seconds or `False`, which is none; the upper bound included.
@@ -104,6 +106,7 @@ pub enum Shape {
 }
 
 impl fmt::Display for Shape {
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each shape")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool | Self::Tls => f.write_str("`true` or `false`"),
@@ -127,6 +130,10 @@ impl fmt::Display for Shape {
             }
             Self::Logging => f.write_str(Unknown::EXPECTED),
             Self::Address => f.write_str("a host name or an address"),
+            Self::Listen => f.write_str(
+                "a list of where to listen, such as `http://:80`, `https://[::1]:443`, \
+                 `unix:/run/site.sock` or `fd:web`",
+            ),
             Self::Account => f.write_str("a name of the system's accounts"),
             Self::Application => f.write_str("`package.module:name`, or an application"),
             Self::Environment => f.write_str("a table of texts by name"),
@@ -201,6 +208,9 @@ fn keys(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
     Ok(())
 }
 
+/// The keys of an entry of `listen` as a table.
+pub const LISTEN_KEYS: &[&str] =
+    &["address", "tls", "proxy_protocol", "h2c", "reuse_port", "drain", "mode", "owner", "group"];
 /// The words of `access_log`.
 pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
 /// The words of `module_reload`.

@@ -100,6 +100,7 @@ fn c2_1_every_option_has_an_effect() {
             "live_reload" => (json!(false), &debugged),
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
+            "listen" => (json!(["unix:a.sock"]), &plain),
             "strip_prefix" | "add_prefix" => (json!("/a"), &proxied),
             key if key.starts_with("proxy_") => (json!(1777), &proxied),
             "persist" => (json!("state.db"), &plain),

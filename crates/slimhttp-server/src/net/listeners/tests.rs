@@ -1,0 +1,141 @@
+//! The listeners of a server, as they are opened and closed by changes.
+
+use std::net::TcpStream;
+use std::path::Path;
+
+use super::*;
+
+fn listeners() -> Listeners {
+    Listeners::new(Vec::new()).expect("there is nothing to look at")
+}
+
+fn at(address: &str, port: u16) -> Arc<Listener> {
+    Arc::new(Listener::new(Endpoint::tcp(address, port), false))
+}
+
+fn unix(path: &Path) -> Arc<Listener> {
+    Arc::new(Listener::new(Endpoint::Unix(path.into()), false))
+}
+
+/// Makes these the listeners.
+#[track_caller]
+fn replace(listeners: &Listeners, wanted: &[Arc<Listener>]) {
+    let prepared = listeners.prepare(wanted).expect("they are free");
+    listeners.replace(prepared).wait(Duration::from_secs(1));
+}
+
+#[test]
+fn c10_1_what_stays_is_not_opened_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0), at("127.0.0.1", 0), unix(&path)]);
+    let before = listeners.all();
+    replace(&listeners, &[at("127.0.0.1", 0), unix(&path)]);
+    let after = listeners.all();
+    assert!(Arc::ptr_eq(&before[0], &after[0]) && Arc::ptr_eq(&before[2], &after[1]));
+    assert!(TcpStream::connect(before[0].bound()[0]).is_ok());
+    let closed = TcpStream::connect(before[1].bound()[0]).expect_err("it is closed");
+    assert_eq!(closed.kind(), io::ErrorKind::ConnectionRefused);
+    replace(&listeners, &[]);
+    assert!(!path.exists());
+    assert!(TcpStream::connect(before[0].bound()[0]).is_err());
+}
+
+#[test]
+fn c10_1_a_change_that_fails_opens_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let (listeners, other) = (listeners(), listeners());
+    replace(&other, &[at("127.0.0.1", 0)]);
+    let taken = other.all()[0].bound()[0];
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let before = listeners.all();
+    let wanted = [unix(&path), at("127.0.0.1", taken.port()), at("127.0.0.1", 0)];
+    let faults = listeners.prepare(&wanted).expect_err("one is taken");
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].cause.kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(faults[0].listener, wanted[1]);
+    assert!(!path.exists(), "what was opened for it is closed");
+    assert!(Arc::ptr_eq(&before[0], &listeners.all()[0]));
+}
+
+#[test]
+fn c10_1_how_connections_begin_changes_without_a_new_socket() {
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let open = listeners.all().remove(0);
+    let port = open.bound()[0].port();
+    assert_eq!(open.url(), format!("http://127.0.0.1:{port}"));
+    let tls = Arc::new(Listener { tls: true, ..Listener::clone(&open.rules()) });
+    replace(&listeners, &[tls]);
+    assert!(Arc::ptr_eq(&open, &listeners.all()[0]));
+    assert_eq!(open.url(), format!("https://127.0.0.1:{port}"));
+}
+
+#[test]
+fn c10_1_a_listener_closes_when_nobody_accepts_from_it() {
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let (open, descriptors) = listeners.begin_accepting().remove(0);
+    assert!(listeners.begin_accepting().is_empty(), "somebody does");
+    let address = open.bound()[0];
+    let closing = listeners.replace(listeners.prepare(&[]).expect("nothing is opened"));
+    closing.wait(Duration::ZERO);
+    assert!(TcpStream::connect(address).is_ok(), "its task has not ended");
+    drop(descriptors);
+    open.end_accepting();
+    closing.wait(Duration::from_secs(1));
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c10_1_a_socket_that_closes_takes_no_further_handshakes() {
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let open = listeners.all().remove(0);
+    let before = TcpStream::connect(open.bound()[0]).expect("it listens");
+    let sockets = open.tcp_sockets();
+    assert!(open.refuse_handshakes(SockRef::from(&sockets[0])));
+    let late = TcpStream::connect_timeout(&open.bound()[0], Duration::from_millis(50));
+    assert_eq!(late.expect_err("nobody answers").kind(), io::ErrorKind::TimedOut);
+    // Who has connected before is accepted.
+    let (_, peer) = sockets[0].accept().expect("it waits");
+    assert_eq!(peer, before.local_addr().expect("an address"));
+}
+
+#[test]
+fn c10_1_what_is_handed_over_is_not_closed_for_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let old = listeners();
+    replace(&old, &[at("127.0.0.1", 0), unix(&path)]);
+    let address = old.all()[0].bound()[0];
+    let handed_over = old.hand_over().expect("there are descriptors");
+    let names: Vec<_> = handed_over.iter().map(|socket| socket.name.clone()).collect();
+    assert_eq!(names, ["127.0.0.1:0".to_owned(), format!("unix:{}", path.display())]);
+
+    let new = Listeners::new(handed_over).expect("they listen");
+    replace(&new, &[at("127.0.0.1", 0), unix(&path)]);
+    old.close();
+    assert_eq!(new.all()[0].bound()[0], address);
+    assert!(TcpStream::connect(address).is_ok());
+    assert!(path.exists());
+    // The file is the successor's now.
+    new.close();
+    assert!(!path.exists());
+}
+
+#[test]
+fn c10_1_a_name_that_was_not_handed_over_is_a_fault_that_says_which_were() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let inherited = vec![InheritedSocket { name: "web".into(), socket: socket.into() }];
+    let listeners = Listeners::new(inherited).expect("it listens");
+    let wanted = Arc::new(Listener::new(Endpoint::Inherited("wep".into()), false));
+    let faults = listeners.prepare(&[wanted]).expect_err("there is none");
+    assert_eq!(
+        faults[0].cause.to_string(),
+        "no socket `wep` was handed over to this process, but web"
+    );
+}

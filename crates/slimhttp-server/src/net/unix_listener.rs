@@ -1,0 +1,142 @@
+//! Sockets in the file system. One appears at its path with its permissions and its owner, whole
+//! or not at all; one that a server has left behind is replaced, one that is served is not.
+//!
+//! On the thread that starts the server or makes a change, which may wait for the disk.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
+use slimhttp_site::listener::SocketFile;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::net::listener::BACKLOG;
+use crate::sys::privileges::owner_ids;
+
+/// How often, and how far apart, it is tried whether another process has done with the folder: it
+/// has it for as long as it takes to bind a socket.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The file of a socket that we have bound, as it is known again.
+#[derive(Debug)]
+pub(crate) struct SocketPath {
+    path: PathBuf,
+    /// Device and inode; `None` where it was not there when we looked.
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketPath {
+    /// The socket that is at `path` now.
+    pub(super) fn of(path: &Path) -> Self {
+        let metadata = fs::symlink_metadata(path).ok();
+        let identity = metadata.map(|found| (found.dev(), found.ino()));
+        Self { path: path.to_owned(), identity }
+    }
+
+    /// No file of ours.
+    pub(super) fn none() -> Self {
+        Self { path: PathBuf::new(), identity: None }
+    }
+
+    /// Takes the file away, unless it is another one by now: a successor's.
+    pub(super) fn remove(&self) {
+        let is_ours = self.identity.is_some() && Self::of(&self.path).identity == self.identity;
+        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!("{} stays behind: {error}", self.path.display());
+        }
+    }
+
+    /// Gives it other permissions, or another owner.
+    ///
+    /// # Errors
+    /// The system's; it knows no such user or group.
+    pub(super) fn protect(&self, file: &SocketFile) -> io::Result<()> {
+        protect(&self.path, file)
+    }
+}
+
+/// Binds and listens at `path`.
+///
+/// # Errors
+/// The system's; a server answers there already, or what is there is no socket.
+pub(super) fn bind(path: &Path, file: &SocketFile) -> io::Result<(UnixListener, SocketPath)> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    // Two processes that start at once must not both take the other's socket for one left behind.
+    let _held = hold(folder)?;
+    check_free(path)?;
+    let temporary = folder.join(format!(".{:08x}", RandomState::new().hash_one(path) as u32));
+    let socket = bind_at(&temporary, file).and_then(|socket| {
+        fs::rename(&temporary, path)?;
+        Ok(socket)
+    });
+    match socket {
+        Ok(socket) => Ok((socket.into(), SocketPath::of(path))),
+        Err(error) => {
+            let _ = fs::remove_file(&temporary);
+            Err(error)
+        }
+    }
+}
+
+/// Holds a folder against other processes that bind a socket there; dropping its descriptor lets go.
+fn hold(folder: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let held = rustix::fs::open(folder, flags, Mode::empty())?;
+    for _ in 0..TRIES {
+        match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(held),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            // A file system without locks.
+            Err(_) => return Ok(held),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds the folder"))
+}
+
+/// Whether a socket may take the path: nothing is there, or a socket that nobody answers.
+fn check_free(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "a server answers there")),
+            Err(error) => Err(error),
+        },
+        Ok(_) => {
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file is there that is no socket"))
+        }
+    }
+}
+
+fn bind_at(path: &Path, file: &SocketFile) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Until its owner and its permissions are set it is ours alone: Linux makes the file with the
+    // permissions of the socket. Where another system does not, the umask decides for a moment.
+    let _ = fchmod(&socket, Mode::from_raw_mode(0o600));
+    socket.bind(&SockAddr::unix(path)?)?;
+    protect(path, file)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn protect(path: &Path, file: &SocketFile) -> io::Result<()> {
+    let (owner, group) = owner_ids(file.owner.as_deref(), file.group.as_deref())
+        .map_err(|unknown| io::Error::new(io::ErrorKind::InvalidInput, unknown.to_string()))?;
+    if owner.is_some() || group.is_some() {
+        chown(path, owner, group)?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(file.mode))
+}
+
+#[cfg(test)]
+mod tests;

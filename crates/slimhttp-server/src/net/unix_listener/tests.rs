@@ -1,0 +1,66 @@
+//! A socket's file: how it comes, whom it replaces, and how it goes.
+
+use std::io::ErrorKind;
+
+use super::*;
+
+#[test]
+fn c10_1_a_socket_has_its_permissions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    for mode in [0o600, 0o666] {
+        let (_socket, file) =
+            bind(&path, &SocketFile { mode, ..SocketFile::default() }).expect("it is free");
+        let found = fs::metadata(&path).expect("it is there");
+        assert_eq!(found.permissions().mode() & 0o777, mode);
+        assert!(UnixStream::connect(&path).is_ok());
+        file.protect(&SocketFile { mode: 0o640, ..SocketFile::default() }).expect("it is ours");
+        let found = fs::metadata(&path).expect("it is there");
+        assert_eq!(found.permissions().mode() & 0o777, 0o640);
+        file.remove();
+        assert!(!path.exists());
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left");
+}
+
+#[test]
+fn c10_1_a_socket_that_was_left_behind_is_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    drop(UnixListener::bind(&path).expect("it is free"));
+    let (_socket, file) = bind(&path, &SocketFile::default()).expect("nobody answers there");
+    assert!(UnixStream::connect(&path).is_ok());
+    // One that has taken the place since is not ours to remove.
+    fs::remove_file(&path).expect("it is there");
+    let _other = UnixListener::bind(&path).expect("it is free");
+    file.remove();
+    assert!(path.exists());
+}
+
+#[test]
+fn c10_1_what_answers_or_is_no_socket_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let served = UnixListener::bind(&path).expect("it is free");
+    let taken = bind(&path, &SocketFile::default()).expect_err("somebody answers");
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    assert!(served.accept().is_ok(), "it is still the same");
+
+    let file = folder.path().join("notes.txt");
+    fs::write(&file, "mine").expect("a folder");
+    let refused = bind(&file, &SocketFile::default()).expect_err("it is a file");
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
+
+    let nowhere = bind(&folder.path().join("no/a.sock"), &SocketFile::default());
+    assert_eq!(nowhere.expect_err("no folder").kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn c10_1_an_owner_that_the_system_does_not_know_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = SocketFile { owner: Some("nobody-of-that-name".into()), ..SocketFile::default() };
+    let refused = bind(&folder.path().join("a.sock"), &file).expect_err("nobody");
+    assert!(refused.to_string().contains("nobody-of-that-name"), "{refused}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left");
+}
