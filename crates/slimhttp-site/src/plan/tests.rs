@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use http::header::MAX_FORWARDS;
+use http::header::{HOST, MAX_FORWARDS};
 use serde_json::json;
 
 use super::*;
