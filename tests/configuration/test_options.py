@@ -47,6 +47,8 @@ WHOLE = {
     'error_pages': {'404': '/404.html', '5xx': 'errors/5xx.html'},
     'response_headers': {'X-By': 'us', 'Vary': ['Origin'], 'Server': False},
     'security_headers': True,
+    'redirect_https': 8443,
+    'hsts': {'max_age': 63072000, 'include_subdomains': True, 'preload': True},
     'cors': {'origins': ['https://a.example', 'https://*.b.example'], 'max_age': 60},
 }
 
@@ -81,7 +83,8 @@ def test_c2_1_every_option_about_files_and_answers(in_folder, config):
         for key, value in WHOLE.items():
             s.http.config['vhosts']['b.example'] = {key: value}
             assert s.http.config['vhosts']['b.example'] == {key: value}
-    text = json.dumps({**config, 'web_root': 'www'})
+    # A proxy in front speaks https, of which `hsts` tells.
+    text = json.dumps({**config, 'web_root': 'www', 'trusted_proxies': '10.0.0.1'})
     assert check(folder, 'site.json', text) == (0, 'site.json: fine\n')
 
 
@@ -122,7 +125,7 @@ def test_the_examples_of_the_docs_are_configurations(in_folder, heading, python,
     assert all(f'`{key}`' in heading for key in config), 'each stands under its heading'
     with serving(web_root='www') as s:
         assert s.http.check_config({'web_root': 'www', **config}) is True
-    toml = f'web_root = "www"\n{toml}'
+    toml = f'web_root = "www"\ntrusted_proxies = "10.0.0.1"\n{toml}'
     assert check(folder, 'site.toml', toml) == (0, 'site.toml: fine\n')
 
 

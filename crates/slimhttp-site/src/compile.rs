@@ -159,11 +159,13 @@ pub fn compile(
         config: config.clone(),
         rewrites: flags.rewrites,
         shares: flags.shares,
+        varies_by_scheme: flags.varies_by_scheme,
         has_applications: flags.has_applications,
         has_access_logs: flags.has_access_logs,
         pins_releases: flags.pins_releases,
         global,
         hosts: compiled.table,
+        https_port: service.https_port(env.listener),
         service,
         instance: Arc::clone(&routes.instance),
         warnings,
@@ -184,6 +186,7 @@ fn mounts_of(previous: Previous<'_>, inherit_the_same: bool) -> mounts::Before<'
 struct Flags {
     rewrites: bool,
     shares: bool,
+    varies_by_scheme: bool,
     has_applications: bool,
     has_access_logs: bool,
     pins_releases: bool,
@@ -196,6 +199,7 @@ impl Flags {
         let mut flags = Self {
             rewrites: was(|site| site.rewrites),
             shares: was(|site| site.shares),
+            varies_by_scheme: was(|site| site.varies_by_scheme),
             has_applications: was(|site| site.has_applications),
             has_access_logs: was(|site| site.has_access_logs),
             pins_releases: was(|site| site.pins_releases),
@@ -204,6 +208,7 @@ impl Flags {
             let options = &scope.options;
             flags.rewrites |= !options.answers.rewrites.is_empty();
             flags.shares |= options.answers.cors.is_some();
+            flags.varies_by_scheme |= options.answers.vary_by_scheme();
             flags.has_applications |= options.app.is_some() || scope.routes.has_applications();
             flags.has_access_logs |= options.access_log.is_some();
             flags.pins_releases |= !options.files.pin_releases.is_zero();
@@ -270,7 +275,7 @@ fn vhosts<'t>(table: &'t Table, root: &At<'_>, report: &mut Report) -> Option<&'
 /// inherit, but for the mounts themselves.
 fn inherits_the_same(table: &Table, written: &Table) -> bool {
     options::all()
-        .filter(|option| option.stands == Stands::Everywhere && option.takes != Shape::Mounts)
+        .filter(|option| option.stands != Stands::GlobalOnly && option.takes != Shape::Mounts)
         .all(|option| table.get(option.key) == written.get(option.key))
 }
 

@@ -28,8 +28,8 @@ pub mod site;
 pub use config::{fault, logging, options, value};
 pub use files::{candidates, content_type, file_reply, file_rules, glob, listing};
 pub use protocol::{
-    authority, client, coding, conditions, cookie, cors, forward, http2, list_field, media_type,
-    methods, multipart, range, raw_reply, refusal, vary, websocket,
+    authority, client, coding, conditions, cookie, cors, forward, http2, https, list_field,
+    media_type, methods, multipart, range, raw_reply, refusal, vary, websocket,
 };
 pub use response::{answer_coding, live_reload, response_fields};
 pub use routing::{host, mount, path, redirect, route, upstream_prefix};

@@ -21,6 +21,7 @@ use crate::routing::route::{HandlerId, Params, RouteKind, RouteMatch};
 use crate::site::application::{Interface, MountedApplication};
 use crate::site::{Module, Proxy, Scope, Scripts, Site};
 
+mod https;
 mod named_host;
 mod transport;
 
@@ -93,7 +94,7 @@ pub enum Action<'s> {
 impl Site {
     /// The target in place of the one that was asked for, where a rewrite of
     /// the scope names it. The request is then planned with
-    /// [`Site::plan_rewritten`]. A path that is redirected is not rewritten.
+    /// [`Site::plan_rewritten`]. A path that is redirected is not rewritten, to https neither.
     ///
     /// It is `None` at once where no scope rewrites anything.
     pub fn rewritten(&self, head: &Head<'_, '_>) -> Option<Uri> {
@@ -105,8 +106,9 @@ impl Site {
             return None;
         }
         let target = target(head, head.uri.path_and_query()?).ok()?;
-        let answers = &host.at(&target.path).options.answers;
-        if answers.redirects.find(&target).is_some() {
+        let scope = host.at(&target.path);
+        let answers = &scope.options.answers;
+        if self.is_sent_to_https(scope, head) || answers.redirects.find(&target).is_some() {
             return None;
         }
         let mut parts = head.uri.clone().into_parts();
@@ -121,9 +123,10 @@ impl Site {
     }
 
     /// The plan of a request whose target was rewritten, see
-    /// [`Site::rewritten`]: whatever is redirected was so before.
-    pub fn plan_rewritten<'s, 'u>(&'s self, head: &Head<'u, '_>) -> Plan<'s, 'u> {
-        self.decide(head, TargetOrigin::Rewrite)
+    /// [`Site::rewritten`], with what was `asked` for: whatever is redirected was so before, but
+    /// to https, which the scope that answers demands by itself.
+    pub fn plan_rewritten<'s, 'u>(&'s self, head: &Head<'u, '_>, asked: &Uri) -> Plan<'s, 'u> {
+        self.decide(head, TargetOrigin::Rewrite { asked })
     }
 
     fn scope_of(&self, authority: Option<&Authority<'_>>, transport: Transport) -> &Arc<Scope> {
@@ -133,7 +136,10 @@ impl Site {
         }
     }
 
-    fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, origin: TargetOrigin) -> Plan<'s, 'u> {
+    fn decide<'s, 'u>(&'s self, head: &Head<'u, '_>, origin: TargetOrigin<'_>) -> Plan<'s, 'u> {
+        if head.transport.security == Security::PlainToTls {
+            return self.plain_to_tls(head);
+        }
         let authority = match authority(head) {
             Ok(authority) => authority,
             Err(refusal) => return Plan::only(&self.global, Action::Refuse(refusal)),
@@ -152,7 +158,7 @@ impl Site {
             Err(refusal) => return Plan::only(host, Action::Refuse(refusal)),
         };
         let scope = host.at(&target.path);
-        let action = match self.decided(scope, &target, head, origin) {
+        let action = match self.decided((scope, authority.as_ref()), &target, head, origin) {
             Some(action) => Ok(smallvec::smallvec![action]),
             None => self.actions(host, scope, &target, head),
         };
@@ -163,11 +169,15 @@ impl Site {
     /// What the site itself answers, whoever would be asked.
     fn decided<'s>(
         &'s self,
-        scope: &'s Scope,
+        (scope, named): (&'s Scope, Option<&Authority<'_>>),
         target: &Target<'_>,
         head: &Head<'_, '_>,
-        origin: TargetOrigin,
+        origin: TargetOrigin<'_>,
     ) -> Option<Action<'s>> {
+        let before = origin.asked().and_then(|asked| https::target_of(head, asked));
+        if let Some(action) = self.to_https(scope, named, before.as_ref().unwrap_or(target), head) {
+            return Some(action);
+        }
         // No browser follows a preflight that is redirected, and none sends what
         // handlers ask for, such as a token.
         let answers = &scope.options.answers;
@@ -175,7 +185,7 @@ impl Site {
         if let Some(fields) = preflight.and_then(|cors| cors.preflight(head.method, head.headers)) {
             return Some(Action::Preflight(Box::new(fields)));
         }
-        if origin == TargetOrigin::Client {
+        if matches!(origin, TargetOrigin::Client) {
             let (location, status) = answers.redirects.find(target)?;
             return Some(Action::Redirect { location, status });
         }
@@ -312,12 +322,22 @@ fn application_action<'s>(
 }
 
 /// Where the target that is planned comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TargetOrigin {
+#[derive(Clone, Copy)]
+enum TargetOrigin<'a> {
     /// The request line, or `:path`.
     Client,
     /// A rule of the option `rewrites`, see [`Site::rewritten`].
-    Rewrite,
+    Rewrite { asked: &'a Uri },
+}
+
+impl<'a> TargetOrigin<'a> {
+    /// What the client has asked for, where that is another target.
+    fn asked(self) -> Option<&'a Uri> {
+        match self {
+            Self::Client => None,
+            Self::Rewrite { asked } => Some(asked),
+        }
+    }
 }
 
 /// The actions of a plan, in the order in which they are tried.

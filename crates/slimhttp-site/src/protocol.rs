@@ -10,6 +10,7 @@ pub mod cookie;
 pub mod cors;
 pub mod forward;
 pub mod http2;
+pub mod https;
 pub mod list_field;
 pub(crate) mod max_forwards;
 pub mod media_type;

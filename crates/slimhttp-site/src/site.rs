@@ -16,6 +16,7 @@ use slimhttp_http1::Limits;
 use crate::config::Config;
 use crate::config::logging::Logging;
 use crate::files::file_rules::{AnswerRules, FileRules};
+use crate::protocol::https;
 use crate::protocol::websocket::WebSocketLimits;
 use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
@@ -23,7 +24,7 @@ use crate::routing::upstream_prefix::PrefixRule;
 use crate::site::access::{Networks, PerClient};
 use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
-use crate::site::listener::Listener;
+use crate::site::listener::{FirstListener, Listener};
 use crate::site::mounts::{Mount, Mounts};
 
 pub use crate::routing::application;
@@ -46,12 +47,18 @@ pub struct Site {
     pub service: Arc<Service>,
     /// What the program says of the server as a whole.
     pub instance: Arc<Instance>,
+    /// The port to which `redirect_https` sends where it names none: that of the listener that
+    /// speaks TLS, else the one that https has by itself.
+    pub https_port: u16,
     /// Whether a scope may rewrite paths. It stays set when the last rule goes
     /// by a change that carries other scopes over.
     pub rewrites: bool,
     /// Whether a scope may answer pages of other origins otherwise than its own
     /// (`cors`). It stays set as `rewrites` does.
     pub shares: bool,
+    /// Whether a scope may answer otherwise who comes by https (`redirect_https`, `hsts`). It stays
+    /// set as `rewrites` does.
+    pub varies_by_scheme: bool,
     /// Whether a scope or a route may be answered by an application. It stays set as
     /// `rewrites` does.
     pub has_applications: bool,
@@ -424,6 +431,17 @@ impl Service {
     /// Whether TLS is spoken anywhere.
     pub fn speaks_tls(&self) -> bool {
         self.listeners.iter().any(|listener| listener.tls)
+    }
+
+    /// The port of the first listener that speaks TLS at a port that is known, the usual one where
+    /// there is none.
+    pub fn https_port(&self, first: &FirstListener) -> u16 {
+        let port = |(index, listener): (usize, &Arc<Listener>)| match index {
+            0 => first.port,
+            _ => listener.endpoint.port(),
+        };
+        let speaking = self.listeners.iter().enumerate().filter(|(_, listener)| listener.tls);
+        speaking.map(port).find(|port| *port != 0).unwrap_or(https::DEFAULT_PORT)
     }
 
     /// How much of a request's head is read before it is refused.

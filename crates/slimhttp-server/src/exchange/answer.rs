@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Method, Response};
-use slimhttp_site::plan::{Actions, Head, Plan};
+use slimhttp_site::client::Arrival;
+use slimhttp_site::https::Hsts;
+use slimhttp_site::plan::{Actions, Head, Plan, Security, Transport};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::response_fields::answer_fields;
+use slimhttp_site::response_fields::{answer_fields, hsts_field};
 
 use crate::context::connection::ConnectionContext;
 use crate::exchange::actions::Exchange;
@@ -45,7 +47,7 @@ pub(crate) async fn answer(
     // What was rewritten is answered as what it is now; the access log says what was asked for.
     let rewritten = snapshot.site.rewritten(&head).map(Box::new);
     let plan = match &rewritten {
-        Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }),
+        Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }, &requested),
         None => snapshot.site.plan(&head),
     };
     let Plan { host, scope, target, mut actions } = plan;
@@ -103,6 +105,7 @@ impl Exchange<'_> {
         let rules = &self.scope.options.answers;
         // Before the fields of the request are handed on.
         let grant = rules.cors.as_ref().map(|cors| cors.grant(self.headers()));
+        let scheme = self.scheme();
         let outcome = match self.admit() {
             Ok(()) => match self.failed_start.take() {
                 Some(failed) => Ok(self.show(&failed)),
@@ -125,6 +128,7 @@ impl Exchange<'_> {
         }
         error_page::finish(&mut response);
         answer_fields(rules, response.headers_mut(), self.connection.security.is_tls());
+        hsts_field(rules, response.headers_mut(), scheme);
         if let Some(grant) = grant {
             grant.apply(response.headers_mut());
         }
@@ -135,9 +139,25 @@ impl Exchange<'_> {
         response
     }
 
+    /// The scheme by which the client has come, to us or to a proxy that is trusted, where the
+    /// response depends on it.
+    fn scheme(&self) -> &'static str {
+        let options = &self.scope.options;
+        if !matches!(options.answers.hsts, Hsts::On(_)) {
+            return "http";
+        }
+        let Transport { peer, security, .. } = self.connection.transport();
+        let (uri, headers, trusted) = (self.uri, self.headers(), &options.trusted_proxies);
+        Arrival { peer, tls: security.is_tls(), uri, headers, trusted }.scheme()
+    }
+
     /// Whether the request may be answered at all, whatever its plan says: by who asks, by what
     /// the protocol has found in its head, and by what it announces.
     fn admit(&mut self) -> Result<(), Refusal> {
+        if self.connection.security == Security::PlainToTls {
+            // Whatever is to follow is to come by TLS.
+            self.connection.state.request_close(CloseMode::Gracefully);
+        }
         if !self.snapshot.site.admits(self.connection.peer.ip()) {
             // It was allowed when it connected; its connection ends with this.
             self.connection.state.request_close(CloseMode::Gracefully);

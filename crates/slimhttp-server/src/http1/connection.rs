@@ -16,6 +16,7 @@ use http::header::TE;
 use http::request::Parts;
 use slimhttp_http1::{Framing, Received, RequestEvent, RequestHead, Scratch, Server, State};
 use slimhttp_site::list_field;
+use slimhttp_site::plan::{Security, Transport};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::site::Site;
 use tokio::io::ReadBuf;
@@ -417,11 +418,13 @@ impl<S: Stream> Http1<S> {
     /// of events are to know of it, the client is to be refused, or the connection ends or may
     /// have to.
     fn key(&self, head: &RequestHead<'_>, site: &Site) -> Option<Key> {
-        let ConnectionContext { shared, state, peer, security, .. } = &*self.context;
+        let ConnectionContext { shared, state, .. } = &*self.context;
+        let Transport { port, peer, security } = self.context.transport();
         let may_repeat = self.engine.may_send_prepared()
             && matches!(self.client, SendingSide::Open)
             && !shared.events.is_watched()
-            && site.admits(peer.ip())
+            && security != Security::PlainToTls
+            && site.admits(peer)
             && state.close_mode() == CloseMode::No;
         if !may_repeat {
             return None;
@@ -430,6 +433,9 @@ impl<S: Stream> Http1<S> {
             generation: shared.live.generation(),
             tls: security.is_tls(),
             varies_by_origin: site.shares,
+            varies_by_scheme: site.varies_by_scheme,
+            port,
+            peer,
         };
         response_cache::key(head, conditions)
     }

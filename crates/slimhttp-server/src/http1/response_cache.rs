@@ -14,6 +14,7 @@
 //! [`FileCache::revalidate`]: slimhttp_site::file_rules::FileCache::revalidate
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,10 @@ pub(super) struct Key {
     bytes: SmallVec<[u8; 256]>,
     /// Of the configuration.
     generation: u64,
+    /// That of the connection, in which a `Host` without one is looked up.
+    port: u16,
+    /// Who says by which scheme its client has come, where a response may depend on that.
+    forwarded_by: Option<IpAddr>,
 }
 
 /// A response that is kept.
@@ -74,39 +79,51 @@ pub(super) struct Conditions {
     pub(super) generation: u64,
     /// Whether the connection is encrypted.
     pub(super) tls: bool,
+    /// The port that the client has connected to.
+    pub(super) port: u16,
     /// Whether a scope has `cors`. Where none has, an `Origin` decides nothing, and
     /// one that differs each time takes nobody's slot.
     pub(super) varies_by_origin: bool,
+    /// Whether a scope answers otherwise who comes by https. Where none does, what proxies say of
+    /// the scheme decides nothing.
+    pub(super) varies_by_scheme: bool,
+    /// The other end of the connection: who is believed in that is a matter of the scope.
+    pub(super) peer: IpAddr,
 }
 
 /// The key of a request to which a prepared head may be sent; `None` where its response is never
 /// repeated.
 pub(super) fn key(head: &RequestHead<'_>, conditions: Conditions) -> Option<Key> {
-    let Conditions { generation, tls, varies_by_origin } = conditions;
+    let Conditions { generation, tls, port, .. } = conditions;
     let is_head = match head.method() {
         "GET" => false,
         "HEAD" => true,
         _ => return None,
     };
     let flags = u8::from(is_head) | u8::from(tls) << 1;
-    if is_handled(flags, head, generation) {
+    if is_handled(flags, head, (generation, port)) {
         return None;
     }
     let mut bytes = SmallVec::new();
     bytes.push(flags);
     bytes.extend_from_slice(head.target().as_bytes());
-    let (mut etag, mut date) = (false, false);
+    let (mut etag, mut date, mut forwarded_by) = (false, false, None);
     for field in head.fields().iter() {
         let mark = match Field::of(field.name) {
             Field::Ignored => continue,
-            Field::Varies(ORIGIN) if !varies_by_origin => continue,
+            Field::Varies(ORIGIN) if !conditions.varies_by_origin => continue,
+            Field::Varies(SCHEME) | Field::Forwarded if !conditions.varies_by_scheme => continue,
+            Field::Varies(SCHEME) => {
+                forwarded_by = Some(conditions.peer);
+                SCHEME
+            }
             Field::Varies(mark) => mark,
             Field::ModifiedSince => {
                 date = true;
                 continue;
             }
             Field::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => continue,
-            Field::Connection | Field::Uncacheable => return None,
+            Field::Connection | Field::Forwarded | Field::Uncacheable => return None,
         };
         etag |= mark == IF_NONE_MATCH;
         // Neither a target nor a value holds such a byte: the engine sees to it.
@@ -114,7 +131,8 @@ pub(super) fn key(head: &RequestHead<'_>, conditions: Conditions) -> Option<Key>
         bytes.extend_from_slice(&field.value);
     }
     // RFC 9110 section 13.1.3: only without an If-None-Match does the date count.
-    ((etag || !date) && bytes.len() <= MAX_KEY).then_some(Key { bytes, generation })
+    let fits = (etag || !date) && bytes.len() <= MAX_KEY;
+    fits.then_some(Key { bytes, generation, port, forwarded_by })
 }
 
 /// Takes note that a handler has answered what `key` asks for, so that no response of it is kept.
@@ -126,7 +144,7 @@ pub(super) fn note_handled(key: &Key) {
     while let [mark, rest @ ..] = fields {
         let (value, further) = rest.split_at(end_of(rest).unwrap_or(rest.len()));
         if *mark == HOST {
-            let hash = hash_of(*flags, target, value, key.generation);
+            let hash = hash_of(*flags, target, value, (key.generation, key.port));
             HANDLED.with_borrow_mut(|known| {
                 known.resize(HANDLED_SLOTS, 0);
                 known[hash as usize % HANDLED_SLOTS] = hash;
@@ -137,18 +155,18 @@ pub(super) fn note_handled(key: &Key) {
     }
 }
 
-fn is_handled(flags: u8, head: &RequestHead<'_>, generation: u64) -> bool {
+fn is_handled(flags: u8, head: &RequestHead<'_>, place: (u64, u16)) -> bool {
     let Some(host) = head.fields().iter().find(|field| field.name.eq_ignore_ascii_case("host"))
     else {
         return false;
     };
-    let hash = hash_of(flags, head.target().as_bytes(), &host.value, generation);
+    let hash = hash_of(flags, head.target().as_bytes(), &host.value, place);
     HANDLED.with_borrow(|known| known.get(hash as usize % HANDLED_SLOTS) == Some(&hash))
 }
 
-fn hash_of(flags: u8, target: &[u8], host: &[u8], generation: u64) -> u64 {
+fn hash_of(flags: u8, target: &[u8], host: &[u8], (generation, port): (u64, u16)) -> u64 {
     let scope = xxh3_64_with_seed(host, generation);
-    xxh3_64_with_seed(target, scope.wrapping_add(flags.into()))
+    xxh3_64_with_seed(target, scope.wrapping_add(u64::from(port) << 8 | u64::from(flags)))
 }
 
 /// Marks the value of `Host` in a key.
@@ -157,8 +175,10 @@ const HOST: u8 = 1;
 const IF_NONE_MATCH: u8 = 4;
 /// Marks the value of `Origin`.
 const ORIGIN: u8 = 6;
+/// Marks what a proxy says of the scheme.
+const SCHEME: u8 = 7;
 /// The greatest mark.
-const LAST_MARK: u8 = ORIGIN;
+const LAST_MARK: u8 = SCHEME;
 
 /// What a field of a request means for answers from files.
 enum Field {
@@ -170,19 +190,22 @@ enum Field {
     ModifiedSince,
     /// `Connection`.
     Connection,
+    /// `Forwarded`, which tells the scheme and, each time anew, the client.
+    Forwarded,
     /// Its response is made anew each time.
     Uncacheable,
 }
 
 impl Field {
     fn of(name: &str) -> Self {
-        const VARY: [(&str, u8); 6] = [
+        const VARY: [(&str, u8); 7] = [
             ("host", HOST),
             ("accept-encoding", 2),
             ("accept", 3),
             ("if-none-match", IF_NONE_MATCH),
             ("sec-fetch-dest", 5),
             ("origin", ORIGIN),
+            ("x-forwarded-proto", SCHEME),
         ];
         const UNCACHEABLE: [&str; 9] = [
             "range",
@@ -200,6 +223,8 @@ impl Field {
             Self::Varies(*mark)
         } else if is("connection") {
             Self::Connection
+        } else if is("forwarded") {
+            Self::Forwarded
         } else if is("if-modified-since") {
             Self::ModifiedSince
         } else if UNCACHEABLE.iter().any(|field| is(field)) {
@@ -262,7 +287,12 @@ pub(crate) fn drop_expired() {
 }
 
 fn slot_of(key: &Key) -> usize {
-    xxh3_64(&key.bytes) as usize % SLOTS
+    let seed = match key.forwarded_by {
+        None => 0,
+        Some(IpAddr::V4(address)) => address.to_bits().into(),
+        Some(IpAddr::V6(address)) => xxh3_64(&address.octets()),
+    };
+    xxh3_64_with_seed(&key.bytes, seed) as usize % SLOTS
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ fn ends_connection(refusal: &Refusal) -> bool {
     matches!(
         refusal,
         Refusal::BadRequest(_)
+            | Refusal::PlainToTls
             | Refusal::UriTooLong
             | Refusal::HeaderTooLarge
             | Refusal::ContentTooLarge(_)
@@ -194,7 +195,7 @@ fn plain_page(refusal: &Refusal) -> Bytes {
     static PAGES: [OnceLock<Bytes>; 200] = [const { OnceLock::new() }; 200];
     let make = || Bytes::from(small_page(refusal, None, false));
     // They have a status of others.
-    if matches!(refusal, Refusal::Raised(_) | Refusal::NotStarted { .. }) {
+    if matches!(refusal, Refusal::Raised(_) | Refusal::NotStarted { .. } | Refusal::PlainToTls) {
         return make();
     }
     let status = usize::from(refusal.status().as_u16());
@@ -236,6 +237,7 @@ fn small_page(refusal: &Refusal, detail: Option<&str>, debug: bool) -> String {
 fn explanation(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
         Refusal::UpgradeRequired => "Here is a WebSocket, for programs and scripts of pages.",
+        Refusal::PlainToTls => "This port speaks TLS: come by https.",
         Refusal::NotFound => "There is nothing here.",
         Refusal::Internal => "Something went wrong on this server. It has been noted.",
         Refusal::BadGateway => {

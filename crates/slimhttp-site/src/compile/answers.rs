@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
 
+use super::CompileEnv;
 use super::files::shared;
 use super::layer::Layers;
+use super::listen;
 use super::report::{At, Report};
 use super::rules::Rule;
 use crate::files::file_rules::{AnswerRules, FieldRule};
 use crate::protocol::cors::is_cors_field;
+use crate::protocol::https::Hsts;
 use crate::site::ScopeOptions;
 
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`
@@ -38,6 +41,12 @@ pub(super) fn rules(
         Some(true) => rules.default_headers = security_headers(),
         Some(false) => rules.default_headers = Arc::default(),
         None => {}
+    }
+    if let Some(Rule::HttpsRedirect(redirect)) = own.rule("redirect_https") {
+        rules.redirect_https = *redirect;
+    }
+    if let Some(Rule::Hsts(hsts)) = own.rule("hsts") {
+        rules.hsts = hsts.clone();
     }
     if let Some(Rule::Cors(cors)) = own.rule("cors") {
         rules.cors = cors.clone();
@@ -70,6 +79,22 @@ pub(super) fn cors_alone(
     let expected = format!("either `cors` or `Access-Control-` fields in `{other}`");
     let hint = "`cors` sends these fields itself, and answers preflights; take the others out";
     report.fault(&at.key(given), expected, "both".to_owned(), hint.to_owned());
+}
+
+/// Says where `hsts` would never be sent, for no client comes by https.
+pub(super) fn hsts_is_sent(
+    own: Layers<'_>,
+    options: &ScopeOptions,
+    env: &CompileEnv<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) {
+    let is_on = own.own.has("hsts") && matches!(options.answers.hsts, Hsts::On(_));
+    if is_on && !listen::speak_tls(own, env.listener) && options.trusted_proxies.is_empty() {
+        let why = "is said over https only, which this server does not speak; a proxy in front \
+                   that does is to be named in `trusted_proxies`";
+        report.warn(&at.key("hsts"), why);
+    }
 }
 
 /// What `security_headers` sets: no guessing of types, no full address to other

@@ -11,7 +11,7 @@ use super::plain::did_you_mean;
 use super::read::{Checked, read};
 use super::report::{At, Report};
 use super::rules::Rule;
-use crate::config::options::{self, Shape, Stands};
+use crate::config::options::{self, OptionSpec, Shape, Stands};
 use crate::config::value::{Table, Value};
 use crate::site::mounts::Mount;
 
@@ -27,6 +27,14 @@ impl Level {
     /// Whether the options of the whole server have no place there.
     fn is_inner(self) -> bool {
         self != Self::Global
+    }
+
+    fn may_have(self, stands: Stands) -> bool {
+        match stands {
+            Stands::Everywhere => true,
+            Stands::Hosts => self != Self::Mount,
+            Stands::GlobalOnly => self == Self::Global,
+        }
     }
 }
 
@@ -53,8 +61,8 @@ impl Layer {
                 unknown(key, value, level, at, &here, report);
                 continue;
             };
-            if level.is_inner() && option.stands == Stands::GlobalOnly {
-                misplaced(option.key, level, &here, report);
+            if !level.may_have(option.stands) {
+                misplaced(option, level, &here, report);
             } else if value.is_null() || option.takes == Shape::Hosts {
                 // Nothing stands there, or what others read.
             } else if level == Level::Mount && option.takes == Shape::Mounts {
@@ -170,8 +178,8 @@ fn unknown(
     // `[vhosts.www.example.com]` is a host `www` with the table `example`.
     let cut = || scope.name().is_some_and(|name| !name.contains('.')) && is_label(key);
     let hint = match options::suggest(key, level.is_inner()) {
-        Some(option) if level.is_inner() && option.stands == Stands::GlobalOnly => {
-            Some(format!("did you mean `{}`? It stands at the global level only", option.key))
+        Some(option) if !level.may_have(option.stands) => {
+            Some(format!("did you mean `{}`? It stands {} only", option.key, place_of(option)))
         }
         Some(option) => Some(did_you_mean(option.key)),
         None if level == Level::Host && value.as_table().is_some() && cut() => Some(
@@ -198,9 +206,22 @@ fn is_label(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Reports a key that stands at the global level only.
-fn misplaced(key: &str, level: Level, at: &At<'_>, report: &mut Report) {
-    let hint = match key {
+/// Where an option stands that has no place here.
+fn place_of(option: &OptionSpec) -> &'static str {
+    match option.stands {
+        Stands::Hosts => "at the global level and in virtual hosts",
+        _ => "at the global level",
+    }
+}
+
+/// Reports a key that may stand in an outer scope only.
+fn misplaced(option: &OptionSpec, level: Level, at: &At<'_>, report: &mut Report) {
+    if option.stands == Stands::Hosts {
+        let expected = "this option at the global level or in a virtual host";
+        let hint = "browsers keep it for a whole host: move it out of `mounts`";
+        return report.fault(at, expected, None, hint.to_owned());
+    }
+    let hint = match option.key {
         "vhosts" if level == Level::Mount => {
             "mounts stand in virtual hosts, virtual hosts in no mount"
         }

@@ -154,7 +154,9 @@ pub(super) fn read(
             | Shape::FileCache
             | Shape::Redirects
             | Shape::Rewrites
-            | Shape::Cors,
+            | Shape::Cors
+            | Shape::HttpsRedirect
+            | Shape::Hsts,
             value,
         ) => return rules::read(shape, value, at, report).map(Checked::Rule),
         _ => return wrong_type(shape, value, at, report),

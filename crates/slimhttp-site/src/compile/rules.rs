@@ -14,11 +14,13 @@ use crate::config::value::Value;
 use crate::files::file_rules::{Compress, FieldRule, TryFile};
 use crate::files::glob::{ByGlob, Glob, Subtrees};
 use crate::protocol::cors::Cors;
+use crate::protocol::https::{Hsts, HstsPolicy, HttpsRedirect};
 use crate::routing::redirect::{Redirects, Rewrites};
 
 mod cors;
 mod fields;
 mod globs;
+mod https;
 mod media;
 mod pages;
 mod tables;
@@ -46,6 +48,8 @@ pub(super) enum Rule {
     Redirects(Redirects),
     Rewrites(Rewrites),
     Cors(Option<Arc<Cors>>),
+    HttpsRedirect(HttpsRedirect),
+    Hsts(Hsts),
 }
 
 /// Reads `value`, which is not null, as `shape`. `None` where it is wrong, which
@@ -116,6 +120,19 @@ pub(super) fn read(shape: Shape, value: &Value, at: &At<'_>, report: &mut Report
         (Shape::Cors, Value::Bool(on)) => Rule::Cors(on.then(Arc::default)),
         (Shape::Cors, Value::String(_) | Value::List(_) | Value::Table(_)) => {
             Rule::Cors(Some(Arc::new(cors::cors(value, at, report)?)))
+        }
+        (Shape::HttpsRedirect, Value::Bool(true)) => Rule::HttpsRedirect(HttpsRedirect::ToListener),
+        (Shape::HttpsRedirect, Value::Bool(false)) => Rule::HttpsRedirect(HttpsRedirect::Off),
+        (Shape::HttpsRedirect, Value::Integer(_)) => {
+            Rule::HttpsRedirect(HttpsRedirect::ToPort(https::port(value, at, report)?))
+        }
+        (Shape::Hsts, Value::Bool(false)) => Rule::Hsts(Hsts::Off),
+        (Shape::Hsts, Value::Bool(true)) => Rule::Hsts(Hsts::On(HstsPolicy::default().value())),
+        (Shape::Hsts, Value::Integer(_)) => {
+            Rule::Hsts(Hsts::On(https::seconds(value, at, report)?.value()))
+        }
+        (Shape::Hsts, Value::Table(table)) => {
+            Rule::Hsts(Hsts::On(https::hsts(table, at, report)?.value()))
         }
         _ => {
             let unquoted = matches!(value.as_str(), Some("true" | "false" | "True" | "False"));

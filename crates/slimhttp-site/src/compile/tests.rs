@@ -20,6 +20,7 @@ mod cors;
 mod fields;
 mod files;
 mod fixed;
+mod https;
 mod keys;
 mod listen;
 mod mounts;

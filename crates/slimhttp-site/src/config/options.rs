@@ -4,6 +4,7 @@
 
 mod application;
 mod files;
+mod https;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -11,8 +12,8 @@ mod websocket;
 
 pub use application::{INTERFACES, LIFESPANS};
 pub use shape::{
-    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, LISTEN_KEYS,
-    MODULE_RELOADS, SYMLINKS, Shape,
+    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, HSTS_KEYS, LISTEN_KEYS,
+    MAX_AGE, MODULE_RELOADS, SYMLINKS, Shape,
 };
 
 use crate::config::spelling::{nearest, normalized};
@@ -41,6 +42,9 @@ pub enum Stands {
     /// At the global level, in any virtual host and in any mount, which inherit what
     /// they leave out.
     Everywhere,
+    /// At the global level and in any virtual host, but in no mount: it is about what is so before
+    /// a path is known.
+    Hosts,
     /// At the global level only.
     GlobalOnly,
 }
@@ -59,6 +63,10 @@ const fn everywhere(key: &'static str, takes: Shape) -> OptionSpec {
     OptionSpec { key, stands: Stands::Everywhere, takes, default: "", doc: "", aliases: &[] }
 }
 
+const fn hosts(key: &'static str, takes: Shape) -> OptionSpec {
+    OptionSpec { stands: Stands::Hosts, ..everywhere(key, takes) }
+}
+
 const fn global(key: &'static str, takes: Shape) -> OptionSpec {
     OptionSpec { stands: Stands::GlobalOnly, ..everywhere(key, takes) }
 }
@@ -69,6 +77,7 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
         .iter()
         .chain(application::APPLICATIONS)
         .chain(files::FILES)
+        .chain(https::HTTPS)
         .chain(websocket::WEBSOCKETS)
         .chain(SERVER)
 }
@@ -466,7 +475,7 @@ pub fn find(key: &str) -> Option<&'static OptionSpec> {
 /// The option that a misspelt `key` most likely means; `in_host` prefers those
 /// that may stand in a virtual host or a mount.
 pub fn suggest(key: &str, in_host: bool) -> Option<&'static OptionSpec> {
-    let fits = |option: &&OptionSpec| !in_host || option.stands == Stands::Everywhere;
+    let fits = |option: &&OptionSpec| !in_host || option.stands != Stands::GlobalOnly;
     let others = |option: &&OptionSpec| !fits(option);
     let spelling = normalized(key);
     let same = |option: &&OptionSpec| normalized(option.key) == spelling;

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 use crate::files::glob::{ByGlob, Globs, Subtrees};
 use crate::protocol::coding::Coding;
 use crate::protocol::cors::Cors;
+use crate::protocol::https::{Hsts, HttpsRedirect};
 
 /// The rules of one scope's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,9 +221,20 @@ pub struct AnswerRules {
     /// Fields that are set where nobody has set them; `true` beside those that
     /// are sent over TLS only.
     pub default_headers: Arc<[(HeaderName, HeaderValue, bool)]>,
+    /// Whether what has come in plain is sent to https.
+    pub redirect_https: HttpsRedirect,
+    /// What is said of https to browsers that have come by it.
+    pub hsts: Hsts,
     /// Which pages of other origins may read them; `None` leaves that to whoever
     /// answers.
     pub cors: Option<Arc<Cors>>,
+}
+
+impl AnswerRules {
+    /// Whether it matters to an answer if the client speaks https, to us or to a proxy before us.
+    pub(crate) fn vary_by_scheme(&self) -> bool {
+        self.redirect_https != HttpsRedirect::Off || matches!(self.hsts, Hsts::On(_))
+    }
 }
 
 /// The statuses that an error page stands for, both included: `404`, or `5xx`.

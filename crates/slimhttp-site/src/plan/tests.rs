@@ -69,7 +69,7 @@ fn planned(site: &Site, method: &str, uri: &str, host: &str) -> String {
     };
     let rewritten = site.rewritten(&head);
     let plan = match &rewritten {
-        Some(uri) => site.plan_rewritten(&Head { uri, ..head }),
+        Some(uri) => site.plan_rewritten(&Head { uri, ..head }, head.uri),
         None => site.plan(&head),
     };
     let action = match &plan.actions[0] {
@@ -478,5 +478,6 @@ fn only_an_absolute_form_leaves_the_path_out() {
 }
 
 mod applications;
+mod https;
 mod mounts;
 mod transport;

@@ -12,6 +12,8 @@ use crate::protocol::methods::Methods;
 pub enum Refusal {
     /// The request is malformed; the text says how (RFC 9112, for the log).
     BadRequest(&'static str),
+    /// HTTP has come without TLS to a port that speaks it, and nobody knows where to send it.
+    PlainToTls,
     /// The content is not what it says to be: no JSON, no form. The response says
     /// why.
     MalformedContent,
@@ -76,7 +78,9 @@ impl Refusal {
     /// The status that says so.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::MalformedContent => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::PlainToTls | Self::MalformedContent => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

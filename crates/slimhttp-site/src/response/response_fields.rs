@@ -1,5 +1,5 @@
 //! The header fields that a site adds to a response: `cache_control`, `immutable` and
-//! `file_headers` for files; `response_headers` and `security_headers` for every response.
+//! `file_headers` for files; `response_headers`, `security_headers` and `hsts` for every response.
 //!
 //! A rule never touches the fields that say how the message is framed or how its content is
 //! to be decoded as it is sent: its length, its coding, the boundary of a multipart. So no
@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::files::file_rules::{AnswerRules, FieldRule, FileRules};
+use crate::protocol::https::Hsts;
 use crate::protocol::vary::merge_vary;
 use crate::routing::path::SafePath;
 
@@ -65,9 +66,26 @@ pub fn answer_fields(rules: &AnswerRules, headers: &mut HeaderMap, tls: bool) {
     }
     for (name, value, tls_only) in &*rules.default_headers {
         let taken_away = |rule: &FieldRule| matches!(rule, FieldRule::Remove(gone) if gone == name);
-        if (tls || !tls_only) && !rules.response_headers.iter().any(taken_away) {
+        if (!tls_only || tls && rules.hsts == Hsts::Unsaid)
+            && !rules.response_headers.iter().any(taken_away)
+        {
             headers.entry(name).or_insert_with(|| value.clone());
         }
+    }
+}
+
+/// Puts on an answer what `hsts` says. It is the one to say so, whoever else has answered; but for
+/// the fields of the scope: where these name it, it is theirs. Never without https (RFC 6797
+/// section 7.2).
+pub fn hsts_field(rules: &AnswerRules, headers: &mut HeaderMap, scheme: &str) {
+    const NAME: HeaderName = header::STRICT_TRANSPORT_SECURITY;
+    let Hsts::On(value) = &rules.hsts else { return };
+    if rules.response_headers.iter().any(|rule| *rule.name() == NAME) {
+        return;
+    }
+    match scheme {
+        "https" => _ = headers.insert(NAME, value.clone()),
+        _ => _ = headers.remove(NAME),
     }
 }
 

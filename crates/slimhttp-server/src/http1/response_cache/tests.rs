@@ -1,5 +1,7 @@
 //! Which requests are the same, and when a response is over.
 
+use std::net::Ipv4Addr;
+
 use http::{HeaderMap, StatusCode};
 use slimhttp_http1::{Limits, RequestEvent, Scratch, Server};
 
@@ -18,7 +20,14 @@ fn key_under(head: &str, conditions: Conditions) -> Option<Key> {
     }
 }
 
-const OVER_PLAIN_TCP: Conditions = Conditions { generation: 1, tls: false, varies_by_origin: true };
+const OVER_PLAIN_TCP: Conditions = Conditions {
+    generation: 1,
+    tls: false,
+    port: 80,
+    varies_by_origin: true,
+    varies_by_scheme: true,
+    peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+};
 
 const PLAIN: &str = "GET /a HTTP/1.1\r\nHost: a";
 
@@ -60,8 +69,38 @@ fn what_files_look_at_makes_another_key() {
     }
     let tls = key_under(PLAIN, Conditions { tls: true, ..OVER_PLAIN_TCP });
     assert_ne!(key_of(PLAIN), tls, "over TLS");
+    let elsewhere = key_under(PLAIN, Conditions { port: 81, ..OVER_PLAIN_TCP });
+    assert_ne!(key_of(PLAIN), elsewhere, "at another port");
     let changed = key_under(PLAIN, Conditions { generation: 2, ..OVER_PLAIN_TCP });
     assert_ne!(key_of(PLAIN), changed, "after a change");
+}
+
+#[test]
+fn c10_3_what_a_proxy_says_of_the_scheme_makes_another_key() {
+    let proxy = Conditions { peer: Ipv4Addr::new(10, 0, 0, 1).into(), ..OVER_PLAIN_TCP };
+    let nobody_asks = Conditions { varies_by_scheme: false, ..OVER_PLAIN_TCP };
+    let (https, http) = ("X-Forwarded-Proto: https", "X-Forwarded-Proto: http");
+    let of = |field: &str, conditions| key_under(&format!("{PLAIN}\r\n{field}"), conditions);
+    let keys = [
+        key_of(PLAIN),
+        of(https, OVER_PLAIN_TCP),
+        of(http, OVER_PLAIN_TCP),
+        // Whether it is believed depends on who says so.
+        of(https, proxy),
+        of(http, proxy),
+        of(&format!("{https}\r\n{http}"), proxy),
+        of("X-Forwarded-Proto: http, https", proxy),
+    ];
+    for (place, one) in keys.iter().enumerate() {
+        assert!(one.is_some() && !keys[..place].contains(one), "{place}");
+    }
+    // The client stands there too, so that it would be another one each time.
+    assert_eq!(of("Forwarded: for=1.2.3.4;proto=https", proxy), None);
+    // Where the scheme decides nothing, neither do they.
+    for field in [https, http, "Forwarded: for=1.2.3.4;proto=https"] {
+        assert_eq!(of(field, nobody_asks), key_under(PLAIN, nobody_asks), "{field}");
+    }
+    assert_eq!(key_under(PLAIN, proxy), key_of(PLAIN), "of whoever says nothing");
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) const FILES: &[OptionSpec] = &[
     OptionSpec {
         default: "`false`",
         doc: "Whether the fields that protect a site in browsers are set where nobody has set them.",
-        aliases: &["secure_headers", "security", "helmet", "hsts"],
+        aliases: &["secure_headers", "security", "helmet"],
         ..everywhere("security_headers", Shape::Bool)
     },
     OptionSpec {

@@ -89,6 +89,10 @@ pub enum Shape {
     Rewrites,
     /// A bool, origins, or a table that says what pages of other origins may do.
     Cors,
+    /// A bool, or a port.
+    HttpsRedirect,
+    /// A bool, a number of seconds, or a table that says for how long and for whom.
+    Hsts,
     /// `package.module:name`, or an object of the program.
     Application,
     /// A table of texts.
@@ -162,6 +166,14 @@ impl fmt::Display for Shape {
             Self::Charset => f.write_str("a charset such as `utf-8`, or `false`"),
             Self::Compress => table(f, COMPRESS_KEYS),
             Self::FileCache => table(f, FILE_CACHE_KEYS),
+            Self::HttpsRedirect => f.write_str("`true`, `false`, or a port from 1 to 65535"),
+            Self::Hsts => {
+                write!(
+                    f,
+                    "`true`, `false`, a number of seconds from 0 to {MAX_AGE}, or a table of "
+                )?;
+                keys(f, HSTS_KEYS)
+            }
             Self::Redirects => f.write_str("a table of targets by path, or `false`"),
             Self::Rewrites => f.write_str("a table of paths by path, or `false`"),
             Self::Cors => {
@@ -232,6 +244,10 @@ pub const COMPRESS_KEYS: &[&str] = &[
 ];
 /// The keys of `file_cache` as a table.
 pub const FILE_CACHE_KEYS: &[&str] = &["size", "entry", "revalidate"];
+/// The keys of `hsts` as a table.
+pub const HSTS_KEYS: &[&str] = &["max_age", "include_subdomains", "preload"];
+/// The most seconds that `hsts` takes: a hundred years.
+pub const MAX_AGE: u64 = 3_153_600_000;
 /// The keys of `cors` as a table.
 pub const CORS_KEYS: &[&str] =
     &["origins", "methods", "headers", "expose", "credentials", "max_age"];

@@ -162,9 +162,12 @@ fn c2_1_where_each_option_may_stand() {
         let mut scope = json!({});
         // A value that no option takes: the fault shows that it was read.
         scope[option.key] = json!({"no such key": 1});
-        let faults = compiled(&json!({"vhosts": {"a": scope}})).expect_err(option.key);
+        let faults = compiled(&json!({"vhosts": {"a": scope.clone()}})).expect_err(option.key);
         let misplaced = faults.to_string().contains("at the global level only");
         assert_eq!(misplaced, option.stands == Stands::GlobalOnly, "{faults}");
+        let faults = compiled(&json!({"mounts": {"/a": scope}})).expect_err(option.key);
+        let misplaced = faults.to_string().contains("at the global level ");
+        assert_eq!(misplaced, option.stands != Stands::Everywhere, "{faults}");
     }
 }
 

@@ -25,7 +25,7 @@ fn planned(site: &Site, request: &str) -> String {
     };
     let rewritten = site.rewritten(&head);
     let plan = match &rewritten {
-        Some(uri) => site.plan_rewritten(&Head { uri, ..head }),
+        Some(uri) => site.plan_rewritten(&Head { uri, ..head }, head.uri),
         None => site.plan(&head),
     };
     let mut text = plan.scope.mount.as_ref().map_or("-".to_owned(), |mount| mount.key.to_string());

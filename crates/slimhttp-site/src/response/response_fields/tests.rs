@@ -318,3 +318,42 @@ fn c8_3_fields_of_every_answer() {
         assert_eq!(lines(&found), expect, "{rules:?} {tls} {before:?}");
     }
 }
+
+#[test]
+fn c10_3_transport_security_is_said_over_https_alone() {
+    const OURS: &str = "strict-transport-security: max-age=60";
+    const THEIRS: &str = "strict-transport-security: max-age=1";
+    let on = || Hsts::On(HeaderValue::from_static("max-age=60"));
+    type Fields = &'static [&'static str];
+    let cases: Vec<(Hsts, &str, Fields, Fields, Fields)> = vec![
+        // The option, the scheme, the fields of the scope; the fields before and behind.
+        (on(), "https", &[], &[], &[OURS]),
+        (on(), "http", &[], &[], &[]),
+        // It is the one to say so, whoever answers.
+        (on(), "https", &[], &[THEIRS], &[OURS]),
+        (on(), "http", &[], &[THEIRS], &[]),
+        // But for the fields of the scope.
+        (on(), "https", &[THEIRS], &[], &[THEIRS]),
+        (on(), "https", &["+strict-transport-security: max-age=1"], &[], &[THEIRS]),
+        (on(), "https", &["-strict-transport-security"], &[THEIRS], &[]),
+        (on(), "https", &["-x-other"], &[], &[OURS]),
+        // In place of what `security_headers` says.
+        (Hsts::Unsaid, "https", &[], &[], &["strict-transport-security: max-age=31536000"]),
+        (Hsts::Off, "https", &[], &[], &[]),
+        (Hsts::Off, "https", &[], &[THEIRS], &[THEIRS]),
+        (Hsts::Off, "http", &[], &[THEIRS], &[THEIRS]),
+    ];
+    for (hsts, scheme, rules, before, behind) in cases {
+        let strict = HeaderValue::from_static("max-age=31536000");
+        let answer_rules = AnswerRules {
+            response_headers: field_rules(rules),
+            default_headers: Arc::new([(header::STRICT_TRANSPORT_SECURITY, strict, true)]),
+            hsts,
+            ..AnswerRules::default()
+        };
+        let mut found = headers(before);
+        answer_fields(&answer_rules, &mut found, scheme == "https");
+        hsts_field(&answer_rules, &mut found, scheme);
+        assert_eq!(lines(&found), behind, "{answer_rules:?} {scheme} {before:?}");
+    }
+}
