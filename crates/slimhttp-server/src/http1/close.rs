@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::response::Parts;
 use slimhttp_http1::Response;
+use slimhttp_site::plan::Security;
 use slimhttp_site::refusal::Refusal;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
@@ -66,7 +67,11 @@ impl<S: Stream> Http1<S> {
 
     /// Answers a head that is not HTTP with its error, and closes.
     async fn refuse(mut self, fault: HeadFault) {
-        let HeadFault { refusal, request_line } = fault;
+        let HeadFault { mut refusal, request_line } = fault;
+        if self.context.security == Security::PlainToTls {
+            // Whatever is wrong with it, it was to come by TLS.
+            refusal = Refusal::PlainToTls;
+        }
         tracing::debug!("{}: {refusal:?} in {request_line:?}", self.context.peer);
         exchange::record_malformed(&self.context, &request_line, &refusal);
         // Methods are case-sensitive (RFC 9110 section 9.1).

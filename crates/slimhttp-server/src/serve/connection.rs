@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use slimhttp_site::plan::Security;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::context::connection::ConnectionContext;
@@ -67,8 +68,11 @@ async fn handshake(
     context: Arc<ConnectionContext>,
 ) {
     let (state, peer) = (context.state.clone(), context.peer);
-    if !first_byte(&socket, &state).await {
-        return;
+    match first_byte(&socket, &state).await {
+        None => return,
+        Some(byte) if byte.is_ascii_alphabetic() => return plain_to_tls(socket, context).await,
+        // What is no TLS either is told so by an alert.
+        Some(_) => {}
     }
     // A handshake may take as long as a head.
     state.record_read(ReadPhase::Head);
@@ -101,20 +105,31 @@ fn note_session(state: &ConnectionState, session: &rustls::ServerConnection) {
 }
 
 /// Waits for the first byte, for as long as a head may take, and as long as no other connection
-/// needs the room; whether there is something to read, a byte or the end.
-async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> bool {
+/// needs the room, and leaves it where it is. `None` where the client has left, or is to.
+async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> Option<u8> {
     state.record_read(ReadPhase::AwaitingTls);
     std::future::poll_fn(|context| {
         state.register(context.waker());
-        if socket.poll_read_ready(context).is_ready() {
-            return Poll::Ready(true);
+        let mut byte = [0];
+        if let Poll::Ready(peeked) = socket.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+            let is_there = peeked.is_ok_and(|length| length > 0);
+            return Poll::Ready(is_there.then_some(byte[0]));
         }
         match state.close_mode() {
             CloseMode::No => Poll::Pending,
-            _ => Poll::Ready(false),
+            _ => Poll::Ready(None),
         }
     })
     .await
+}
+
+/// Answers a client that speaks HTTP where TLS is spoken. Its first byte is that of a method, and
+/// of no record of TLS (RFC 8446 section 5.1).
+async fn plain_to_tls(socket: TcpStream, mut context: Arc<ConnectionContext>) {
+    let known = Arc::get_mut(&mut context);
+    known.expect("there is no exchange yet").security = Security::PlainToTls;
+    context.state.record_read(ReadPhase::Idle);
+    http1(socket, context).await;
 }
 
 /// Serves a plain connection until it ends or rests, see [`resting`].
