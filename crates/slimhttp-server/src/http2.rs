@@ -148,7 +148,8 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
 /// One that is to end otherwise sends GOAWAY, and goes on until the client has
 /// acknowledged it and all of its requests are answered: what it sends before it reads
 /// GOAWAY is no less a request, and it may not send it again. Housekeeping bounds that
-/// time.
+/// time. Where another process has the clients from now on, one that has asked for nothing yet
+/// is answered first: some clients take a GOAWAY in place of an answer for a failure.
 async fn drive<C>(
     state: &ConnectionState,
     pace: &Pace,
@@ -173,7 +174,10 @@ where
         // Twice: what requests answer at once is then sent in the same turn.
         for _ in 0..2 {
             let mut outcome = Pin::new(&mut *connection).poll(&mut of_connection.context());
-            let ends = matches!(state.close_mode(), CloseMode::Gracefully | CloseMode::HeadTimeout);
+            let ends = match state.close_mode() {
+                CloseMode::AfterRequest => streams.have_begun(),
+                mode => mode.ends_idle(),
+            };
             if outcome.is_pending() && ends && !is_closing {
                 shut_down(connection);
                 is_closing = true;

@@ -108,6 +108,7 @@ pub use message::refused::DebugPage;
 pub use net::connection_state::TlsSession;
 pub use net::inherited::InheritedSocket;
 pub use observe::event::{Event, Responder};
+pub use serve::heartbeat::Pulse;
 pub use server::{Server, ServerConfig, StartError, check, listen};
 pub use sys::clock::LogThrottle;
 pub use sys::privileges;

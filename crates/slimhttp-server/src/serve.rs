@@ -4,7 +4,8 @@
 pub(crate) mod accept;
 mod admission;
 mod connection;
-mod drain;
+pub(crate) mod drain;
+pub(crate) mod heartbeat;
 pub(crate) mod io_thread;
 mod resting;
 pub(crate) mod threads;

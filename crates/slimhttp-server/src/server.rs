@@ -30,6 +30,8 @@ use crate::net::listeners::{Listeners, OpenListener};
 use crate::net::shutdown::Shutdown;
 use crate::observe::event::{Event, Events};
 use crate::serve::accept;
+use crate::serve::drain;
+use crate::serve::heartbeat::Pulse;
 use crate::serve::io_thread::IoThread;
 use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
@@ -139,6 +141,12 @@ impl Server {
         self.shared.listeners.keep();
     }
 
+    /// The process from which the sockets came has let go of them: they are this one's alone, and
+    /// so are their files. Until then whoever closes them here closes them for nobody else.
+    pub fn own_listeners(&self) {
+        self.shared.listeners.own();
+    }
+
     /// The live site.
     pub fn live(&self) -> &Arc<Live> {
         &self.shared.live
@@ -193,11 +201,31 @@ impl Server {
         Ok(accept::serve_connection(socket, peer, io_threads, &self.shared))
     }
 
-    /// Accepts nobody more, and serves who is there: another process listens on the same sockets,
-    /// and takes over. Who has just connected is to be given a moment for a request, and then
-    /// [`Server::stop`] is called: it closes connections that wait for one.
+    /// Accepts nobody more, and answers one further request of everybody who is connected:
+    /// another process listens on the same sockets. [`Server::stop`] is to follow after a
+    /// moment: it closes connections that wait for a request.
     pub fn stop_accepting(&self) {
         self.shared.shutdown.relieve();
+    }
+
+    /// Ends in such a way that no client notices: another process listens on the same sockets, and
+    /// has taken over. Nobody more is accepted; what has begun goes on; every connection may
+    /// make one more request, whose answer says that it is the last one, and is closed without one
+    /// only at the end of `grace_period`. Returns at once; see [`Server::wait`] for the rest.
+    pub fn retire(&self) {
+        registry::unregister(&self.shared.live);
+        self.stop_accepting();
+        match self.io_threads.get().and_then(|io_threads| Some((io_threads.first()?, io_threads))) {
+            Some((first, all)) => {
+                first.handle().spawn(drain::retire(self.shared.clone(), all.clone()));
+            }
+            None => self.stop(),
+        }
+    }
+
+    /// By which a watchdog feels that the I/O threads go on; none before [`Server::start`].
+    pub fn pulse(&self) -> Option<Pulse> {
+        self.io_threads.get().map(Pulse::of)
     }
 
     /// Stops accepting and frees the port, lets requests in flight finish, and

@@ -80,7 +80,7 @@ impl ConnectionContext {
                 is_served = authorized => {
                     // What comes next has a time of its own.
                     state.record_read(ReadPhase::Idle);
-                    is_served && state.close_mode() == CloseMode::No
+                    is_served && !state.close_mode().ends_idle()
                 }
                 () = state.until_cut() => {
                     if state.close_mode() == CloseMode::HeadTimeout {

@@ -289,7 +289,7 @@ impl<S: Stream> Http1<S> {
                 else {
                     // Whose request has come in time, or has begun, is answered first.
                     let waits = !self.engine.is_in_head();
-                    if waits && self.context.state.close_mode() != CloseMode::No {
+                    if waits && self.context.state.close_mode().ends_idle() {
                         return Poll::Ready(HeadOutcome::Leave(Next::Close(Ending::Orderly)));
                     }
                     if waits && self.unread.is_empty() && self.context.state.take_rest_request() {

@@ -21,7 +21,7 @@ use crate::http1::Http1;
 use crate::http1::connection::with_scratch;
 use crate::http1::content_pipe::{ContentPipe, End, Reader, pipe};
 use crate::message::request_body::RequestBody;
-use crate::net::connection_state::{CloseMode, ReadPhase};
+use crate::net::connection_state::ReadPhase;
 use crate::net::read_buffer;
 use crate::net::stream::Stream;
 
@@ -328,7 +328,7 @@ impl<S: Stream> Http1<S> {
             Some(content) => content.pipe = None,
         }
         let dropped = std::future::poll_fn(|context| {
-            if self.context.state.close_mode() != CloseMode::No {
+            if self.context.state.close_mode().ends_idle() {
                 return Poll::Ready(false);
             }
             self.poll_drop_content(context).map(|dropped| dropped.unwrap_or(false))

@@ -145,11 +145,22 @@ impl<S: Stream> Http1<S> {
     fn close_if_last(&mut self, context: &mut Context<'_>, response: &Response<Tracked>) {
         // After a 101 the connection is no longer HTTP.
         if response.status() != StatusCode::SWITCHING_PROTOCOLS
-            && (self.context.state.close_mode() != CloseMode::No
+            && (self.is_to_end()
                 || response.extensions().get::<CloseConnection>().is_some()
                 || self.ends_with_content(context, response.body()))
         {
             self.engine.close();
+        }
+    }
+
+    /// Whether no request is answered behind the one at hand. Where another process has the
+    /// clients, those are answered first that a client has sent ahead: it may not know which of
+    /// them it may send again (RFC 9112 section 9.3.2).
+    fn is_to_end(&self) -> bool {
+        match self.context.state.close_mode() {
+            CloseMode::No => false,
+            CloseMode::AfterRequest => self.unread.is_empty(),
+            _ => true,
         }
     }
 

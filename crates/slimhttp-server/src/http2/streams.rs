@@ -127,6 +127,11 @@ impl Streams {
         most
     }
 
+    /// Whether the client has ever asked for anything.
+    pub(super) fn have_begun(&self) -> bool {
+        !self.slots.is_empty() || !lock(&self.spawner.0).is_empty()
+    }
+
     /// Whether some are to be polled.
     pub(super) fn has_ready(&self) -> bool {
         !lock(&self.ready.queue).is_empty()

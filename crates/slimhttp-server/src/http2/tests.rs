@@ -68,3 +68,56 @@ async fn a_request_takes_one_turn() {
     }
     assert_eq!(fewest, 1);
 }
+
+/// A connection whose client is the test, and the server's state of it.
+async fn connected() -> (
+    hyper::client::conn::http2::SendRequest<Empty<Bytes>>,
+    tokio::task::JoinHandle<hyper::Result<()>>,
+    Arc<ConnectionState>,
+) {
+    let shared = testing::server_with_handler([], RouteKind::Whole, Hello);
+    let (client, server) = tokio::io::duplex(64 * 1024);
+    let context = testing::connection(&shared);
+    let state = context.state.clone();
+    tokio::spawn(serve(server, context));
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(client))
+            .await
+            .expect("a connection of HTTP/2");
+    (sender, tokio::spawn(connection), state)
+}
+
+async fn hello(
+    sender: &mut hyper::client::conn::http2::SendRequest<Empty<Bytes>>,
+) -> hyper::Result<Bytes> {
+    let request = Request::get("http://a/handled").body(Empty::<Bytes>::new());
+    let response = sender.send_request(request.expect("a request")).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_been_answered_is_told_to_go_where_another_process_takes_over() {
+    let (mut sender, client, state) = connected().await;
+    assert_eq!(hello(&mut sender).await.expect("an answer"), "hello");
+    state.request_close(CloseMode::AfterRequest);
+    // It hears of it, and ends in good order.
+    client.await.expect("no panic").expect("no error");
+    assert!(sender.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_asked_for_nothing_yet_is_answered_first() {
+    let (mut sender, client, state) = connected().await;
+    settle().await;
+    state.request_close(CloseMode::AfterRequest);
+    settle().await;
+    assert!(sender.is_ready(), "it hears nothing of it");
+    assert_eq!(hello(&mut sender).await.expect("an answer"), "hello");
+    client.await.expect("no panic").expect("no error");
+}

@@ -74,15 +74,26 @@ impl ReadPhase {
 pub(crate) enum CloseMode {
     /// It is not.
     No = 0,
+    /// After one more exchange: another process has the clients from now on. A connection that
+    /// waits for a request goes on to wait, for the client may be sending one, and could not tell
+    /// whether it was lost.
+    AfterRequest = 1,
     /// After the exchange in flight, at once where there is none.
-    Gracefully = 1,
+    Gracefully = 2,
     /// Its head took too long: 408. HTTP/2, where other requests may be in flight,
     /// says that it ends (RFC 9113 section 6.8) and answers them.
-    HeadTimeout = 2,
+    HeadTimeout = 3,
     /// It only keeps us busy, as a client of HTTP/2 can: GOAWAY says so.
-    Rejected = 3,
+    Rejected = 4,
     /// Its body or its reading of our response stalled, or the server's time is over.
-    Cut = 4,
+    Cut = 5,
+}
+
+impl CloseMode {
+    /// Whether a connection ends that waits for a request.
+    pub(crate) fn ends_idle(self) -> bool {
+        !matches!(self, Self::No | Self::AfterRequest)
+    }
 }
 
 /// What the TLS of a connection has negotiated, by the numbers of its registries.
@@ -339,9 +350,10 @@ impl ConnectionState {
     pub(crate) fn close_mode(&self) -> CloseMode {
         match self.close_mode.load(Ordering::Acquire) {
             0 => CloseMode::No,
-            1 => CloseMode::Gracefully,
-            2 => CloseMode::HeadTimeout,
-            3 => CloseMode::Rejected,
+            1 => CloseMode::AfterRequest,
+            2 => CloseMode::Gracefully,
+            3 => CloseMode::HeadTimeout,
+            4 => CloseMode::Rejected,
             _ => CloseMode::Cut,
         }
     }
@@ -386,7 +398,7 @@ impl ConnectionState {
         std::future::poll_fn(|context| {
             self.register_upgrade(context.waker());
             match self.close_mode() {
-                CloseMode::No | CloseMode::Gracefully => Poll::Pending,
+                CloseMode::No | CloseMode::AfterRequest | CloseMode::Gracefully => Poll::Pending,
                 CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => Poll::Ready(()),
             }
         })
@@ -466,7 +478,7 @@ impl ConnectionState {
                 has_elapsed(now, requested, limits.grace_period)
             }
             CloseMode::HeadTimeout => is_over_since_last(),
-            CloseMode::No | CloseMode::Rejected | CloseMode::Cut => false,
+            CloseMode::No | CloseMode::AfterRequest | CloseMode::Rejected | CloseMode::Cut => false,
         }
     }
 }
@@ -481,7 +493,9 @@ pub(crate) async fn run_until_cut<T>(
     std::future::poll_fn(|context| {
         state.register(context.waker());
         match state.close_mode() {
-            CloseMode::No | CloseMode::Gracefully => work.as_mut().poll(context).map(Ok),
+            CloseMode::No | CloseMode::AfterRequest | CloseMode::Gracefully => {
+                work.as_mut().poll(context).map(Ok)
+            }
             mode @ (CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut) => {
                 Poll::Ready(Err(mode))
             }

@@ -32,6 +32,17 @@ impl InheritedSocket {
     }
 }
 
+/// Where the sockets of a listener come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It has opened them.
+    Ours,
+    /// The process before this one, which may go on to listen there until it lets go of them.
+    Predecessor,
+    /// Whoever manages both, as systemd does, under these names: one for each. They stay open there.
+    Manager(Vec<String>),
+}
+
 /// The sockets that no listener has taken yet, and those that several may take, by name.
 #[derive(Debug, Default)]
 pub(super) struct Inherited(Mutex<Vec<InheritedSocket>>);
@@ -50,17 +61,20 @@ impl Inherited {
     }
 
     /// The sockets that were opened for this endpoint, if there are any: by that name, by a name
-    /// that the endpoint itself has, or at exactly its address.
+    /// that the endpoint itself has, or at exactly its address. And where they come from.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn take(&self, endpoint: &Endpoint) -> io::Result<Vec<ListeningSocket>> {
+    pub(super) fn take(&self, endpoint: &Endpoint) -> io::Result<(Vec<ListeningSocket>, Source)> {
         let mut sockets = self.0.lock();
         if let Endpoint::Inherited(name) = endpoint {
             // They stay here: a listener that is taken out of the configuration may come back.
             let named = sockets.iter().filter(|socket| *socket.name == **name);
             let duplicates = named.map(|socket| socket.socket.as_fd().try_clone_to_owned());
-            return duplicates.map(|socket| adopt(socket?, SocketPath::none())).collect();
+            let adopted = duplicates.map(|socket| adopt(socket?, SocketPath::none()));
+            let adopted: Vec<_> = adopted.collect::<io::Result<_>>()?;
+            let names = vec![name.to_string(); adopted.len()];
+            return Ok((adopted, Source::Manager(names)));
         }
         let text = endpoint.to_string();
         let (mut taken, mut left) = (Vec::new(), Vec::new());
@@ -79,7 +93,12 @@ impl Inherited {
             };
             adopt(inherited.socket, path)
         };
-        taken.into_iter().map(adopt).collect()
+        let source = match taken.iter().any(InheritedSocket::is_of_endpoint) {
+            true => Source::Predecessor,
+            false => Source::Manager(taken.iter().map(|socket| socket.name.clone()).collect()),
+        };
+        let adopted = taken.into_iter().map(adopt).collect::<io::Result<_>>()?;
+        Ok((adopted, source))
     }
 
     /// Closes what a predecessor has had open and no listener has taken: its successor listens

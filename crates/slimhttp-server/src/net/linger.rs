@@ -76,7 +76,7 @@ impl Lingering {
     ) -> Poll<bool> {
         state.register(context.waker());
         let time = match state.close_mode() {
-            CloseMode::No => LINGER_TIME,
+            CloseMode::No | CloseMode::AfterRequest => LINGER_TIME,
             // Behind the 408 of a head that took too long, the mode stays.
             CloseMode::Gracefully | CloseMode::HeadTimeout => LINGER_LEAST,
             CloseMode::Rejected | CloseMode::Cut => return Poll::Ready(false),

@@ -16,7 +16,7 @@ use crate::net::unix_listener::{self, SocketPath};
 
 /// How many connections wait in the system until they are accepted; the
 /// system's own bound (`somaxconn`) may be lower.
-pub(super) const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// Where clients of a socket in the file system count as coming from, and where they come to: this
 /// machine, and no port.

@@ -18,7 +18,7 @@ use slimhttp_site::listener::{Endpoint, Listener};
 use socket2::{SockFilter, SockRef};
 use tokio::sync::watch;
 
-use crate::net::inherited::{Inherited, InheritedSocket};
+use crate::net::inherited::{Inherited, InheritedSocket, Source};
 use crate::net::listener::{self, ListeningSocket};
 
 /// One listener that is open. Shared by the list of them and by the tasks that accept from it.
@@ -36,14 +36,16 @@ pub(crate) struct OpenListener {
     is_closing: watch::Sender<bool>,
     /// How many tasks accept from it, and who waits until there is none.
     accepting: (Mutex<usize>, Condvar),
-    /// Whether another process may have its sockets too, because they came from one.
-    is_inherited: bool,
+    /// Where its sockets come from.
+    source: Source,
+    /// Whether the process before this one has let go of them.
+    is_let_go: AtomicBool,
     /// Whether another process has taken them over.
     is_handed_over: AtomicBool,
 }
 
 impl OpenListener {
-    fn new(listener: Arc<Listener>, sockets: Vec<ListeningSocket>, is_inherited: bool) -> Self {
+    fn new(listener: Arc<Listener>, sockets: Vec<ListeningSocket>, source: Source) -> Self {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -52,7 +54,8 @@ impl OpenListener {
             rules: ArcSwap::new(listener),
             is_closing: watch::Sender::new(false),
             accepting: Default::default(),
-            is_inherited,
+            source,
+            is_let_go: AtomicBool::new(false),
             is_handed_over: AtomicBool::new(false),
         }
     }
@@ -127,16 +130,26 @@ impl OpenListener {
     /// again, a second later. Whether there is a moment to wait for handshakes that have begun.
     pub(crate) fn refuse_handshakes(&self, socket: SockRef<'_>) -> bool {
         // Of a socket that another process has too, that one accepts.
-        if self.is_inherited || self.is_handed_over.load(Ordering::Acquire) {
+        if !self.is_ours_alone() {
             return false;
         }
         refuse_handshakes(&socket)
     }
 
+    /// Whether no other process has its sockets.
+    fn is_ours_alone(&self) -> bool {
+        let is_ours = match &self.source {
+            Source::Ours => true,
+            Source::Predecessor => self.is_let_go.load(Ordering::Acquire),
+            Source::Manager(_) => false,
+        };
+        is_ours && !self.is_handed_over.load(Ordering::Acquire)
+    }
+
     /// Asks the tasks that accept to end; without any it is closed at once.
     fn close(&self) {
         let mut sockets = self.sockets.lock();
-        if !self.is_handed_over.load(Ordering::Acquire) {
+        if self.is_ours_alone() {
             for socket in sockets.iter() {
                 if let ListeningSocket::Unix(_, path) = socket {
                     path.remove();
@@ -234,7 +247,11 @@ impl Listeners {
     /// The first, of no socket.
     #[cfg(test)]
     pub(crate) fn pretend(&self, listener: Listener) {
-        self.open.lock().push(Arc::new(OpenListener::new(listener.into(), Vec::new(), false)));
+        self.open.lock().push(Arc::new(OpenListener::new(
+            listener.into(),
+            Vec::new(),
+            Source::Ours,
+        )));
     }
 
     /// Opens those of `wanted` that are not open yet.
@@ -280,9 +297,9 @@ impl Listeners {
         listener: &Arc<Listener>,
         ours: &[Arc<OpenListener>],
     ) -> io::Result<OpenListener> {
-        let handed_over = self.inherited.take(&listener.endpoint)?;
+        let (handed_over, source) = self.inherited.take(&listener.endpoint)?;
         if !handed_over.is_empty() {
-            return Ok(OpenListener::new(listener.clone(), handed_over, true));
+            return Ok(OpenListener::new(listener.clone(), handed_over, source));
         }
         if let Endpoint::Inherited(name) = &listener.endpoint {
             let names = self.inherited.names();
@@ -293,7 +310,7 @@ impl Listeners {
         // Descriptors of their own, so that no lock is held while a name is looked up.
         let held: Vec<_> = ours.iter().flat_map(|open| open.tcp_sockets()).collect();
         let sockets = listener::open(listener, held.iter())?;
-        Ok(OpenListener::new(listener.clone(), sockets, false))
+        Ok(OpenListener::new(listener.clone(), sockets, Source::Ours))
     }
 
     /// Makes prepared listeners those of the server, and asks all others to close; gives these. Only
@@ -345,9 +362,25 @@ impl Listeners {
         }
     }
 
-    /// Closes what was handed over and is not used, once the server serves.
+    /// Closes what was handed over and is not used, once the server serves; what another one than
+    /// the process before has opened is left for a later change, and the log tells of it.
     pub(crate) fn discard_inherited(&self) {
         self.inherited.discard();
+        let all = self.all();
+        let is_named = |name: &String| {
+            let is_it = |listener: &Arc<OpenListener>| matches!(&listener.rules().endpoint, Endpoint::Inherited(known) if **known == **name);
+            all.iter().any(is_it)
+        };
+        for name in self.inherited.names().iter().filter(|name| !is_named(name)) {
+            tracing::warn!("the socket `{name}` was handed over, and no listener is there");
+        }
+    }
+
+    /// The process before this one has let go of its sockets.
+    pub(crate) fn own(&self) {
+        for open in self.all() {
+            open.is_let_go.store(true, Ordering::Release);
+        }
     }
 
     /// Nobody has taken the sockets over after all.
@@ -371,9 +404,14 @@ impl Listeners {
             if matches!(endpoint, Endpoint::Inherited(_)) {
                 continue;
             }
-            for socket in open.sockets.lock().iter() {
+            for (index, socket) in open.sockets.lock().iter().enumerate() {
                 let socket = socket.duplicate()?;
-                handed_over.push(InheritedSocket { name: endpoint.to_string(), socket });
+                let name = match &open.source {
+                    // By which a successor knows that it is not ours to close.
+                    Source::Manager(names) => names[index].clone(),
+                    Source::Ours | Source::Predecessor => endpoint.to_string(),
+                };
+                handed_over.push(InheritedSocket { name, socket });
             }
         }
         Ok(handed_over)

@@ -2,15 +2,19 @@
 //! I/O threads wait for a stage as a future; threads outside of the runtimes wait for the end by
 //! blocking, which an I/O thread must not.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The end of one server, shared by all of its threads.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     stage: watch::Sender<Stage>,
+    /// When another process has taken over, if one has.
+    relieved_at: OnceLock<Instant>,
     /// What threads outside of the runtimes wait for.
     end: (Mutex<End>, Condvar),
 }
@@ -19,7 +23,8 @@ pub(crate) struct Shutdown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Serving,
-    /// To accept nobody more, for another process does; and to serve who is there.
+    /// To accept nobody more, for another process does; and to answer one more request of each
+    /// connection.
     Relieved,
     /// To accept nobody more, and to finish.
     Requested,
@@ -42,14 +47,24 @@ enum End {
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { stage: watch::Sender::new(Stage::Serving), end: Default::default() }
+        let stage = watch::Sender::new(Stage::Serving);
+        Self { stage, relieved_at: OnceLock::new(), end: Default::default() }
     }
 }
 
 impl Shutdown {
     /// Asks that nobody more is accepted.
     pub(crate) fn relieve(&self) {
+        if !self.is_requested() {
+            self.relieved_at.get_or_init(Instant::now);
+        }
         self.advance(Stage::Relieved);
+    }
+
+    /// When that was asked, if it was asked before everyone was to finish: the grace period
+    /// counts from then.
+    pub(crate) fn relieved_at(&self) -> Option<Instant> {
+        self.relieved_at.get().copied()
     }
 
     /// Asks everyone to finish.

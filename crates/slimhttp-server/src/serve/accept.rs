@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::context::server::ServerContext;
 use crate::net::admission::{AddressPermit, IdleConnections};
-use crate::net::listener::THIS_MACHINE;
+use crate::net::listener::{BACKLOG, THIS_MACHINE};
 use crate::net::listeners::OpenListener;
 use crate::serve::admission;
 use crate::serve::connection;
@@ -211,7 +211,11 @@ async fn accept(
             accepted.into_iter().for_each(&mut serve);
         }
     }
-    while let Some(Ok(accepted)) = socket.accept().now_or_never() {
+    // No more than the system's queue holds, for who connects meanwhile may be another process's to
+    // serve. Tokio would have a task pause.
+    for _ in 0..BACKLOG {
+        let accepting = tokio::task::unconstrained(socket.accept());
+        let Some(Ok(accepted)) = accepting.now_or_never() else { break };
         serve(accepted);
     }
 }

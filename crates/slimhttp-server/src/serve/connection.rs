@@ -115,9 +115,9 @@ async fn first_byte(socket: &TcpStream, state: &ConnectionState) -> Option<u8> {
             let is_there = peeked.is_ok_and(|length| length > 0);
             return Poll::Ready(is_there.then_some(byte[0]));
         }
-        match state.close_mode() {
-            CloseMode::No => Poll::Pending,
-            _ => Poll::Ready(None),
+        match state.close_mode().ends_idle() {
+            false => Poll::Pending,
+            true => Poll::Ready(None),
         }
     })
     .await

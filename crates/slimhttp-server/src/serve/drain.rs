@@ -1,6 +1,7 @@
 //! The end of one I/O thread: connections finish what is in flight, within the grace period.
 //! Runs on that thread, as the last thing that it waits for; see docs/internals/shutdown.md. And the
-//! end of the connections of one listener, which a change has closed.
+//! end of the connections of one listener, which a change has closed; and what comes before the end
+//! where another process has taken over. Both on the first I/O thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +27,10 @@ pub(super) async fn drain(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>
     let service = shared.live.cached().site.service.clone();
     io_thread.connections.request_close(CloseMode::Gracefully);
     let begin = Instant::now();
-    let end = begin + service.grace_period;
+    let end = shared.shutdown.relieved_at().unwrap_or(begin) + service.grace_period;
     let finished = async {
         while !io_thread.active.is_zero() {
+            io_thread.heartbeat.beat();
             let _ = tokio::time::timeout(tick(&service), io_thread.active.emptied()).await;
             io_thread.connections.enforce_timeouts(&service);
             io_thread.connections.request_close(CloseMode::Gracefully);
@@ -48,6 +50,32 @@ pub(super) async fn drain(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>
     while !io_thread.active.is_zero() && Instant::now() < end {
         let _ = tokio::time::timeout_at(end, io_thread.active.emptied()).await;
     }
+}
+
+/// How often it is looked whether there is nobody left.
+const EMPTY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Ends a server in whose place another process accepts: once nobody is left, or so late that
+/// those who are left may still end in good order within the grace period. Until then every
+/// connection may make one more request, and whatever has begun goes on, WebSockets included.
+pub(crate) async fn retire(shared: Arc<ServerContext>, io_threads: Arc<[Arc<IoThread>]>) {
+    shared.shutdown.relieved().await;
+    let grace = shared.live.cached().site.service.grace_period;
+    let emptied = async {
+        loop {
+            // First, so that what has just been accepted has come to its thread.
+            tokio::time::sleep(EMPTY_INTERVAL).await;
+            if io_threads.iter().all(|io_thread| io_thread.active.is_zero()) {
+                return;
+            }
+        }
+    };
+    let patience = grace.saturating_sub(CLOSE_TIMEOUT.min(grace / 2));
+    tokio::select! {
+        _ = tokio::time::timeout(patience, emptied) => {}
+        () = shared.shutdown.requested() => {}
+    }
+    shared.shutdown.request();
 }
 
 /// How often the connections of a listener that is closed are asked to end, at first: those that it

@@ -33,6 +33,7 @@ use tokio::runtime::Handle;
 
 use crate::net::admission::ConnectionCount;
 use crate::net::connections::Connections;
+use crate::serve::heartbeat::Heartbeat;
 use crate::serve::resting::Resting;
 
 /// One I/O thread. Shared by all threads of the server: the one that accepts hands it connections,
@@ -43,8 +44,17 @@ pub(crate) struct IoThread {
     pub(crate) connections: Connections,
     /// Those among them that rest, and have no task.
     pub(super) resting: Resting,
+    /// That it goes on.
+    pub(super) heartbeat: Heartbeat,
     /// By which other threads start tasks on it.
     pub(super) handle: Handle,
     /// How many connections it has, those included whose task has not begun.
     pub(super) active: Arc<ConnectionCount>,
+}
+
+impl IoThread {
+    /// By which a task is started on it.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
 }

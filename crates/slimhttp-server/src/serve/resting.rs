@@ -91,7 +91,7 @@ pub(super) fn rest(
         let waker = Waker::from(table.waker(key, requests));
         // Registered before it looks, as a task does: what is asked in between is not missed.
         context.state.register(&waker);
-        if context.state.close_mode() != CloseMode::No {
+        if context.state.close_mode().ends_idle() {
             waker.wake();
         }
     }
@@ -176,16 +176,22 @@ impl Resting {
     }
 
     /// Takes out those of a group that are asked to end. There may be none: a waker stands in the
-    /// state of a connection that has gone on until its next task registers.
+    /// state of a connection that has gone on until its next task registers; and who is to end
+    /// after one more request waits for that here.
     fn take_ending(&self, group: usize) -> Vec<IdleConnection> {
         let mut table = self.table.lock();
         let Some(table) = &mut *table else { return Vec::new() };
         // Before it looks, so that who is asked from now on is looked at again.
         table.wakers[group].is_queued.swap(false, Ordering::AcqRel);
         let keys = group * AT_ONCE..(group + 1) * AT_ONCE;
+        let waker = Waker::from(table.wakers[group].clone());
         let is_to_end = |table: &Table, key| {
-            let connection: Option<&IdleConnection> = table.connections.get(key);
-            connection.is_some_and(|it| it.context.state.close_mode() != CloseMode::No)
+            let Some(IdleConnection { context, .. }) = table.connections.get(key) else {
+                return false;
+            };
+            // The wake-up has taken the registration away.
+            context.state.register(&waker);
+            context.state.close_mode().ends_idle()
         };
         keys.filter_map(|key| if is_to_end(table, key) { table.remove(key) } else { None })
             .collect()

@@ -15,9 +15,11 @@ use tokio::runtime::{Builder, Runtime};
 use crate::context::server::ServerContext;
 use crate::http1;
 use crate::live::Live;
+use crate::net::connection_state::CloseMode;
 use crate::net::connections::Connections;
 use crate::serve::accept::Accepting;
 use crate::serve::drain::drain;
+use crate::serve::heartbeat::Heartbeat;
 use crate::serve::io_thread::IoThread;
 use crate::serve::resting::Resting;
 use crate::sys::clock;
@@ -53,6 +55,7 @@ impl IoThreads {
             known.push(Arc::new(IoThread {
                 connections: Connections::default(),
                 resting: Resting::default(),
+                heartbeat: Heartbeat::default(),
                 handle: runtime.handle().clone(),
                 active: Arc::default(),
             }));
@@ -127,7 +130,13 @@ fn run(
 
 /// Looks at every connection, and at what the thread and the process hold, once a tick.
 async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
+    let mut is_relieved = false;
     loop {
+        io_thread.heartbeat.beat();
+        if is_relieved {
+            // Each time, for some are handed to the thread after that.
+            io_thread.connections.request_close(CloseMode::AfterRequest);
+        }
         // This also drops the last snapshot that the thread saw, if there was a change.
         let service = shared.live.cached().site.service.clone();
         io_thread.connections.enforce_timeouts(&service);
@@ -136,7 +145,10 @@ async fn housekeeping(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) {
         upstream::drop_expired();
         memory::release_freed();
         descriptors::refresh_limit();
-        tokio::time::sleep(tick(&service)).await;
+        tokio::select! {
+            () = tokio::time::sleep(tick(&service)) => {}
+            () = shared.shutdown.relieved(), if !is_relieved => is_relieved = true,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod content;
 mod leaving;
+mod retiring;
 mod switching;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -127,6 +127,17 @@ fn who_is_asked_to_go_is_served_first() {
 }
 
 #[test]
+fn who_may_ask_once_more_has_the_time_that_it_would_have_had() {
+    let limits = limits();
+    let state = ConnectionState::new();
+    state.request_close(CloseMode::AfterRequest);
+    assert!(!state.close_mode().ends_idle());
+    assert!(state.until_cut().now_or_never().is_none());
+    assert_eq!(after(&state, 75_000 - MOMENT, &limits), CloseMode::AfterRequest);
+    assert_eq!(after(&state, 75_000 + MOMENT, &limits), CloseMode::Gracefully);
+}
+
+#[test]
 fn a_stronger_reason_replaces_a_weaker_one() {
     let state = ConnectionState::new();
     assert!(state.until_cut().now_or_never().is_none());

@@ -21,9 +21,10 @@ fn c10_1_a_socket_of_a_predecessor_is_taken_by_its_endpoint() {
     let ((first, _), (second, port)) = (tcp(), tcp());
     let inherited = Inherited::new(vec![named("127.0.0.1:0", first), named(":81", second)]);
     let inherited = inherited.expect("they listen");
-    let taken = inherited.take(&Endpoint::tcp("", 81)).expect("it is a port");
+    let (taken, source) = inherited.take(&Endpoint::tcp("", 81)).expect("it is a port");
+    assert_eq!(source, Source::Predecessor);
     assert_eq!(taken[0].address().expect("an address").port(), port);
-    assert_eq!(inherited.take(&Endpoint::tcp("", 81)).expect("none").len(), 0, "it is taken");
+    assert!(inherited.take(&Endpoint::tcp("", 81)).expect("none").0.is_empty(), "it is taken");
     assert_eq!(inherited.names(), ["127.0.0.1:0"]);
     // The name is what counts: another endpoint may be asked for by now.
     inherited.discard();
@@ -38,11 +39,12 @@ fn c10_1_a_socket_of_systemd_is_taken_by_its_name_or_its_address() {
     let web = Endpoint::Inherited("web".into());
     // As often as it is asked for.
     for _ in 0..2 {
-        assert_eq!(inherited.take(&web).expect("it is there").len(), 1);
+        assert_eq!(inherited.take(&web).expect("it is there").0.len(), 1);
     }
-    assert!(inherited.take(&Endpoint::Inherited("wep".into())).expect("none").is_empty());
-    assert!(inherited.take(&Endpoint::tcp("127.0.0.2", port)).expect("none").is_empty());
-    assert_eq!(inherited.take(&Endpoint::tcp("127.0.0.1", port)).expect("it is it").len(), 1);
+    assert!(inherited.take(&Endpoint::Inherited("wep".into())).expect("none").0.is_empty());
+    assert!(inherited.take(&Endpoint::tcp("127.0.0.2", port)).expect("none").0.is_empty());
+    let (taken, source) = inherited.take(&Endpoint::tcp("127.0.0.1", port)).expect("it is it");
+    assert_eq!((taken.len(), source), (1, Source::Manager(vec!["site.socket".into()])));
     inherited.discard();
     assert_eq!(inherited.names(), ["web"], "a later change may name it");
 }
@@ -54,8 +56,8 @@ fn c10_1_a_socket_in_the_file_system_is_taken_by_its_path() {
     let socket = UnixListener::bind(&path).expect("it is free");
     let inherited = Inherited::new(vec![named("unknown", socket)]).expect("it listens");
     let other = Endpoint::Unix(Path::new("/elsewhere.sock").into());
-    assert!(inherited.take(&other).expect("none").is_empty());
-    let taken = inherited.take(&Endpoint::Unix(path.as_path().into())).expect("it is it");
+    assert!(inherited.take(&other).expect("none").0.is_empty());
+    let (taken, _) = inherited.take(&Endpoint::Unix(path.as_path().into())).expect("it is it");
     // Its file is that of whoever has bound it.
     if let ListeningSocket::Unix(_, file) = &taken[0] {
         file.remove();

@@ -123,8 +123,45 @@ fn c10_1_what_is_handed_over_is_not_closed_for_others() {
     assert!(TcpStream::connect(address).is_ok());
     assert!(path.exists());
     // The file is the successor's now.
+    new.own();
     new.close();
     assert!(!path.exists());
+}
+
+#[test]
+fn c10_1_a_successor_that_fails_closes_nothing_for_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let (old, other) = (listeners(), listeners());
+    replace(&old, &[unix(&path)]);
+    replace(&other, &[at("127.0.0.1", 0)]);
+    let taken = other.all()[0].bound()[0].port();
+    let new = Listeners::new(old.hand_over().expect("there are descriptors")).expect("they listen");
+    let faults = new.prepare(&[unix(&path), at("127.0.0.1", taken)]).expect_err("one is taken");
+    assert_eq!(faults.len(), 1);
+    assert!(path.exists());
+    old.keep();
+    std::os::unix::net::UnixStream::connect(&path).expect("it listens");
+    old.close();
+    assert!(!path.exists());
+}
+
+#[test]
+fn c10_1_what_a_manager_has_opened_stays_its_own_from_process_to_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let socket = std::os::unix::net::UnixListener::bind(&path).expect("it is free");
+    let inherited = vec![InheritedSocket { name: "web.socket".into(), socket: socket.into() }];
+    let first = Listeners::new(inherited).expect("it listens");
+    replace(&first, &[unix(&path)]);
+    let handed_over = first.hand_over().expect("there are descriptors");
+    assert_eq!(handed_over[0].name, "web.socket");
+    let second = Listeners::new(handed_over).expect("it listens");
+    replace(&second, &[unix(&path)]);
+    first.close();
+    second.own();
+    second.close();
+    assert!(path.exists());
 }
 
 #[test]

@@ -102,3 +102,19 @@ fn an_io_thread_hears_of_what_another_thread_asks() {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_known_when_another_process_took_over() {
+    let shutdown = Shutdown::default();
+    assert_eq!(shutdown.relieved_at(), None);
+    let begin = Instant::now();
+    shutdown.relieve();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    shutdown.relieve();
+    shutdown.request();
+    assert_eq!(shutdown.relieved_at(), Some(begin), "the first time counts");
+    let shutdown = Shutdown::default();
+    shutdown.request();
+    shutdown.relieve();
+    assert_eq!(shutdown.relieved_at(), None, "it ended by itself");
+}

@@ -11,6 +11,7 @@ use crate::context::testing;
 use crate::net::admission::AddressPermit;
 use crate::net::connection_state::{ConnectionState, run_until_cut};
 use crate::net::connections::Connections;
+use crate::serve::heartbeat::Heartbeat;
 use crate::serve::resting::Resting;
 
 /// A server with a grace period of ten seconds, and one I/O thread of it: this one.
@@ -19,6 +20,7 @@ fn server() -> (Arc<ServerContext>, Arc<IoThread>) {
     let io_thread = IoThread {
         connections: Connections::default(),
         resting: Resting::default(),
+        heartbeat: Heartbeat::default(),
         handle: Handle::current(),
         active: Arc::default(),
     };
@@ -139,4 +141,58 @@ async fn answers_without_an_end_are_cut_soon() {
     assert_eq!(task.await.expect("it panics nowhere"), CloseMode::Cut);
     let tick = tick(&shared.live.cached().site.service);
     assert!(took >= CLOSE_TIMEOUT && took <= CLOSE_TIMEOUT + tick, "{took:?}");
+}
+
+/// A take-over by another process; how long it then takes until the server is to stop.
+async fn retiring(shared: &Arc<ServerContext>, io_thread: &Arc<IoThread>) -> Duration {
+    shared.shutdown.relieve();
+    let begin = Instant::now();
+    retire(shared.clone(), Arc::new([io_thread.clone()])).await;
+    assert!(shared.shutdown.is_requested());
+    begin.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_nobody_left_retires_soon() {
+    let (shared, io_thread) = server();
+    assert!(retiring(&shared, &io_thread).await <= 2 * EMPTY_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_retires_waits_for_the_last_one() {
+    let (shared, io_thread) = server();
+    let (state, task) = connection(&shared, &io_thread, |_| {}, Duration::ZERO);
+    let leaving = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(state.close_mode(), CloseMode::No, "nobody but housekeeping asks for it");
+        state.request_close(CloseMode::Cut);
+    };
+    let (took, ()) = tokio::join!(retiring(&shared, &io_thread), leaving);
+    let last = Duration::from_secs(3);
+    assert!(took >= last && took <= last + 2 * EMPTY_INTERVAL, "{took:?}");
+    task.await.expect("it panics nowhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_retires_ends_within_the_grace_period() {
+    let (shared, io_thread) = server();
+    let (_, task) =
+        connection(&shared, &io_thread, ConnectionState::begin_exchange, Duration::ZERO);
+    let begin = Instant::now();
+    assert_eq!(retiring(&shared, &io_thread).await, Duration::from_secs(10) - CLOSE_TIMEOUT);
+    stop(&shared, &io_thread).await;
+    assert_eq!(begin.elapsed(), Duration::from_secs(10));
+    assert_eq!(task.await.expect("it panics nowhere"), CloseMode::Cut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_retires_may_be_stopped() {
+    let (shared, io_thread) = server();
+    let (..) = connection(&shared, &io_thread, ConnectionState::begin_exchange, Duration::ZERO);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shared.shutdown.request();
+    };
+    let (took, ()) = tokio::join!(retiring(&shared, &io_thread), stopping);
+    assert_eq!(took, Duration::from_secs(1));
 }

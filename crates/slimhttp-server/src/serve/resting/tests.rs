@@ -18,6 +18,7 @@ use crate::message::body::Body;
 use crate::net::admission::AddressPermit;
 use crate::net::connection_state::ConnectionState;
 use crate::net::connections::Connections;
+use crate::serve::heartbeat::Heartbeat;
 
 /// How long anything may take that is to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,6 +68,7 @@ impl Site {
         let io_thread = Arc::new(IoThread {
             connections: Connections::default(),
             resting: Resting::default(),
+            heartbeat: Heartbeat::default(),
             handle: Handle::current(),
             active: Arc::default(),
         });
@@ -253,6 +255,26 @@ async fn a_request_that_has_come_in_time_is_the_last_one() {
         }
         site.emptied().await;
     }
+}
+
+#[tokio::test]
+async fn who_may_ask_once_more_rests_on_until_then() {
+    let site = Site::new().await;
+    let (mut asks, mut waits) = (site.rested().await, site.rested().await);
+    for _ in 0..2 {
+        // What is asked once more changes nothing, and loses nothing.
+        asks.state.request_close(CloseMode::AfterRequest);
+        waits.state.request_close(CloseMode::AfterRequest);
+        eventually(|| site.io_thread.resting.requests.groups.lock().is_empty()).await;
+    }
+    assert_eq!(site.resting(), 2);
+    asks.send().await;
+    assert!(asks.answer().await.contains("\r\nconnection: close\r\n"));
+    asks.closed().await;
+    assert_eq!(site.resting(), 1);
+    waits.state.request_close(CloseMode::Gracefully);
+    waits.closed().await;
+    site.emptied().await;
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ impl<'c, S: Stream> WebSocketTask<'c, S> {
         self.channel.register(context.waker());
         self.state.register_upgrade(context.waker());
         match self.state.close_mode() {
-            CloseMode::No => {}
+            CloseMode::No | CloseMode::AfterRequest => {}
             CloseMode::Gracefully => self.close(CloseFrame::without_reason(GOING_AWAY)),
             CloseMode::HeadTimeout | CloseMode::Rejected | CloseMode::Cut => {
                 return Poll::Ready(Ok(Stop::Over));
