@@ -14,10 +14,9 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use slimhttp_server::{
-    AnswerFuture, Callee, Handler, HandlerFault, Request, Server, ServerConfig, StartError,
+    AnswerFuture, Callee, Handler, HandlerFault, Request, ServerConfig, StartError,
 };
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
@@ -26,15 +25,16 @@ use slimhttp_site::logging::Logging;
 use slimhttp_site::value::Value;
 
 use crate::document::Document;
-use crate::ended::{FAILURE, fail, usage_error, write_stderr, write_stdout};
+use crate::ended::{fail, usage_error, write_stderr, write_stdout};
 use crate::options::{App, Check, Command, Listen, Options, Run, Serve, application_folders};
-use crate::signals::{SignalAction, Signals};
+use crate::serve::serve;
 
 mod document;
 mod ended;
 pub mod log;
 mod manual;
 mod options;
+mod serve;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -160,72 +160,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
         }
         Err(ended) => ended.tell(),
     }
-}
-
-fn serve(Prepared { server_config, origin, .. }: Prepared) -> i32 {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(cause) => return fail(&format!("slimhttp: cannot wait for signals: {cause}\n")).tell(),
-    };
-    let server = match Server::bind(server_config) {
-        Ok(server) => server,
-        Err(error) => return fail(&origin.explain(&error)).tell(),
-    };
-    if let Err(cause) = server.start() {
-        return fail(&format!("slimhttp: cannot start: {cause}\n")).tell();
-    }
-    if !server.live().current().site.service.quiet {
-        write_stderr(&format!("{}\n", server.greeting()));
-    }
-
-    while !react(signals.wait(), &server) {}
-    tracing::info!("stopping");
-    server.stop();
-    let begin = Instant::now();
-    let mut is_logged = false;
-    while !server.wait(Duration::ZERO) {
-        if let Some(action) = signals.wait_timeout(Duration::from_millis(20))
-            && react(action, &server)
-            && begin.elapsed() >= REPEATED_SIGNAL
-        {
-            server.close();
-            return FAILURE;
-        }
-        if !is_logged && begin.elapsed() >= UNREMARKED_WAIT {
-            is_logged = true;
-            log_in_flight(&server);
-        }
-    }
-    0
-}
-
-/// A signal that comes so soon is the first one once more: `timeout` and some supervisors send it
-/// to the process and to its group.
-const REPEATED_SIGNAL: Duration = Duration::from_millis(500);
-
-/// How long the end may take before the log says what it waits for.
-const UNREMARKED_WAIT: Duration = Duration::from_millis(500);
-
-fn log_in_flight(server: &Server) {
-    if let Some(what) = server.describe_in_flight() {
-        let most = server.live().current().site.service.grace_period.as_secs_f64();
-        tracing::info!("waiting for {what}, up to {most} s; Ctrl-C again to end now");
-    }
-}
-
-/// Does what is to be done at a signal, but for stopping: then it is `true`.
-fn react(action: SignalAction, server: &Server) -> bool {
-    match action {
-        SignalAction::Stop => return true,
-        SignalAction::ReopenLogs => {
-            tracing::info!("SIGUSR1: the access logs are opened anew");
-            server.reopen_access_logs();
-        }
-        SignalAction::Reload => tracing::warn!(
-            "SIGHUP: nothing is read anew while it runs; start it again for another configuration"
-        ),
-    }
-    false
 }
 
 /// What is logged: as the environment says, else as the configuration does. What is wrong with
