@@ -2,8 +2,8 @@
 
 The flags, the files and every message are the extension's, the same as those of the
 program `slimhttp` without Python; what needs Python is added. All of it runs on the
-main thread, which serves until a signal ends it, or supervises the processes that do
-(`--reload`, see `_reload`).
+main thread, which serves until a signal ends it or another process takes over (see `_upgrade`), or
+supervises the processes that do (`--reload`, see `_reload`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 from slimHTTP import _log
@@ -21,6 +22,7 @@ from slimHTTP._reload import ASSIGNMENT
 from slimHTTP._serve import _run
 from slimHTTP._server import HTTP_SERVER
 from slimHTTP._slimhttp import CommandLine
+from slimHTTP._upgrade import Upgrade
 
 
 def main() -> None:
@@ -43,6 +45,8 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
 
         return _interruptible(lambda: _worker.work(assignment, arguments, as_module=as_module))
     command = CommandLine.read(arguments, as_module)
+    for name in CommandLine.own_variables():
+        os.environ.pop(name, None)
     if isinstance(command, tuple):
         status, message = command
         _say(message)
@@ -51,37 +55,56 @@ def command_line(arguments: list[str], *, as_module: bool) -> int:
         from slimHTTP._reload import _supervisor
 
         return _supervisor.supervise(arguments, command)
-    needs_application = command.needs_application
+    is_successor = command.is_successor
+    # What it takes over from has its applications.
+    needs_applications = command.needs_application or is_successor
     callbacks = Callbacks()
-    server = command.open(callbacks)
+    # One process at a time has the file of the memory.
+    faults = command.wait_until_alone() if is_successor and command.persists else None
+    server = command.open(callbacks) if faults is None else faults
     if isinstance(server, str):
         _say(server)
         return 1
     try:
         http = HTTP_SERVER._from_opened(server, callbacks)
-        return _interruptible(lambda: _serve(http, needs_application=needs_application))
+        upgrade = Upgrade(command, arguments, http)
+        return _interruptible(
+            lambda: _serve(http, command, upgrade, needs_applications=needs_applications)
+        )
     except slimHTTP_Error as refused:
         # The file of the memory, or the event loop: nothing of the user's own is at fault, so
         # there is no traceback to show.
+        command.fail(str(refused))
         _say(f'slimhttp: {refused}\n')
         return 1
 
 
-def _serve(http: HTTP_SERVER, *, needs_application: bool) -> int:
-    """Serve until it is stopped; with `needs_application` not without what it is to serve."""
-    if not needs_application:
-        http.run()
+def _serve(
+    http: HTTP_SERVER, command: CommandLine, upgrade: Upgrade, *, needs_applications: bool
+) -> int:
+    """Serve until it is stopped; with `needs_applications` not without what it is to serve."""
+
+    def start() -> list[threading.Thread]:
+        threads = http._start(greeting=True)
+        command.serves(http._server)
+        return threads
+
+    server, lifecycle = http._server, http._lifecycle
+    try:
+        if not needs_applications:
+            _run.run(http, server, lifecycle, http._prepare, start, upgrade.begin)
+            return 0
+        failed = _run.run_with_applications(
+            http, server, lifecycle, http._hosting, http._prepare, start, upgrade.begin
+        )
+    finally:
+        upgrade.end()
+    if not failed:
         return 0
-    failed = _run.run_with_applications(
-        http,
-        http._server,
-        http._lifecycle,
-        http._hosting,
-        http._prepare,
-        lambda: http._start(greeting=True),
-    )
     # The log has said why.
-    return 1 if failed else 0
+    label, error = failed[0]
+    command.fail(f'{label}: {error}')
+    return 1
 
 
 def _interruptible(serve: Callable[[], int | None]) -> int:

@@ -26,15 +26,18 @@ use slimhttp_site::value::Value;
 
 use crate::document::Document;
 use crate::ended::{fail, usage_error, write_stderr, write_stdout};
+use crate::handover::{Inheritance, Invocation};
 use crate::options::{App, Check, Command, Listen, Options, Run, Serve, application_folders};
 use crate::serve::serve;
 
 mod document;
 mod ended;
+pub mod handover;
 pub mod log;
 mod manual;
 mod options;
 mod serve;
+mod service_manager;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -42,6 +45,7 @@ mod text;
 
 pub use crate::ended::Ended;
 pub use crate::options::Reload;
+pub use crate::service_manager::{ServiceManager, VARIABLES as SERVICE_VARIABLES, WatchdogThread};
 
 /// What the arguments ask for, ready to be started.
 pub struct Prepared {
@@ -60,6 +64,17 @@ pub struct Prepared {
 /// Where a configuration stands: in flags or in a file.
 #[derive(Debug)]
 pub struct Origin(Option<Document>);
+
+impl Prepared {
+    /// What is wrong with the configuration, for a person, as far as that shows before anything is
+    /// opened that one process alone may have; empty where nothing is.
+    pub fn explain_faults(&self) -> String {
+        match slimhttp_server::check(&self.server_config) {
+            Ok(_) => String::new(),
+            Err(faults) => self.origin.show(&faults),
+        }
+    }
+}
 
 impl Origin {
     /// Why a server did not start, for a person: each fault of the configuration
@@ -153,12 +168,20 @@ pub fn prepare_wheel(
 /// finish, and returns the status to exit with. A second signal, after a moment, cuts
 /// them off.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let invocation = Invocation::of_this_process();
+    let mut inheritance = match Inheritance::take() {
+        Ok(inheritance) => inheritance,
+        Err(why) => return fail(&format!("slimhttp: {why}\n")).tell(),
+    };
     match prepare(args, "slimhttp", false) {
         Ok(prepared) => {
             let _written_at_the_end = log::init(&logging(&prepared.server_config.config));
-            serve(prepared)
+            serve(prepared, inheritance, invocation)
         }
-        Err(ended) => ended.tell(),
+        Err(ended) => {
+            inheritance.fail(&ended.message);
+            ended.tell()
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The signals that the program reacts to. Ctrl-C (SIGINT) and SIGTERM stop it;
 //! so does SIGHUP where it comes because the terminal is gone. Sent by somebody,
 //! SIGHUP has most programs read their configuration anew, and must not end this
-//! one by surprise. SIGUSR1 has the access logs opened anew, for logrotate.
+//! one by surprise. SIGUSR1 has the access logs opened anew, for logrotate. SIGUSR2 has another
+//! process take over.
 //!
 //! The main thread waits here for as long as the server runs; what a signal stands for
 //! is done there too, by `lib.rs`.
@@ -25,6 +26,8 @@ pub(crate) enum SignalAction {
     Stop,
     /// Open the access logs anew.
     ReopenLogs,
+    /// Start the program once more, and let that process take over.
+    Upgrade,
     /// Read the configuration anew, which the program does not do: it is a warning.
     Reload,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Signals {
     terminate: Option<Signal>,
     hang_up: Option<Signal>,
     user1: Option<Signal>,
+    user2: Option<Signal>,
     terminal: Terminal,
 }
 
@@ -57,9 +61,10 @@ impl Signals {
         let terminate = listen_to(SignalKind::terminate())?;
         let hang_up = listen_to(SignalKind::hangup())?;
         let user1 = listen_to(SignalKind::user_defined1())?;
+        let user2 = listen_to(SignalKind::user_defined2())?;
         drop(inside);
         let terminal = Terminal::at_start();
-        Ok(Self { runtime, interrupt, terminate, hang_up, user1, terminal })
+        Ok(Self { runtime, interrupt, terminate, hang_up, user1, user2, terminal })
     }
 
     /// Waits for a signal.
@@ -74,7 +79,7 @@ impl Signals {
     /// Waits for a signal, for `timeout` at most. The runtime runs only here, so that a
     /// server may be stopped between two calls by code that runs one of its own.
     pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Option<SignalAction> {
-        let Self { runtime, interrupt, terminate, hang_up, user1, terminal } = self;
+        let Self { runtime, interrupt, terminate, hang_up, user1, user2, terminal } = self;
         runtime.block_on(async {
             let any = async {
                 tokio::select! {
@@ -84,6 +89,7 @@ impl Signals {
                         if terminal.is_gone() { SignalAction::Stop } else { SignalAction::Reload }
                     }
                     () = next(user1) => SignalAction::ReopenLogs,
+                    () = next(user2) => SignalAction::Upgrade,
                 }
             };
             tokio::time::timeout(timeout, any).await.ok()

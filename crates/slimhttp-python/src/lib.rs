@@ -52,6 +52,8 @@ mod _slimhttp {
     use crate::server::signals::Signals;
     #[pymodule_export]
     use crate::server::state::Server;
+    #[pymodule_export]
+    use crate::server::upgrade::Upgrade;
 
     /// The version of the package.
     #[pyo3::pyfunction]

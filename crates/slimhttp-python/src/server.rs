@@ -11,6 +11,7 @@ pub(crate) mod command_line;
 pub(crate) mod hooks;
 pub(crate) mod signals;
 pub(crate) mod state;
+pub(crate) mod upgrade;
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
@@ -176,11 +177,11 @@ impl Server {
             return Ok(false);
         }
         let mut timeout = turn::seconds(timeout);
-        if self.stopping.load(Ordering::Acquire) {
+        if self.is_ending() {
             timeout = timeout.min(STOP_INTERVAL);
         }
         let mut outcome = turn::take(py, &self.dispatcher, timeout, most);
-        if self.stopping.load(Ordering::Acquire) && py.detach(|| self.core.wait(Duration::ZERO)) {
+        if self.is_ending() && py.detach(|| self.core.wait(Duration::ZERO)) {
             outcome = outcome.and_then(|()| turn::take_last(py, &self.dispatcher));
         }
         let over = self.is_over(py);
@@ -194,16 +195,30 @@ impl Server {
         self.bridge().queue.wake();
     }
 
-    /// Takes no new connections, and serves those that it has: another process listens too.
+    /// Takes no new connections, and answers one more request on each of those that it has: another
+    /// process listens too.
     fn stop_accepting(&self) {
         self.core.stop_accepting();
+    }
+
+    /// Ends so that no client notices: another process has taken over.
+    fn retire(&self, py: Python<'_>) {
+        if !self.retiring.swap(true, Ordering::AcqRel) {
+            py.detach(|| self.core.retire());
+            self.wake();
+        }
     }
 
     /// Takes no new connections and frees the port; what is in flight finishes
     /// within the grace period.
     fn stop(&self, py: Python<'_>) {
         if !self.stopping.swap(true, Ordering::AcqRel) {
-            py.detach(|| self.core.stop());
+            py.detach(|| {
+                if let Some(manager) = self.manager.get() {
+                    manager.stopping();
+                }
+                self.core.stop();
+            });
             self.wake();
         }
     }

@@ -36,12 +36,11 @@ use crate::serve::io_thread::IoThread;
 use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
 
-mod greeting;
 mod start;
+mod status;
 
 pub use start::{ServerConfig, StartError};
-
-use greeting::greeting;
+use status::status;
 
 /// How long the end of a server waits for the last lines of its access logs.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -309,7 +308,12 @@ impl Server {
 
     /// The line that greets at start: what is served, where, how to stop.
     pub fn greeting(&self) -> String {
-        greeting(&self.shared.live.current().site, &self.shared.listeners.all())
+        format!("slimHTTP {} (Ctrl-C stops)", self.status())
+    }
+
+    /// What is served, and where, as a sentence about the server.
+    pub fn status(&self) -> String {
+        status(&self.shared.live.current().site, &self.shared.listeners.all())
     }
 }
 
@@ -335,13 +339,17 @@ fn open_first(
     Ok((Arc::new(listeners), first))
 }
 
-/// Opens the listeners that `server_config` names: clients that connect wait until a server has
-/// inherited the sockets ([`ServerConfig::inherited`]), in this process or in another one.
+/// Opens the listeners that `server_config` names, of those that are `inherited` where they fit:
+/// clients that connect wait until a server has inherited the sockets
+/// ([`ServerConfig::inherited`]), in this process or in another one.
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn listen(server_config: &ServerConfig) -> Result<Vec<InheritedSocket>, StartError> {
-    let (listeners, first) = open_first(server_config, Vec::new())?;
+pub fn listen(
+    server_config: &ServerConfig,
+    inherited: Vec<InheritedSocket>,
+) -> Result<Vec<InheritedSocket>, StartError> {
+    let (listeners, first) = open_first(server_config, inherited)?;
     let others = listed(&server_config.config, &server_config.base).into_iter().flatten();
     let wanted = [first.rules()].into_iter().chain(others.map(Arc::new));
     let mut seen = HashSet::new();

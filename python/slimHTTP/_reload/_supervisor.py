@@ -65,7 +65,7 @@ def supervise(arguments: list[str], command: CommandLine) -> int:
         Watched([str(folder) for folder in folders], includes, excludes, [str(f) for f in files])
     )
     try:
-        return _Supervisor(arguments, sockets, reached, watch).run()
+        return _Supervisor(arguments, sockets, reached, watch, command).run()
     finally:
         for _, bound in sockets:
             bound.close()
@@ -80,11 +80,13 @@ class _Supervisor:
         sockets: list[tuple[str, socket.socket]],
         reached: dict[str, Any],
         watch: Watch,
+        command: CommandLine,
     ) -> None:
         self._arguments = arguments
         self._sockets = sockets
         self._reached = reached
         self._watch = watch
+        self._command = command
         self._workers: list[WorkerProcess] = []
         #: The one that serves.
         self._current: WorkerProcess | None = None
@@ -167,6 +169,8 @@ class _Supervisor:
                 if self._current is not None:
                     with contextlib.suppress(OSError):
                         os.kill(self._current.pid, number)
+            elif number == signal.SIGUSR2:
+                self._restart('SIGUSR2', [])
             elif number == signal.SIGHUP and not _terminal_is_gone():
                 self._restart('SIGHUP', [])
             else:
@@ -257,6 +261,7 @@ class _Supervisor:
         """Give up the old worker: the new one serves."""
         worker.stage, worker.grace = Stage.SERVING, message['grace']
         old, self._current, self._starting = self._current, worker, None
+        self._command.notify_ready('serves, and starts anew after each edit')
         if old is not None:
             old.end(_MARGIN, has_successor=True)
         if worker.shows_failure:
@@ -347,6 +352,7 @@ class _Supervisor:
 
     def _finish(self) -> None:
         """Let all workers end; a second signal does not wait."""
+        self._command.notify_stopping()
         begun = time.monotonic()
         self._starting = None
         self._next_look = math.inf  # No edit matters any more.
@@ -397,7 +403,13 @@ def _receiving_signals(received: list[int]) -> Iterator[socket.socket]:
     woken.setblocking(False)
     waking.setblocking(False)
     before = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):
         handler = signal.getsignal(number)
         # What is ignored (`nohup`, a job in the background) stays ignored.
         if handler is not signal.SIG_IGN and handler is not None:

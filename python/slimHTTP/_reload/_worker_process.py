@@ -13,10 +13,10 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from typing import Any
 
+from slimHTTP._package import interpreter
 from slimHTTP._reload import ASSIGNMENT
 from slimHTTP._reload._channel import Channel
 
@@ -61,7 +61,7 @@ class WorkerProcess:
             }
             try:
                 self._process = subprocess.Popen(
-                    [*_interpreter(), *arguments],
+                    [*interpreter(), *arguments],
                     env={**os.environ, ASSIGNMENT: json.dumps(assignment)},
                     pass_fds=passed,
                 )
@@ -115,14 +115,3 @@ class WorkerProcess:
     def close(self) -> None:
         """Let go of what is left of it, once it has ended."""
         self.channel.close()
-
-
-def _interpreter() -> list[str]:
-    """Give the command of this program up to its own arguments."""
-    # As it was called: `-X dev -m slimHTTP`, or the file that the wheel installs. Python 3.9
-    # does not tell.
-    called: list[str] = getattr(sys, 'orig_argv', [])
-    ours = len(sys.argv) - 1
-    if called:
-        return [sys.executable, *called[1 : len(called) - ours]]
-    return [sys.executable, '-m', 'slimHTTP']

@@ -38,6 +38,10 @@ _REPEAT_WINDOW: Final = 0.5
 #: How long after the grace period a handler that still runs is waited for (s).
 MARGIN: Final = 1.0
 
+#: What has another process take over, on a thread of its own; it calls what it is given once the
+#: server ends for that.
+Upgrade = Callable[[Callable[[], None]], None]
+
 
 def print_greeting(server: Server) -> None:
     """Say on standard error what is served where, unless it is to be quiet."""
@@ -79,6 +83,7 @@ def run(
     lifecycle: Lifecycle,
     prepare: Callable[[], None],
     start: Callable[[], list[threading.Thread]],
+    upgrade: Upgrade | None = None,
 ) -> None:
     """Start a server, serve on this thread until it stops, and close it then.
 
@@ -88,7 +93,7 @@ def run(
     On the main thread, the first Ctrl-C or SIGTERM (or SIGHUP, where the terminal
     is gone) stops it gracefully and the second raises KeyboardInterrupt at once.
     SIGUSR1 has the access logs opened anew; a SIGHUP that somebody sends does
-    nothing. A handler that still runs when the
+    nothing. SIGUSR2 has `upgrade` called, if it is given. A handler that still runs when the
     grace period is over does not hold up the end; on the main thread it is
     interrupted.
 
@@ -99,7 +104,7 @@ def run(
             f'{http!r} cannot run inside a handler: `run()` serves until the server stops,'
             ' and the handler would never return'
         )
-    signals = _SignalHandler(http, server)
+    signals = _SignalHandler(http, server, upgrade)
     try:
         with lifecycle.deferring_finish():
             # Before signals are handled, for they end it gracefully from then on.
@@ -133,6 +138,7 @@ def run_with_applications(
     applications: Applications,
     prepare: Callable[[], None],
     start: Callable[[], list[threading.Thread]],
+    upgrade: Upgrade | None = None,
 ) -> list[tuple[str, BaseException]]:
     """Do what `run` does, but serve nobody before every application has started.
 
@@ -155,7 +161,7 @@ def run_with_applications(
             raise _NotStarted
 
     with contextlib.suppress(_NotStarted):
-        run(http, server, lifecycle, prepare_applications, start)
+        run(http, server, lifecycle, prepare_applications, start, upgrade)
     return failed
 
 
@@ -182,8 +188,11 @@ class _SignalHandler:
     its own from the first signal on.
     """
 
-    def __init__(self, http: ServerInstance, server: Server) -> None:
+    def __init__(
+        self, http: ServerInstance, server: Server, upgrade: Upgrade | None = None
+    ) -> None:
         self._http = http
+        self._upgrade = upgrade
         self._server = server
         self._lock = threading.Lock()
         #: When the first signal came.
@@ -194,6 +203,11 @@ class _SignalHandler:
         #: Whether the grace period is over, and the main thread still busy.
         self.overdue = False
         self._extension = 0.0
+
+    @property
+    def can_upgrade(self) -> bool:
+        """Whether another process may take over."""
+        return self._upgrade is not None
 
     def stop(self, number: int, frame: Any) -> None:
         """Stop by the first signal, interrupt by the next; the handler of both.
@@ -206,9 +220,10 @@ class _SignalHandler:
         repeated = self._server.signals.handled()
         if self._ended.is_set():
             return
+        if self.overdue:
+            raise KeyboardInterrupt
         if self._first_signal is not None:
-            twice = not repeated and time.monotonic() - self._first_signal >= _REPEAT_WINDOW
-            if twice or self.overdue:
+            if not repeated and time.monotonic() - self._first_signal >= _REPEAT_WINDOW:
                 raise KeyboardInterrupt
             return
         self._first_signal = time.monotonic()
@@ -218,7 +233,9 @@ class _SignalHandler:
         # second signal is the only one.
         with contextlib.suppress(RuntimeError):
             again = signal.SIGTERM if number == signal.SIGHUP else number
-            _thread.start_new_thread(self._enforce_grace_period, (again, self._server.grace_period))
+            hint = f"; {'Ctrl-C' if again == signal.SIGINT else 'a signal'} again ends it now"
+            grace_period = self._server.grace_period
+            _thread.start_new_thread(self._enforce_grace_period, (again, grace_period, hint))
 
     def on_hangup(self, number: int, frame: Any) -> None:
         """Stop where the terminal is gone; what somebody sends must not by surprise."""
@@ -226,14 +243,27 @@ class _SignalHandler:
             self.stop(number, frame)
         else:
             _log.logger.warning(
-                'SIGHUP: nothing is read anew while it runs; start it again for another'
-                ' configuration'
+                'SIGHUP: nothing is read anew while it runs; %s',
+                'start it again for another configuration'
+                if self._upgrade is None
+                else 'SIGUSR2 starts it anew, and no client is refused meanwhile',
             )
 
     def reopen_logs(self, number: int, frame: Any) -> None:
         """Have the access logs opened anew, as logrotate asks by SIGUSR1."""
         _log.logger.info('SIGUSR1: the access logs are opened anew')
         self._server.signals.reopen_logs()
+
+    def start_upgrade(self, number: int, frame: Any) -> None:
+        """Have another process take over."""
+        if self._upgrade is not None and not self._ended.is_set():
+            # Not `threading.Thread`, as above.
+            with contextlib.suppress(RuntimeError):
+                _thread.start_new_thread(self._upgrade, (self._retired,))
+
+    def _retired(self) -> None:
+        """Enforce the grace period, which has begun: another process has taken over."""
+        self._enforce_grace_period(signal.SIGTERM, self._server.grace_period, '')
 
     def extend(self, seconds: float) -> None:
         """Give this thread so many seconds more: the requests are done, `on_stop` is not."""
@@ -252,17 +282,13 @@ class _SignalHandler:
             # What has been sent arrives on the way back from a system call.
             os.getppid()
 
-    def _enforce_grace_period(self, number: int, grace_period: float) -> None:
+    def _enforce_grace_period(self, number: int, grace_period: float, hint: str) -> None:
         """Say what is waited for; after the grace period, interrupt the main thread."""
         if self._ended.wait(_REPEAT_WINDOW):
             return
         waits_for = self._server.signals.waits_for()
         if waits_for is not None and not self._server.quiet and sys.stderr is not None:
-            again = 'Ctrl-C' if number == signal.SIGINT else 'a signal'
-            sys.stderr.write(
-                f'slimHTTP waits for {waits_for}, up to {grace_period:g} s;'
-                f' {again} again ends it now\n'
-            )
+            sys.stderr.write(f'slimHTTP waits for {waits_for}, up to {grace_period:g} s{hint}\n')
             sys.stderr.flush()
         timeout = max(0.0, grace_period - _REPEAT_WINDOW) + MARGIN
         main = threading.main_thread().ident
@@ -293,7 +319,9 @@ def _handling_signals(signals: _SignalHandler, server: Server) -> Iterator[float
         yield _MAX_WAIT
         return
     before = {}
-    handlers = ((signal.SIGHUP, signals.on_hangup), (signal.SIGUSR1, signals.reopen_logs))
+    handlers = [(signal.SIGHUP, signals.on_hangup), (signal.SIGUSR1, signals.reopen_logs)]
+    if signals.can_upgrade:
+        handlers.append((signal.SIGUSR2, signals.start_upgrade))
     try:
         for number, receive in handlers:
             # What would end the process, and nobody else has taken.

@@ -1,6 +1,7 @@
 //! What the arguments of the program ask for, as its Python half (`slimHTTP.__main__`) goes about
-//! it: it opens the server, or binds its sockets and hands them to processes that open it. On the
-//! main thread, before anything is served.
+//! it: it opens the server, or binds its sockets and hands them to processes that open it. And what
+//! the process has of whoever started it: sockets, a process whose place it is to take, a service
+//! manager. On the main thread, before anything is served.
 
 use std::ffi::OsString;
 use std::os::fd::{IntoRawFd, RawFd};
@@ -11,12 +12,14 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use slimhttp_cli::{Ended, Prepared};
-use slimhttp_server::listen;
+use slimhttp_cli::handover::{Inheritance, Invocation};
+use slimhttp_cli::{Ended, Prepared, SERVICE_VARIABLES, ServiceManager, WatchdogThread};
+use slimhttp_server::{InheritedSocket, listen};
 use slimhttp_site::value::{Table, Value};
 
 use crate::convert::config;
 use crate::server::state::Server;
+use crate::server::upgrade::Upgrade;
 
 /// What a server that only says why another one has not started has of its configuration: how it
 /// is reached, as whom it serves, and what it logs.
@@ -31,6 +34,12 @@ type Watched = (Vec<PathBuf>, Vec<String>, Vec<String>, Vec<PathBuf>);
 pub(crate) struct CommandLine {
     /// Taken by `open`.
     prepared: Mutex<Option<Prepared>>,
+    invocation: Invocation,
+    /// Its sockets are taken by `open` or `listen`, its predecessor by `serves` or `fail`.
+    inheritance: Mutex<Inheritance>,
+    manager: Arc<ServiceManager>,
+    /// From `serves` on.
+    watchdog: Mutex<Option<WatchdogThread>>,
 }
 
 impl CommandLine {
@@ -38,6 +47,15 @@ impl CommandLine {
         let prepared = self.prepared.lock();
         let missing = || PyRuntimeError::new_err("the server of this command line is open already");
         Ok(read(prepared.as_ref().ok_or_else(missing)?))
+    }
+
+    /// The sockets that were handed to the process; the log is told what is wrong with them.
+    fn take_sockets(&self) -> Vec<InheritedSocket> {
+        let mut inheritance = self.inheritance.lock();
+        for warning in inheritance.warnings.drain(..) {
+            tracing::warn!("{warning}");
+        }
+        std::mem::take(&mut inheritance.sockets)
     }
 }
 
@@ -51,13 +69,93 @@ impl CommandLine {
         argv: Vec<OsString>,
         as_module: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let invocation = Invocation::of_this_process();
+        let mut inheritance = match Inheritance::take() {
+            Ok(inheritance) => inheritance,
+            Err(why) => return Ok((1, format!("slimhttp: {why}\n")).into_pyobject(py)?.into_any()),
+        };
         match py.detach(|| slimhttp_cli::prepare_wheel(argv, as_module)) {
             Ok(prepared) => {
-                let prepared = Mutex::new(Some(prepared));
-                Ok(Bound::new(py, Self { prepared })?.into_any())
+                let manager = Arc::new(std::mem::take(&mut inheritance.manager));
+                let command_line = Self {
+                    prepared: Mutex::new(Some(prepared)),
+                    invocation,
+                    inheritance: Mutex::new(inheritance),
+                    manager,
+                    watchdog: Mutex::default(),
+                };
+                Ok(Bound::new(py, command_line)?.into_any())
             }
-            Err(Ended { status, message }) => Ok((status, message).into_pyobject(py)?.into_any()),
+            Err(Ended { status, message }) => {
+                inheritance.fail(&message);
+                Ok((status, message).into_pyobject(py)?.into_any())
+            }
         }
+    }
+
+    /// The variables of the environment that are about this process, and none that it starts.
+    #[staticmethod]
+    fn own_variables() -> [&'static str; SERVICE_VARIABLES.len()] {
+        SERVICE_VARIABLES
+    }
+
+    /// Whether the process is to take over from another one, which goes on while this one fails.
+    #[getter]
+    fn is_successor(&self) -> bool {
+        self.inheritance.lock().predecessor.is_some()
+    }
+
+    /// Waits until that one has ended, for both need what one process may have. Gives what is
+    /// wrong with the configuration, if anything is; then the other one goes on.
+    fn wait_until_alone(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let faults = self.with(|prepared| py.detach(|| prepared.explain_faults()))?;
+        if !faults.is_empty() {
+            self.fail(&faults);
+            return Ok(Some(faults));
+        }
+        py.detach(|| match &self.inheritance.lock().predecessor {
+            Some(predecessor) => predecessor.wait_until_alone(),
+            None => Ok(()),
+        })?;
+        Ok(None)
+    }
+
+    /// Says that the process does not serve, and why, to the one that it was to take over from.
+    fn fail(&self, why: &str) {
+        self.inheritance.lock().fail(why);
+    }
+
+    /// Says that the process serves, to the one that it takes over from and to the service manager.
+    fn serves(&self, py: Python<'_>, server: &Bound<'_, Server>) -> PyResult<()> {
+        let server = server.get();
+        let predecessor = self.inheritance.lock().predecessor.take();
+        let watchdog = py.detach(|| {
+            if let Some(predecessor) = predecessor {
+                predecessor.replace();
+                server.core.own_listeners();
+            }
+            self.manager.ready(&server.core.status());
+            server.core.pulse().map(|pulse| self.manager.watch(pulse)).transpose()
+        })?;
+        *self.watchdog.lock() = watchdog.flatten();
+        let _ = server.manager.set(self.manager.clone());
+        Ok(())
+    }
+
+    /// Says to the service manager that the process serves, as `status` says.
+    fn notify_ready(&self, py: Python<'_>, status: &str) {
+        py.detach(|| self.manager.ready(status));
+    }
+
+    /// Says to the service manager that the process stops.
+    fn notify_stopping(&self, py: Python<'_>) {
+        py.detach(|| self.manager.stopping());
+    }
+
+    /// The upgrades of the process; `command` is how it is started once more.
+    fn upgrade(&self, command: Vec<OsString>) -> Upgrade {
+        let invocation = self.invocation.clone().with_command(command);
+        Upgrade::new(slimhttp_cli::handover::Upgrade::new(invocation, self.manager.clone()))
     }
 
     /// What is watched where the server is to be started anew after an edit: folders, globs of
@@ -120,8 +218,9 @@ impl CommandLine {
     /// Binds and listens; gives the names and the descriptors, whose owner is the caller, or why it
     /// cannot.
     fn listen<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let inherited = self.take_sockets();
         let bound = self.with(|prepared| {
-            py.detach(|| listen(&prepared.server_config))
+            py.detach(|| listen(&prepared.server_config, inherited))
                 .map_err(|error| prepared.origin.explain(&error))
         })?;
         match bound {
@@ -134,7 +233,7 @@ impl CommandLine {
     }
 
     /// Opens the server, once, or gives why it cannot be opened. Its sockets are those that `give`
-    /// sends, see `Server`; without it they are bound here.
+    /// sends, see `Server`; without it they are bound here, or were handed to the process.
     #[pyo3(signature = (callbacks, give=None))]
     fn open<'py>(
         &self,
@@ -145,13 +244,20 @@ impl CommandLine {
         let Some(prepared) = self.prepared.lock().take() else {
             return self.with(|_| ()).map(|()| py.None().into_bound(py));
         };
-        let Prepared { server_config, origin, folder, .. } = prepared;
+        let Prepared { mut server_config, origin, folder, .. } = prepared;
         if let Some(Err(cause)) = folder.map(std::env::set_current_dir) {
-            return Ok(format!("slimhttp: --chdir: {cause}\n").into_pyobject(py)?.into_any());
+            let why = format!("slimhttp: --chdir: {cause}\n");
+            self.fail(&why);
+            return Ok(why.into_pyobject(py)?.into_any());
         }
+        server_config.inherited = self.take_sockets();
         match Server::open(py, server_config, callbacks, give)? {
             Ok(server) => Ok(Bound::new(py, server)?.into_any()),
-            Err(error) => Ok(origin.explain(&error).into_pyobject(py)?.into_any()),
+            Err(error) => {
+                let why = origin.explain(&error);
+                self.fail(&why);
+                Ok(why.into_pyobject(py)?.into_any())
+            }
         }
     }
 }

@@ -4,14 +4,15 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use slimhttp_bridge::bridge::Bridge;
 use slimhttp_bridge::handler::BridgeHandler;
+use slimhttp_cli::ServiceManager;
 use slimhttp_server::{Draft, Server as Core, ServerConfig, Snapshot, StartError};
 
 use crate::convert::descriptors;
@@ -34,14 +35,18 @@ pub(crate) struct Server {
     pub(super) wake_rx: UnixStream,
     pub(crate) started: AtomicBool,
     pub(super) stopping: AtomicBool,
+    /// Whether another process has taken over.
+    pub(super) retiring: AtomicBool,
+    /// Who is told that it stops, if the process has somebody.
+    pub(super) manager: OnceLock<Arc<ServiceManager>>,
     closed: AtomicBool,
     /// Whether a site has named applications that may have to be ended.
     has_applications: AtomicBool,
 }
 
 impl Server {
-    /// Opens the listeners, of the sockets that `give` sends where these fit (`descriptors::given`). The outer
-    /// failure is Python's, the inner one the listener's.
+    /// Opens the listeners, of the sockets that `give` sends where these fit
+    /// (`descriptors::given`). The outer failure is Python's, the inner one the listener's.
     ///
     /// # Errors
     /// Where Python lacks something, or the system has no more descriptors.
@@ -75,6 +80,8 @@ impl Server {
             wake_rx,
             started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
+            manager: OnceLock::new(),
             closed: AtomicBool::new(false),
             has_applications: AtomicBool::new(has_applications),
         };
@@ -142,12 +149,17 @@ impl Server {
         Ok(outcome)
     }
 
+    /// Whether it ends by itself, once what is under way has ended.
+    pub(super) fn is_ending(&self) -> bool {
+        self.stopping.load(Ordering::Acquire) || self.retiring.load(Ordering::Acquire)
+    }
+
     /// Whether there is nothing left to do, ever.
     pub(super) fn is_over(&self, py: Python<'_>) -> bool {
         if self.closed.load(Ordering::Acquire) {
             return true;
         }
-        if !self.stopping.load(Ordering::Acquire) {
+        if !self.is_ending() {
             return false;
         }
         // A handler may still run on another thread: nobody waits for its answer.

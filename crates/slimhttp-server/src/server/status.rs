@@ -1,4 +1,4 @@
-//! The line that greets whoever starts a server.
+//! What a server says of itself, to whoever has started it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use slimhttp_site::site::Site;
 
 use crate::net::listeners::OpenListener;
 
-/// What is served, where, and how to stop.
-pub(super) fn greeting(site: &Site, listeners: &[Arc<OpenListener>]) -> String {
+/// What is served, and where.
+pub(super) fn status(site: &Site, listeners: &[Arc<OpenListener>]) -> String {
     let is_for_every_network = |open: &Arc<OpenListener>| {
         open.bound().first().is_some_and(|bound| bound.ip().is_unspecified())
     };
@@ -17,11 +17,7 @@ pub(super) fn greeting(site: &Site, listeners: &[Arc<OpenListener>]) -> String {
         false => "",
     };
     let places: Vec<_> = listeners.iter().map(|open| place(open)).collect();
-    format!(
-        "slimHTTP serves {} at {}{networks} (Ctrl-C stops)",
-        summary(site),
-        places.join(" and ")
-    )
+    format!("serves {} at {}{networks}", summary(site), places.join(" and "))
 }
 
 /// What a site serves, in a few words.
