@@ -77,6 +77,8 @@ class Http2:
         self.answers: dict[int, Answer] = {}
         #: The error code of each GOAWAY.
         self.goaway: list[int] = []
+        #: The last stream that each of them says was taken.
+        self.last_streams: list[int] = []
         #: Whether the server has closed the connection.
         self.closed = False
         self._next = 1
@@ -173,6 +175,7 @@ class Http2:
             if isinstance(frame, GoAwayFrame):
                 frame.parse_body(memoryview(self._raw[HEAD : HEAD + length]))
                 self.goaway.append(frame.error_code)
+                self.last_streams.append(frame.last_stream_id)
             self._raw = self._raw[HEAD + length :]
 
     def _note(self, event: Any, reading: bool) -> None:

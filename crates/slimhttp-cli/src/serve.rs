@@ -125,15 +125,16 @@ impl Serving {
 
     /// Waits until the server has ended; `stopped` is when a signal has ended it, if one has.
     fn wait_for_end(mut self, mut stopped: Option<Instant>) -> i32 {
-        let begin = Instant::now();
-        let mut is_logged = false;
+        // Anew for each thing that it waits after.
+        let (mut begin, mut is_logged) = (Instant::now(), false);
         while !self.server.wait(Duration::ZERO) {
             let action = self.signals.wait_timeout(INTERVAL);
             if action.is_some_and(|action| self.react(action).is_break()) {
                 match stopped {
                     None => {
                         self.stop();
-                        stopped = Some(Instant::now());
+                        (begin, is_logged) = (Instant::now(), false);
+                        stopped = Some(begin);
                     }
                     Some(stopped) if stopped.elapsed() >= REPEATED_SIGNAL => {
                         self.server.close();

@@ -160,7 +160,7 @@ async fn drive<C>(
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
-    let mut is_closing = false;
+    let (mut is_closing, mut leaving) = (false, Leaving::default());
     let (mut of_connection, mut of_streams) = (TurnWaker::default(), TurnWaker::default());
     std::future::poll_fn(|context| {
         // By the task's own waker: it is looked at once in a turn, before the parts are polled.
@@ -174,10 +174,7 @@ where
         // Twice: what requests answer at once is then sent in the same turn.
         for _ in 0..2 {
             let mut outcome = Pin::new(&mut *connection).poll(&mut of_connection.context());
-            let ends = match state.close_mode() {
-                CloseMode::AfterRequest => streams.have_begun(),
-                mode => mode.ends_idle(),
-            };
+            let ends = leaving.is_due(state, streams);
             if outcome.is_pending() && ends && !is_closing {
                 shut_down(connection);
                 is_closing = true;
@@ -194,12 +191,33 @@ where
             }
         }
         let is_woken = of_connection.end_turn() | of_streams.end_turn();
-        if is_woken || streams.has_ready() {
+        if is_woken || streams.has_ready() || (!is_closing && leaving.is_due(state, streams)) {
             context.waker().wake_by_ref();
         }
         Poll::Pending
     })
     .await
+}
+
+/// When a connection is told to go away whose clients another process has from now on.
+#[derive(Default)]
+struct Leaving {
+    /// Whether it had asked for nothing by then.
+    waits_for_first: bool,
+}
+
+impl Leaving {
+    /// Whether a connection in that state is told so now, if it is not yet.
+    fn is_due(&mut self, state: &ConnectionState, streams: &Streams) -> bool {
+        match state.close_mode() {
+            CloseMode::AfterRequest if !streams.have_begun() => {
+                self.waits_for_first = true;
+                false
+            }
+            CloseMode::AfterRequest => !self.waits_for_first || streams.have_ended(),
+            mode => mode.ends_idle(),
+        }
+    }
 }
 
 /// Runs a connection without its requests, a turn at a time: they are answered no more.

@@ -132,6 +132,11 @@ impl Streams {
         !self.slots.is_empty() || !lock(&self.spawner.0).is_empty()
     }
 
+    /// Whether none runs.
+    pub(super) fn have_ended(&self) -> bool {
+        self.slots.len() == self.free.len() && lock(&self.spawner.0).is_empty()
+    }
+
     /// Whether some are to be polled.
     pub(super) fn has_ready(&self) -> bool {
         !lock(&self.ready.queue).is_empty()
