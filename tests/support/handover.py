@@ -137,7 +137,12 @@ def generations(
 ) -> Generations:
     """Start `slimhttp` or `python -m slimHTTP` with these arguments; wait until it serves."""
     command, *rest = arguments
-    running = Generations(Cli(command, *rest, python=python, cwd=cwd, env=env))
+    return serving(Cli(command, *rest, python=python, cwd=cwd, env=env))
+
+
+def serving(first: Process) -> Generations:
+    """Wait until a program serves, which has been started."""
+    running = Generations(first)
     try:
         _ = running.address
     except BaseException:

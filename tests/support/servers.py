@@ -106,6 +106,7 @@ class Process:
         command: Iterable[Union[str, os.PathLike]],
         cwd: Union[str, Path, None] = None,
         env: Optional[Mapping[str, str]] = None,
+        pass_fds: Iterable[int] = (),
     ) -> None:
         environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'NO_COLOR': '1', **(env or {})}
         # What stands in for a flag of the program, or is its log.
@@ -122,6 +123,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
             preexec_fn=_heed_interrupts
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             else None,

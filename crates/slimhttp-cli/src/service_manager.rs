@@ -95,6 +95,14 @@ impl ServiceManager {
     /// # Errors
     /// The system has no more threads.
     pub fn watch(self: &Arc<Self>, pulse: Pulse) -> io::Result<Option<WatchdogThread>> {
+        self.watch_by(move |time| pulse.is_felt_within(time))
+    }
+
+    /// The same, where `goes_on` says whether the process has done so within that time.
+    fn watch_by(
+        self: &Arc<Self>,
+        goes_on: impl Fn(Duration) -> bool + Send + 'static,
+    ) -> io::Result<Option<WatchdogThread>> {
         let Some(timeout) = self.watchdog.filter(|_| self.address.is_some()) else {
             return Ok(None);
         };
@@ -103,7 +111,7 @@ impl ServiceManager {
         let manager = self.clone();
         std::thread::Builder::new().name("slimhttp-pulse".into()).spawn(move || {
             loop {
-                if pulse.is_felt_within(interval.max(LEAST_PULSE)) {
+                if goes_on(interval.max(LEAST_PULSE)) {
                     manager.tell("WATCHDOG=1");
                 } else {
                     tracing::error!("an I/O thread hangs: the watchdog is not told otherwise");

@@ -101,3 +101,34 @@ fn a_watchdog_is_for_one_process_or_for_whoever_reads_of_it() {
         assert_eq!(watchdog(time.clone(), of.clone(), 7), expected, "{time:?} {of:?}");
     }
 }
+
+#[test]
+fn the_watchdog_hears_for_as_long_as_the_process_goes_on() {
+    let (manager, socket, _folder) = manager(Some(Duration::from_millis(20)));
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let shown = goes_on.clone();
+    let watchdog = manager.watch_by(move |time| {
+        assert_eq!(time, LEAST_PULSE, "no shorter than an I/O thread may take");
+        shown.load(Ordering::Acquire)
+    });
+    let watchdog = watchdog.expect("a thread").expect("it wants to know");
+    for _ in 0..3 {
+        assert_eq!(read(&socket), "WATCHDOG=1");
+    }
+    goes_on.store(false, Ordering::Release);
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("is a socket");
+    // What was sent before that is still there.
+    while socket.recv(&mut [0; 100]).is_ok() {}
+    goes_on.store(true, Ordering::Release);
+    socket.set_read_timeout(Some(Duration::from_secs(30))).expect("is a socket");
+    assert_eq!(read(&socket), "WATCHDOG=1");
+    drop(watchdog);
+}
+
+#[test]
+fn no_watchdog_no_thread() {
+    let (silent, _socket, _folder) = manager(None);
+    assert!(silent.watch_by(|_| true).expect("no thread is needed").is_none());
+    let nobody = ServiceManager { watchdog: Some(Duration::from_secs(1)), ..Default::default() };
+    assert!(Arc::new(nobody).watch_by(|_| true).expect("no thread is needed").is_none());
+}
