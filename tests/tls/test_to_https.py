@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 import slimHTTP
-from support import Serving, Upstream, lenient_tls, says, serving, settle, tree
+from support import (
+    Client,
+    Serving,
+    Upstream,
+    lenient_tls,
+    says,
+    serving,
+    settle,
+    tree,
+    unused_port,
+)
 from support.http2_client import Http2
 
 of = pytest.mark.parametrize
@@ -243,3 +253,39 @@ def test_c10_3_the_client_of_a_proxy_over_tls_may_have_come_in_plain(tmp_path: A
             assert STRICT not in plain.headers
             secure = connection.answer(connection.ask('/a.txt', authority='a.example'))
             assert (secure.status, secure.headers[STRICT]) == (200, 'max-age=60')
+
+
+def test_c10_3_one_instance_sends_from_one_listener_to_the_other(tmp_path: Any) -> None:
+    tree(tmp_path, {'a.txt': 'a'})
+    settle(tmp_path)
+    secure = unused_port()
+    config = {'web_root': str(tmp_path), 'redirect_https': True, 'hsts': 60}
+    with serving(**config, listen=[f'https://127.0.0.1:{secure}']) as site, site.client() as plain:
+        with Client(('127.0.0.1', secure), tls=lenient_tls()) as over_tls:
+            for _ in range(4):
+                sent = plain.get('/a.txt', host='127.0.0.1')
+                assert sent.headers['location'] == f'https://127.0.0.1:{secure}/a.txt'
+                there = over_tls.get('/a.txt')
+                assert (there.text, there.headers[STRICT]) == ('a', 'max-age=60')
+                with Client(('127.0.0.1', secure)) as misled:
+                    sent = misled.get('/a.txt', host='127.0.0.1')
+                    assert sent.headers['location'] == f'https://127.0.0.1:{secure}/a.txt'
+            site.http.config['redirect_https'] = False
+            for _ in range(4):
+                assert STRICT not in plain.get('/a.txt', host='a').headers
+                assert over_tls.get('/a.txt', host='a').headers[STRICT] == 'max-age=60'
+
+
+def test_c4_1_a_host_without_a_port_is_looked_up_in_that_of_its_listener(tmp_path: Any) -> None:
+    tree(tmp_path, {'one/a.txt': 'one', 'two/a.txt': 'two'})
+    settle(tmp_path)
+    other = unused_port()
+    with serving(listen=[f'http://127.0.0.1:{other}']) as site:
+        site.http.config['vhosts'] = {
+            f'a:{site.http.port}': {'web_root': str(tmp_path / 'one')},
+            f'a:{other}': {'web_root': str(tmp_path / 'two')},
+        }
+        with site.client() as one, Client(('127.0.0.1', other)) as two:
+            for _ in range(4):
+                assert one.get('/a.txt', host='a').text == 'one'
+                assert two.get('/a.txt', host='a').text == 'two'
