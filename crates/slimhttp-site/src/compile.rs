@@ -170,9 +170,19 @@ pub fn compile(
         instance: Arc::clone(&routes.instance),
         warnings,
     };
-    let exposed = application::exposed(&site, touched.iter());
-    site.warnings.extend(exposed);
+    site.warnings.extend(odd(&site, touched.iter(), previous));
     Ok(site)
+}
+
+/// What is suspicious about a site as a whole, as far as a change touches it.
+fn odd<'s>(
+    site: &Site,
+    touched: impl Iterator<Item = &'s Arc<Scope>> + Clone,
+    previous: Option<Previous<'_>>,
+) -> Vec<String> {
+    let mut warnings = application::exposed(site, touched.clone());
+    warnings.extend(answers::unheard_hsts(site, touched, previous.map(|previous| previous.site)));
+    warnings
 }
 
 /// The mounts of the global level in force.

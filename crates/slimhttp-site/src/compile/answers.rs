@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use super::CompileEnv;
 use super::files::shared;
 use super::layer::Layers;
-use super::listen;
 use super::report::{At, Report};
 use super::rules::Rule;
+use crate::config::value::Value;
 use crate::files::file_rules::{AnswerRules, FieldRule};
 use crate::protocol::cors::is_cors_field;
 use crate::protocol::https::Hsts;
-use crate::site::ScopeOptions;
+use crate::site::{Scope, ScopeOptions, Site};
 
 /// The rules of a scope. `outer` is the scope that it inherits from, `before`
 /// what it was.
@@ -81,20 +80,34 @@ pub(super) fn cors_alone(
     report.fault(&at.key(given), expected, "both".to_owned(), hint.to_owned());
 }
 
-/// Says where `hsts` would never be sent, for no client comes by https.
-pub(super) fn hsts_is_sent(
-    own: Layers<'_>,
-    options: &ScopeOptions,
-    env: &CompileEnv<'_>,
-    at: &At<'_>,
-    report: &mut Report,
-) {
-    let is_on = own.own.has("hsts") && matches!(options.answers.hsts, Hsts::On(_));
-    if is_on && !listen::speak_tls(own, env.listener) && options.trusted_proxies.is_empty() {
-        let why = "is said over https only, which this server does not speak; a proxy in front \
-                   that does is to be named in `trusted_proxies`";
-        report.warn(&at.key("hsts"), why);
+/// Says where `hsts` stands and would never be sent, for no client comes by https. The global level
+/// is told by a change that touches it.
+pub(super) fn unheard_hsts<'s>(
+    site: &Site,
+    touched: impl Iterator<Item = &'s Arc<Scope>>,
+    before: Option<&Site>,
+) -> Vec<String> {
+    let (mut report, root) = (Report::default(), At::root());
+    let (written, hosts) = (site.config.root(), root.key("vhosts"));
+    let is_known = |scope| before.is_some_and(|before| Arc::ptr_eq(&before.global, scope));
+    let of_hosts = touched.filter(|scope| scope.mount.is_none() && !is_known(scope));
+    for scope in of_hosts.filter(|_| !site.service.speaks_tls()) {
+        let (at, table) = match scope.name.as_deref() {
+            None => (root, Some(written)),
+            Some(name) => {
+                let vhosts = written.get("vhosts").and_then(Value::as_table);
+                (hosts.key(name), vhosts.and_then(|hosts| hosts.get(name)?.as_table()))
+            }
+        };
+        let is_said = table.and_then(|table| table.get("hsts")).is_some_and(|it| !it.is_null());
+        let is_on = matches!(scope.options.answers.hsts, Hsts::On(_));
+        if is_said && is_on && scope.options.trusted_proxies.is_empty() {
+            let why = "is said over https only, which this server does not speak; a proxy in front \
+                       that does is to be named in `trusted_proxies`";
+            report.warn(&at.key("hsts"), why);
+        }
     }
+    report.warnings
 }
 
 /// What `security_headers` sets: no guessing of types, no full address to other

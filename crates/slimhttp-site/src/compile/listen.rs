@@ -340,15 +340,6 @@ pub(super) fn listeners(
     all.into()
 }
 
-/// Whether TLS is spoken anywhere.
-pub(super) fn speak_tls(layers: Layers<'_>, first: &FirstListener) -> bool {
-    let listed = match layers.get("listen") {
-        Some(Checked::Listen(entries)) => entries.as_slice(),
-        _ => &[],
-    };
-    first.tls || listed.iter().any(|entry| entry.listener.tls)
-}
-
 /// A listener with those from whom the PROXY protocol comes.
 fn with_proxies(entry: &Entry, layers: Layers<'_>, at: &At<'_>, report: &mut Report) -> Listener {
     let networks: Option<Vec<IpNet>> = match &entry.proxy_protocol {

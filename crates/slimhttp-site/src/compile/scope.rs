@@ -143,7 +143,6 @@ pub(super) fn options(
         answers,
     };
     answers::cors_alone(own, &options, at, report);
-    answers::hsts_is_sent(own, &options, env, at, report);
     private_apart(own, &options, at, report);
     application::code_apart(own, &options, at, report);
     options

@@ -53,8 +53,9 @@ impl Site {
                 return None;
             }
             let target = target_of(head, head.uri)?;
-            // The port as the client knows it.
-            let port = named.port.unwrap_or(head.transport.port);
+            // The port as the client knows it; a socket in the file system has none.
+            let own = Some(head.transport.port).filter(|port| *port != 0);
+            let port = named.port.or(own).unwrap_or(self.https_port);
             redirect(&named.host, port, &target, head)
         });
         Plan::only(host, redirect.unwrap_or(Action::Refuse(Refusal::PlainToTls)))

@@ -177,6 +177,9 @@ fn c10_3_hsts_that_nobody_would_hear_is_odd() {
     for (root, tls, expected) in [
         (json!({"hsts": true}), false, vec![odd("hsts")]),
         (json!({"hsts": true}), true, vec![]),
+        (json!({"hsts": true, "listen": ["https://:443"]}), false, vec![]),
+        (json!({"listen": ["https://:443"], "vhosts": {"a": {"hsts": true}}}), false, vec![]),
+        (json!({"hsts": true, "listen": ["http://:81"]}), false, vec![odd("hsts")]),
         (json!({"hsts": false}), false, vec![]),
         (json!({"hsts": true, "trusted_proxies": ["10.0.0.1"]}), false, vec![]),
         (json!({"vhosts": {"a": {"hsts": true}}}), false, vec![odd("vhosts.a.hsts")]),
@@ -188,6 +191,15 @@ fn c10_3_hsts_that_nobody_would_hear_is_odd() {
         let site = compile(&config(&root), &Routes::default(), &env(&listener), None);
         assert_eq!(site.expect("valid").warnings, expected, "{root} {tls}");
     }
+    // Once, and not with each change of something else.
+    let (mut draft, routes) = (config(&json!({"hsts": true})), Routes::default());
+    let first = compile(&draft, &routes, &env(&everywhere()), None).expect("valid");
+    assert!(draft.set(&way(["max_head"]), Value::Integer(2048)));
+    let second = change((&first, &routes), &draft, &routes).expect("valid");
+    assert_eq!(second.warnings, Vec::<String>::new());
+    assert!(draft.set(&way(["hsts"]), Value::Integer(60)));
+    let third = change((&second, &routes), &draft, &routes).expect("valid");
+    assert_eq!(third.warnings, [odd("hsts")]);
 }
 
 #[test]

@@ -186,6 +186,8 @@ fn c10_3_plain_http_at_a_port_of_tls_is_told_so() {
         let found = planned(&site, request, fields, from(CLIENT, Security::PlainToTls));
         assert_eq!(found, expected, "{request} {fields:?}");
     }
+    let by_a_file = Transport { port: 0, ..from(CLIENT, Security::PlainToTls) };
+    assert_eq!(planned(&site, "GET /", &[("host", "a")], by_a_file), "301 https://a/");
     // A proxy whose client speaks https would go round.
     let fields = [("host", "a"), ("x-forwarded-proto", "https")];
     let found = planned(&site, "GET /", &fields, from(PROXY, Security::PlainToTls));
