@@ -57,10 +57,19 @@ class Http2:
     """A connection; `window` opens every stream and the connection so wide at once.
 
     A `narrow` one has as small a receive buffer as the system allows: the kernel takes little
-    for a client that does not read.
+    for a client that does not read. `ahead` is sent before all else; without `tls`, HTTP/2 is
+    spoken by prior knowledge.
     """
 
-    def __init__(self, port: int, *, window: Optional[int] = None, narrow: bool = False) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        window: Optional[int] = None,
+        narrow: bool = False,
+        ahead: bytes = b'',
+        tls: bool = True,
+    ) -> None:
         context = lenient_tls()
         context.set_alpn_protocols(['h2'])
         plain = socket.socket()
@@ -68,7 +77,8 @@ class Http2:
         if narrow:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.connect(('127.0.0.1', port))
-        self.socket = context.wrap_socket(plain)
+        plain.sendall(ahead)
+        self.socket = context.wrap_socket(plain) if tls else plain
         self.socket.settimeout(PATIENCE)
         as_told = h2.config.H2Configuration(
             validate_outbound_headers=False, normalize_outbound_headers=False

@@ -10,6 +10,7 @@ pub(crate) mod linger;
 pub(crate) mod listener;
 pub(crate) mod listeners;
 pub(crate) mod peer_watch;
+pub(crate) mod proxy_header;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
 #[cfg(target_os = "linux")]

@@ -7,5 +7,6 @@ mod connection;
 pub(crate) mod drain;
 pub(crate) mod heartbeat;
 pub(crate) mod io_thread;
+mod proxied;
 mod resting;
 pub(crate) mod threads;

@@ -15,7 +15,6 @@ use crate::api::handler::{ConnectionData, ConnectionHandle, ConnectionInfo, Hand
 use crate::context::server::ServerContext;
 use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase};
-use crate::net::listener::THIS_MACHINE;
 use crate::observe::event::Event;
 
 /// What every exchange of one connection knows.
@@ -36,12 +35,12 @@ pub(crate) struct ConnectionContext {
 }
 
 impl ConnectionContext {
-    /// A connection that was accepted. It has ended when this is dropped.
+    /// A connection that was accepted, between these two ends. It has ended when this is dropped.
     pub(crate) fn begin(
         shared: Arc<ServerContext>,
         state: Arc<ConnectionState>,
         socket: &TcpStream,
-        peer: SocketAddr,
+        (peer, local): (SocketAddr, SocketAddr),
         security: Security,
         permit: ConnectionPermit,
     ) -> Arc<Self> {
@@ -49,8 +48,7 @@ impl ConnectionContext {
         Arc::new(Self {
             state,
             peer,
-            // A socket in the file system has no address.
-            local: shared.local_address(socket.local_addr().unwrap_or(THIS_MACHINE)),
+            local: shared.local_address(local),
             security,
             descriptor: socket.as_raw_fd(),
             data: OnceLock::new(),

@@ -50,6 +50,7 @@ pub(crate) struct Admission {
     full_warning: LogThrottle,
     descriptors_warning: LogThrottle,
     pub(crate) client_warning: LogThrottle,
+    pub(crate) proxy_warning: LogThrottle,
 }
 
 /// How many connections one I/O thread has that have not ended, those included whose task has not
@@ -142,6 +143,14 @@ pub(crate) struct ConnectionPermit {
     of_thread: Arc<ConnectionCount>,
     address: AddressPermit,
     _descriptor: descriptors::ClientDescriptor,
+}
+
+impl ConnectionPermit {
+    /// Counts the connection as one of another client: it was a proxy's until that has told whose it
+    /// is.
+    pub(crate) fn belongs_to(&mut self, address: AddressPermit) {
+        self.address = address;
+    }
 }
 
 impl Drop for ConnectionPermit {

@@ -147,6 +147,12 @@ impl Accepted {
     fn by(listener: &OpenListener, peer: SocketAddr) -> Self {
         Self { peer, listener: listener.rules(), listener_id: listener.id() }
     }
+
+    /// Whether it begins with a header that tells whose it is.
+    pub(super) fn is_from_proxy(&self) -> bool {
+        let proxies = self.listener.proxy_protocol.as_ref();
+        proxies.is_some_and(|proxies| proxies.contain(self.peer.ip()))
+    }
 }
 
 async fn accept(
@@ -175,13 +181,13 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(address) = admission::admit(peer, shared) else { continue };
+                let accepted = Accepted::by(listener, peer);
+                let Some(address) = admission::admit(&accepted, shared) else { continue };
                 let has_room = tokio::select! {
                     biased;
                     () = &mut closing => false,
                     () = admission::wait_for_room(shared, io_threads, &mut idle) => true,
                 };
-                let accepted = Accepted::by(listener, peer);
                 assign(stream, accepted, address, io_threads, shared, next_thread());
                 if !has_room {
                     break;
@@ -197,8 +203,8 @@ async fn accept(
         }
     }
     let mut serve = |(stream, peer)| {
-        if let Some(address) = admission::admit(peer, shared) {
-            let accepted = Accepted::by(listener, peer);
+        let accepted = Accepted::by(listener, peer);
+        if let Some(address) = admission::admit(&accepted, shared) {
             assign(stream, accepted, address, io_threads, shared, next_thread());
         }
     };
@@ -257,11 +263,11 @@ pub(crate) fn serve_connection(
     io_threads: &[Arc<IoThread>],
     shared: &Arc<ServerContext>,
 ) -> bool {
-    let Some(address) = admission::admit(peer, shared) else { return false };
-    let thread = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
     // It counts as one that came to the first listener.
     let listener = shared.live.current().site.service.listeners[0].clone();
     let accepted = Accepted { peer, listener, listener_id: 0 };
+    let Some(address) = admission::admit(&accepted, shared) else { return false };
+    let thread = usize::try_from(socket.as_raw_fd()).unwrap_or(0) % io_threads.len();
     hand_over(socket, accepted, address, &io_threads[thread], shared);
     true
 }

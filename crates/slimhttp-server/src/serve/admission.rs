@@ -1,5 +1,8 @@
 //! Who is let in, by the site in force: asked where connections are accepted, on the first I/O
-//! thread, or on a program's thread that hands over a connection of its own.
+//! thread, on a program's thread that hands over a connection of its own, or on a connection's I/O
+//! thread, where a proxy has told whose it is.
+//!
+//! [`proxied`]: crate::serve::proxied
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,12 +11,23 @@ use slimhttp_site::access;
 
 use crate::context::server::ServerContext;
 use crate::net::admission::{AddressPermit, IdleConnections};
+use crate::serve::accept::Accepted;
 use crate::serve::io_thread::IoThread;
 use crate::sys::clock;
 
-/// Admits a connection from `peer`, unless its client may not connect or has too
-/// many already. One that is not let in is answered nothing: dropping the socket closes it.
-pub(super) fn admit(peer: SocketAddr, shared: &ServerContext) -> Option<AddressPermit> {
+/// Admits a connection that was accepted, unless its client may not connect or has too many already.
+/// Whose it is that a trusted proxy hands on is known later, and asked then ([`proxied`]).
+pub(super) fn admit(accepted: &Accepted, shared: &ServerContext) -> Option<AddressPermit> {
+    if accepted.is_from_proxy() {
+        let proxy = access::client(accepted.peer.ip().to_canonical());
+        return AddressPermit::acquire(&shared.admission, proxy, usize::MAX);
+    }
+    admit_client(accepted.peer, shared)
+}
+
+/// Admits a connection of the client `peer`, unless that may not connect or has too many already.
+/// One that is not let in is answered nothing: dropping the socket closes it.
+pub(super) fn admit_client(peer: SocketAddr, shared: &ServerContext) -> Option<AddressPermit> {
     // Not `cached()`: this may be a thread that lives long and seldom takes a snapshot.
     let snapshot = shared.live.current();
     let (ip, admission) = (peer.ip().to_canonical(), &shared.admission);

@@ -21,20 +21,22 @@ use crate::net::admission::ConnectionPermit;
 use crate::net::connection_state::{
     CloseMode, ConnectionState, ReadPhase, TlsSession, run_until_cut,
 };
+use crate::net::listener::THIS_MACHINE;
 use crate::net::stream::Stream;
 use crate::serve::accept::Accepted;
 use crate::serve::io_thread::IoThread;
-use crate::serve::resting;
+use crate::serve::{proxied, resting};
 
 /// Serves one accepted connection until it ends.
 pub(crate) async fn serve(
-    socket: TcpStream,
+    mut socket: TcpStream,
     accepted: Accepted,
     shared: Arc<ServerContext>,
     io_thread: Arc<IoThread>,
-    permit: ConnectionPermit,
+    mut permit: ConnectionPermit,
 ) {
-    let Accepted { peer, listener, listener_id } = accepted;
+    let (is_from_proxy, Accepted { peer, listener, listener_id }) =
+        (accepted.is_from_proxy(), accepted);
     let state = Arc::new(ConnectionState::by_listener(listener_id));
     io_thread.connections.add(&state);
     let _ = socket.set_nodelay(true);
@@ -47,7 +49,15 @@ pub(crate) async fn serve(
     if security == Security::Tls && tls.is_none() {
         return;
     }
-    let context = ConnectionContext::begin(shared, state, &socket, peer, security, permit);
+    // A socket in the file system has no address.
+    let mut ends = (peer, socket.local_addr().unwrap_or(THIS_MACHINE));
+    if is_from_proxy {
+        let client = proxied::client(&mut socket, ends, &state, &shared);
+        let Some((ends_of_client, address)) = Box::pin(client).await else { return };
+        permit.belongs_to(address);
+        ends = ends_of_client;
+    }
+    let context = ConnectionContext::begin(shared, state, &socket, ends, security, permit);
     if let Some(is_authorized) = context.authorized()
         && !Box::pin(is_authorized).await
     {

@@ -89,7 +89,7 @@ impl Site {
             self.shared.clone(),
             state,
             &socket,
-            peer,
+            (peer, socket.local_addr().expect("is bound")),
             Security::Plain,
             permit,
         );
