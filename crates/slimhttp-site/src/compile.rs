@@ -23,6 +23,7 @@ use crate::config::value::{Table, Value};
 use crate::site::listener::FirstListener;
 use crate::site::{Scope, ScopeOptions, Service, Site};
 
+mod acme;
 mod answers;
 mod application;
 mod files;
@@ -143,17 +144,20 @@ pub fn compile(
 
     // Upstreams that lead back here.
     let (global_scope, hosts, listeners) = (&global, &compiled.table, &service.listeners);
-    let site = previous.map(|previous| previous.site);
-    let loops = LoopSearch { global: global_scope, hosts, listeners, env, previous: site };
+    let in_force = previous.map(|previous| previous.site);
+    let loops = LoopSearch { global: global_scope, hosts, listeners, env, previous: in_force };
     let every_other = inherited.is_none().then_some(None);
     let names = compiled.touched.iter().map(Some).chain(every_other);
     let touched_mounts = || touched_mounts.iter().chain(&compiled.mounts);
     loops.report(names, touched_mounts(), table, &mut report);
 
-    let warnings = report.finish()?;
+    // Keys of certificates that files would be sent from.
     let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
-    let touched = touched.chain([&global]).chain(touched_mounts());
-    let touched: Vec<_> = touched.cloned().collect();
+    let touched: Vec<_> = touched.chain([&global]).chain(touched_mounts()).cloned().collect();
+    let scopes = acme::Scopes { touched: &touched, global: &global, hosts: &compiled.table };
+    acme::apart(&service.acme, table, in_force, scopes, &mut report);
+
+    let warnings = report.finish()?;
     let flags = Flags::of(inherited.map(|previous| previous.site), touched.iter());
     let mut site = Site {
         config: config.clone(),
@@ -308,18 +312,17 @@ fn service(
     let earlier = previous.map(|Previous { site, .. }| {
         let written = site.config.root();
         let same = |key: &str| table.get(key) == written.get(key);
-        let same_certificate = !env.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same);
-        (&site.service, same_certificate)
+        service::Earlier {
+            service: &site.service,
+            same_certificate: !env.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same),
+            same_acme: !env.resolve_anew && same("acme"),
+        }
     });
-    let service = service::service(
-        layer,
-        env,
-        earlier.map(|(service, same_certificate)| service::Earlier { service, same_certificate }),
-        at,
-        report,
-    );
+    let service = service::service(layer, env, earlier, at, report);
     match earlier {
-        Some((earlier, _)) if **earlier == service => Arc::clone(earlier),
+        Some(service::Earlier { service: earlier, .. }) if **earlier == service => {
+            Arc::clone(earlier)
+        }
         _ => Arc::new(service),
     }
 }

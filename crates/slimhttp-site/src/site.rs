@@ -22,6 +22,7 @@ use crate::routing::host::HostTable;
 use crate::routing::route::RouteTable;
 use crate::routing::upstream_prefix::PrefixRule;
 use crate::site::access::{Networks, PerClient};
+use crate::site::acme::AcmeOptions;
 use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
 use crate::site::listener::{FirstListener, Listener};
@@ -30,6 +31,7 @@ use crate::site::mounts::{Mount, Mounts};
 pub use crate::routing::application;
 
 pub mod access;
+pub mod acme;
 pub mod instance;
 pub mod listener;
 pub mod mounts;
@@ -80,9 +82,7 @@ impl Site {
 
     /// Every scope: the global level and the virtual hosts, each before its mounts.
     pub fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
-        let hosts = self.hosts.iter().map(|(_, scope)| scope);
-        let hosts = std::iter::once(&self.global).chain(hosts);
-        hosts.flat_map(|host| std::iter::once(host).chain(host.mounts.iter()))
+        scopes(&self.global, &self.hosts)
     }
 
     /// Every application that a scope names, or one of its routes, with that scope, as often as
@@ -109,6 +109,16 @@ impl Site {
     pub fn most_connections_of(&self, address: IpAddr) -> Option<usize> {
         self.service.per_client.of(address, &self.global.options.trusted_proxies)
     }
+}
+
+/// See [`Site::scopes`].
+pub(crate) fn scopes<'s>(
+    global: &'s Arc<Scope>,
+    hosts: &'s HostTable<Arc<Scope>>,
+) -> impl Iterator<Item = &'s Arc<Scope>> {
+    let hosts = hosts.iter().map(|(_, scope)| scope);
+    let hosts = std::iter::once(global).chain(hosts);
+    hosts.flat_map(|host| std::iter::once(host).chain(host.mounts.iter()))
 }
 
 /// The options of one scope, its own and the inherited ones, its routes and its mounts.
@@ -421,6 +431,8 @@ pub struct Service {
     /// Where none is named and none was there: the files that are one once both
     /// are there.
     pub awaited_certificate: Option<(PathBuf, PathBuf)>,
+    /// How certificates are obtained, where one is to be.
+    pub acme: Arc<AcmeOptions>,
     /// What the server itself logs, unless the environment says it.
     pub log: Option<Logging>,
     /// Whether the line at start is left out.

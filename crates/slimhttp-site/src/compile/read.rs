@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::application;
 use super::listen::{self, Entry};
 use super::plain::{self, Plain, did_you_mean, given, known_keys, list, tried, wrong, wrong_type};
 use super::report::{At, Report};
 use super::rules::{self, Rule};
 use super::upstream::{self, Endpoint};
+use super::{acme, application};
 use crate::config::logging::{Logging, Unknown};
 use crate::config::options::{ACCESS_FORMATS, Shape};
 use crate::config::spelling::nearest;
 use crate::config::value::{Table, Value};
 use crate::routing::mount::parse_prefix;
 use crate::site::access;
+use crate::site::acme::AcmeOptions;
 use crate::site::application::AppReference;
 use crate::site::{AccessFormat, AccessLog, LogFile};
 
@@ -42,6 +43,7 @@ pub(super) enum Checked {
     Certificate(PathBuf, PathBuf),
     Application(AppReference),
     Environment(Arc<[(Arc<str>, Arc<str>)]>),
+    Acme(Arc<AcmeOptions>),
     /// What an option about files or answers says.
     Rule(Rule),
 }
@@ -95,6 +97,9 @@ pub(super) fn read(
         }
         (Shape::Environment, Value::Table(table)) => {
             Checked::Environment(application::environment(table, at, report)?)
+        }
+        (Shape::Acme, Value::Table(table)) => {
+            Checked::Acme(Arc::new(acme::options(table, base, at, report)?))
         }
         (Shape::RootPath, Value::String(text)) => {
             Checked::Word(application::root_path(text, at, report)?)
@@ -295,13 +300,18 @@ fn access_log(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> O
     let file = match given(table, "file") {
         None => Some(LogFile::Stderr),
         Some(value) if value.as_str() == Some("-") => Some(LogFile::Stdout),
-        Some(value) => file(value, base, &at.key("file"), report).map(LogFile::Path),
+        Some(value) => path_of(value, base, &at.key("file"), report).map(LogFile::Path),
     };
     if known { Some(AccessLog { format: format?, file: file? }) } else { None }
 }
 
 /// A path within a table.
-fn file(value: &Value, base: &Path, at: &At<'_>, report: &mut Report) -> Option<PathBuf> {
+pub(super) fn path_of(
+    value: &Value,
+    base: &Path,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Option<PathBuf> {
     match read(Shape::Path, value, base, at, report)? {
         Checked::Path(path) => Some(path),
         _ => None,
@@ -311,7 +321,7 @@ fn file(value: &Value, base: &Path, at: &At<'_>, report: &mut Report) -> Option<
 fn certificate(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<Checked> {
     let known = known_keys(table, &["cert", "key"], at, report);
     let cert = match given(table, "cert") {
-        Some(value) => file(value, base, &at.key("cert"), report),
+        Some(value) => path_of(value, base, &at.key("cert"), report),
         None => {
             let hint = "`cert` and `key` belong together".to_owned();
             report.fault(&at.key("cert"), "a path", None, hint);
@@ -319,7 +329,7 @@ fn certificate(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> 
         }
     };
     let key = match given(table, "key") {
-        Some(value) => file(value, base, &at.key("key"), report),
+        Some(value) => path_of(value, base, &at.key("key"), report),
         // One file may hold both.
         None => cert.clone(),
     };

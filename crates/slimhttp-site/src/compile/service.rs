@@ -1,25 +1,29 @@
 //! The options of the whole server, and what of them is fixed at start (C3.4).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::{Layer, Layers};
 use super::listen;
 use super::read::Checked;
 use super::report::{At, Report};
-use super::{CompileEnv, PathKind};
+use super::{CompileEnv, PathKind, acme};
 use crate::config::logging::Logging;
 use crate::config::options::Shape;
 use crate::site::access::PerClient;
+use crate::site::acme::AcmeOptions;
 use crate::site::listener::{Endpoint, FirstListener};
 use crate::site::{EventLoop, Service};
 
 /// The server's options as they are in force.
 #[derive(Clone, Copy)]
 pub(super) struct Earlier<'e> {
-    pub(super) service: &'e Service,
+    pub(super) service: &'e Arc<Service>,
     /// Whether nothing that names the certificate was edited.
     pub(super) same_certificate: bool,
+    /// Whether `acme` was not edited.
+    pub(super) same_acme: bool,
 }
 
 /// Puts the options of the server together.
@@ -37,7 +41,7 @@ pub(super) fn service(
     let number = |key: &str| layers.number(key).and_then(|number| usize::try_from(number).ok());
     let seconds =
         |key: &str, default: u64| layers.seconds(key).unwrap_or(Duration::from_secs(default));
-    let running = earlier.map(|earlier| earlier.service);
+    let running = earlier.map(|earlier| &**earlier.service);
     let mut account = |key: &str, earlier: Option<Option<&str>>| {
         fixed_account(key, layers.word(key), earlier, at, report)
     };
@@ -48,6 +52,7 @@ pub(super) fn service(
     let log = log(layers, running, at, report);
     let (certificate, awaited_certificate) =
         certificates(layers, earlier, (env, listeners.iter().any(|it| it.tls)), at, report);
+    let acme = acme(layers, earlier, env, at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
         report.fault(&at.key("user"), Shape::Account.to_string(), None, hint);
@@ -85,11 +90,32 @@ pub(super) fn service(
         grace_period: seconds("grace_period", 10),
         certificate,
         awaited_certificate,
+        acme,
         persist,
         user,
         group,
         log,
         quiet: layers.flag("quiet").unwrap_or(false),
+    }
+}
+
+/// How certificates are obtained. Its paths stay what they were resolved to.
+fn acme(
+    layers: Layers<'_>,
+    earlier: Option<Earlier<'_>>,
+    env: &CompileEnv<'_>,
+    at: &At<'_>,
+    report: &mut Report,
+) -> Arc<AcmeOptions> {
+    if let Some(Earlier { service, same_acme: true, .. }) = earlier {
+        return Arc::clone(&service.acme);
+    }
+    match layers.get("acme") {
+        Some(Checked::Acme(options)) => {
+            acme::check(options, env.python, &at.key("acme"), report);
+            Arc::clone(options)
+        }
+        _ => Arc::new(AcmeOptions::new(&env.base)),
     }
 }
 
@@ -287,10 +313,10 @@ fn certificates(
     at: &At<'_>,
     report: &mut Report,
 ) -> (Option<CertificateFiles>, Option<CertificateFiles>) {
-    let running = earlier.map(|earlier| earlier.service);
+    let running = earlier.map(|earlier| &**earlier.service);
     match earlier {
         // What stands as it stood is resolved as it was, and not looked at again.
-        Some(Earlier { service, same_certificate: true }) => {
+        Some(Earlier { service, same_certificate: true, .. }) => {
             (service.certificate.clone(), service.awaited_certificate.clone())
         }
         _ => match certificate(layers, running, env, at, report) {

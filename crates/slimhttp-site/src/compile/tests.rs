@@ -14,6 +14,7 @@ use crate::config::value::{Table, Value};
 use crate::site::listener::{Endpoint, FirstListener};
 use crate::site::{Scope, Site};
 
+mod acme;
 mod answers;
 mod carry;
 mod cors;

@@ -12,8 +12,8 @@ mod websocket;
 
 pub use application::{INTERFACES, LIFESPANS};
 pub use shape::{
-    ACCESS_FORMATS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, HSTS_KEYS, LISTEN_KEYS,
-    MAX_AGE, MODULE_RELOADS, SYMLINKS, Shape,
+    ACCESS_FORMATS, ACME_KEYS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, HSTS_KEYS,
+    LISTEN_KEYS, MAX_AGE, MODULE_RELOADS, SYMLINKS, Shape,
 };
 
 use crate::config::spelling::{nearest, normalized};
@@ -445,6 +445,13 @@ const SERVER: &[OptionSpec] = &[
         doc: "The private key of that certificate, a PEM file without a passphrase.",
         aliases: &["keyfile", "ssl_certificate_key", "ssl_keyfile", "private_key"],
         ..global("key", Shape::Path)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "How certificates are obtained and renewed by themselves (ACME): a table, of whom, in whose \
+              name, how a name is proven, and where they are kept.",
+        aliases: &["letsencrypt", "lets_encrypt", "certbot", "autocert", "certificates_resolvers"],
+        ..global("acme", Shape::Acme)
     },
     OptionSpec {
         default: "none",

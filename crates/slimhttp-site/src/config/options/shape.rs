@@ -103,6 +103,8 @@ pub enum Shape {
     PathPrefix,
     /// The same, or whether it is that of the mount.
     StripPrefix,
+    /// A table that says how certificates are obtained.
+    Acme,
     /// A table of mounts.
     Mounts,
     /// A table of virtual hosts.
@@ -144,6 +146,10 @@ impl fmt::Display for Shape {
             Self::RootPath => f.write_str("a path such as `/shop`"),
             Self::PathPrefix => f.write_str("a path such as `/v1`"),
             Self::StripPrefix => f.write_str("`true`, `false`, or a path such as `/api`"),
+            Self::Acme => {
+                f.write_str("a table of ")?;
+                keys(f, ACME_KEYS)
+            }
             Self::Mounts => f.write_str("a table of mounts"),
             Self::Hosts => f.write_str("a table of virtual hosts"),
             Self::SecondsOrOff { most } => {
@@ -251,3 +257,16 @@ pub const MAX_AGE: u64 = 3_153_600_000;
 /// The keys of `cors` as a table.
 pub const CORS_KEYS: &[&str] =
     &["origins", "methods", "headers", "expose", "credentials", "max_age"];
+/// The keys of `acme`.
+pub const ACME_KEYS: &[&str] = &[
+    "directory",
+    "ca",
+    "email",
+    "storage",
+    "challenge",
+    "dns",
+    "eab",
+    "profile",
+    "key_type",
+    "on_demand",
+];

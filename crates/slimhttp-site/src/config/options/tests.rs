@@ -103,6 +103,7 @@ fn c2_1_every_option_has_an_effect() {
             "listen" => (json!(["unix:a.sock"]), &plain),
             "strip_prefix" | "add_prefix" => (json!("/a"), &proxied),
             key if key.starts_with("proxy_") => (json!(1777), &proxied),
+            "acme" => (json!({"key_type": "p384"}), &plain),
             "persist" => (json!("state.db"), &plain),
             "log" => (json!("json"), &plain),
             "user" => (json!("nobody"), &plain),
