@@ -17,6 +17,7 @@ Locked = dict[str, set[str]]
 WAY = [
     'slimhttp-http1',
     'slimhttp-site',
+    'slimhttp-acme',
     'slimhttp-server',
     'slimhttp-bridge',
     'slimhttp-cli',
@@ -35,6 +36,11 @@ NEVER = [
     ('slimhttp-site', 'socket2'),
     ('slimhttp-site', 'rustix'),
     ('slimhttp-site', 'pyo3'),
+    # It speaks to authorities by our own engine of HTTP/1.1.
+    ('slimhttp-acme', 'hyper'),
+    ('slimhttp-acme', 'hyper-util'),
+    ('slimhttp-acme', 'pyo3'),
+    ('slimhttp-acme', 'clap'),
     ('slimhttp-server', 'pyo3'),
     ('slimhttp-server', 'clap'),
     ('slimhttp-bridge', 'pyo3'),
@@ -109,6 +115,7 @@ def test_the_guards_can_fail() -> None:
     packages: Locked = {
         'slimhttp-http1': {'slimhttp-site'},
         'slimhttp-site': {'slimhttp-server', 'middle'},
+        'slimhttp-acme': set(),
         'slimhttp-server': {'pyo3-ffi'},
         'slimhttp-bridge': set(),
         'slimhttp-cli': {'slimhttp-bridge'},
