@@ -171,10 +171,10 @@ stubs: $(VENV)/.installed
 	$(BIN)/python -m mypy.stubtest --concise --mypy-config-file tools/stubtest.ini \
 	    --allowlist tools/stubtest-allow.txt slimHTTP
 
-rust-tests: $(VENV)/.created
+rust-tests: $(VENV)/.created clients
 	$(TALLY) rust $(CARGO) test --workspace --locked
 
-# curl, wget and a browser, where they are missing and can be had.
+# curl, wget, a browser and an authority, where they are missing and can be had.
 clients:
 	@tools/clients
 
