@@ -8,6 +8,7 @@
 //! and polls so many of its requests; then it goes to the end of the queue.
 
 mod outgoing;
+mod preface;
 mod request_body;
 mod send_budget;
 mod socket;
@@ -32,6 +33,7 @@ use slimhttp_site::http2::head;
 use slimhttp_site::site::Service;
 
 use self::outgoing::Outgoing;
+pub(crate) use self::preface::is_http2;
 use self::send_budget::SendBudget;
 use self::socket::{Pace, Socket};
 use self::streams::{Spawner, Streams};

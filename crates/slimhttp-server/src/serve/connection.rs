@@ -65,6 +65,13 @@ pub(crate) async fn serve(
     }
     match tls {
         None => {
+            if listener.h2c {
+                match Box::pin(http2::is_http2(&socket, &context.state)).await {
+                    None => return,
+                    Some(true) => return Box::pin(http2::serve(socket, context)).await,
+                    Some(false) => {}
+                }
+            }
             context.state.record_read(ReadPhase::Idle);
             plain_http1(socket, context, &io_thread).await;
         }
