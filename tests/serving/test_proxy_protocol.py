@@ -257,6 +257,12 @@ def test_c10_6_connections_are_counted_for_each_client() -> None:
         # Others come by the same proxy, which has more than that.
         for number in range(2, 6):
             assert connect(f'192.0.2.{number}').read_response().json()[0] == f'192.0.2.{number}'
+        # The proxy itself counts as one client, however many it brings.
+        for _ in range(2):
+            own = open_ones.enter_context(Client(plain))
+            own.send_raw(LOCAL_COMMAND + keep)
+            assert own.read_response().json()[0] == '127.0.0.1'
+        assert exchange(plain, LOCAL_COMMAND + GET) == b''
         first[0].close()
 
         def is_admitted() -> bool:

@@ -99,6 +99,7 @@ def test_c10_3_no_handler_is_asked(tmp_path: Any) -> None:
     asked = []
     with over_tls() as site:
         site.http.route('/', prefix=True)(lambda request: asked.append(1) or 'x')
+        site.http.on_accept(lambda socket, ip, port: True)
         site.http.on_upgrade(lambda request: asked.append(2))
         upgrade = {'Connection': 'Upgrade', 'Upgrade': 'echo'}
         for fields in ({}, upgrade):

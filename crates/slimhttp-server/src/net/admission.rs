@@ -10,7 +10,7 @@
 //! lock, which is taken when a connection comes and when it goes and never by a request.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -111,6 +111,13 @@ impl AddressPermit {
         Some(Self { admission: admission.clone(), client })
     }
 
+    /// A connection that a proxy hands on, before that has told whose it is: it counts for nobody.
+    pub(crate) fn of_proxy(admission: &Arc<Admission>) -> Self {
+        /// The address of no client.
+        const NOBODY: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        Self::acquire(admission, NOBODY, usize::MAX).expect("there are fewer connections")
+    }
+
     /// Lets the connection be one of those that are open, on the I/O thread that `count` counts.
     pub(crate) fn permit(self, count: &Arc<ConnectionCount>) -> ConnectionPermit {
         count.increment();
@@ -146,8 +153,7 @@ pub(crate) struct ConnectionPermit {
 }
 
 impl ConnectionPermit {
-    /// Counts the connection as one of another client: it was a proxy's until that has told whose it
-    /// is.
+    /// Counts the connection as one of this client, which the proxy that hands it on has told.
     pub(crate) fn belongs_to(&mut self, address: AddressPermit) {
         self.address = address;
     }

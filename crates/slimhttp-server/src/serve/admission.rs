@@ -19,8 +19,7 @@ use crate::sys::clock;
 /// Whose it is that a trusted proxy hands on is known later, and asked then ([`proxied`]).
 pub(super) fn admit(accepted: &Accepted, shared: &ServerContext) -> Option<AddressPermit> {
     if accepted.is_from_proxy() {
-        let proxy = access::client(accepted.peer.ip().to_canonical());
-        return AddressPermit::acquire(&shared.admission, proxy, usize::MAX);
+        return Some(AddressPermit::of_proxy(&shared.admission));
     }
     admit_client(accepted.peer, shared)
 }
