@@ -109,7 +109,10 @@ impl OpenListener {
         let mut accepting = self.accepting.0.lock();
         *accepting -= 1;
         if *accepting == 0 {
-            sockets.clear();
+            // Else whoever ends the server is about to close it, and takes its file away then.
+            if self.is_closing() || self.is_handed_over.load(Ordering::Acquire) {
+                sockets.clear();
+            }
             self.accepting.1.notify_all();
         }
     }
@@ -372,7 +375,9 @@ impl Listeners {
             all.iter().any(is_it)
         };
         for name in self.inherited.names().iter().filter(|name| !is_named(name)) {
-            tracing::warn!("the socket `{name}` was handed over, and no listener is there");
+            tracing::warn!(
+                "the socket `{name}` was handed over, and no listener has it: who connects waits"
+            );
         }
     }
 

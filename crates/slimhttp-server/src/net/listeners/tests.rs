@@ -176,3 +176,29 @@ fn c10_1_a_name_that_was_not_handed_over_is_a_fault_that_says_which_were() {
         "no socket `wep` was handed over to this process, but web"
     );
 }
+
+#[test]
+fn c10_1_the_file_goes_with_a_listener_from_which_nobody_accepts_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let listeners = listeners();
+    replace(&listeners, &[unix(&path)]);
+    let (open, descriptors) = listeners.begin_accepting().remove(0);
+    // The end of the server: its I/O thread may be the first to hear of it.
+    drop(descriptors);
+    open.end_accepting();
+    listeners.close();
+    assert!(!path.exists());
+    assert!(open.sockets.lock().is_empty());
+}
+
+#[test]
+fn c10_1_what_is_handed_over_is_closed_as_soon_as_nobody_accepts() {
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let (open, descriptors) = listeners.begin_accepting().remove(0);
+    drop(listeners.hand_over().expect("there are descriptors"));
+    drop(descriptors);
+    open.end_accepting();
+    assert!(TcpStream::connect(open.bound()[0]).is_err());
+}

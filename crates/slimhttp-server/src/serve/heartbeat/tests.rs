@@ -70,8 +70,8 @@ fn an_io_thread_that_hangs_is_felt() {
     let pulse = server.pulse().expect("it has started");
     let moment = Duration::from_secs(1);
     eventually(|| pulse.is_felt_within(moment));
-    let mut client =
-        std::net::TcpStream::connect(server.address().expect("a port")).expect("it listens");
+    let address = server.address().expect("a TCP port");
+    let mut client = std::net::TcpStream::connect(address).expect("it listens");
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
     eventually(|| !pulse.is_felt_within(moment));
     drop(release);
