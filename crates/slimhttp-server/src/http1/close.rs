@@ -1,4 +1,5 @@
-//! How a connection of HTTP/1 ends: the error outside of any exchange, and the end of the bytes.
+//! How a connection of HTTP/1 ends: that it is to, the error outside of any exchange, and the end of
+//! the bytes.
 //! Called by `serve/connection.rs` once [`super::connection`] has nothing more to do for it, in
 //! the connection's task on its I/O thread.
 
@@ -18,7 +19,7 @@ use crate::http1::connection::{Ending, HeadFault, Next};
 use crate::http1::date::date;
 use crate::message::body::{Body, Extent};
 use crate::message::error_page;
-use crate::net::connection_state::ReadPhase;
+use crate::net::connection_state::{CloseMode, ReadPhase};
 use crate::net::linger::linger;
 use crate::net::stream::Stream;
 use crate::net::upgraded::Upgraded;
@@ -28,6 +29,17 @@ use crate::net::upgraded::Upgraded;
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
 impl<S: Stream> Http1<S> {
+    /// Whether no request is answered behind the one at hand. Where another process has the
+    /// clients, those are answered first that a client has sent ahead: it may not know which of
+    /// them it may send again (RFC 9112 section 9.3.2).
+    pub(super) fn is_to_end(&self) -> bool {
+        match self.context.state.close_mode() {
+            CloseMode::No => false,
+            CloseMode::AfterRequest => self.unread.is_empty(),
+            _ => true,
+        }
+    }
+
     /// Ends the connection, or lets it go on otherwise; the socket, where that is to rest.
     pub(crate) async fn end(self, next: Next) -> Option<S> {
         match next {

@@ -22,7 +22,6 @@ use crate::http1::date::date;
 use crate::http1::response_cache::{self, CachedResponse, Key};
 use crate::message::body::Extent;
 use crate::message::error_page::CloseConnection;
-use crate::net::connection_state::CloseMode;
 use crate::net::stream::Stream;
 use crate::net::time_slice::TimeSlice;
 
@@ -150,17 +149,6 @@ impl<S: Stream> Http1<S> {
                 || self.ends_with_content(context, response.body()))
         {
             self.engine.close();
-        }
-    }
-
-    /// Whether no request is answered behind the one at hand. Where another process has the
-    /// clients, those are answered first that a client has sent ahead: it may not know which of
-    /// them it may send again (RFC 9112 section 9.3.2).
-    fn is_to_end(&self) -> bool {
-        match self.context.state.close_mode() {
-            CloseMode::No => false,
-            CloseMode::AfterRequest => self.unread.is_empty(),
-            _ => true,
         }
     }
 

@@ -21,6 +21,7 @@
 //! [`clock`]: 0 stands for none. What few connections need is in a box that is made when they do,
 //! for there may be thousands of connections that are idle.
 
+mod close_mode;
 mod rest;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -32,6 +33,7 @@ use futures_util::task::AtomicWaker;
 use http::{HeaderMap, StatusCode};
 use slimhttp_site::site::Service;
 
+pub(crate) use self::close_mode::CloseMode;
 use crate::net::interim::InterimQueue;
 use crate::net::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
@@ -65,34 +67,6 @@ impl ReadPhase {
             3 => Self::Upgraded,
             _ => Self::AwaitingTls,
         }
-    }
-}
-
-/// Why a connection is to end. A stronger reason replaces a weaker one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum CloseMode {
-    /// It is not.
-    No = 0,
-    /// After one more exchange: another process has the clients from now on. A connection that
-    /// waits for a request goes on to wait, for the client may be sending one, and could not tell
-    /// whether it was lost.
-    AfterRequest = 1,
-    /// After the exchange in flight, at once where there is none.
-    Gracefully = 2,
-    /// Its head took too long: 408. HTTP/2, where other requests may be in flight,
-    /// says that it ends (RFC 9113 section 6.8) and answers them.
-    HeadTimeout = 3,
-    /// It only keeps us busy, as a client of HTTP/2 can: GOAWAY says so.
-    Rejected = 4,
-    /// Its body or its reading of our response stalled, or the server's time is over.
-    Cut = 5,
-}
-
-impl CloseMode {
-    /// Whether a connection ends that waits for a request.
-    pub(crate) fn ends_idle(self) -> bool {
-        !matches!(self, Self::No | Self::AfterRequest)
     }
 }
 
@@ -348,14 +322,7 @@ impl ConnectionState {
 /// Ending
 impl ConnectionState {
     pub(crate) fn close_mode(&self) -> CloseMode {
-        match self.close_mode.load(Ordering::Acquire) {
-            0 => CloseMode::No,
-            1 => CloseMode::AfterRequest,
-            2 => CloseMode::Gracefully,
-            3 => CloseMode::HeadTimeout,
-            4 => CloseMode::Rejected,
-            _ => CloseMode::Cut,
-        }
+        CloseMode::from_number(self.close_mode.load(Ordering::Acquire))
     }
 
     /// Asks the connection to end; a stronger reason replaces a weaker one.
