@@ -117,11 +117,19 @@ class Generations:
         """Send a signal to the process that serves."""
         os.kill(self.pid, number)
 
+    def _failed(self) -> int:
+        """How often nobody has taken over."""
+        return self.first.stderr.count('no other process takes over')
+
     def upgrade(self) -> int:
         """Have the program start anew, and wait until that process has taken over; the one before."""
         before = self.pid
         self.send_signal(signal.SIGUSR2)
-        taken = self.first.wait_for(r'process (\d+) has taken over', count=len(self.pids))
+        count = len(self.pids) + self._failed()
+        taken = self.first.wait_for(
+            r'process (\d+) has taken over|no other process takes over', count=count
+        )
+        assert taken[1] is not None, self.first.stderr
         self.pids.append(int(taken[1]))
         wait_until(lambda: not listens(before, self.address[1]), 'nobody more is accepted')
         return before
@@ -191,12 +199,17 @@ class Load:
         return self
 
     def __exit__(self, kind: Any, *exception: object) -> None:
+        if kind is None:
+            self.end()
+        self._over.set()
+
+    def end(self) -> None:
+        """Let every client have its last answer."""
         self._over.set()
         for thread in self._threads:
             thread.join(4 * PATIENCE)
-        if kind is None:
-            assert not any(thread.is_alive() for thread in self._threads), 'a client is stuck'
-            assert not self.errors, self.errors[:10]
+        assert not any(thread.is_alive() for thread in self._threads), 'a client is stuck'
+        assert not self.errors, self.errors[:10]
 
     def add(self, name: str, asks: Callable[[], Iterator[bool]]) -> None:
         """Add a client: `asks()` yields after each answer, whether it has moved meanwhile."""
@@ -222,8 +235,9 @@ class Load:
         with self._lock:
             before = dict(self.answered)
         wait_until(
-            lambda: self.errors
-            or all(self.answered[name] >= before[name] + count for name in before),
+            lambda: (
+                self.errors or all(self.answered[name] >= before[name] + count for name in before)
+            ),
             'an answer for every client',
             START_PATIENCE,
         )
@@ -232,7 +246,12 @@ class Load:
 
 def keeps_connections(address: Address, target: str, **options: Any) -> Iterator[bool]:
     """Ask over one connection for as long as the server keeps it. A close unannounced is a loss."""
-    with Client(address, **options) as client:
+    return keeps(Client(address, **options), target)
+
+
+def keeps(client: Client, target: str) -> Iterator[bool]:
+    """The same by that client."""
+    with client:
         while True:
             before = client.connections
             response = client.get(target)
@@ -242,8 +261,13 @@ def keeps_connections(address: Address, target: str, **options: Any) -> Iterator
 
 def connects_anew(address: Address, target: str, **options: Any) -> Iterator[bool]:
     """Ask over a connection for each request. One that is refused is a loss."""
+    return anew(lambda: Client(address, **options), target)
+
+
+def anew(connect: Callable[[], Client], target: str) -> Iterator[bool]:
+    """The same by clients that are made so."""
     while True:
-        with Client(address, **options) as client:
+        with connect() as client:
             response = client.get(target)
             assert response.status == 200, response
         yield False

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Optional
 from support.servers import Cli, Process
 from support.waiting import START_PATIENCE, Deadline
 
-
 #: The process, the user and the group of whoever has sent a datagram (unix(7)).
 _CREDENTIALS = struct.Struct('iII')
 

@@ -8,8 +8,8 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,28 +18,18 @@ from typing import Any
 import pytest
 from support import (
     PATIENCE,
-    REPOSITORY,
     START_PATIENCE,
     Cli,
     Client,
     Process,
+    UnixClient,
     is_refused,
     tree,
     unused_port,
-    wait_until,
 )
-from support.handover import CAN_TAKE_IN, generations, serving, taking_in_orphans
+from support.handover import generations, serving
 from support.service_manager import Activated, Notices, listening
-
-pytestmark = pytest.mark.skipif(not CAN_TAKE_IN, reason='credentials are told by Linux alone')
-
-both_programs = pytest.mark.parametrize('python', [False, True], ids=['program', 'python -m'])
-
-
-@pytest.fixture(autouse=True)
-def orphans() -> Any:
-    with taking_in_orphans():
-        yield
+from support.upgraded_sites import both_programs
 
 
 def site(folder: Path, port: int = 0, addr: str = '127.0.0.1', text: str = '') -> Path:
@@ -62,7 +52,7 @@ def test_it_is_told_when_the_program_serves_and_stops(
         with Cli('run', file, python=python, cwd=tmp_path, env=notices.env) as running:
             notice = notices.read()
             assert notice.pid == running.pid
-            status = f'serves {tmp_path}/root at http://localhost:{running.port}/'
+            status = f'serves {tmp_path / "root"} at http://localhost:{running.port}/'
             assert notice.fields == {'READY': '1', 'STATUS': status}
             assert running.get('/a.txt').text == 'a'
             assert notices.rest() == []
@@ -71,9 +61,7 @@ def test_it_is_told_when_the_program_serves_and_stops(
 
 
 @both_programs
-def test_it_is_told_nothing_of_a_program_that_does_not_serve(
-    python: bool, tmp_path: Path
-) -> None:
+def test_it_is_told_nothing_of_a_program_that_does_not_serve(python: bool, tmp_path: Path) -> None:
     with Notices(tmp_path) as notices:
         file = site(tmp_path, text='nonsense = 1')
         with Cli('run', file, python=python, cwd=tmp_path, env=notices.env) as running:
@@ -208,19 +196,40 @@ def test_the_socket_of_every_interface_is_adopted(python: bool, tmp_path: Path) 
 
 
 @both_programs
-def test_one_that_nothing_asks_for_is_named_and_closed(python: bool, tmp_path: Path) -> None:
-    wanted, other = listening(), listening()
-    port, unwanted = (bound.getsockname()[1] for bound in (wanted, other))
-    names = {'names': 'web:spare'}
-    with activated(
-        [wanted, other], 'run', site(tmp_path, port), python=python, cwd=tmp_path, **names
-    ) as running:
-        running.first.wait_for(
-            f'the socket `spare` \\(127.0.0.1:{unwanted}\\) was handed over, and nothing listens'
-        )
-        assert is_refused(('127.0.0.1', unwanted))
-        with Client(running.address) as client:
-            assert client.get('/a.txt').text == 'a'
+def test_c10_1_sockets_are_named_and_one_that_nothing_asks_for_is_told(
+    python: bool, tmp_path: Path
+) -> None:
+    bound = [listening(), listening(), listening()]
+    first, second, _ = (one.getsockname()[1] for one in bound)
+    file = site(tmp_path, first, text="listen = ['fd:web']\n")
+    options: dict[str, Any] = {'python': python, 'cwd': tmp_path, 'names': 'a:web:spare'}
+    with activated(bound, 'run', file, **options) as running:
+        running.first.wait_for('the socket `spare` was handed over, and no listener has it')
+        # From process to process.
+        for _ in range(2):
+            for port in (first, second):
+                with Client(('127.0.0.1', port)) as client:
+                    assert client.get('/a.txt').text == 'a'
+            assert running.status(running.upgrade()) == 0
+
+
+@both_programs
+def test_a_file_that_systemd_has_made_is_left_to_it(python: bool, tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp())
+    path = folder / 's'
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(os.fspath(path))
+    bound.listen()
+    file = site(tmp_path, text=f"listen = ['unix:{path}']\n")
+    with activated([bound], 'run', file, python=python, cwd=tmp_path, names='web') as running:
+        for _ in range(2):
+            with UnixClient(path) as client:
+                assert client.get('/a.txt').text == 'a'
+            assert running.status(running.upgrade()) == 0
+        assert running.stop() == 0
+    assert path.exists()
+    path.unlink()
+    folder.rmdir()
 
 
 @both_programs
@@ -231,7 +240,7 @@ def test_what_does_not_listen_is_named(python: bool, tmp_path: Path) -> None:
     with Activated([bound], 'run', site(tmp_path, port), python=python, cwd=tmp_path) as running:
         bound.close()
         assert running.wait() == 1
-        assert 'what was handed over is no socket that listens' in running.stderr
+        assert '`unknown`, which was handed over, is no socket that listens' in running.stderr
 
 
 @both_programs
@@ -291,31 +300,3 @@ def test_sockets_of_systemd_itself_are_adopted(python: bool, tmp_path: Path) -> 
             assert client.get('/a.txt').text == 'a'
         assert running.port == port
         assert running.stop() == 0
-
-
-# Unit files
-
-
-@pytest.mark.skipif(
-    shutil.which('systemd-analyze') is None, reason='there is no systemd-analyze'
-)
-def test_the_units_of_the_examples_are_valid(tmp_path: Path) -> None:
-    units = sorted((REPOSITORY / 'examples' / 'deploy').glob('*.service'))
-    units += sorted((REPOSITORY / 'examples' / 'deploy').glob('*.socket'))
-    assert {unit.suffix for unit in units} == {'.service', '.socket'}
-    copies = []
-    for unit in units:
-        copy = tmp_path / unit.name
-        # The program that the unit starts need not be installed here.
-        copy.write_text(unit.read_text().replace('/usr/local/bin/slimhttp', '/bin/true'))
-        copies.append(copy)
-    verified = subprocess.run(
-        ['systemd-analyze', 'verify', '--man=no', *copies],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        timeout=START_PATIENCE,
-    )
-    said = [line for line in verified.stdout.decode().splitlines() if os.fspath(tmp_path) in line]
-    assert said == []
-    assert wait_until(lambda: verified.returncode == 0)
