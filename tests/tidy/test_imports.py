@@ -18,7 +18,7 @@ PACKAGE = 'python/slimHTTP/'
 #: The rooms of the package, a module or a folder each, from the top down: a room imports those
 #: that stand behind it alone. The extension, `_slimhttp`, is everybody's.
 ROOMS = [
-    '__main__', '_reload', '__init__', '_legacy', '_privileges', '_server', '_callbacks', '_hooks',
+    '__main__', '_upgrade', '_reload', '__init__', '_legacy', '_privileges', '_server', '_callbacks', '_hooks',
     '_instances', '_mounts', '_applications', '_net', '_debug', '_modules', '_state', '_serve',
     '_routes', '_message', '_log', '_types', '_callables', '_errors', '_package',
 ]  # fmt: skip

@@ -233,7 +233,7 @@ class _SignalHandler:
         # second signal is the only one.
         with contextlib.suppress(RuntimeError):
             again = signal.SIGTERM if number == signal.SIGHUP else number
-            hint = f"; {'Ctrl-C' if again == signal.SIGINT else 'a signal'} again ends it now"
+            hint = f'; {"Ctrl-C" if again == signal.SIGINT else "a signal"} again ends it now'
             grace_period = self._server.grace_period
             _thread.start_new_thread(self._enforce_grace_period, (again, grace_period, hint))
 
