@@ -22,7 +22,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::listener::Endpoint;
 use slimhttp_site::logging::Logging;
-use slimhttp_site::value::Value;
+use slimhttp_site::value::{Table, Value};
 
 use crate::document::Document;
 use crate::ended::{fail, usage_error, write_stderr, write_stdout};
@@ -373,12 +373,19 @@ fn server_config_of(
     Ok((ServerConfig { tls, address, port, config, base, handler, inherited }, faults))
 }
 
-/// Whether a configuration asks for HTTPS: it names a certificate.
+/// Whether a configuration asks for HTTPS: it names a certificate, at the global level or in a
+/// virtual host.
 fn names_certificate(config: &Config) -> bool {
     let root = config.root();
+    let names_one = |scope: &Table| {
+        scope.get("tls").is_some_and(|tls| !tls.is_null())
+            || matches!(scope.get("ssl"), Some(Value::Table(_)))
+    };
+    let hosts = root.get("vhosts").and_then(Value::as_table);
     root.contains_key("cert")
         || root.contains_key("key")
-        || matches!(root.get("ssl"), Some(Value::Table(_)))
+        || names_one(root)
+        || hosts.is_some_and(|hosts| hosts.values().filter_map(Value::as_table).any(names_one))
 }
 
 /// Every fault of a configuration, those in `known` and those that compiling finds, and

@@ -35,6 +35,9 @@ fn a_file_and_the_flags_beside_it_say_where_to_listen() {
         ("port = 'http'", flags(None, Some(2)), "http://:2"),
         // A certificate asks for HTTPS.
         ("cert = 'c'\nkey = 'k'", flags(None, None), "https://:443"),
+        ("tls = 'auto'", flags(None, None), "https://:443"),
+        ("[vhosts.a.tls]\ncert = 'c'", flags(None, None), "https://:443"),
+        ("[vhosts.a]\nproxy = 'b:1'\nssl = true", flags(None, None), "http://:80"),
         ("ssl = { cert = 'c', key = 'k' }", flags(None, Some(8443)), "https://:8443"),
         // With neither, `listen` says it.
         ("listen = ['https://:443', 'http://:80']", flags(None, None), "https://:443"),

@@ -387,7 +387,7 @@ pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
     let draft = Draft::new(server_config.config.clone(), server_config.base.clone());
     let site = snapshot::compile_site(&draft, &listener, server_config.handler.is_some(), None)?;
     if site.service.speaks_tls() {
-        snapshot::open_certificate(&draft, &site.service)?;
+        snapshot::open_certificate(&site)?;
     }
     Ok(site.warnings)
 }

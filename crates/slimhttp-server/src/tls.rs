@@ -3,7 +3,7 @@
 
 pub mod certificate;
 pub(crate) mod client;
-mod fault;
+pub(crate) mod fault;
 mod key_pair;
 pub(crate) mod presented;
 mod provider;

@@ -21,6 +21,7 @@ use crate::config::fault::Faults;
 use crate::config::options::{self, Shape, Stands};
 use crate::config::value::{Table, Value};
 use crate::site::listener::FirstListener;
+use crate::site::tls::OwnTls;
 use crate::site::{Scope, ScopeOptions, Service, Site};
 
 mod acme;
@@ -41,6 +42,7 @@ mod scope;
 mod service;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod upstream;
 
 pub use listen::{first_listed, listed};
@@ -118,22 +120,22 @@ pub fn compile(
     let (layer, options) = global_options(table, env, previous, &root, &mut report);
     let layers = Layers { own: &layer, mount: None, outer: None };
     let service = service(&layer, table, env, previous, &root, &mut report);
-    let mounts_before = previous.map(|previous| mounts_of(previous, inherited.is_some()));
+    let tls = global_tls(&layer, table, (env, &service), previous, &mut report);
+    let before = previous.map(|previous| mounts_of(previous, inherited.is_some()));
     let written = mounts::written(table, &root, &mut report);
-    let around =
-        Around { name: None, layers, options: &options, before: mounts_before, inherited: None };
+    let around = Around { name: None, layers, options: &options, before, inherited: None };
     let mounts = mounts::compile(&around, written, env, &root.key("mounts"), &mut report);
-    let touched_mounts = mounts.touched.clone();
-    let global = global(options, routes, mounts, previous);
+    let global = global(options, routes, &mounts, tls, previous);
 
     // The virtual hosts.
     let empty = Table::new();
     let vhosts = vhosts(table, &root, &mut report).unwrap_or(&empty);
-    let global_mounts = GlobalMounts::new(env, &global.mounts, mounts_before);
+    let global_mounts = GlobalMounts::new(env, &global.mounts, before);
     let hosts = Hosts {
         vhosts,
         routes,
         env,
+        speaks_tls: service.speaks_tls(),
         layers,
         global: &global,
         mounts: written,
@@ -141,24 +143,22 @@ pub fn compile(
         previous,
     };
     let compiled = hosts.compile(inherited.is_some(), &root.key("vhosts"), &mut report);
+    let carried = inherited.map(|previous| previous.site);
+    let tls = tls::of_site(carried, &global, &compiled, &mut report);
 
     // Upstreams that lead back here.
     let (global_scope, hosts, listeners) = (&global, &compiled.table, &service.listeners);
     let in_force = previous.map(|previous| previous.site);
     let loops = LoopSearch { global: global_scope, hosts, listeners, env, previous: in_force };
-    let every_other = inherited.is_none().then_some(None);
-    let names = compiled.touched.iter().map(Some).chain(every_other);
-    let touched_mounts = || touched_mounts.iter().chain(&compiled.mounts);
-    loops.report(names, touched_mounts(), table, &mut report);
+    report_loops(&loops, &compiled, inherited.is_none(), &mounts, table, &mut report);
 
     // Keys of certificates that files would be sent from.
-    let touched = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
-    let touched: Vec<_> = touched.chain([&global]).chain(touched_mounts()).cloned().collect();
+    let touched = touched(&compiled, &global, &mounts);
     let scopes = acme::Scopes { touched: &touched, global: &global, hosts: &compiled.table };
     acme::apart(&service.acme, table, in_force, scopes, &mut report);
 
     let warnings = report.finish()?;
-    let flags = Flags::of(inherited.map(|previous| previous.site), touched.iter());
+    let flags = Flags::of(carried, touched.iter());
     let mut site = Site {
         config: config.clone(),
         rewrites: flags.rewrites,
@@ -172,10 +172,35 @@ pub fn compile(
         https_port: service.https_port(env.listener),
         service,
         instance: Arc::clone(&routes.instance),
+        tls,
         warnings,
     };
     site.warnings.extend(odd(&site, touched.iter(), previous));
     Ok(site)
+}
+
+/// Reports what is forwarded and comes back, of what was touched, or of all hosts.
+fn report_loops(
+    loops: &LoopSearch<'_>,
+    compiled: &hosts::Compiled,
+    all: bool,
+    mounts: &mounts::Compiled,
+    table: &Table,
+    report: &mut Report,
+) {
+    let names = compiled.touched.iter().map(Some).chain(all.then_some(None));
+    loops.report(names, mounts.touched.iter().chain(&compiled.mounts), table, report);
+}
+
+/// The scopes that were compiled.
+fn touched(
+    compiled: &hosts::Compiled,
+    global: &Arc<Scope>,
+    mounts: &mounts::Compiled,
+) -> Vec<Arc<Scope>> {
+    let hosts = compiled.touched.iter().filter_map(|key| compiled.table.get(key));
+    let mounts = mounts.touched.iter().chain(&compiled.mounts);
+    hosts.chain([global]).chain(mounts).cloned().collect()
 }
 
 /// What is suspicious about a site as a whole, as far as a change touches it.
@@ -251,19 +276,35 @@ fn global_options(
     (layer, options)
 }
 
+/// What the global level says of TLS.
+fn global_tls(
+    layer: &layer::Layer,
+    table: &Table,
+    (env, service): (&CompileEnv<'_>, &Service),
+    previous: Option<Previous<'_>>,
+    report: &mut Report,
+) -> Arc<OwnTls> {
+    let before = previous.map(|it| it.site);
+    let before = before.and_then(|site| Some((site.config.root(), site.global.tls.as_ref()?)));
+    let around = tls::Around { env, speaks_tls: service.speaks_tls(), table, before };
+    tls::of_global(layer, around, &At::root(), report)
+}
+
 /// The scope of the global level.
 fn global(
     options: Arc<ScopeOptions>,
     routes: &Routes,
-    mounts: mounts::Compiled,
+    mounts: &mounts::Compiled,
+    tls: Arc<OwnTls>,
     previous: Option<Previous<'_>>,
 ) -> Arc<Scope> {
     hosts::scope(hosts::Parts {
         name: None,
         options,
         routes: routes.shared(None),
-        mounts: mounts.mounts,
+        mounts: mounts.mounts.clone(),
         are_mounts_same: mounts.are_same,
+        tls: Some(tls),
         before: previous.map(|Previous { site, routes }| hosts::Before {
             scope: &site.global,
             routes: routes.shared(None),
@@ -312,11 +353,7 @@ fn service(
     let earlier = previous.map(|Previous { site, .. }| {
         let written = site.config.root();
         let same = |key: &str| table.get(key) == written.get(key);
-        service::Earlier {
-            service: &site.service,
-            same_certificate: !env.resolve_anew && ["ssl", "cert", "key"].into_iter().all(same),
-            same_acme: !env.resolve_anew && same("acme"),
-        }
+        service::Earlier { service: &site.service, same_acme: !env.resolve_anew && same("acme") }
     });
     let service = service::service(layer, env, earlier, at, report);
     match earlier {

@@ -33,4 +33,4 @@ pub use protocol::{
 };
 pub use response::{answer_coding, live_reload, response_fields};
 pub use routing::{host, mount, path, redirect, route, upstream_prefix};
-pub use site::{access, acme, application, instance, listener};
+pub use site::{access, acme, application, instance, listener, tls};

@@ -27,6 +27,7 @@ use crate::site::application::{Application, MountedApplication};
 use crate::site::instance::Instance;
 use crate::site::listener::{FirstListener, Listener};
 use crate::site::mounts::{Mount, Mounts};
+use crate::site::tls::{OwnTls, SiteTls};
 
 pub use crate::routing::application;
 
@@ -35,6 +36,7 @@ pub mod acme;
 pub mod instance;
 pub mod listener;
 pub mod mounts;
+pub mod tls;
 
 /// A whole configuration, checked and resolved.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct Site {
     /// The port to which `redirect_https` sends where it names none: that of the listener that
     /// speaks TLS, else the one that https has by itself.
     pub https_port: u16,
+    /// What virtual hosts say of TLS.
+    pub tls: SiteTls,
     /// Whether a scope may rewrite paths. It stays set when the last rule goes
     /// by a change that carries other scopes over.
     pub rewrites: bool,
@@ -135,6 +139,8 @@ pub struct Scope {
     pub routes: RouteTable,
     /// What answers for parts of its paths. A mount has none.
     pub mounts: Mounts,
+    /// What it says of TLS, if anything: the global level always does, a mount never.
+    pub tls: Option<Arc<OwnTls>>,
 }
 
 impl Scope {
@@ -425,12 +431,6 @@ pub struct Service {
     pub user: Option<String>,
     /// With which group, if not that of `user`.
     pub group: Option<String>,
-    /// Certificate and key of an HTTPS server, PEM files, absolute; one file may
-    /// hold both.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Where none is named and none was there: the files that are one once both
-    /// are there.
-    pub awaited_certificate: Option<(PathBuf, PathBuf)>,
     /// How certificates are obtained, where one is to be.
     pub acme: Arc<AcmeOptions>,
     /// What the server itself logs, unless the environment says it.

@@ -23,8 +23,8 @@ use crate::server::upgrade::Upgrade;
 
 /// What a server that only says why another one has not started has of its configuration: how it
 /// is reached, as whom it serves, and what it logs.
-const REACHED_BY: [&str; 9] =
-    ["addr", "port", "listen", "cert", "key", "ssl", "user", "group", "log"];
+const REACHED_BY: [&str; 10] =
+    ["addr", "port", "listen", "cert", "key", "ssl", "tls", "user", "group", "log"];
 
 /// The folders, the globs of what is watched and of what is not, and the files.
 type Watched = (Vec<PathBuf>, Vec<String>, Vec<String>, Vec<PathBuf>);

@@ -12,8 +12,8 @@ use std::time::Instant;
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::listener::FirstListener;
-use slimhttp_site::site::{AccessLog, Service, Site};
-use slimhttp_site::value::Value;
+use slimhttp_site::site::{AccessLog, Site};
+use slimhttp_site::tls::Certificates;
 
 use crate::files::releases::Releases;
 use crate::fs::root::OpenMethod;
@@ -23,6 +23,7 @@ use crate::live::registry::local_site;
 use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
+use crate::tls::fault::CertificateFault;
 use crate::tls::presented::{Named, Presented};
 
 /// The site in force with what it opens.
@@ -55,17 +56,16 @@ impl Snapshot {
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
         let site = compile_site(draft, listener, python, before)?;
-        let files = certificate_files(&site.service);
-        let same = |before: &Service| {
-            before.certificate == site.service.certificate
-                && before.awaited_certificate == site.service.awaited_certificate
+        let files = certificate_files(&site);
+        let same = |before: &Site| {
+            before.tls_of(&before.global).certificates == site.tls_of(&site.global).certificates
         };
         let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
             _ if !site.service.speaks_tls() => None,
-            Some((before, presented)) if same(&before.site.service) => {
-                Some(presented.renewed(files))
+            Some((before, presented)) if same(&before.site) => {
+                Some(presented.renewed(files.as_ref()))
             }
-            _ => Some(open_certificate(draft, &site.service)?),
+            _ => Some(open_certificate(&site)?),
         };
         let access_logs = open_access_logs(&site, logs)?;
         for warning in &site.warnings {
@@ -83,11 +83,11 @@ impl Snapshot {
     /// The same site with what stands in the files of its certificate by now;
     /// None where they are as they were.
     pub(crate) fn with_certificate_renewed(&self) -> Option<Self> {
-        let files = certificate_files(&self.site.service);
-        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(files))?;
+        let files = certificate_files(&self.site);
+        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(files.as_ref()))?;
         Some(Self {
             site: self.site.clone(),
-            tls: Some(presented.renewed(files)),
+            tls: Some(presented.renewed(files.as_ref())),
             access_logs: self.access_logs.clone(),
             roots: self.roots.new_empty(),
             releases: self.releases.clone(),
@@ -95,23 +95,32 @@ impl Snapshot {
     }
 }
 
-/// The files of the certificate: those that are named, or those that were awaited and
-/// are there by now, both of them.
-fn certificate_files(service: &Service) -> Option<&Named> {
-    let are_there = |pair: &&Named| {
-        [&pair.0, &pair.1].into_iter().all(|path| path_kind(path) == PathKind::File)
+/// The files of the certificate of the global level: those that are named, or the usual ones
+/// where both are there.
+fn certificate_files(site: &Site) -> Option<Named> {
+    let (files, is_usual) = match site.tls_of(&site.global).certificates {
+        Certificates::Files(files) => (files[0].clone(), false),
+        Certificates::Usual(files) => (files, true),
+        Certificates::Automatic(_) => return None,
     };
-    service.certificate.as_ref().or_else(|| service.awaited_certificate.as_ref().filter(are_there))
+    let is_there = |path| path_kind(path) == PathKind::File;
+    if is_usual && !(is_there(&files.certificate) && is_there(&files.key)) {
+        return None;
+    }
+    Some((files.certificate.to_path_buf(), files.key.to_path_buf()))
 }
 
-/// Reads the certificate that a draft names, or makes one.
+/// Reads the certificate that a site names, or makes one.
 ///
 /// # Errors
 /// Every fault of what is there.
-pub(crate) fn open_certificate(draft: &Draft, service: &Service) -> Result<Arc<Presented>, Faults> {
-    Presented::open(certificate_files(service)).map_err(|faults| {
-        let in_table = matches!(draft.config.root().get("ssl"), Some(Value::Table(_)));
-        Faults(faults.into_iter().map(|fault| fault.fault(in_table)).collect())
+pub(crate) fn open_certificate(site: &Site) -> Result<Arc<Presented>, Faults> {
+    Presented::open(certificate_files(site).as_ref()).map_err(|faults| {
+        let fault = |fault: CertificateFault| {
+            let part = fault.part.of(0);
+            fault.at(site.place_of_tls(None, part))
+        };
+        Faults(faults.into_iter().map(fault).collect())
     })
 }
 

@@ -85,7 +85,7 @@ impl Presented {
                 }
                 Err(faults) => {
                     for fault in faults {
-                        let fault = fault.fault(false);
+                        let fault = fault.told();
                         tracing::warn!("the certificate read before stays in use: {fault}");
                     }
                 }

@@ -12,11 +12,12 @@ use super::layer::{Layer, Layers, Level};
 use super::mounts::{self, Around, GlobalMounts};
 use super::report::{At, Report};
 use super::routes::{Routes, SharedTable, Spelled};
-use super::{CompileEnv, Previous, scope};
+use super::{CompileEnv, Previous, scope, tls};
 use crate::config::value::{Table, Value};
 use crate::routing::host::{HostKey, HostTable};
 use crate::routing::route::RouteTable;
 use crate::site::mounts::Mounts;
+use crate::site::tls::OwnTls;
 use crate::site::{Proxy, Scope, ScopeOptions};
 
 /// What the virtual hosts are made of.
@@ -24,6 +25,8 @@ pub(super) struct Hosts<'h> {
     pub(super) vhosts: &'h Table,
     pub(super) routes: &'h Routes,
     pub(super) env: &'h CompileEnv<'h>,
+    /// Whether TLS is spoken anywhere.
+    pub(super) speaks_tls: bool,
     /// What they inherit, as written and as a scope.
     pub(super) layers: Layers<'h>,
     pub(super) global: &'h Arc<Scope>,
@@ -153,7 +156,7 @@ impl<'h> Hosts<'h> {
                 report.fault(&at, expected, found, None);
                 // What stands under it is looked at all the same, as below.
                 if let Value::Table(table) = value {
-                    self.options(table, None, &at, report);
+                    self.look_at(table, &at, report);
                 }
                 return;
             }
@@ -179,13 +182,19 @@ impl<'h> Hosts<'h> {
             (Some(holder), Some(table)) => {
                 let found = format!("{}, the host of `{holder}`", Value::from(&**name));
                 report.fault(&at, "every host once", found, None);
-                self.options(table, None, &at, report);
+                self.look_at(table, &at, report);
             }
             _ => {
                 let written = entry.or_default();
                 *written = written.or(table.map(|table| (name, table)));
             }
         }
+    }
+
+    /// Looks for faults in an entry of which nothing comes.
+    fn look_at(&self, table: &Table, at: &At<'_>, report: &mut Report) {
+        let (layer, _) = self.options(table, None, at, report);
+        self.tls(&layer, None, table, None, at, report);
     }
 
     /// What stands in `vhosts` under this very spelling.
@@ -212,16 +221,19 @@ impl<'h> Hosts<'h> {
         let stays = in_force
             .filter(|scope| scope.name.as_ref().is_some_and(|name| self.entry(name).is_some()));
         let scope_before = before.map(|before| before.scope);
-        let mut layer = None;
+        let (mut layer, mut tls) = (None, None);
         let (name, table, options) = match (written, stays) {
             (Some((name, table)), _) => {
-                let (read, options) = self.options(table, scope_before, &at.key(name), report);
+                let at = at.key(name);
+                let (read, options) = self.options(table, scope_before, &at, report);
+                tls = self.tls(&read, Some(key), table, scope_before, &at, report);
                 layer = Some(read);
                 (Arc::clone(name), Some(table), options)
             }
             (None, Some(scope)) => {
                 let name = Arc::clone(scope.name.as_ref()?);
                 let table = self.entry(&name);
+                tls = scope.tls.clone();
                 (name, table, Arc::clone(&scope.options))
             }
             (None, None) => {
@@ -238,6 +250,7 @@ impl<'h> Hosts<'h> {
             routes,
             mounts: mounts.mounts,
             are_mounts_same: mounts.are_same,
+            tls,
             before,
         };
         Some((scope(parts), mounts.touched))
@@ -311,6 +324,24 @@ impl<'h> Hosts<'h> {
         (layer, self.shared(options, before))
     }
 
+    /// What an entry says of TLS.
+    fn tls(
+        &self,
+        layer: &Layer,
+        key: Option<&HostKey>,
+        table: &Table,
+        before: Option<&Arc<Scope>>,
+        at: &At<'_>,
+        report: &mut Report,
+    ) -> Option<Arc<OwnTls>> {
+        let before = before.and_then(|scope| {
+            let written = vhosts(self.previous?)?.get(scope.name.as_ref()?)?.as_table()?;
+            Some((written, scope.tls.as_ref()?))
+        });
+        let around = tls::Around { env: self.env, speaks_tls: self.speaks_tls, table, before };
+        tls::of_host(layer, key, around, at, report)
+    }
+
     /// The options of a host of which nothing but routes is known.
     fn inherited(&self, before: Option<&Arc<Scope>>) -> Arc<ScopeOptions> {
         let global = &self.global.options;
@@ -346,6 +377,7 @@ pub(super) struct Parts<'p> {
     pub(super) mounts: Mounts,
     /// Whether they are those of the scope in force.
     pub(super) are_mounts_same: bool,
+    pub(super) tls: Option<Arc<OwnTls>>,
     /// The scope in force.
     pub(super) before: Option<Before<'p>>,
 }
@@ -359,15 +391,16 @@ pub(super) struct Before<'b> {
 
 /// Puts a scope together: the one in force where nothing differs.
 pub(super) fn scope(parts: Parts<'_>) -> Arc<Scope> {
-    let Parts { name, options, routes, mounts, are_mounts_same, before } = parts;
+    let Parts { name, options, routes, mounts, are_mounts_same, tls, before } = parts;
     if let Some(before) = before
         && before.scope.name == name
         && Arc::ptr_eq(&before.scope.options, &options)
         && before.routes == routes
         && are_mounts_same
+        && before.scope.tls == tls
     {
         return Arc::clone(before.scope);
     }
     let routes = routes.map(|table| RouteTable::clone(table)).unwrap_or_default();
-    Arc::new(Scope { name, mount: None, options, routes, mounts })
+    Arc::new(Scope { name, mount: None, options, routes, mounts, tls })
 }

@@ -218,7 +218,10 @@ fn place_of(option: &OptionSpec) -> &'static str {
 fn misplaced(option: &OptionSpec, level: Level, at: &At<'_>, report: &mut Report) {
     if option.stands == Stands::Hosts {
         let expected = "this option at the global level or in a virtual host";
-        let hint = "browsers keep it for a whole host: move it out of `mounts`";
+        let hint = match option.key {
+            "hsts" => "browsers keep it for a whole host: move it out of `mounts`",
+            _ => "what it is about is decided before a path is known: move it out of `mounts`",
+        };
         return report.fault(at, expected, None, hint.to_owned());
     }
     let hint = match option.key {

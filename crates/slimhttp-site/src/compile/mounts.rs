@@ -275,6 +275,7 @@ impl Around<'_> {
                 options,
                 routes: RouteTable::default(),
                 mounts: Mounts::default(),
+                tls: None,
             }),
         }
     }

@@ -96,7 +96,7 @@ fn unquote(shape: Shape, value: &Value) -> Option<String> {
         return Some(format!("write it in seconds, without a unit: `{seconds}`"));
     }
     let bare = match shape {
-        Shape::Bool | Shape::Tls => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
+        Shape::Bool | Shape::Ssl => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
         Shape::WholeNumber { .. } => text.parse::<u64>().is_ok(),
         Shape::Seconds { .. } | Shape::SecondsOrOff { .. } => text.parse::<f64>().is_ok(),
         _ => false,

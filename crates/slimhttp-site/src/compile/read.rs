@@ -11,6 +11,7 @@ use super::listen::{self, Entry};
 use super::plain::{self, Plain, did_you_mean, given, known_keys, list, tried, wrong, wrong_type};
 use super::report::{At, Report};
 use super::rules::{self, Rule};
+use super::tls::{self, WrittenTls};
 use super::upstream::{self, Endpoint};
 use super::{acme, application};
 use crate::config::logging::{Logging, Unknown};
@@ -21,6 +22,7 @@ use crate::routing::mount::parse_prefix;
 use crate::site::access;
 use crate::site::acme::AcmeOptions;
 use crate::site::application::AppReference;
+use crate::site::tls::CertificateFiles;
 use crate::site::{AccessFormat, AccessLog, LogFile};
 
 /// A value that has the shape of its option.
@@ -40,7 +42,8 @@ pub(super) enum Checked {
     AccessLog(Option<AccessLog>),
     Logging(Logging),
     /// Certificate and key.
-    Certificate(PathBuf, PathBuf),
+    Certificate(CertificateFiles),
+    Tls(Arc<WrittenTls>),
     Application(AppReference),
     Environment(Arc<[(Arc<str>, Arc<str>)]>),
     Acme(Arc<AcmeOptions>),
@@ -77,13 +80,17 @@ pub(super) fn read(
             | Shape::Bytes { .. },
             value,
         ) => return plain::read(shape, value, at, report).map(Checked::from),
-        (Shape::Tls | Shape::Switch(_) | Shape::StripPrefix, Value::Bool(flag)) => {
+        (Shape::Ssl | Shape::Switch(_) | Shape::StripPrefix, Value::Bool(flag)) => {
             Checked::Flag(*flag)
         }
         (Shape::PathPrefix | Shape::StripPrefix, Value::String(text)) => {
             Checked::Word(prefix(text, at, report)?)
         }
-        (Shape::Tls, Value::Table(table)) => return certificate(table, base, at, report),
+        (Shape::Ssl, Value::Table(table)) => {
+            let known = known_keys(table, &["cert", "key"], at, report);
+            Checked::Certificate(tls::pair(table, base, at, report).filter(|_| known)?)
+        }
+        (Shape::Tls, _) => Checked::Tls(Arc::new(tls::read(value, base, at, report)?)),
         (Shape::OneOf(words) | Shape::Switch(words), Value::String(text)) => {
             return word(shape, words, text, at, report).map(|word| Checked::Word(word.to_owned()));
         }
@@ -316,22 +323,4 @@ pub(super) fn path_of(
         Checked::Path(path) => Some(path),
         _ => None,
     }
-}
-
-fn certificate(table: &Table, base: &Path, at: &At<'_>, report: &mut Report) -> Option<Checked> {
-    let known = known_keys(table, &["cert", "key"], at, report);
-    let cert = match given(table, "cert") {
-        Some(value) => path_of(value, base, &at.key("cert"), report),
-        None => {
-            let hint = "`cert` and `key` belong together".to_owned();
-            report.fault(&at.key("cert"), "a path", None, hint);
-            None
-        }
-    };
-    let key = match given(table, "key") {
-        Some(value) => path_of(value, base, &at.key("key"), report),
-        // One file may hold both.
-        None => cert.clone(),
-    };
-    if known { Some(Checked::Certificate(cert?, key?)) } else { None }
 }

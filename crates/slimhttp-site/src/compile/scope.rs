@@ -264,11 +264,11 @@ fn exclusive(layers: Layers<'_>, at: &At<'_>, report: &mut Report) {
         }
     }
     match own.get("ssl") {
-        Some(Checked::Certificate(..)) if layers.outer.is_some() => report.fault(
+        Some(Checked::Certificate(_)) if layers.mount.is_some() => report.fault(
             &at.key("ssl"),
             "`true` or `false`",
             "a table".to_owned(),
-            "the certificate of the server stands at the global level".to_owned(),
+            "a certificate stands at the global level or in a virtual host".to_owned(),
         ),
         Some(Checked::Flag(_)) if !own.has("proxy") => {
             let hint = match (layers.mount, layers.outer) {

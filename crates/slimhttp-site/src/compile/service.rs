@@ -20,8 +20,6 @@ use crate::site::{EventLoop, Service};
 #[derive(Clone, Copy)]
 pub(super) struct Earlier<'e> {
     pub(super) service: &'e Arc<Service>,
-    /// Whether nothing that names the certificate was edited.
-    pub(super) same_certificate: bool,
     /// Whether `acme` was not edited.
     pub(super) same_acme: bool,
 }
@@ -50,8 +48,6 @@ pub(super) fn service(
     let event_loop = event_loop(layers, running, at, report);
     let persist = persist(layers, running, env, at, report);
     let log = log(layers, running, at, report);
-    let (certificate, awaited_certificate) =
-        certificates(layers, earlier, (env, listeners.iter().any(|it| it.tls)), at, report);
     let acme = acme(layers, earlier, env, at, report);
     if group.is_some() && user.is_none() {
         let hint = "`group` says with which group `user` serves".to_owned();
@@ -88,8 +84,6 @@ pub(super) fn service(
         send_timeout: seconds("send_timeout", 60),
         idle_timeout: seconds("idle_timeout", 75),
         grace_period: seconds("grace_period", 10),
-        certificate,
-        awaited_certificate,
         acme,
         persist,
         user,
@@ -304,129 +298,3 @@ fn listener(global: &Layer, listener: &FirstListener, at: &At<'_>, report: &mut 
 
 /// What no address is: in the place of one where there is none.
 const UNKNOWN: &str = "\0";
-
-/// The certificate that is named or there, and the one that is waited for.
-fn certificates(
-    layers: Layers<'_>,
-    earlier: Option<Earlier<'_>>,
-    env: (&CompileEnv<'_>, bool),
-    at: &At<'_>,
-    report: &mut Report,
-) -> (Option<CertificateFiles>, Option<CertificateFiles>) {
-    let running = earlier.map(|earlier| &**earlier.service);
-    match earlier {
-        // What stands as it stood is resolved as it was, and not looked at again.
-        Some(Earlier { service, same_certificate: true, .. }) => {
-            (service.certificate.clone(), service.awaited_certificate.clone())
-        }
-        _ => match certificate(layers, running, env, at, report) {
-            Certificate::Named(pair) => (pair, None),
-            Certificate::Usual { pair, there: true } => (Some(pair), None),
-            Certificate::Usual { pair, there: false } => (None, Some(pair)),
-        },
-    }
-}
-
-/// The certificate and key, from `cert` and `key` or from the table `ssl`; where
-/// nothing is said, `cert.pem` and `key.pem` if both are there. One file may hold
-/// both. What is named has to be there: a misspelt path would otherwise have the
-/// server present a certificate that nobody trusts. Only where both names are those
-/// of the default configuration, which programs write down, the server makes one. A
-/// running server keeps what it has read, so files that are gone are no fault of it.
-fn certificate(
-    layers: Layers<'_>,
-    running: Option<&Service>,
-    (env, speaks_tls): (&CompileEnv<'_>, bool),
-    at: &At<'_>,
-    report: &mut Report,
-) -> Certificate {
-    let own = layers.own;
-    let ssl = at.key("ssl");
-    let table = match layers.get("ssl") {
-        Some(Checked::Certificate(cert, key)) => Some((cert, key)),
-        _ => None,
-    };
-    if table.is_some() && (own.has("cert") || own.has("key")) {
-        let hint = "leave out `cert` and `key`, or `ssl`".to_owned();
-        report.fault(&ssl, "the certificate in one place", "it in two".to_owned(), hint);
-        return Certificate::Named(None);
-    }
-    if own.has("key") && !own.has("cert") {
-        let hint = "`cert` and `key` belong together".to_owned();
-        report.fault(&at.key("cert"), "a path", None, hint);
-    }
-    if table.is_none() && !own.has("cert") && !own.has("key") {
-        return usual_certificate(env, speaks_tls);
-    }
-    let (pair, cert_at, key_at) = match table {
-        Some(pair) => (pair, ssl.key("cert"), ssl.key("key")),
-        None => {
-            let cert = layers.path("cert");
-            let key = if own.has("key") { layers.path("key") } else { cert };
-            let (Some(cert), Some(key)) = (cert, key) else { return Certificate::Named(None) };
-            ((cert, key), at.key("cert"), at.key("key"))
-        }
-    };
-    let (cert, key) = pair;
-    let (cert_kind, key_kind) = ((env.look)(cert), (env.look)(key));
-    let halves = [(cert, cert_at, cert_kind, key_kind), (key, key_at, key_kind, cert_kind)];
-    let is_read = running
-        .and_then(|service| service.certificate.as_ref())
-        .is_some_and(|(running_cert, running_key)| running_cert == cert && running_key == key);
-    let may_miss = *cert == env.base.join("cert.pem") && *key == env.base.join("key.pem");
-    // Of one file everything is said once.
-    let files = if cert == key { 1 } else { 2 };
-    for (path, at, kind, other) in halves.into_iter().take(files) {
-        let both = other == PathKind::Missing;
-        match kind {
-            PathKind::Folder => {
-                report.fault(&at, "a PEM file", format!("`{}`, a folder", path.display()), None);
-            }
-            // Who speaks no TLS looks at none of them.
-            PathKind::Missing if both && (is_read || !speaks_tls) => {}
-            PathKind::Missing if both && may_miss => report.warn(
-                &at,
-                format_args!(
-                    "`{}` does not exist; a self-signed certificate takes its place",
-                    path.display()
-                ),
-            ),
-            PathKind::Missing => {
-                let hint = both.then(|| {
-                    "a server that is to make a self-signed one names neither `cert` nor `key`"
-                        .to_owned()
-                });
-                report.fault(&at, "a PEM file that exists", format!("`{}`", path.display()), hint);
-            }
-            _ => {}
-        }
-    }
-    Certificate::Named(Some((cert.clone(), key.clone())))
-}
-
-/// What slimHTTP has always looked for where nothing is said.
-fn usual_certificate(env: &CompileEnv<'_>, speaks_tls: bool) -> Certificate {
-    if !speaks_tls {
-        return Certificate::Named(None);
-    }
-    let (cert, key) = (env.base.join("cert.pem"), env.base.join("key.pem"));
-    let is_there = |path| (env.look)(path) == PathKind::File;
-    let there = is_there(&cert) && is_there(&key);
-    Certificate::Usual { pair: (cert, key), there }
-}
-
-/// Certificate and key.
-type CertificateFiles = (PathBuf, PathBuf);
-
-/// Where the certificate of a server is.
-enum Certificate {
-    /// In these files, if any are named.
-    Named(Option<CertificateFiles>),
-    /// Where it is looked for unless one is named, and whether both files are there.
-    Usual {
-        /// Certificate and key.
-        pair: CertificateFiles,
-        /// Whether they are there.
-        there: bool,
-    },
-}

@@ -29,6 +29,7 @@ mod proxy_loop;
 mod routes;
 mod scopes;
 mod shapes;
+mod tls;
 
 /// What a JSON literal says.
 pub(crate) fn value(json: &Json) -> Value {

@@ -28,6 +28,13 @@ impl Place {
         Self(steps)
     }
 
+    /// The place that is `below` this place.
+    #[must_use]
+    pub fn join(mut self, below: Self) -> Self {
+        self.0.extend(below.0);
+        self
+    }
+
     /// The place of the list item `index` below this place.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {

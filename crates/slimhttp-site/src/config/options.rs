@@ -12,8 +12,9 @@ mod websocket;
 
 pub use application::{INTERFACES, LIFESPANS};
 pub use shape::{
-    ACCESS_FORMATS, ACME_KEYS, COMPRESS_KEYS, CORS_KEYS, EXECUTABLE, FILE_CACHE_KEYS, HSTS_KEYS,
-    LISTEN_KEYS, MAX_AGE, MODULE_RELOADS, SYMLINKS, Shape,
+    ACCESS_FORMATS, ACME_KEYS, CLIENT_AUTH_KEYS, CLIENT_AUTH_MODES, COMPRESS_KEYS, CORS_KEYS,
+    EXECUTABLE, FILE_CACHE_KEYS, HSTS_KEYS, LISTEN_KEYS, MAX_AGE, MODULE_RELOADS, SYMLINKS, Shape,
+    TLS_KEYS, UNTIL_ISSUED,
 };
 
 use crate::config::spelling::{nearest, normalized};
@@ -118,10 +119,17 @@ const SCOPE: &[OptionSpec] = &[
     },
     OptionSpec {
         default: "`false`",
-        doc: "Beside `proxy`: whether TLS is spoken to it. At the global level also a table of `cert` \
-              and `key`, the certificate of an HTTPS server.",
-        aliases: &["tls", "proxy_ssl", "https"],
-        ..everywhere("ssl", Shape::Tls)
+        doc: "Beside `proxy`: whether TLS is spoken to it. As a table of `cert` and `key`, not in a \
+              mount: the same as `tls`.",
+        aliases: &["proxy_ssl", "https"],
+        ..everywhere("ssl", Shape::Ssl)
+    },
+    OptionSpec {
+        default: "none",
+        doc: "What an HTTPS server presents to clients, and asks of them: `auto`, one certificate or \
+              several, or a table that says more; see [https.md](https.md). Not in a mount.",
+        aliases: &["certificates", "tls_certificates", "ssl_options", "tls_options"],
+        ..hosts("tls", Shape::Tls)
     },
     OptionSpec {
         default: "`false`",

@@ -45,6 +45,11 @@ impl HostKey {
         }
         Ok(Self { wildcard, name: host.into(), port })
     }
+
+    /// Whether it is an address, and no name.
+    pub fn is_address(&self) -> bool {
+        is_address(&self.name)
+    }
 }
 
 /// Whether a host is an address or looks like the end of one: no top-level

@@ -1,6 +1,6 @@
 //! What a snapshot takes over from the one before, and what it opens anew.
 
-use slimhttp_site::value::Table;
+use slimhttp_site::value::{Table, Value};
 
 use super::*;
 use crate::context::testing::config;

@@ -1,5 +1,6 @@
 //! A change costs what it changes (C3.5): the rest is carried over by reference.
 
+use super::scopes::certificate;
 use super::*;
 use crate::protocol::methods::Methods;
 use crate::routing::route::{HandlerId, Route, RouteKind};
@@ -230,14 +231,14 @@ fn c2_3_a_path_that_stands_as_it_stood_is_resolved_as_it_was() {
     assert_eq!(log.file, LogFile::Path("/base/logs/b.log".into()));
     let module = second.global.options.module.clone().expect("a module");
     assert_eq!(module.path, Path::new("/base/app.py"));
-    assert_eq!(second.service.certificate, first.service.certificate);
+    assert_eq!(certificate(&second), certificate(&first));
 
     let replaced = CompileEnv { resolve_anew: true, ..elsewhere };
     let third = compile(&draft, &routes, &replaced, Some((&second, &routes))).expect("valid");
     assert_eq!(host(&third, "b").options.web_root.as_deref(), Some(Path::new("/other/web")));
     let module = third.global.options.module.clone().expect("a module");
     assert_eq!(module.path, Path::new("/other/app.py"));
-    assert_ne!(third.service.certificate, first.service.certificate);
+    assert_ne!(certificate(&third), certificate(&first));
 }
 
 /// Compiles an edit that is made where the base folder is another one.

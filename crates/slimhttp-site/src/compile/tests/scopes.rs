@@ -1,6 +1,9 @@
 //! What a scope is made of: inheritance, paths, modules, what excludes what.
 
+use std::path::PathBuf;
+
 use super::*;
+use crate::site::tls::Certificates;
 use crate::site::{ModuleReload, Scripts};
 
 /// A scope's way of answering, for a table: web root, module, first upstream.
@@ -334,10 +337,11 @@ fn c2_5_ssl_stands_beside_a_proxy() {
         "ssl: expected a `proxy` beside it\
          \n  hint: the certificate of an HTTPS server is a table of `cert` and `key`",
     );
+    check(json!({"vhosts": {"a": {"ssl": {"cert": "one.pem", "key": "two.pem"}}}}), "");
     check(
-        json!({"vhosts": {"a": {"ssl": {"cert": "one.pem", "key": "two.pem"}}}}),
-        "vhosts.a.ssl: expected `true` or `false`, found a table\
-         \n  hint: the certificate of the server stands at the global level",
+        json!({"mounts": {"/a": {"ssl": {"cert": "one.pem", "key": "two.pem"}}}}),
+        "mounts.\"/a\".ssl: expected `true` or `false`, found a table\
+         \n  hint: a certificate stands at the global level or in a virtual host",
     );
     check(
         json!({"proxy": ["https://a", "http://b"], "ssl": true}),
@@ -402,12 +406,20 @@ fn c1_1_the_certificate_of_an_https_server() {
         json!({"cert": "one.pem", "key": "/base/two.pem"}),
         json!({"ssl": {"cert": "./one.pem", "key": "two.pem"}}),
     ] {
-        let pair = site(written).service.certificate.clone();
-        assert_eq!(pair, Some(("/base/one.pem".into(), "/base/two.pem".into())));
+        assert_eq!(certificate(&site(written)), ("/base/one.pem".into(), "/base/two.pem".into()));
     }
     for written in [json!({"cert": "one.pem"}), json!({"ssl": {"cert": "one.pem"}})] {
-        let pair = site(written).service.certificate.clone();
-        assert_eq!(pair, Some(("/base/one.pem".into(), "/base/one.pem".into())));
+        assert_eq!(certificate(&site(written)), ("/base/one.pem".into(), "/base/one.pem".into()));
+    }
+}
+
+/// The files of the one certificate that the global level names.
+pub(super) fn certificate(site: &Site) -> (PathBuf, PathBuf) {
+    match site.tls_of(&site.global).certificates {
+        Certificates::Files(files) if files.len() == 1 => {
+            (files[0].certificate.to_path_buf(), files[0].key.to_path_buf())
+        }
+        other => panic!("no files of one certificate: {other:?}"),
     }
 }
 
@@ -450,6 +462,15 @@ fn c2_6_a_certificate_that_is_named_and_not_there() {
                 .to_owned(),
         ),
         (json!({}), String::new()),
+        // A virtual host is given no certificate that the server makes.
+        (
+            json!({"vhosts": {"a.example": {"tls": {"cert": "cert.pem", "key": "key.pem"}}}}),
+            "vhosts.\"a.example\".tls.cert: expected a PEM file that exists, \
+             found `/base/cert.pem`\n\
+             vhosts.\"a.example\".tls.key: expected a PEM file that exists, \
+             found `/base/key.pem`"
+                .to_owned(),
+        ),
     ] {
         assert_eq!(with_tls(written.clone(), &look, None), said, "{written}");
     }

@@ -46,7 +46,9 @@ pub enum Shape {
     Switch(&'static [&'static str]),
     /// `True`, `False`, a format, or a table of `format` and `file`.
     AccessLog,
-    /// A bool beside `proxy`, or at the global level a table of `cert` and `key`.
+    /// A bool beside `proxy`, or a table of `cert` and `key`.
+    Ssl,
+    /// What TLS presents and asks for: `auto`, a table, or a list of certificates.
     Tls,
     /// How much is logged, and as what: see [`crate::config::logging`].
     Logging,
@@ -115,7 +117,7 @@ impl fmt::Display for Shape {
     #[expect(clippy::too_many_lines, reason = "a table: one arm for each shape")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bool | Self::Tls => f.write_str("`true` or `false`"),
+            Self::Bool | Self::Ssl => f.write_str("`true` or `false`"),
             Self::WholeNumber { least, most } => write!(f, "a whole number from {least} to {most}"),
             Self::Seconds { least, most } => {
                 write!(f, "a number of seconds from {least} to {most}")
@@ -134,6 +136,7 @@ impl fmt::Display for Shape {
                 alternatives(f, "`true`, `false`", ACCESS_FORMATS)?;
                 f.write_str(", or a table of `format` and `file`")
             }
+            Self::Tls => f.write_str("`auto`, a table, or a list of tables of `cert` and `key`"),
             Self::Logging => f.write_str(Unknown::EXPECTED),
             Self::Address => f.write_str("a host name or an address"),
             Self::Listen => f.write_str(
@@ -229,6 +232,15 @@ fn keys(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
 /// The keys of an entry of `listen` as a table.
 pub const LISTEN_KEYS: &[&str] =
     &["address", "tls", "proxy_protocol", "h2c", "reuse_port", "drain", "mode", "owner", "group"];
+/// The keys of `tls` as a table.
+pub const TLS_KEYS: &[&str] =
+    &["cert", "key", "certificates", "names", "versions", "client_auth", "until_issued"];
+/// The keys of its `client_auth` as a table, and the words of its `mode`.
+pub const CLIENT_AUTH_KEYS: &[&str] = &["ca", "mode"];
+/// See [`CLIENT_AUTH_KEYS`].
+pub const CLIENT_AUTH_MODES: &[&str] = &["require", "optional"];
+/// The words of its `until_issued`.
+pub const UNTIL_ISSUED: &[&str] = &["self-signed", "refuse"];
 /// The words of `access_log`.
 pub const ACCESS_FORMATS: &[&str] = &["common", "combined", "json"];
 /// The words of `module_reload`.

@@ -56,6 +56,7 @@ fn c2_1_the_defaults_are_what_holds_without_them() {
         let given = site(root);
         assert_eq!(given.service, nothing.service, "`{}`", option.key);
         assert_eq!(given.global.options, nothing.global.options, "`{}`", option.key);
+        assert_eq!(given.global.tls, nothing.global.tls, "`{}`", option.key);
     }
 }
 
@@ -101,6 +102,7 @@ fn c2_1_every_option_has_an_effect() {
             "trusted_proxies" | "allow" => (json!("::1"), &plain),
             "ssl" => (json!(true), &proxied),
             "listen" => (json!(["unix:a.sock"]), &plain),
+            "tls" => (json!("auto"), &plain),
             "strip_prefix" | "add_prefix" => (json!("/a"), &proxied),
             key if key.starts_with("proxy_") => (json!(1777), &proxied),
             "acme" => (json!({"key_type": "p384"}), &plain),
@@ -149,7 +151,9 @@ fn c2_1_every_option_has_an_effect() {
         };
         let (given, nothing) = (site(beside(root)), site(base));
         assert!(
-            given.service != nothing.service || given.global.options != nothing.global.options,
+            given.service != nothing.service
+                || given.global.options != nothing.global.options
+                || given.global.tls != nothing.global.tls,
             "`{}` changes nothing",
             option.key
         );
