@@ -376,7 +376,7 @@ def make_certificate(
     subject: tuple[str, str, str, str, str, str, str],
     names: list[str],
     lifetime: int,
-    strong: bool,
+    key_type: str,
     authority: bool,
     ca: tuple[str, str] | None,
 ) -> tuple[str, str, str | None]: ...

@@ -69,7 +69,7 @@ def test_c9_the_certificate_says_what_was_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ('key_size', 'bits'),
-    [(256, 256), (384, 384), (1024, 256), (2048, 256), (3072, 256), (4096, 384), (8192, 384)],
+    [(256, 256), (384, 384), (521, 521), (1024, 256), (2500, 256), (3500, 384), (8192, 384)],
 )
 def test_c9_a_key_is_as_strong_as_the_size_that_was_asked(
     key_size: int, bits: int, tmp_path: Path
@@ -77,6 +77,18 @@ def test_c9_a_key_is_as_strong_as_the_size_that_was_asked(
     make(tmp_path / 'a.pem', key_size=key_size)
     text = openssl('pkey', '-in', str(tmp_path / 'a.pem'), '-noout', '-text')
     assert f'({bits} bit)' in text
+    assert 'NIST CURVE' in text
+
+
+@pytest.mark.parametrize('key_size', [2048, 3072, 4096])
+def test_c9_a_usual_size_of_an_rsa_key_makes_one(key_size: int, tmp_path: Path) -> None:
+    key, _ = make(tmp_path / 'key.pem', cert_file=tmp_path / 'a.pem', key_size=key_size)
+    text = openssl('x509', '-in', str(tmp_path / 'a.pem'), '-noout', '-text')
+    assert f'Public-Key: ({key_size} bit)' in text
+    assert 'rsaEncryption' in text
+    # It signs others as every other key does.
+    make(tmp_path / 'b.pem', cn='b.example', ca=(key, (tmp_path / 'a.pem').read_bytes()))
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / 'b.pem')
 
 
 def test_c9_an_authority_signs(tmp_path: Path) -> None:
@@ -117,7 +129,7 @@ def test_c9_a_signer_that_is_no_authority_is_told(
         ({'names': ['a b']}, ValueError, 'expected a host name or an address, found `a b`'),
         ({'expires': 0}, ValueError, 'expires: expected seconds from 1 to'),
         ({'expires': '1y'}, TypeError, 'expires: expected a number of seconds'),
-        ({'key_size': 100}, ValueError, 'key_size: expected 256 or 384'),
+        ({'key_size': 100}, ValueError, 'key_size: expected 256, 384 or 521'),
         ({'key_size': 'big'}, TypeError, 'key_size: expected a number of bits'),
         ({'ca': ('a', 'b', 'c')}, ValueError, 'ca: expected a key and a certificate, found 3'),
         ({'ca': 5}, TypeError, 'ca: expected PEM or a path, found `int`'),

@@ -22,6 +22,9 @@ _DAY: Final = 24 * 60 * 60
 #: The longest that browsers take a certificate of an authority for is less; what
 #: a certificate can say is more.
 _MAX_LIFETIME: Final = 100 * 366 * _DAY
+#: The curves of ECDSA keys, and the sizes of RSA keys that are made.
+_CURVES: Final = (256, 384, 521)
+_RSA_SIZES: Final = (2048, 3072, 4096)
 #: RSA keys of up to this size are no stronger than a key on the curve P-256
 #: (NIST SP 800-57).
 _AS_STRONG_AS_P256: Final = 3072
@@ -59,8 +62,9 @@ class CertManager:
         two letters. `expires` is for how many seconds it is valid, a year
         unless given.
 
-        `key_size` is 256 or 384, the curve of an ECDSA key. The size of an RSA
-        key, as programs for slimHTTP 1.0 give it, asks for a curve that is at
+        `key_size` is 256, 384 or 521, the curve of an ECDSA key, which is what
+        to take; or 2048, 3072 or 4096, the size of an RSA key, for clients that
+        know no other. Another size of an RSA key asks for a curve that is at
         least as strong: 256 up to 3072, else 384.
 
         `ca` is who signs: an authority's key and certificate, as this function
@@ -90,7 +94,7 @@ class CertManager:
             subject,
             list(names),
             _lifetime(expires),
-            _is_strong(key_size),
+            _key_type(key_size),
             ca is True,
             _signer(ca),
         )
@@ -116,17 +120,20 @@ def _lifetime(expires: float) -> int:
     return int(expires)
 
 
-def _is_strong(key_size: int) -> bool:
+def _key_type(key_size: int) -> str:
+    """Give the kind of key that a size stands for, by the name that the extension has for it."""
     if isinstance(key_size, bool) or not isinstance(key_size, int):
         raise TypeError(f'key_size: expected a number of bits, found `{key_size!r}`')
-    if key_size in (256, 384):
-        return key_size == 384
+    if key_size in _CURVES:
+        return f'p{key_size}'
+    if key_size in _RSA_SIZES:
+        return f'rsa{key_size}'
     if not 1024 <= key_size <= 16384:
         raise ValueError(
-            'key_size: expected 256 or 384, or the size of an RSA key from 1024 to 16384,'
+            'key_size: expected 256, 384 or 521, or the size of an RSA key from 1024 to 16384,'
             f' found `{key_size}`'
         )
-    return key_size > _AS_STRONG_AS_P256
+    return 'p384' if key_size > _AS_STRONG_AS_P256 else 'p256'
 
 
 def _signer(ca: Any) -> tuple[str, str] | None:

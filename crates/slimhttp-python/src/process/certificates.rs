@@ -5,24 +5,24 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use slimhttp_server::certificate::{CertificateSpec, Curve, Signer, generate};
+use slimhttp_server::certificate::{CertificateSpec, KeyType, Signer, generate};
 use slimhttp_server::privileges;
 
 /// Makes a key and a certificate: `(key, certificate, warning)`, the first two
 /// PEM, the last one a text or None. `subject` is country, state, city,
-/// organization, unit, name and email; `ca` is None, True for an authority, or
+/// organization, unit, name and email; `key_type` is `p256` and the like; `ca` is None, True for an authority, or
 /// key and certificate of one.
 ///
 /// # Errors
 /// ValueError for what no certificate can say.
 #[pyfunction]
-#[pyo3(signature = (subject, names, lifetime, strong, authority, ca))]
+#[pyo3(signature = (subject, names, lifetime, key_type, authority, ca))]
 pub(crate) fn make_certificate(
     py: Python<'_>,
     subject: [String; 7],
     names: Vec<String>,
     lifetime: u32,
-    strong: bool,
+    key_type: &str,
     authority: bool,
     ca: Option<(String, String)>,
 ) -> PyResult<(String, String, Option<String>)> {
@@ -37,7 +37,7 @@ pub(crate) fn make_certificate(
         others: names,
         email,
         lifetime,
-        key: if strong { Curve::P384 } else { Curve::P256 },
+        key: KeyType::parse(key_type).unwrap_or_default(),
         signer: match ca {
             Some((key, certificate)) => Signer::Authority { key, certificate },
             None if authority => Signer::ItselfAsAuthority,

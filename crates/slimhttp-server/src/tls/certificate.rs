@@ -1,14 +1,14 @@
 //! Making certificates: the self-signed one of an HTTPS server that is given
-//! none, and what a program asks for. Keys are ECDSA (FIPS 186-5), which every
-//! client of this decade takes and a handshake costs least with. Nothing is written;
-//! it takes some milliseconds of the thread that asks.
+//! none, and what a program asks for. Keys are ECDSA (FIPS 186-5) unless RSA is asked for:
+//! every client of this decade takes them, and a handshake costs least with them. Nothing is
+//! written; it takes some milliseconds of the thread that asks, and with RSA up to seconds.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType,
+    Issuer, KeyPair, KeyUsagePurpose, RsaKeySize, SanType,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -41,19 +41,54 @@ pub struct CertificateSpec {
     /// For how long it is valid from now on, in seconds.
     pub lifetime: u32,
     /// Which key is made.
-    pub key: Curve,
+    pub key: KeyType,
     /// Who signs it.
     pub signer: Signer,
 }
 
-/// The curve of a key.
+/// The kind of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Curve {
-    /// 128 bits of strength, as RSA with 3,072.
+pub enum KeyType {
+    /// ECDSA on the curve P-256: 128 bits of strength.
     #[default]
     P256,
-    /// 192 bits of strength, as RSA with 7,680.
+    /// ECDSA on P-384: 192 bits.
     P384,
+    /// ECDSA on P-521: 256 bits. Browsers do not take it.
+    P521,
+    /// RSA with 2048 bits: 112 bits of strength.
+    Rsa2048,
+    /// RSA with 3072 bits: 128 bits.
+    Rsa3072,
+    /// RSA with 4096 bits.
+    Rsa4096,
+}
+
+impl KeyType {
+    /// That of a name: `p256`, `p384`, `p521`, `rsa2048`, `rsa3072`, `rsa4096`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "p256" => Some(Self::P256),
+            "p384" => Some(Self::P384),
+            "p521" => Some(Self::P521),
+            "rsa2048" => Some(Self::Rsa2048),
+            "rsa3072" => Some(Self::Rsa3072),
+            "rsa4096" => Some(Self::Rsa4096),
+            _ => None,
+        }
+    }
+
+    fn generate(self) -> Result<KeyPair, rcgen::Error> {
+        let rsa = |size| KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size);
+        match self {
+            Self::P256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+            Self::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+            Self::P521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
+            Self::Rsa2048 => rsa(RsaKeySize::_2048),
+            Self::Rsa3072 => rsa(RsaKeySize::_3072),
+            Self::Rsa4096 => rsa(RsaKeySize::_4096),
+        }
+    }
 }
 
 /// Who signs a certificate.
@@ -101,11 +136,10 @@ impl std::error::Error for GenerateError {}
 /// # Errors
 /// A name that no certificate can bear, a signer that is none.
 pub fn generate(spec: &CertificateSpec) -> Result<GeneratedCertificate, GenerateError> {
-    let key = match spec.key {
-        Curve::P256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
-        Curve::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
-    };
-    let key = key.map_err(|error| GenerateError(format!("no key could be made: {error}")))?;
+    let key = spec
+        .key
+        .generate()
+        .map_err(|error| GenerateError(format!("no key could be made: {error}")))?;
     let params = params(spec)?;
     let failed =
         |error: rcgen::Error| GenerateError(format!("no certificate could be made: {error}"));

@@ -55,7 +55,7 @@ fn it_is_valid_for_as_long_as_it_is_wanted() {
 #[test]
 fn only_an_authority_signs_without_a_warning() {
     for (signer, warned) in [(Signer::ItselfAsAuthority, false), (Signer::Itself, true)] {
-        let ca = generate(&CertificateSpec { signer, key: Curve::P384, ..spec("Our CA") })
+        let ca = generate(&CertificateSpec { signer, key: KeyType::P384, ..spec("Our CA") })
             .expect("a signer");
         let signer = Signer::Authority { key: ca.key.clone(), certificate: ca.certificate.clone() };
         let made =
