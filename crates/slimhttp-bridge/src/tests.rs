@@ -40,6 +40,7 @@ pub(crate) fn request(path: &str) -> Arc<Request> {
         peer: ([127, 0, 0, 1], 1).into(),
         local: ([127, 0, 0, 1], 80).into(),
         tls: false,
+        tls_session: None,
         scope: site.global.clone(),
         connection: ConnectionHandle::default(),
         connection_data: None,

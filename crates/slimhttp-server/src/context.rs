@@ -3,6 +3,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod failed_start;
+pub(crate) mod misdirected;
 pub(crate) mod server;
 #[cfg(test)]
 pub(crate) mod testing;

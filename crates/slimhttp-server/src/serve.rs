@@ -5,6 +5,7 @@ pub(crate) mod accept;
 mod admission;
 mod connection;
 pub(crate) mod drain;
+mod handshake;
 pub(crate) mod heartbeat;
 pub(crate) mod io_thread;
 mod proxied;

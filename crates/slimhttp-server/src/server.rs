@@ -35,6 +35,7 @@ use crate::serve::heartbeat::Pulse;
 use crate::serve::io_thread::IoThread;
 use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
+use crate::tls::status::CertificateStatus;
 
 mod start;
 mod status;
@@ -263,6 +264,12 @@ impl Server {
         ended
     }
 
+    /// What is known of each certificate of the site in force: where it comes from, for whom it
+    /// is, how long, and what went wrong last. Empty where TLS is not spoken.
+    pub fn certificates(&self) -> Vec<CertificateStatus> {
+        self.shared.live.certificates()
+    }
+
     /// Opens the files of the access logs anew, as after a rotation. Where one
     /// cannot be opened, the old file goes on and the log says why.
     pub fn reopen_access_logs(&self) {
@@ -387,7 +394,7 @@ pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
     let draft = Draft::new(server_config.config.clone(), server_config.base.clone());
     let site = snapshot::compile_site(&draft, &listener, server_config.handler.is_some(), None)?;
     if site.service.speaks_tls() {
-        snapshot::open_certificate(&site)?;
+        snapshot::open_tls(&site, &Arc::default(), None)?;
     }
     Ok(site.warnings)
 }

@@ -25,7 +25,7 @@ mod https;
 mod named_host;
 mod transport;
 
-use named_host::authority;
+pub use named_host::authority;
 pub use transport::{Security, Transport};
 
 /// What a request asks, before its body.

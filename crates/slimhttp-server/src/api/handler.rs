@@ -28,7 +28,8 @@ use crate::api::unsent_answers;
 use crate::message::body::Body;
 use crate::message::content::Content;
 use crate::message::refused::DebugPage;
-use crate::net::connection_state::{CloseMode, ConnectionState, TlsSession};
+use crate::net::connection_state::{CloseMode, ConnectionState};
+use crate::tls::session::TlsSession;
 use crate::websocket::PendingWebSocket;
 
 /// A request with its content, as handlers see it. It is shared by every call of
@@ -54,6 +55,8 @@ pub struct Request {
     pub local: SocketAddr,
     /// Whether it came by TLS.
     pub tls: bool,
+    /// What that has negotiated, and who the client is, if it says so.
+    pub tls_session: Option<Arc<TlsSession>>,
     /// The scope that the host picked.
     pub scope: Arc<Scope>,
     /// The connection on which it came.
@@ -111,11 +114,6 @@ impl ConnectionHandle {
             Some(answers) => unsent_answers::held(answer, answers),
             None => answer,
         }
-    }
-
-    /// What its TLS has negotiated; `None` where it has none, or has ended.
-    pub fn tls_session(&self) -> Option<TlsSession> {
-        self.0.upgrade()?.tls_session()
     }
 
     /// Tells the client early of what the answer will refer to: 103 (RFC 8297), in front of the

@@ -8,11 +8,14 @@ use http::request::Parts;
 use http::{Method, Response};
 use slimhttp_site::client::Arrival;
 use slimhttp_site::https::Hsts;
-use slimhttp_site::plan::{Actions, Head, Plan, Security, Transport};
+use slimhttp_site::plan::{Action, Actions, Head, Plan, Security, Transport};
 use slimhttp_site::refusal::Refusal;
 use slimhttp_site::response_fields::{answer_fields, hsts_field};
+use slimhttp_site::site::Site;
+use smallvec::smallvec;
 
 use crate::context::connection::ConnectionContext;
+use crate::context::misdirected;
 use crate::exchange::actions::Exchange;
 use crate::exchange::event_stream;
 use crate::exchange::live_reload::LiveReload;
@@ -44,9 +47,11 @@ pub(crate) async fn answer(
         headers: &parts.headers,
         transport: connection.transport(),
     };
+    let is_misdirected = misdirected::is_misdirected(&connection, &snapshot, &head);
     // What was rewritten is answered as what it is now; the access log says what was asked for.
-    let rewritten = snapshot.site.rewritten(&head).map(Box::new);
+    let rewritten = snapshot.site.rewritten(&head).filter(|_| !is_misdirected).map(Box::new);
     let plan = match &rewritten {
+        _ if is_misdirected => misdirected_plan(&snapshot.site),
         Some(uri) => snapshot.site.plan_rewritten(&Head { uri, ..head }, &requested),
         None => snapshot.site.plan(&head),
     };
@@ -71,6 +76,13 @@ pub(crate) async fn answer(
     let repeatable = repeatable(&exchange, &tracker);
     let content = exchange.content_guard.take().map(|guard| (guard, exchange.is_streaming));
     tracker.finish(response, exchange.responder, repeatable, content)
+}
+
+/// That of a request whose connection was made for another host. What is said of its own host is
+/// nothing for this client.
+fn misdirected_plan<'s, 'r>(site: &'s Site) -> Plan<'s, 'r> {
+    let actions = smallvec![Action::Refuse(Refusal::Misdirected)];
+    Plan { host: &site.global, scope: &site.global, target: None, actions }
 }
 
 /// Whether the response may be sent again to whoever asks the same: what the same is says

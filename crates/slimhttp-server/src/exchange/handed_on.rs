@@ -38,6 +38,7 @@ impl Exchange<'_> {
             peer: self.connection.peer,
             local: *self.connection.local,
             tls: self.connection.security.is_tls(),
+            tls_session: self.connection.state.tls_session().cloned(),
             scope: self.scope.clone(),
             connection: self.connection.handle(),
             connection_data: self.connection.data.get().cloned(),

@@ -18,16 +18,17 @@ use slimhttp_http1::{Framing, Received, RequestEvent, RequestHead, Scratch, Serv
 use slimhttp_site::list_field;
 use slimhttp_site::plan::{Security, Transport};
 use slimhttp_site::refusal::Refusal;
-use slimhttp_site::site::Site;
 use tokio::io::ReadBuf;
 
 use crate::context::connection::ConnectionContext;
+use crate::context::misdirected;
 use crate::exchange::{self, Tracked};
 use crate::http1::client::{ClientEvent, SendingSide};
 use crate::http1::content::IncomingContent;
 use crate::http1::response_cache::{self, CachedResponse, Key};
 use crate::http1::sending::{Broken, Terms};
 use crate::http1::write_queue::WriteQueue;
+use crate::live::Snapshot;
 use crate::message::body::Extent;
 use crate::message::request_body::RequestBody;
 use crate::net::connection_state::{CloseMode, ReadPhase};
@@ -374,7 +375,7 @@ impl<S: Stream> Http1<S> {
         }
         with_scratch(|scratch| match self.engine.read(bytes, scratch) {
             Ok(Received { consumed, event: RequestEvent::Head(head) }) => {
-                (consumed, Some(self.request(&head, site)))
+                (consumed, Some(self.request(&head, &snapshot)))
             }
             Ok(Received { consumed, .. }) => {
                 if self.engine.is_in_head() {
@@ -391,8 +392,8 @@ impl<S: Stream> Http1<S> {
     }
 
     /// What a complete head asks for.
-    fn request(&self, head: &RequestHead<'_>, site: &Site) -> ParsedHead {
-        let key = self.key(head, site);
+    fn request(&self, head: &RequestHead<'_>, snapshot: &Snapshot) -> ParsedHead {
+        let key = self.key(head, snapshot);
         if let Some(response) = key.as_ref().and_then(response_cache::get) {
             return ParsedHead::Cached(response);
         }
@@ -415,17 +416,19 @@ impl<S: Stream> Http1<S> {
     }
 
     /// The key under which the response may be kept. `None` where each exchange counts: watchers
-    /// of events are to know of it, the client is to be refused, or the connection ends or may
-    /// have to.
-    fn key(&self, head: &RequestHead<'_>, site: &Site) -> Option<Key> {
+    /// of events are to know of it, the client is to be refused, the request may have come by the
+    /// wrong connection, or the connection ends or may have to.
+    fn key(&self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Option<Key> {
         let ConnectionContext { shared, state, .. } = &*self.context;
         let Transport { port, peer, security } = self.context.transport();
+        let site = &snapshot.site;
         let may_repeat = self.engine.may_send_prepared()
             && matches!(self.client, SendingSide::Open)
             && !shared.events.is_watched()
             && security != Security::PlainToTls
             && site.admits(peer)
-            && state.close_mode() == CloseMode::No;
+            && state.close_mode() == CloseMode::No
+            && self.is_known_to_belong(head, snapshot);
         if !may_repeat {
             return None;
         }
@@ -438,6 +441,18 @@ impl<S: Stream> Http1<S> {
             peer,
         };
         response_cache::key(head, conditions)
+    }
+
+    /// Whether a request belongs on its connection beyond doubt.
+    fn is_known_to_belong(&self, head: &RequestHead<'_>, snapshot: &Snapshot) -> bool {
+        if !self.context.security.is_tls() {
+            return true;
+        }
+        // What a target names counts before the field.
+        let field = head.fields().iter().find(|field| field.name.eq_ignore_ascii_case("host"));
+        let written = field.filter(|_| head.target().starts_with('/'));
+        let written = written.as_ref().map(|field| &*field.value);
+        misdirected::is_known_to_belong(&self.context, snapshot, written)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A site, opened: with its certificate and its access logs. What did not
+//! A site, opened: with its certificates and its access logs. What did not
 //! change since the snapshot before is carried over by reference.
 //!
 //! Compiled and opened on the thread that makes a change, which may wait for the disk. Immutable
@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use slimhttp_site::compile::{CompileEnv, PathKind, Routes, compile};
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::listener::FirstListener;
 use slimhttp_site::site::{AccessLog, Site};
-use slimhttp_site::tls::Certificates;
 
 use crate::files::releases::Releases;
 use crate::fs::root::OpenMethod;
@@ -23,16 +23,18 @@ use crate::live::registry::local_site;
 use crate::observe::access_log::{AccessLogs, AccessWriter};
 use crate::sys::memory;
 use crate::sys::privileges::{self, Successor};
-use crate::tls::fault::CertificateFault;
-use crate::tls::presented::{Named, Presented};
+use crate::tls::store::TlsStore;
+use crate::tls::table::{Outdated, TlsTable};
 
 /// The site in force with what it opens.
 #[derive(Debug)]
 pub struct Snapshot {
     /// What decides. Shared, so that other instances can follow it.
     pub site: Arc<Site>,
-    /// What an HTTPS server presents.
-    pub(crate) tls: Option<Arc<Presented>>,
+    /// Tells it from every other one of the process.
+    pub(crate) number: u64,
+    /// What its connections of TLS begin with.
+    pub(crate) tls: Option<Arc<TlsTable>>,
     /// The open access logs of every scope.
     pub(crate) access_logs: HashMap<AccessLog, AccessWriter>,
     /// The open roots. None is taken over from one snapshot to the next: what a change
@@ -51,21 +53,14 @@ impl Snapshot {
         draft: &Draft,
         listener: &FirstListener,
         python: bool,
-        logs: &AccessLogs,
+        (logs, tls): (&AccessLogs, &Arc<TlsStore>),
         previous: Option<(&Snapshot, &Routes)>,
     ) -> Result<Self, Faults> {
         let before = previous.map(|(snapshot, routes)| (&*snapshot.site, routes));
         let site = compile_site(draft, listener, python, before)?;
-        let files = certificate_files(&site);
-        let same = |before: &Site| {
-            before.tls_of(&before.global).certificates == site.tls_of(&site.global).certificates
-        };
-        let tls = match previous.and_then(|(before, _)| Some((before, before.tls.as_ref()?))) {
-            _ if !site.service.speaks_tls() => None,
-            Some((before, presented)) if same(&before.site) => {
-                Some(presented.renewed(files.as_ref()))
-            }
-            _ => Some(open_certificate(&site)?),
+        let tls = match site.service.speaks_tls() {
+            true => Some(open_tls(&site, tls, previous.map(|(before, _)| before))?),
+            false => None,
         };
         let access_logs = open_access_logs(&site, logs)?;
         for warning in &site.warnings {
@@ -77,51 +72,38 @@ impl Snapshot {
         };
         let before = previous.map(|(snapshot, _)| (&snapshot.releases, &*snapshot.site));
         let releases = Releases::open(&site, before, Instant::now());
-        Ok(Self { site: Arc::new(site), tls, access_logs, roots, releases })
+        Ok(Self { site: Arc::new(site), number: next_number(), tls, access_logs, roots, releases })
     }
 
-    /// The same site with what stands in the files of its certificate by now;
-    /// None where they are as they were.
-    pub(crate) fn with_certificate_renewed(&self) -> Option<Self> {
-        let files = certificate_files(&self.site);
-        let presented = self.tls.as_ref().filter(|tls| tls.is_outdated(files.as_ref()))?;
-        Some(Self {
+    /// The same site with what stands in these files of certificates by now.
+    pub(crate) fn with_certificates_renewed(&self, outdated: &Outdated) -> Self {
+        Self {
             site: self.site.clone(),
-            tls: Some(presented.renewed(files.as_ref())),
+            number: next_number(),
+            tls: self.tls.as_ref().map(|tls| tls.renewed(&self.site, outdated)),
             access_logs: self.access_logs.clone(),
             roots: self.roots.new_empty(),
             releases: self.releases.clone(),
-        })
+        }
     }
 }
 
-/// The files of the certificate of the global level: those that are named, or the usual ones
-/// where both are there.
-fn certificate_files(site: &Site) -> Option<Named> {
-    let (files, is_usual) = match site.tls_of(&site.global).certificates {
-        Certificates::Files(files) => (files[0].clone(), false),
-        Certificates::Usual(files) => (files, true),
-        Certificates::Automatic(_) => return None,
-    };
-    let is_there = |path| path_kind(path) == PathKind::File;
-    if is_usual && !(is_there(&files.certificate) && is_there(&files.key)) {
-        return None;
-    }
-    Some((files.certificate.to_path_buf(), files.key.to_path_buf()))
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Reads the certificate that a site names, or makes one.
+/// Opens the certificates that a site names, or makes one; `before` has those open that it named.
 ///
 /// # Errors
 /// Every fault of what is there.
-pub(crate) fn open_certificate(site: &Site) -> Result<Arc<Presented>, Faults> {
-    Presented::open(certificate_files(site).as_ref()).map_err(|faults| {
-        let fault = |fault: CertificateFault| {
-            let part = fault.part.of(0);
-            fault.at(site.place_of_tls(None, part))
-        };
-        Faults(faults.into_iter().map(fault).collect())
-    })
+pub(crate) fn open_tls(
+    site: &Site,
+    store: &Arc<TlsStore>,
+    before: Option<&Snapshot>,
+) -> Result<Arc<TlsTable>, Faults> {
+    let before = before.and_then(|before| Some((before.tls.as_ref()?, &*before.site)));
+    TlsTable::open(site, before, store)
 }
 
 /// Opens every access log that a scope names; one that is open already, for

@@ -18,6 +18,7 @@ use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
 use slimhttp_site::listener::{FirstListener, Listener};
 use slimhttp_site::site::Site;
+use time::OffsetDateTime;
 
 use crate::files::FileStore;
 use crate::live::draft::Draft;
@@ -26,6 +27,9 @@ use crate::live::snapshot::{self, Snapshot};
 use crate::net::listener::hint;
 use crate::net::listeners::{CannotListen, ClosingListeners, Listeners, PreparedListeners};
 use crate::observe::access_log::AccessLogs;
+use crate::tls::status::CertificateStatus;
+use crate::tls::store::TlsStore;
+use crate::tls::table::TlsTable;
 use crate::upstream::groups::UpstreamGroups;
 
 /// How long a change waits for the listeners that it closes: some milliseconds, unless the machine
@@ -53,6 +57,7 @@ pub struct Live {
     listeners: Arc<Listeners>,
     python: bool,
     access_logs: AccessLogs,
+    tls: Arc<TlsStore>,
     upstream_groups: UpstreamGroups,
     files: Arc<FileStore>,
     /// Whether clients are answered already.
@@ -82,8 +87,9 @@ impl Live {
         draft: Draft,
     ) -> Result<Self, Faults> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let access_logs = AccessLogs::default();
-        let first = Snapshot::open(&draft, &first_listener, python, &access_logs, None)?;
+        let (access_logs, tls) = (AccessLogs::default(), Arc::default());
+        let opens = (&access_logs, &tls);
+        let first = Snapshot::open(&draft, &first_listener, python, opens, None)?;
         let prepared = prepare(&listeners, &first, &draft)?;
         // Nothing that was open is closed.
         let _none = listeners.replace(prepared);
@@ -97,6 +103,7 @@ impl Live {
             listeners,
             python,
             access_logs,
+            tls,
             upstream_groups: UpstreamGroups::default(),
             files,
             is_serving: AtomicBool::new(false),
@@ -200,18 +207,15 @@ impl Live {
         next.replaced &= next.base != draft.base;
         let before = self.current.load_full();
         let previous = Some((&*before, &draft.routes));
-        let snapshot =
-            Snapshot::open(&next, &self.first, self.python, &self.access_logs, previous)?;
+        let opens = (&self.access_logs, &self.tls);
+        let snapshot = Snapshot::open(&next, &self.first, self.python, opens, previous)?;
         let listeners = prepare(&self.listeners, &snapshot, &next)?;
         self.files.resize(&snapshot.site.global.options.files);
-        let presented = snapshot.tls.clone();
+        let (site, tls) = (snapshot.site.clone(), snapshot.tls.clone());
         self.publish(snapshot);
         let closing = self.listeners.replace(listeners);
-        if let Some(presented) = presented
-            && self.is_serving.load(Ordering::Relaxed)
-            && !before.tls.as_ref().is_some_and(|tls| Arc::ptr_eq(tls, &presented))
-        {
-            presented.warn_if_self_signed();
+        if self.is_serving.load(Ordering::Relaxed) {
+            self.begin_to_present(&site, tls.as_deref(), before.tls.as_deref());
         }
         next.replaced = false;
         *draft = Arc::new(next);
@@ -223,18 +227,44 @@ impl Live {
     pub(crate) fn start_serving(&self) {
         let _no_change = self.lock();
         self.is_serving.store(true, Ordering::Relaxed);
-        if let Some(presented) = &self.current.load().tls {
-            presented.warn_if_self_signed();
+        let current = self.current.load();
+        self.begin_to_present(&current.site, current.tls.as_deref(), None);
+    }
+
+    /// Says what clients are presented that nobody has made for this server, where that is so from
+    /// now on. Not before they are: the configuration may name another one until then.
+    fn begin_to_present(&self, site: &Site, tls: Option<&TlsTable>, before: Option<&TlsTable>) {
+        self.tls.set_debug(tls.is_some() && site.global.options.debug);
+        let Some(tls) = tls else { return };
+        let is_same = |before: &TlsTable| Arc::ptr_eq(&before.global, &tls.global);
+        if let Some(why) = tls.stand_in_reason().filter(|_| !before.is_some_and(is_same)) {
+            tracing::warn!("{why}");
         }
     }
 
-    /// Presents what stands in the files of the certificate by now, to the
-    /// connections that begin afterwards. Looks at the disk.
-    pub(crate) fn renew_certificate(&self) {
-        let _no_change = self.lock();
-        if let Some(snapshot) = self.current.load().with_certificate_renewed() {
+    /// Presents what stands in the files of certificates by now, to the connections that begin
+    /// afterwards, and says which certificates end soon. Looks at the disk.
+    pub(crate) fn renew_certificates(&self) {
+        let Some(tls) = self.current.load().tls.clone() else { return };
+        // Not while a change waits: there may be many files, and a slow disk.
+        let outdated = tls.outdated();
+        let renewed = if outdated.is_empty() {
+            tls
+        } else {
+            let _no_change = self.lock();
+            let snapshot = self.current.load().with_certificates_renewed(&outdated);
+            let Some(tls) = snapshot.tls.clone() else { return };
             self.publish(snapshot);
-        }
+            tls
+        };
+        renewed.look_at_expiry(OffsetDateTime::now_utc());
+    }
+
+    /// What is known of the certificates of the site in force.
+    pub(crate) fn certificates(&self) -> Vec<CertificateStatus> {
+        let snapshot = self.current.load();
+        let status = |tls: &Arc<TlsTable>| tls.status(&snapshot.site, OffsetDateTime::now_utc());
+        snapshot.tls.as_ref().map(status).unwrap_or_default()
     }
 
     /// Puts a snapshot in force. Only while the draft is locked.

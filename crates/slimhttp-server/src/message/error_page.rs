@@ -251,6 +251,7 @@ fn explanation(refusal: &Refusal) -> Option<&'static str> {
             "The application is starting. Please try again in a moment."
         }
         Refusal::NotStarted { is_starting: false } => "The application has not started.",
+        Refusal::Misdirected => "This connection was made for another host: connect anew.",
         Refusal::LoopDetected => "This request has come back to the server that forwarded it.",
         _ => return None,
     })

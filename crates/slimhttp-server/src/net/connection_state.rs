@@ -37,6 +37,7 @@ pub(crate) use self::close_mode::CloseMode;
 use crate::net::interim::InterimQueue;
 use crate::net::unsent_answers::UnsentAnswers;
 use crate::sys::clock;
+use crate::tls::session::TlsSession;
 
 /// How long a connection that is asked to end, and has nothing to do or nothing that has an end,
 /// may take to go. A client of HTTP/2 answers GOAWAY first (RFC 9113 section 6.8).
@@ -68,15 +69,6 @@ impl ReadPhase {
             _ => Self::AwaitingTls,
         }
     }
-}
-
-/// What the TLS of a connection has negotiated, by the numbers of its registries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TlsSession {
-    /// The version: 0x0304 is TLS 1.3.
-    pub version: u16,
-    /// The cipher suite.
-    pub cipher_suite: u16,
 }
 
 /// The state of one connection, shared by its task, the housekeeping of its I/O thread and those
@@ -124,7 +116,7 @@ struct RareState {
     /// Interim responses for the client, of HTTP/1.1.
     interims: InterimQueue,
     /// What the TLS of the connection has negotiated.
-    tls: OnceLock<TlsSession>,
+    tls: OnceLock<Arc<TlsSession>>,
 }
 
 impl ConnectionState {
@@ -160,12 +152,12 @@ impl ConnectionState {
     }
 
     /// What the TLS of the connection has negotiated, once that is known.
-    pub(crate) fn tls_session(&self) -> Option<TlsSession> {
-        self.rare.get()?.tls.get().copied()
+    pub(crate) fn tls_session(&self) -> Option<&Arc<TlsSession>> {
+        self.rare.get()?.tls.get()
     }
 
     pub(crate) fn set_tls_session(&self, session: TlsSession) {
-        self.rare().tls.get_or_init(|| session);
+        self.rare().tls.get_or_init(|| Arc::new(session));
     }
 
     /// The time as the fields have it.

@@ -18,12 +18,11 @@ use crate::context::server::ServerContext;
 use crate::http1::Http1;
 use crate::http2;
 use crate::net::admission::ConnectionPermit;
-use crate::net::connection_state::{
-    CloseMode, ConnectionState, ReadPhase, TlsSession, run_until_cut,
-};
+use crate::net::connection_state::{CloseMode, ConnectionState, ReadPhase, run_until_cut};
 use crate::net::listener::THIS_MACHINE;
 use crate::net::stream::Stream;
 use crate::serve::accept::Accepted;
+use crate::serve::handshake::shake_hands;
 use crate::serve::io_thread::IoThread;
 use crate::serve::{proxied, resting};
 
@@ -40,15 +39,7 @@ pub(crate) async fn serve(
     let state = Arc::new(ConnectionState::by_listener(listener_id));
     io_thread.connections.add(&state);
     let _ = socket.set_nodelay(true);
-    let presented = shared.live.cached().tls.as_ref().map(|presented| presented.config.clone());
-    let (security, tls) = match listener.tls {
-        false => (Security::Plain, None),
-        true => (Security::Tls, presented),
-    };
-    // The change that takes TLS away from the listener is being made.
-    if security == Security::Tls && tls.is_none() {
-        return;
-    }
+    let security = if listener.tls { Security::Tls } else { Security::Plain };
     // A socket in the file system has no address.
     let mut ends = (peer, socket.local_addr().unwrap_or(THIS_MACHINE));
     if is_from_proxy {
@@ -63,27 +54,22 @@ pub(crate) async fn serve(
     {
         return;
     }
-    match tls {
-        None => {
-            if listener.h2c {
-                match Box::pin(http2::is_http2(&socket, &context.state)).await {
-                    None => return,
-                    Some(true) => return Box::pin(http2::serve(socket, context)).await,
-                    Some(false) => {}
-                }
-            }
-            context.state.record_read(ReadPhase::Idle);
-            plain_http1(socket, context, &io_thread).await;
-        }
-        Some(config) => Box::pin(handshake(socket, config, context)).await,
+    if security.is_tls() {
+        return Box::pin(encrypted(socket, context)).await;
     }
+    if listener.h2c {
+        match Box::pin(http2::is_http2(&socket, &context.state)).await {
+            None => return,
+            Some(true) => return Box::pin(http2::serve(socket, context)).await,
+            Some(false) => {}
+        }
+    }
+    context.state.record_read(ReadPhase::Idle);
+    plain_http1(socket, context, &io_thread).await;
 }
 
-async fn handshake(
-    socket: TcpStream,
-    config: Arc<rustls::ServerConfig>,
-    context: Arc<ConnectionContext>,
-) {
+/// Serves a connection of TLS until it ends.
+async fn encrypted(socket: TcpStream, context: Arc<ConnectionContext>) {
     let (state, peer) = (context.state.clone(), context.peer);
     match first_byte(&socket, &state).await {
         None => return,
@@ -93,31 +79,22 @@ async fn handshake(
     }
     // A handshake may take as long as a head.
     state.record_read(ReadPhase::Head);
-    let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
-    tokio::select! {
-        () = state.until_cut() => {}
-        outcome = handshake => match outcome {
-            Ok(stream) => {
-                let session = stream.get_ref().1;
-                note_session(&state, session);
-                if session.alpn_protocol() == Some(b"h2") {
-                    return http2::serve(stream, context).await;
-                }
-                state.record_read(ReadPhase::Idle);
-                http1(stream, context).await;
-            }
-            Err(error) => tracing::debug!("TLS with {peer}: {error}"),
-        },
-    }
-}
-
-/// Notes what was negotiated, for handlers that ask.
-fn note_session(state: &ConnectionState, session: &rustls::ServerConnection) {
-    if let (Some(version), Some(suite)) =
-        (session.protocol_version(), session.negotiated_cipher_suite())
-    {
-        let (version, cipher_suite) = (version.into(), suite.suite().into());
-        state.set_tls_session(TlsSession { version, cipher_suite });
+    // Boxed, for it takes more room than a connection does that is idle afterwards.
+    let handshake = Box::pin(shake_hands(socket, &context));
+    let outcome = tokio::select! {
+        () = state.until_cut() => return,
+        outcome = handshake => outcome,
+    };
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            http2::serve(stream, context).await;
+        }
+        Ok(Some(stream)) => {
+            state.record_read(ReadPhase::Idle);
+            http1(stream, context).await;
+        }
+        Err(error) => tracing::debug!("TLS with {peer}: {error}"),
     }
 }
 

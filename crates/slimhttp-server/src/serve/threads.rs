@@ -114,7 +114,7 @@ fn run(
     runtime.block_on(async {
         if let Some(accepting) = accepting {
             accepting.spawn();
-            tokio::spawn(renew_certificate(shared.live.clone()));
+            tokio::spawn(renew_certificates(shared.live.clone()));
         }
         tokio::select! {
             () = shared.shutdown.requested() => {}
@@ -162,13 +162,13 @@ async fn request_rest(io_thread: &IoThread) {
     }
 }
 
-/// Looks now and then whether the certificate was renewed on disk: on a blocking thread, for a
+/// Looks now and then whether certificates were renewed on disk: on a blocking thread, for a
 /// disk may be slow.
-async fn renew_certificate(live: Arc<Live>) {
+async fn renew_certificates(live: Arc<Live>) {
     loop {
         tokio::time::sleep(CERTIFICATE_CHECK).await;
         let live = live.clone();
-        let _ = tokio::task::spawn_blocking(move || live.renew_certificate()).await;
+        let _ = tokio::task::spawn_blocking(move || live.renew_certificates()).await;
     }
 }
 

@@ -1,26 +1,28 @@
-//! A certificate chain and its private key, out of PEM files (RFC 7468). Both
-//! may stand in one file. Called by whoever opens a site; it waits for the disk.
+//! A certificate chain and its private key, out of PEM files (RFC 7468). Both may stand in one file.
+//! Called by whoever opens a site, and when files have changed; it waits for the disk.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::InconsistentKeys;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use time::OffsetDateTime;
-use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::public_key::PublicKey;
+use rustls::sign::CertifiedKey;
+use slimhttp_site::tls::CertificateFiles;
 
+use crate::tls::facts::CertificateFacts;
 use crate::tls::fault::{CertificateFault, PairPart};
 use crate::tls::provider::provider;
 
-/// The chain, the server's own certificate first, and that one's key.
-pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-/// How long before its end a certificate is named in the log.
-const EXPIRY_WARNING: time::Duration = time::Duration::days(14);
+/// What can be presented: a chain, the server's own certificate first, with its key, and what that
+/// certificate says.
+#[derive(Debug)]
+pub(crate) struct Presentable {
+    pub(super) key: Arc<CertifiedKey>,
+    pub(crate) facts: CertificateFacts,
+}
 
 /// How large a file may be.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -29,33 +31,50 @@ const MAX_SIZE: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// Every fault of each.
-pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, Vec<CertificateFault>> {
+pub(super) fn read(files: &CertificateFiles) -> Result<Presentable, Vec<CertificateFault>> {
+    let CertificateFiles { certificate, key } = files;
     let chain = contents(certificate, PairPart::Certificate)
         .and_then(|bytes| read_chain(certificate, &bytes))
-        .and_then(|chain| check_validity(certificate, &chain).map(|()| chain));
-    let key_path = key;
-    let key =
+        .and_then(|chain| facts(certificate, &chain).map(|facts| (chain, facts)));
+    let pair_key =
         contents(key, PairPart::Key).and_then(|bytes| read_key(key, &bytes, key == certificate));
-    match (chain, key) {
-        (Ok(chain), Ok(pair_key)) => match unusable(key_path, &chain, &pair_key) {
-            Some(fault) => Err(vec![fault]),
-            None => Ok((chain, pair_key)),
-        },
+    match (chain, pair_key) {
+        (Ok((chain, facts)), Ok(key)) => presentable(files, chain, facts, key),
         (chain, key) => Err([chain.err(), key.err()].into_iter().flatten().collect()),
     }
 }
 
-/// What a listener needs to present them.
+/// The same of what stands in no file.
 ///
 /// # Errors
-/// The key is another certificate's, or of a kind that TLS does not know.
-pub(super) fn config((chain, key): Pair) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// What it says is not a certificate and its key.
+pub(super) fn of_pem(chain: &[u8], key: &[u8]) -> Result<Presentable, String> {
+    let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| format!("the certificate: {error}"))?;
+    let own = chain.first().ok_or("there is no certificate")?;
+    let facts = CertificateFacts::of(own).ok_or("the certificate cannot be understood")?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key: {error}"))?;
+    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| error.to_string())?;
+    Ok(Presentable { key: Arc::new(key), facts })
+}
+
+fn presentable(
+    files: &CertificateFiles,
+    chain: Vec<CertificateDer<'static>>,
+    facts: CertificateFacts,
+    key: PrivateKeyDer<'static>,
+) -> Result<Presentable, Vec<CertificateFault>> {
+    let key = match provider().key_provider.load_private_key(key) {
+        Ok(key) => key,
+        Err(error) => return Err(vec![unusable(&files.key, &facts, &error)]),
+    };
+    let key = CertifiedKey::new(chain, key);
+    match key.keys_match() {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) | Ok(()) => {
+            Ok(Presentable { key: Arc::new(key), facts })
+        }
+        Err(_) => Err(vec![mismatch(files)]),
+    }
 }
 
 fn contents(path: &Path, part: PairPart) -> Result<Vec<u8>, CertificateFault> {
@@ -137,46 +156,28 @@ fn read_key(
 
 /// What is wrong with a key that can be read, and cannot sign here. Its kind is that of
 /// the certificate.
-fn unusable(
-    path: &Path,
-    chain: &[CertificateDer<'_>],
-    key: &PrivateKeyDer<'static>,
-) -> Option<CertificateFault> {
-    let error = provider().key_provider.load_private_key(key.clone_key()).err()?;
-    let kind = chain.first().and_then(kind_of_key);
-    Some(CertificateFault {
+fn unusable(path: &Path, facts: &CertificateFacts, error: &rustls::Error) -> CertificateFault {
+    tracing::debug!("{}: {error}", path.display());
+    CertificateFault {
         part: PairPart::Key,
-        expected: "a private key on the curve P-256 or P-384, of Ed25519, or of RSA with 2048 to \
-                   4096 bits"
+        expected: "a private key on the curve P-256, P-384 or P-521, of Ed25519, or of RSA with \
+                   2048 to 8192 bits"
             .into(),
-        found: match kind {
-            Some(kind) => format!("`{}`, one {kind}", path.display()),
-            None => format!("`{}`: {error}", path.display()),
-        },
+        found: format!("`{}`, one of {}", path.display(), facts.key),
         hint: Some(
             "make another one, and a certificate for it: `openssl ecparam -name prime256v1 \
              -genkey -noout -out key.pem`"
                 .into(),
         ),
-    })
+    }
 }
 
-/// The kind of a certificate's key, in words.
-fn kind_of_key(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let key = certificate.public_key();
-    match key.parsed().ok()? {
-        PublicKey::RSA(key) => Some(format!("of RSA with {} bits", key.key_size())),
-        PublicKey::EC(_) => {
-            // RFC 5480 section 2.1.1.1: the parameters name the curve.
-            let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
-            Some(match curve.as_str() {
-                "1.3.132.0.35" => "on the curve P-521".into(),
-                "1.3.132.0.10" => "on the curve secp256k1".into(),
-                other => format!("on the curve {other}"),
-            })
-        }
-        _ => Some(format!("of the algorithm {}", key.algorithm.algorithm)),
+fn mismatch(files: &CertificateFiles) -> CertificateFault {
+    CertificateFault {
+        part: PairPart::Key,
+        expected: format!("the private key of the certificate in `{files}`"),
+        found: format!("`{}`, the key of another one", files.key.display()),
+        hint: Some("the server's own certificate stands first in its file".into()),
     }
 }
 
@@ -189,31 +190,33 @@ fn no_pem(path: &Path, part: PairPart, error: &pem::Error) -> CertificateFault {
     }
 }
 
-/// Warns of a certificate that is not valid now, or not for long. It is presented
-/// all the same: a server that does not start, or lets nobody in who would look
+/// What the server's own certificate says, the first of a chain that is not empty. It is presented
+/// also where it is not valid now: a server that does not start, or lets nobody in who would look
 /// away, is worse than one whose clients warn, and it can be renewed meanwhile.
-fn check_validity(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
-    // An empty chain is a fault already.
-    let Some(own) = chain.first() else { return Ok(()) };
-    let Ok((_, own)) = X509Certificate::from_der(own) else {
-        return Err(CertificateFault {
-            part: PairPart::Certificate,
-            expected: "a certificate".into(),
-            found: format!("`{}`, which is none that can be understood", path.display()),
-            hint: Some("make it anew".into()),
-        });
-    };
-    let now = OffsetDateTime::now_utc();
-    let (begin, end) =
-        (own.validity().not_before.to_datetime(), own.validity().not_after.to_datetime());
-    let path = path.display();
-    if end < now {
-        tracing::error!("{path} ended on {} (UTC), and clients refuse it: renew it", end.date());
-    } else if end < now + EXPIRY_WARNING {
-        tracing::warn!("{path} ends on {} (UTC): renew it", end.date());
+fn facts(path: &Path, chain: &[CertificateDer<'_>]) -> Result<CertificateFacts, CertificateFault> {
+    chain.first().and_then(CertificateFacts::of).ok_or_else(|| CertificateFault {
+        part: PairPart::Certificate,
+        expected: "a certificate".into(),
+        found: format!("`{}`, which is none that can be understood", path.display()),
+        hint: Some("make it anew".into()),
+    })
+}
+
+/// The certificates of a file of authorities, and whether none of them is missing or broken.
+///
+/// # Errors
+/// What was expected and what was found.
+pub(super) fn read_authorities(
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, (String, String)> {
+    let shown = path.display();
+    let bytes = read_bounded(path)
+        .map_err(|error| ("a PEM file that can be read".into(), format!("`{shown}`: {error}")))?;
+    let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| ("a PEM file".into(), format!("`{shown}`: {error}")))?;
+    if found.is_empty() {
+        let expected = "certificates of authorities in PEM form".into();
+        return Err((expected, format!("`{shown}`, which has none")));
     }
-    if begin > now {
-        tracing::warn!("{path} is valid from {} (UTC) on only", begin.date());
-    }
-    Ok(())
+    Ok(found)
 }

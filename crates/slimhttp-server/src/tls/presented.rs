@@ -1,148 +1,109 @@
-//! TLS towards clients: what an HTTPS server presents. It is read from the files
-//! that the configuration names, or made where there are none; a connection
-//! that begins later presents what has been renewed on disk meanwhile.
-//!
-//! A snapshot of the site holds one; every I/O thread reads it there for each new connection.
-//! It is opened and renewed by whoever changes the site, and that waits for the disk.
+//! What the connections of a scope present: certificates out of files, of several kinds of keys, or
+//! one that is obtained. Which of them a client gets is decided by what it can verify, within its
+//! handshake and on its I/O thread.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use slimhttp_site::tls::UntilIssued;
+use smallvec::SmallVec;
 
-use crate::fs::file_id::{Facts, FileId};
-use crate::tls::fault::{CertificateFault, PairPart};
-use crate::tls::{certificate, key_pair};
+use crate::tls::automatic::AutomaticCertificate;
+use crate::tls::facts::{CertificateFacts, preference};
+use crate::tls::pair::Pair;
 
-/// The certificate and the key, as a configuration names them.
-pub(crate) type Named = (PathBuf, PathBuf);
-
-/// What an HTTPS server presents to its clients.
+/// What the connections of a scope present.
 #[derive(Debug)]
 pub(crate) struct Presented {
-    /// For the next connections: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN
-    /// (RFC 7301).
-    pub(crate) config: Arc<ServerConfig>,
-    /// The files that it was read from, as they were before they were read.
-    files: PairFiles,
-    /// Where there are no files: why it is a certificate that was made now.
-    self_signed: Option<String>,
+    pub(super) source: Source,
+    /// What stands in where there is nothing else.
+    stand_in: Option<Arc<CertifiedKey>>,
 }
 
-/// The two files at one moment; None where one is not there.
-type PairFiles = [Option<FileId>; 2];
+/// Where it comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// In the order in which they are offered to clients.
+    Files(SmallVec<[Arc<Pair>; 1]>),
+    Automatic(Arc<AutomaticCertificate>),
+}
 
 impl Presented {
-    /// Opens what the configuration names, or makes a certificate, see [`Self::warn_if_self_signed`].
-    ///
-    /// # Errors
-    /// Every fault of what is there.
-    pub(crate) fn open(named: Option<&Named>) -> Result<Arc<Self>, Vec<CertificateFault>> {
-        let files = stat_pair(named);
-        let (pair, self_signed) = match named {
-            Some((certificate, key)) if files != [None, None] => {
-                (key_pair::read(certificate, key)?, None)
-            }
-            _ => {
-                let pair = certificate::self_signed();
-                (pair.map_err(|error| vec![unusable(named, &error)])?, Some(missing(named)))
-            }
-        };
-        let config = key_pair::config(pair).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => vec![mismatch(named)],
-            error => vec![unusable(named, &error)],
-        })?;
-        Ok(Arc::new(Self { config, files, self_signed }))
+    /// What stands in these files; the stand-in where they are not there.
+    pub(super) fn files(
+        mut pairs: SmallVec<[Arc<Pair>; 1]>,
+        stand_in: Option<&Arc<CertifiedKey>>,
+    ) -> Self {
+        pairs.sort_by_key(|pair| pair.read.as_ref().map(|read| preference(&read.key)));
+        let stand_in = stand_in.filter(|_| pairs.iter().all(|pair| pair.read.is_none()));
+        Self { source: Source::Files(pairs), stand_in: stand_in.cloned() }
     }
 
-    /// Warns of a certificate that nobody has made for this server; before it is
-    /// presented to anybody, for the configuration may name one until then.
-    pub(crate) fn warn_if_self_signed(&self) {
-        if let Some(why) = &self.self_signed {
-            tracing::warn!("{why}");
+    /// What is obtained.
+    pub(super) fn automatic(
+        certificate: Arc<AutomaticCertificate>,
+        until_issued: UntilIssued,
+        stand_in: Option<&Arc<CertifiedKey>>,
+    ) -> Self {
+        let stand_in = stand_in.filter(|_| until_issued == UntilIssued::SelfSigned).cloned();
+        Self { source: Source::Automatic(certificate), stand_in }
+    }
+
+    /// Whether this and another one come from the same place, whatever stands there by now.
+    pub(super) fn is_same_source(&self, other: &Self) -> bool {
+        if std::ptr::eq(self, other) {
+            return true;
+        }
+        match (&self.source, &other.source) {
+            (Source::Files(one), Source::Files(other)) => {
+                let same = |(one, other): (&Arc<Pair>, &Arc<Pair>)| one.files == other.files;
+                one.len() == other.len() && one.iter().zip(other).all(same)
+            }
+            (Source::Automatic(one), Source::Automatic(other)) => Arc::ptr_eq(one, other),
+            _ => false,
         }
     }
 
-    /// Whether the files are others than those that it was made of.
-    pub(crate) fn is_outdated(&self, named: Option<&Named>) -> bool {
-        stat_pair(named) != self.files
-    }
-
-    /// The same, or what stands in the files by now. Where these cannot be used,
-    /// what was presented before still is, and the log says why: a renewal that
-    /// went wrong ends no service.
-    pub(crate) fn renewed(self: &Arc<Self>, named: Option<&Named>) -> Arc<Self> {
-        let (Some((certificate, _)), true) = (named, self.is_outdated(named)) else {
-            return self.clone();
-        };
-        let files = stat_pair(named);
-        if files != [None, None] {
-            match Self::open(named) {
-                Ok(renewed) => {
-                    let news = if self.self_signed.is_some() { "is there" } else { "was renewed" };
-                    tracing::info!("{} {news}: it is presented now", certificate.display());
-                    return renewed;
-                }
-                Err(faults) => {
-                    for fault in faults {
-                        let fault = fault.told();
-                        tracing::warn!("the certificate read before stays in use: {fault}");
-                    }
-                }
+    /// Whether each certificate that a client may have been given is for `host`.
+    pub(super) fn covers(&self, host: &str) -> bool {
+        let covers = |facts: &CertificateFacts| facts.cover(host);
+        match &self.source {
+            Source::Files(pairs) => {
+                pairs.iter().all(|pair| pair.read.as_ref().is_some_and(|read| covers(&read.facts)))
             }
-        } else {
-            tracing::warn!(
-                "{} is gone: the certificate read before stays in use",
-                certificate.display()
-            );
+            Source::Automatic(certificate) => {
+                certificate.current().is_some_and(|read| covers(&read.facts))
+            }
         }
-        // Not looked at again until the files change again.
-        Arc::new(Self { config: self.config.clone(), files, self_signed: None })
+    }
+
+    /// Whether it is a certificate that the server has made for want of a better one.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        match &self.source {
+            Source::Files(_) => self.stand_in.is_some(),
+            Source::Automatic(certificate) => certificate.current().is_none(),
+        }
+    }
+
+    /// The first that a client can verify that knows these schemes, or just the first: rustls then
+    /// says that there is none.
+    fn chosen(&self, schemes: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let found = match &self.source {
+            Source::Automatic(certificate) => certificate.current().map(|read| read.key.clone()),
+            Source::Files(pairs) => {
+                let mut keys = pairs.iter().filter_map(|pair| Some(&pair.read.as_ref()?.key));
+                let first = keys.clone().next();
+                let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
+                keys.find(fits).or(first).cloned()
+            }
+        };
+        found.or_else(|| self.stand_in.clone())
     }
 }
 
-fn stat_pair(named: Option<&Named>) -> PairFiles {
-    let identity =
-        |path: &Path| rustix::fs::stat(path).ok().map(|stat| Facts::from(stat).identity());
-    match named {
-        Some((certificate, key)) => [identity(certificate), identity(key)],
-        None => [None, None],
+impl ResolvesServerCert for Presented {
+    fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.chosen(client_hello.signature_schemes())
     }
 }
-
-fn missing(named: Option<&Named>) -> String {
-    match named {
-        Some((certificate, _)) => format!(
-            "{} does not exist: serving with a self-signed certificate, made now",
-            certificate.display()
-        ),
-        None => "no certificate is configured (`cert`, `key`): serving with a self-signed one, \
-                 made now"
-            .to_owned(),
-    }
-}
-
-fn mismatch(named: Option<&Named>) -> CertificateFault {
-    let name = |path: fn(&Named) -> &PathBuf| {
-        named.map_or_else(String::new, |named| path(named).display().to_string())
-    };
-    CertificateFault {
-        part: PairPart::Key,
-        expected: format!("the private key of the certificate in `{}`", name(|named| &named.0)),
-        found: format!("`{}`, the key of another one", name(|named| &named.1)),
-        hint: Some("the server's own certificate stands first in its file".into()),
-    }
-}
-
-fn unusable(named: Option<&Named>, error: &dyn std::fmt::Display) -> CertificateFault {
-    let file = named.map_or_else(String::new, |(path, _)| format!("`{}`: ", path.display()));
-    CertificateFault {
-        part: PairPart::Certificate,
-        expected: "a certificate and its private key in PEM form".into(),
-        found: format!("{file}{error}"),
-        hint: None,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -149,8 +149,14 @@ fn of(
         return tls;
     }
     if let Some((files, places)) = named {
+        let usual = usual_files(&around.env.base);
+        let may_miss = is_global && files == [usual.clone()];
         for (number, files) in files.iter().enumerate() {
-            are_there(files, is_global, around, &places.of(at, number), report);
+            let places = places.of(at, number);
+            let are_there = are_there(files, is_global, may_miss, around, &places, report);
+            if may_miss && !are_there {
+                tls.certificates = Some(Certificates::Usual(usual.clone()));
+            }
         }
     }
     authorities_are_there(&tls, around, at, report);
@@ -159,10 +165,10 @@ fn of(
 
 /// Puts the paths that were resolved before in place of those that would be now.
 fn keep_resolved(tls: &mut OwnTls, before: &OwnTls) {
-    if let (Some(now @ Certificates::Files(_)), Some(Certificates::Files(before))) =
+    if let (Some(now @ Certificates::Files(_)), Some(before)) =
         (&mut tls.certificates, &before.certificates)
     {
-        *now = Certificates::Files(Arc::clone(before));
+        *now = before.clone();
     }
     if let (Some(Some(now)), Some(Some(before))) = (&mut tls.client_auth, &before.client_auth) {
         now.authorities = Arc::clone(&before.authorities);
@@ -254,18 +260,18 @@ fn named(
 
 /// What is named has to be there: a misspelt path would otherwise have the server present a
 /// certificate that nobody trusts. Only where both names are those of the default configuration,
-/// which programs write down, the server makes one.
+/// which programs write down, the server makes one (`may_miss`). Whether one of the two is there.
 fn are_there(
     files: &CertificateFiles,
     is_global: bool,
+    may_miss: bool,
     around: Around<'_>,
     place: &PlaceOfPair<'_>,
     report: &mut Report,
-) {
+) -> bool {
     let CertificateFiles { certificate, key } = files;
     let kinds = [certificate, key].map(|path| (around.env.look)(path));
     let both_miss = kinds == [PathKind::Missing; 2];
-    let may_miss = is_global && *files == usual_files(&around.env.base);
     // Of one file everything is said once.
     let halves = if certificate == key { 1 } else { 2 };
     for (path, (name, kind)) in
@@ -290,6 +296,7 @@ fn are_there(
             PathKind::File | PathKind::Other => {}
         });
     }
+    !both_miss
 }
 
 fn authorities_are_there(tls: &OwnTls, around: Around<'_>, at: &At<'_>, report: &mut Report) {

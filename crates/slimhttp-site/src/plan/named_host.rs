@@ -10,7 +10,10 @@ use crate::protocol::refusal::Refusal;
 
 /// The one host that a request names (RFC 9112 section 3.2, RFC 9113 section
 /// 8.3.1). `None` only in HTTP/1.0, which may leave it out.
-pub(super) fn authority<'r>(head: &Head<'r, 'r>) -> Result<Option<Authority<'r>>, Refusal> {
+///
+/// # Errors
+/// There is none, or more than one, or it is malformed.
+pub fn authority<'r>(head: &Head<'r, 'r>) -> Result<Option<Authority<'r>>, Refusal> {
     let mut fields = head.headers.get_all(HOST).iter();
     let field = fields.next();
     if fields.next().is_some() {

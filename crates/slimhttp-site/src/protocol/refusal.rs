@@ -38,6 +38,9 @@ pub enum Refusal {
     UpgradeRequired,
     /// An `Expect` other than `100-continue`.
     ExpectationFailed,
+    /// The connection was made for another host, with a certificate or demands that are not those
+    /// of this one. RFC 9110 section 15.5.20.
+    Misdirected,
     /// A handler raised or returned nonsense, or the server failed inside.
     Internal,
     /// A method or transfer coding that no part of this server knows.
@@ -90,6 +93,7 @@ impl Refusal {
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::BadGateway => StatusCode::BAD_GATEWAY,

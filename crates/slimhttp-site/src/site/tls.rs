@@ -149,7 +149,7 @@ impl Site {
         let none = OwnTls::default();
         let global = self.global.tls.as_deref().unwrap_or(&none);
         let own = scope.tls.as_deref().unwrap_or(&none);
-        let host = scope.name.as_deref().and_then(name_of_host);
+        let host = scope.certificate_name();
         let said = own.certificates.as_ref().or(global.certificates.as_ref());
         let certificates = match (said.expect("the global level says it"), host) {
             (Certificates::Automatic(further), Some(host)) => {
@@ -232,13 +232,16 @@ fn place_in(table: &Table, part: TlsPart) -> Option<Place> {
     }
 }
 
-/// What the certificate of a virtual host is asked for by; `None` where that is an address, which
-/// no client says (RFC 6066 section 3).
-fn name_of_host(key: &str) -> Option<Arc<str>> {
-    let key = HostKey::parse(key).ok().filter(|key| !key.is_address())?;
-    match key.wildcard {
-        true => Some(format!("*.{}", key.name).into()),
-        false => Some(key.name),
+impl Scope {
+    /// The name that the certificate of a virtual host is for: `example.com`, `*.example.com`.
+    /// `None` where its key is an address, which no client asks for (RFC 6066 section 3), and for
+    /// the global level.
+    pub fn certificate_name(&self) -> Option<Arc<str>> {
+        let key = HostKey::parse(self.name.as_deref()?).ok().filter(|key| !key.is_address())?;
+        match key.wildcard {
+            true => Some(format!("*.{}", key.name).into()),
+            false => Some(key.name),
+        }
     }
 }
 

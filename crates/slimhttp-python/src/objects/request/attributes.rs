@@ -92,6 +92,7 @@ impl Attributes {
             peer: source.peer,
             local: source.local,
             tls: source.tls,
+            tls_session: source.tls_session.clone(),
             scope: source.scope.clone(),
             connection: source.connection.clone(),
             connection_data: source.connection_data.clone(),

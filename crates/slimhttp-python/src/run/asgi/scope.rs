@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
-use slimhttp_server::Request;
+use slimhttp_server::{ClientCertificate, Request};
 use slimhttp_site::application::MountedApplication;
 use slimhttp_site::client::Arrival;
 use slimhttp_site::list_field;
@@ -266,18 +266,20 @@ fn takes_trailers(request: &Request) -> bool {
     }
 }
 
-/// The extension `tls`: what is known of it. Certificates of clients are not asked for, and ours
-/// is not told.
+/// The extension `tls`: what is known of it. Our own certificate is not told.
 fn add_tls(extensions: &Bound<'_, PyDict>, request: &Request) -> PyResult<()> {
     if !request.tls {
         return Ok(());
     }
     let py = extensions.py();
-    let session = request.connection.tls_session();
+    let session = request.tls_session.as_deref();
+    let client = session.and_then(|session| session.client_certificate.as_ref());
+    let chain = client.map(ClientCertificate::chain_pem).unwrap_or_default();
     let tls = PyDict::new(py);
     tls.set_item(intern!(py, "server_cert"), py.None())?;
-    tls.set_item(intern!(py, "client_cert_chain"), PyList::empty(py))?;
-    tls.set_item(intern!(py, "client_cert_name"), py.None())?;
+    tls.set_item(intern!(py, "client_cert_chain"), PyList::new(py, chain)?)?;
+    tls.set_item(intern!(py, "client_cert_name"), client.map(|client| &*client.subject))?;
+    // One that cannot be verified makes no connection.
     tls.set_item(intern!(py, "client_cert_error"), py.None())?;
     tls.set_item(intern!(py, "tls_version"), session.map(|session| session.version))?;
     tls.set_item(intern!(py, "cipher_suite"), session.map(|session| session.cipher_suite))?;

@@ -55,6 +55,7 @@ fn request() -> Arc<Request> {
         peer: address,
         local: address,
         tls: true,
+        tls_session: None,
         scope: testing::server([]).live.current().site.global.clone(),
         connection: ConnectionHandle::default(),
         connection_data: None,
