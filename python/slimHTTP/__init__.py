@@ -48,7 +48,9 @@ from slimHTTP._slimhttp import (
     CLIENT_SOCKET,
     HTTP_CLIENT_IDENTITY,
     HTTP_REQUEST,
+    ClientCertificate,
     ContentStream,
+    TlsSession,
     version,
 )
 from slimHTTP._state._memory import memory
@@ -72,6 +74,7 @@ __all__ = [
     'SYNC_WEBSOCKET',
     'WEBSOCKET',
     'CertManager',
+    'ClientCertificate',
     'ClientDisconnected',
     'ConfError',
     'ContentError',
@@ -89,6 +92,7 @@ __all__ = [
     'MultiDict',
     'NotYetImplemented',
     'Raw',
+    'TlsSession',
     'UpgradeIssue',
     'UploadedFile',
     'VirtualStorage',

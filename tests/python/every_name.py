@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import pathlib
 import socket as sockets
@@ -100,6 +101,14 @@ def look(request: slimHTTP.HTTP_REQUEST) -> Optional[Iterator[str]]:
         assert_type(file, slimHTTP.UploadedFile)
     print(request.data, request.json, request.text, form, request.scheme, request.host)
     print(request.remote, request.base_url, request.full_url)
+    if request.tls is not None:
+        session: slimHTTP.TlsSession = request.tls
+        print(session.version, session.cipher, session.sni, session.alpn)
+        if session.client_certificate is not None:
+            own: slimHTTP.ClientCertificate = session.client_certificate
+            assert_type((own.subject, own.issuer, own.serial, own.pem), tuple[str, str, str, str])
+            assert_type((own.names, own.not_before), tuple[list[str], datetime.datetime])
+            print(own.not_after, own.fingerprint)
     request.ret_code = 418
     request.response_headers['X'] = 'y'
     request.session_storage['seen'] = True

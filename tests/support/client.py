@@ -32,11 +32,14 @@ class Client:
         timeout: float = PATIENCE,
         tls: Optional[tls_module.SSLContext] = None,
         server_name: Optional[str] = None,
+        session: Optional[tls_module.SSLSession] = None,
     ) -> None:
         self.address = (address[0], address[1])
         self.timeout = timeout
         self._tls = tls
         self._server_name = server_name
+        #: What TLS is to resume.
+        self._session = session
         self._socket: Optional[socket.socket] = None
         self._buffer = b''
         #: How often it has connected: 1 while a connection is kept.
@@ -55,7 +58,9 @@ class Client:
             connection = self._connect()
             if self._tls is not None:
                 connection = self._tls.wrap_socket(
-                    connection, server_hostname=self._server_name or self.address[0]
+                    connection,
+                    server_hostname=self._server_name or self.address[0],
+                    session=self._session,
                 )
             connection.settimeout(self.timeout)
             self._socket = connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Iterable
 from typing import Any, Optional
@@ -58,7 +59,8 @@ class Http2:
 
     A `narrow` one has as small a receive buffer as the system allows: the kernel takes little
     for a client that does not read. `ahead` is sent before all else; without `tls`, HTTP/2 is
-    spoken by prior knowledge.
+    spoken by prior knowledge. It asks for the host `server_name` (SNI), and speaks TLS by
+    `context`, which trusts everybody unless given.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Http2:
         narrow: bool = False,
         ahead: bytes = b'',
         tls: bool = True,
+        server_name: Optional[str] = None,
+        context: Optional[ssl.SSLContext] = None,
     ) -> None:
-        context = lenient_tls()
+        context = context or lenient_tls()
         context.set_alpn_protocols(['h2'])
         plain = socket.socket()
         plain.settimeout(PATIENCE)
@@ -78,7 +82,7 @@ class Http2:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.connect(('127.0.0.1', port))
         plain.sendall(ahead)
-        self.socket = context.wrap_socket(plain) if tls else plain
+        self.socket = context.wrap_socket(plain, server_hostname=server_name) if tls else plain
         self.socket.settimeout(PATIENCE)
         as_told = h2.config.H2Configuration(
             validate_outbound_headers=False, normalize_outbound_headers=False

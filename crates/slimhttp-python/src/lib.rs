@@ -37,6 +37,8 @@ mod _slimhttp {
     #[pymodule_export]
     use crate::objects::socket::Socket;
     #[pymodule_export]
+    use crate::objects::tls::{Certificate, Session};
+    #[pymodule_export]
     use crate::objects::websocket_end::{WebSocketEnd, broadcast};
     #[pymodule_export]
     use crate::objects::websocket_route::WebSocketRoute;

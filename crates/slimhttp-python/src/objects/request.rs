@@ -24,6 +24,7 @@ use crate::objects::callbacks::PyCallbacks;
 use crate::objects::content;
 use crate::objects::content_reader::ContentReader;
 use crate::objects::identity::Identity;
+use crate::objects::tls;
 use attributes::{Attribute, Attributes};
 
 /// A request.
@@ -408,6 +409,13 @@ impl HttpRequest {
     #[getter]
     fn scheme(&self) -> &'static str {
         arrival::arrival(&self.source()).scheme()
+    }
+
+    /// What the TLS of the connection has negotiated, and who the client is, if it says so; None
+    /// where the request has come without TLS, also where a proxy tells that its client speaks it.
+    #[getter]
+    fn tls(&self) -> Option<tls::Session> {
+        self.source().tls_session.clone().map(tls::Session)
     }
 
     /// The host that the client asked for, with its port if it named one.

@@ -9,6 +9,7 @@
 pub(crate) mod environ;
 mod open_file;
 pub(crate) mod result;
+mod tls_variables;
 
 use std::sync::Arc;
 

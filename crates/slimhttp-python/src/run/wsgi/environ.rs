@@ -23,6 +23,7 @@ use crate::convert::latin1;
 use crate::objects::wsgi::errors::Errors;
 use crate::objects::wsgi::file_wrapper::FileWrapper;
 use crate::objects::wsgi::input::Input;
+use crate::run::wsgi::tls_variables;
 
 /// How many of them are kept for one application: as many as there are addresses, and places of
 /// it, within reason.
@@ -104,6 +105,7 @@ impl Environs {
             environ.del_item(port)?;
         }
         set_fields(&environ, request)?;
+        tls_variables::set(&environ, request)?;
         environ.set_item(intern!(py, "wsgi.input"), Bound::new(py, Input::new(&request.body))?)?;
         Ok(environ)
     }
