@@ -243,6 +243,14 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
         """
         self._store.swap_root(vhost or None, os.fsdecode(path))
 
+    def certificates(self) -> list[dict[str, Any]]:
+        """Give what is known of each certificate: a dict each, whose keys docs/https.md lists.
+
+        Empty where TLS is not spoken. With `state` and `not_after` a program tells
+        by itself what the log says of certificates that end.
+        """
+        return self._server.certificates()
+
     def route(
         self,
         url: str,

@@ -36,6 +36,7 @@ with http.config.edit() as draft:
     draft['vhosts'] = {}
 assert_type(http.check_config(http.default_config()), Union[bool, slimHTTP.ConfError])
 http.swap_root(None, pathlib.Path('www'))
+assert_type(https.certificates(), list[dict[str, Any]])
 
 
 # Applications

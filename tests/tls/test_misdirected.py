@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pytest
 import slimHTTP
-from support import Serving, serving, settle, tree
+from support import Serving, serving, settle, tree, wait_until
 from support.http2_client import Http2
 from support.issuing import Issuer, lenient_client
 
@@ -211,4 +211,9 @@ def test_c10_2_another_certificate_for_all_hosts_disturbs_no_connection(
             assert connection.status('a.example') == 200
             served.http.config['cert'] = str(two)
             assert connection.status('x.example') == 200
+            assert connection.status('a.example') == 200
+            issuer.issue('two.pem', 'renewed.example')
+            wait_until(
+                lambda: served.http.certificates()[0]['names'] == ['renewed.example'], 'the renewal'
+            )
             assert connection.status('a.example') == 200

@@ -7,6 +7,7 @@
 pub(crate) mod addresses;
 pub(crate) mod asyncio;
 pub(crate) mod bytes;
+pub(crate) mod certificates;
 pub(crate) mod config;
 pub(crate) mod config_path;
 pub(crate) mod descriptors;

@@ -21,12 +21,13 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 use slimhttp_bridge::side::Side;
 use slimhttp_server::{DebugPage, FailedStart, ServerConfig, ShownTo};
 use slimhttp_site::application::Interface;
 use slimhttp_site::fault::Place;
 
+use crate::convert::certificates;
 use crate::convert::config;
 use crate::convert::config_path::{config_path, key_error};
 use crate::convert::errors;
@@ -379,6 +380,11 @@ impl Server {
         let shown_to = if everybody { ShownTo::Everybody } else { ShownTo::Navigations };
         let page = DebugPage { html, policy, sources: Vec::new() };
         self.core.show_failed_start(FailedStart { page, text, shown_to });
+    }
+
+    /// What is known of each certificate: a dict each.
+    fn certificates<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        certificates::list(py, &py.detach(|| self.core.certificates()))
     }
 
     /// Begins to keep events.
