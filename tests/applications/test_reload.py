@@ -401,11 +401,12 @@ def test_a_worker_that_is_stopped_by_somebody_ends_it(folder: Path) -> None:
         assert program.wait() == 0
 
 
-def test_hangup_starts_it_anew(folder: Path) -> None:
+@pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGUSR2])
+def test_some_signals_start_it_anew(number: signal.Signals, folder: Path) -> None:
     with supervised(folder) as program:
         before = pid_of(program)
-        program.send_signal(signal.SIGHUP)
-        program.wait_for('SIGHUP: starting anew')
+        program.send_signal(number)
+        program.wait_for(f'{number.name}: starting anew')
         wait_until(lambda: pid_of(program) != before)
 
 

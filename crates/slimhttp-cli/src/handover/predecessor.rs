@@ -89,12 +89,11 @@ impl Predecessor {
 /// Reads the channel until there is nothing more to hear; ends the process with its predecessor,
 /// while it needs that.
 fn watch(mut channel: Channel, is_needless: &AtomicBool, gone: &Sender<()>) {
-    if !matches!(channel.receive(None), Ok(Some(Message::Go))) {
-        if !is_needless.load(Ordering::Acquire) {
-            tracing::error!("the process that this one was to take over from has ended");
-            // Not `exit`, which would wait for locks that the main thread may hold for ever.
-            let _ = kill_process(getpid(), Signal::KILL);
-        }
+    let is_let_go = matches!(channel.receive(None), Ok(Some(Message::Go)));
+    if !is_let_go && !is_needless.load(Ordering::Acquire) {
+        tracing::error!("the process that this one was to take over from has ended");
+        // Not `exit`, which would wait for locks that the main thread may hold for ever.
+        let _ = kill_process(getpid(), Signal::KILL);
     }
     let _ = gone.send(());
 }
