@@ -252,7 +252,7 @@ def test_c10_2_what_is_known_of_each_certificate(issuer: Issuer) -> None:
         log.wait_for(r'expired\.pem ended on ')
     assert set(of_global) == {
         'names', 'state', 'vhosts', 'source', 'cert', 'key', 'issuer', 'serial', 'not_before',
-        'not_after', 'key_type', 'fingerprint', 'fault',
+        'not_after', 'key_type', 'fingerprint', 'fault', 'attempts', 'next_attempt',
     }  # fmt: skip
     assert (of_global['vhosts'], of_global['state']) == ([None], 'valid')
     assert of_global['key_type'] == 'RSA with 2048 bits'

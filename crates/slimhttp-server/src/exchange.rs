@@ -25,6 +25,7 @@
 //! What is of one protocol (framing, the end of a connection) is no stage: `http1` and
 //! `http2` see to it, before and after.
 
+mod acme_challenge;
 mod actions;
 mod answer;
 mod answer_coding;

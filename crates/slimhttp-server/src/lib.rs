@@ -73,6 +73,7 @@
 // A test may be a table of any length.
 #![cfg_attr(test, allow(clippy::too_many_lines))]
 
+mod acme;
 mod api;
 mod context;
 mod exchange;
@@ -109,6 +110,7 @@ pub use net::inherited::InheritedSocket;
 pub use observe::event::{Event, Responder};
 pub use serve::heartbeat::Pulse;
 pub use server::{Server, ServerConfig, StartError, check, listen};
+pub use slimhttp_acme::{DnsFuture, DnsProvider, Judge, JudgeFuture};
 pub use sys::clock::LogThrottle;
 pub use sys::privileges;
 pub use tls::certificate;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use slimhttp_acme::{DnsProvider, Judge};
 use slimhttp_site::compile::listed;
 use slimhttp_site::fault::Faults;
 use slimhttp_site::listener::{Endpoint, FirstListener, Listener};
@@ -214,6 +215,7 @@ impl Server {
     /// only at the end of `grace_period`. Returns at once; see [`Server::wait`] for the rest.
     pub fn retire(&self) {
         registry::unregister(&self.shared.live);
+        self.shared.live.obtaining().stop();
         self.stop_accepting();
         match self.io_threads.get().and_then(|io_threads| Some((io_threads.first()?, io_threads))) {
             Some((first, all)) => {
@@ -233,6 +235,7 @@ impl Server {
     /// free; see [`Server::wait`] for the rest.
     pub fn stop(&self) {
         registry::unregister(&self.shared.live);
+        self.shared.live.obtaining().stop();
         self.shared.shutdown.request();
         self.shared.listeners.close();
         if !self.is_started.swap(true, Ordering::AcqRel) {
@@ -262,6 +265,17 @@ impl Server {
             self.shared.live.flush_access_logs(FLUSH_TIMEOUT);
         }
         ended
+    }
+
+    /// Has records of dns-01 set by the program, where the option `acme` does not say by whom.
+    pub fn set_dns_provider(&self, provider: Option<Arc<dyn DnsProvider>>) {
+        self.shared.live.obtaining().set_dns_provider(provider);
+    }
+
+    /// Has the program decide which names that nobody has configured may have a certificate, beside
+    /// those that `acme.on_demand` allows.
+    pub fn set_judge(&self, judge: Option<Arc<dyn Judge>>) {
+        self.shared.live.obtaining().set_judge(judge);
     }
 
     /// What is known of each certificate of the site in force: where it comes from, for whom it

@@ -38,5 +38,7 @@ fn dict<'py>(py: Python<'py>, status: &CertificateStatus) -> PyResult<Bound<'py,
     dict.set_item("key_type", facts.map(|facts| &*facts.key))?;
     dict.set_item("fingerprint", facts.map(|facts| &*facts.fingerprint))?;
     dict.set_item("fault", &status.fault)?;
+    dict.set_item("attempts", status.attempts)?;
+    dict.set_item("next_attempt", status.next_attempt)?;
     Ok(dict)
 }

@@ -16,6 +16,7 @@ use smallvec::smallvec;
 
 use crate::context::connection::ConnectionContext;
 use crate::context::misdirected;
+use crate::exchange::acme_challenge;
 use crate::exchange::actions::Exchange;
 use crate::exchange::event_stream;
 use crate::exchange::live_reload::LiveReload;
@@ -64,10 +65,15 @@ pub(crate) async fn answer(
     exchange.is_rewritten = rewritten.is_some();
     exchange.body = Some(body);
     exchange.upgrade = upgrade;
+    let challenge = match acme_challenge::token(&connection, exchange.method(), &requested) {
+        Some(token) => Box::pin(acme_challenge::answer(&connection, token)).await,
+        None => None,
+    };
     let reload = LiveReload::of(&mut exchange, &actions, &requested);
-    let mut response = match reload {
-        None => exchange.respond(&mut actions).await,
-        Some(reload) => Box::pin(reload.respond(&mut exchange, &mut actions)).await,
+    let mut response = match (challenge, reload) {
+        (Some(answer), _) => answer,
+        (None, None) => exchange.respond(&mut actions).await,
+        (None, Some(reload)) => Box::pin(reload.respond(&mut exchange, &mut actions)).await,
     };
 
     if *exchange.method() == Method::HEAD {

@@ -20,6 +20,7 @@ use slimhttp_site::listener::{FirstListener, Listener};
 use slimhttp_site::site::Site;
 use time::OffsetDateTime;
 
+use crate::acme::{self, Obtaining};
 use crate::files::FileStore;
 use crate::live::draft::Draft;
 use crate::live::registry::LocalSite;
@@ -58,6 +59,7 @@ pub struct Live {
     python: bool,
     access_logs: AccessLogs,
     tls: Arc<TlsStore>,
+    obtaining: Arc<Obtaining>,
     upstream_groups: UpstreamGroups,
     files: Arc<FileStore>,
     /// Whether clients are answered already.
@@ -87,7 +89,8 @@ impl Live {
         draft: Draft,
     ) -> Result<Self, Faults> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let (access_logs, tls) = (AccessLogs::default(), Arc::default());
+        let (access_logs, tls) = (AccessLogs::default(), Arc::<TlsStore>::default());
+        let obtaining = Obtaining::new(&tls);
         let opens = (&access_logs, &tls);
         let first = Snapshot::open(&draft, &first_listener, python, opens, None)?;
         let prepared = prepare(&listeners, &first, &draft)?;
@@ -104,6 +107,7 @@ impl Live {
             python,
             access_logs,
             tls,
+            obtaining,
             upstream_groups: UpstreamGroups::default(),
             files,
             is_serving: AtomicBool::new(false),
@@ -215,6 +219,7 @@ impl Live {
         self.publish(snapshot);
         let closing = self.listeners.replace(listeners);
         if self.is_serving.load(Ordering::Relaxed) {
+            self.obtain(&site);
             self.begin_to_present(&site, tls.as_deref(), before.tls.as_deref());
         }
         next.replaced = false;
@@ -228,7 +233,22 @@ impl Live {
         let _no_change = self.lock();
         self.is_serving.store(true, Ordering::Relaxed);
         let current = self.current.load();
+        self.obtain(&current.site);
         self.begin_to_present(&current.site, current.tls.as_deref(), None);
+    }
+
+    /// Says which certificates are to be obtained. What was obtained before is presented when this
+    /// returns.
+    fn obtain(&self, site: &Site) {
+        let is_spoken = site.service.speaks_tls();
+        let wanted = if is_spoken { site.automatic_certificates() } else { Vec::new() };
+        let is_on_demand = is_spoken && site.obtains_on_demand();
+        self.obtaining.want(&site.service.acme, &self.tls, wanted, is_on_demand);
+    }
+
+    /// What obtains certificates.
+    pub(crate) fn obtaining(&self) -> &Arc<Obtaining> {
+        &self.obtaining
     }
 
     /// Says what clients are presented that nobody has made for this server, where that is so from
@@ -264,7 +284,9 @@ impl Live {
     pub(crate) fn certificates(&self) -> Vec<CertificateStatus> {
         let snapshot = self.current.load();
         let status = |tls: &Arc<TlsTable>| tls.status(&snapshot.site, OffsetDateTime::now_utc());
-        snapshot.tls.as_ref().map(status).unwrap_or_default()
+        let mut all = snapshot.tls.as_ref().map(status).unwrap_or_default();
+        acme::add_progress(&mut all, &self.obtaining.status());
+        all
     }
 
     /// Puts a snapshot in force. Only while the draft is locked.

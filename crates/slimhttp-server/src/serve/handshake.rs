@@ -12,7 +12,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::context::connection::ConnectionContext;
-use crate::tls::automatic::CHALLENGE_PROTOCOL;
+use crate::tls::automatic::{CHALLENGE_PROTOCOL, challenge_config};
 use crate::tls::session::TlsSession;
 
 /// Shakes hands; `None` where that was all that the client wanted, an authority that looks whether
@@ -23,19 +23,21 @@ pub(super) async fn shake_hands(
 ) -> io::Result<Option<TlsStream<TcpStream>>> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
     let port = context.local.port();
-    let awaited = {
+    let (challenge, awaited) = {
         let (hello, snapshot) = (start.client_hello(), context.shared.live.cached());
         let tls = snapshot.tls.as_ref().ok_or_else(no_tls)?;
         let offers =
             |protocol: &[u8]| hello.alpn().is_some_and(|mut all| all.any(|it| it == protocol));
-        if offers(CHALLENGE_PROTOCOL)
-            && let Some(challenge) = tls.challenge(hello.server_name())
-        {
-            start.into_stream(challenge).await?;
-            return Ok(None);
-        }
-        tls.awaited(&snapshot.site, hello.server_name(), port)
+        let name = hello.server_name();
+        let challenge = offers(CHALLENGE_PROTOCOL).then(|| tls.challenge(name)).flatten();
+        (challenge, tls.awaited(&snapshot.site, name, port))
     };
+    if let Some(challenge) = challenge
+        && let Some(certificate) = challenge.await
+    {
+        start.into_stream(challenge_config(certificate)).await?;
+        return Ok(None);
+    }
     if let Some(obtained) = awaited {
         obtained.await;
     }

@@ -46,12 +46,22 @@ pub(crate) trait OnDemand: Send + Sync {
     fn obtain(&self, name: &str) -> Obtained;
 }
 
+/// The certificate that an authority is shown, if there is one.
+pub(crate) type ChallengeCertificate =
+    Pin<Box<dyn Future<Output = Option<Arc<CertifiedKey>>> + Send>>;
+
+/// Has what authorities are shown who look whether a name leads here, as they ask for it: an
+/// address is asked for by its name in the DNS (RFC 8738 section 6).
+pub(crate) trait ChallengeCertificates: Send + Sync {
+    /// That for `name`. It may have to be read from a disk.
+    fn certificate(&self, name: &str) -> ChallengeCertificate;
+}
+
 /// All of them.
 #[derive(Default)]
 pub(crate) struct AutomaticCertificates {
     certificates: Mutex<HashMap<AutomaticNames, Arc<AutomaticCertificate>>>,
-    /// What authorities are shown who look whether a name leads here, by that name.
-    challenges: Mutex<HashMap<Arc<str>, Arc<ServerConfig>>>,
+    challenges: OnceLock<Arc<dyn ChallengeCertificates>>,
     on_demand: OnceLock<Arc<dyn OnDemand>>,
 }
 
@@ -76,8 +86,8 @@ impl AutomaticCertificates {
     }
 
     /// What authorities are shown for a name.
-    pub(super) fn challenge(&self, name: &str) -> Option<Arc<ServerConfig>> {
-        self.challenges.lock().get(name).cloned()
+    pub(super) fn challenge(&self, name: &str) -> Option<ChallengeCertificate> {
+        Some(self.challenges.get()?.certificate(name))
     }
 
     pub(super) fn on_demand(&self) -> Option<&Arc<dyn OnDemand>> {
@@ -91,21 +101,18 @@ impl AutomaticCertificates {
 }
 
 /// What the part that obtains certificates calls.
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing obtains certificates yet"))]
 impl AutomaticCertificates {
-    /// Presents a certificate for these names from now on, in place of the one before: PEM, the
-    /// chain as it was issued.
+    /// Presents a certificate for these names from now on, in place of the one before.
     ///
     /// # Errors
-    /// What it says is not a certificate and its key.
+    /// It cannot be understood.
     pub(crate) fn install(
         &self,
         names: &AutomaticNames,
-        chain: &[u8],
-        key: &[u8],
-    ) -> Result<(), String> {
-        let read = key_pair::of_pem(chain, key)?;
-        self.of(names).current.store(Some(Arc::new(read)));
+        certified_key: &Arc<CertifiedKey>,
+    ) -> Result<(), &'static str> {
+        let presentable = key_pair::of_key(certified_key)?;
+        self.of(names).current.store(Some(Arc::new(presentable)));
         Ok(())
     }
 
@@ -114,28 +121,28 @@ impl AutomaticCertificates {
         self.certificates.lock().remove(names);
     }
 
-    /// Shows authorities this certificate for a name (RFC 8737 section 3), as they ask for it: an
-    /// address is asked for by its name in the DNS (RFC 8738 section 6).
-    pub(crate) fn set_challenge(&self, name: &str, certificate: CertifiedKey) {
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("aws-lc-rs supports the default versions of TLS")
-            .with_no_client_auth();
-        let mut config = config.with_cert_resolver(Arc::new(Challenge(Arc::new(certificate))));
-        config.alpn_protocols = vec![CHALLENGE_PROTOCOL.to_vec()];
-        config.send_tls13_tickets = 0;
-        self.challenges.lock().insert(name.into(), Arc::new(config));
-    }
-
-    /// Shows it no more.
-    pub(crate) fn remove_challenge(&self, name: &str) {
-        self.challenges.lock().remove(name);
+    /// Has handshakes of authorities answered; once.
+    pub(crate) fn set_challenges(&self, challenges: Arc<dyn ChallengeCertificates>) {
+        let _ = self.challenges.set(challenges);
     }
 
     /// Has handshakes wait for names that nobody has configured; once.
     pub(crate) fn set_on_demand(&self, on_demand: Arc<dyn OnDemand>) {
         let _ = self.on_demand.set(on_demand);
     }
+}
+
+/// What a handshake with an authority begins with that looks whether a name leads here: this
+/// certificate, and its own protocol (RFC 8737 section 3).
+pub(crate) fn challenge_config(certificate: Arc<CertifiedKey>) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc-rs supports the default versions of TLS")
+        .with_no_client_auth();
+    let mut config = config.with_cert_resolver(Arc::new(Challenge(certificate)));
+    config.alpn_protocols = vec![CHALLENGE_PROTOCOL.to_vec()];
+    config.send_tls13_tickets = 0;
+    Arc::new(config)
 }
 
 /// One certificate, whatever the client can take.

@@ -44,18 +44,14 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Presentable, Vec<Certific
     }
 }
 
-/// The same of what stands in no file.
+/// A certificate that was obtained, with its key.
 ///
 /// # Errors
-/// What it says is not a certificate and its key.
-pub(super) fn of_pem(chain: &[u8], key: &[u8]) -> Result<Presentable, String> {
-    let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| format!("the certificate: {error}"))?;
-    let own = chain.first().ok_or("there is no certificate")?;
+/// It cannot be understood.
+pub(super) fn of_key(certified_key: &Arc<CertifiedKey>) -> Result<Presentable, &'static str> {
+    let own = certified_key.cert.first().ok_or("there is no certificate")?;
     let facts = CertificateFacts::of(own).ok_or("the certificate cannot be understood")?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key: {error}"))?;
-    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| error.to_string())?;
-    Ok(Presentable { key: Arc::new(key), facts })
+    Ok(Presentable { key: Arc::clone(certified_key), facts })
 }
 
 fn presentable(

@@ -29,8 +29,12 @@ pub struct CertificateStatus {
     pub presented_by: Vec<Option<String>>,
     /// What it says, where there is one.
     pub facts: Option<StatusFacts>,
-    /// Why what stands in its files, or was asked for, is not what is presented.
+    /// Why what stands in its files, or was asked for, is not what is presented; in one line.
     pub fault: Option<String>,
+    /// The attempts to obtain it that have failed since one came about.
+    pub attempts: u32,
+    /// When it is asked for next, as far as is known now, if it is obtained.
+    pub next_attempt: Option<SystemTime>,
 }
 
 /// What a certificate says.
@@ -146,6 +150,8 @@ fn of_pair(pair: &Pair, now: OffsetDateTime) -> CertificateStatus {
         presented_by: Vec::new(),
         facts: facts.map(said),
         fault: pair.fault.as_deref().map(str::to_owned),
+        attempts: 0,
+        next_attempt: None,
     }
 }
 
@@ -159,6 +165,8 @@ fn of_automatic(certificate: &AutomaticCertificate, now: OffsetDateTime) -> Cert
         presented_by: Vec::new(),
         facts: facts.map(said),
         fault: None,
+        attempts: 0,
+        next_attempt: None,
     }
 }
 

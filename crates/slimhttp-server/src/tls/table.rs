@@ -17,7 +17,7 @@ use slimhttp_site::tls::{CertificateFiles, Certificates, TlsRules};
 use time::OffsetDateTime;
 
 use crate::tls::authorities::Authorities;
-use crate::tls::automatic::Obtained;
+use crate::tls::automatic::{ChallengeCertificate, Obtained};
 use crate::tls::pair::Pair;
 use crate::tls::policy::Policy;
 use crate::tls::presented::{Presented, Source};
@@ -166,7 +166,7 @@ impl TlsTable {
     }
 
     /// What an authority is shown that looks whether a name leads here.
-    pub(crate) fn challenge(&self, name: Option<&str>) -> Option<Arc<ServerConfig>> {
+    pub(crate) fn challenge(&self, name: Option<&str>) -> Option<ChallengeCertificate> {
         self.store.automatic.challenge(name?)
     }
 
@@ -270,6 +270,8 @@ impl TlsTable {
                                  serving with a self-signed one, made now"
                     .to_owned()
             }
+            // Nothing is asked for: it is for clients that ask for no host.
+            Source::Automatic(certificate) if certificate.names.is_empty() => return None,
             Source::Automatic(_) => "there is no certificate yet: a self-signed one stands in, \
                                      made now"
                 .to_owned(),

@@ -7,11 +7,19 @@ use std::sync::Arc;
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use tempfile::TempDir;
 
 use crate::tls::certificate::{CertificateSpec, GeneratedCertificate, KeyType, Signer, generate};
 use crate::tls::provider::provider;
+
+/// A certificate with its key, as it is presented.
+pub(crate) fn certified_key(made: &GeneratedCertificate) -> Arc<CertifiedKey> {
+    let chain = CertificateDer::from_pem_slice(made.certificate.as_bytes()).expect("PEM");
+    let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).expect("PEM");
+    Arc::new(CertifiedKey::from_der(vec![chain], key, &provider()).expect("a pair"))
+}
 
 /// An authority, and a folder for what it signs.
 pub(crate) struct Issuer {

@@ -170,6 +170,29 @@ impl Site {
         }
     }
 
+    /// The names of every certificate that is to be obtained, as often as scopes share one.
+    pub fn automatic_certificates(&self) -> Vec<AutomaticNames> {
+        let hosts = self.hosts.iter().map(|(_, scope)| scope);
+        let is_said = |scope: &&Arc<Scope>| scope.tls.is_some() || self.is_automatic();
+        let scopes = std::iter::once(&self.global).chain(hosts).filter(is_said);
+        let names = |scope: &Arc<Scope>| match self.tls_of(scope).certificates {
+            Certificates::Automatic(names) if !names.is_empty() => Some(names),
+            _ => None,
+        };
+        scopes.filter_map(names).collect()
+    }
+
+    /// Whether hosts that nobody has configured may have a certificate when a client asks for them.
+    pub fn obtains_on_demand(&self) -> bool {
+        self.is_automatic() && self.service.acme.on_demand.is_some()
+    }
+
+    /// Whether the global level says that certificates are obtained.
+    fn is_automatic(&self) -> bool {
+        let said = self.global.tls.as_ref().and_then(|own| own.certificates.as_ref());
+        matches!(said, Some(Certificates::Automatic(_)))
+    }
+
     /// The scope that names `host` (in normal form) among the further names of its automatic
     /// certificate: itself, or by a wildcard, which stands for one label (RFC 9525 section 6.3).
     pub fn names_further(&self, host: &str) -> Option<&Arc<Scope>> {

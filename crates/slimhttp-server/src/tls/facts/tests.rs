@@ -4,6 +4,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::*;
 use crate::tls::certificate::{CertificateSpec, KeyType, generate};
+use crate::tls::testing::certified_key;
 
 fn facts(spec: &CertificateSpec) -> CertificateFacts {
     let made = generate(spec).expect("a certificate");
@@ -68,8 +69,7 @@ fn the_kinds_of_keys_are_named_and_preferred_in_their_order() {
         (KeyType::Rsa2048, "RSA with 2048 bits", 2),
     ] {
         let made = generate(&CertificateSpec { key, ..spec(&["a.example"]) }).expect("one");
-        let (chain, key) = (made.certificate.as_bytes(), made.key.as_bytes());
-        let read = crate::tls::key_pair::of_pem(chain, key).expect("a pair");
+        let read = crate::tls::key_pair::of_key(&certified_key(&made)).expect("a certificate");
         assert_eq!(read.facts.key, name);
         assert_eq!(preference(&read.key), place, "{name}");
     }

@@ -407,8 +407,8 @@ fn c10_2_certificates_that_are_obtained_and_not_configured() {
             if name != "no.example" {
                 let made = self.1.sign(&[name], crate::tls::certificate::KeyType::P256);
                 let names: Arc<[Arc<str>]> = Arc::new([name.into()]);
-                let (chain, key) = (made.certificate.as_bytes(), made.key.as_bytes());
-                self.0.automatic.install(&names, chain, key).expect("a pair");
+                let key = crate::tls::testing::certified_key(&made);
+                self.0.automatic.install(&names, &key).expect("a certificate");
             }
             Box::pin(std::future::ready(()))
         }

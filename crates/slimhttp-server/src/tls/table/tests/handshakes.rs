@@ -3,10 +3,14 @@
 use rustls::client::ClientConfig;
 use rustls::{HandshakeKind, ServerConnection, version};
 
+use futures_util::FutureExt;
+use rustls::sign::CertifiedKey;
+
 use super::*;
+use crate::tls::automatic::{ChallengeCertificates, challenge_config};
 use crate::tls::certificate::{GeneratedCertificate, KeyType};
 use crate::tls::provider::provider;
-use crate::tls::testing::{certificate, shake_hands};
+use crate::tls::testing::{certificate, certified_key, shake_hands};
 
 /// A handshake of a client that asks for a name.
 fn shake(
@@ -247,15 +251,11 @@ fn c10_2_while_nothing_was_obtained_the_configuration_says_what_clients_get() {
     for name in ["a.example", "b.example", "c.example"] {
         let made = issuer.sign(&[name], KeyType::P256);
         let names: Arc<[Arc<str>]> = Arc::new([name.into()]);
-        let (chain, key) = (made.certificate.as_bytes(), made.key.as_bytes());
-        store.automatic.install(&names, chain, key).expect("a pair");
+        store.automatic.install(&names, &certified_key(&made)).expect("a certificate");
         let got = shake(&live, &client, name).expect("it is trusted").0;
         assert_eq!(got, der(&made), "{name}");
     }
     assert_eq!(live.generation(), generation, "no snapshot was made for it");
-    let names: Arc<[Arc<str>]> = Arc::new(["a.example".into()]);
-    let wrong = store.automatic.install(&names, b"", b"").expect_err("there is nothing");
-    assert_eq!(wrong, "there is no certificate");
 }
 
 #[test]
@@ -265,12 +265,12 @@ fn c10_2_an_authority_is_shown_its_challenge_and_nobody_else() {
     let snapshot = live.current();
     let tls = table(&snapshot);
     let made = issuer.sign(&["a.example"], KeyType::P256);
-    let read = crate::tls::key_pair::of_pem(made.certificate.as_bytes(), made.key.as_bytes());
-    let key = (*read.expect("a pair").key).clone();
-    tls.store.automatic.set_challenge("a.example", key);
-    assert!(tls.challenge(Some("b.example")).is_none());
+    let key = certified_key(&made);
+    tls.store.automatic.set_challenges(Arc::new(Challenge(key)));
+    let shown = |name| tls.challenge(Some(name)).expect("somebody is asked").now_or_never();
+    assert!(shown("b.example").expect("at once").is_none());
     assert!(tls.challenge(None).is_none());
-    let config = tls.challenge(Some("a.example")).expect("it was set");
+    let config = challenge_config(shown("a.example").expect("at once").expect("it is there"));
     let mut client = issuer.client(None);
     client.alpn_protocols = vec![b"acme-tls/1".to_vec()];
     let (connection, server) =
@@ -279,6 +279,14 @@ fn c10_2_an_authority_is_shown_its_challenge_and_nobody_else() {
     assert_eq!(connection.peer_certificates().expect("one")[0], certificate(&made));
     client.alpn_protocols = vec![b"h2".to_vec()];
     shake_hands(&Arc::new(client), "a.example", config).expect_err("it speaks nothing else");
-    tls.store.automatic.remove_challenge("a.example");
-    assert!(tls.challenge(Some("a.example")).is_none());
+}
+
+/// Shows authorities a certificate for `a.example`.
+struct Challenge(Arc<CertifiedKey>);
+
+impl ChallengeCertificates for Challenge {
+    fn certificate(&self, name: &str) -> ChallengeCertificate {
+        let shown = (name == "a.example").then(|| self.0.clone());
+        Box::pin(std::future::ready(shown))
+    }
 }
