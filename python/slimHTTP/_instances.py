@@ -1,10 +1,12 @@
 """The type of `slimHTTP.instances`: a dict whose KeyError names the servers that are open.
 
-`_server` fills it, under a lock of its own; programs read it from any thread.
+And what it calls them by: addresses and ports. `_server` fills it, under a lock of its own;
+programs read it from any thread.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import NoReturn, TypeVar
 
 S = TypeVar('S')
@@ -34,3 +36,17 @@ def keys_of(endpoint: str, bound: int, addr: str | None, port: int | None) -> li
         return list(dict.fromkeys((endpoint, with_port)))
     addr = addr or ''
     return list(dict.fromkeys((f'{addr}:{bound if port is None else port}', f'{addr}:{bound}')))
+
+
+def check_port(port: object) -> int:
+    """Give the port that a program has written, if it is one."""
+    expected = f'port: expected a number from 0 to 65535, found `{port!r}`'
+    if isinstance(port, bool):
+        raise TypeError(expected)
+    try:
+        number = operator.index(port)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(expected) from None
+    if not 0 <= number <= 65535:
+        raise ValueError(expected)
+    return number

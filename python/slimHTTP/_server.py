@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from slimHTTP import _callables, _log, _modules, _mounts, _routes
 from slimHTTP._callbacks import Callbacks
 from slimHTTP._errors import ConfError, slimHTTP_Error
 from slimHTTP._hooks import Hooks
-from slimHTTP._instances import Instances, keys_of
+from slimHTTP._instances import Instances, check_port, keys_of
 from slimHTTP._net._events import events_of
 from slimHTTP._net._websocket import WebSockets
 from slimHTTP._serve import _lifecycle, _loop, _run, _threads
@@ -92,7 +91,7 @@ class HTTP_SERVER(Hooks, WebSockets, _mounts.Mounts, LockOwner):
         opened = Server(
             tls=self._tls,
             address=addr if is_named else None,
-            port=None if port is None else _check_port(port),
+            port=None if port is None else check_port(port),
             config=plain(config),
             base=_working_directory(),
             callbacks=callbacks,
@@ -460,19 +459,6 @@ class HTTPS_SERVER(HTTP_SERVER):
     def default_config(self) -> dict[str, Any]:
         """Give the options of a server that is given none."""
         return {**super().default_config(), 'ssl': {'cert': 'cert.pem', 'key': 'key.pem'}}
-
-
-def _check_port(port: object) -> int:
-    expected = f'port: expected a number from 0 to 65535, found `{port!r}`'
-    if isinstance(port, bool):
-        raise TypeError(expected)
-    try:
-        number = operator.index(port)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(expected) from None
-    if not 0 <= number <= 65535:
-        raise ValueError(expected)
-    return number
 
 
 def _working_directory() -> str:
