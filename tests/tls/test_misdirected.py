@@ -161,6 +161,19 @@ def test_c10_2_a_request_that_names_no_host_belongs_where_the_global_level_deman
 
 
 @pytest.mark.parametrize('protocol', BOTH)
+def test_c10_2_a_proxy_that_is_trusted_may_ask_for_any_host_that_demands_the_same(
+    protocol: str, changing: Serving
+) -> None:
+    with Connection(changing, protocol, 'a.example') as connection:
+        assert connection.status('b.example') == 421
+        changing.http.config['vhosts']['b.example']['trusted_proxies'] = '127.0.0.1'
+        assert connection.status('b.example') == 200
+        changing.http.config['trusted_proxies'] = '127.0.0.1'
+        assert connection.status('none.example') == 200
+        assert connection.status('asks.example') == 421
+
+
+@pytest.mark.parametrize('protocol', BOTH)
 def test_c10_2_what_a_host_demands_anew_holds_for_connections_that_are_open(
     protocol: str, issuer: Issuer, changing: Serving
 ) -> None:

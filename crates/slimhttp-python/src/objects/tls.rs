@@ -21,8 +21,8 @@ impl Session {
 
     /// The cipher suite, by its name in the registry: `TLS_AES_128_GCM_SHA256`.
     #[getter]
-    fn cipher(&self) -> &str {
-        &self.0.cipher
+    fn cipher(&self) -> &'static str {
+        self.0.cipher
     }
 
     /// The host that the client has asked for as it connected; None where it named none, as one

@@ -8,12 +8,16 @@
 //! Asked for each request, on the I/O thread of its connection: as a rule one comparison with the
 //! host that the client has asked for.
 
+use std::net::IpAddr;
+
 use http::header::HOST;
 use slimhttp_site::plan::{Head, authority};
+use slimhttp_site::site::Site;
 
 use crate::context::connection::ConnectionContext;
 use crate::live::snapshot::Snapshot;
 use crate::net::connection_state::CloseMode;
+use crate::tls::table::Belonging;
 
 /// Whether a request has come by the wrong connection. One that is malformed has not.
 pub(crate) fn is_misdirected(
@@ -35,13 +39,27 @@ pub(crate) fn is_misdirected(
     let host = named.as_ref().map(|named| &*named.host);
     let arrived_at = head.transport.port;
     let port = named.as_ref().and_then(|named| named.port).unwrap_or(arrived_at);
-    let is_asked_for = host.is_some() && host == session.server_name.as_deref();
-    let belongs = tls.belongs(&snapshot.site, session, (host, port), (arrived_at, snapshot.number));
-    if !belongs && is_asked_for {
-        // What the host demands has changed since: no request for it belongs here any more.
-        connection.state.request_close(CloseMode::Gracefully);
+    let (site, asked) = (&snapshot.site, (host, port));
+    let belonging = tls.belongs(site, session, asked, (arrived_at, snapshot.number));
+    match belonging {
+        Belonging::Here => false,
+        Belonging::OtherCertificate => !is_trusted(site, asked, head.transport.peer),
+        Belonging::OtherDemands => {
+            if host.is_some() && host == session.server_name.as_deref() {
+                // They have changed since: no request for this host belongs here any more.
+                connection.state.request_close(CloseMode::Gracefully);
+            }
+            true
+        }
     }
-    !belongs
+}
+
+/// Whether a proxy that the host trusts is at the other end: it shows its clients a certificate of
+/// its own, and asks us for whatever host it pleases.
+fn is_trusted(site: &Site, (host, port): (Option<&str>, u16), peer: IpAddr) -> bool {
+    let scope = host.map_or(&site.global, |host| site.scope_for(host, port));
+    let peer = peer.to_canonical();
+    scope.options.trusted_proxies.iter().any(|network| network.contains(&peer))
 }
 
 /// Whether a request that names this host, as it is written, belongs on the connection, as far as

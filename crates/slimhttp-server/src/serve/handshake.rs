@@ -5,6 +5,7 @@
 //! longer than `header_timeout`. Nothing here blocks; the signature takes some tens of microseconds.
 
 use std::io;
+use std::time::SystemTime;
 
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
@@ -48,7 +49,9 @@ pub(super) async fn shake_hands(
         (tls.choose(&snapshot.site, hello.server_name(), port), snapshot.number)
     };
     let stream = start.into_stream(entry.config()).await?;
-    let session = TlsSession::of(stream.get_ref().1, entry, snapshot).map_err(io::Error::other)?;
+    let connection = stream.get_ref().1;
+    let session = TlsSession::of(connection, entry, snapshot, SystemTime::now());
+    let session = session.map_err(io::Error::other)?;
     context.state.set_tls_session(session);
     Ok(Some(stream))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use rustls::{HandshakeKind, ServerConnection};
+use rustls::{CipherSuite, HandshakeKind, ServerConnection};
 
 use crate::tls::client_certificate::ClientCertificate;
 use crate::tls::table::Entry;
@@ -20,13 +20,13 @@ pub struct TlsSession {
     /// The cipher suite, by its number.
     pub cipher_suite: u16,
     /// The name of the cipher suite in its registry: `TLS_AES_128_GCM_SHA256`.
-    pub cipher: Box<str>,
+    pub cipher: &'static str,
     /// The host that the client has asked for (SNI), in lower case.
     pub server_name: Option<Box<str>>,
     /// What the connection speaks by ALPN: `h2` or `http/1.1`.
     pub protocol: Option<&'static str>,
     /// Who the client is, where it has said so.
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<Box<ClientCertificate>>,
     /// What the connection has begun with.
     pub(super) entry: Arc<Entry>,
     /// The snapshot in which a request for `server_name` was last found to belong here.
@@ -40,22 +40,22 @@ impl TlsSession {
         connection: &ServerConnection,
         entry: Arc<Entry>,
         snapshot: u64,
+        now: SystemTime,
     ) -> Result<Self, &'static str> {
         let version = connection.protocol_version().map_or(0, u16::from);
         let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
-        let cipher = suite.and_then(|suite| suite.as_str()).unwrap_or_default();
-        let client_certificate = connection.peer_certificates().and_then(ClientCertificate::of);
+        let chain = connection.peer_certificates();
+        let client_certificate = chain.and_then(ClientCertificate::of).map(Box::new);
         if connection.handshake_kind() == Some(HandshakeKind::Resumed)
             && let Some(certificate) = &client_certificate
-            && certificate.not_after < SystemTime::now()
+            && certificate.not_after < now
         {
             return Err("the certificate of the client has ended since it came first");
         }
         Ok(Self {
             version,
             cipher_suite: suite.map_or(0, u16::from),
-            // The crate says of TLS 1.3 what the registry does not.
-            cipher: cipher.replacen("TLS13_", "TLS_", 1).into(),
+            cipher: suite.map(name_of_suite).unwrap_or_default(),
             server_name: connection.server_name().map(|name| host_of(name).into()),
             protocol: match connection.alpn_protocol() {
                 Some(b"h2") => Some("h2"),
@@ -85,6 +85,16 @@ impl TlsSession {
 
     pub(super) fn set_verified_in(&self, snapshot: u64) {
         self.verified_in.store(snapshot, Ordering::Relaxed);
+    }
+}
+
+/// The name in the registry. What is of TLS 1.3 the crate names in its own way.
+fn name_of_suite(suite: CipherSuite) -> &'static str {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        suite => suite.as_str().unwrap_or_default(),
     }
 }
 

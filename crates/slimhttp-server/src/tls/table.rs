@@ -64,6 +64,17 @@ impl Entry {
     }
 }
 
+/// Whether a request has come by the right connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belonging {
+    /// It has.
+    Here,
+    /// The client was shown a certificate that is not for the host.
+    OtherCertificate,
+    /// Something else holds for connections of that host.
+    OtherDemands,
+}
+
 /// What files hold, and how many entries name each.
 type Pool<K, V> = imbl::HashMap<K, (usize, Arc<V>)>;
 
@@ -211,31 +222,35 @@ impl TlsTable {
     }
 
     /// Whether a request for `host` (in normal form) at `port` belongs on a connection that has
-    /// `arrived_at` a port: one that had asked for this host would have the same policy, and the same certificates, or this one
-    /// has a certificate that is for this host too (RFC 9110 section 15.5.20, RFC 9113 section
-    /// 9.1.1).
+    /// `arrived_at` a port: one that had asked for this host would have the same policy, and the
+    /// same certificates, or this one has a certificate that is for this host too (RFC 9110 section
+    /// 15.5.20, RFC 9113 section 9.1.1).
     pub(crate) fn belongs(
         &self,
         site: &Site,
         session: &TlsSession,
         (host, port): (Option<&str>, u16),
         (arrived_at, snapshot): (u16, u64),
-    ) -> bool {
+    ) -> Belonging {
         let (wanted, begun) = (self.choose(site, host, port), &session.entry);
         if wanted.policy.key != begun.policy.key {
-            return false;
+            return Belonging::OtherDemands;
         }
         let server_name = session.server_name.as_deref();
-        let Some(host) = host else { return true };
+        let Some(host) = host else { return Belonging::Here };
         if Some(host) == server_name {
             session.set_verified_in(snapshot);
-            return true;
+            return Belonging::Here;
         }
         let is_same = |entry: &Entry| wanted.presented.is_same_source(&entry.presented);
         // A certificate that was exchanged meanwhile parts no hosts that have it in common.
-        is_same(begun)
+        match is_same(begun)
             || is_same(&self.choose(site, server_name, arrived_at))
             || begun.presented.covers(host)
+        {
+            true => Belonging::Here,
+            false => Belonging::OtherCertificate,
+        }
     }
 
     /// Says in the log which certificates end soon, or have.

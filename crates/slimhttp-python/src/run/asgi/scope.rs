@@ -273,7 +273,7 @@ fn add_tls(extensions: &Bound<'_, PyDict>, request: &Request) -> PyResult<()> {
     }
     let py = extensions.py();
     let session = request.tls_session.as_deref();
-    let client = session.and_then(|session| session.client_certificate.as_ref());
+    let client = session.and_then(|session| session.client_certificate.as_deref());
     let chain = client.map(ClientCertificate::chain_pem).unwrap_or_default();
     let tls = PyDict::new(py);
     tls.set_item(intern!(py, "server_cert"), py.None())?;

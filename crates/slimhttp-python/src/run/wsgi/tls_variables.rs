@@ -14,7 +14,7 @@ pub(super) fn set(environ: &Bound<'_, PyDict>, request: &Request) -> PyResult<()
     let Some(session) = &request.tls_session else { return Ok(()) };
     let py = environ.py();
     environ.set_item(intern!(py, "SSL_PROTOCOL"), session.version_name())?;
-    environ.set_item(intern!(py, "SSL_CIPHER"), &*session.cipher)?;
+    environ.set_item(intern!(py, "SSL_CIPHER"), session.cipher)?;
     if let Some(name) = &session.server_name {
         environ.set_item(intern!(py, "SSL_TLS_SNI"), &**name)?;
     }

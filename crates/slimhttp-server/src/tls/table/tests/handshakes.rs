@@ -1,5 +1,7 @@
 //! Handshakes in memory: what a client gets, what is asked of it, and what it resumes.
 
+use std::time::SystemTime;
+
 use rustls::client::ClientConfig;
 use rustls::{HandshakeKind, ServerConnection, version};
 
@@ -124,9 +126,9 @@ fn c10_5_clients_say_who_they_are_where_that_is_demanded() {
     ] {
         for (client, expected) in clients.iter().zip(expected) {
             let entry = chosen(&live.current(), Some(name));
-            let session = shake(&live, client, name)
-                .ok()
-                .map(|(_, server)| TlsSession::of(&server, entry, 1).expect("it can be served"));
+            let session = shake(&live, client, name).ok().map(|(_, server)| {
+                TlsSession::of(&server, entry, 1, SystemTime::now()).expect("it can be served")
+            });
             let subject = session.map(|session| {
                 session.client_certificate.map(|own| own.subject).unwrap_or_default()
             });
@@ -214,9 +216,15 @@ fn c10_5_who_resumes_is_who_it_was() {
             let (_, server) = shake(&live, &client, "a.example").expect("hands are shaken");
             assert_eq!(server.handshake_kind(), Some(kind));
             let entry = chosen(&live.current(), Some("a.example"));
-            let session = TlsSession::of(&server, entry, 1).expect("it can be served");
+            let session =
+                TlsSession::of(&server, entry, 1, SystemTime::now()).expect("it can be served");
             let own = session.client_certificate.expect("it is known");
             assert_eq!(own.subject, "CN=ada");
+            // Who resumes is not asked for its certificate again, which may have ended.
+            let later = SystemTime::now() + std::time::Duration::from_secs(2 * 3600);
+            let entry = chosen(&live.current(), Some("a.example"));
+            let session = TlsSession::of(&server, entry, 1, later);
+            assert_eq!(session.is_err(), kind == HandshakeKind::Resumed);
         }
     }
 }
