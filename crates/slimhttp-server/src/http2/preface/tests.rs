@@ -88,6 +88,8 @@ async fn c10_7_one_that_waits_may_be_asked_to_end() {
     for (sent, mode, expected) in [
         (&b""[..], CloseMode::Gracefully, true),
         (b"", CloseMode::Cut, true),
+        (b"", CloseMode::AfterRequest, false),
+        (b"PRI * ", CloseMode::AfterRequest, false),
         (b"PRI * ", CloseMode::Gracefully, false),
         (b"PRI * ", CloseMode::HeadTimeout, true),
         (b"PRI * ", CloseMode::Cut, true),
