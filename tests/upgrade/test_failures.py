@@ -185,6 +185,24 @@ def test_a_stop_of_the_program_ends_the_one_that_is_starting_too(tmp_path: Path)
 
 
 @both_programs
+def test_one_that_never_reads_its_configuration_is_ended(python: bool, tmp_path: Path) -> None:
+    file, text = stuck(tmp_path)
+    writing = write_once(file, text)
+    with run(file, python, SLIMHTTP_UPGRADE_TIMEOUT='0.7') as running:
+        writing.join(PATIENCE)
+        running.send_signal(signal.SIGUSR2)
+        started = int(running.first.wait_for(r'process (\d+) is to take over')[1])
+        running.first.wait_for('no other process takes over: it did not serve within 0.7 s')
+        assert running.has_ended(started)
+        with Client(running.address) as client:
+            assert client.get('/a.txt').text == 'a'
+        # The next one may.
+        writing = write_once(file, text)
+        assert running.status(running.upgrade()) == 0
+        writing.join(PATIENCE)
+
+
+@both_programs
 def test_the_one_that_is_starting_ends_with_the_one_before(python: bool, tmp_path: Path) -> None:
     file, text = stuck(tmp_path)
     writing = write_once(file, text)

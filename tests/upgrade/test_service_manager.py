@@ -285,6 +285,25 @@ def app(environ, start_response):
     assert [name for name in descriptors if 'socket' in name] == []
 
 
+def test_a_supervisor_has_the_sockets_and_tells_that_it_serves(tmp_path: Path) -> None:
+    tree(tmp_path, {'app.py': 'async def app(scope, receive, send):\n    raise KeyError\n'})
+    bound = listening()
+    port = bound.getsockname()[1]
+    with Notices(tmp_path) as notices:
+        arguments = ['app', './app.py', '--reload', '--bind', f'127.0.0.1:{port}']
+        with Activated(
+            [bound], *arguments, python=True, cwd=tmp_path, names='web', env=notices.env
+        ) as running:
+            bound.close()
+            notice = notices.read()
+            assert (notice.pid, notice.fields['READY']) == (running.pid, '1')
+            with Client(('127.0.0.1', port)) as client:
+                assert client.get('/').status == 500
+            assert running.stop() == 0
+            assert [notice.fields['STOPPING'] for notice in notices.rest()] == ['1']
+    assert is_refused(('127.0.0.1', port))
+
+
 @pytest.mark.skipif(
     shutil.which('systemd-socket-activate') is None, reason='there is no systemd-socket-activate'
 )
