@@ -1,5 +1,11 @@
 //! The account with the authority: made when it is first needed, found again by its key, given
 //! another key. Its folder's lock is shared by all orders that use it.
+//!
+//! Its key is on disk before the authority hears of it, so that no kill loses an account: whoever
+//! comes next asks with the same key, and gets the same account. There are two exceptions, where
+//! the library makes the key within the call that tells the authority of it: an account that is
+//! bound to one elsewhere, and another key of an account. A kill in that moment, or an answer that
+//! is lost, leaves an account at the authority whose key nobody has; another one is made then.
 
 use std::time::Duration;
 
@@ -8,9 +14,7 @@ use slimhttp_site::acme::ExternalAccount;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::https::Url;
-use crate::jws::AccountKey;
-use crate::protocol::{Authority, Binding, NewAccount, Signer};
+use crate::protocol::{self, Authority, Session};
 use crate::store::{AccountFolder, AccountNote, Lock};
 
 /// How long somebody else may use the account before that is a failure.
@@ -20,24 +24,8 @@ const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// The account, whose key stays what it is for as long as this lives.
 pub(crate) struct Account {
-    key: AccountKey,
-    url: Url,
+    pub(crate) session: Session,
     _shared: Lock,
-}
-
-impl Account {
-    pub(crate) fn signer(&self) -> Signer<'_> {
-        Signer { key: &self.key, account: Some(&self.url.text) }
-    }
-
-    pub(crate) fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// What answers a challenge with this token.
-    pub(crate) fn authorization(&self, token: &str) -> String {
-        self.key.authorization(token)
-    }
 }
 
 /// The account; where there is none yet it is made.
@@ -45,46 +33,62 @@ pub(crate) async fn of(context: &Context, authority: &Authority) -> Result<Accou
     let folder = folder(context);
     for _ in 0..2 {
         let shared = wait_for(|| folder.share()).await?;
-        if let Some((key, url)) = usable(context, &folder)? {
-            return Ok(Account { key, url, _shared: shared });
+        if let Some((key, note)) = usable(context, &folder)? {
+            let session = authority.open(&key, &note.url).await?;
+            return Ok(Account { session, _shared: shared });
         }
         drop(shared);
         let _alone = wait_for(|| folder.lock()).await?;
-        settle(&folder, authority).await?;
         make(context, &folder, authority).await?;
     }
     Err(Failure::Storage("the account changes while it is looked at".to_owned()))
 }
 
-/// The authority does not know the account: it is to be made anew, with the same key.
-pub(crate) fn forget(context: &Context) -> Result<(), Failure> {
-    folder(context).forget_note()
+/// An order was refused, which may mean that the authority does not know the account by its key
+/// any more. Where that is so the account is forgotten, and the next one is made with the same key.
+pub(crate) async fn was_lost(
+    context: &Context,
+    authority: &Authority,
+    failure: &Failure,
+) -> Result<bool, Failure> {
+    let may_mean_it = ["accountDoesNotExist", "unauthorized", "malformed"];
+    let is_refusal = matches!(failure, Failure::Refused(_, problem) if problem.status != 0);
+    if !is_refusal || !may_mean_it.iter().any(|kind| failure.is(kind)) {
+        return Ok(false);
+    }
+    let folder = folder(context);
+    let Some(key) = folder.key()? else { return Ok(false) };
+    if authority.find(&key).await?.is_some() {
+        return Ok(false);
+    }
+    tracing::error!(
+        "the authority does not know the account in `{}` any more: another one is made",
+        folder.key_path().display()
+    );
+    folder.forget_note()?;
+    Ok(true)
 }
 
-/// Gives the account another key. Both keys are on disk until the authority is known to have
-/// taken the new one or not, also after a kill.
+/// Gives the account another key.
 pub(crate) async fn roll_over(context: &Context) -> Result<(), Failure> {
     context.store.prepare()?;
     let authority = context.authority()?;
     let folder = folder(context);
     let _alone = wait_for(|| folder.lock()).await?;
-    settle(&folder, &authority).await?;
     make(context, &folder, &authority).await?;
-    let Some((key, url)) = usable(context, &folder)? else {
+    let Some((key, note)) = usable(context, &folder)? else {
         return Err(Failure::Storage("the account that was just made is not there".to_owned()));
     };
-    let pem = AccountKey::generate();
-    let new = AccountKey::from_pem(pem.as_bytes()).expect("a key that was just made is one");
-    folder.write_new_key(&pem)?;
-    let signer = Signer { key: &key, account: Some(&url.text) };
-    match authority.change_key(signer, &url, &new).await {
-        Ok(()) => folder.take_new_key(),
+    let mut session = authority.open(&key, &note.url).await?;
+    match session.update_key().await {
+        Ok(key) => folder.write_key(&key),
         Err(failure) => {
             // A refusal is sure; after anything else the authority may have taken it.
-            let is_sure = failure.problem().is_some_and(|problem| problem.status < 500)
-                || matches!(failure, Failure::Configuration(_));
-            if is_sure {
-                folder.drop_new_key()?;
+            if failure.problem().is_none_or(|problem| problem.status >= 500) {
+                tracing::error!(
+                    "whether the authority has taken another key of the account is not known; if it \
+                     has, the next order makes another account: {failure}"
+                );
             }
             Err(failure)
         }
@@ -95,24 +99,16 @@ fn folder(context: &Context) -> AccountFolder {
     context.store.account(context.options.eab.as_ref().map(|account| &*account.kid))
 }
 
-/// The account, where all is known of it.
-fn usable(context: &Context, folder: &AccountFolder) -> Result<Option<(AccountKey, Url)>, Failure> {
-    let (Some(note), Some(key)) = (folder.note()?, folder.key()?) else { return Ok(None) };
-    let is_same = note.directory == *context.options.directory
-        && note.email.as_deref() == context.options.email.as_deref();
-    if !is_same || folder.new_key()?.is_some() {
-        return Ok(None);
-    }
-    Ok(Url::parse(&note.url).ok().map(|url| (key, url)))
-}
-
-/// Finds out which of two keys the authority knows.
-async fn settle(folder: &AccountFolder, authority: &Authority) -> Result<(), Failure> {
-    let Some(new) = folder.new_key()? else { return Ok(()) };
-    match authority.find_account(&new).await? {
-        Some(_) => folder.take_new_key(),
-        None => folder.drop_new_key(),
-    }
+/// The account, where all is known of it, and it is as the options say.
+fn usable(
+    context: &Context,
+    folder: &AccountFolder,
+) -> Result<Option<(Vec<u8>, AccountNote)>, Failure> {
+    let both = folder.key()?.zip(folder.note()?);
+    Ok(both.filter(|(_, note)| {
+        note.directory == *context.options.directory
+            && note.email.as_deref() == context.options.email.as_deref()
+    }))
 }
 
 /// Makes the account, or finds the one that the key has, and tells it the address that is
@@ -123,37 +119,64 @@ async fn make(
     authority: &Authority,
 ) -> Result<(), Failure> {
     let options = &context.options;
-    let key = match folder.key()? {
-        Some(key) => key,
-        None => {
-            let pem = AccountKey::generate();
-            folder.write_key(&pem)?;
-            AccountKey::from_pem(pem.as_bytes()).expect("a key that was just made is one")
-        }
-    };
     let email = options.email.as_deref();
-    let known = folder.note()?.filter(|note| note.directory == *options.directory);
-    let url = match &known {
-        Some(note) => Url::parse(&note.url)?,
-        None => {
-            let secret = options.eab.as_ref().map(secret).transpose()?;
-            let binding = options.eab.as_ref().zip(secret.as_deref());
-            let binding = binding.map(|(account, key)| Binding { kid: &account.kid, key });
-            authority.new_account(&key, &NewAccount { email, binding }).await?
-        }
-    };
-    let signer = Signer { key: &key, account: Some(&url.text) };
-    if known.is_some_and(|note| note.email.as_deref() != email) {
-        authority.update_contact(signer, &url, email).await?;
+    let key = folder.key()?;
+    if key.as_ref().is_some_and(|key| !protocol::is_key(key)) {
+        // It may be one of another program: an account may hang on it.
+        let path = folder.key_path();
+        return Err(Failure::Storage(format!("`{}` is no key of an account", path.display())));
     }
-    let directory = options.directory.to_string();
-    folder.write_note(&AccountNote { url: url.text, directory, email: email.map(str::to_owned) })
+    let known = folder.note()?.filter(|note| note.directory == *options.directory);
+    let (session, told) = match (key, known) {
+        (Some(key), Some(note)) => (authority.open(&key, &note.url).await?, note.email),
+        (key, _) => match &options.eab {
+            None => (create(folder, authority, key).await?, None),
+            Some(external) => (bind(folder, authority, key, external, email).await?, None),
+        },
+    };
+    if told.as_deref() != email && (options.eab.is_none() || told.is_some()) {
+        session.update_contact(email).await?;
+    }
+    let (url, directory) = (session.url().to_owned(), options.directory.to_string());
+    folder.write_note(&AccountNote { url, directory, email: email.map(str::to_owned) })
 }
 
-fn secret(account: &ExternalAccount) -> Result<Vec<u8>, Failure> {
-    let bare = account.key.0.trim_end_matches('=');
+async fn create(
+    folder: &AccountFolder,
+    authority: &Authority,
+    key: Option<Vec<u8>>,
+) -> Result<Session, Failure> {
+    let key = match key {
+        Some(key) => key,
+        None => {
+            let pem = protocol::generate_key();
+            folder.write_key(&pem)?;
+            pem.into_bytes()
+        }
+    };
+    authority.create(&key).await
+}
+
+async fn bind(
+    folder: &AccountFolder,
+    authority: &Authority,
+    key: Option<Vec<u8>>,
+    external: &ExternalAccount,
+    email: Option<&str>,
+) -> Result<Session, Failure> {
+    // One whose note alone is missing.
+    if let Some(key) = key
+        && let Some(session) = authority.find(&key).await?
+    {
+        return Ok(session);
+    }
+    let bare = external.key.0.trim_end_matches('=');
     let secret = BASE64URL_NOPAD.decode(bare.as_bytes());
-    secret.map_err(|_| Failure::Configuration("`key` of `acme.eab` is no base64url".to_owned()))
+    let secret = secret
+        .map_err(|_| Failure::Configuration("`key` of `acme.eab` is no base64url".to_owned()))?;
+    let (session, key) = authority.create_bound(email, &external.kid, &secret).await?;
+    folder.write_key(&key)?;
+    Ok(session)
 }
 
 /// Waits until a lock is free.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest;
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair, RsaKeySize};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -148,6 +148,13 @@ fn name_of(name: &X509Name<'_>) -> String {
     let common = name.iter_common_name().next().and_then(|it| it.as_str().ok());
     let parts: Vec<_> = [organization, common].into_iter().flatten().collect();
     told(&parts.join(" "))
+}
+
+/// A PEM file (RFC 7468) of one object.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// A new key, as a PEM file.

@@ -143,6 +143,9 @@ impl Context {
     /// because there were too many, is not asked for a while.
     pub(crate) fn record_failure(&self, failure: &Failure) -> Result<(), Failure> {
         const MOST_LIMITED: u32 = 3;
+        if let Some(authority) = &*self.authority.lock() {
+            authority.forget_directory();
+        }
         let is_limited = failure.is("rateLimited");
         let limited = if is_limited { self.limited.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         if !failure.is_of_authority() && limited < MOST_LIMITED {

@@ -6,7 +6,6 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use slimhttp_site::acme::ChallengeType;
 use slimhttp_site::escape::{Escaped, is_printable};
 
@@ -111,6 +110,8 @@ impl Failure {
     }
 }
 
+impl std::error::Error for Failure {}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -160,20 +161,9 @@ pub(crate) struct Subproblem {
 }
 
 impl Problem {
-    /// Reads a document. `None`: it is none.
-    pub(crate) fn read(document: &Value) -> Option<Self> {
-        let document = document.as_object()?;
-        let text = |key: &str| document.get(key).and_then(Value::as_str);
-        let kind = text("type").unwrap_or("about:blank");
-        let subproblems = document.get("subproblems").and_then(Value::as_array);
-        let subproblems = subproblems.map_or(&[][..], Vec::as_slice);
-        Some(Self {
-            kind: told(kind.strip_prefix(URN).unwrap_or(kind)),
-            detail: told(text("detail").or_else(|| text("title")).unwrap_or_default()),
-            status: 0,
-            subproblems: subproblems.iter().filter_map(Subproblem::read).collect(),
-            retry_after: None,
-        })
+    /// A response that is no document: a proxy in between has pages of its own.
+    pub(crate) fn of_status(status: u16) -> Self {
+        Self { kind: format!("status {status}"), status, ..Self::default() }
     }
 
     /// This, as a response said it.
@@ -182,13 +172,31 @@ impl Problem {
     }
 }
 
-impl Subproblem {
-    fn read(document: &Value) -> Option<Self> {
-        let problem = Problem::read(document)?;
-        let name = document.get("identifier").and_then(|it| it.get("value"));
-        let name = told(name.and_then(Value::as_str).unwrap_or_default());
-        Some(Self { name, kind: problem.kind, detail: problem.detail })
+impl From<&instant_acme::Problem> for Problem {
+    fn from(problem: &instant_acme::Problem) -> Self {
+        let instant_acme::Problem { r#type, detail, subproblems, .. } = problem;
+        let subproblem = |it: &instant_acme::Subproblem| Subproblem {
+            name: it.identifier.as_ref().map(name_of).unwrap_or_default(),
+            kind: kind_of(it.r#type.as_deref()),
+            detail: told(it.detail.as_deref().unwrap_or_default()),
+        };
+        Self {
+            kind: kind_of(r#type.as_deref()),
+            detail: told(detail.as_deref().unwrap_or_default()),
+            status: 0,
+            subproblems: subproblems.iter().map(subproblem).collect(),
+            retry_after: None,
+        }
     }
+}
+
+fn kind_of(text: Option<&str>) -> String {
+    let text = text.unwrap_or("about:blank");
+    told(text.strip_prefix(URN).unwrap_or(text))
+}
+
+fn name_of(identifier: &instant_acme::Identifier) -> String {
+    told(&identifier.authorized(false).to_string())
 }
 
 impl fmt::Display for Problem {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
@@ -34,11 +35,12 @@ pub(crate) struct Https {
 }
 
 /// What is asked.
-pub(crate) struct Request<'r> {
+pub(crate) struct Request {
     pub(crate) method: Method,
-    pub(crate) url: &'r Url,
-    /// The content and its media type.
-    pub(crate) content: Option<(&'static str, Vec<u8>)>,
+    pub(crate) url: Url,
+    /// Its fields, but for `Host` and those of framing.
+    pub(crate) fields: HeaderMap,
+    pub(crate) content: Bytes,
     /// Whether the server may get it twice: then a connection that has been used is taken, which
     /// the server may have closed in the moment when it is written to.
     pub(crate) repeat: Repeat,
@@ -54,11 +56,11 @@ pub(crate) enum Repeat {
 }
 
 /// What is answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) fields: HeaderMap,
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Bytes,
 }
 
 impl Reply {
@@ -77,21 +79,20 @@ impl Https {
     ///
     /// # Errors
     /// Nobody answers, or not in HTTP.
-    pub(crate) async fn send(&self, request: Request<'_>) -> Result<Reply, Failure> {
-        let url = request.url;
-        match tokio::time::timeout(TIMEOUT, self.attempt(&request)).await {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Reply, Failure> {
+        match tokio::time::timeout(TIMEOUT, self.attempt(request)).await {
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(broken)) => Err(broken.failure(url)),
+            Ok(Err(broken)) => Err(broken.failure(&request.url)),
             Err(_) => {
-                let host = told(&url.authority);
+                let host = told(&request.url.authority);
                 Err(Failure::Unreachable(format!("{host}: no answer in {} s", TIMEOUT.as_secs())))
             }
         }
     }
 
-    async fn attempt(&self, request: &Request<'_>) -> Result<Reply, Broken> {
+    async fn attempt(&self, request: &Request) -> Result<Reply, Broken> {
         if request.repeat == Repeat::Harmless
-            && let Some(mut connection) = self.take(request.url)
+            && let Some(mut connection) = self.take(&request.url)
         {
             match connection.exchange(request).await {
                 Ok(reply) => return Ok(self.keep(connection, reply)),
@@ -100,7 +101,7 @@ impl Https {
                 Err(broken) => return Err(broken),
             }
         }
-        let mut connection = Connection::open(request.url, &self.tls).await?;
+        let mut connection = Connection::open(&request.url, &self.tls).await?;
         let reply = connection.exchange(request).await?;
         Ok(self.keep(connection, reply))
     }

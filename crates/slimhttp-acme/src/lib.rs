@@ -33,10 +33,6 @@
 //! assert!(acme.challenges().http01("TOKEN").is_none());
 //! # Ok::<(), &str>(())
 //! ```
-//!
-//! Why the messages of ACME are written here and not taken from a library: `instant-acme` makes
-//! the keys of accounts within the very call that tells the authority of them, so that a kill
-//! loses the account, and forgets when the authority wants to be asked again.
 
 #![forbid(unsafe_code)]
 // A test may be a table of any length.
@@ -51,7 +47,6 @@ mod context;
 mod dns;
 mod failure;
 mod https;
-mod jws;
 mod manager;
 mod names;
 mod obtain;

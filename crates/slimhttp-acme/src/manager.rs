@@ -44,7 +44,7 @@ pub trait Install: Send + Sync + 'static {
     /// its time may be over, for the same reason.
     ///
     /// Called by who says what is wanted, before that returns, and on the thread
-    /// `slimhttp-acme`; it must not wait.
+    /// `slimhttp-acme`; it must not wait, nor say what is wanted.
     fn install(&self, wanted: &Names, certificate: Arc<Certificate>);
 }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use slimhttp_site::acme::ChallengeType;
 
 use crate::account::{self, Account};
 use crate::certificate::{self, Certificate};
@@ -14,7 +15,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::failure::{Failure, Problem};
 use crate::names::Names;
-use crate::protocol::{Authority, NewOrder, Order, OrderStatus, next_poll};
+use crate::protocol::{Authority, NewOrder, Order, OrderStatus, Session, next_poll};
 use crate::store::{CertificateFolder, Meta, OrderNote};
 
 mod prove;
@@ -45,9 +46,7 @@ impl Attempt<'_> {
     async fn obtain(&mut self) -> Result<Certificate, Failure> {
         let authority = self.context.authority()?;
         match self.order_and_finish(&authority).await {
-            Err(failure) if failure.is("accountDoesNotExist") => {
-                // An authority may forget; the key is the same for the account that is made now.
-                account::forget(self.context)?;
+            Err(failure) if account::was_lost(self.context, &authority, &failure).await? => {
                 self.drop_order(None).await?;
                 self.order_and_finish(&authority).await
             }
@@ -57,67 +56,54 @@ impl Attempt<'_> {
 
     async fn order_and_finish(&mut self, authority: &Authority) -> Result<Certificate, Failure> {
         let account = account::of(self.context, authority).await?;
-        let order = match self.order_under_way(authority, &account).await? {
+        let mut order = match self.order_under_way(&account).await? {
             Some(order) => order,
-            None => self.new_order(authority, &account).await?,
+            None => self.new_order(&account).await?,
         };
-        let order = match order.status {
-            OrderStatus::Pending => {
-                self.prove(authority, &account, &order).await?;
-                self.poll(authority, &account, order, |status| status != OrderStatus::Pending)
-                    .await?
-            }
-            _ => order,
-        };
-        let order = match order.status {
-            OrderStatus::Ready => self.finalize(authority, &account, order).await?,
-            _ => order,
-        };
+        if order.status() == OrderStatus::Pending {
+            self.prove(&mut order).await?;
+            self.poll(&mut order, |status| status != OrderStatus::Pending).await?;
+        }
+        if order.status() == OrderStatus::Ready {
+            self.finalize(&mut order).await?;
+        }
         let is_over = |status| matches!(status, OrderStatus::Valid | OrderStatus::Invalid);
-        let order = self.poll(authority, &account, order, is_over).await?;
-        let certificate = self.take(authority, &account, &order).await?;
+        self.poll(&mut order, is_over).await?;
+        let certificate = self.take(&mut order).await?;
         self.drop_records().await;
         Ok(certificate)
     }
 
     /// The order that an attempt before this one has made, if it is still good for anything.
-    async fn order_under_way(
-        &mut self,
-        authority: &Authority,
-        account: &Account,
-    ) -> Result<Option<Order>, Failure> {
+    async fn order_under_way(&mut self, account: &Account) -> Result<Option<Order>, Failure> {
         let Some(note) = &self.meta.order else { return Ok(None) };
+        let session = &account.session;
         let found = match &note.url {
-            Some(url) => {
-                let url = crate::https::Url::parse(url)?;
-                authority.order(account.signer(), &url).await.map(|polled| Some(polled.value))
-            }
+            Some(url) => session.order(url).await.map(Some),
             // The answer to the order was lost.
-            None => authority.order_under_way(account.signer(), account.url(), self.names).await,
+            None => session.order_under_way(self.names).await,
         };
         let found = match found {
             Ok(found) => found,
             Err(failure) if is_gone(&failure) => None,
             Err(failure) => return Err(failure),
         };
-        let order = found.filter(|order| order.names.as_ref() == Some(self.names));
-        let Some(order) = order.filter(|_| matches!(self.folder.next_key(), Ok(Some(_)))) else {
+        let order = found.filter(|order| order.names() == Some(self.names));
+        let Some(mut order) = order.filter(|_| matches!(self.folder.next_key(), Ok(Some(_))))
+        else {
             self.drop_order(None).await?;
             return Ok(None);
         };
-        if order.status == OrderStatus::Invalid {
-            return Err(self.failed(authority, account, &order).await);
+        if order.status() == OrderStatus::Invalid {
+            return Err(self.failed(&mut order).await);
         }
-        self.note(|note| note.url = Some(order.url.text.clone()))?;
+        self.note(|note| note.url = Some(order.url().to_owned()))?;
         Ok(Some(order))
     }
 
-    async fn new_order(
-        &mut self,
-        authority: &Authority,
-        account: &Account,
-    ) -> Result<Order, Failure> {
-        let profile = self.profile(authority).await?;
+    async fn new_order(&mut self, account: &Account) -> Result<Order, Failure> {
+        let session = &account.session;
+        let profile = self.profile(session)?;
         let kind = self.context.options.key_type;
         let key = tokio::task::spawn_blocking(move || certificate::generate_key(kind)).await;
         let key = key.map_err(|_| Failure::Late("the making of a key"))?;
@@ -126,26 +112,22 @@ impl Attempt<'_> {
         self.meta.order = Some(OrderNote { url: None, asked, records: Vec::new() });
         self.folder.write_meta(self.meta)?;
 
-        let replaces = self.replaces.clone();
-        let mut new = NewOrder {
-            names: self.names,
-            profile: profile.as_deref(),
-            replaces: replaces.as_deref(),
+        let (profile, replaces) = (profile.as_deref(), self.replaces.clone());
+        let mut new = NewOrder { names: self.names, profile, replaces: replaces.as_deref() };
+        let mut ordered = session.new_order(&new).await;
+        // RFC 9773 section 5: the certificate may have been replaced already, or be of another
+        // account, or the authority does not know of it; that is no reason to have none.
+        let may_be_that = |failure: &Failure| {
+            let is_limit = failure.is("rateLimited");
+            matches!(failure, Failure::Configuration(_)) || (is_refused(failure) && !is_limit)
         };
-        let mut ordered = authority.new_order(account.signer(), &new).await;
-        if let Err(failure) = &ordered
-            && new.replaces.is_some()
-            && is_refused(failure)
-            && !failure.is("rateLimited")
-        {
-            // RFC 9773 section 5: the certificate may have been replaced already, or be of another
-            // account; that is no reason to have none.
+        if ordered.as_ref().is_err_and(may_be_that) && new.replaces.is_some() {
             new.replaces = None;
-            ordered = authority.new_order(account.signer(), &new).await;
+            ordered = session.new_order(&new).await;
         }
         match ordered {
             Ok(order) => {
-                self.note(|note| note.url = Some(order.url.text.clone()))?;
+                self.note(|note| note.url = Some(order.url().to_owned()))?;
                 Ok(order)
             }
             Err(failure) => {
@@ -159,12 +141,13 @@ impl Attempt<'_> {
     }
 
     /// The profile, which an authority that does not know it would refuse each time anew.
-    async fn profile(&self, authority: &Authority) -> Result<Option<String>, Failure> {
+    fn profile(&self, session: &Session) -> Result<Option<String>, Failure> {
         let Some(profile) = self.context.options.profile.as_deref() else { return Ok(None) };
-        let offered = &authority.directory().await?.profiles;
-        if offered.iter().any(|offered| offered == profile) {
+        let mut offered = session.profiles();
+        if offered.contains(&profile) {
             return Ok(Some(profile.to_owned()));
         }
+        offered.sort_unstable();
         let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
         let offered = crate::failure::told(&offered);
         let why = format!("the authority has no profile `{profile}`; it offers {offered}");
@@ -172,96 +155,62 @@ impl Attempt<'_> {
     }
 
     /// Asks for the certificate of an order whose names are proven.
-    async fn finalize(
-        &mut self,
-        authority: &Authority,
-        account: &Account,
-        order: Order,
-    ) -> Result<Order, Failure> {
+    async fn finalize(&mut self, order: &mut Order) -> Result<(), Failure> {
         let key = self.next_key()?;
         let request = certificate::request(&key, self.names).map_err(Failure::Storage)?;
-        match authority.finalize(account.signer(), &order, &request).await {
-            Ok(polled) => Ok(polled.value),
-            Err(failure) => {
-                if is_refused(&failure) && !failure.is("rateLimited") {
-                    self.drop_order(None).await?;
-                }
-                Err(failure)
-            }
+        let finalized = order.finalize(&request).await;
+        if let Err(failure) = &finalized
+            && is_refused(failure)
+            && !failure.is("rateLimited")
+        {
+            self.drop_order(None).await?;
         }
+        finalized
     }
 
     /// Asks for an order until it has a status that `is_it`.
     async fn poll(
         &mut self,
-        authority: &Authority,
-        account: &Account,
-        mut order: Order,
+        order: &mut Order,
         is_it: impl Fn(OrderStatus) -> bool,
-    ) -> Result<Order, Failure> {
+    ) -> Result<(), Failure> {
         let mut later: Option<SystemTime> = None;
         let mut looks = 0;
-        while !is_it(order.status) {
+        while !is_it(order.status()) {
             let now = self.context.now();
             let next = next_poll(now, looks, later);
             tokio::time::sleep(clock::until(now, next)).await;
-            let polled = authority.order(account.signer(), &order.url).await?;
-            (order, later) = (polled.value, polled.retry_after);
+            later = order.refresh().await?;
             looks += 1;
         }
-        if order.status == OrderStatus::Invalid {
-            return Err(self.failed(authority, account, &order).await);
+        if order.status() == OrderStatus::Invalid {
+            return Err(self.failed(order).await);
         }
-        Ok(order)
+        Ok(())
     }
 
     /// Why an order came to nothing; it is forgotten.
-    async fn failed(&mut self, authority: &Authority, account: &Account, order: &Order) -> Failure {
-        let why = self.why_invalid(authority, account, order).await;
+    async fn failed(&mut self, order: &mut Order) -> Failure {
+        let why = why_invalid(order).await;
         match self.drop_order(why.challenge().map(|(_, challenge)| challenge)).await {
             Ok(()) => why,
             Err(failure) => failure,
         }
     }
 
-    async fn why_invalid(
-        &self,
-        authority: &Authority,
-        account: &Account,
-        order: &Order,
-    ) -> Failure {
-        for url in &order.authorizations {
-            let Ok(polled) = authority.authorization(account.signer(), url).await else { continue };
-            if let Some(failure) = prove::why_over(&polled.value) {
-                return failure;
-            }
-        }
-        let problem = order.error.clone().unwrap_or_else(|| Problem {
-            kind: "the order is invalid".to_owned(),
-            ..Problem::default()
-        });
-        Failure::Refused("the certificate", Box::new(problem))
-    }
-
     /// Fetches the certificate of an order that is valid, and puts it on disk.
-    async fn take(
-        &mut self,
-        authority: &Authority,
-        account: &Account,
-        order: &Order,
-    ) -> Result<Certificate, Failure> {
-        let url = order.certificate.as_ref();
-        let url = url.ok_or_else(|| Failure::Unexpected("an order without certificate".into()))?;
-        let chain = authority.certificate(account.signer(), url).await?;
+    async fn take(&mut self, order: &mut Order) -> Result<Certificate, Failure> {
+        let chain = order.certificate().await?;
+        let chain = chain.ok_or_else(|| Failure::Unexpected("no certificate is there".into()))?;
         let key = self.next_key()?;
-        let certificate = match self.check(&chain, &key) {
+        let certificate = match self.check(chain.as_bytes(), &key) {
             Ok(certificate) => certificate,
             Err(why) => {
                 self.drop_order(None).await?;
                 return Err(Failure::Unexpected(format!("its certificate is of no use: {why}")));
             }
         };
-        self.folder.replace(&only_certificates(&chain))?;
+        self.folder.replace(&only_certificates(chain.as_bytes()))?;
         Ok(certificate)
     }
 
@@ -279,10 +228,7 @@ impl Attempt<'_> {
     }
 
     /// Forgets the order, and takes away what was set for it.
-    async fn drop_order(
-        &mut self,
-        failed: Option<slimhttp_site::acme::ChallengeType>,
-    ) -> Result<(), Failure> {
+    async fn drop_order(&mut self, failed: Option<ChallengeType>) -> Result<(), Failure> {
         self.drop_records().await;
         if let Some(failed) = failed {
             self.meta.failed_challenges.retain(|challenge| *challenge != failed);
@@ -305,6 +251,25 @@ impl Attempt<'_> {
     }
 }
 
+/// Why an order is invalid: because of a name, if one says so.
+async fn why_invalid(order: &mut Order) -> Failure {
+    let urls: Vec<_> = match order.authorizations().await {
+        Ok(all) => all.into_iter().map(|authorization| authorization.url).collect(),
+        Err(_) => Vec::new(),
+    };
+    for url in urls {
+        let Ok((authorization, _)) = order.authorization(&url).await else { continue };
+        if let Some(failure) = prove::why_over(&authorization) {
+            return failure;
+        }
+    }
+    let problem = order.error().unwrap_or_else(|| Problem {
+        kind: "the order is invalid".to_owned(),
+        ..Problem::default()
+    });
+    Failure::Refused("the certificate", Box::new(problem))
+}
+
 /// Whether a refusal is of what was asked for, and not of the moment.
 fn is_refused(failure: &Failure) -> bool {
     failure.problem().is_some_and(|problem| (400..500).contains(&problem.status))
@@ -319,10 +284,6 @@ fn is_gone(failure: &Failure) -> bool {
 /// The certificates of a PEM file, without anything that stands between them.
 fn only_certificates(chain: &[u8]) -> Vec<u8> {
     let certificates = CertificateDer::pem_slice_iter(chain).filter_map(Result::ok);
-    let pem = |der: CertificateDer<'_>| {
-        let text = data_encoding::BASE64.encode(&der);
-        let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
-    };
+    let pem = |der: CertificateDer<'_>| certificate::pem("CERTIFICATE", &der);
     certificates.map(pem).collect::<String>().into_bytes()
 }

@@ -10,7 +10,7 @@
 //!     authority.json                        until when it is not asked, and why
 //!     on-demand.json                        when names were obtained on demand
 //!     account/                              or `account-KID`
-//!       lock  key.pem  account.json         new-key.pem while another key is given to it
+//!       lock  key.pem  account.json
 //!     certificates/
 //!       a.example/                          see `Names::folder`
 //!         lock  cert.pem  key.pem  meta.json

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use slimhttp_http1::{Client, Framing, Limits, ResponseEvent, Scratch, SendError};
@@ -25,8 +25,6 @@ const LIMITS: Limits = Limits { max_head: 64 << 10, max_fields: 128, max_target:
 /// The longest content: a chain of certificates is a few KiB, a directory less.
 const LONGEST_CONTENT: usize = 1 << 20;
 const READ: usize = 16 << 10;
-
-const AGENT: &str = concat!("slimHTTP/", env!("CARGO_PKG_VERSION"));
 
 /// A connection between two requests, or within one.
 pub(super) struct Connection {
@@ -83,7 +81,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its response, whole.
-    pub(super) async fn exchange(&mut self, request: &Request<'_>) -> Result<Reply, Broken> {
+    pub(super) async fn exchange(&mut self, request: &Request) -> Result<Reply, Broken> {
         let mut bytes = Vec::new();
         self.write(&mut bytes, request).map_err(|error| Broken::NotHttp(error.to_string()))?;
         let silent = |error: io::Error| Broken::Silent(error.to_string());
@@ -92,28 +90,20 @@ impl Connection {
         self.read().await
     }
 
-    fn write(&mut self, out: &mut Vec<u8>, request: &Request<'_>) -> Result<(), SendError> {
+    fn write(&mut self, out: &mut Vec<u8>, request: &Request) -> Result<(), SendError> {
         let Request { method, url, content, .. } = request;
-        let mut fields = HeaderMap::new();
-        let mut field = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                fields.insert(name, value);
-            }
-        };
-        field(header::HOST, &url.authority);
-        field(header::USER_AGENT, AGENT);
-        field(header::ACCEPT_LANGUAGE, "en");
-        let framing = match content {
-            Some((media_type, content)) => {
-                field(header::CONTENT_TYPE, media_type);
-                Framing::Length(content.len() as u64)
-            }
-            None => Framing::None,
+        let mut fields = request.fields.clone();
+        if let Ok(host) = HeaderValue::from_str(&url.authority) {
+            fields.insert(header::HOST, host);
+        }
+        let framing = match content.len() {
+            0 if *method != Method::POST => Framing::None,
+            length => Framing::Length(length as u64),
         };
         let target = &url.target;
         let head = slimhttp_http1::Request { method, target, fields: &fields, framing };
         self.engine.send_request(out, &head)?;
-        if let Some((_, content)) = content {
+        if framing != Framing::None {
             let frame = self.engine.send_data(content.len() as u64)?;
             out.extend_from_slice(frame.before());
             out.extend_from_slice(content);
@@ -126,7 +116,8 @@ impl Connection {
     async fn read(&mut self) -> Result<Reply, Broken> {
         let mut scratch = Scratch::default();
         let mut bytes = Vec::with_capacity(READ);
-        let mut reply = Reply { status: 0, fields: HeaderMap::new(), content: Vec::new() };
+        let mut head = (0, HeaderMap::new());
+        let mut content = Vec::new();
         let mut begun = false;
         loop {
             let received = self.engine.read(&bytes, &mut scratch);
@@ -137,16 +128,16 @@ impl Connection {
             match received.event {
                 ResponseEvent::Incomplete => is_incomplete = true,
                 ResponseEvent::Interim(_) => {}
-                ResponseEvent::Head(head) => {
-                    reply.status = head.status().as_u16();
-                    let fields = head.fields().to_map();
-                    reply.fields = fields.map_err(|fault| Broken::NotHttp(fault.to_string()))?;
-                    ended = head.framing() == Framing::None;
+                ResponseEvent::Head(read) => {
+                    let fields = read.fields().to_map();
+                    let fields = fields.map_err(|fault| Broken::NotHttp(fault.to_string()))?;
+                    head = (read.status().as_u16(), fields);
+                    ended = read.framing() == Framing::None;
                 }
-                ResponseEvent::Data(data) if reply.content.len() + data.len() > LONGEST_CONTENT => {
+                ResponseEvent::Data(data) if content.len() + data.len() > LONGEST_CONTENT => {
                     return Err(Broken::NotHttp(format!("more than {LONGEST_CONTENT} bytes")));
                 }
-                ResponseEvent::Data(data) => reply.content.extend_from_slice(data),
+                ResponseEvent::Data(data) => content.extend_from_slice(data),
                 ResponseEvent::End(_) => ended = true,
                 ResponseEvent::Switched => {
                     return Err(Broken::NotHttp("another protocol".to_owned()));
@@ -154,11 +145,14 @@ impl Connection {
             }
             bytes.drain(..consumed);
             if ended {
-                return Ok(reply);
+                return Ok(reply(head, content));
             }
             if is_incomplete {
                 match self.stream.read_buf(&mut bytes).await {
-                    Ok(0) => return self.end(&bytes, begun, reply),
+                    Ok(0) => {
+                        self.end(&bytes, begun)?;
+                        return Ok(reply(head, content));
+                    }
                     Ok(_) => begun = true,
                     Err(error) if begun => return Err(Broken::Unreachable(error.to_string())),
                     Err(error) => return Err(Broken::Silent(error.to_string())),
@@ -168,13 +162,17 @@ impl Connection {
     }
 
     /// The server has closed the connection: that may be how it ends its content.
-    fn end(&mut self, left: &[u8], begun: bool, reply: Reply) -> Result<Reply, Broken> {
+    fn end(&mut self, left: &[u8], begun: bool) -> Result<(), Broken> {
         match self.engine.read_end(left) {
-            Ok(true) => Ok(reply),
+            Ok(true) => Ok(()),
             _ if begun => Err(Broken::Unreachable("closed within its response".to_owned())),
             _ => Err(Broken::Silent("closed without a response".to_owned())),
         }
     }
+}
+
+fn reply((status, fields): (u16, HeaderMap), content: Vec<u8>) -> Reply {
+    Reply { status, fields, content: content.into() }
 }
 
 async fn connect(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, Broken> {

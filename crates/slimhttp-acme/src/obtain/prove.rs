@@ -8,14 +8,12 @@ use data_encoding::BASE64URL_NOPAD;
 use slimhttp_site::acme::{ChallengeType, Identifier};
 
 use super::{Attempt, is_refused};
-use crate::account::Account;
 use crate::challenges::Presented;
 use crate::clock;
 use crate::dns::{self, DnsProvider, TxtRecord};
 use crate::failure::{Failure, Problem};
-use crate::https::Url;
 use crate::protocol::{
-    Authority, Authorization, AuthorizationStatus, Challenge, ChallengeStatus, Order, next_poll,
+    Authorization, AuthorizationStatus, Challenge, ChallengeStatus, Order, next_poll,
 };
 
 #[cfg(test)]
@@ -24,7 +22,8 @@ mod tests;
 /// A name that is to be proven, and how it is.
 struct Proof {
     name: String,
-    authorization: Url,
+    /// The URL of its authorization.
+    url: String,
     challenge: Challenge,
     /// What is answered while the authority looks; a record is noted on disk instead.
     _presented: Option<Presented>,
@@ -35,35 +34,25 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// Why one is not; the order is forgotten where nothing can come of it.
-    pub(super) async fn prove(
-        &mut self,
-        authority: &Authority,
-        account: &Account,
-        order: &Order,
-    ) -> Result<(), Failure> {
+    pub(super) async fn prove(&mut self, order: &mut Order) -> Result<(), Failure> {
         let mut proofs = Vec::new();
-        for url in &order.authorizations {
-            let authorization = authority.authorization(account.signer(), url).await?.value;
+        for authorization in order.authorizations().await? {
             match authorization.status {
                 AuthorizationStatus::Valid => {}
-                AuthorizationStatus::Over => {
-                    return Err(self.failed(authority, account, order).await);
-                }
-                AuthorizationStatus::Pending => {
-                    proofs.push(self.present(account, url, &authorization).await?);
-                }
+                AuthorizationStatus::Over => return Err(self.failed(order).await),
+                AuthorizationStatus::Pending => proofs.push(self.present(&authorization).await?),
             }
         }
         self.wait_for_records(&proofs).await?;
         for proof in &proofs {
             // One that was told to look before a kill looks by itself.
             if proof.challenge.status == ChallengeStatus::Pending {
-                tell(authority, account, proof).await?;
+                tell(order, proof).await?;
             }
         }
         for proof in &proofs {
-            if !is_proven(self, authority, account, proof).await? {
-                return Err(self.failed(authority, account, order).await);
+            if !is_proven(self, order, proof).await? {
+                return Err(self.failed(order).await);
             }
         }
         self.drop_records().await;
@@ -71,12 +60,7 @@ impl Attempt<'_> {
     }
 
     /// Answers the first challenge of a name that can be.
-    async fn present(
-        &mut self,
-        account: &Account,
-        url: &Url,
-        authorization: &Authorization,
-    ) -> Result<Proof, Failure> {
+    async fn present(&mut self, authorization: &Authorization) -> Result<Proof, Failure> {
         let preferred = &self.context.options.challenges;
         let usable = usable(authorization, preferred, &self.meta.failed_challenges);
         if usable.is_empty() {
@@ -84,12 +68,11 @@ impl Attempt<'_> {
         }
         let mut last = None;
         for challenge in usable {
-            let answer = account.authorization(&challenge.token);
-            match self.present_one(authorization, challenge, &answer).await {
+            match self.present_one(authorization, challenge).await {
                 Ok(presented) => {
                     return Ok(Proof {
                         name: authorization.to_string(),
-                        authorization: url.clone(),
+                        url: authorization.url.clone(),
                         challenge: challenge.clone(),
                         _presented: presented,
                     });
@@ -107,9 +90,8 @@ impl Attempt<'_> {
         &mut self,
         authorization: &Authorization,
         challenge: &Challenge,
-        answer: &str,
     ) -> Result<Option<Presented>, String> {
-        let challenges = &self.context.challenges;
+        let (challenges, answer) = (&self.context.challenges, &challenge.answer);
         let told = |failure: Failure| failure.to_string();
         match challenge.kind {
             ChallengeType::Http01 => {
@@ -182,15 +164,15 @@ impl Attempt<'_> {
 
 /// Tells the authority to look. It may refuse that because the name has been proven meanwhile, by
 /// an order for it and others.
-async fn tell(authority: &Authority, account: &Account, proof: &Proof) -> Result<(), Failure> {
-    let Err(failure) = authority.answer(account.signer(), &proof.challenge).await else {
+async fn tell(order: &mut Order, proof: &Proof) -> Result<(), Failure> {
+    let Err(failure) = order.answer(&proof.url, proof.challenge.kind).await else {
         return Ok(());
     };
     if !is_refused(&failure) {
         return Err(failure);
     }
-    let polled = authority.authorization(account.signer(), &proof.authorization).await?;
-    match polled.value.status {
+    let (authorization, _) = order.authorization(&proof.url).await?;
+    match authorization.status {
         AuthorizationStatus::Pending => Err(failure),
         AuthorizationStatus::Valid | AuthorizationStatus::Over => Ok(()),
     }
@@ -199,20 +181,19 @@ async fn tell(authority: &Authority, account: &Account, proof: &Proof) -> Result
 /// Waits until a name is proven, or not.
 async fn is_proven(
     attempt: &Attempt<'_>,
-    authority: &Authority,
-    account: &Account,
+    order: &mut Order,
     proof: &Proof,
 ) -> Result<bool, Failure> {
     let mut looks = 0;
     loop {
-        let polled = authority.authorization(account.signer(), &proof.authorization).await?;
-        match polled.value.status {
+        let (authorization, later) = order.authorization(&proof.url).await?;
+        match authorization.status {
             AuthorizationStatus::Valid => return Ok(true),
             AuthorizationStatus::Over => return Ok(false),
             AuthorizationStatus::Pending => {}
         }
         let now = attempt.context.now();
-        let next = next_poll(now, looks, polled.retry_after);
+        let next = next_poll(now, looks, later);
         tokio::time::sleep(clock::until(now, next)).await;
         looks += 1;
     }

@@ -1,5 +1,4 @@
-//! The folder of an account. Its key is on disk before the authority hears of it, so that no kill
-//! loses an account: whoever comes next asks with the same key, and gets the same account.
+//! The folder of an account.
 
 use std::path::PathBuf;
 
@@ -9,7 +8,6 @@ use super::file;
 use super::json;
 use super::lock::{Lock, Sharing};
 use crate::failure::Failure;
-use crate::jws::AccountKey;
 
 /// The folder of an account.
 #[derive(Clone, Debug)]
@@ -46,47 +44,19 @@ impl AccountFolder {
         Lock::take(&self.0.join("lock"), sharing)
     }
 
-    /// The key. `None`: there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is no such key: it is not written over, for an account may
-    /// hang on it.
-    pub(crate) fn key(&self) -> Result<Option<AccountKey>, Failure> {
-        self.key_in("key.pem")
+    /// The key, a PEM file. `None`: there is none.
+    pub(crate) fn key(&self) -> Result<Option<Vec<u8>>, Failure> {
+        file::read(&self.key_path())
     }
 
-    /// The key that is to take the place of the other; while there is one, the authority may know
-    /// either.
-    pub(crate) fn new_key(&self) -> Result<Option<AccountKey>, Failure> {
-        self.key_in("new-key.pem")
+    /// Where the key is.
+    pub(crate) fn key_path(&self) -> PathBuf {
+        self.0.join("key.pem")
     }
 
-    fn key_in(&self, name: &str) -> Result<Option<AccountKey>, Failure> {
-        let path = self.0.join(name);
-        let Some(pem) = file::read(&path)? else { return Ok(None) };
-        let key = AccountKey::from_pem(&pem);
-        let fault = || Failure::Storage(format!("`{}` is no key of an account", path.display()));
-        key.map(Some).ok_or_else(fault)
-    }
-
-    /// Keeps a key that the authority is to hear of.
+    /// Keeps a key.
     pub(crate) fn write_key(&self, pem: &str) -> Result<(), Failure> {
-        file::write(&self.0.join("key.pem"), pem.as_bytes(), 0o600)
-    }
-
-    /// Keeps the key that is to take the place of the other.
-    pub(crate) fn write_new_key(&self, pem: &str) -> Result<(), Failure> {
-        file::write(&self.0.join("new-key.pem"), pem.as_bytes(), 0o600)
-    }
-
-    /// The authority knows the new key.
-    pub(crate) fn take_new_key(&self) -> Result<(), Failure> {
-        file::rename(&self.0.join("new-key.pem"), &self.0.join("key.pem"))
-    }
-
-    /// The authority does not know the new key.
-    pub(crate) fn drop_new_key(&self) -> Result<(), Failure> {
-        file::remove(&self.0.join("new-key.pem"))
+        file::write(&self.key_path(), pem.as_bytes(), 0o600)
     }
 
     pub(crate) fn note(&self) -> Result<Option<AccountNote>, Failure> {

@@ -227,9 +227,10 @@ fn each_authority_and_account_has_a_folder_of_its_own() {
     assert_eq!(account.note().unwrap(), Some(note));
     account.forget_note().unwrap();
     assert_eq!(account.note().unwrap(), None);
-    // A key that is none may be one of another version: it is not written over.
-    account.write_key("no key").unwrap();
-    assert!(account.key().is_err());
+    assert_eq!(account.key().unwrap(), None);
+    account.write_key("a key").unwrap();
+    assert_eq!(account.key().unwrap().as_deref(), Some(&b"a key"[..]));
+    assert_eq!(mode(&account.key_path()), 0o600);
 }
 
 #[test]

@@ -8,12 +8,13 @@ fn authorization(name: &str, offered: &[ChallengeType]) -> Authorization {
     let identifier = Identifier::parse(name.trim_start_matches("*.")).unwrap();
     let challenge = |kind: &ChallengeType| Challenge {
         kind: *kind,
-        url: Url::parse("https://ca.example/1").unwrap(),
         token: "token".to_owned(),
+        answer: "token.thumbprint".to_owned(),
         status: ChallengeStatus::Pending,
         error: None,
     };
     Authorization {
+        url: "https://ca.example/1".to_owned(),
         identifier,
         wildcard: name.starts_with("*."),
         status: AuthorizationStatus::Pending,
