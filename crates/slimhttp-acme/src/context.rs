@@ -152,7 +152,9 @@ impl Context {
             return Ok(());
         }
         let failures = self.store.pause()?.map_or(0, |pause| pause.failures).saturating_add(1);
-        let (allowed, chance) = (failure.retry_after(), random::fraction());
+        // A limit may be one of some names alone: each of those waits for itself.
+        let allowed = failure.retry_after().filter(|_| failure.is_of_authority());
+        let chance = random::fraction();
         let until = pause_until(self.now(), failures, allowed, &self.timing, chance);
         let options = allowed.is_none().then(|| self.digest.clone());
         let reason = failure.to_string();

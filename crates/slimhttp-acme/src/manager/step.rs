@@ -71,9 +71,11 @@ async fn look(shared: &Shared, names: &Names) -> Result<Outcome, Failure> {
         let life = certificate.as_ref().map(Certificate::life);
         match due(context.now(), life, &meta, &context.timing) {
             Due::Nothing(at) => next = Some(at),
-            Due::Check | Due::Obtain if context.paused().is_some() => {
+            todo @ (Due::Check | Due::Obtain) if context.paused().is_some() => {
                 next = context.paused().map(spread);
-                note_pause(context, &mut meta);
+                if todo == Due::Obtain {
+                    note_pause(context, &mut meta);
+                }
             }
             // One is enough: it is installed before there is another.
             Due::Obtain if is_new => next = Some(context.now()),

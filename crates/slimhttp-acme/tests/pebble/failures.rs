@@ -65,6 +65,24 @@ fn c10_4_a_name_that_cannot_be_proven_is_told_in_one_line() {
 }
 
 #[test]
+fn c10_4_a_failure_of_one_server_holds_for_those_beside_it() {
+    if is_skipped() {
+        return;
+    }
+    let world = World::new();
+    world.wrong.lock()[0] = true;
+    let site = || world.site_at(http_alone(&world), Arc::default(), once());
+    let (one, other) = (site(), site());
+    for site in [&one, &other] {
+        site.acme.want([names(NAME)]);
+    }
+    for site in [&one, &other] {
+        wait_until("a failure", || site.status(NAME).attempts == 1);
+    }
+    assert_eq!(world.front.orders_for(&[NAME]), 1);
+}
+
+#[test]
 fn c10_4_after_a_challenge_that_fails_another_one_is_tried() {
     if is_skipped() {
         return;
