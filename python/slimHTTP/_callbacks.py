@@ -22,8 +22,9 @@ from slimHTTP._message._json import json_bytes
 from slimHTTP._message._raw import Raw
 from slimHTTP._message._response import FILE, HTTP_RESPONSE, STREAM_CHUNKED
 from slimHTTP._modules import Modules
+from slimHTTP._net._acme import AcmeFunctions
 from slimHTTP._net._connections import Connections
-from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET, start_thread
+from slimHTTP._net._websocket import SYNC_WEBSOCKET, WEBSOCKET
 from slimHTTP._serve import _fork, _threads
 from slimHTTP._slimhttp import CLIENT_SOCKET, HTTP_CLIENT_IDENTITY, HTTP_REQUEST, Script
 from slimHTTP._types import ServerInstance
@@ -35,6 +36,10 @@ class _Instance(ServerInstance, Protocol):
     @property
     def _connections(self) -> Connections:
         """Its connections that the program has to do with."""
+
+    @property
+    def _acme(self) -> AcmeFunctions:
+        """What its program has a say in where certificates are obtained."""
 
     @property
     def _hosting(self) -> Hosting:
@@ -125,6 +130,22 @@ class Callbacks:
         if http is not None:
             http._connections.connection_lost(http, number, socket)
 
+    # What it asks about certificates; see `_acme`.
+
+    def set_record(self, action: str, name: str, value: str) -> Any:
+        """Set a record of the DNS, or take it away."""
+        return self._asked()._acme.set_record(action, name, value)
+
+    def allows_name(self, name: str) -> Any:
+        """Tell whether a name may have a certificate."""
+        return self._asked()._acme.allows_name(name)
+
+    def _asked(self) -> _Instance:
+        http = self.instance
+        if http is None:
+            raise RuntimeError('the server is gone')
+        return http
+
     def failed(
         self, error: BaseException, request: HTTP_REQUEST | None, what: str, debug: bool
     ) -> tuple[str, str, list[str]] | None:
@@ -182,9 +203,9 @@ class Callbacks:
         instance = self.instance
         return instance is None or instance.closed
 
-    def start_thread(self, work: Callable[[], None], what: str) -> None:
-        """See `_websocket.start_thread`."""
-        start_thread(work, what)
+    def start_thread(self, work: Callable[[], None], name: str) -> None:
+        """Start a thread that serves, for a WebSocket or to set a record of the DNS."""
+        _threads.start(work, name=name)
 
     def log(self, level: int, message: str, application: str | None) -> None:
         """Hand a record of the extension to `logging`; `application` if it is its own text."""

@@ -1,6 +1,7 @@
 """The decorators of `HTTP_SERVER` that are no routes: methods, lifecycle, connections.
 
-`Hooks` is the part of `HTTP_SERVER` that has to do with them; nothing else derives from it. A
+`Hooks` is the part of `HTTP_SERVER` that has to do with them; nothing else derives from it. Those
+about certificates stand in `_net._acme`. A
 program calls these names on any thread, before the server starts or while it serves. They
 check their arguments, keep the function, and tell the extension by `Server.hooks` what it is
 to ask for; who calls the functions later is `_lifecycle` and, by `_callbacks`, `_connections`.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Union, cast, overload
 from slimHTTP import _callables
 from slimHTTP._applications._hosting import Hosting
 from slimHTTP._errors import slimHTTP_Error
+from slimHTTP._net._acme import Acme
 from slimHTTP._net._connections import AcceptHook, CloseHook, Connections, UpgradeHook
 from slimHTTP._serve import _threads
 from slimHTTP._serve._lifecycle import Lifecycle
@@ -90,7 +92,7 @@ class Methods(MutableMapping[MethodName, Callable[..., Any]]):
         return f'<methods {dict(self)!r}>'
 
 
-class Hooks:
+class Hooks(Acme):
     """What a program may hook into; the part of `HTTP_SERVER` that has to do with it."""
 
     #: Set before the constructor is called.

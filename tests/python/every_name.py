@@ -77,6 +77,44 @@ async def user(request: slimHTTP.HTTP_REQUEST) -> slimHTTP.HTTP_RESPONSE:
     return response.set_cookie('seen', 'yes', secure=True).delete_cookie('new')
 
 
+# Certificates
+
+
+class Records:
+    def present(self, name: str, value: str) -> None:
+        print(name, value)
+
+    async def cleanup(self, domain: str, text: str) -> bool:
+        return bool(domain and text)
+
+
+class Zone:
+    @staticmethod
+    def present(name: str, value: str) -> None: ...
+    @classmethod
+    def cleanup(cls, name: str, value: str) -> None: ...
+
+
+@http.acme_dns
+def records(action: str, name: str, value: str) -> None:
+    print(action, name, value)
+
+
+assert_type(http.acme_dns(Records), type[Records])
+assert_type(http.acme_dns(Records()), Records)
+assert_type(http.acme_dns(Zone), type[Zone])
+
+
+@http.acme_allow
+async def is_customer(name: str) -> bool:
+    return name.endswith('.example')
+
+
+@http.acme_allow
+def is_known(name: str) -> Optional[str]:
+    return name or None
+
+
 @http.route('/upload', stream=True)
 async def upload(request: slimHTTP.HTTP_REQUEST) -> AsyncIterator[bytes]:
     content: slimHTTP.ContentStream = request.stream()

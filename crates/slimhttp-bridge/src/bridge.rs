@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::acme_job::AcmeBacklog;
 use crate::applications::ApplicationTable;
 use crate::completion::CompletionQueue;
 use crate::connection::{Connection, ConnectionJob};
@@ -50,6 +51,8 @@ pub struct Bridge {
     pub pending_signals: PendingSignals,
     /// The ends of connections of which the program has not heard.
     pub close_backlog: CloseBacklog,
+    /// The questions about certificates that the program has not answered.
+    pub(crate) acme_backlog: AcmeBacklog,
     /// The handshakes of WebSockets that their handlers have not answered.
     pub handshakes: PendingHandshakes,
     /// Whether the watchdog polls.
@@ -67,6 +70,7 @@ impl Bridge {
             completion_queues: Mutex::default(),
             ids: AtomicU64::new(0),
             close_backlog: CloseBacklog::default(),
+            acme_backlog: AcmeBacklog::default(),
             handshakes: PendingHandshakes::default(),
             watchdog_armed: AtomicBool::new(false),
             interests: InterestFlags::default(),

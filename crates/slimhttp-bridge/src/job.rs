@@ -1,6 +1,6 @@
 //! The jobs that wait in the queue for threads of the interpreter: a call to answer, a chunk to
-//! fetch, something about a connection. Made on an I/O thread, done on a thread of the
-//! interpreter, and abandoned once nobody waits for the outcome: whoever takes such a job skips it.
+//! fetch, something about a connection or a certificate. Made on an I/O thread, or on the thread of
+//! certificates, done on a thread of the interpreter, and abandoned once nobody waits for the outcome: whoever takes such a job skips it.
 //!
 //! A Python object that a job concerns is kept by the interpreter's side, and the job names it by
 //! a [`JobId`]; so nothing on an I/O thread can reach Python.
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use slimhttp_server::{Callee, HandlerFault, Request};
 
+use crate::acme_job::{AcmeJob, AcmeQuestion};
 use crate::connection::ConnectionJob;
 use crate::fair_queue::{Queued, Rejection};
 use crate::job_id::JobId;
@@ -28,6 +29,8 @@ pub enum Job {
     Pull(Pull),
     /// Something about a connection.
     Connection(ConnectionJob),
+    /// Something about a certificate.
+    Acme(AcmeJob),
 }
 
 /// A request that waits for its answer.
@@ -78,8 +81,8 @@ impl Queued for Job {
         match self {
             Self::Call(call) | Self::Open(call) => call.request.scope.name.as_ref(),
             Self::Pull(pull) => pull.host.as_ref(),
-            // Connections belong to no virtual host.
-            Self::Connection(_) => None,
+            // Connections belong to no virtual host, nor do names that are none yet.
+            Self::Connection(_) | Self::Acme(_) => None,
         }
     }
 
@@ -92,6 +95,7 @@ impl Queued for Job {
             Self::Call(call) | Self::Open(call) => call.reply.is_closed(),
             Self::Pull(pull) => pull.reply.is_closed(),
             Self::Connection(job) => job.is_abandoned(),
+            Self::Acme(job) => job.is_abandoned(),
         }
     }
 }
@@ -102,7 +106,7 @@ impl Job {
         match self {
             Self::Call(call) | Self::Open(call) => call.refuse(rejection),
             // The dropped slot ends the body, or says no.
-            Self::Pull(_) | Self::Connection(_) => {}
+            Self::Pull(_) | Self::Connection(_) | Self::Acme(_) => {}
         }
     }
 
@@ -112,6 +116,7 @@ impl Job {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
             Self::Connection(job) => Subject::Connection(job.subject()),
+            Self::Acme(job) => Subject::Acme(job.question.clone()),
         }
     }
 }
@@ -125,6 +130,8 @@ pub enum Subject {
     Pull(Arc<str>),
     /// A connection.
     Connection(Arc<str>),
+    /// A certificate.
+    Acme(AcmeQuestion),
 }
 
 impl fmt::Display for Subject {
@@ -133,6 +140,7 @@ impl fmt::Display for Subject {
             Self::Call(request) => describe(request, f),
             Self::Pull(subject) => write!(f, "the stream of {subject}"),
             Self::Connection(subject) => f.write_str(subject),
+            Self::Acme(question) => question.fmt(f),
         }
     }
 }

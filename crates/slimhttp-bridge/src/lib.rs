@@ -16,6 +16,8 @@
 // A test may be a table of any length.
 #![cfg_attr(test, allow(clippy::too_many_lines))]
 
+pub mod acme;
+pub mod acme_job;
 pub mod applications;
 pub mod bridge;
 pub mod completion;

@@ -3,6 +3,7 @@
 //! folder in which the program's handlers run, and always on a thread of Python's own. `dispatcher`
 //! is what the others share.
 
+pub(crate) mod acme;
 pub(crate) mod add_route;
 pub(crate) mod answering_coroutine;
 pub(crate) mod applications;

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, Union
 from slimHTTP import _callables, _modules, _routes
 from slimHTTP._errors import WebSocketClosed
 from slimHTTP._message._json import json_dumps, json_loads
-from slimHTTP._serve import _threads
 from slimHTTP._slimhttp import HTTP_REQUEST, Server, WebSocketEnd, WebSocketRoute
 from slimHTTP._slimhttp import broadcast as _broadcast
 from slimHTTP._types import F
@@ -319,11 +318,6 @@ def broadcast(
     listed = list(websockets)
     taken = _broadcast([websocket._end for websocket in listed], message)
     return [websocket for websocket, took in zip(listed, taken) if not took]
-
-
-def start_thread(work: Callable[[], None], what: str) -> None:
-    """Start the thread that serves one WebSocket; `what` is its handler."""
-    _threads.start(work, name=f'slimHTTP WebSocket of {what}')
 
 
 class WebSockets:

@@ -217,7 +217,7 @@ impl PyCallbacks {
         class.bind(request.py()).call1((end, request))
     }
 
-    /// Starts a thread that calls `work` in a copy of `context`; `what` names it.
+    /// Starts a thread of this name that calls `work` in a copy of `context`.
     ///
     /// # Errors
     /// `RuntimeError` when the system has no more threads.
@@ -225,13 +225,13 @@ impl PyCallbacks {
         &self,
         context: &Bound<'_, PyAny>,
         work: &Bound<'_, PyAny>,
-        what: &str,
+        name: &str,
     ) -> PyResult<()> {
-        self.contexts.run(work.py(), (context, &self.start_thread, work, what)).map(drop)
+        self.contexts.run(work.py(), (context, &self.start_thread, work, name)).map(drop)
     }
 
-    /// Calls what there is for connections, within `context`: `accept`,
-    /// `upgrade`, `upgraded`, `data_received`, `connection_lost`.
+    /// Calls what there is for connections and certificates, within `context`: `accept`,
+    /// `upgrade`, `upgraded`, `data_received`, `connection_lost`; `set_record`, `allows_name`.
     ///
     /// # Errors
     /// Whatever it raises.

@@ -17,6 +17,7 @@ use crate::convert::asyncio::{close, name_after, pump_module, running_loop};
 use crate::objects::content_reader::ContentReader;
 use crate::objects::websocket_route::WebSocketRoute;
 use crate::process::catch_panic::catch_panic;
+use crate::run::acme;
 use crate::run::answering_coroutine::AnsweringCoroutine;
 use crate::run::asgi;
 use crate::run::channel::Channel;
@@ -141,6 +142,9 @@ fn resume(dispatcher: &Arc<Dispatcher>, start_task: &Bound<'_, PyAny>, id: JobId
         Some(Retained::UnopenedWebSocket(route, pending)) => {
             websocket::open_on_loop(dispatcher, py, pending, route.bind(py))
         }
+        Some(Retained::Asked(awaitable, asked)) => {
+            acme::start_task(dispatcher, awaitable.bind(py), asked)
+        }
         // The client left in between, and its job came first.
         Some(kept) => cancel(py, kept),
         None => Ok(()),
@@ -156,7 +160,9 @@ fn cancel(py: Python<'_>, retained: Retained) -> PyResult<()> {
         Retained::WebSocket(_, task) | Retained::Application(_, task) => {
             task.call_method0(py, intern!(py, "cancel"))?;
         }
-        Retained::Awaitable(awaitable, _) => close(awaitable.bind(py))?,
+        Retained::Awaitable(awaitable, _) | Retained::Asked(awaitable, _) => {
+            close(awaitable.bind(py))?;
+        }
         Retained::Request(_)
         | Retained::UnopenedStream(_)
         | Retained::Iterator(_)

@@ -15,6 +15,7 @@ use slimhttp_bridge::job_id::JobId;
 
 use crate::objects::request::HttpRequest;
 use crate::objects::websocket_route::WebSocketRoute;
+use crate::run::acme::Asked;
 use crate::run::asgi::Exchange;
 use crate::run::response::Head;
 
@@ -42,7 +43,9 @@ pub(crate) enum Retained {
     Awaitable(Py<PyAny>, PendingCall),
     /// An async iterator on its way to the event loop.
     AsyncIterator(Py<PyAny>, Option<Head>, PendingCall),
-    /// A task that answers a call.
+    /// What a program has returned that was asked about a certificate, on its way to the event loop.
+    Asked(Py<PyAny>, Asked),
+    /// A task that answers a call, or a question about a certificate.
     Task(Py<PyAny>),
     /// The channel of an async iterator, of a response under way.
     Channel(Py<PyAny>),
@@ -251,6 +254,10 @@ impl RetainedObjects {
                 | Retained::AsyncIterator(object, _, pending) => {
                     visit.call(object)?;
                     visit.call(&pending.request)?;
+                }
+                Retained::Asked(object, asked) => {
+                    visit.call(object)?;
+                    visit.call(&asked.context)?;
                 }
                 Retained::Task(task) => visit.call(task)?,
                 Retained::Channel(channel) => visit.call(channel)?,

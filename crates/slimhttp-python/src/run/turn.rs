@@ -1,6 +1,7 @@
 //! A turn of a Python thread: it waits for jobs, with Python released, and does one after the other
 //! without releasing Python between them. A panic of ours ends the job at hand and no other.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use slimhttp_bridge::side::Side;
 use slimhttp_server::Callee;
 
 use crate::process::catch_panic::catch_panic;
+use crate::run::acme;
 use crate::run::connection_hooks;
 use crate::run::dispatcher::Dispatcher;
 
@@ -27,7 +29,7 @@ const LAST: Duration = Duration::from_millis(500);
 /// `KeyboardInterrupt`, from a handler or while it waits.
 pub(crate) fn take(
     py: Python<'_>,
-    dispatcher: &Dispatcher,
+    dispatcher: &Arc<Dispatcher>,
     timeout: Duration,
     most: usize,
 ) -> PyResult<()> {
@@ -71,7 +73,7 @@ pub(crate) fn take(
 ///
 /// # Errors
 /// `KeyboardInterrupt`, and nothing else that a handler raises.
-fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
+fn perform(dispatcher: &Arc<Dispatcher>, py: Python<'_>, run: Run, job: Job) -> PyResult<()> {
     let subject =
         || dispatcher.bridge.queue.subject(run).map_or_else(String::new, |it| it.to_string());
     catch_panic(subject, || match job {
@@ -86,6 +88,7 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
         Job::Open(call) => dispatcher.open_left(py, call),
         Job::Pull(pull) => dispatcher.pull(py, pull),
         Job::Connection(job) => connection_hooks::run(dispatcher, py, job),
+        Job::Acme(job) => acme::run(dispatcher, py, job),
     })
     .unwrap_or(Ok(()))
 }
@@ -95,7 +98,7 @@ fn perform(dispatcher: &Dispatcher, py: Python<'_>, run: Run, job: Job) -> PyRes
 ///
 /// # Errors
 /// As [`take`].
-pub(crate) fn take_last(py: Python<'_>, dispatcher: &Dispatcher) -> PyResult<()> {
+pub(crate) fn take_last(py: Python<'_>, dispatcher: &Arc<Dispatcher>) -> PyResult<()> {
     let began = Instant::now();
     while dispatcher.bridge.queue.has_jobs() && began.elapsed() < LAST {
         take(py, dispatcher, Duration::ZERO, 1)?;

@@ -99,8 +99,9 @@ fn start_thread(
         (service.end.what.clone(), service.end.pending_handshake.clone());
     let service =
         ServiceThread { callbacks: dispatcher.callbacks.clone(), work: Mutex::new(Some(service)) };
+    let name = format!("slimHTTP WebSocket of {what}");
     let started = Bound::new(py, service)
-        .and_then(|service| dispatcher.callbacks.start_thread(context, service.as_any(), &what));
+        .and_then(|service| dispatcher.callbacks.start_thread(context, service.as_any(), &name));
     match started {
         Ok(()) => {
             pending_handshake.attach(call.reply, pending_websocket);

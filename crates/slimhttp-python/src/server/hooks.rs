@@ -10,6 +10,7 @@ use http::Method;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use slimhttp_bridge::acme::BridgeAcme;
 use slimhttp_bridge::side::Side;
 use slimhttp_server::Interests;
 use slimhttp_site::access::Networks;
@@ -109,6 +110,20 @@ impl Hooks {
                 instance.debugged.remove(path);
             }
         })
+    }
+
+    /// Has the program set the records of dns-01.
+    fn set_acme_dns(&self) {
+        let server = self.0.get();
+        let program = BridgeAcme(server.dispatcher.bridge.clone());
+        server.core.set_dns_provider(Some(Arc::new(program)));
+    }
+
+    /// Has the program decide which names may have a certificate that are no virtual host.
+    fn set_acme_allow(&self) {
+        let server = self.0.get();
+        let program = BridgeAcme(server.dispatcher.bridge.clone());
+        server.core.set_judge(Some(Arc::new(program)));
     }
 
     /// Whether requests of this path are logged in detail.
