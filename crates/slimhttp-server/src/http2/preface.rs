@@ -48,10 +48,10 @@ async fn more(
             return Poll::Ready(Some(peeked.ok().flatten()));
         }
         match state.close_mode() {
-            CloseMode::No | CloseMode::AfterRequest => Poll::Pending,
             // A request that has begun is answered.
             CloseMode::Gracefully if known > 0 => Poll::Pending,
-            _ => Poll::Ready(None),
+            mode if mode.ends_idle() => Poll::Ready(None),
+            _ => Poll::Pending,
         }
     })
     .await

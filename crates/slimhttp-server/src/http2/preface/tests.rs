@@ -91,6 +91,9 @@ async fn c10_7_one_that_waits_may_be_asked_to_end() {
         (b"", CloseMode::AfterRequest, false),
         (b"PRI * ", CloseMode::AfterRequest, false),
         (b"PRI * ", CloseMode::Gracefully, false),
+        // Another process has the clients, and this one may send its one request.
+        (b"", CloseMode::AfterRequest, false),
+        (b"PRI * ", CloseMode::AfterRequest, false),
         (b"PRI * ", CloseMode::HeadTimeout, true),
         (b"PRI * ", CloseMode::Cut, true),
     ] {
