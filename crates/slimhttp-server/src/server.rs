@@ -206,6 +206,7 @@ impl Server {
     /// another process listens on the same sockets. [`Server::stop`] is to follow after a
     /// moment: it closes connections that wait for a request.
     pub fn stop_accepting(&self) {
+        self.shared.listeners.open_no_more();
         self.shared.shutdown.relieve();
     }
 

@@ -199,6 +199,8 @@ fn refuse_handshakes(_: &SockRef<'_>) -> bool {
 #[derive(Debug)]
 pub(crate) struct Listeners {
     open: Mutex<Vec<Arc<OpenListener>>>,
+    /// Whether nobody accepts any more: then no change opens one. Written with `open` locked.
+    is_final: AtomicBool,
     inherited: Inherited,
     /// How often the list has changed.
     changes: watch::Sender<u64>,
@@ -234,7 +236,8 @@ impl Listeners {
     /// Something of that does not listen.
     pub(crate) fn new(inherited: Vec<InheritedSocket>) -> io::Result<Self> {
         let inherited = Inherited::new(inherited)?;
-        Ok(Self { open: Mutex::default(), inherited, changes: watch::Sender::new(0) })
+        let (open, is_final, changes) = Default::default();
+        Ok(Self { open, is_final, inherited, changes })
     }
 
     /// Opens the first.
@@ -257,7 +260,7 @@ impl Listeners {
         )));
     }
 
-    /// Opens those of `wanted` that are not open yet.
+    /// Opens those of `wanted` that are not open yet, unless the server accepts nobody more.
     ///
     /// # Errors
     /// Every one that cannot be opened; those that are new are closed then.
@@ -277,6 +280,7 @@ impl Listeners {
             let known = open.iter().position(is_it).map(|known| open.remove(known));
             let opened = match known {
                 Some(known) => Ok(known),
+                None if self.is_final.load(Ordering::Acquire) => continue,
                 None => self.open(listener, &all_open).map(Arc::new).inspect(|opened| {
                     prepared.new.push(opened.clone());
                 }),
@@ -319,13 +323,20 @@ impl Listeners {
     /// Makes prepared listeners those of the server, and asks all others to close; gives these. Only
     /// one change at a time prepares and does this.
     pub(crate) fn replace(&self, mut prepared: PreparedListeners) -> ClosingListeners {
-        prepared.new.clear();
         let all = std::mem::take(&mut prepared.all);
         for (rules, open) in &all {
             open.rules.store(rules.clone());
         }
-        let all: Vec<_> = all.into_iter().map(|(_, open)| open).collect();
-        let before = std::mem::replace(&mut *self.open.lock(), all.clone());
+        let mut all: Vec<_> = all.into_iter().map(|(_, open)| open).collect();
+        let before = {
+            let mut open = self.open.lock();
+            match self.is_final.load(Ordering::Acquire) {
+                // Those that are new close with `prepared`.
+                true => all.retain(|open| !prepared.new.iter().any(|new| Arc::ptr_eq(open, new))),
+                false => prepared.new.clear(),
+            }
+            std::mem::replace(&mut *open, all.clone())
+        };
         let is_gone = |open: &Arc<OpenListener>| !all.iter().any(|other| Arc::ptr_eq(open, other));
         let gone: Vec<_> = before.into_iter().filter(is_gone).collect();
         for open in &gone {
@@ -358,8 +369,15 @@ impl Listeners {
         self.all().into_iter().filter_map(begin).collect()
     }
 
-    /// Closes all of them.
+    /// Opens no further ones, for nobody will accept from them.
+    pub(crate) fn open_no_more(&self) {
+        let _open = self.open.lock();
+        self.is_final.store(true, Ordering::Release);
+    }
+
+    /// Closes all of them, for good.
     pub(crate) fn close(&self) {
+        self.open_no_more();
         for open in self.all() {
             open.close();
         }

@@ -202,3 +202,27 @@ fn c10_1_what_is_handed_over_is_closed_as_soon_as_nobody_accepts() {
     open.end_accepting();
     assert!(TcpStream::connect(open.bound()[0]).is_err());
 }
+
+#[test]
+fn c10_1_a_change_opens_nothing_once_nobody_accepts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let listeners = listeners();
+    replace(&listeners, &[at("127.0.0.1", 0)]);
+    let before = listeners.all();
+    // Another process has taken over while a change was made, and one is made after that.
+    let prepared = listeners.prepare(&[at("127.0.0.1", 0), unix(&path)]).expect("it is free");
+    listeners.open_no_more();
+    listeners.replace(prepared).wait(Duration::ZERO);
+    assert!(!path.exists());
+    replace(&listeners, &[at("127.0.0.1", 0), unix(&path)]);
+    assert!(!path.exists());
+    assert!(Arc::ptr_eq(&before[0], &listeners.all()[0]));
+    assert_eq!(listeners.all().len(), 1);
+    assert!(TcpStream::connect(before[0].bound()[0]).is_ok(), "it is the other process's too");
+    // It has ended.
+    listeners.close();
+    replace(&listeners, &[at("127.0.0.1", 0), unix(&path)]);
+    assert!(!path.exists());
+    assert!(TcpStream::connect(before[0].bound()[0]).is_err());
+}
