@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ use crate::sys::privileges::owner_ids;
 /// has it for as long as it takes to bind a socket.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// The longest path that a socket can be reached by, in bytes: what an address has room for (unix(7)),
+/// with a zero behind it.
+const MAX_PATH: usize = if cfg!(target_vendor = "apple") { 103 } else { 107 };
 
 /// The file of a socket that we have bound, as it is known again.
 #[derive(Debug)]
@@ -68,21 +72,40 @@ impl SocketPath {
 /// The system's; a server answers there already, or what is there is no socket.
 pub(super) fn bind(path: &Path, file: &SocketFile) -> io::Result<(UnixListener, SocketPath)> {
     let folder = path.parent().unwrap_or(Path::new("/"));
+    let temporary = temporary(path, folder)?;
     // Two processes that start at once must not both take the other's socket for one left behind.
     let _held = hold(folder)?;
     check_free(path)?;
-    let temporary = folder.join(format!(".{:08x}", RandomState::new().hash_one(path) as u32));
-    let socket = bind_at(&temporary, file).and_then(|socket| {
-        fs::rename(&temporary, path)?;
-        Ok(socket)
-    });
-    match socket {
-        Ok(socket) => Ok((socket.into(), SocketPath::of(path))),
+    let socket = bind_at(&temporary)?;
+    let listening = listen(&socket, &temporary, file).and_then(|()| fs::rename(&temporary, path));
+    match listening {
+        Ok(()) => Ok((socket.into(), SocketPath::of(path))),
         Err(error) => {
             let _ = fs::remove_file(&temporary);
             Err(error)
         }
     }
+}
+
+/// Where the socket is until it is whole: beside `path`, and by no longer a path than a socket may
+/// have.
+///
+/// # Errors
+/// `path` itself is longer, so that nobody could connect.
+fn temporary(path: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let length = path.as_os_str().len();
+    if length > MAX_PATH {
+        let why = format!("the path of a socket has at most {MAX_PATH} bytes, and this {length}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let name = format!(".{:08x}", RandomState::new().hash_one(path) as u32);
+    let beside = folder.join(&name);
+    let excess = beside.as_os_str().len().saturating_sub(MAX_PATH);
+    Ok(match excess {
+        0 => beside,
+        // Without its dot, for no more than that may be left of it.
+        excess => folder.join(&name[excess.max(1)..]),
+    })
 }
 
 /// Holds a folder against other processes that bind a socket there; dropping its descriptor lets go.
@@ -102,13 +125,16 @@ fn hold(folder: &Path) -> io::Result<OwnedFd> {
 
 /// Whether a socket may take the path: nothing is there, or a socket that nobody answers.
 fn check_free(path: &Path) -> io::Result<()> {
+    let answers = || Err(io::Error::new(io::ErrorKind::AddrInUse, "a server answers there"));
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path) {
+        Ok(found) if found.file_type().is_socket() => match connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "a server answers there")),
+            // It is busy, and its queue is full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => answers(),
+            Ok(()) => answers(),
             Err(error) => Err(error),
         },
         Ok(_) => {
@@ -117,16 +143,26 @@ fn check_free(path: &Path) -> io::Result<()> {
     }
 }
 
-fn bind_at(path: &Path, file: &SocketFile) -> io::Result<Socket> {
+/// Connects to whoever listens there, and waits for nobody.
+fn connect(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+fn bind_at(path: &Path) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Until its owner and its permissions are set it is ours alone: Linux makes the file with the
     // permissions of the socket. Where another system does not, the umask decides for a moment.
     let _ = fchmod(&socket, Mode::from_raw_mode(0o600));
     socket.bind(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+fn listen(socket: &Socket, path: &Path, file: &SocketFile) -> io::Result<()> {
     protect(path, file)?;
     socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    socket.set_nonblocking(true)
 }
 
 fn protect(path: &Path, file: &SocketFile) -> io::Result<()> {

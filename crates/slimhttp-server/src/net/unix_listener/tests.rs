@@ -1,6 +1,7 @@
 //! A socket's file: how it comes, whom it replaces, and how it goes.
 
 use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 
 use super::*;
 
@@ -63,4 +64,56 @@ fn c10_1_an_owner_that_the_system_does_not_know_is_told() {
     let refused = bind(&folder.path().join("a.sock"), &file).expect_err("nobody");
     assert!(refused.to_string().contains("nobody-of-that-name"), "{refused}");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left");
+}
+
+#[test]
+fn c10_1_a_server_whose_queue_is_full_answers_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let busy = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    busy.bind(&SockAddr::unix(&path).expect("it is short")).expect("it is free");
+    busy.listen(0).expect("a socket");
+    let mut waiting = Vec::new();
+    let is_full = |client: &Socket| {
+        client.set_nonblocking(true).expect("a socket");
+        client.connect(&SockAddr::unix(&path).expect("it is short")).is_err()
+    };
+    loop {
+        let client = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        if is_full(&client) {
+            break;
+        }
+        waiting.push(client);
+    }
+    let taken = bind(&path, &SocketFile::default()).expect_err("it would wait for ever");
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn c10_1_a_path_may_be_as_long_as_an_address() {
+    let top = tempfile::tempdir().expect("a folder");
+    let room = MAX_PATH - top.path().as_os_str().len() - 1;
+    // All of the name, some of it, one byte.
+    for of_file in [room, 9, 2, 1] {
+        let folder = match room - of_file {
+            0 => top.path().to_owned(),
+            rest => top.path().join("f".repeat(rest - 1)),
+        };
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("s".repeat(of_file));
+        assert_eq!(path.as_os_str().len(), MAX_PATH);
+        let (_socket, file) = bind(&path, &SocketFile::default()).expect("it is free");
+        assert!(UnixStream::connect(&path).is_ok());
+        file.remove();
+        assert_eq!(
+            fs::read_dir(&folder)
+                .expect("a folder")
+                .filter(|entry| { entry.as_ref().is_ok_and(|entry| !entry.path().is_dir()) })
+                .count(),
+            0
+        );
+    }
+    let longer = top.path().join("s".repeat(room + 1));
+    let refused = bind(&longer, &SocketFile::default()).expect_err("nobody could connect");
+    assert!(refused.to_string().contains(&(MAX_PATH + 1).to_string()), "{refused}");
 }
