@@ -13,6 +13,7 @@ pub(crate) mod peer_watch;
 pub(crate) mod proxy_header;
 pub(crate) mod read_buffer;
 pub(crate) mod shutdown;
+mod socket_file;
 #[cfg(target_os = "linux")]
 pub(crate) mod splice;
 pub(crate) mod stream;

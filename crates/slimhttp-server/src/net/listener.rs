@@ -40,6 +40,14 @@ impl ListeningSocket {
         }
     }
 
+    /// Its file, where that is ours.
+    pub(super) fn file(&self) -> Option<SocketPath> {
+        match self {
+            Self::Unix(_, file) if file.is_known() => Some(file.clone()),
+            _ => None,
+        }
+    }
+
     /// Another descriptor of the same socket.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 
 use crate::net::inherited::{Inherited, InheritedSocket, Source};
 use crate::net::listener::{self, ListeningSocket};
+use crate::net::socket_file::Protection;
+use crate::net::unix_listener::SocketPath;
 
 /// One listener that is open. Shared by the list of them and by the tasks that accept from it.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) struct OpenListener {
     id: u32,
     /// Its sockets: several where a name has several addresses. Empty once it is closed.
     sockets: Mutex<Vec<ListeningSocket>>,
+    /// The files of those that have one, until they are taken away.
+    files: Mutex<Vec<SocketPath>>,
     /// The addresses of those that have one.
     bound: Vec<SocketAddr>,
     /// How connections that come here begin, as the site in force says.
@@ -50,6 +54,7 @@ impl OpenListener {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             bound: sockets.iter().filter_map(ListeningSocket::address).collect(),
+            files: Mutex::new(sockets.iter().filter_map(ListeningSocket::file).collect()),
             sockets: Mutex::new(sockets),
             rules: ArcSwap::new(listener),
             is_closing: watch::Sender::new(false),
@@ -109,7 +114,7 @@ impl OpenListener {
         let mut accepting = self.accepting.0.lock();
         *accepting -= 1;
         if *accepting == 0 {
-            // Else whoever ends the server is about to close it, and takes its file away then.
+            // Else whoever ends the server is about to close it.
             if self.is_closing() || self.is_handed_over.load(Ordering::Acquire) {
                 sockets.clear();
             }
@@ -151,17 +156,21 @@ impl OpenListener {
 
     /// Asks the tasks that accept to end; without any it is closed at once.
     fn close(&self) {
+        self.remove_files();
         let mut sockets = self.sockets.lock();
-        if self.is_ours_alone() {
-            for socket in sockets.iter() {
-                if let ListeningSocket::Unix(_, path) = socket {
-                    path.remove();
-                }
-            }
-        }
         self.is_closing.send_replace(true);
         if *self.accepting.0.lock() == 0 {
             sockets.clear();
+        }
+    }
+
+    /// Takes its files away, unless they are another process's too.
+    fn remove_files(&self) {
+        if self.is_ours_alone() {
+            // Once each, for the number of a file that is gone may be another one's soon. Waits
+            // for the disk, so not with the lock that an I/O thread takes.
+            let files = std::mem::take(&mut *self.files.lock());
+            files.iter().for_each(SocketPath::remove);
         }
     }
 
@@ -206,16 +215,22 @@ pub(crate) struct Listeners {
     changes: watch::Sender<u64>,
 }
 
-/// The listeners of a site that is not in force yet: dropped, it closes those that are new.
-#[derive(Debug)]
+/// The listeners of a site that is not in force yet: dropped, it closes those that are new, and gives
+/// files the permissions that they had.
+#[derive(Debug, Default)]
 pub(crate) struct PreparedListeners {
     all: Vec<(Arc<Listener>, Arc<OpenListener>)>,
     /// Those of them that were opened for it.
     new: Vec<Arc<OpenListener>>,
+    /// What files of sockets were given for it.
+    protections: Vec<Protection>,
 }
 
 impl Drop for PreparedListeners {
     fn drop(&mut self) {
+        for protection in &self.protections {
+            protection.undo();
+        }
         for opened in &self.new {
             opened.close();
         }
@@ -270,7 +285,7 @@ impl Listeners {
     ) -> Result<PreparedListeners, Vec<CannotListen>> {
         let mut open = self.open.lock().clone();
         let all_open = open.clone();
-        let mut prepared = PreparedListeners { all: Vec::new(), new: Vec::new() };
+        let mut prepared = PreparedListeners::default();
         let mut faults = Vec::new();
         for listener in wanted {
             let is_it = |open: &Arc<OpenListener>| {
@@ -290,10 +305,13 @@ impl Listeners {
                 Err(cause) => faults.push(CannotListen { listener: listener.clone(), cause }),
             }
         }
-        // Last, for it is not taken back.
+        // Last, for clients would see it.
         for (listener, open) in prepared.all.iter().filter(|_| faults.is_empty()) {
-            if let Err(cause) = open.protect(listener) {
-                return Err(vec![CannotListen { listener: listener.clone(), cause }]);
+            match open.protect(listener) {
+                Ok(given) => prepared.protections.extend(given),
+                Err(cause) => {
+                    return Err(vec![CannotListen { listener: listener.clone(), cause }]);
+                }
             }
         }
         if faults.is_empty() { Ok(prepared) } else { Err(faults) }
@@ -323,6 +341,7 @@ impl Listeners {
     /// Makes prepared listeners those of the server, and asks all others to close; gives these. Only
     /// one change at a time prepares and does this.
     pub(crate) fn replace(&self, mut prepared: PreparedListeners) -> ClosingListeners {
+        prepared.protections.clear();
         let all = std::mem::take(&mut prepared.all);
         for (rules, open) in &all {
             open.rules.store(rules.clone());
@@ -443,14 +462,12 @@ impl Listeners {
 
 impl OpenListener {
     /// Who may open it may have changed, of a socket in the file system.
-    fn protect(&self, wanted: &Listener) -> io::Result<()> {
+    fn protect(&self, wanted: &Listener) -> io::Result<Vec<Protection>> {
         if self.rules.load().socket_file == wanted.socket_file {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.sockets.lock().iter().try_for_each(|socket| match socket {
-            ListeningSocket::Unix(_, path) => path.protect(&wanted.socket_file),
-            ListeningSocket::Tcp(_) => Ok(()),
-        })
+        let files = self.files.lock();
+        files.iter().filter_map(|file| file.protect(&wanted.socket_file).transpose()).collect()
     }
 
     fn tcp_sockets(&self) -> Vec<TcpListener> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use slimhttp_site::listener::SocketFile;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::net::listener::BACKLOG;
-use crate::sys::privileges::owner_ids;
+use crate::net::socket_file::{Identity, Protection};
 
 /// How often, and how far apart, it is tried whether another process has done with the folder: it
 /// has it for as long as it takes to bind a socket.
@@ -29,24 +29,29 @@ const PAUSE: Duration = Duration::from_millis(20);
 const MAX_PATH: usize = if cfg!(target_vendor = "apple") { 103 } else { 107 };
 
 /// The file of a socket that we have bound, as it is known again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SocketPath {
     path: PathBuf,
-    /// Device and inode; `None` where it was not there when we looked.
-    identity: Option<(u64, u64)>,
+    /// `None` where it was not there when we looked.
+    identity: Option<Identity>,
 }
 
 impl SocketPath {
     /// The socket that is at `path` now.
     pub(super) fn of(path: &Path) -> Self {
         let metadata = fs::symlink_metadata(path).ok();
-        let identity = metadata.map(|found| (found.dev(), found.ino()));
+        let identity = metadata.map(|found| Identity(found.dev(), found.ino()));
         Self { path: path.to_owned(), identity }
     }
 
     /// No file of ours.
     pub(super) fn none() -> Self {
         Self { path: PathBuf::new(), identity: None }
+    }
+
+    /// Whether there is a file of ours.
+    pub(super) fn is_known(&self) -> bool {
+        self.identity.is_some()
     }
 
     /// Takes the file away, unless it is another one by now: a successor's.
@@ -60,9 +65,9 @@ impl SocketPath {
     /// Gives it other permissions, or another owner.
     ///
     /// # Errors
-    /// The system's; it knows no such user or group.
-    pub(super) fn protect(&self, file: &SocketFile) -> io::Result<()> {
-        protect(&self.path, file)
+    /// The system's; another file is there by now; it knows no such user or group.
+    pub(super) fn protect(&self, file: &SocketFile) -> io::Result<Option<Protection>> {
+        Protection::give(&self.path, self.identity, file)
     }
 }
 
@@ -160,18 +165,9 @@ fn bind_at(path: &Path) -> io::Result<Socket> {
 }
 
 fn listen(socket: &Socket, path: &Path, file: &SocketFile) -> io::Result<()> {
-    protect(path, file)?;
+    Protection::give(path, None, file)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)
-}
-
-fn protect(path: &Path, file: &SocketFile) -> io::Result<()> {
-    let (owner, group) = owner_ids(file.owner.as_deref(), file.group.as_deref())
-        .map_err(|unknown| io::Error::new(io::ErrorKind::InvalidInput, unknown.to_string()))?;
-    if owner.is_some() || group.is_some() {
-        chown(path, owner, group)?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(file.mode))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The listeners of a server, as they are opened and closed by changes.
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use slimhttp_site::listener::SocketFile;
 
 use super::*;
 
@@ -58,6 +61,35 @@ fn c10_1_a_change_that_fails_opens_nothing() {
     assert_eq!(faults[0].listener, wanted[1]);
     assert!(!path.exists(), "what was opened for it is closed");
     assert!(Arc::ptr_eq(&before[0], &listeners.all()[0]));
+}
+
+#[test]
+fn c10_1_a_change_that_fails_leaves_permissions_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = ["a.sock", "b.sock"].map(|name| folder.path().join(name));
+    let mode = |path: &Path| {
+        let found = std::fs::metadata(path).expect("it is there");
+        found.permissions().mode() & 0o777
+    };
+    let file = |path: &Path, mode, owner: Option<&str>| {
+        let socket_file = SocketFile { mode, owner: owner.map(Into::into), group: None };
+        Arc::new(Listener { socket_file, ..Listener::clone(&unix(path)) })
+    };
+    let listeners = listeners();
+    replace(&listeners, &[unix(&paths[0]), unix(&paths[1])]);
+    let nobody = "nobody-of-that-name";
+    let wanted = [file(&paths[0], 0o666, None), file(&paths[1], 0o600, Some(nobody))];
+    let faults = listeners.prepare(&wanted).expect_err("there is no such user");
+    assert_eq!(faults[0].listener, wanted[1]);
+    assert_eq!(paths.each_ref().map(|path| mode(path)), [0o660, 0o660]);
+    // What comes behind it may fail too.
+    let wanted = [file(&paths[0], 0o666, None), file(&paths[1], 0o600, None)];
+    let prepared = listeners.prepare(&wanted).expect("they are ours");
+    assert_eq!(paths.each_ref().map(|path| mode(path)), [0o666, 0o600]);
+    drop(prepared);
+    assert_eq!(paths.each_ref().map(|path| mode(path)), [0o660, 0o660]);
+    replace(&listeners, &wanted);
+    assert_eq!(paths.each_ref().map(|path| mode(path)), [0o666, 0o600]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A socket's file: how it comes, whom it replaces, and how it goes.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use super::*;
@@ -116,4 +117,25 @@ fn c10_1_a_path_may_be_as_long_as_an_address() {
     let longer = top.path().join("s".repeat(room + 1));
     let refused = bind(&longer, &SocketFile::default()).expect_err("nobody could connect");
     assert!(refused.to_string().contains(&(MAX_PATH + 1).to_string()), "{refused}");
+}
+
+#[test]
+fn c10_1_what_has_taken_the_place_of_a_socket_keeps_its_permissions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, other) = (folder.path().join("a.sock"), folder.path().join("other"));
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let (_socket, file) = bind(&path, &SocketFile::default()).expect("it is free");
+    fs::remove_file(&path).expect("it is there");
+    let open = SocketFile { mode: 0o666, ..SocketFile::default() };
+    assert_eq!(file.protect(&open).expect_err("nothing is there").kind(), ErrorKind::NotFound);
+    fs::write(&other, "").expect("a folder");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    std::os::unix::fs::symlink(&other, &path).expect("a folder");
+    assert_eq!(file.protect(&open).expect_err("a link").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(mode(&other), 0o600);
+    fs::remove_file(&path).expect("it is there");
+    let _other = UnixListener::bind(&path).expect("it is free");
+    let before = mode(&path);
+    assert_eq!(file.protect(&open).expect_err("another").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(mode(&path), before);
 }
