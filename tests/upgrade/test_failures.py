@@ -156,6 +156,17 @@ def test_a_stop_ends_the_one_that_is_starting_too(number: int, tmp_path: Path) -
     assert is_refused(running.address)
 
 
+def test_c10_1_a_stop_meanwhile_leaves_no_file(tmp_path: Path, socket_path: Path) -> None:
+    text = f"listen = ['unix:{socket_path}']"
+    with run_application(tmp_path, APPLICATION, text) as running:
+        (tmp_path / 'app.py').write_text(HANGS)
+        running.send_signal(signal.SIGUSR2)
+        running.first.wait_for(r'process (\d+) is to take over')
+        assert socket_path.exists()
+        assert running.stop() == 0
+    assert not socket_path.exists()
+
+
 def stuck(folder: Path) -> tuple[Path, Path]:
     """A configuration that can be read once, and then never ends: a pipe; and what it was."""
     file = site(folder)

@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use slimhttp_site::listener::Endpoint;
 
 use crate::net::listener::ListeningSocket;
+use crate::net::socket_file::{Identity, identity};
 use crate::net::unix_listener::SocketPath;
 
 /// A socket that listens, with the name by which a configuration or a predecessor knows it:
@@ -30,6 +31,18 @@ impl InheritedSocket {
     fn is_of_endpoint(&self) -> bool {
         self.name.contains(':')
     }
+
+    /// By which a socket is known, however many descriptors it has.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn identity(&self) -> io::Result<Identity> {
+        Ok(identity(&rustix::fs::fstat(&self.socket)?))
+    }
+
+    fn duplicate(&self) -> io::Result<Self> {
+        Ok(Self { name: self.name.clone(), socket: self.socket.try_clone()? })
+    }
 }
 
 /// Where the sockets of a listener come from.
@@ -43,7 +56,7 @@ pub(super) enum Source {
     Manager(Vec<String>),
 }
 
-/// The sockets that no listener has taken yet, and those that several may take, by name.
+/// The sockets of a predecessor that no listener has taken yet, and all that a manager has opened.
 #[derive(Debug, Default)]
 pub(super) struct Inherited(Mutex<Vec<InheritedSocket>>);
 
@@ -77,13 +90,14 @@ impl Inherited {
             return Ok((adopted, Source::Manager(names)));
         }
         let text = endpoint.to_string();
-        let (mut taken, mut left) = (Vec::new(), Vec::new());
-        for socket in sockets.drain(..) {
-            let is_it = socket.name == text
-                || (!socket.is_of_endpoint() && is_bound_to(&socket.socket, endpoint));
-            if is_it { taken.push(socket) } else { left.push(socket) }
+        let mut taken: Vec<_> = sockets.extract_if(.., |socket| socket.name == text).collect();
+        if taken.is_empty() {
+            // They stay here, as above: the listener may be one of a change that fails.
+            let bound = sockets
+                .iter()
+                .filter(|socket| !socket.is_of_endpoint() && is_bound_to(&socket.socket, endpoint));
+            taken = bound.map(InheritedSocket::duplicate).collect::<io::Result<_>>()?;
         }
-        *sockets = left;
         drop(sockets);
         let adopt = |inherited: InheritedSocket| {
             let path = match endpoint {
@@ -117,11 +131,7 @@ impl Inherited {
     /// # Errors
     /// The system's, where it gives no more descriptors.
     pub(super) fn duplicates(&self) -> io::Result<Vec<InheritedSocket>> {
-        let duplicate = |socket: &InheritedSocket| {
-            let InheritedSocket { name, socket } = socket;
-            Ok(InheritedSocket { name: name.clone(), socket: socket.try_clone()? })
-        };
-        self.0.lock().iter().map(duplicate).collect()
+        self.0.lock().iter().map(InheritedSocket::duplicate).collect()
     }
 }
 

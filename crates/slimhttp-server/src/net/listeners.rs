@@ -5,204 +5,24 @@
 //! accepts by descriptors of its own of the same sockets, see `serve/accept.rs`, and takes its leave
 //! from a listener before that is closed.
 
+use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use slimhttp_site::listener::{Endpoint, Listener};
-use socket2::{SockFilter, SockRef};
 use tokio::sync::watch;
 
 use crate::net::inherited::{Inherited, InheritedSocket, Source};
-use crate::net::listener::{self, ListeningSocket};
+use crate::net::listener;
 use crate::net::socket_file::Protection;
-use crate::net::unix_listener::SocketPath;
 
-/// One listener that is open. Shared by the list of them and by the tasks that accept from it.
-#[derive(Debug)]
-pub(crate) struct OpenListener {
-    /// By which its connections are known, of all listeners of the process; never 0.
-    id: u32,
-    /// Its sockets: several where a name has several addresses. Empty once it is closed.
-    sockets: Mutex<Vec<ListeningSocket>>,
-    /// The files of those that have one, until they are taken away.
-    files: Mutex<Vec<SocketPath>>,
-    /// The addresses of those that have one.
-    bound: Vec<SocketAddr>,
-    /// How connections that come here begin, as the site in force says.
-    rules: ArcSwap<Listener>,
-    /// Whether it is to accept nobody more.
-    is_closing: watch::Sender<bool>,
-    /// How many tasks accept from it, and who waits until there is none.
-    accepting: (Mutex<usize>, Condvar),
-    /// Where its sockets come from.
-    source: Source,
-    /// Whether the process before this one has let go of them.
-    is_let_go: AtomicBool,
-    /// Whether another process has taken them over.
-    is_handed_over: AtomicBool,
-}
+mod open_listener;
 
-impl OpenListener {
-    fn new(listener: Arc<Listener>, sockets: Vec<ListeningSocket>, source: Source) -> Self {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            bound: sockets.iter().filter_map(ListeningSocket::address).collect(),
-            files: Mutex::new(sockets.iter().filter_map(ListeningSocket::file).collect()),
-            sockets: Mutex::new(sockets),
-            rules: ArcSwap::new(listener),
-            is_closing: watch::Sender::new(false),
-            accepting: Default::default(),
-            source,
-            is_let_go: AtomicBool::new(false),
-            is_handed_over: AtomicBool::new(false),
-        }
-    }
-
-    /// By which its connections are known.
-    pub(crate) fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// How connections that come here begin.
-    pub(crate) fn rules(&self) -> Arc<Listener> {
-        self.rules.load_full()
-    }
-
-    /// The addresses that are bound; none of a socket in the file system.
-    pub(crate) fn bound(&self) -> &[SocketAddr] {
-        &self.bound
-    }
-
-    /// As a URL, with the port that is bound: `http://127.0.0.1:8080`, `unix:/run/site.sock`.
-    pub(crate) fn url(&self) -> String {
-        let rules = self.rules();
-        match (&rules.endpoint, self.bound.first()) {
-            (Endpoint::Tcp { address, port: 0 }, Some(bound)) => {
-                Listener::new(Endpoint::tcp(address, bound.port()), rules.tls).to_string()
-            }
-            _ => rules.to_string(),
-        }
-    }
-
-    /// Descriptors of its sockets for the tasks that accept, which are counted from now on; none
-    /// where it is closing.
-    ///
-    /// # Errors
-    /// The system's, where it gives no more descriptors.
-    fn begin_accepting(&self) -> io::Result<Vec<OwnedFd>> {
-        let sockets = self.sockets.lock();
-        let mut accepting = self.accepting.0.lock();
-        if *accepting > 0 || *self.is_closing.borrow() {
-            return Ok(Vec::new());
-        }
-        let duplicates = sockets.iter().map(ListeningSocket::duplicate);
-        let duplicates: Vec<_> = duplicates.collect::<io::Result<_>>()?;
-        *accepting = duplicates.len();
-        Ok(duplicates)
-    }
-
-    /// One of these tasks has ended, and closed its descriptor.
-    pub(crate) fn end_accepting(&self) {
-        let mut sockets = self.sockets.lock();
-        let mut accepting = self.accepting.0.lock();
-        *accepting -= 1;
-        if *accepting == 0 {
-            // Else whoever ends the server is about to close it.
-            if self.is_closing() || self.is_handed_over.load(Ordering::Acquire) {
-                sockets.clear();
-            }
-            self.accepting.1.notify_all();
-        }
-    }
-
-    /// Whether it is to accept nobody more, and the server goes on.
-    pub(crate) fn is_closing(&self) -> bool {
-        *self.is_closing.borrow()
-    }
-
-    /// Waits until it is to accept nobody more.
-    pub(crate) async fn closing(&self) {
-        // The sender is `self`, so the channel cannot close meanwhile.
-        let _ = self.is_closing.subscribe().wait_for(|is_closing| *is_closing).await;
-    }
-
-    /// Lets the system take no further connections for a socket that is to be closed: what it has
-    /// taken is accepted, and is not reset when the socket closes. A client that asks meanwhile asks
-    /// again, a second later. Whether there is a moment to wait for handshakes that have begun.
-    pub(crate) fn refuse_handshakes(&self, socket: SockRef<'_>) -> bool {
-        // Of a socket that another process has too, that one accepts.
-        if !self.is_ours_alone() {
-            return false;
-        }
-        refuse_handshakes(&socket)
-    }
-
-    /// Whether no other process has its sockets.
-    fn is_ours_alone(&self) -> bool {
-        let is_ours = match &self.source {
-            Source::Ours => true,
-            Source::Predecessor => self.is_let_go.load(Ordering::Acquire),
-            Source::Manager(_) => false,
-        };
-        is_ours && !self.is_handed_over.load(Ordering::Acquire)
-    }
-
-    /// Asks the tasks that accept to end; without any it is closed at once.
-    fn close(&self) {
-        self.remove_files();
-        let mut sockets = self.sockets.lock();
-        self.is_closing.send_replace(true);
-        if *self.accepting.0.lock() == 0 {
-            sockets.clear();
-        }
-    }
-
-    /// Takes its files away, unless they are another process's too.
-    fn remove_files(&self) {
-        if self.is_ours_alone() {
-            // Once each, for the number of a file that is gone may be another one's soon. Waits
-            // for the disk, so not with the lock that an I/O thread takes.
-            let files = std::mem::take(&mut *self.files.lock());
-            files.iter().for_each(SocketPath::remove);
-        }
-    }
-
-    /// Blocks until it is closed, at most `timeout`.
-    fn wait_closed(&self, timeout: Duration) {
-        let (accepting, ended) = &self.accepting;
-        let mut accepting = accepting.lock();
-        ended.wait_while_for(&mut accepting, |accepting| *accepting > 0, timeout);
-    }
-}
-
-/// Drops the first packet of every handshake that comes to a socket (SYN, RFC 9293 section 3.5).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn refuse_handshakes(socket: &SockRef<'_>) -> bool {
-    /// The flags of TCP's header, and the flag SYN.
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    // A filter of classic BPF sees a packet from the header of TCP on: load the byte of the flags,
-    // test the one, and let nothing through, or all.
-    let filter = [
-        SockFilter::new(0x30, 0, 0, FLAGS),
-        SockFilter::new(0x45, 0, 1, SYN),
-        SockFilter::new(0x06, 0, 0, 0),
-        SockFilter::new(0x06, 0, 0, u32::MAX),
-    ];
-    socket.attach_filter(&filter).is_ok()
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn refuse_handshakes(_: &SockRef<'_>) -> bool {
-    false
-}
+pub(crate) use open_listener::OpenListener;
 
 /// All listeners of a server.
 #[derive(Debug)]
@@ -210,6 +30,8 @@ pub(crate) struct Listeners {
     open: Mutex<Vec<Arc<OpenListener>>>,
     /// Whether nobody accepts any more: then no change opens one. Written with `open` locked.
     is_final: AtomicBool,
+    /// Those that changes have closed while another process had their sockets too.
+    closed_for_us: Mutex<Vec<Arc<OpenListener>>>,
     inherited: Inherited,
     /// How often the list has changed.
     changes: watch::Sender<u64>,
@@ -251,8 +73,8 @@ impl Listeners {
     /// Something of that does not listen.
     pub(crate) fn new(inherited: Vec<InheritedSocket>) -> io::Result<Self> {
         let inherited = Inherited::new(inherited)?;
-        let (open, is_final, changes) = Default::default();
-        Ok(Self { open, is_final, inherited, changes })
+        let (open, is_final, closed_for_us, changes) = Default::default();
+        Ok(Self { open, is_final, closed_for_us, inherited, changes })
     }
 
     /// Opens the first.
@@ -289,7 +111,7 @@ impl Listeners {
         let mut faults = Vec::new();
         for listener in wanted {
             let is_it = |open: &Arc<OpenListener>| {
-                let rules = open.rules.load();
+                let rules = open.rules();
                 rules.endpoint == listener.endpoint && rules.reuse_port == listener.reuse_port
             };
             let known = open.iter().position(is_it).map(|known| open.remove(known));
@@ -344,7 +166,7 @@ impl Listeners {
         prepared.protections.clear();
         let all = std::mem::take(&mut prepared.all);
         for (rules, open) in &all {
-            open.rules.store(rules.clone());
+            open.set_rules(rules.clone());
         }
         let mut all: Vec<_> = all.into_iter().map(|(_, open)| open).collect();
         let before = {
@@ -361,6 +183,8 @@ impl Listeners {
         for open in &gone {
             open.close();
         }
+        let is_shared = |open: &&Arc<OpenListener>| !open.is_ours_alone();
+        self.closed_for_us.lock().extend(gone.iter().filter(is_shared).cloned());
         self.changes.send_modify(|changes| *changes += 1);
         ClosingListeners(gone)
     }
@@ -407,10 +231,7 @@ impl Listeners {
     pub(crate) fn discard_inherited(&self) {
         self.inherited.discard();
         let all = self.all();
-        let is_named = |name: &String| {
-            let is_it = |listener: &Arc<OpenListener>| matches!(&listener.rules().endpoint, Endpoint::Inherited(known) if **known == **name);
-            all.iter().any(is_it)
-        };
+        let is_named = |name: &String| all.iter().any(|open| open.is_of_manager(name));
         for name in self.inherited.names().iter().filter(|name| !is_named(name)) {
             tracing::warn!(
                 "the socket `{name}` was handed over, and no listener has it: who connects waits"
@@ -420,62 +241,40 @@ impl Listeners {
 
     /// The process before this one has let go of its sockets.
     pub(crate) fn own(&self) {
-        for open in self.all() {
-            open.is_let_go.store(true, Ordering::Release);
-        }
+        self.of_several_processes().iter().for_each(|open| open.own());
     }
 
     /// Nobody has taken the sockets over after all.
     pub(crate) fn keep(&self) {
-        for open in self.all() {
-            open.is_handed_over.store(false, Ordering::Release);
-        }
+        self.of_several_processes().iter().for_each(|open| open.keep());
     }
 
-    /// Descriptors of all sockets, by name, for the process that takes over. From now on these
-    /// sockets are another process's too, until [`Self::keep`] says that they are not.
+    /// Those that are open, and those that were closed while another process had them too.
+    fn of_several_processes(&self) -> Vec<Arc<OpenListener>> {
+        let mut all = std::mem::take(&mut *self.closed_for_us.lock());
+        all.extend(self.all());
+        all
+    }
+
+    /// Descriptors of all sockets, by name, for the process that takes over: those of the first
+    /// listener first, and last what no listener has. From now on these sockets are another
+    /// process's too, until [`Self::keep`] says that they are not.
     ///
     /// # Errors
     /// The system's, where it gives no more descriptors.
     pub(crate) fn hand_over(&self) -> io::Result<Vec<InheritedSocket>> {
-        let mut handed_over = self.inherited.duplicates()?;
+        let mut handed_over = Vec::new();
         for open in self.all() {
-            open.is_handed_over.store(true, Ordering::Release);
-            let endpoint = open.rules.load().endpoint.clone();
-            // Those that have a name of their own are among the inherited ones.
-            if matches!(endpoint, Endpoint::Inherited(_)) {
-                continue;
-            }
-            for (index, socket) in open.sockets.lock().iter().enumerate() {
-                let socket = socket.duplicate()?;
-                let name = match &open.source {
-                    // By which a successor knows that it is not ours to close.
-                    Source::Manager(names) => names[index].clone(),
-                    Source::Ours | Source::Predecessor => endpoint.to_string(),
-                };
-                handed_over.push(InheritedSocket { name, socket });
+            handed_over.extend(open.hand_over()?);
+        }
+        let known = handed_over.iter().map(InheritedSocket::identity);
+        let known: HashSet<_> = known.collect::<io::Result<_>>()?;
+        for left in self.inherited.duplicates()? {
+            if !known.contains(&left.identity()?) {
+                handed_over.push(left);
             }
         }
         Ok(handed_over)
-    }
-}
-
-impl OpenListener {
-    /// Who may open it may have changed, of a socket in the file system.
-    fn protect(&self, wanted: &Listener) -> io::Result<Vec<Protection>> {
-        if self.rules.load().socket_file == wanted.socket_file {
-            return Ok(Vec::new());
-        }
-        let files = self.files.lock();
-        files.iter().filter_map(|file| file.protect(&wanted.socket_file).transpose()).collect()
-    }
-
-    fn tcp_sockets(&self) -> Vec<TcpListener> {
-        let duplicate = |socket: &ListeningSocket| match socket {
-            ListeningSocket::Tcp(socket) => socket.try_clone().ok(),
-            ListeningSocket::Unix(..) => None,
-        };
-        self.sockets.lock().iter().filter_map(duplicate).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use slimhttp_site::listener::SocketFile;
 use crate::sys::privileges::owner_ids;
 
 /// A file as it is known again: device and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity(pub(super) u64, pub(super) u64);
 
 /// Other permissions, or another owner, that a file has been given.

@@ -43,10 +43,12 @@ fn c10_1_a_socket_of_systemd_is_taken_by_its_name_or_its_address() {
     }
     assert!(inherited.take(&Endpoint::Inherited("wep".into())).expect("none").0.is_empty());
     assert!(inherited.take(&Endpoint::tcp("127.0.0.2", port)).expect("none").0.is_empty());
-    let (taken, source) = inherited.take(&Endpoint::tcp("127.0.0.1", port)).expect("it is it");
-    assert_eq!((taken.len(), source), (1, Source::Manager(vec!["site.socket".into()])));
+    for _ in 0..2 {
+        let (taken, source) = inherited.take(&Endpoint::tcp("127.0.0.1", port)).expect("it is it");
+        assert_eq!((taken.len(), source), (1, Source::Manager(vec!["site.socket".into()])));
+    }
     inherited.discard();
-    assert_eq!(inherited.names(), ["web"], "a later change may name it");
+    assert_eq!(inherited.names(), ["web", "site.socket"], "a later change may name them");
 }
 
 #[test]

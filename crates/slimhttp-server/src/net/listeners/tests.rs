@@ -1,10 +1,11 @@
 //! The listeners of a server, as they are opened and closed by changes.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use slimhttp_site::listener::SocketFile;
+use socket2::SockRef;
 
 use super::*;
 
@@ -18,6 +19,14 @@ fn at(address: &str, port: u16) -> Arc<Listener> {
 
 fn unix(path: &Path) -> Arc<Listener> {
     Arc::new(Listener::new(Endpoint::Unix(path.into()), false))
+}
+
+fn handed_over(name: &str, socket: impl Into<OwnedFd>) -> InheritedSocket {
+    InheritedSocket { name: name.into(), socket: socket.into() }
+}
+
+fn names(handed_over: &[InheritedSocket]) -> Vec<&str> {
+    handed_over.iter().map(|socket| &*socket.name).collect()
 }
 
 /// Makes these the listeners.
@@ -221,7 +230,7 @@ fn c10_1_the_file_goes_with_a_listener_from_which_nobody_accepts_any_more() {
     open.end_accepting();
     listeners.close();
     assert!(!path.exists());
-    assert!(open.sockets.lock().is_empty());
+    assert!(open.hand_over().expect("there are none").is_empty());
 }
 
 #[test]
@@ -257,4 +266,73 @@ fn c10_1_a_change_opens_nothing_once_nobody_accepts() {
     replace(&listeners, &[at("127.0.0.1", 0), unix(&path)]);
     assert!(!path.exists());
     assert!(TcpStream::connect(before[0].bound()[0]).is_err());
+}
+
+#[test]
+fn c10_1_a_change_that_fails_leaves_what_a_manager_has_opened() {
+    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = socket.local_addr().expect("an address").port();
+    let other = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let taken = at("127.0.0.1", other.local_addr().expect("an address").port());
+    let _manager = socket.try_clone().expect("there are descriptors");
+    let listeners = Listeners::new(vec![handed_over("web", socket)]).expect("it listens");
+    listeners.prepare(&[at("127.0.0.1", port), taken]).expect_err("one is taken");
+    // As often as it comes and goes.
+    for _ in 0..2 {
+        replace(&listeners, &[at("127.0.0.1", port)]);
+        assert_eq!(listeners.all()[0].bound()[0].port(), port);
+        replace(&listeners, &[]);
+    }
+}
+
+#[test]
+fn c10_1_what_is_handed_over_comes_once_and_the_first_listener_first() {
+    let sockets = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+    let ports = sockets.each_ref().map(|socket| socket.local_addr().expect("is bound").port());
+    let inherited = ["spare", "web", "web"].into_iter().zip(sockets);
+    let inherited = inherited.map(|(name, socket)| handed_over(name, socket)).collect();
+    let listeners = Listeners::new(inherited).expect("they listen");
+    let web = Arc::new(Listener::new(Endpoint::Inherited("web".into()), false));
+    replace(&listeners, &[at("127.0.0.1", 0), web]);
+    let all = listeners.hand_over().expect("there are descriptors");
+    assert_eq!(names(&all), ["127.0.0.1:0", "web", "web", "spare"]);
+    // By its address it is the same one.
+    replace(&listeners, &[at("127.0.0.1", ports[2]), at("127.0.0.1", 0)]);
+    let all = listeners.hand_over().expect("there are descriptors");
+    assert_eq!(names(&all), ["web", "127.0.0.1:0", "spare", "web"]);
+}
+
+#[test]
+fn c10_1_the_file_of_what_is_closed_meanwhile_goes_with_the_successor_that_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let listeners = listeners();
+    replace(&listeners, &[unix(&path)]);
+    drop(listeners.hand_over().expect("there are descriptors"));
+    replace(&listeners, &[]);
+    assert!(path.exists(), "the successor may serve it");
+    listeners.keep();
+    assert!(!path.exists());
+    // The same where the server ends.
+    replace(&listeners, &[unix(&path)]);
+    drop(listeners.hand_over().expect("there are descriptors"));
+    listeners.close();
+    assert!(path.exists());
+    listeners.keep();
+    assert!(!path.exists());
+}
+
+#[test]
+fn c10_1_permissions_are_what_the_successor_has_read_once_it_is_let_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let mode = || std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+    let old = listeners();
+    replace(&old, &[unix(&path)]);
+    let new = Listeners::new(old.hand_over().expect("there are descriptors")).expect("they listen");
+    let socket_file = SocketFile { mode: 0o600, ..SocketFile::default() };
+    replace(&new, &[Arc::new(Listener { socket_file, ..Listener::clone(&unix(&path)) })]);
+    assert_eq!(mode(), 0o660, "the one before may go on");
+    new.own();
+    assert_eq!(mode(), 0o600);
 }
