@@ -106,7 +106,8 @@ impl Listeners {
         wanted: &[Arc<Listener>],
     ) -> Result<PreparedListeners, Vec<CannotListen>> {
         let mut open = self.open.lock().clone();
-        let all_open = open.clone();
+        // The more specific one of two that are new takes what it names, too.
+        let mut all_open = open.clone();
         let mut prepared = PreparedListeners::default();
         let mut faults = Vec::new();
         for listener in wanted {
@@ -119,6 +120,7 @@ impl Listeners {
                 Some(known) => Ok(known),
                 None if self.is_final.load(Ordering::Acquire) => continue,
                 None => self.open(listener, &all_open).map(Arc::new).inspect(|opened| {
+                    all_open.push(opened.clone());
                     prepared.new.push(opened.clone());
                 }),
             };

@@ -269,6 +269,22 @@ fn c10_1_a_change_opens_nothing_once_nobody_accepts() {
 }
 
 #[test]
+fn c10_1_listeners_of_one_port_come_in_one_change() {
+    for wanted in [["", "127.0.0.1"], ["127.0.0.1", ""]] {
+        let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let listeners = listeners();
+        replace(&listeners, &wanted.map(|address| at(address, port)));
+        let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        let all = listeners.all();
+        let specific = all.iter().find(|open| open.bound()[0].is_ipv4()).expect("it is open");
+        let (_, peer) = specific.tcp_sockets()[0].accept().expect("somebody has connected");
+        assert_eq!(peer, client.local_addr().expect("an address"));
+    }
+}
+
+#[test]
 fn c10_1_a_change_that_fails_leaves_what_a_manager_has_opened() {
     let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = socket.local_addr().expect("an address").port();
