@@ -213,6 +213,24 @@ def test_c10_1_sockets_are_named_and_one_that_nothing_asks_for_is_told(
             assert running.status(running.upgrade()) == 0
 
 
+@pytest.mark.parametrize('entries', ["'fd:web'", "'http://127.0.0.1:0', 'fd:web'"])
+def test_c10_1_a_supervisor_hands_the_socket_of_systemd_on(entries: str, tmp_path: Path) -> None:
+    bound = [listening(), listening()]
+    web = bound[1].getsockname()[1]
+    file = site(tmp_path)
+    file.write_text(f"listen = [{entries}]\nweb_root = 'root'\n")
+    options: dict[str, Any] = {'python': True, 'cwd': tmp_path, 'names': 'spare:web'}
+    with Activated(bound, 'run', '--reload', file, **options) as program:
+        program.wait_for('Ctrl-C stops')
+        for count in (1, 2):
+            with Client(('127.0.0.1', web)) as client:
+                assert client.get('/a.txt').text == 'a'
+            if count == 1:
+                file.write_text(f'{file.read_text()}access_log = false\n')
+                program.wait_for('started anew in')
+        program.stop()
+
+
 @both_programs
 def test_a_file_that_systemd_has_made_is_left_to_it(python: bool, tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp())

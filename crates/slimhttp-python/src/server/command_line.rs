@@ -15,6 +15,7 @@ use pyo3::types::PyDict;
 use slimhttp_cli::handover::{Inheritance, Invocation};
 use slimhttp_cli::{Ended, Prepared, SERVICE_VARIABLES, ServiceManager, WatchdogThread};
 use slimhttp_server::{InheritedSocket, listen};
+use slimhttp_site::listener::{Endpoint, Listener};
 use slimhttp_site::value::{Table, Value};
 
 use crate::convert::config;
@@ -209,10 +210,12 @@ impl CommandLine {
     /// Where it listens first, as a handover names it; empty where `listen` is wrong.
     #[getter]
     fn endpoint(&self) -> PyResult<String> {
-        self.with(|prepared| {
-            let first = prepared.server_config.first_listener();
-            first.map_or_else(String::new, |listener| listener.endpoint.to_string())
-        })
+        let name = |listener: Listener| match listener.endpoint {
+            // What systemd has opened keeps the name that it has there.
+            Endpoint::Inherited(name) => name.to_string(),
+            other => other.to_string(),
+        };
+        self.with(|prepared| prepared.server_config.first_listener().map_or_else(String::new, name))
     }
 
     /// Binds and listens; gives the names and the descriptors, whose owner is the caller, or why it
