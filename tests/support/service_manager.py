@@ -85,7 +85,7 @@ for number in options['descriptors']:
     os.close(number)
 for number, descriptor in enumerate(moved, 3):
     os.dup2(descriptor, number, inheritable=True)
-environment = dict(os.environ, LISTEN_FDS=str(len(moved)))
+environment = dict(os.environ, LISTEN_FDS=options['count'] or str(len(moved)))
 environment['LISTEN_PID'] = options['pid'] or str(os.getpid())
 if options['names'] is not None:
     environment['LISTEN_FDNAMES'] = options['names']
@@ -96,7 +96,8 @@ os.execvpe(sys.argv[2], sys.argv[2:], environment)
 class Activated(Process):
     """`slimhttp` or `python -m slimHTTP`, started with sockets that listen.
 
-    `names` are those of the sockets; `pid` is for whom they are, unless for itself.
+    `names` are those of the sockets; `pid` is for whom they are, unless for itself; `count` is how
+    many there are said to be.
     """
 
     def __init__(
@@ -107,10 +108,13 @@ class Activated(Process):
         cwd: Path,
         names: Optional[str] = None,
         pid: str = '',
+        count: str = '',
         env: Optional[Mapping[str, str]] = None,
     ) -> None:
         descriptors = [listening.fileno() for listening in sockets]
-        options = json.dumps({'descriptors': descriptors, 'names': names, 'pid': pid})
+        options = json.dumps(
+            {'descriptors': descriptors, 'names': names, 'pid': pid, 'count': count}
+        )
         program = [sys.executable, '-m', 'slimHTTP'] if python else [Cli.binary()]
         starts = [sys.executable, '-c', _STARTS, options]
         super().__init__([*starts, *program, *arguments], cwd, env, pass_fds=descriptors)

@@ -262,6 +262,16 @@ def test_what_does_not_listen_is_named(python: bool, tmp_path: Path) -> None:
 
 
 @both_programs
+def test_more_sockets_than_there_can_be_are_none(python: bool, tmp_path: Path) -> None:
+    bound, count = listening(), str(10**12)
+    options: dict[str, Any] = {'python': python, 'cwd': tmp_path, 'count': count}
+    with activated([bound], 'run', site(tmp_path), **options) as running:
+        running.first.wait_for(f'no socket is adopted: `LISTEN_FDS` says {count}')
+        with Client(running.address) as client:
+            assert client.get('/a.txt').text == 'a'
+
+
+@both_programs
 def test_sockets_of_another_process_are_left_alone(python: bool, tmp_path: Path) -> None:
     bound = listening()
     with activated(

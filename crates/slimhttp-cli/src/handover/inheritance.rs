@@ -15,6 +15,9 @@ use crate::service_manager::ServiceManager;
 /// What stands in `LISTEN_FDNAMES` where the one descriptor is the channel to a predecessor.
 pub(super) const CHANNEL: &str = "slimhttp-handover";
 
+/// How many sockets are adopted; whoever says more than that hands over none.
+const MAX_SOCKETS: u64 = 1024;
+
 /// The same, for a process.
 #[derive(Debug, Default)]
 pub struct Inheritance {
@@ -65,6 +68,13 @@ impl Inheritance {
 
     /// Adopts what systemd has bound.
     fn adopt(&mut self, names: &str) {
+        let count = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u64>().ok());
+        if let Some(count) = count.filter(|count| *count > MAX_SOCKETS) {
+            self.warnings.push(format!(
+                "no socket is adopted: `LISTEN_FDS` says {count}, of {MAX_SOCKETS} at most"
+            ));
+            return;
+        }
         let mut given = ListenFd::from_env();
         let mut names = names.split(':');
         for index in 0..given.len() {
