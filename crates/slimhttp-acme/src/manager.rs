@@ -1,5 +1,5 @@
 //! The thread `slimhttp-acme`: which certificate is looked at when. A look is a task of the
-//! thread's runtime ([`step`]), a few at once; between two of them everything that is known of a
+//! thread's runtime ([`step()`]), a few at once; between two of them everything that is known of a
 //! certificate is its [`Entry`].
 //!
 //! The entries are a table under a lock, which is never held across an `.await` nor during a wait

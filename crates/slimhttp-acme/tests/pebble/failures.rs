@@ -1,13 +1,14 @@
 //! Failures: what is said of them, when there is another attempt, and what stays as it is.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use slimhttp_acme::{CertificateState, Timing, stored_status};
 use slimhttp_site::acme::{AcmeOptions, ChallengeType};
 
 use crate::is_skipped;
+use crate::support::front::Moment;
 use crate::support::site::{TestClock, World, names, timing};
 use crate::support::wait_until;
 
@@ -214,7 +215,9 @@ fn c10_4_limit_after_limit_pauses_the_whole_authority() {
     let world = World::new();
     let problem = json!({"type": format!("{URN}rateLimited"), "detail": "too many"});
     world.front.state.lock().refusal = Some(("new-order", 429, problem, Some(7200), 1000));
-    let site = world.site();
+    let pause = Duration::from_secs(3600);
+    let timing = Timing { pause, longest_pause: pause, ..timing() };
+    let site = world.site_at(world.options(), Arc::default(), timing);
     let all: Vec<_> = (0..20).map(|number| format!("a{number}.example.com")).collect();
     site.acme.want(all.iter().map(|name| names(name)));
     for name in &all {
@@ -326,6 +329,31 @@ fn c10_4_what_is_wanted_no_more_is_let_go() {
     assert_eq!(site.installed.count(NAME), 0);
     site.acme.want([]);
     assert_eq!(site.acme.status(), []);
+}
+
+#[test]
+fn c10_4_it_stops_while_an_order_is_under_way() {
+    if is_skipped() {
+        return;
+    }
+    let world = World::new();
+    // The authority takes its time.
+    world.front.state.lock().trap = Some(("challenge", Moment::Before));
+    let site = world.site();
+    site.acme.want([names(NAME)]);
+    wait_until("the challenge", || world.front.state.lock().is_trapped);
+    let challenges = site.acme.challenges();
+    assert!(!challenges.is_idle());
+    let started = Instant::now();
+    drop(site);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    // Nothing of it is left, but for what the next one goes on with.
+    assert!(challenges.is_idle());
+    world.front.state.lock().trap = None;
+    let site = world.site();
+    site.acme.want([names(NAME)]);
+    site.certificate(NAME);
+    assert_eq!(world.front.orders_for(&[NAME]), 1);
 }
 
 #[test]
