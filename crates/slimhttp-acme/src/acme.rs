@@ -38,8 +38,8 @@ pub struct Setup {
 }
 
 /// Obtains certificates and renews them, for one server. Every method may be called from any
-/// thread. Dropped, it stops within two seconds: an order that is under way is on disk, and
-/// whoever has the folder next goes on with it.
+/// thread. Dropped, it stops within two seconds, for which a thread without a runtime waits: an order
+/// that is under way is on disk, and whoever has the folder next goes on with it.
 pub struct Acme {
     shared: Arc<Shared>,
     thread: Mutex<Option<Thread>>,
@@ -255,6 +255,10 @@ impl Drop for Acme {
     fn drop(&mut self) {
         if let Some(mut thread) = self.thread.lock().take() {
             thread.stop = None;
+            // The last owner may be a thread that serves connections, which is not made to wait.
+            if tokio::runtime::Handle::try_current().is_ok() {
+                return;
+            }
             if thread.ended.recv_timeout(STOP_TIME) == Err(std_mpsc::RecvTimeoutError::Timeout) {
                 tracing::warn!("the thread `slimhttp-acme` has not ended yet");
             }
