@@ -298,6 +298,33 @@ if __name__ == '__main__':
     check(program, 'hello hello\n')
 
 
+@pytest.mark.parametrize(
+    'ends', ['http.close()', 'http.stop()', "http.config['listen'] = []", 'sys.exit(0)']
+)
+def test_c10_1_a_fork_leaves_the_sockets_of_the_parent(ends: str) -> None:
+    # With several threads that wait for work, whose locks nobody releases in the child.
+    program = f"""
+import socket, tempfile
+folder = tempfile.mkdtemp()
+with slimHTTP.server(
+    slimHTTP.HTTP, addr='127.0.0.1', port=0, quiet=True, web_root=folder, python_threads=4,
+    listen=['unix:' + folder + '/s'],
+) as http:
+    child = os.fork()
+    if child == 0:
+        {ends}
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(folder + '/s')
+        client.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+        print(client.recv(12).decode())
+# Nothing else is left of it.
+os.rmdir(folder)
+"""
+    check(program, 'HTTP/1.1 404\n')
+
+
 def served_in_a_process(pipe: Any) -> None:
     with opened() as http:
         pipe.send(http.port)

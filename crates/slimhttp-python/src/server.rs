@@ -213,7 +213,7 @@ impl Server {
     /// Takes no new connections and frees the port; what is in flight finishes
     /// within the grace period.
     fn stop(&self, py: Python<'_>) {
-        if !self.stopping.swap(true, Ordering::AcqRel) {
+        if !self.stopping.swap(true, Ordering::AcqRel) && !self.core.is_of_parent() {
             py.detach(|| {
                 if let Some(manager) = self.manager.get() {
                     manager.stopping();

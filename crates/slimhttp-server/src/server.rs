@@ -62,6 +62,8 @@ pub struct Server {
     /// Whether [`Server::start`] has been called, or will have no effect any more.
     is_started: AtomicBool,
     has_become_user: Mutex<bool>,
+    /// The process that serves.
+    process: u32,
 }
 
 impl fmt::Debug for Server {
@@ -113,6 +115,7 @@ impl Server {
             io_threads: OnceLock::new(),
             is_started: AtomicBool::new(false),
             has_become_user: Mutex::new(false),
+            process: std::process::id(),
         })
     }
 
@@ -233,8 +236,11 @@ impl Server {
 
     /// Stops accepting and frees the port, lets requests in flight finish, and
     /// cuts what is left after `grace_period`. Returns as soon as the port is
-    /// free; see [`Server::wait`] for the rest.
+    /// free; see [`Server::wait`] for the rest. Nothing ends by a forked child.
     pub fn stop(&self) {
+        if self.is_of_parent() {
+            return;
+        }
         registry::unregister(&self.shared.live);
         self.shared.live.obtaining().stop();
         self.shared.shutdown.request();
@@ -248,10 +254,19 @@ impl Server {
         }
     }
 
-    /// Cuts everything now.
+    /// Cuts everything now. Nothing ends by a forked child.
     pub fn close(&self) {
+        if self.is_of_parent() {
+            return;
+        }
         self.stop();
         self.shared.shutdown.cut();
+    }
+
+    /// Whether this process was forked by the one that serves: it has none of the threads, and locks
+    /// may be held that those would release.
+    pub fn is_of_parent(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// Whether it was asked to stop.

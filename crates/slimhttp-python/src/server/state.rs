@@ -179,7 +179,7 @@ impl Server {
 
     /// Cuts everything now, once.
     pub(super) fn close_now(&self, py: Python<'_>) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
+        if !self.closed.swap(true, Ordering::AcqRel) && !self.core.is_of_parent() {
             py.detach(|| {
                 self.bridge().close();
                 self.core.close();
@@ -192,7 +192,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
+        if !self.closed.swap(true, Ordering::AcqRel) && !self.core.is_of_parent() {
             self.dispatcher.bridge.close();
             self.core.close();
         }

@@ -40,6 +40,8 @@ pub(crate) struct OpenListener {
     is_closing: watch::Sender<bool>,
     /// How many tasks accept from it, and who waits until there is none.
     accepting: (Mutex<usize>, Condvar),
+    /// The process that has opened it, and no child that this has forked.
+    process: u32,
     /// Where its sockets come from.
     source: Source,
     /// Whether the process before this one has let go of them.
@@ -63,6 +65,7 @@ impl OpenListener {
             rules: ArcSwap::new(listener),
             is_closing: watch::Sender::new(false),
             accepting: Default::default(),
+            process: std::process::id(),
             source,
             is_let_go: AtomicBool::new(false),
             is_handed_over: AtomicBool::new(false),
@@ -160,7 +163,8 @@ impl OpenListener {
             Source::Predecessor => self.is_let_go.load(Ordering::Acquire),
             Source::Manager(_) => false,
         };
-        is_ours && !self.is_handed_over.load(Ordering::Acquire)
+        let is_kept = !self.is_handed_over.load(Ordering::Acquire);
+        is_ours && is_kept && self.process == std::process::id()
     }
 
     /// Asks the tasks that accept to end; without any it is closed at once.
