@@ -147,10 +147,13 @@ def test_c10_1_listeners_come_and_go_by_an_upgrade(
         assert running.status(before) == 0
         with UnixClient(socket_path) as client:
             assert client.get('/a.txt').text == 'a'
+        file.write_text(text)
+        before = running.upgrade()
+        assert running.status(before) == 0
+        assert not socket_path.exists()
         load.wait_for_answers()
         load.end()
         assert running.stop() == 0
-    assert not socket_path.exists()
 
 
 @both_programs

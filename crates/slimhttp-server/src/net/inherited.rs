@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use parking_lot::Mutex;
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -116,9 +117,14 @@ impl Inherited {
     }
 
     /// Closes what a predecessor has had open and no listener has taken: its successor listens
-    /// there no more.
-    pub(super) fn discard(&self) {
-        self.0.lock().retain(|socket| !socket.is_of_endpoint());
+    /// there no more. Gives the files of such sockets, which may go once the predecessor has let go.
+    pub(super) fn discard(&self) -> Vec<SocketPath> {
+        let mut sockets = self.0.lock();
+        let discarded = sockets.extract_if(.., |socket| socket.is_of_endpoint());
+        let file = |socket: InheritedSocket| {
+            Some(SocketPath::of(Path::new(socket.name.strip_prefix("unix:")?)))
+        };
+        discarded.filter_map(file).collect()
     }
 
     /// The names of those that are left.

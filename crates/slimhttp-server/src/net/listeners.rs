@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::net::inherited::{Inherited, InheritedSocket, Source};
 use crate::net::listener;
 use crate::net::socket_file::Protection;
+use crate::net::unix_listener::SocketPath;
 
 mod open_listener;
 
@@ -33,6 +34,8 @@ pub(crate) struct Listeners {
     /// Those that changes have closed while another process had their sockets too.
     closed_for_us: Mutex<Vec<Arc<OpenListener>>>,
     inherited: Inherited,
+    /// Files of the process before this one, which this one does not listen at.
+    discarded: Mutex<Vec<SocketPath>>,
     /// How often the list has changed.
     changes: watch::Sender<u64>,
 }
@@ -73,8 +76,8 @@ impl Listeners {
     /// Something of that does not listen.
     pub(crate) fn new(inherited: Vec<InheritedSocket>) -> io::Result<Self> {
         let inherited = Inherited::new(inherited)?;
-        let (open, is_final, closed_for_us, changes) = Default::default();
-        Ok(Self { open, is_final, closed_for_us, inherited, changes })
+        let (open, is_final, closed_for_us, discarded, changes) = Default::default();
+        Ok(Self { open, is_final, closed_for_us, inherited, discarded, changes })
     }
 
     /// Opens the first.
@@ -231,7 +234,7 @@ impl Listeners {
     /// Closes what was handed over and is not used, once the server serves; what another one than
     /// the process before has opened is left for a later change, and the log tells of it.
     pub(crate) fn discard_inherited(&self) {
-        self.inherited.discard();
+        self.discarded.lock().extend(self.inherited.discard());
         let all = self.all();
         let is_named = |name: &String| all.iter().any(|open| open.is_of_manager(name));
         for name in self.inherited.names().iter().filter(|name| !is_named(name)) {
@@ -243,6 +246,7 @@ impl Listeners {
 
     /// The process before this one has let go of its sockets.
     pub(crate) fn own(&self) {
+        std::mem::take(&mut *self.discarded.lock()).iter().for_each(SocketPath::remove);
         self.of_several_processes().iter().for_each(|open| open.own());
     }
 

@@ -352,3 +352,18 @@ fn c10_1_permissions_are_what_the_successor_has_read_once_it_is_let_go() {
     new.own();
     assert_eq!(mode(), 0o600);
 }
+
+#[test]
+fn c10_1_the_file_goes_of_a_socket_that_the_successor_has_no_listener_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.sock");
+    let old = listeners();
+    replace(&old, &[at("127.0.0.1", 0), unix(&path)]);
+    let new = Listeners::new(old.hand_over().expect("there are descriptors")).expect("they listen");
+    replace(&new, &[at("127.0.0.1", 0)]);
+    new.discard_inherited();
+    assert!(path.exists(), "the one before may go on");
+    new.own();
+    old.close();
+    assert!(!path.exists());
+}
