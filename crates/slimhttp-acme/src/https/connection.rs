@@ -180,8 +180,8 @@ async fn connect(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStrea
     for address in addresses.take(MOST_ADDRESSES) {
         match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = format!("{address}: {error}"),
-            Err(_) => last = format!("{address}: no answer"),
+            Ok(Err(error)) => last = format!("{error} at {}", address.ip()),
+            Err(_) => last = format!("no answer from {}", address.ip()),
         }
     }
     Err(Broken::Unreachable(last))
