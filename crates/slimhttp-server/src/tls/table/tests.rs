@@ -44,6 +44,11 @@ pub(super) fn table(snapshot: &Snapshot) -> &Arc<TlsTable> {
     snapshot.tls.as_ref().expect("TLS is spoken")
 }
 
+/// The table of a site with a store of its own, for which nobody obtains anything yet.
+pub(super) fn by_itself(snapshot: &Snapshot) -> Arc<TlsTable> {
+    TlsTable::open(&snapshot.site, None, &Arc::new(TlsStore::default())).expect("it is valid")
+}
+
 /// What a client gets that asks for a name, at port 1.
 pub(super) fn chosen(snapshot: &Snapshot, name: Option<&str>) -> Arc<Entry> {
     table(snapshot).choose(&snapshot.site, name, 1)
@@ -415,7 +420,7 @@ fn c10_2_certificates_that_are_obtained_and_not_configured() {
     }
     let live = live(&json!({"tls": "auto", "vhosts": {"a.example": {}}}));
     let snapshot = live.current();
-    let (tls, site) = (table(&snapshot), &snapshot.site);
+    let (tls, site) = (by_itself(&snapshot), &snapshot.site);
     assert!(tls.awaited(site, Some("x.example"), 1).is_none(), "nobody obtains anything");
     let store = tls.store.clone();
     tls.store.automatic.set_on_demand(Arc::new(Obtains(store, Issuer::new())));
@@ -424,11 +429,11 @@ fn c10_2_certificates_that_are_obtained_and_not_configured() {
     assert!(tls.awaited(site, None, 1).is_none());
     assert!(tls.awaited(site, Some("x.example"), 1).is_some());
     assert!(tls.awaited(site, Some("x.example"), 1).is_none(), "it is there by now");
-    assert_eq!(shown(&chosen(&snapshot, Some("x.example"))), "auto x.example");
+    assert_eq!(shown(&tls.choose(site, Some("x.example"), 1)), "auto x.example");
     assert!(tls.awaited(site, Some("no.example"), 1).is_some());
-    assert_eq!(shown(&chosen(&snapshot, Some("no.example"))), "auto ");
+    assert_eq!(shown(&tls.choose(site, Some("no.example"), 1)), "auto ");
 
     let names: Arc<[Arc<str>]> = Arc::new(["x.example".into()]);
     tls.store.automatic.forget(&names);
-    assert_eq!(shown(&chosen(&snapshot, Some("x.example"))), "auto ");
+    assert_eq!(shown(&tls.choose(site, Some("x.example"), 1)), "auto ");
 }

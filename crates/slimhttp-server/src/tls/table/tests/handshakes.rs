@@ -270,8 +270,7 @@ fn c10_2_while_nothing_was_obtained_the_configuration_says_what_clients_get() {
 fn c10_2_an_authority_is_shown_its_challenge_and_nobody_else() {
     let issuer = Issuer::new();
     let live = live(&json!({"cert": issuer.issue("one.pem", &["a.example"])}));
-    let snapshot = live.current();
-    let tls = table(&snapshot);
+    let tls = by_itself(&live.current());
     let made = issuer.sign(&["a.example"], KeyType::P256);
     let key = certified_key(&made);
     tls.store.automatic.set_challenges(Arc::new(Challenge(key)));
