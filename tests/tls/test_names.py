@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import pytest
 import slimHTTP
-from support import DATA, Cli, Client, Log, Serving, serving, wait_until
+from support import DATA, Cli, Client, Log, Serving, serving, unused_port, wait_until
 from support.http2_client import Http2
 from support.issuing import Issuer, der, lenient_client
 
@@ -222,11 +222,15 @@ def test_c10_2_ten_thousand_hosts_are_read_once(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize('until_issued', ['self-signed', 'refuse'])
-def test_c10_2_a_host_whose_certificate_is_not_there_yet(until_issued: str, issuer: Issuer) -> None:
+def test_c10_2_a_host_whose_certificate_is_not_there_yet(
+    until_issued: str, issuer: Issuer, tmp_path: Path
+) -> None:
     b = issuer.issue('b.pem', 'b.example')
     automatic = {'cert': 'auto', 'until_issued': until_issued, 'names': ['www.a.example']}
     vhosts = {'a.example': {'tls': automatic}, 'b.example': {'tls': {'cert': str(b)}}}
-    with https(vhosts=vhosts) as served:
+    # An authority that nobody reaches.
+    acme = {'directory': f'https://127.0.0.1:{unused_port()}/', 'storage': str(tmp_path / 'acme')}
+    with https(vhosts=vhosts, acme=acme) as served:
         for name in ('a.example', 'www.a.example'):
             if until_issued == 'refuse':
                 with pytest.raises(ssl.SSLError, match=r'ACCESS_DENIED|access denied'):
