@@ -38,7 +38,7 @@ impl Stream for Box<dyn Stream> {
     }
 }
 
-impl Stream for tokio_rustls::server::TlsStream<TcpStream> {
+impl Stream for Box<tokio_rustls::server::TlsStream<TcpStream>> {
     fn bare(&self) -> Option<&TcpStream> {
         Some(self.get_ref().0)
     }

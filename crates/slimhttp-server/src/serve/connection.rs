@@ -55,7 +55,9 @@ pub(crate) async fn serve(
         return;
     }
     if security.is_tls() {
-        return Box::pin(encrypted(socket, context)).await;
+        // In a task of its own: this one has the room that a plain connection needs.
+        tokio::spawn(encrypted(socket, context));
+        return;
     }
     if listener.h2c {
         match Box::pin(http2::is_http2(&socket, &context.state)).await {
@@ -73,22 +75,25 @@ async fn encrypted(socket: TcpStream, context: Arc<ConnectionContext>) {
     let (state, peer) = (context.state.clone(), context.peer);
     match first_byte(&socket, &state).await {
         None => return,
-        Some(byte) if byte.is_ascii_alphabetic() => return plain_to_tls(socket, context).await,
+        Some(byte) if byte.is_ascii_alphabetic() => {
+            return Box::pin(plain_to_tls(socket, context)).await;
+        }
         // What is no TLS either is told so by an alert.
         Some(_) => {}
     }
     // A handshake may take as long as a head.
     state.record_read(ReadPhase::Head);
-    // Boxed, for it takes more room than a connection does that is idle afterwards.
+    // Boxed, for it takes more room than a connection does that is idle afterwards; and so are the
+    // session, which is moved now and then, and HTTP/2.
     let handshake = Box::pin(shake_hands(socket, &context));
     let outcome = tokio::select! {
         () = state.until_cut() => return,
-        outcome = handshake => outcome,
+        outcome = handshake => outcome.map(|stream| stream.map(Box::new)),
     };
     match outcome {
         Ok(None) => {}
         Ok(Some(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            http2::serve(stream, context).await;
+            Box::pin(http2::serve(stream, context)).await;
         }
         Ok(Some(stream)) => {
             state.record_read(ReadPhase::Idle);
