@@ -162,7 +162,8 @@ impl Context {
     }
 }
 
-fn digest_of(options: &AcmeOptions) -> String {
+/// What tells options from others, keys included.
+pub(crate) fn digest_of(options: &AcmeOptions) -> String {
     let secrets = [
         options.eab.as_ref().map(|account| &account.key),
         match &options.dns.way {

@@ -66,4 +66,4 @@ pub use dns::{DnsFuture, DnsProvider};
 pub use manager::{Install, Refusal};
 pub use names::{MOST_NAMES, Names};
 pub use renewal::Timing;
-pub use status::{CertificateState, CertificateStatus, stored_status};
+pub use status::{CertificateState, CertificateStatus, StoredCertificate, stored_certificates};

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use slimhttp_site::acme::AcmeOptions;
+
 use crate::certificate::Certificate;
+use crate::context::digest_of;
 use crate::names::Names;
 use crate::renewal::{Due, Timing, due, renew_at};
-use crate::store::{self, CertificateFolder, Meta};
+use crate::store::{CertificateFolder, Meta, Store};
 
 /// How one certificate stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,17 +117,26 @@ impl CertificateStatus {
     }
 }
 
-/// How the certificates in a storage stand, by their folders, without a server that runs. One
-/// that is being ordered at the moment says so.
+/// A certificate as it is in the storage.
+#[derive(Debug)]
+pub struct StoredCertificate {
+    /// How it stands.
+    pub status: CertificateStatus,
+    /// What there is.
+    pub certificate: Option<Certificate>,
+}
+
+/// The certificates of the authority that `options` name, by their folders, without a server that
+/// runs and in the order of their names. One that is being ordered at the moment says so.
 ///
 /// # Errors
-/// The storage cannot be read.
-pub fn stored_status(storage: &Path) -> io::Result<Vec<CertificateStatus>> {
-    let (now, timing) = (SystemTime::now(), Timing::default());
+/// The storage cannot be read. One that is not there yet has no certificates.
+pub fn stored_certificates(options: &AcmeOptions) -> io::Result<Vec<StoredCertificate>> {
+    let (now, timing, digest) = (SystemTime::now(), Timing::default(), digest_of(options));
     let mut found = Vec::new();
-    for folder in store::all_in(storage)? {
+    for folder in Store::new(&options.storage, &options.directory).try_all_certificates()? {
         let certificate = folder.certificate().ok().flatten();
-        let meta = folder.meta().unwrap_or_default();
+        let meta = folder.meta().unwrap_or_default().for_options(&digest);
         // A folder that was made by hand has no names of its own.
         let names = meta.names.clone().or_else(|| certificate.as_ref().map(|it| it.names.clone()));
         let Some(names) = names else { continue };
@@ -135,7 +147,8 @@ pub fn stored_status(storage: &Path) -> io::Result<Vec<CertificateStatus>> {
         if meta.order.is_some() && is_due {
             status.state = CertificateState::Obtaining;
         }
-        found.push(status);
+        found.push(StoredCertificate { status, certificate });
     }
+    found.sort_by(|one, other| one.status.names.cmp(&other.status.names));
     Ok(found)
 }

@@ -25,6 +25,7 @@
 //! Everything here waits for the disk: it is called on the thread `slimhttp-acme`, and by who
 //! makes a change of the site.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,7 +90,18 @@ impl Store {
 
     /// The folder of every certificate that there is, of this authority.
     pub(crate) fn all_certificates(&self) -> Vec<CertificateFolder> {
-        certificates_in(&self.certificates())
+        certificates_in(&self.certificates()).unwrap_or_default()
+    }
+
+    /// The same, where it is to be said that they cannot be read.
+    ///
+    /// # Errors
+    /// They cannot be read. Where there are none yet, there are none.
+    pub(crate) fn try_all_certificates(&self) -> io::Result<Vec<CertificateFolder>> {
+        match certificates_in(&self.certificates()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            found => found,
+        }
     }
 
     fn certificates(&self) -> PathBuf {
@@ -97,24 +109,12 @@ impl Store {
     }
 }
 
-/// The folders of the certificates of every authority in a storage.
-///
-/// # Errors
-/// The storage cannot be read.
-pub(crate) fn all_in(storage: &Path) -> std::io::Result<Vec<CertificateFolder>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(storage)? {
-        found.extend(certificates_in(&entry?.path().join("certificates")));
-    }
-    Ok(found)
-}
-
-fn certificates_in(folder: &Path) -> Vec<CertificateFolder> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+fn certificates_in(folder: &Path) -> io::Result<Vec<CertificateFolder>> {
+    let entries = std::fs::read_dir(folder)?.filter_map(Result::ok);
     let mut found: Vec<_> =
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     found.sort();
-    found.into_iter().map(CertificateFolder::new).collect()
+    Ok(found.into_iter().map(CertificateFolder::new).collect())
 }
 
 /// What the folder of an authority is called: its URL, as far as a name of a file can be it.

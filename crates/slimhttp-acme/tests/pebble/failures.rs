@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use slimhttp_acme::{CertificateState, Timing, stored_status};
+use slimhttp_acme::{CertificateState, Timing, stored_certificates};
 use slimhttp_site::acme::{AcmeOptions, ChallengeType};
 
 use crate::is_skipped;
@@ -51,8 +51,8 @@ fn c10_4_a_name_that_cannot_be_proven_is_told_in_one_line() {
     let site = world.site_at(http_alone(&world), Arc::clone(&clock), once());
     site.acme.want([names(NAME)]);
     assert_eq!(site.status(NAME).last_error.as_deref(), Some(&*line));
-    let stored = stored_status(&world.folder.path().join("acme")).unwrap();
-    assert_eq!((stored.len(), stored[0].last_error.as_deref()), (1, Some(&*line)));
+    let stored = stored_certificates(&http_alone(&world)).unwrap();
+    assert_eq!((stored.len(), stored[0].status.last_error.as_deref()), (1, Some(&*line)));
     // Another one is looked at meanwhile.
     site.acme.want([names(NAME), names("b.example.com")]);
     site.certificate("b.example.com");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::Ordering;
 
-use slimhttp_acme::{CertificateState, stored_status};
+use slimhttp_acme::{CertificateState, stored_certificates};
 use slimhttp_site::acme::{AcmeOptions, ChallengeType, KeyType};
 
 use crate::is_skipped;
@@ -47,8 +47,13 @@ fn c10_4_http_01_obtains_a_certificate() {
     let status = site.status("a.example.com b.example.com");
     assert_eq!((status.state, status.attempts), (CertificateState::Valid, 0));
     assert_eq!(status.serial.as_deref(), Some(&*certificate.serial));
-    let stored = stored_status(&world.folder.path().join("acme")).unwrap();
-    assert_eq!(stored, [status]);
+    let stored = stored_certificates(&world.options()).unwrap();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].status, status);
+    assert_eq!(stored[0].certificate.as_ref().unwrap().serial, certificate.serial);
+    // Another authority has others, in the same storage.
+    let elsewhere = AcmeOptions { directory: "https://ca.example/dir".into(), ..world.options() };
+    assert!(stored_certificates(&elsewhere).unwrap().is_empty());
 }
 
 #[test]

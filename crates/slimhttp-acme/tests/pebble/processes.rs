@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use slimhttp_acme::{Acme, CertificateState, stored_status};
+use slimhttp_acme::{Acme, CertificateState, stored_certificates};
 use slimhttp_site::acme::AcmeOptions;
 
 use crate::is_skipped;
@@ -103,10 +103,10 @@ fn child() {
 
 /// What is on disk of the certificate.
 fn state(world: &World) -> CertificateState {
-    let all = stored_status(&world.folder.path().join("acme")).unwrap();
-    let [status] = &all[..] else { panic!("{all:?}") };
+    let all = stored_certificates(&world.options()).unwrap();
+    let [stored] = &all[..] else { panic!("{all:?}") };
     // An order may be under way; that is no reason to have no certificate.
-    if status.not_after.is_none() { CertificateState::Missing } else { CertificateState::Valid }
+    if stored.certificate.is_none() { CertificateState::Missing } else { CertificateState::Valid }
 }
 
 #[track_caller]
