@@ -7,6 +7,7 @@
 //! first; they block on nothing. The thread `slimhttp-acme` does everything else.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -14,13 +15,14 @@ use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use slimhttp_acme::{
     Acme, Certificate, CertificateStatus as Progress, Challenges, DnsProvider, Install, Judge,
-    Names, Setup, SystemClock, Timing,
+    Names, Setup, StoredCertificate, SystemClock, Timing, stored_certificates,
 };
 use slimhttp_site::acme::{AcmeOptions, Identifier};
 use slimhttp_site::tls::AutomaticNames;
+use time::OffsetDateTime;
 
 use crate::tls::automatic::{ChallengeCertificate, ChallengeCertificates, Obtained, OnDemand};
-use crate::tls::status::{CertificateSource, CertificateStatus};
+use crate::tls::status::{CertificateSource, CertificateStatus, of_automatic};
 use crate::tls::store::TlsStore;
 
 /// What obtains certificates for one server. Made with it, and idle until a site asks for one.
@@ -157,6 +159,11 @@ fn by_names(wanted: Vec<AutomaticNames>) -> HashMap<Names, Vec<AutomaticNames>> 
     all
 }
 
+/// The list of a certificate that nobody has written down.
+fn list_of(names: &Names) -> AutomaticNames {
+    names.iter().map(|name| Arc::from(name.to_string())).collect()
+}
+
 /// Puts what is obtained where it is presented.
 struct Installer {
     store: Arc<TlsStore>,
@@ -186,9 +193,7 @@ impl Install for Installer {
     fn install(&self, wanted: &Names, certificate: Arc<Certificate>) {
         let lists = self.expected.lock().get(wanted).cloned();
         // Nobody has written the name down: a client has asked for it.
-        let lists = lists.unwrap_or_else(|| {
-            vec![wanted.iter().map(|name| Arc::from(name.to_string())).collect()]
-        });
+        let lists = lists.unwrap_or_else(|| vec![list_of(wanted)]);
         for names in lists {
             if let Err(why) = self.store.automatic.install(&names, &certificate.certified_key) {
                 tracing::error!("the certificate for {wanted} cannot be presented: {why}");
@@ -229,6 +234,48 @@ impl ChallengeCertificates for Asked {
             tokio::task::spawn_blocking(stored).await.ok().flatten()
         })
     }
+}
+
+/// Puts what is stored of the certificates that are asked for where it would be presented, for who
+/// asks without a server. Gives how all that are stored stand. Reads files.
+///
+/// # Errors
+/// The storage cannot be read.
+pub(crate) fn load(
+    options: &AcmeOptions,
+    store: &TlsStore,
+    wanted: Vec<AutomaticNames>,
+) -> io::Result<Vec<Progress>> {
+    let wanted = by_names(wanted);
+    let mut all = Vec::new();
+    for StoredCertificate { mut status, certificate } in stored_certificates(options)? {
+        let lists = wanted.get(&status.names);
+        status.on_demand &= lists.is_none();
+        let lists = match lists {
+            Some(lists) => lists.clone(),
+            None if status.on_demand => vec![list_of(&status.names)],
+            // It was asked for once, and stays on disk.
+            None => continue,
+        };
+        if let Some(certificate) = certificate {
+            for names in &lists {
+                // What cannot be understood would not be presented either.
+                let _ = store.automatic.install(names, &certificate.certified_key);
+            }
+        }
+        all.push(status);
+    }
+    Ok(all)
+}
+
+/// What TLS knows of those that [`load`] has found which nobody has written down.
+pub(crate) fn on_demand(
+    stored: &[Progress],
+    store: &TlsStore,
+    now: OffsetDateTime,
+) -> Vec<CertificateStatus> {
+    let own = stored.iter().filter(|status| status.on_demand);
+    own.map(|status| of_automatic(&store.automatic.of(&list_of(&status.names)), now)).collect()
 }
 
 /// Adds to what TLS knows of certificates how far those are that are obtained.

@@ -109,7 +109,10 @@ pub use message::refused::DebugPage;
 pub use net::inherited::InheritedSocket;
 pub use observe::event::{Event, Responder};
 pub use serve::heartbeat::Pulse;
-pub use server::{Server, ServerConfig, StartError, check, listen};
+pub use server::{
+    CertificatesError, Server, ServerConfig, StartError, certificates, check, listen,
+    roll_over_account_key,
+};
 pub use slimhttp_acme::{DnsFuture, DnsProvider, Judge, JudgeFuture};
 pub use sys::clock::LogThrottle;
 pub use sys::privileges;

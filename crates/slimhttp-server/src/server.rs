@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,14 +17,12 @@ use parking_lot::Mutex;
 
 use slimhttp_acme::{DnsProvider, Judge};
 use slimhttp_site::compile::listed;
-use slimhttp_site::fault::Faults;
-use slimhttp_site::listener::{Endpoint, FirstListener, Listener};
+use slimhttp_site::listener::FirstListener;
 
 use crate::context::failed_start::{FailedStart, ShownFailure};
 use crate::context::server::ServerContext;
 use crate::fs::watcher::FileWatcher;
 use crate::live::registry;
-use crate::live::snapshot;
 use crate::live::{Draft, Live};
 use crate::net::inherited::InheritedSocket;
 use crate::net::listeners::{Listeners, OpenListener};
@@ -38,9 +36,11 @@ use crate::serve::threads::IoThreads;
 use crate::sys::privileges;
 use crate::tls::status::CertificateStatus;
 
+mod inspect;
 mod start;
 mod status;
 
+pub use inspect::{CertificatesError, certificates, check, roll_over_account_key};
 pub use start::{ServerConfig, StartError};
 use status::status;
 
@@ -398,35 +398,6 @@ pub fn listen(
     // Nothing that was open is closed.
     let _none = listeners.replace(prepared);
     listeners.hand_over().map_err(|cause| StartError::Listen { listener: first.rules(), cause })
-}
-
-/// Checks a configuration as [`Server::bind`] would, without a server; the
-/// warnings are returned.
-///
-/// # Errors
-/// Every fault at once.
-pub fn check(server_config: &ServerConfig) -> Result<Vec<String>, Faults> {
-    // Where `listen` is wrong, compiling it says so, whatever is open.
-    let nowhere = || Listener::new(Endpoint::tcp("", 0), server_config.tls);
-    let listener = server_config.first_listener().unwrap_or_else(nowhere);
-    let bound = match &listener.endpoint {
-        Endpoint::Tcp { address, .. } if address.is_empty() => vec![Ipv6Addr::UNSPECIFIED.into()],
-        Endpoint::Tcp { address, .. } => address.parse().ok().into_iter().collect(),
-        Endpoint::Unix(_) | Endpoint::Inherited(_) => Vec::new(),
-    };
-    let listener = FirstListener {
-        port: listener.endpoint.port(),
-        endpoint: listener.endpoint,
-        tls: listener.tls,
-        is_listed: server_config.is_listed(),
-        bound,
-    };
-    let draft = Draft::new(server_config.config.clone(), server_config.base.clone());
-    let site = snapshot::compile_site(&draft, &listener, server_config.handler.is_some(), None)?;
-    if site.service.speaks_tls() {
-        snapshot::open_tls(&site, &Arc::default(), None)?;
-    }
-    Ok(site.warnings)
 }
 
 /// Every connection takes a descriptor, and the usual soft limit of 1,024 is

@@ -67,7 +67,7 @@ pub(crate) struct AutomaticCertificates {
 
 impl AutomaticCertificates {
     /// That for exactly these names, which the configuration asks for.
-    pub(super) fn of(&self, names: &AutomaticNames) -> Arc<AutomaticCertificate> {
+    pub(crate) fn of(&self, names: &AutomaticNames) -> Arc<AutomaticCertificate> {
         let mut certificates = self.certificates.lock();
         let made = certificates.entry(Arc::clone(names)).or_insert_with(|| {
             Arc::new(AutomaticCertificate {

@@ -155,7 +155,11 @@ fn of_pair(pair: &Pair, now: OffsetDateTime) -> CertificateStatus {
     }
 }
 
-fn of_automatic(certificate: &AutomaticCertificate, now: OffsetDateTime) -> CertificateStatus {
+/// What is known of a certificate that the server obtains.
+pub(crate) fn of_automatic(
+    certificate: &AutomaticCertificate,
+    now: OffsetDateTime,
+) -> CertificateStatus {
     let current = certificate.current();
     let facts = current.as_ref().map(|read| &read.facts);
     CertificateStatus {
