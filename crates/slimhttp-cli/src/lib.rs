@@ -14,9 +14,11 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use slimhttp_server::{
-    AnswerFuture, Callee, Handler, HandlerFault, Request, ServerConfig, StartError,
+    AnswerFuture, Callee, CertificatesError, Handler, HandlerFault, Request, ServerConfig,
+    StartError,
 };
 use slimhttp_site::config::Config;
 use slimhttp_site::fault::{Fault, Faults, Place};
@@ -25,11 +27,14 @@ use slimhttp_site::logging::Logging;
 use slimhttp_site::value::{Table, Value};
 
 use crate::document::Document;
-use crate::ended::{fail, usage_error, write_stderr, write_stdout};
+use crate::ended::{FAILURE, fail, usage_error, write_stderr, write_stdout};
 use crate::handover::{Inheritance, Invocation};
-use crate::options::{App, Check, Command, Listen, Options, Run, Serve, application_folders};
+use crate::options::{
+    App, Certificates, Check, Command, Listen, Options, Run, Serve, application_folders,
+};
 use crate::serve::serve;
 
+mod certificates;
 mod document;
 mod ended;
 pub mod handover;
@@ -120,7 +125,7 @@ fn explain_listen(endpoint: &Endpoint, cause: &io::Error) -> String {
 /// [`ServerConfig::handler`], where a stand-in waits.
 ///
 /// # Errors
-/// The status to exit with, and why. That is also how `check`, `completion`, `man`, `--help` and
+/// The status to exit with, and why. That is also how `check`, `certificates`, `completion`, `man`, `--help` and
 /// `--version` end, whose output is written here.
 pub fn prepare(
     args: impl IntoIterator<Item = OsString>,
@@ -142,6 +147,7 @@ pub fn prepare(
         Command::Run(run) => prepare_run(&run, python),
         Command::App(app) => prepare_app(&app, python),
         Command::Check(check) => Err(run_check(&check, python)),
+        Command::Certificates(asked) => Err(run_certificates(&asked, python)),
         Command::Completion(wanted) => {
             let script = manual::completion(Options::full_command(name), wanted.shell);
             Err(Ended::with(write_stdout(&script)))
@@ -318,6 +324,62 @@ fn run_check(check: &Check, python: bool) -> Ended {
             Ended::with(0)
         }
         Err(ended) => ended,
+    }
+}
+
+fn run_certificates(asked: &Certificates, python: bool) -> Ended {
+    let document = match read(&asked.file) {
+        Ok(document) => document,
+        Err(ended) => return ended,
+    };
+    let told = server_config_of(&document, &Listen::default(), python).and_then(
+        |(server_config, faults)| {
+            if !faults.is_empty() {
+                let (all, _) = validate(&server_config, faults);
+                return Err(fail(&document.show(&Faults(all))));
+            }
+            let told = match asked.roll_over_account_key {
+                true => slimhttp_server::roll_over_account_key(&server_config).map(|()| None),
+                false => slimhttp_server::certificates(&server_config).map(Some),
+            };
+            told.map_err(|error| fail(&explain_certificates(&document, &error)))
+        },
+    );
+    let (file, now) = (document.path.display(), SystemTime::now());
+    match told {
+        Err(ended) => ended,
+        Ok(None) => {
+            let _ = writeln!(io::stdout().lock(), "{file}: the account has another key");
+            Ended::with(0)
+        }
+        Ok(Some(all)) => {
+            let text = match asked.json {
+                true => certificates::as_json(&all, now),
+                false if all.is_empty() => format!("{file}: no TLS, so no certificates\n"),
+                false => certificates::as_text(&all, now),
+            };
+            write_stdout(text.as_bytes());
+            Ended::with(if certificates::are_fine(&all, now) { 0 } else { FAILURE })
+        }
+    }
+}
+
+fn explain_certificates(document: &Document, error: &CertificatesError) -> String {
+    let file = document.path.display();
+    match error {
+        CertificatesError::Config(faults) => document.show(faults),
+        CertificatesError::Storage { storage, cause } => {
+            let hint = match cause.kind() {
+                io::ErrorKind::PermissionDenied => "\n  hint: ask as the user that serves",
+                _ => "",
+            };
+            let storage = storage.display();
+            format!("{file}: the storage of `acme`, `{storage}`, cannot be read: {cause}{hint}\n")
+        }
+        CertificatesError::NoneObtained => {
+            format!("{file}: no certificate is obtained by the server, so there is no account\n")
+        }
+        error => format!("{file}: the account keeps its key: {error}\n"),
     }
 }
 

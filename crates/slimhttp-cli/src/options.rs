@@ -45,6 +45,9 @@ pub(crate) enum Command {
     App(Box<App>),
     /// Say every fault of a configuration file, and change nothing.
     Check(Check),
+    /// Say how the certificates of a configuration file stand, those that a server obtains by
+    /// itself included. Ends with 1 where one is missing, has expired, or ends within seven days.
+    Certificates(Certificates),
     /// Write what lets a shell complete commands and flags.
     Completion(Completion),
     /// Write the page for man(1).
@@ -63,7 +66,7 @@ impl Command {
             Self::Serve(serve) => Some(&mut serve.listen.port),
             Self::Run(run) => Some(&mut run.listen.port),
             Self::App(app) => Some(&mut app.port),
-            Self::Check(_) | Self::Completion(_) | Self::Man => None,
+            Self::Check(_) | Self::Certificates(_) | Self::Completion(_) | Self::Man => None,
         }
     }
 }
@@ -118,6 +121,22 @@ pub(crate) struct Check {
     /// The configuration, TOML or JSON.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Certificates {
+    /// The configuration, TOML or JSON.
+    #[arg(value_name = "FILE", default_value = "site.toml")]
+    pub(crate) file: PathBuf,
+
+    /// Write JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Give the account with the authority another key instead, so that who has seen the old one
+    /// can do nothing with it. A server that runs takes the new one with its next order.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) roll_over_account_key: bool,
 }
 
 #[derive(Debug, Args)]
@@ -230,7 +249,8 @@ fn suggest_command(mut error: clap::Error) -> clap::Error {
         Ok(_) => format!("to run `{given}`, write `run {given}`"),
         Err(_) if error.get(ContextKind::SuggestedSubcommand).is_some() => return error,
         Err(_) => {
-            "the commands are `serve`, `run`, `app`, `check`, `completion` and `man`".to_owned()
+            "the commands are `serve`, `run`, `app`, `check`, `certificates`, `completion` and `man`"
+                .to_owned()
         }
     };
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
@@ -244,7 +264,8 @@ fn examples(name: &str) -> String {
            {name} serve public -p 3000 --access-log\n  \
            {name} run site.toml --port 8080      a configuration file\n  \
            {name} app main:app --reload          an ASGI or WSGI application\n  \
-           {name} check site.toml                its faults, with line and column\n\n\
+           {name} check site.toml                its faults, with line and column\n  \
+           {name} certificates site.toml         how long they are valid, and what fails\n\n\
          Environment:\n  \
            SLIMHTTP_LOG   what is logged: error, warn, info (default), debug, trace, off, json,\n                 \
                           or directives such as slimhttp_server::proxy=trace,hyper=debug\n  \

@@ -5,8 +5,18 @@ use clap_complete::Shell;
 use super::{completion, page};
 use crate::options::Options;
 
-const FLAGS: &[&str] = &["addr", "port", "index", "access-log", "scripts", "debug", "io-threads"];
-const COMMANDS: &[&str] = &["serve", "run", "check", "completion", "man"];
+const FLAGS: &[&str] = &[
+    "addr",
+    "port",
+    "index",
+    "access-log",
+    "scripts",
+    "debug",
+    "io-threads",
+    "json",
+    "roll-over-account-key",
+];
+const COMMANDS: &[&str] = &["serve", "run", "check", "certificates", "completion", "man"];
 
 #[test]
 fn every_shell_completes_every_command_and_flag() {

@@ -69,7 +69,11 @@ fn wrong_lines_are_refused_with_the_status_of_usage() {
     for (line, kind, says) in [
         ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "Usage: slimhttp <COMMAND>"),
         ("srve", ErrorKind::InvalidSubcommand, "'serve'"),
-        ("frobnicate", ErrorKind::InvalidSubcommand, "`check`, `completion` and `man`"),
+        (
+            "frobnicate",
+            ErrorKind::InvalidSubcommand,
+            "`check`, `certificates`, `completion` and `man`",
+        ),
         ("src", ErrorKind::InvalidSubcommand, "to serve `src`, write `serve src`"),
         ("Cargo.toml", ErrorKind::InvalidSubcommand, "to run `Cargo.toml`, write `run Cargo.toml`"),
         ("run", ErrorKind::MissingRequiredArgument, "<FILE>"),
@@ -123,12 +127,15 @@ fn every_flag_has_its_variable() {
 
     for command in Options::command().get_subcommands() {
         let flags = command.get_arguments().filter(|arg| arg.get_long().is_some());
-        // What names an application, and what watches it, is what somebody types.
-        let is_of_app = |flag: &str| command.get_name() == "app" || flag.starts_with("reload");
+        // What names an application, what watches it, and what is asked of certificates, is what
+        // somebody types.
+        let is_typed = |flag: &str| {
+            matches!(command.get_name(), "app" | "certificates") || flag.starts_with("reload")
+        };
         let shared = ["host", "port", "access_log", "debug"];
         for flag in flags.filter(|flag| flag.get_id() != "help") {
             let id = flag.get_id().as_str();
-            if is_of_app(id) && !shared.contains(&id) {
+            if is_typed(id) && !shared.contains(&id) {
                 continue;
             }
             let named = if id == "host" { "addr" } else { id };
