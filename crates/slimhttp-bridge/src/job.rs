@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use slimhttp_server::{Callee, HandlerFault, Request};
 
-use crate::acme_job::{AcmeJob, AcmeQuestion};
+use crate::acme_job::AcmeJob;
 use crate::connection::ConnectionJob;
 use crate::fair_queue::{Queued, Rejection};
 use crate::job_id::JobId;
@@ -116,7 +116,7 @@ impl Job {
             Self::Call(call) | Self::Open(call) => Subject::Call(call.request.clone()),
             Self::Pull(pull) => Subject::Pull(pull.subject.clone()),
             Self::Connection(job) => Subject::Connection(job.subject()),
-            Self::Acme(job) => Subject::Acme(job.question.clone()),
+            Self::Acme(job) => Subject::Acme(job.question.to_string().into()),
         }
     }
 }
@@ -131,7 +131,7 @@ pub enum Subject {
     /// A connection.
     Connection(Arc<str>),
     /// A certificate.
-    Acme(AcmeQuestion),
+    Acme(Arc<str>),
 }
 
 impl fmt::Display for Subject {
@@ -139,8 +139,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Call(request) => describe(request, f),
             Self::Pull(subject) => write!(f, "the stream of {subject}"),
-            Self::Connection(subject) => f.write_str(subject),
-            Self::Acme(question) => question.fmt(f),
+            Self::Connection(subject) | Self::Acme(subject) => f.write_str(subject),
         }
     }
 }
