@@ -28,10 +28,10 @@ class DnsProvider(Protocol):
 
 
 if TYPE_CHECKING:
-    Provider = Union[DnsProvider, type[DnsProvider], Callable[[str, str, str], Any]]
+    _Provider = Union[DnsProvider, type[DnsProvider], Callable[[str, str, str], Any]]
 
 #: What sets records: given back as it is.
-P = TypeVar('P', bound='Provider')
+P = TypeVar('P', bound='_Provider')
 
 
 class Records(NamedTuple):
