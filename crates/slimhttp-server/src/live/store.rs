@@ -257,7 +257,7 @@ impl Live {
         self.tls.set_debug(tls.is_some() && site.global.options.debug);
         let Some(tls) = tls else { return };
         let is_same = |before: &TlsTable| Arc::ptr_eq(&before.global, &tls.global);
-        if let Some(why) = tls.stand_in_reason().filter(|_| !before.is_some_and(is_same)) {
+        if let Some(why) = tls.stand_in_reason(site).filter(|_| !before.is_some_and(is_same)) {
             tracing::warn!("{why}");
         }
     }

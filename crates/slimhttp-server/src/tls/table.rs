@@ -273,10 +273,13 @@ impl TlsTable {
         lines
     }
 
-    /// Why the certificate of the global level is one that the server has made, if it is.
-    pub(crate) fn stand_in_reason(&self) -> Option<String> {
+    /// Why the certificate of the global level is one that the server has made, if it is. Where
+    /// virtual hosts have certificates of their own, it is for clients that ask for none of them,
+    /// and nothing is to be said.
+    pub(crate) fn stand_in_reason(&self, site: &Site) -> Option<String> {
         let presented = &self.global.presented;
-        if !presented.is_stand_in() {
+        if !presented.is_stand_in() || site.tls.hosts.values().any(|own| own.certificates.is_some())
+        {
             return None;
         }
         Some(match &presented.source {

@@ -355,9 +355,17 @@ fn a_certificate_that_is_made_stands_in_until_the_usual_files_are_there() {
     let snapshot = live.current();
     let global = &table(&snapshot).global;
     assert!(global.presented.is_stand_in());
-    let reason = table(&snapshot).stand_in_reason().expect("it is self-signed");
+    let reason = table(&snapshot).stand_in_reason(&snapshot.site).expect("it is self-signed");
     assert!(reason.starts_with("no certificate is configured"), "{reason}");
     assert_eq!(global.config().alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+}
+
+#[test]
+fn nothing_is_said_of_what_stands_in_where_hosts_have_certificates() {
+    let live = live(&json!({"vhosts": {"a.example": {"tls": "auto"}}}));
+    let snapshot = live.current();
+    assert!(table(&snapshot).global.presented.is_stand_in());
+    assert_eq!(table(&snapshot).stand_in_reason(&snapshot.site), None);
 }
 
 #[test]
