@@ -155,8 +155,11 @@ impl Listeners {
         }
         if let Endpoint::Inherited(name) = &listener.endpoint {
             let names = self.inherited.names();
-            let known = if names.is_empty() { "none".into() } else { names.join(", ") };
-            let why = format!("no socket `{name}` was handed over to this process, but {known}");
+            let others = match &*names {
+                [] => "and no other one".to_owned(),
+                names => format!("but {}", names.join(", ")),
+            };
+            let why = format!("no socket `{name}` was handed over to this process, {others}");
             return Err(io::Error::new(io::ErrorKind::NotFound, why));
         }
         // Descriptors of their own, so that no lock is held while a name is looked up.

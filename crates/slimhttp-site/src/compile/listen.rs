@@ -193,7 +193,8 @@ fn socket_file(table: &Table, at: &At<'_>, report: &mut Report) -> Option<Socket
         let bits = value.as_str().and_then(|text| u32::from_str_radix(text.trim(), 8).ok());
         let Some(bits) = bits.filter(|bits| *bits <= 0o777) else {
             let hint = match value {
-                Value::Integer(number) => Some(format!("write it as a text: `'{number:o}'`")),
+                // Which base is meant is not known.
+                Value::Integer(_) => Some("write the digits in quotes: `'660'`".to_owned()),
                 _ => None,
             };
             let expected = "a text of octal digits, such as `660`";

@@ -160,7 +160,7 @@ fn c10_1_every_fault_of_a_listener_has_its_place() {
             json!({"address": "unix:/a", "mode": 0o660}),
             "mode",
             "expected a text of octal digits, such as `660`, found the number `432`\
-            \n  hint: write it as a text: `'660'`"
+            \n  hint: write the digits in quotes: `'660'`"
                 .into(),
         ),
         (
