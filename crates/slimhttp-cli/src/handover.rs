@@ -20,7 +20,7 @@
 //!
 //! Each side sends and receives on the thread that starts the server or waits for its end. The end
 //! of the channel is the end of the other process: a successor that has not been let go ends with
-//! it, see [`predecessor`].
+//! it, see `predecessor`.
 
 mod channel;
 mod inheritance;

@@ -16,7 +16,7 @@ use crate::serve::io_thread::IoThread;
 use crate::sys::clock;
 
 /// Admits a connection that was accepted, unless its client may not connect or has too many already.
-/// Whose it is that a trusted proxy hands on is known later, and asked then ([`proxied`]).
+/// Whose it is that a trusted proxy hands on is known later, and asked then (`serve/proxied.rs`).
 pub(super) fn admit(accepted: &Accepted, shared: &ServerContext) -> Option<AddressPermit> {
     if accepted.is_from_proxy() {
         return Some(AddressPermit::of_proxy(&shared.admission));
