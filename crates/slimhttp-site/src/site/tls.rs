@@ -174,7 +174,13 @@ impl Site {
     pub fn automatic_certificates(&self) -> Vec<AutomaticNames> {
         let hosts = self.hosts.iter().map(|(_, scope)| scope);
         let is_said = |scope: &&Arc<Scope>| scope.tls.is_some() || self.is_automatic();
-        let scopes = std::iter::once(&self.global).chain(hosts).filter(is_said);
+        // A host that another one names beside its own presents that one's.
+        let has_own = |scope: &&Arc<Scope>| {
+            let says_itself = scope.tls.as_ref().is_some_and(|own| own.certificates.is_some());
+            let is_named = |name: Arc<str>| self.names_further(&name).is_some();
+            says_itself || !scope.certificate_name().is_some_and(is_named)
+        };
+        let scopes = std::iter::once(&self.global).chain(hosts).filter(is_said).filter(has_own);
         let names = |scope: &Arc<Scope>| match self.tls_of(scope).certificates {
             Certificates::Automatic(names) if !names.is_empty() => Some(names),
             _ => None,

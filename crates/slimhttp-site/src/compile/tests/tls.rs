@@ -473,3 +473,19 @@ fn c2_3_files_that_stand_as_they_stood_are_resolved_as_they_were() {
     let a = HostKey::parse("a.example").expect("a key");
     assert!(third.hosts.get(&a).is_some());
 }
+
+#[test]
+fn c10_4_each_certificate_is_asked_for_once() {
+    let site = site(json!({
+        "tls": "auto",
+        "vhosts": {
+            "a.example": {},
+            "b.example": {"tls": {"cert": "auto", "names": ["www.b.example"]}},
+            "www.b.example": {},
+        },
+    }));
+    let mut asked: Vec<_> =
+        site.automatic_certificates().iter().map(|names| names.join(" ")).collect();
+    asked.sort();
+    assert_eq!(asked, ["a.example", "b.example www.b.example"]);
+}
