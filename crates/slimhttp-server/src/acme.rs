@@ -280,13 +280,12 @@ pub(crate) fn on_demand(
 
 /// Adds to what TLS knows of certificates how far those are that are obtained.
 pub(crate) fn add_progress(all: &mut [CertificateStatus], progress: &[Progress]) {
+    let by_names: HashMap<_, _> = progress.iter().map(|it| (&it.names, it)).collect();
     let obtained = all.iter_mut().filter(|status| status.source == CertificateSource::Automatic);
     for status in obtained {
         let names = status.names.iter().filter_map(|name| Identifier::parse(name).ok());
         let Some(names) = Names::new(names) else { continue };
-        let Some(of_names) = progress.iter().find(|of_names| of_names.names == names) else {
-            continue;
-        };
+        let Some(of_names) = by_names.get(&names) else { continue };
         status.fault = of_names.last_error.clone();
         status.attempts = of_names.attempts;
         status.next_attempt = of_names.next_attempt;
