@@ -1,10 +1,10 @@
 //! One socket, many exchanges: TLS, and which protocol is spoken.
 //!
-//! One task on the connection's I/O thread, started by `accept`. It ends with the connection, but
-//! for an upgrade, which goes on in a task of its own, and for a plain connection on which nothing
-//! comes for a while: that one rests, and [`resting`] starts the next task for it. What a request
-//! alone needs is boxed: the future of a connection that is idle stays small, for there may be
-//! thousands.
+//! One task at a time on the connection's I/O thread, the first started by `accept`. A TLS
+//! connection goes on in a second task before its handshake, and an upgrade in a task of its own.
+//! A plain connection on which nothing comes for a while rests, and [`resting`] starts the
+//! next task for it. What a request alone needs is boxed: the future of a connection that is idle
+//! stays small, for there may be thousands.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,7 +26,7 @@ use crate::serve::handshake::shake_hands;
 use crate::serve::io_thread::IoThread;
 use crate::serve::{proxied, resting};
 
-/// Serves one accepted connection until it ends.
+/// Serves one accepted connection until it ends, rests, or goes on in a task of its own.
 pub(crate) async fn serve(
     mut socket: TcpStream,
     accepted: Accepted,
